@@ -10,6 +10,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Draws,
+    ExecutorName,
     Force,
     Lang,
     Language,
@@ -122,6 +123,7 @@ def optimise(
     draws: Draws = None,
     seed: OptionalSeed = None,
     yuan_per_unit: YuanPerUnit = None,
+    executor: ExecutorName = None,
     out: Out = None,
     is_open: OpenLoop = False,
     lang: Lang = Language.EN,
@@ -133,6 +135,7 @@ def optimise(
     does not fall in 90 % of the draws, no region is more often worse off than better, and the leader is not held back
     on average. An interrupted search goes on where it was when the command is given again.
     """
+    from pysd_runner.core.parallel import check_executor
     from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import optimise as optimised
@@ -142,6 +145,8 @@ def optimise(
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
+    if executor is not None:
+        check_executor(executor)
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
@@ -165,6 +170,7 @@ def optimise(
             none=none,
             rivals={item.name: policy_values(inputs, item) for item in rivals},
             seed=int(seed or 0),
+            executor=executor,
             checkpoint=kept,
             progress=stage.at,
         )

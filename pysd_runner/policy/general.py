@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pysd_runner.model import Model
 from pysd_runner.policy.futures import Factor, Futures, futures_of
 from pysd_runner.policy.outcomes import variable_outcome
 from pysd_runner.policy.space import Knob, Space
-from pysd_runner.policy.study import Lever, Outcome, Study
+from pysd_runner.policy.study import Data, Lever, Outcome, Study
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import simulate
@@ -293,7 +294,15 @@ def _each(item: DeclaredOutcome) -> Outcome:
     return replace(
         _outcome(item),
         key=f"{item.key} {EACH}",
-        value=lambda data: data[name],
-        slopes=lambda data: {name: np.ones_like(data[name])},
+        value=partial(_itself, name),
+        slopes=partial(_ones, name),
         by_element=True,
     )
+
+
+def _itself(name: str, data: Data) -> Array:
+    return data[name]
+
+
+def _ones(name: str, data: Data) -> Data:
+    return {name: np.ones_like(data[name])}

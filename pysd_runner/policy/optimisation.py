@@ -1,7 +1,9 @@
 """The best policy under uncertainty: exact gradients, constraints, several starts, judged on draws it never saw."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,20 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.parallel import open_pool
 from pysd_runner.policy.kept_searches import KeptSearches
 from pysd_runner.policy.near_optimal import near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import Problem
-from pysd_runner.policy.search import SLACK, Start, conditions, given_way, least_relaxed, searched
+from pysd_runner.policy.search import (
+    SLACK,
+    Start,
+    conditions,
+    given_way,
+    least_relaxed,
+    searched,
+    searched_apart,
+)
 from pysd_runner.policy.space import Space, rounded
 from pysd_runner.policy.study import Outcome, Study, Values, effects_of
 
@@ -147,6 +158,7 @@ def optimise(  # noqa: PLR0913 - a front door
     none: Values | None = None,
     rivals: Mapping[str, Values] | None = None,
     seed: int = 0,
+    executor: str | Executor | None = None,
     checkpoint: Path | None = None,
     describe: bool = True,
     progress: Told | None = None,
@@ -178,6 +190,9 @@ def optimise(  # noqa: PLR0913 - a front door
         Policies it is compared with, by name.
     seed
         Decides the random starts.
+    executor
+        Runs searches at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or any executor
+        of `concurrent.futures`; None for one after the other, each on all cores. Results do not depend on it.
     checkpoint
         File that keeps finished searches; a later call with the same question takes them from there.
     describe
@@ -222,15 +237,17 @@ def optimise(  # noqa: PLR0913 - a front door
     rng = np.random.default_rng(seed)
     points += [space.random(rng) for _ in range(starts - len(points))]
     kept = KeptSearches(checkpoint, study, space, objective, subject_to, seed)
-    found: list[Start] = []
-    for number, point in enumerate(points):
-        if progress is not None:
-            progress("searches", number, len(points))
-        done = kept.get(number)
-        if done is None:
-            done = searched(coarse, fine, point)
-            kept.put(number, done)
-        found.append(done)
+    tell = progress or (lambda *_: None)
+    ends = {number: done for number in range(len(points)) if (done := kept.get(number)) is not None}
+    tell("searches", len(ends), len(points))
+    waiting = [number for number in range(len(points)) if number not in ends]
+    with open_pool(executor, items=len(waiting)) as pool:
+        work = partial(searched if pool.executor is None else searched_apart, coarse, fine)
+        for place, end in pool.finished(work, [points[number] for number in waiting]):
+            ends[waiting[place]] = end
+            kept.put(waiting[place], end)
+            tell("searches", len(ends), len(points))
+    found = [ends[number] for number in range(len(points))]
     feasible = [item for item in found if item.miss <= SLACK]
     relaxation = 0.0
     if feasible:
@@ -239,8 +256,6 @@ def optimise(  # noqa: PLR0913 - a front door
         chosen, relaxation = least_relaxed(fine, min(found, key=lambda item: item.miss))
     point = np.array(chosen.point)
     binding, residual = conditions(fine, point, relaxation)
-    if progress is not None:
-        progress("searches", len(points), len(points))
     judged = Problem(other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale)
     rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
     every = _all_effects(other, space.policy(other, point), root)

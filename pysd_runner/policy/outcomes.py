@@ -1,7 +1,7 @@
 """A variable of any model as an outcome."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,23 +36,29 @@ def variable_outcome(
     weights
         Of its elements in C order; None adds them up.
     """
-
-    def weighing(values: Array) -> Array:
-        shape = values.shape[2:-1]
-        given: Any = np.ones(shape) if weights is None else np.reshape(np.asarray(weights, dtype=float), shape)
-        return np.asarray(given)[..., None]
-
-    def value(data: Data) -> Array:
-        values = data[variable]
-        return np.asarray((values * weighing(values)).sum(axis=tuple(range(2, values.ndim - 1))))
-
+    factors = None if weights is None else np.asarray(weights, dtype=float)
     return Outcome(
         key=key,
         variables=(variable,),
-        value=value,
-        slopes=lambda data: {variable: np.broadcast_to(weighing(data[variable]), data[variable].shape)},
+        value=partial(_value, variable, factors),
+        slopes=partial(_slopes, variable, factors),
         sign=sign,
         unit=unit,
         en=en,
         zh=zh,
     )
+
+
+def _weighing(weights: Array | None, values: Array) -> Array:
+    shape = values.shape[2:-1]
+    return np.asarray(np.ones(shape) if weights is None else weights.reshape(shape))[..., None]
+
+
+def _value(variable: str, weights: Array | None, data: Data) -> Array:
+    values = data[variable]
+    return np.asarray((values * _weighing(weights, values)).sum(axis=tuple(range(2, values.ndim - 1))))
+
+
+def _slopes(variable: str, weights: Array | None, data: Data) -> Data:
+    values = data[variable]
+    return {variable: np.broadcast_to(_weighing(weights, values), values.shape)}

@@ -1,6 +1,7 @@
 """Objective and constraints of numbers to choose, on some draws: values by plain runs, derivatives where asked for."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,12 @@ class Problem:
         self._sizes: Array | None = None
         self._known: dict[bytes, dict[str, Array]] = {}
         self._sloped: dict[bytes, tuple[dict[str, Array], dict[str, Array]]] = {}
+
+    def apart(self) -> "Problem":
+        """The same with memory of its own, for another thread."""
+        other = copy(self)
+        other.gradients, other._known, other._sloped = copy(self.gradients), {}, {}
+        return other
 
     def _named(self, constraint: Constraint) -> Outcome:
         known = {**self.study.outcomes, **self.study.watched}

@@ -48,6 +48,11 @@ def searched(coarse: Problem, fine: Problem, point: Array) -> Start:
     return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
 
 
+def searched_apart(coarse: Problem, fine: Problem, point: Array) -> Start:
+    """The same with memory of its own, beside other searches."""
+    return searched(coarse.apart(), fine.apart(), point)
+
+
 def solved(problem: "Problem | Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
     """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0

@@ -1,6 +1,7 @@
 """The study of the regional model: its levers, and gaps and output as outcomes with their derivatives."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,29 +104,15 @@ def regional_outcomes(start: Start, names: VariableNames) -> dict[str, Outcome]:
     return {item.key: item for item in found}
 
 
+# Functions of outcomes stand at the top of the module, so that a study can be sent to another process.
 def _gap(behind: NDArray[np.bool_], names: VariableNames) -> Outcome:
     """Mean log distance of the regions below the mean, log points x100; see `mean_log_gap`."""
-    output, population = names.output, names.population
     share = behind / behind.sum()
-
-    def value(data: Data) -> Array:
-        made, people = data[output], data[population]
-        nation = np.log(made.sum(2) / people.sum(2))
-        return np.asarray(100 * (nation - np.einsum("pdry,r->pdy", np.log(made / people), share)))
-
-    def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[output], data[population]
-        own = share[:, None]
-        return {
-            output: 100 * (1 / made.sum(2, keepdims=True) - own / made),
-            population: 100 * (own / people - 1 / people.sum(2, keepdims=True)),
-        }
-
     return Outcome(
         key="gap_closed",
-        variables=(output, population),
-        value=value,
-        slopes=slopes,
+        variables=(names.output, names.population),
+        value=partial(_gap_value, names, share),
+        slopes=partial(_gap_slopes, names, share),
         sign=-1.0,
         unit=say("policy_outcome.points", "en"),
         unit_zh=say("policy_outcome.points", "zh"),
@@ -134,38 +121,28 @@ def _gap(behind: NDArray[np.bool_], names: VariableNames) -> Outcome:
     )
 
 
+def _gap_value(names: VariableNames, share: Array, data: Data) -> Array:
+    made, people = data[names.output], data[names.population]
+    nation = np.log(made.sum(2) / people.sum(2))
+    return np.asarray(100 * (nation - np.einsum("pdry,r->pdy", np.log(made / people), share)))
+
+
+def _gap_slopes(names: VariableNames, share: Array, data: Data) -> dict[str, Array]:
+    made, people = data[names.output], data[names.population]
+    own = share[:, None]
+    return {
+        names.output: 100 * (1 / made.sum(2, keepdims=True) - own / made),
+        names.population: 100 * (own / people - 1 / people.sum(2, keepdims=True)),
+    }
+
+
 def _theil(key: str, members: Array, names: VariableNames) -> Outcome:
     """Theil index of groups of regions, x1000; members of shape (group, region)."""
-    output, population = names.output, names.population
-
-    def grouped(values: Array) -> Array:
-        return np.asarray(np.einsum("gr,pdry->pdgy", members, values))
-
-    def parts(data: Data) -> tuple[Array, Array, Array, Array]:
-        made, people = grouped(data[output]), grouped(data[population])
-        share = made / made.sum(2, keepdims=True)
-        logs = np.log(share / (people / people.sum(2, keepdims=True)))
-        return made, people, share, logs
-
-    def value(data: Data) -> Array:
-        _, _, share, logs = parts(data)
-        return np.asarray(1000 * (share * logs).sum(2))
-
-    def slopes(data: Data) -> dict[str, Array]:
-        made, people, share, logs = parts(data)
-        total = (share * logs).sum(2, keepdims=True)
-        by_output = 1000 * (logs - total) / made.sum(2, keepdims=True)
-        by_people = 1000 * (1 / people.sum(2, keepdims=True) - share / people)
-        return {
-            output: np.einsum("gr,pdgy->pdry", members, by_output),
-            population: np.einsum("gr,pdgy->pdry", members, by_people),
-        }
-
     return Outcome(
         key=key,
-        variables=(output, population),
-        value=value,
-        slopes=slopes,
+        variables=(names.output, names.population),
+        value=partial(_theil_value, names, members),
+        slopes=partial(_theil_slopes, names, members),
         sign=-1.0,
         unit=say("policy_outcome.index", "en"),
         unit_zh=say("policy_outcome.index", "zh"),
@@ -174,14 +151,36 @@ def _theil(key: str, members: Array, names: VariableNames) -> Outcome:
     )
 
 
+def _theil_parts(names: VariableNames, members: Array, data: Data) -> tuple[Array, Array, Array, Array]:
+    made, people = (np.einsum("gr,pdry->pdgy", members, data[name]) for name in (names.output, names.population))
+    share = made / made.sum(2, keepdims=True)
+    logs = np.log(share / (people / people.sum(2, keepdims=True)))
+    return made, people, share, logs
+
+
+def _theil_value(names: VariableNames, members: Array, data: Data) -> Array:
+    _, _, share, logs = _theil_parts(names, members, data)
+    return np.asarray(1000 * (share * logs).sum(2))
+
+
+def _theil_slopes(names: VariableNames, members: Array, data: Data) -> dict[str, Array]:
+    made, people, share, logs = _theil_parts(names, members, data)
+    total = (share * logs).sum(2, keepdims=True)
+    by_output = 1000 * (logs - total) / made.sum(2, keepdims=True)
+    by_people = 1000 * (1 / people.sum(2, keepdims=True) - share / people)
+    return {
+        names.output: np.einsum("gr,pdgy->pdry", members, by_output),
+        names.population: np.einsum("gr,pdgy->pdry", members, by_people),
+    }
+
+
 def _national(names: VariableNames) -> Outcome:
     """Output of the nation."""
-    output = names.output
     return Outcome(
         key="output_change",
-        variables=(output,),
-        value=lambda data: data[output].sum(2),
-        slopes=lambda data: {output: np.ones_like(data[output])},
+        variables=(names.output,),
+        value=partial(_national_value, names),
+        slopes=partial(_national_slopes, names),
         unit="%",
         en=say("policy_outcome.output_change", "en"),
         zh=say("policy_outcome.output_change", "zh"),
@@ -189,23 +188,21 @@ def _national(names: VariableNames) -> Outcome:
     )
 
 
+def _national_value(names: VariableNames, data: Data) -> Array:
+    return np.asarray(data[names.output].sum(2))
+
+
+def _national_slopes(names: VariableNames, data: Data) -> dict[str, Array]:
+    return {names.output: np.ones_like(data[names.output])}
+
+
 def _region(key: str, place: int, names: VariableNames) -> Outcome:
     """Output per head of one region."""
-    output, population = names.output, names.population
-
-    def value(data: Data) -> Array:
-        return np.asarray(data[output][:, :, place] / data[population][:, :, place])
-
-    def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[output], data[population]
-        chosen = np.where(np.arange(made.shape[2]) == place, 1.0, 0.0)[:, None]
-        return {output: chosen / people, population: -chosen * made / people**2}
-
     return Outcome(
         key=key,
-        variables=(output, population),
-        value=value,
-        slopes=slopes,
+        variables=(names.output, names.population),
+        value=partial(_region_value, names, place),
+        slopes=partial(_region_slopes, names, place),
         unit="%",
         en=say(f"policy_outcome.{key}", "en"),
         zh=say(f"policy_outcome.{key}", "zh"),
@@ -213,25 +210,38 @@ def _region(key: str, place: int, names: VariableNames) -> Outcome:
     )
 
 
+def _region_value(names: VariableNames, place: int, data: Data) -> Array:
+    return np.asarray(data[names.output][:, :, place] / data[names.population][:, :, place])
+
+
+def _region_slopes(names: VariableNames, place: int, data: Data) -> dict[str, Array]:
+    made, people = data[names.output], data[names.population]
+    chosen = np.where(np.arange(made.shape[2]) == place, 1.0, 0.0)[:, None]
+    return {names.output: chosen / people, names.population: -chosen * made / people**2}
+
+
 def _regions(names: VariableNames) -> Outcome:
     """Output per head of every region."""
-    output, population = names.output, names.population
-
-    def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[output], data[population]
-        return {output: 1 / people, population: -made / people**2}
-
     return Outcome(
         key="region_change",
-        variables=(output, population),
-        value=lambda data: data[output] / data[population],
-        slopes=slopes,
+        variables=(names.output, names.population),
+        value=partial(_regions_value, names),
+        slopes=partial(_regions_slopes, names),
         unit="%",
         en=say("policy_outcome.region_change", "en"),
         zh=say("policy_outcome.region_change", "zh"),
         is_relative=True,
         by_element=True,
     )
+
+
+def _regions_value(names: VariableNames, data: Data) -> Array:
+    return data[names.output] / data[names.population]
+
+
+def _regions_slopes(names: VariableNames, data: Data) -> dict[str, Array]:
+    made, people = data[names.output], data[names.population]
+    return {names.output: 1 / people, names.population: -made / people**2}
 
 
 def references(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, dict[str, Any]]:

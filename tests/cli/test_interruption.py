@@ -21,8 +21,8 @@ from pysd_runner.cli import main
 steps.PANEL = sys.argv[1]
 found = FitResult.load(sys.argv[2])
 sys.modules[fit.__module__].fit = lambda *_, **__: found
-steps.judged = lambda session, problem, found, folder, **_: found
-steps.sampled = lambda session, problem, found, folder, **_: found
+steps.judged = lambda session, problem, found, *_, **__: found
+steps.sampled = lambda session, problem, found, *_, **__: found
 steps.alternatives = lambda *_, **__: {}
 steps.draw = lambda *_: None
 sys.exit(main(sys.argv[3:]))

@@ -152,6 +152,15 @@ def test_an_interrupted_search_goes_on(few, tmp_path, monkeypatch):
         optimise(study(), few, **question)
 
 
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_searches_do_not_depend_on_the_executor(few, found, executor, request):
+    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+    again = optimise(study(), few, objective=Objective("theil_closed"), starts=2, executor=executor, describe=False)
+    assert again.starts == found.starts
+    assert np.array_equal(again.point, found.point)
+    assert again.out_of_sample == found.out_of_sample
+
+
 def test_a_policy_that_was_found_is_a_scenario_file(scenario, tmp_path):
     for made in (class_space, uniform_space):
         space, _ = made(inputs(), scenario)
