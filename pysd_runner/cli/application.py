@@ -55,7 +55,7 @@ Projects the gaps in output per head between regions under mixes of digital poli
 
 Results go to standard output and to files, progress and warnings to standard error. Exit codes: 0 ok, 1 a bug,
 2 bad input, 3 diagnostics of a calibration or tests of an evaluation failed (the result is written), 4 a simulation
-failed or breaks a rule of its model, 130 interrupted.
+failed or breaks a rule of its model, 130 interrupted, 143 asked to end (SIGTERM).
 """
 
 EPILOG = """\

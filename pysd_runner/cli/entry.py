@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 ok, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed (its result is written), 4 a
-        simulation failed, 130 interrupted (finished work is kept).
+        simulation failed, 130 interrupted, 143 asked to end (SIGTERM), 129 without its terminal; finished work is kept.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     # A stream that was closed before the start is None, and its number would go to the next file that is opened.

@@ -1,5 +1,6 @@
 """What a failure looks like: one block that says what, where and what to do, and an exit code."""
 
+import signal
 import traceback
 from collections.abc import Callable
 
@@ -8,7 +9,10 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
 from pysd_runner.core.errors import GapsimError
 
-BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
+BUG, BAD_INPUT = 1, 2
+# To this the number of the signal that interrupted is added, as shells do.
+SIGNALLED = 128
+INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
 def guarded(session: Session, work: Callable[[], int | None]) -> int:
@@ -18,7 +22,7 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
             code = work() or 0
         session.close()
     except KeyboardInterrupt as interruption:
-        return _report(session, interruption, INTERRUPTED, _interrupted(session))
+        return _report(session, interruption, SIGNALLED + session.interruption.kind, _interrupted(session))
     except GapsimError as error:
         return _report(session, error, error.exit_code, str(error))
     except OSError as error:
@@ -35,7 +39,7 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
 def _report(session: Session, error: BaseException, code: int, message: str) -> int:
     if session.debug:
         write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
-    shown = message if code == INTERRUPTED else "\n  ".join([f"error: {message}", *session.kept])
+    shown = message if code > SIGNALLED else "\n  ".join([f"error: {message}", *session.kept])
     write_line(shown, err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code

@@ -19,10 +19,11 @@ class Interruption:
 
     def __init__(self) -> None:
         self._is_asked = False
+        self.kind: int = signal.SIGINT  # what asked last
 
-    def ask(self, _: int, __: FrameType | None) -> None:
+    def ask(self, kind: int, _: FrameType | None) -> None:
         """Handle the signal."""
-        self._is_asked = True
+        self._is_asked, self.kind = True, kind
         raise KeyboardInterrupt
 
     def check(self) -> None:

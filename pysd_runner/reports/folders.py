@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -93,6 +94,7 @@ def check_target(path: Path, *, replace: bool) -> None:
             f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
             "it with --out"
         )
+    _check_writable(path)
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     if not path.is_dir():
@@ -112,12 +114,24 @@ def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str |
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder; name a file with --out")
     check_inputs(path, inputs)
+    _check_writable(path)
     if path.suffix.lower() in KINDS - {ending}:
         raise InvalidInput(
             f"{path} would hold something else than its name says; name a file that ends in {ending} with --out"
         )
     if path.exists() and not replace:
         raise InvalidInput(f"{path} exists already; choose another file with --out, or replace it with --force")
+
+
+def _check_writable(path: Path) -> None:
+    """Make sure that something can be written beside a name, or where its folder will be made."""
+    folder = next((folder for folder in path.absolute().parents if folder.exists()), path.absolute().parent)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {folder}: {error.strerror}; give another name with --out"
+        ) from error
 
 
 def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:

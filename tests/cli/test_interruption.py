@@ -118,8 +118,9 @@ def test_a_request_to_end_and_a_terminal_that_goes_away_are_interruptions(kind, 
     panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
     arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where", "--json"]
     code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path, kind=getattr(signal, kind))
-    assert code == 130, err
-    assert json.loads(out)["error"]["exit_code"] == 130
+    expected = 128 + getattr(signal, kind)
+    assert code == expected, err
+    assert json.loads(out)["error"]["exit_code"] == expected
     assert list(tmp_path.iterdir()) == []
 
 
