@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.ensemble import Draws, Job, ensemble_job, load_job
+from pysd_runner.ensemble import Draws, Job, Statistics, ensemble_job, load_job
+from pysd_runner.ensemble.run import Keep
 from pysd_runner.ensemble.store import Store
 from pysd_runner.model import Model, load_model
 
@@ -34,6 +35,8 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=3, help="how often storing and not storing take turns")
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--kill-draws", type=int, default=100_000)
+    parser.add_argument("--plan", type=float, default=1e9, metavar="RUNS", help="how many runs are planned")
+    parser.add_argument("--cores", type=int, default=64, help="on how many cores")
     asked = parser.parse_args(given)
     model = load_model(asked.model)
     name = asked.bound or next(
@@ -43,15 +46,17 @@ def main(given: Sequence[str] | None = None) -> None:
         warnings.simplefilter("ignore")
         costs(model, name, asked.draws, asked.pairs, Path(folder))
         kills(model, name, asked.kill_draws, asked.kills, Path(folder))
+        for keep in ("full", Statistics()):
+            plan(job_of(model, name, asked.kill_draws, Path(folder) / str(keep)[:4], keep), asked.plan, asked.cores)
 
 
-def job_of(model: Model, name: str, draws: int, store: Path) -> Job:
+def job_of(model: Model, name: str, draws: int, store: Path, keep: Keep = "full") -> Job:
     """Runs of every stock for a parameter that varies by a tenth."""
     value = float(np.asarray(_value(model, name)).flat[0])
     ends = sorted((0.9 * value, 1.1 * value)) if value else (0.0, 1.0)
     outcomes = [key for key, item in model.variables.items() if item.kind == "stock"][:5]
     drawn = Draws(method="random", ranges={name: (ends[0], ends[1])}, draws=draws, seed=SEED)
-    return ensemble_job(model, drawn, store=store, outcomes=outcomes, precision="float32")
+    return ensemble_job(model, drawn, store=store, outcomes=outcomes, keep=keep, precision="float32")
 
 
 def _value(model: Model, name: str) -> object:
@@ -75,9 +80,27 @@ def costs(model: Model, name: str, draws: int, pairs: int, folder: Path) -> None
         print(
             f"{draws:,} runs stored: {kept:.1f} s of processor time, thrown away {thrown:.1f}: {ratios[-1]:.2f} times"
         )
-    size = sum(path.stat().st_size for path in (folder / "kept0").rglob("*") if path.is_file())
+    size = _size(folder / "kept0")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"median {float(np.median(ratios)):.2f} times; {size / 1e6:.0f} MB stored; at most {memory:.0f} MB of memory")
+
+
+def plan(job: Job, runs: float, cores: int) -> None:
+    """What many runs would take, from the time and room of these, taken for each run."""
+    recipe = job.store.recipe
+    each = _seconds(lambda: job.run(workers=1)) / recipe.count
+    merge = _seconds(job.statistics) / recipe.count
+    room, blocks = _size(job.store.path) / recipe.count, runs / recipe.block
+    kind = "runs" if recipe.statistics is None else "statistics"
+    print(
+        f"{kind}: {1 / each:,.0f} a second and core, {room:.0f} bytes a run, blocks of {recipe.block} draws "
+        f"({each * recipe.block:.2f} s); {runs:.0e} runs: {each * runs / 3600 / cores:.2g} hours on {cores} cores, "
+        f"{room * runs / 1e9:,.0f} GB in {blocks:,.0f} blocks; statistics of all in {merge * runs / 3600:.2g} hours"
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _seconds(work: Callable[[], object]) -> float:

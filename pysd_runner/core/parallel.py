@@ -1,5 +1,6 @@
 """Work divided over threads, processes or machines; what comes out does not depend on which."""
 
+import logging
 import os
 import signal
 import threading
@@ -96,8 +97,10 @@ class Pool:
                 ready = wait(running, return_when=FIRST_COMPLETED).done
                 for future in sorted(ready, key=running.__getitem__):
                     yield running.pop(future), future.result()
-        except (BrokenExecutor, CancelledError) as error:
+        except BrokenExecutor as error:
             raise WorkerLost("a worker ended early, as when there is not enough memory; take fewer workers") from error
+        except CancelledError as error:
+            raise WorkerLost("the scheduler is gone, or somebody cancelled the work") from error
         finally:
             for future in running:
                 future.cancel()
@@ -197,13 +200,17 @@ def _client(address: str) -> Iterator[Any]:
         client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{address}: no dask scheduler answers there within {CONNECT_SECONDS} s") from error
-    with client:
-        try:
+    # What it logs of a lost connection is said by the error.
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    try:
+        with client:
+            logger.setLevel(logging.CRITICAL)
             yield client
-        except KilledWorker as error:
-            raise WorkerLost(
-                f"{address}: workers died over the same work, as when there is not enough memory"
-            ) from error
+    except KilledWorker as error:
+        raise WorkerLost(f"{address}: workers died over the same work, as without enough memory") from error
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

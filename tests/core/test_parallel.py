@@ -119,6 +119,38 @@ def test_a_machine_that_dies_is_told_of() -> None:
         list(pool.finished(os._exit, [1]))
 
 
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills work differently there")
+def test_a_scheduler_that_is_killed_is_told_of(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("distributed")
+    (tmp_path / "cluster.py").write_text(CLUSTER, encoding="utf-8")
+    line = [sys.executable, tmp_path / "cluster.py"]
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as cluster:
+        assert cluster.stdout is not None
+        address = cluster.stdout.readline().decode().strip()
+
+        def items():
+            yield 0.0
+            yield 60.0
+            os.killpg(cluster.pid, signal.SIGKILL)  # as soon as the first is finished
+            yield 60.0
+
+        with pytest.raises(WorkerLost, match="the scheduler is gone"), open_pool(address) as pool:
+            list(pool.finished(time.sleep, items()))
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_items_are_taken_as_workers_become_free() -> None:
     taken: list[int] = []
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +124,13 @@ def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitRes
     more = Counting()
     assert same(fit(problem, starts=STARTS, optimiser=more, checkpoint=file), whole)
     assert more.asked == STARTS - 2
+
+
+def test_two_calibrations_in_one_folder_do_no_harm(whole: FitResult, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(fit, made_problem(), starts=STARTS, checkpoint=tmp_path / "kept") for _ in range(2)]
+        assert all(same(found.result(), whole) for found in both)
+    assert len(ends(tmp_path / "kept")) == STARTS
 
 
 def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""What it costs to do parts of the work elsewhere: python -m benchmarks.executors --help."""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from calibration import CalibrationProblem, backtest, fit
+from calibration.uncertainty import profile
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+
+MODEL, PANEL = "regional_digital", "china"
+KEYS = ("q_a", "lam_S", "p_u", "g0")
+PLACES = ("", "threads", "processes", "dask")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.executors", description=__doc__)
+    parser.add_argument("--regions", type=int, default=31, help="how many of the provinces")
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args(given)
+    panel = load_panel(PANEL)
+    panel = panel.subset(regions=panel.codes[: asked.regions])
+    problem = CalibrationProblem(load_model(MODEL, regions=len(panel.regions)), panel)
+    found = fit(problem, starts=1)
+    works: dict[str, Callable[[str | None], object]] = {
+        "4 starts of a fit": lambda where: fit(problem, starts=4, executor=where).cost,
+        f"{len(KEYS)} profiles": lambda where: [item.high for item in profile(problem, found, KEYS, executor=where)],
+        "a back-test of 6 origins": lambda where: backtest(
+            panel, forecasters=["gapsim"], origins=range(2018, 2024), draws=100, executor=where, workers=asked.workers
+        ).skill(),
+    }
+    for name, work in works.items():
+        first = None
+        for place in PLACES:
+            with _place(place, asked.workers) as where:
+                began, spent = time.monotonic(), _spent()
+                answer = work(where)
+                took = time.monotonic() - began
+            used = _spent() - spent
+            first = first or (answer, used, took)
+            same = "the same" if repr(answer) == repr(first[0]) else "ANOTHER RESULT"
+            print(
+                f"{name}, {place or 'this thread'}: {used:.1f} s of processor time ({used / first[1]:.2f} times), "
+                f"{took / first[2]:.2f} times as long, {same}",
+                flush=True,
+            )
+
+
+@contextmanager
+def _place(name: str, workers: int) -> Iterator[str | None]:
+    if name != "dask":
+        yield name or None
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster:  # type: ignore[no-untyped-call]
+        yield cluster.scheduler_address
+
+
+def _spent() -> float:
+    """Processor time of this process and of those that ended."""
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+if __name__ == "__main__":
+    main()
