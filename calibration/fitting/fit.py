@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from calibration.fitting.assembly import Ending
 from calibration.fitting.checkpoint import (
     CALIBRATION,
-    Checkpoint,
     Settled,
     keep_end,
     keep_settled,
@@ -38,6 +37,7 @@ from calibration.optimisers import (
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import BACKTEST, Checkpoint
+from calibration.fitting.checkpoint import BACKTEST
 from calibration.fitting.one_thread import one_thread
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
@@ -21,6 +21,7 @@ from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
 from pysd_runner.core.parallel import Pool, open_pool
+from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import PROFILES, Checkpoint
+from calibration.fitting.checkpoint import PROFILES
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
@@ -18,6 +18,7 @@ from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
+from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]
 

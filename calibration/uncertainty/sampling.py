@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import SAMPLE, Checkpoint
+from calibration.fitting.checkpoint import SAMPLE
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,5 +1,6 @@
 """``gapsim optimise``: the best policy under uncertainty, by constraints."""
 
+import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -156,7 +157,7 @@ def optimise(
     none = policy_values(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)
     space, first = _space(inputs, root, choose)
-    kept = folder.path.with_name(f"{folder.path.name}.searches.json")
+    kept = folder.path.with_name(f"{folder.path.name}.searches")
     session.kept[:] = [f"Finished searches are kept in {kept}; the same command goes on from there."]
     constraints = () if is_free else DEFAULT_CONSTRAINTS
     with session.stage("Optimising") as stage:
@@ -199,7 +200,7 @@ def optimise(
         scenario.save(folder.draft / "optimised.yaml")
         if isinstance(space, TimingSpace):
             space.order(found.point).to_csv(folder.draft / "order.csv", lineterminator="\n")
-    kept.unlink(missing_ok=True)
+    shutil.rmtree(kept)
     session.kept.clear()
     session.data = {"folder": folder.path, **_data(found)}
     for line in optimum_screen(found, labels, lang):

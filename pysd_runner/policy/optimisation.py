@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import open_pool
-from pysd_runner.policy.kept_searches import KeptSearches
+from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.policy.kept_searches import SEARCHES, asked, keep_search, kept_searches
 from pysd_runner.policy.near_optimal import near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import Problem
@@ -159,7 +160,7 @@ def optimise(  # noqa: PLR0913 - a front door
     rivals: Mapping[str, Values] | None = None,
     seed: int = 0,
     executor: str | Executor | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     describe: bool = True,
     progress: Told | None = None,
 ) -> Optimum:
@@ -194,7 +195,7 @@ def optimise(  # noqa: PLR0913 - a front door
         Runs searches at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or any executor
         of `concurrent.futures`; None for one after the other, each on all cores. Results do not depend on it.
     checkpoint
-        File that keeps finished searches; a later call with the same question takes them from there.
+        Folder that keeps finished searches; a later call with the same question takes them from there.
     describe
         Whether near-optimal ranges and the loss from rounding are worked out.
     progress
@@ -236,16 +237,17 @@ def optimise(  # noqa: PLR0913 - a front door
     points = [first, middle][:starts] if start is not None else [middle]
     rng = np.random.default_rng(seed)
     points += [space.random(rng) for _ in range(starts - len(points))]
-    kept = KeptSearches(checkpoint, study, space, objective, subject_to, seed)
+    question = "" if checkpoint is None else asked(study, space, objective, subject_to, seed)
+    kept = Checkpoint(SEARCHES, checkpoint, question)
     tell = progress or (lambda *_: None)
-    ends = {number: done for number in range(len(points)) if (done := kept.get(number)) is not None}
+    ends = kept_searches(kept, len(points))
     tell("searches", len(ends), len(points))
     waiting = [number for number in range(len(points)) if number not in ends]
     with open_pool(executor, items=len(waiting)) as pool:
         work = partial(searched if pool.executor is None else searched_apart, coarse, fine)
         for place, end in pool.finished(work, [points[number] for number in waiting]):
             ends[waiting[place]] = end
-            kept.put(waiting[place], end)
+            keep_search(kept, waiting[place], end)
             tell("searches", len(ends), len(points))
     found = [ends[number] for number in range(len(points))]
     feasible = [item for item in found if item.miss <= SLACK]

@@ -61,7 +61,7 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     assert sum(row["value"] for row in found["policy"] if row["group"] == "mix") == pytest.approx(1)
     for name in ("optimum.md", "policy.csv", "effects.csv", "losers.csv", "compared.csv", "front.csv"):
         assert (tmp_path / "best" / name).is_file()
-    assert not list(tmp_path.glob("*.searches.json"))
+    assert not list(tmp_path.glob("*.searches"))
     scenario = load_scenario(tmp_path / "best" / "optimised.yaml")
     assert sum(scenario.policy.mix.values()) == pytest.approx(1)
     run = gapsim("run", "best/optimised.yaml", *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "run")

@@ -17,7 +17,6 @@ from pysd_runner.regional.policies import policy_values
 from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
-from tests.records import resealed
 
 KEYS = ("access", "skills", "knowledge")
 
@@ -138,17 +137,17 @@ def test_other_statistics_are_made_large_as_well(few, statistic):
 
 
 def test_an_interrupted_search_goes_on(few, tmp_path, monkeypatch):
-    file = tmp_path / "searches.json"
-    question = {"objective": Objective("theil_closed"), "starts": 2, "describe": False, "checkpoint": file}
+    folder = tmp_path / "searches"
+    question = {"objective": Objective("theil_closed"), "starts": 2, "describe": False, "checkpoint": folder}
     whole = optimise(study(), few, **question)
-    resealed(file, lambda kept: kept["searches"].pop("1"))
+    (folder / "search-1.npz").unlink()
     again = optimise(study(), few, **question)
     assert again.starts == whole.starts
     assert np.array_equal(again.point, whole.point)
-    with pytest.raises(InvalidInput, match="belongs to another question"):
+    with pytest.raises(InvalidInput, match="belongs to another optimisation: model, draws"):
         optimise(study(), few, **{**question, "objective": Objective("gap_closed")})
-    file.write_text("{}")
-    with pytest.raises(InvalidInput, match="the searches of an optimisation"):
+    (folder / "search-1.npz").write_bytes((folder / "search-0.npz").read_bytes())
+    with pytest.raises(InvalidInput, match="is not what this optimisation wrote"):
         optimise(study(), few, **question)
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import (
     CALIBRATION,
-    Checkpoint,
     Settled,
     keep_end,
     keep_settled,
@@ -30,6 +29,7 @@ from calibration.fitting.results import FitResult
 from calibration.observation import Noise
 from calibration.optimisers import SAME_COST, LeastSquares, MultiStart, Objective, Optimiser, Starts, optimiser_named
 from pysd_runner.core.errors import SimulationFailed
+from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.checkpoint import CALIBRATION, Checkpoint, keep_end, kept_ends
+from calibration.fitting.checkpoint import CALIBRATION, keep_end, kept_ends
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
 from calibration.uncertainty import profile, sample
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.export.checkpoint import Checkpoint
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS, STARTS = 3, 4, 5
