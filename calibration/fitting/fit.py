@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending
-from calibration.fitting.checkpoint import (
+from calibration.fitting.general.fitting import fit_table
+from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.kept_work import (
     CALIBRATION,
     Settled,
     keep_end,
@@ -19,8 +21,6 @@ from calibration.fitting.checkpoint import (
     kept_ends,
     kept_settled,
 )
-from calibration.fitting.general.fitting import fit_table
-from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.laplace import Laplace, laplace
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.problem import CalibrationProblem

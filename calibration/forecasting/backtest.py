@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import BACKTEST
+from calibration.fitting.kept_work import BACKTEST
 from calibration.fitting.one_thread import one_thread
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import PROFILES
+from calibration.fitting.kept_work import PROFILES
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import SAMPLE
+from calibration.fitting.kept_work import SAMPLE
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem

@@ -10,7 +10,13 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import (
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.general.ending import TableEnding
+from calibration.fitting.general.holdout import held_out
+from calibration.fitting.general.jumps import jumping
+from calibration.fitting.general.screening import Screening, screened
+from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.kept_work import (
     CALIBRATION,
     Settled,
     keep_end,
@@ -18,12 +24,6 @@ from calibration.fitting.checkpoint import (
     kept_ends,
     kept_settled,
 )
-from calibration.fitting.diagnostics import Finding
-from calibration.fitting.general.ending import TableEnding
-from calibration.fitting.general.holdout import held_out
-from calibration.fitting.general.jumps import jumping
-from calibration.fitting.general.screening import Screening, screened
-from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.laplace import laplace
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise
