@@ -49,6 +49,18 @@ def cache_of_the_tests(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """One browser for all tests of pages."""
+    from tests.explorer.browser import FLAGS, chromium
+
+    sync_api, executable = chromium()
+    with sync_api.sync_playwright() as play:
+        running = play.chromium.launch(executable_path=executable, args=FLAGS)
+        yield running
+        running.close()
+
+
 @pytest.fixture(autouse=True)
 def behaviour_rules(request, monkeypatch):
     """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""

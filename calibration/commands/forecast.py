@@ -186,15 +186,15 @@ def forecast(
 def _say(session: Session, result: "Outlook", lang: str) -> None:
     """Print the paragraph, the last year and the events; keep everything for programs."""
     from calibration.forecasting.words import chance, paragraph
+    from calibration.reporting.outlook import last_year
 
-    table = result.table()
     session.data = {
         "panel": result.panel,
         "model": result.model,
         "origin": result.origin,
         "seed": result.seed,
         "draws": int(result.draws.sizes["draw"]),
-        "table": table.to_dict("records"),
+        "table": result.table().to_dict("records"),
         "events": _events(result),
         "past": list(result.past),
         "past_origins": list(result.past_origins),
@@ -205,16 +205,9 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }
     session.say(paragraph(result, lang))
-    final = table[table["year"] == table["year"].max()].set_index("region")
-    final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
+    heading, shown = last_year(result, lang)
     session.say()
-    session.say(say("forecast.table.heading", lang, origin=result.origin, until=int(final["year"].iloc[0])))
-    # The year is told where it is not that of the heading for all of them.
-    dated = ["last_year"] if (final["last_year"] != result.origin).any() else []
-    shown = final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]]
-    shown = shown.rename(
-        columns={"last": say("forecast.table.last", lang), "last_year": say("forecast.table.last_year", lang)}
-    )
+    session.say(heading)
     session.say(shown.to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()
@@ -235,19 +228,15 @@ def _events(result: "Outlook") -> list[dict[str, Any]]:
 
 
 def _write(result: "Outlook", out: Path, lang: str) -> None:
-    """Write the figure, the table, the draws, the paragraph, and what was asked of events and the past."""
+    """Write the report, the table, the draws, and what was asked of events and the past."""
     import pandas as pd
 
-    from calibration.forecasting.words import paragraph
-    from calibration.reporting.outlook import plot_outlook
-    from pysd_runner.export.files import write_text_whole
+    from calibration.reporting.outlook import write_outlook
     from pysd_runner.export.frames import save_csv
-    from pysd_runner.plots.save import save_figure
 
-    save_figure(plot_outlook(result, lang=lang), out, "forecast")
+    write_outlook(result, out, lang=lang)
     save_csv(result.table(), out / "table.csv")
     for name, rows in (("events", _events(result)), ("past", list(result.past))):
         if rows:
             save_csv(pd.DataFrame(rows), out / f"{name}.csv")
     result.baseline.save(out)
-    write_text_whole(out / "forecast.md", "\n\n".join(paragraph(result, name) for name in ("en", "zh")) + "\n")

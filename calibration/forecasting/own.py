@@ -509,18 +509,21 @@ class TableOutlook:
         from pysd_runner.export.frames import save_csv
         from pysd_runner.plots.figure import ReportFigure
         from pysd_runner.plots.save import save_figure
+        from pysd_runner.reports.document import Bullets, Document, Paragraph, Part, Picture, save_document
 
         folder = Path(folder)
+        parts: list[Part] = [Bullets(self.sentences())]
         for name in self.draws:
             figure = self.plot(name)
             assert isinstance(figure, ReportFigure)  # noqa: S101
             plain = "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "forecast"
             save_figure(figure, folder / "figures", plain)
+            parts.append(Picture(f"figures/{plain}.png", figure.sentence))
         save_csv(self.to_frame(), folder / "table.csv")
         if len(self.past):
             save_csv(self.past, folder / "past.csv")
-        lines = ["# Forecast", "", *(f"- {item}" for item in self.sentences()), "", "Weights: " + self._weights()]
-        write_text_whole(folder / "forecast.md", "\n".join(lines) + "\n")
+        parts.append(Paragraph("Weights: " + self._weights()))
+        save_document(Document(title="Forecast", lang="en", parts=parts), folder, "forecast")
         record = {"weights": dict(self.weights), "events": dict(self.events), **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder

@@ -20,15 +20,14 @@ from pysd_runner.reports.document import (
     Paragraph,
     Part,
     Table,
-    to_html,
-    to_markdown,
+    save_document,
 )
 from pysd_runner.text import LANGUAGES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PAGE, SITE, RECORD, TESTS, TABLES = "evaluation.md", "evaluation.html", "evaluation.json", "tests.csv", "tables"
+NAME, RECORD, TESTS, TABLES = "evaluation", "evaluation.json", "tests.csv", "tables"
 
 SCHEMA = 1
 
@@ -59,11 +58,9 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = 
     for name, table in _tables(evaluation):
         save_csv(table, folder / TABLES / f"{name}.csv")
     save_csv(evaluation.to_frame(lang=lang), folder / TESTS)
-    write_text_whole(folder / SITE, to_html(document, folder))
-    write_text_whole(folder / PAGE, to_markdown(document))
     text = json.dumps(_plain(as_record(evaluation, lang=lang)), ensure_ascii=False, indent=1, allow_nan=False)
     write_text_whole(folder / RECORD, text + "\n")
-    return folder / PAGE
+    return save_document(document, folder, NAME)[0]
 
 
 def as_record(evaluation: Evaluation, *, lang: str = "en") -> dict[str, Any]:

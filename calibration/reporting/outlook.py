@@ -1,4 +1,6 @@
-"""The fan chart of a forecast: every region, history and bands of futures."""
+"""The report of a forecast, and its fan chart: every region, history and bands of futures."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from pysd_runner.plots.fan import draw_fan, draw_history, draw_origin, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing
+from pysd_runner.plots.save import save_figure
 from pysd_runner.plots.typography import shortened
+from pysd_runner.reports.document import Document, Paragraph, Part, Picture, Table, save_document
 from pysd_runner.text import say
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
@@ -65,6 +69,33 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
     figure.data = _drawn(outlook)
     figure.sentence = paragraph(outlook, lang)
     return figure
+
+
+def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
+    """Write the figure, and what it shows in words and numbers, as Markdown and as HTML."""
+    figure = plot_outlook(outlook, lang=lang)
+    save_figure(figure, folder, "forecast")
+    heading, frame = last_year(outlook, lang)
+    table = Table(
+        header=[say("report.region", lang), *map(str, frame.columns)],
+        rows=[[str(name), *(f"{value:.0f}" for value in row)] for name, *row in frame.itertuples(name=None)],
+        caption=heading,
+    )
+    title = say("forecast.figure.title", lang, until=int(outlook.draws["year"][-1]))
+    parts: list[Part] = [Paragraph(paragraph(outlook, lang)), Picture("forecast.png", figure.caption), table]
+    save_document(Document(title=title, lang=lang, parts=parts), folder, "forecast")
+
+
+def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
+    """What is forecast for the last year, a row a region, and what the numbers are."""
+    table = outlook.table()
+    final = table[table["year"] == table["year"].max()].set_index("region")
+    final.index = pd.Index([outlook.names[str(code)][0 if lang == "en" else 1] for code in final.index])
+    # The year is told where it is not that of the heading for all of them.
+    dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
+    told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}
+    heading = say("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
+    return heading, final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]].rename(columns=told)
 
 
 def percent(logs: xr.DataArray) -> xr.DataArray:

@@ -12,7 +12,6 @@ from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of,
 from calibration.reporting.wording import say_evidence, series_name
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.files import write_text_whole
 from pysd_runner.panel import Panel
 from pysd_runner.reports.certainty import SHAPES
 from pysd_runner.reports.document import (
@@ -23,12 +22,11 @@ from pysd_runner.reports.document import (
     Part,
     Picture,
     Table,
-    to_html,
-    to_markdown,
+    save_document,
 )
 from pysd_runner.text import say
 
-MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
+NAME, FIGURES = "report", "figures"
 
 _MOSTLY_PANEL = 0.5
 _MOSTLY_PRIOR = 0.2
@@ -72,9 +70,7 @@ def write_report(
     """
     folder = Path(folder)
     document = report_of(result, figures=figures or {}, panel=panel, lang=lang)
-    markdown = write_text_whole(folder / MARKDOWN, to_markdown(document))
-    page = write_text_whole(folder / PAGE, to_html(document, folder))
-    return markdown, page
+    return save_document(document, folder, NAME)
 
 
 def report_of(

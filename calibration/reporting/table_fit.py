@@ -5,7 +5,6 @@ from pathlib import Path
 
 from calibration.fitting.description import Description
 from calibration.fitting.results import FitResult
-from pysd_runner.export.files import write_text_whole
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.observed import plot_fitted
 from pysd_runner.plots.save import save_figure
@@ -17,11 +16,10 @@ from pysd_runner.reports.document import (
     Part,
     Picture,
     Table,
-    to_html,
-    to_markdown,
+    save_document,
 )
 
-MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
+NAME, FIGURES = "report", "figures"
 
 
 def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
@@ -56,8 +54,7 @@ def write_table_report(result: FitResult, folder: str | Path, *, description: De
         lang="en",
         parts=list(_parts(result, description, figure.sentence)),
     )
-    markdown = write_text_whole(folder / MARKDOWN, to_markdown(document))
-    return markdown, write_text_whole(folder / PAGE, to_html(document, folder))
+    return save_document(document, folder, NAME)
 
 
 def _parts(result: FitResult, description: Description, sentence: str) -> Iterator[Part]:

@@ -124,5 +124,5 @@ def advise(
         session.say(line)
     session.say()
     session.say(f"Results: {folder.path}")
-    session.say(f"  Start with {Path(folder.path) / 'advice.md'}.")
+    session.say(f"  Start with {Path(folder.path) / 'advice.html'}, or advice.md beside it.")
     return 0

@@ -1,11 +1,16 @@
 """What ``gapsim run`` does for a model of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.general.future import Future
+    from pysd_runner.plots.figure import ReportFigure
 
 
 def run_own(
@@ -54,8 +59,7 @@ def run_own(
         session.warn(text)
     with folder:
         future.save(folder.draft)
-        write_figures(future, folder.draft / "figures")
-        _write_text(future, folder.draft)
+        _write(future, folder.draft)
     for line in future.sentences():
         session.say(line)
     session.data = {
@@ -65,48 +69,38 @@ def run_own(
     }
     session.say()
     session.say(f"Results: {folder.path}")
+    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
 
 
-def write_figures(future: "object", folder: Path) -> list[Path]:
-    """Draw every outcome that is a single number, and every one that is observed.
+def _write(future: "Future", folder: Path) -> None:
+    """Say what every scenario changes and is, with a figure of every outcome that can be drawn."""
+    from pysd_runner.plots.save import save_figure
+    from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, save_document
+
+    parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]
+    for name, figure in figures_of(future):
+        save_figure(figure, folder / "figures", name)
+        parts.append(Picture(f"figures/{name}.png", figure.sentence))
+    for scenario in future.scenarios[1:]:
+        parts += [Heading(scenario.label), *([Paragraph(scenario.note)] if scenario.note else [])]
+        parts.append(Bullets(list(scenario.describe())))
+    title = f"{', '.join(item.label for item in future.scenarios[1:]) or 'Baseline'}: {future.model}"
+    save_document(Document(title=title, lang="en", parts=parts), folder, "report")
+
+
+def figures_of(future: "Future") -> Iterator[tuple[str, "ReportFigure"]]:
+    """Draw every outcome that is a single number, and every one that is observed, each with the name of its files.
 
     Parameters
     ----------
     future
         A projection.
-    folder
-        Where to write.
     """
-    from pysd_runner.general.future import Future
     from pysd_runner.plots.figure import ReportFigure
-    from pysd_runner.plots.save import save_figure
 
-    assert isinstance(future, Future)  # noqa: S101
-    written: list[Path] = []
-    for name in future.data.data_vars:
-        values = future[str(name)]
-        if values.ndim != 3 and str(name) not in future.observed:
-            continue
-        figure = future.plot(str(name))
-        assert isinstance(figure, ReportFigure)  # noqa: S101
-        written += save_figure(figure, folder, _file_name(str(name)))
-    return written
-
-
-def _file_name(name: str) -> str:
-    return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
-
-
-def _write_text(future: "object", folder: Path) -> None:
-    """What every scenario is and changes, in words."""
-    from pysd_runner.export.files import write_text_whole
-    from pysd_runner.general.future import Future
-
-    assert isinstance(future, Future)  # noqa: S101
-    lines = [f"# {', '.join(item.label for item in future.scenarios[1:]) or 'Baseline'}: {future.model}", ""]
-    for scenario in future.scenarios[1:]:
-        lines += [f"## {scenario.label}", "", *([scenario.note, ""] if scenario.note else [])]
-        lines += [*(f"- {line}" for line in scenario.describe()), ""]
-    lines += [*(f"- {line}" for line in future.sentences()), ""]
-    lines += [*(f"- {line}" for line in future.warnings), ""] if future.warnings else []
-    write_text_whole(folder / "report.md", "\n".join(lines))
+    for name in map(str, future.data.data_vars):
+        if future[name].ndim == 3 or name in future.observed:
+            figure = future.plot(name)
+            assert isinstance(figure, ReportFigure)  # noqa: S101
+            plain = "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
+            yield plain, figure

@@ -7,7 +7,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Lang, Language, ShownRegions
-from pysd_runner.cli.own_run import write_figures
+from pysd_runner.cli.own_run import figures_of
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import refuse
 
@@ -40,17 +40,18 @@ def plot(
     Figures of the same name are replaced. Prints the names of the pictures.
     """
     from pysd_runner.general.future import is_future, load_future
+    from pysd_runner.plots import save_figure
 
     at = result.parent if result.is_file() else result
     if is_future(at):
         refuse({"--kind": kind, "--scenario": scenario, "--region": region}, "these are results of a model of your own")
-        made = write_figures(load_future(at), at / "figures" if out is None else out)
-        session.data = {"folder": at / "figures" if out is None else out, "files": made}
+        target = at / "figures" if out is None else out
+        made = [path for name, figure in figures_of(load_future(at)) for path in save_figure(figure, target, name)]
+        session.data = {"folder": target, "files": made}
         for path in made:
             if path.suffix == ".png":
                 session.say(str(path))
         return
-    from pysd_runner.plots import save_figure
     from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs
 

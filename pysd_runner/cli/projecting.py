@@ -267,5 +267,5 @@ def tell(session: Session, report: Report, folder: Path) -> None:
         session.say(line)
     session.say()
     session.say(f"Results: {folder}")
-    session.say(f"  Start with {folder / 'summary.md'} and {folder / 'figures'}.")
+    session.say(f"  Start with {folder / 'summary.html'}, or summary.md beside it.")
     session.say(f"  `gapsim run {folder / 'run.json'}` makes them again.")

@@ -50,8 +50,8 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
         raise InvalidInput(f"name={name!r} must be a file name without folders; pass them as folder")
     text = "\n\n".join(part for part in (figure.sentence, figure.caption) if part) + "\n"
     contents = {
-        "png": _png(figure),
-        "svg": _svg(figure),
+        "png": png_bytes(figure),
+        "svg": svg_bytes(figure),
         "csv": csv_bytes(figure.data),
         "txt": text.encode("utf-8"),
     }
@@ -79,10 +79,10 @@ def save_png(figure: ReportFigure, path: str | Path) -> Path:
     OSError
         If the file cannot be written.
     """
-    return write_bytes_whole(path, _png(figure))
+    return write_bytes_whole(path, png_bytes(figure))
 
 
-def _png(figure: ReportFigure) -> bytes:
+def png_bytes(figure: ReportFigure) -> bytes:
     """PNG with its sentence as metadata and nothing that changes from day to day."""
     stream = io.BytesIO()
     with drawing():
@@ -90,7 +90,7 @@ def _png(figure: ReportFigure) -> bytes:
     return stream.getvalue()
 
 
-def _svg(figure: ReportFigure) -> bytes:
+def svg_bytes(figure: ReportFigure) -> bytes:
     """SVG that a screen reader announces as an image with a name."""
     stream = io.BytesIO()
     with drawing():

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import percent, written
-from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.export import save_csv
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor
 from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, save_document
 from pysd_runner.reports.policy_phrases import phrase
 
 DIGITS = 2
@@ -185,7 +185,7 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
         Bullets([phrase("futures note", lang), phrase("rolling note", lang), *found.notes]),
     ]
     title = _title(found, lang)
-    write_text_whole(folder / "advice.md", to_markdown(Document(title=title, lang=lang, parts=parts)))
+    save_document(Document(title=title, lang=lang, parts=parts), folder, "advice")
 
 
 def _title(found: Advice, lang: str) -> str:

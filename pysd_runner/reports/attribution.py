@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.export import save_csv
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs, curve_table
 from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, save_document
 from pysd_runner.reports.policy_phrases import phrase
 
 DIGITS = 2
@@ -250,7 +250,7 @@ def write_attribution(
     if curves:
         save_csv(curve_table(curves).reset_index(), folder / "cost_curves.csv")
     page = Document(title=phrase("attribution", lang, policy=own), lang=lang, parts=parts)
-    write_text_whole(folder / "attribution.md", to_markdown(page))
+    save_document(page, folder, "attribution")
 
 
 def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:

@@ -1,7 +1,6 @@
 """A brief: one page on where a region, a class or the nation is going and what policy mixes change."""
 
 import datetime
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 FORMATS = ("html", "docx", "xlsx")
 # Lines that can be told apart in one figure.
 MOST_MIXES = 5
-_DPI = 200
 _GAINERS = 3
 
 
@@ -211,10 +209,10 @@ class _Writer:
         yield Paragraph(self.going())
         if self.paths.mixes:
             yield Paragraph(self.found())
-        yield _picture(figure)
+        yield Picture("", figure.sentence, figure)
         yield self.table()
         if self.paths.mixes:
-            yield Paragraph(self.say("brief.no_money")) if bars is None else _picture(bars)
+            yield Paragraph(self.say("brief.no_money")) if bars is None else Picture("", bars.sentence, bars)
             yield Heading(self.say("brief.around", year=self.last))
             yield Bullets([self.gains(mix) for mix in self.paths.mixes])
         yield Heading(self.say("brief.sure"))
@@ -418,9 +416,3 @@ class _Writer:
         if found.low is None or found.high is None:
             return ""
         return self.say("report.interval", range=interval(found.low, found.high, digits))
-
-
-def _picture(figure: "ReportFigure") -> Picture:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None, "Description": figure.sentence})
-    return Picture("", figure.sentence, stream.getvalue())

@@ -1,33 +1,21 @@
-"""A report as a list of parts, written as Markdown beside its figures or as one HTML page that holds them."""
+"""A report as a list of parts, written as Markdown beside its figures and as one HTML page that holds them."""
 
-import base64
-import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_STYLE = """
-body{font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1a1a1a;
-background:#fff;max-width:62rem;margin:2rem auto;padding:0 1rem}
-@page{size:A4;margin:14mm}
-h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;font-weight:600;padding:.4rem 0}th,td{padding:.2rem .6rem;text-align:right;vertical-align:top;
-border-bottom:1px solid #e2e2e2}th:first-child,td:first-child,.words{text-align:left}
-thead th{border-bottom:2px solid #666}
-figure{margin:1.5rem 0}img{max-width:100%;height:auto}figcaption,.small{font-size:.85rem;color:#444}
-@media print{body{max-width:none;margin:0}table{font-size:.7rem}h2{break-after:avoid}figure{break-inside:avoid}}
-"""
+from pysd_runner.export.files import write_text_whole
+
+if TYPE_CHECKING:  # slow to import, and not needed for Markdown
+    from jinja2 import Template
+    from markupsafe import Markup
+
+    from pysd_runner.plots import ReportFigure
+
 _FENCE = "```"
-# Pictures keep their alternative texts; beside the text in them, a caption would say the same twice.
-_ONE_PAGE = """
-td:not(.words){white-space:nowrap}
-@page{size:A4;margin:9mm 11mm}
-@media print{body{font-size:7.6pt;line-height:1.2;padding:0}h1{font-size:13pt;margin:0 0 3pt}p,ul{margin:2pt 0}
-ul{padding-left:12pt}h2{font-size:8.6pt;margin:4pt 0 1pt;border:0}figure{margin:2pt 0}figcaption{display:none}
-img{display:block;max-height:70mm;max-width:134mm;margin:auto}.wide{overflow:visible}
-table{font-size:6.7pt;width:100%}caption{padding:1pt 0}th,td{padding:.3pt 2pt}tbody th{min-width:34mm}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +28,13 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """Running text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines whose columns stand under each other."""
 
     text: str
 
@@ -63,11 +58,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that was saved beside the report."""
+    """A figure: one that was saved beside the report as PNG and SVG, or one that goes into it alone."""
 
-    file: str  # path from the folder of the report, a PNG
+    file: str  # path of the PNG from the folder of the report
     sentence: str  # what it shows; also the text for readers who do not see it
-    content: bytes = b""  # the PNG itself, where it was not saved
+    figure: "ReportFigure | None" = None  # where it was not saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ class Link:
     file: str
 
 
-Part = Heading | Paragraph | Bullets | Table | Picture | Link
+Part = Heading | Paragraph | Listing | Bullets | Table | Picture | Link
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +96,9 @@ def _markdown(part: Part) -> str:
         case Heading(text):
             return f"## {_text(text)}"
         case Paragraph(text):
-            return text if text.startswith(_FENCE) else _text(text)
+            return _text(text)
+        case Listing(text):
+            return "\n".join((_FENCE, text.replace(_FENCE, "'''"), _FENCE))
         case Bullets(items):
             return "\n".join(f"- {_text(item)}" for item in items)
         case Picture(file, sentence):
@@ -114,8 +111,8 @@ def _markdown(part: Part) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in which a name from a model cannot start an element of HTML."""
-    return text.replace("<", "&lt;")
+    """A text in which a name from a model can start neither an element of HTML nor a link."""
+    return text.replace("<", "&lt;").replace("](", "]\\(")
 
 
 def _markdown_table(table: Table) -> str:
@@ -136,54 +133,44 @@ def _is_words(table: Table, column: int) -> bool:
 
 def to_html(document: Document, folder: Path) -> str:
     """Write a report as one HTML page that needs nothing else: no network, no script, no other file."""
-    language = "zh-CN" if document.lang == "zh" else "en"
-    title = html.escape(document.title)
-    style = _STYLE + (_ONE_PAGE if document.one_page else "")
-    body = "\n".join(_html(part, folder) for part in document.parts)
-    return (
-        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
-        f"<style>{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    parts = [(type(part).__name__, part) for part in document.parts]
+    return _template().render(report=document, parts=parts, drawn=partial(_drawn, folder)) + "\n"
 
 
-def _html(part: Part, folder: Path) -> str:
-    match part:
-        case Heading(text):
-            return f"<h2>{html.escape(text)}</h2>"
-        case Paragraph(text):
-            return f"<p>{html.escape(text)}</p>"
-        case Bullets(items):
-            return "<ul>\n" + "\n".join(f"<li>{html.escape(item)}</li>" for item in items) + "\n</ul>"
-        case Picture(file, sentence, content):
-            data = base64.b64encode(content or (folder / file).read_bytes()).decode("ascii")
-            text = html.escape(sentence)
-            image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
-            return f"<figure>\n{image}\n<figcaption>{text}</figcaption>\n</figure>"
-        case Link(text, file):
-            return f'<p><a href="{html.escape(file)}">{html.escape(text)}</a></p>'
-        case Table():
-            return _html_table(part)
+def save_document(document: Document, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a report into the folder of its figures, as Markdown and as HTML."""
+    texts = {"md": to_markdown(document), "html": to_html(document, folder)}
+    markdown, page = (write_text_whole(folder / f"{name}.{ending}", text) for ending, text in texts.items())
+    return markdown, page
 
 
-def _html_table(table: Table) -> str:
-    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    head = "".join(_cell("th", text, table, column, 'scope="col"') for column, text in enumerate(table.header))
-    rows = "\n".join(
-        "<tr>"
-        + "".join(
-            _cell("td" if column else "th", text, table, column, "" if column else 'scope="row"')
-            for column, text in enumerate(row)
-        )
-        + "</tr>"
-        for row in table.rows
-    )
-    return (
-        f'<div class="wide"><table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
-    )
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("pysd_runner", "reports")
+    made = Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=StrictUndefined)
+    made.filters["marked"] = _marked
+    return made.get_template("report.html")
 
 
-def _cell(tag: str, text: str, table: Table, column: int, attribute: str) -> str:
-    marks = [attribute] if attribute else []
-    marks += ['class="words"'] if column in table.words else []
-    return f"<{' '.join([tag, *marks])}>{html.escape(text)}</{tag}>"
+def _marked(text: str) -> "Markup":
+    """A text in which a word between backticks is code, and everything else is text."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (what is not ours is escaped)
+
+
+def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
+    """The SVG of a figure, with names of its parts that no other figure of the page has."""
+    from markupsafe import Markup
+
+    if picture.figure is None:
+        content = (folder / picture.file).with_suffix(".svg").read_bytes()
+    else:
+        from pysd_runner.plots.save import svg_bytes
+
+        content = svg_bytes(picture.figure)
+    text = content.decode("utf-8")
+    named = re.sub(r'(\bid="|href="#|url\(#)', rf"\1p{number}-", text[text.index("<svg") :])
+    return Markup(named)  # noqa: S704 (drawn here)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.export import save_csv
 from pysd_runner.policy.frontier import Front
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, to_markdown
+from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, save_document
 from pysd_runner.reports.policy_phrases import phrase
 from pysd_runner.text import say
 
@@ -175,7 +175,7 @@ def write_optimum(
     parts += _others(found, labels, lang)
     parts += [Heading(phrase("notes", lang)), Bullets(found.notes)]
     title = phrase("optimum", lang, outcome=found.outcome.label(lang))
-    write_text_whole(folder / "optimum.md", to_markdown(Document(title=title, lang=lang, parts=parts)))
+    save_document(Document(title=title, lang=lang, parts=parts), folder, "optimum")
 
 
 def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:

@@ -11,14 +11,24 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.numbers import percent
-from pysd_runner.export import save_csv, to_iamc, write_text_whole
+from pysd_runner.export import save_csv, to_iamc
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.regional.answer import Answer
 from pysd_runner.regional.projection import KEPT_ERROR, Projection
 from pysd_runner.reports.certainty import certainty_lines
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Listing,
+    Paragraph,
+    Part,
+    Picture,
+    Table,
+    save_document,
+)
 from pysd_runner.reports.evidence import declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
@@ -45,8 +55,9 @@ TABLED = (
     "class_relative_output",
 )
 
+PAGES = ("summary.html", "summary.md")
 CONTENTS = (
-    "summary.md",
+    *PAGES,
     "summary.csv",
     "ranking.csv",
     "levels.csv",
@@ -95,7 +106,7 @@ def write_results(
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
-    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
+    save_document(_page(kept, answer, shares, sentences, folder, lang), folder, "summary")
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
@@ -105,7 +116,7 @@ def write_results(
         sentences[name] = figure.sentence
         if progress is not None:
             progress(1)
-    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
+    save_document(_page(kept, answer, shares, sentences, folder, lang), folder, "summary")
     return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
@@ -183,7 +194,7 @@ def _page(
     parts += _listed("inferred", noticed(projection, projection.imputed, lang), lang)
     if projection.policies:
         parts += list(_losers(projection, answer, lang))
-    present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
+    present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
     parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
         title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
@@ -216,7 +227,7 @@ def _behind(projection: Projection, lang: str) -> list[Part]:
     parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
     lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
-    return [*parts, Paragraph("\n".join(["```", *lines, "```"]))] if lines else parts
+    return [*parts, Listing("\n".join(lines))] if lines else parts
 
 
 def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterator[Part]:

@@ -3,7 +3,8 @@
 import io
 from typing import Any
 
-from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table
+from pysd_runner.plots.save import png_bytes
+from pysd_runner.reports.document import Bullets, Document, Heading, Link, Listing, Paragraph, Part, Picture, Table
 from pysd_runner.reports.plain import printable
 
 # East Asian fonts are set apart from the others; both ship with Office.
@@ -54,13 +55,13 @@ def _add(page: Any, part: Part) -> None:
     match part:
         case Heading(text):
             page.add_heading(printable(text), level=2)
-        case Paragraph(text) | Link(text):
+        case Paragraph(text) | Listing(text) | Link(text):
             page.add_paragraph(printable(text))
         case Bullets(items):
             for item in items:
                 page.add_paragraph(printable(item), style="List Bullet")
-        case Picture(_, sentence, content):
-            page.add_picture(io.BytesIO(content), width=Cm(_WIDTH))
+        case Picture(_, sentence, figure) if figure is not None:
+            page.add_picture(io.BytesIO(png_bytes(figure)), width=Cm(_WIDTH))
             page.inline_shapes[-1]._inline.docPr.set("descr", printable(sentence))
         case Table():
             _add_table(page, part)

@@ -32,6 +32,7 @@ WRITTEN = {
     "ranking.csv",
     "run.json",
     "summary.csv",
+    "summary.html",
     "summary.md",
 }
 QUICK = ("--draws", 2, "--until", 2026)

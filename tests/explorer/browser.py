@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,16 @@ def opened(browser, path, *, width=1280, height=900, fragment=""):
         assert not errors
     finally:
         page.close()
+
+
+def violations(page, *impacts):
+    """What axe finds wrong with a page, of these impacts or of any; skips where there is no copy of it."""
+    axe = os.environ.get("GAPSIM_AXE", "")
+    if not Path(axe).is_file():
+        pytest.skip("GAPSIM_AXE names no copy of axe.min.js; accessibility is checked by names and roles alone")
+    page.add_script_tag(path=axe)
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+    return [(item["id"], item["nodes"][0]["html"][:200]) for item in found if not impacts or item["impact"] in impacts]
 
 
 def settled(page, action):

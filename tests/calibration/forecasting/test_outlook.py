@@ -349,6 +349,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
         "forecast.txt",
         "table.csv",
         "baseline.nc",
+        "forecast.html",
         "forecast.md",
     }
     assert {path.name for path in out.iterdir()} == names

@@ -40,10 +40,10 @@ class Reader(HTMLParser):
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "img":
+        if tag == "svg":
             self.images.append(dict(attrs))
-        self.addresses += [str(value) for name, value in attrs if name in ("href", "src")]
-        if tag not in ("meta", "img"):
+        self.addresses += [str(value) for name, value in attrs if name in ("href", "src", "xlink:href")]
+        if tag != "meta":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -58,8 +58,8 @@ def test_the_page_holds_everything_and_needs_nothing(written: Path, result: FitR
     reader.feed((written / "report.html").read_text(encoding="utf-8"))
     assert reader.open == []
     assert len(reader.images) == 4
-    assert all(image["alt"] for image in reader.images)
-    assert all(address.startswith("data:image/png;base64,") for address in reader.addresses)
+    assert all(image["aria-label"] for image in reader.images)
+    assert all(address.startswith("#") for address in reader.addresses)
     said = " ".join(reader.texts)
     for item in result.shown:
         assert f"{item.key}: {item.en}" in said
