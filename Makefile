@@ -92,7 +92,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.made
 	@touch $(VENV)/.package $@
 
 clean:
-	rm -rf build dist docs/_build docs/auto_examples docs/auto_reference docs/sg_execution_times.rst
+	rm -rf build dist docs/_build docs/auto_examples docs/auto_figures docs/auto_reference docs/sg_execution_times.rst
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

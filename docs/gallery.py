@@ -15,13 +15,14 @@ def figures_of_the_example(_block: Any, variables: dict[str, Any], settings: dic
     """Pictures of the figures an example has made since the last block; ours are not known to pyplot."""
     names = variables["example_globals"]
     shown = names.setdefault("__shown__", [])
-    paths = []
+    pictures = []
     for value in list(names.values()):
         if isinstance(value, Figure) and not any(value is other for other in shown):
             shown.append(value)
-            paths.append(next(variables["image_path_iterator"]))
-            _save(value, Path(paths[-1]))
-    return figure_rst(paths, settings["src_dir"])
+            path = next(variables["image_path_iterator"])
+            _save(value, Path(path))
+            pictures.append(figure_rst([path], settings["src_dir"], getattr(value, "sentence", "")))
+    return "\n".join(pictures)
 
 
 def _save(figure: Figure, path: Path) -> None:

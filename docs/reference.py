@@ -11,6 +11,8 @@ from pysd_runner.cli.application import application
 from pysd_runner.scenarios import scenario_schema
 
 FOLDER = "auto_reference"
+# Types of the schema in the words of its readers.
+WORDS = {"string": "text", "object": "keys below", "array": "list"}
 
 
 def write(folder: Path) -> None:
@@ -117,8 +119,9 @@ def _values(found: dict[str, Any]) -> str:
         if "enum" in option or "const" in option:
             parts += [f"`{value}`" for value in option.get("enum", [option.get("const")])]
         elif "$ref" in option:
-            parts.append(option["$ref"].rpartition("/")[2])
+            parts.append("by year" if option["$ref"].endswith("Path") else "keys below")
         elif option.get("type") and option["type"] != "null":
             low, high = option.get("minimum"), option.get("maximum")
-            parts.append(option["type"] + (f" {low} to {high}" if low is not None and high is not None else ""))
+            kind = WORDS.get(option["type"], option["type"])
+            parts.append(kind + (f" {low} to {high}" if low is not None and high is not None else ""))
     return ", ".join(dict.fromkeys(parts))

@@ -71,7 +71,7 @@ for name, colour in zip(ensemble.scenarios, ("0.4", "tab:blue"), strict=True):
     axes.fill_between(runs["year"], low, high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(runs["year"], middle, color=colour, label=name)
 axes.set(xlabel="Year", ylabel="Gap in adoption, share of people", xticks=range(2025, 2046, 5))
-axes.legend(frameon=False)
+_ = axes.legend(frameon=False)
 
 # %%
 # What support changes in 2035, draw by draw.

@@ -91,9 +91,17 @@ def test_the_lines_of_the_first_page_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = raw_blocks(DOCS / "index.md", "python")
     assert len([line for line in code.splitlines() if line]) <= MOST_LINES
-    found = run_code(code.replace("draws=20", "draws=2"), tmp_path)
+    found = run_code(code.replace("draws=1000", "draws=2"), tmp_path)
     assert np.isfinite(found["found"].table(region="Sichuan")["median"]).all()
-    assert (tmp_path / "sichuan.png").is_file()
+    assert (tmp_path / "sichuan.docx").is_file()
+
+
+def test_the_lines_of_the_first_page_make_its_picture():
+    page, example = DOCS / "index.md", DOCS / "figures" / "plot_1_mixes.py"
+    (code,) = raw_blocks(page, "python")
+    drawn = text_of(example)
+    assert all(line in drawn for line in code.splitlines() if line and ".save(" not in line)
+    assert any("sphx_glr_plot_1_mixes_001.png" in link for link in links(page))
 
 
 def test_the_scenario_of_the_page_doubles_the_budget(small_panel, tmp_path, monkeypatch, capsys):
