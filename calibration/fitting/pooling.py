@@ -13,6 +13,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.latex import Tabled
 from pysd_runner.spec import FittedParameters
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class RegionEffect:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pooled:
+class Pooled(Tabled):
     """Regional effects of one input."""
 
     effect: str  # key of the input

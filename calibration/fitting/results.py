@@ -13,6 +13,7 @@ from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted
@@ -56,7 +57,7 @@ RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "obser
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
-class FitResult:
+class FitResult(Tabled):
     """Parameters of a model as one panel sees them, and how they were found.
 
     Attributes

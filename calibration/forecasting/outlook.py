@@ -21,7 +21,8 @@ from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.counts import whole
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.latex import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
@@ -43,8 +44,8 @@ OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_
 FARTHEST = 50
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outlook:
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Outlook(Tabled):
     """A forecast of log relative output per head.
 
     Attributes
@@ -148,6 +149,62 @@ class Outlook:
         result["last"] = result["region"].map(dict(zip(codes, 100 * np.exp(self.last), strict=True)))
         result["last_year"] = result["region"].map(dict(zip(codes, self.last_years, strict=True)))
         return result
+
+    def __repr__(self) -> str:
+        sizes, years = self.draws.sizes, self.draws["year"].to_numpy()
+        return (
+            f"<Outlook by {self.model!r} on {self.panel!r}: {sizes['region']} regions, {sizes['draw']} draws, "
+            f"{years[0]} to {years[-1]}>"
+        )
+
+    def plot(self, region: str | None = None, *, ax: Any = None) -> Any:
+        """Fan of a region behind what was observed, in per cent of the geometric mean of regions.
+
+        Parameters
+        ----------
+        region
+            Code or name; None draws a small chart for each region.
+        ax
+            Where to draw one region; None makes a figure.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The axes where some were given.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such region.
+        InvalidInput
+            If there are too many regions for one picture.
+        """
+        from pysd_runner.plots.over_time import plot_fan
+
+        codes = [str(code) for code in self.draws["region"].to_numpy()]
+        shown = codes if region is None else [self._code(region, codes)]
+        named = {"region": [self.names[code][0] for code in shown]}
+        values, past = (
+            part.sel(region=shown).copy(data=100 * np.exp(part.sel(region=shown).to_numpy())).assign_coords(named)
+            for part in (self.draws, self.history)
+        )
+        title = "output per head, % of the mean of regions"
+        future = values.rename({"year": "time"}).rename(title)
+        seen = pd.DataFrame(
+            past.transpose("year", "region").to_numpy(), index=past["year"].to_numpy(), columns=named["region"]
+        )
+        if region is None:
+            return plot_fan(future, seen, ax=ax, time_unit="year")
+        one = future.isel(region=0, drop=True)
+        return plot_fan(one, seen.iloc[:, 0].dropna(), ax=ax, title=title, time_unit="year")
+
+    def _code(self, text: str, codes: Sequence[str]) -> str:
+        """Code of a region by code or name."""
+        for code in codes:
+            if text.casefold() in {code.casefold(), *(name.casefold() for name in self.names[code])}:
+                return code
+        known = [name for code in codes for name in (code, *self.names[code])]
+        raise UnknownName(f"the forecast has no region {text!r}.{suggest(text, known)}")
 
 
 def bands(draws: xr.DataArray) -> xr.DataArray:

@@ -26,6 +26,7 @@ from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.parallel import open_pool
+from pysd_runner.export.latex import Tabled
 from pysd_runner.general.scenario_runs import fitted_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
@@ -533,7 +534,7 @@ class TableOutlook:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class TableBacktest:
+class TableBacktest(Tabled):
     """Scores of forecasts at past origins.
 
     Attributes

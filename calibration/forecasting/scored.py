@@ -11,6 +11,7 @@ from calibration.forecasting.comparison import diebold_mariano, mean_interval, r
 from calibration.forecasting.models import REFERENCE
 from calibration.forecasting.plan import Plan
 from calibration.forecasting.scores import LEVELS, PINBALL, percent
+from pysd_runner.export.latex import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Backtest:
+class Backtest(Tabled):
     """Scores of rolling-origin forecasts.
 
     Attributes

@@ -12,6 +12,7 @@ from calibration.sdeval.cycles import compare_autocorrelations, lagged_correlati
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
 from calibration.sdeval.trends import Trend, check_trend, fit_trend, trend_difference
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.latex import Tabled
 
 Status = Literal["passed", "failed", "noted", "skipped"]
 StepName = Literal["trend", "period", "phase", "mean", "variation", "discrepancy"]
@@ -77,7 +78,7 @@ class PatternStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BehaviourPatterns:
+class BehaviourPatterns(Tabled):
     """All steps of one pair of series, in order.
 
     Attributes

@@ -16,6 +16,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.latex import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ TRUST = 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
-class PosteriorSample:
+class PosteriorSample(Tabled):
     """Draws from the posterior of the moved parameters.
 
     Attributes

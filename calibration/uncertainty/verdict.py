@@ -15,6 +15,7 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, Shape, profile
+from pysd_runner.export.latex import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +138,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Identifiability:
+class Identifiability(Tabled):
     """What a panel says about the parameters of a model.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.ir import key
+from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, scenario_of
@@ -29,7 +30,7 @@ LEVELS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Future:
+class Future(Tabled):
     """Outcomes of scenarios of any model, made by `project`.
 
     Attributes

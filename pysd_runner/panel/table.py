@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.latex import Tabled
 from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.panel.names import key
 from pysd_runner.panel.problems import Problem
@@ -55,7 +56,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Table:
+class Table(Tabled):
     """Observations by time and entity, made by `load_table`.
 
     Attributes

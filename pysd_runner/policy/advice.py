@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.latex import Tabled
 from pysd_runner.policy.discovery import Box, Leaf, cart, prim
 from pysd_runner.policy.futures import Factor, Futures
 from pysd_runner.policy.information import Worth, partial_information, perfect_information
@@ -46,7 +47,7 @@ class Switch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Advice:
+class Advice(Tabled):
     """Policies compared in many futures.
 
     Attributes

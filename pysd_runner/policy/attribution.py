@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.latex import Tabled
 from pysd_runner.policy.gradual import gradual_values
 from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
 from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets
@@ -24,7 +25,7 @@ ORDERS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Attribution:
+class Attribution(Tabled):
     """Contributions of levers to the effect of a policy.
 
     Attributes

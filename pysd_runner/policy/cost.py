@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pysd_runner.export.latex import Tabled
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.study import Data, Outcome, Study, Values
 
@@ -19,7 +20,7 @@ SURE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Costs:
+class Costs(Tabled):
     """Money and effects of policies, or of more money for a policy.
 
     Attributes

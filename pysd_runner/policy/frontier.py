@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
+from pysd_runner.export.latex import Tabled
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.optimisation import Told, optimise
 from pysd_runner.policy.space import Space
@@ -18,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Front:
+class Front(Tabled):
     """Policies between two aims.
 
     Attributes
