@@ -8,13 +8,13 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.optimise import rival_scenarios
 from pysd_runner.cli.options import (
-    Draws,
     Force,
     Lang,
     Language,
     MappingFile,
     OptionalSeed,
     RegionFile,
+    SearchDraws,
     Until,
     YuanPerUnit,
 )
@@ -60,7 +60,7 @@ def advise(
     regions: RegionFile = None,
     fit: Fit = None,
     until: Until = None,
-    draws: Draws = None,
+    draws: SearchDraws = None,
     seed: OptionalSeed = None,
     yuan_per_unit: YuanPerUnit = None,
     out: Out = None,

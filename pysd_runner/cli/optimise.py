@@ -10,7 +10,6 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
-    Draws,
     ExecutorName,
     Force,
     Lang,
@@ -18,6 +17,7 @@ from pysd_runner.cli.options import (
     MappingFile,
     OptionalSeed,
     RegionFile,
+    SearchDraws,
     Until,
     YuanPerUnit,
 )
@@ -121,7 +121,7 @@ def optimise(
     regions: RegionFile = None,
     fit: Fit = None,
     until: Until = None,
-    draws: Draws = None,
+    draws: SearchDraws = None,
     seed: OptionalSeed = None,
     yuan_per_unit: YuanPerUnit = None,
     executor: ExecutorName = None,

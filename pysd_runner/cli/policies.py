@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import DRAWS, MODEL, UNTIL, read_fit
+from pysd_runner.cli.projecting import MODEL, UNTIL, read_fit
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
 
 SHIPPED_PANEL = "china"
+# As `SearchDraws` says.
+SEARCH_DRAWS = 200
 
 Panel = Annotated[
     str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
@@ -94,7 +96,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     fitted = None if job.fit is None else read_fit(job.fit)
     panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
     given = {key: value for key, value in job.settings.items() if value is not None}
-    settings = {"until": UNTIL, "draws": DRAWS, "seed": 0, "yuan_per_unit": money_of(fitted), **given}
+    settings = {"until": UNTIL, "draws": SEARCH_DRAWS, "seed": 0, "yuan_per_unit": money_of(fitted), **given}
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     folder = job.fit if job.fit is not None and job.fit.is_dir() else None
     baseline = None

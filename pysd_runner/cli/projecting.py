@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.spec import FittedParameters
 
 MODEL = "regional_digital"
-DRAWS, UNTIL = 200, 2040
+DRAWS, UNTIL = 1000, 2040
 DEFAULT_PARENT = Path("results")
-FITTED_FILE = "fitted.json"
+FITTED_FILE, FIT = "fitted.json", "fit"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,10 @@ def read_fit(path: Path) -> "FittedParameters":
     """Read fitted parameters from their file or from the folder that holds it."""
     from pysd_runner.spec import load_fitted
 
-    return load_fitted(path / FITTED_FILE if path.is_dir() else path)
+    file = path / FITTED_FILE if path.is_dir() else path
+    # Results of the demonstration have the fit in a folder of its own.
+    inside = path / FIT / FITTED_FILE
+    return load_fitted(inside if inside.is_file() and not file.is_file() else file)
 
 
 def read_others(path: Path | None) -> "dict[str, FittedParameters]":

@@ -27,7 +27,7 @@ class Answer:
     comparisons
         By definition of what was measured, the one of the fit first; under the empty name where there is one alone.
     approximate
-        The same as the first with the normal approximation of the posterior; None where that is what the first has.
+        The first policy again with the normal approximation of the posterior; None where that is what all have.
     """
 
     comparisons: Mapping[str, Comparison]
@@ -105,9 +105,15 @@ def answer(  # noqa: PLR0913 - a front door
             made = replace(made, cases=cases)
             if fitted is not None and fitted.draws:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
-                approximate = compare(model, panel, rough, scenarios, bounds)
+                approximate = compare(model, panel, rough, _first(scenarios), bounds)
         found[name] = made
     return Answer(comparisons=found, approximate=approximate)
+
+
+def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """The first policy and its baseline."""
+    policy = next(item for item in scenarios if item.baseline_name != item.name)
+    return [item for item in scenarios if item.name in {policy.name, policy.baseline_name}]
 
 
 def _costs(model: Model) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.export.latex import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import HEADLINE, Start, effects
@@ -31,7 +32,7 @@ FACTORS = {"half": 0.5, "twice": 2.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Tabled):
     """Effects of policies in one year, on the same draws.
 
     Attributes
@@ -149,14 +150,16 @@ def compare(
     Comparison
         Without cases.
     """
-    parts = [
-        _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
-        for place in range(0, len(scenarios), BATCH)
-    ]
-    data = xr.concat(parts, dim="scenario")
+    ends, money = [], []
+    for place in range(0, len(scenarios), BATCH):
+        made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
+        # Effects are those of the last year: all years of a hundred cases with a thousand draws fill a memory.
+        ends.append(made[["output", "population"]].isel(year=[-1]))
+        money.append(made["budget"])
+    data = xr.concat(ends, dim="scenario")
     names = {item.name: item.baseline_name for item in scenarios}
     # Money per head cannot be added up where people were not counted.
-    budget = data["budget"] if "population" in panel else None
+    budget = xr.concat(money, dim="scenario") if "population" in panel else None
     found = effects(data["output"], data["population"], budget, names, start_of(panel))
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
     return Comparison(effects=found, scenarios=policies, year=bounds[1])

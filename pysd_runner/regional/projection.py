@@ -16,11 +16,13 @@ from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
+from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.regional.inputs import RegionInputs
+from pysd_runner.regional.keeping import KEPT_ERROR, completed, unknown
 from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
@@ -41,8 +43,6 @@ RECORD, SCHEMA = "run.json", 1
 REMEDY = "run the scenarios again"
 # Scenarios that a projection names on one line.
 _SHOWN = 4
-# Share of an outcome by which it may change when it is kept: results of the demonstration are a third as large so.
-KEPT_ERROR = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Projection:
+class Projection(Tabled):
     """Gaps projected under several scenarios."""
 
     data: "xr.Dataset"  # outcomes by their keys
@@ -85,11 +85,10 @@ class Projection:
 
     def difference(self, outcome: str) -> "xr.DataArray":
         """Each scenario minus its baseline, draw by draw."""
-        from pysd_runner.core.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName
 
-        names = [str(name) for name in self.data]
-        if outcome not in names:
-            raise UnknownName(f"the projection has no outcome {outcome!r}.{suggest(outcome, names)}")
+        if outcome not in self.data:
+            raise UnknownName(unknown(self.data, outcome))
         policies = list(self.policies)
         reference = self.data[outcome].sel(scenario=[self.baselines[name] for name in policies])
         found = self.data[outcome].sel(scenario=policies)
@@ -103,10 +102,6 @@ class Projection:
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         counts = [f"{sizes[key]} {key}{'' if sizes[key] == 1 else 's'}" for key in ("region", "draw")]
         return f"<Projection: {shown}; {', '.join(counts)}, {years[0]} to {years[-1]}>"
-
-    def _repr_html_(self) -> str:
-        """What the nation comes to in the last year, as a table."""
-        return str(self.table()._repr_html_())  # type: ignore[operator]
 
     def table(
         self,
@@ -186,12 +181,6 @@ class Projection:
         codes = self.data["region"].to_numpy().tolist()
         return save_workbook({"nation": self.table(year=years), "regions": self.table(region=codes, year=years)}, path)
 
-    def to_latex(self, outcome: str | None = None, **which: Any) -> str:
-        """The table for LaTeX, with the package booktabs; takes what `table` takes."""
-        from pysd_runner.export.latex import to_latex
-
-        return to_latex(self.table(outcome, **which))
-
     def to_xarray(self) -> "xr.Dataset":
         """The projection as one labelled data set with its provenance."""
         return self.data.assign_attrs(
@@ -260,7 +249,7 @@ def load_projection(folder: str | Path) -> Projection:
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
     return Projection(
-        data=data,
+        data=completed(data),
         history=history,
         parameters=_read_parameters(folder / f"{PARAMETERS}.nc", data),
         origin=record["origin"],

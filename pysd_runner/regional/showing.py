@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.regional.keeping import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def chosen(
     found = []
     for name in names:
         if name not in data:
-            raise UnknownName(f"the projection has no outcome {name!r}.{suggest(name, map(str, data))}")
+            raise UnknownName(unknown(data, name))
         values = data[name]
         if "draw" not in values.dims and not past:
             raise InvalidInput(f"{name} is kept as a mean over draws; read it from `data`")

@@ -50,7 +50,7 @@ class Inputs:
             "events": list(self.events),
         }
         if self.fitted is not None:
-            stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
+            stored["fitted"] = _once(self.fitted.save(folder / FITTED), folder / FIT / FITTED, folder)
         if self.baseline is not None:
             stored["baseline"] = _once(self.baseline.save(folder / FILE), folder / FIT / FILE, folder)
         return stored

@@ -15,8 +15,8 @@ from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
+from pysd_runner.regional.keeping import KEPT_ERROR, computed
 from pysd_runner.regional.projection import (
-    KEPT_ERROR,
     REMEDY,
     Projection,
     load_projection,
@@ -191,7 +191,8 @@ def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]
     if not (folder / "projection.nc").is_file():
         return None, 0.0
     recorded = load_projection(folder).data
-    largest, is_identical = 0.0, set(recorded) == set(projection.data)
+    recorded = recorded.drop_vars(list(computed(recorded)))
+    largest, is_identical = 0.0, set(recorded) <= set(projection.data)
     is_rounded = recorded["output_per_head"].dtype == np.float32
     made = rounded(projection.data, KEPT_ERROR) if is_rounded else projection.data
     for name in set(recorded) & set(projection.data):

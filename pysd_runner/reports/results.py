@@ -12,11 +12,11 @@ import xarray as xr
 
 from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc
-from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.regional.answer import Answer
-from pysd_runner.regional.projection import KEPT_ERROR, Projection
+from pysd_runner.regional.keeping import completed, headline
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import (
     Bullets,
@@ -39,21 +39,6 @@ from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
 
 FIGURES = "figures"
-
-# Outcomes of the wide table that other programs load; all outcomes are in projection.nc.
-TABLED = (
-    "output",
-    "output_per_head",
-    "population",
-    "relative_output",
-    "gap_to_leader",
-    "national_output",
-    "national_gap",
-    "theil",
-    "sigma",
-    "class_gap",
-    "class_relative_output",
-)
 
 PAGES = ("summary.html", "summary.md")
 CONTENTS = (
@@ -101,8 +86,9 @@ def write_results(
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     # Tables and figures are those of the kept numbers, so that they come out the same whenever they are made again.
+    whole = projection.data
     projection = kept = save_with_inputs(projection, inputs, folder)
-    _write_tables(projection, answer, folder, lang)
+    _write_tables(projection, whole.assign(kept.data.data_vars), answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
@@ -125,12 +111,10 @@ def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Pr
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
     kept = dataclasses.replace(
-        projection,
-        data=rounded(projection.data, KEPT_ERROR),
-        provenance={**projection.provenance, "inputs": record},
+        projection, data=headline(projection.data), provenance={**projection.provenance, "inputs": record}
     )
     kept.save(folder)
-    return kept
+    return dataclasses.replace(kept, data=completed(kept.data))
 
 
 def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
@@ -141,7 +125,7 @@ def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
     return scenario_chances(projection.data, inputs.events, reference=BASELINE, forecast=forecast)
 
 
-def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:
+def _write_tables(projection: Projection, outcomes: xr.Dataset, answer: Answer | None, folder: Path, lang: str) -> None:
     if answer is not None:
         tables = {key: item.table() for key, item in answer.comparisons.items()}
         whole = pd.concat(tables, names=["definition"]).reset_index()
@@ -151,8 +135,9 @@ def _write_tables(projection: Projection, answer: Answer | None, folder: Path, l
     if projection.policies:
         save_csv(_below(projection), folder / "below_baseline.csv")
     save_csv(level_table(projection), folder / "levels.csv")
-    tabled = [name for name in TABLED if name in projection.data]
-    save_csv(to_iamc(projection.data[tabled]), folder / "projection_iamc.csv")
+    # The wide table, which other programs load, has all outcomes that have draws.
+    tabled = [name for name, values in outcomes.data_vars.items() if "draw" in values.dims]
+    save_csv(to_iamc(outcomes[tabled]), folder / "projection_iamc.csv")
 
 
 def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> int:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -60,7 +61,14 @@ def load_spec(path: str | Path) -> ModelSpec:
         names that do not fit together. The message carries the path inside the file.
     """
     path = Path(path)
-    root = Table(parsed(path), f"{path.name}: ")
+    return _spec(_text(path), path.name)
+
+
+# Reports ask a hundred times what a model declares.
+@lru_cache(maxsize=8)
+def _spec(text: str, file: str) -> ModelSpec:
+    """Read declarations; the same text gives the same object."""
+    root = Table(_toml(text, file), f"{file}: ")
     schema = root.number("schema")
     if schema != SCHEMA:
         root.fail("schema", f"this version reads schema {SCHEMA}, found {schema:g}")
@@ -78,11 +86,11 @@ def load_spec(path: str | Path) -> ModelSpec:
         bindings=read_bindings(root),
     )
     root.finish()
-    _check_names(spec, path.name)
-    _check_references(spec, path.name)
+    _check_names(spec, file)
+    _check_references(spec, file)
     for parameter in spec.parameters.values():
         if parameter.switch and not parameter.switch.startswith(POLICY):
-            _check_parameter(spec, f'{path.name}: parameters["{parameter.key}"].switch', parameter.switch)
+            _check_parameter(spec, f'{file}: parameters["{parameter.key}"].switch', parameter.switch)
     return spec
 
 
@@ -130,7 +138,7 @@ def schema_of(path: Path) -> Any:
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
+    """Read a TOML file, not to be changed: the same text gives the same object.
 
     Parameters
     ----------
@@ -142,12 +150,24 @@ def parsed(path: Path) -> dict[str, Any]:
     InvalidModel
         If it cannot be read or is not TOML.
     """
+    return _toml(_text(path), path.name)
+
+
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidModel(f"{path}: the declarations cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # TOML, its encoding, or a whole number of thousands of digits
+    except ValueError as error:
         raise InvalidModel(f"{path.name}: not valid TOML: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # TOML, or a whole number of thousands of digits
+        raise InvalidModel(f"{file}: not valid TOML: {error}") from error
 
 
 def _section(root: Table, name: str, read: Callable[[str, Table], Declared]) -> dict[str, Declared]:

@@ -1,0 +1,103 @@
+"""What a folder of results keeps of a projection, and what is computed again from it when it is read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import suggest
+from pysd_runner.export.netcdf import rounded
+from pysd_runner.indicators import gap_to_leader, output_share, population_share, relative_output
+
+Array = NDArray[np.float64]
+
+# Share of an outcome by which it may change when it is kept: results are a third as large so.
+KEPT_ERROR = 1e-5
+# Outcomes kept of every region in every draw. The stages of the model would take eight times the room.
+KEPT = ("output_per_head", "population")
+# Attribute of the data set with the outcomes that follow from those, and the attributes of each.
+COMPUTED = "computed"
+_DIMS = ("scenario", "draw", "region", "year")
+_REGION = _DIMS.index("region")
+# Most by which an outcome of the model may differ from what is computed for it.
+_CLOSE = 1e-6
+
+
+def headline(data: xr.Dataset) -> xr.Dataset:
+    """Outcomes that a folder of results keeps, rounded: all of the nation and of classes, `KEPT` of the regions.
+
+    Parameters
+    ----------
+    data
+        Outcomes of a projection.
+
+    Returns
+    -------
+    xarray.Dataset
+        Its attribute ``computed`` names what `completed` adds.
+    """
+    found = _computed(data)
+    follows = {
+        name: data[name].attrs
+        for name, values in found.items()
+        if name in data and np.allclose(values, data[name].transpose(*_DIMS), rtol=_CLOSE, atol=_CLOSE)
+    }
+    others = [
+        name
+        for name, values in data.data_vars.items()
+        if {"region", "draw"} <= set(values.dims) and name not in KEPT and (name in follows or name not in found)
+    ]
+    return rounded(data.drop_vars(others), KEPT_ERROR).assign_attrs({COMPUTED: json.dumps(follows, ensure_ascii=False)})
+
+
+def completed(data: xr.Dataset) -> xr.Dataset:
+    """Add the outcomes that follow from those that were kept.
+
+    Parameters
+    ----------
+    data
+        What `headline` gave; other data sets stay as they are.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same for what is complete already.
+    """
+    follows = computed(data)
+    missing = [name for name in follows if name not in data]
+    if not missing:
+        return data
+    found = _computed(data)
+    added = xr.Dataset({name: (_DIMS, found[name], follows[name]) for name in missing})
+    return data.assign(rounded(added, KEPT_ERROR).data_vars)
+
+
+def computed(data: xr.Dataset) -> Mapping[str, Any]:
+    """Outcomes that are computed and not kept, with the attributes of each."""
+    return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
+
+
+def _computed(data: xr.Dataset) -> dict[str, Array]:
+    """What follows from output per head and, where people were counted, population."""
+    heads = data["output_per_head"].transpose(*_DIMS).to_numpy().astype(float)
+    found = {"gap_to_leader": gap_to_leader(heads, axis=_REGION)}
+    if "population" not in data:
+        return found
+    people = data["population"].transpose(*_DIMS).to_numpy().astype(float)
+    relative = relative_output(heads * people, people, axis=_REGION)
+    return found | {
+        "output": heads * people,
+        "relative_output": relative,
+        "log_gap": np.log(relative),
+        "output_share": output_share(heads * people, axis=_REGION),
+        "population_share": population_share(people, axis=_REGION),
+    }
+
+
+def unknown(data: xr.Dataset, name: str) -> str:
+    """What is said of an outcome that is not there."""
+    kept = "; written results keep draws of output and gaps, and the rest in projection_iamc.csv"
+    return f"the projection has no outcome {name!r}{kept * (COMPUTED in data.attrs)}.{suggest(name, map(str, data))}"

@@ -1,0 +1,70 @@
+"""What a folder of results keeps of the draws, and what is computed again from it."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner import load_model, load_panel, load_projection
+from pysd_runner.core.errors import UnknownName
+from pysd_runner.export import load_netcdf
+from pysd_runner.regional.keeping import KEPT, completed, computed, headline
+from pysd_runner.regional.projection import project
+from pysd_runner.reports.inputs import Inputs
+from pysd_runner.reports.results import save_with_inputs
+
+REGIONS = ("110000", "310000", "410000", "620000")
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china").subset(regions=REGIONS)
+
+
+@pytest.fixture(scope="module")
+def projection(panel):
+    return project(load_model("regional_digital", regions=4), panel, "zoned_need", until=2027, draws=5)
+
+
+def test_the_stages_of_the_model_are_left_out_and_the_rest_comes_back(projection):
+    kept = headline(projection.data)
+    of_regions = {name for name, values in kept.data_vars.items() if {"region", "draw"} <= set(values.dims)}
+    assert of_regions == set(KEPT)
+    again = completed(kept)
+    assert set(computed(kept)) == set(again) - set(kept)
+    for name in again:
+        np.testing.assert_allclose(again[name], projection.data[name], rtol=5e-5, atol=5e-5, err_msg=name)
+        assert dict(again[name].attrs) == dict(projection.data[name].attrs), name
+    xr.testing.assert_identical(completed(again), again)
+
+
+def test_what_the_model_computes_otherwise_is_kept(projection):
+    own = projection.data.assign(relative_output=1.1 * projection.data["relative_output"])
+    kept = headline(own)
+    assert "relative_output" in kept
+    assert "relative_output" not in computed(kept)
+
+
+def test_without_people_gaps_alone_come_back(projection):
+    kept = headline(projection.data[["output_per_head", "gap_to_leader", "access"]])
+    assert set(kept) == {"output_per_head"}
+    assert set(completed(kept)) == {"output_per_head", "gap_to_leader"}
+
+
+def test_a_folder_is_read_as_it_was_told_of(projection, panel, tmp_path):
+    kept = save_with_inputs(projection, Inputs(panel=panel, source="china"), tmp_path / "run")
+    again = load_projection(tmp_path / "run")
+    xr.testing.assert_identical(again.data.drop_attrs(), kept.data.drop_attrs())
+    assert again.table(region="Gansu").equals(kept.table(region="Gansu"))
+    with pytest.raises(UnknownName, match=r"no outcome 'access'; written results keep draws of output and gaps"):
+        again.table("access")
+    with pytest.raises(UnknownName, match=r"no outcome 'gap_to_leder'.*Did you mean 'gap_to_leader'"):
+        again.difference("gap_to_leder")
+    file = load_netcdf(tmp_path / "run" / "projection.nc")
+    assert "gap_to_leader" not in file
+    assert "gap_to_leader" in json.loads(file.attrs["computed"])
+
+
+def test_results_of_earlier_versions_hold_everything(projection, tmp_path):
+    assert set(load_projection(projection.save(tmp_path / "old")).data) == set(projection.data)
