@@ -42,6 +42,8 @@ CROSSED = (
     "uniform_per_head",
 )
 DRAWS_KEPT = 1000
+# Figures of the fit; `gapsim calibrate` draws paths and residuals of every region as well.
+OF_FIT = ("parameters", "series")
 # What the demonstration goes through: a fit and its sample, verdicts and report of it, forecast, paths, comparison and
 # drawing; a fit and its sample once more for each other definition.
 _STAGES_OF_FIT = 2
@@ -95,7 +97,7 @@ def demo(
         found = steps.sampled(session, problem, found, folder.draft / steps.FIT, search, draws=DRAWS_KEPT)
         found.save(folder.draft / steps.FIT)
         others = steps.alternatives(session, panel, problem, search, folder.draft / steps.FIT, {}, sample=DRAWS_KEPT)
-        steps.draw(session, problem, found, folder.draft / steps.FIT, lang, panel)
+        steps.draw(session, problem, found, folder.draft / steps.FIT, lang, panel, only=OF_FIT)
         job = Job(
             panel=panel,
             source=steps.PANEL,

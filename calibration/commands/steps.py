@@ -1,7 +1,7 @@
 """What several commands do: fit a panel, judge, sample and draw the fit, and say what failed."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -179,7 +179,14 @@ def sampled(
 
 
 def draw(
-    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, panel: "Panel"
+    session: Session,
+    problem: "CalibrationProblem",
+    found: "FitResult",
+    folder: Path,
+    lang: str,
+    panel: "Panel",
+    *,
+    only: Sequence[str] | None = None,
 ) -> None:
     """Draw the fit beside its files, and write its report."""
     from calibration.reporting import draw_fit, plot_predictive, write_report
@@ -188,7 +195,7 @@ def draw(
 
     sentences = {}
     with session.stage("Drawing the fit and writing its report"):
-        figures = list(draw_fit(found, lang=lang))
+        figures = list(draw_fit(found, lang=lang, only=only))
         if len(problem.space):
             checks = predictive_checks(problem, found)
             figures.append(("predictive", plot_predictive(found, checks, lang=lang)))

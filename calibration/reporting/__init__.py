@@ -1,6 +1,6 @@
 """Pictures and the report of a fit: parameters, fitted against observed values, paths by region, what is left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from calibration.fitting.results import FitResult
 from calibration.reporting.parameters import plot_parameters
@@ -26,7 +26,9 @@ __all__ = [
 MOST_DRAWN = 250
 
 
-def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, ReportFigure]]:
+def draw_fit(
+    result: FitResult, *, lang: str = "en", only: Sequence[str] | None = None
+) -> Iterator[tuple[str, ReportFigure]]:
     """Draw the figures of a fit.
 
     Parameters
@@ -35,6 +37,8 @@ def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, Repo
         What `calibration.fit` found.
     lang
         ``"en"`` or ``"zh"``.
+    only
+        Names of the figures wanted, of ``parameters``, ``series``, ``regions`` and ``residuals``; None for all.
 
     Yields
     ------
@@ -47,9 +51,10 @@ def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, Repo
     InvalidInput
         If there is no such language.
     """
-    if result.parameters:
-        yield "parameters", plot_parameters(result, lang=lang)
-    yield "series", plot_series(result, lang=lang)
+    plots = {"parameters": plot_parameters} if result.parameters else {}
+    plots["series"] = plot_series
     if len(result.region_names) <= MOST_DRAWN and any(not item.national for item in result.series):
-        yield "regions", plot_regions(result, lang=lang)
-        yield "residuals", plot_residuals(result, lang=lang)
+        plots |= {"regions": plot_regions, "residuals": plot_residuals}
+    for name, plot in plots.items():
+        if only is None or name in only:
+            yield name, plot(result, lang=lang)

@@ -26,7 +26,12 @@ def plot(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder of results, or a file in it.")],
     *,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="differences, classes, gaps or tiles; repeatable [default: all].")
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            help="mixes, money, output, differences, classes, gaps or tiles; repeatable "
+            "[default: all but differences and gaps].",
+        ),
     ] = None,
     scenario: Annotated[
         list[str] | None, typer.Option("--scenario", help="Scenario to draw; repeatable [default: all policies].")

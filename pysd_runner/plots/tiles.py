@@ -28,9 +28,10 @@ from pysd_runner.plots.sentences import (
 from pysd_runner.plots.typography import shortened
 from pysd_runner.text import say
 
-_GAP, _NAME, _SMALL = 0.09, 0.17, 6.2
+_GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
 _NAME_SIZE = 7.2
 _MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
+_TICKS = 3
 
 Cell = tuple[int, int]
 
@@ -48,8 +49,9 @@ def plot_tiles(
 ) -> ReportFigure:
     """Draw one small fan chart for each region, on a tile grid.
 
-    All tiles share their axes. The grid comes from the coordinates ``row`` and ``column`` of the regions,
-    counted from any number; without them the tiles stand in the order of the regions.
+    Every tile covers the same span of values, each around its own, so that slopes can be compared. The grid comes
+    from the coordinates ``row`` and ``column`` of the regions, counted from any number; without them the tiles stand
+    in the order of the regions.
 
     Parameters
     ----------
@@ -165,28 +167,41 @@ def _sheet(cells: Sequence[Cell], *, title: str, subtitle: str, caption: str, ke
 
 
 def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], origin: int) -> None:
-    """Draw every tile; axes are labelled where no neighbour stands in the way."""
+    """Draw every tile with its own values; years are written where no neighbour stands below."""
     rows = 1 + max(row for row, _ in cells)
     columns = 1 + max(column for _, column in cells)
-    (first, last), (low, top) = common_limits(panels)
-    margin = label_room(sheet.figure, [(low, top)], 3, size=_SMALL)
-    wide = (sheet.width - margin - _GAP * (columns - 1)) / columns
+    (first, last), _ = common_limits(panels)
+    limits = _windows(panels)
+    margin = label_room(sheet.figure, limits, _TICKS, size=_SMALL)
+    pitched = sheet.width / columns
+    wide = pitched - margin - _GAP
     pitch = (sheet.height - 0.24) / rows
     taken = set(cells)
-    for panel, (row, column) in zip(panels, cells, strict=True):
-        left, above = margin + column * (wide + _GAP), row * pitch + _NAME
+    for panel, (low, top), (row, column) in zip(panels, limits, cells, strict=True):
+        left, above = margin + column * pitched, row * pitch + _NAME
         axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05)
         set_years(axes, first, last, ticks=2, inward=True)
-        set_values(axes, low, top, ticks=3)
+        set_values(axes, low, top, ticks=_TICKS)
         draw_panel(axes, panel, origin, width=1.0)
-        _label_edges(axes, is_left=(row, column - 1) not in taken, is_low=(row + 1, column) not in taken)
-        name = shortened(sheet.figure, panel.name, _NAME_SIZE, wide, heading_style(panel.name))
-        sheet.text(left, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
+        _label_edges(axes, is_low=(row + 1, column) not in taken)
+        # A name may stand over the numbers beside its tile as well.
+        name = shortened(sheet.figure, panel.name, _NAME_SIZE, margin + wide, heading_style(panel.name))
+        sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
 
 
-def _label_edges(axes: Axes, *, is_left: bool, is_low: bool) -> None:
-    """Write numbers only on the outer edges of the grid."""
-    axes.tick_params(labelleft=is_left, labelbottom=is_low, labelsize=_SMALL, pad=1.5)
+def _windows(panels: Sequence[Panel]) -> list[tuple[float, float]]:
+    """Limits of the values of every tile: as far apart as those that need most, and around its own."""
+    own = [common_limits([panel])[1] for panel in panels]
+    span = max(top - low for low, top in own)
+    # What is never negative is not drawn below zero.
+    lowest = 0.0 if min(low for low, _ in own) >= 0 else -math.inf
+    starts = [max(lowest, (low + top - span) / 2) for low, top in own]
+    return [(start, start + span) for start in starts]
+
+
+def _label_edges(axes: Axes, *, is_low: bool) -> None:
+    """Write years only on the lower edge of the grid."""
+    axes.tick_params(labelbottom=is_low, labelsize=_SMALL, pad=1.5)
     axes.tick_params(axis="x", length=1.8)
     axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import interval, percent, written
@@ -20,15 +19,15 @@ from pysd_runner.reports.brief_paths import (
     Paths,
     Told,
     around,
+    bars_of,
     chart_of,
-    money_by_lever,
     paths_of,
     regions_of,
     told,
 )
 from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
+from pysd_runner.reports.headline import NAMED, label_of, rests
 from pysd_runner.reports.places import Place, find_place
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.text import LANGUAGES, say
@@ -43,7 +42,7 @@ MOST_MIXES = 5
 _GAINERS = 3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Brief:
     """One page on a region, a class or the nation.
 
@@ -69,6 +68,9 @@ class Brief:
     bars: "ReportFigure | None"
     paths: Paths
     lang: str
+
+    def __repr__(self) -> str:
+        return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.paths.mixes) or 'no policy'}>"
 
     def save(self, path: str | Path) -> Path:
         """Write the page for a browser, Word or Excel, whole or not at all.
@@ -289,35 +291,7 @@ class _Writer:
 
     def bars(self) -> "ReportFigure | None":
         """What each mix consists of; None where the results do not hold it."""
-        found = money_by_lever(self.projection, self.place, self.paths.mixes)
-        if found is None:
-            return None
-        from pysd_runner.plots.money import plot_money
-
-        levers = {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
-        currency = currency_of(self.projection, self.lang)
-        rows = [
-            {
-                "scenario": mix,
-                "mix": self.label(mix),
-                "lever": levers.get(str(lever), str(lever)),
-                "total": total,
-                "head": head,
-            }
-            for mix, values in zip(self.paths.mixes, found.to_numpy(), strict=True)
-            for lever, (total, head) in zip(found["lever"].to_numpy(), values.tolist(), strict=True)
-        ]
-        totals = {
-            mix: amount(float(total), currency, self.lang)
-            for mix, total in zip(self.paths.mixes, found.isel(measure=0).sum("lever").to_numpy(), strict=True)
-        }
-        return plot_money(
-            pd.DataFrame(rows),
-            totals=totals,
-            title=self.say("brief.money", name=self.name),
-            unit=self.say("brief.per_head", money=currency, first=self.projection.origin + 1, last=self.last),
-            lang=self.lang,
-        )
+        return bars_of(self.projection, self.place, self.paths.mixes, lang=self.lang)
 
     def gains(self, mix: str) -> str:
         """Who gains and who loses under a mix."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Region
 from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.reports.headline import amount, currency_of, label_of
 from pysd_runner.reports.places import Place
 from pysd_runner.text import LANGUAGES, say
 
@@ -138,6 +140,42 @@ def chart_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang
         baselines=paths.baselines,
         origin=projection.origin,
         titles={name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
+        lang=lang,
+    )
+
+
+def bars_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
+    """Draw what each mix consists of for a place; None where the results do not hold it."""
+    import pandas as pd
+
+    from pysd_runner.plots.money import plot_money
+
+    found = money_by_lever(projection, place, mixes)
+    if found is None:
+        return None
+    levers = {item.element: getattr(item, lang) for item in declarations_of(projection).levers.values()}
+    currency = currency_of(projection, lang)
+    rows = [
+        {
+            "scenario": mix,
+            "mix": label_of(projection, None, mix, lang),
+            "lever": levers.get(str(lever), str(lever)),
+            "total": total,
+            "head": head,
+        }
+        for mix, values in zip(mixes, found.to_numpy(), strict=True)
+        for lever, (total, head) in zip(found["lever"].to_numpy(), values.tolist(), strict=True)
+    ]
+    totals = {
+        mix: amount(float(total), currency, lang)
+        for mix, total in zip(mixes, found.isel(measure=0).sum("lever").to_numpy(), strict=True)
+    }
+    first, last = projection.origin + 1, int(projection.data["year"][-1])
+    return plot_money(
+        pd.DataFrame(rows),
+        totals=totals,
+        title=say("brief.money", lang, name=place.names[lang]),
+        unit=say("brief.per_head", lang, money=currency, first=first, last=last),
         lang=lang,
     )
 

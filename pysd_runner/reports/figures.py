@@ -10,8 +10,8 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.regional.projection import Projection
-from pysd_runner.reports.brief_paths import chart_of, regions_of
-from pysd_runner.reports.places import find_place
+from pysd_runner.reports.brief_paths import bars_of, chart_of, money_by_lever, regions_of
+from pysd_runner.reports.places import Place, find_place
 from pysd_runner.text import in_both
 
 # What a policy changes is shown for these; all of them are of the nation.
@@ -19,7 +19,9 @@ OUTPUT = "national_output"
 # A gap takes two.
 FEWEST = 2
 # Figures of all policies at once.
-_OF_ALL = ("mixes", "differences")
+_OF_ALL = ("mixes", "money", "differences", "output")
+# Figures of places, which draw the nation where no region is asked for.
+_OF_PLACES = ("mixes", "money")
 DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
 # Regions drawn where none are asked for, spread evenly over their ranks in the last observed year.
 SHOWN = 6
@@ -53,12 +55,12 @@ def figure_jobs(
     several = kinds or scenarios
     return [
         job
-        for kind in kinds or KINDS
+        for kind in kinds or USUAL
         for job in _JOBS[kind](
             projection,
             shown if several or kind in _OF_ALL else shown[:1],
             # The nation alone stands for all mixes where no region is asked for.
-            list(regions) if kind == "mixes" else codes,
+            list(regions) if kind in _OF_PLACES else codes,
         )
     ]
 
@@ -72,7 +74,9 @@ def spread_regions(projection: Projection) -> list[str]:
     return [codes[place] for place in np.round(np.linspace(0, len(codes) - 1, SHOWN + 1)[1:]).astype(int)]
 
 
-def _differences(projection: Projection, shown: Sequence[str], _: Sequence[str]) -> Jobs:
+def _differences(
+    projection: Projection, shown: Sequence[str], _: Sequence[str], quantities: Sequence[str] = DIFFERENCES
+) -> Jobs:
     """One figure for each quantity and each set of assumptions."""
     by_baseline: dict[str, list[str]] = {}
     for name in shown:
@@ -81,7 +85,7 @@ def _differences(projection: Projection, shown: Sequence[str], _: Sequence[str])
     jobs: Jobs = []
     for baseline, names in by_baseline.items():
         ending = "" if len(by_baseline) == 1 else f"_{baseline}"
-        for quantity in DIFFERENCES:
+        for quantity in quantities:
             if quantity in projection.data:
                 values = projection.data[quantity]
                 draw = partial(
@@ -96,14 +100,42 @@ def _differences(projection: Projection, shown: Sequence[str], _: Sequence[str])
 
 def _mixes(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     """All mixes over time, of the nation, and of each region asked for, with what each changes below."""
-    mixes = [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
-    if not mixes:
-        return []
-    known = regions_of(projection)
-    places = [find_place(name, known) for name in regions]
-    if "laggard_gap" in projection.data:
-        places.insert(0, find_place("nation", known))
+    mixes = _policies(projection, shown)
+    places = _places(projection, regions, has_nation="laggard_gap" in projection.data) if mixes else []
     return [(f"mixes_{place.file_name}", partial(chart_of, projection, place, mixes)) for place in places]
+
+
+def _money(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+    """What every mix consists of, in the nation and in each region asked for."""
+    mixes = _policies(projection, shown)
+    places = [
+        place
+        for place in _places(projection, regions, has_nation=True)
+        if money_by_lever(projection, place, mixes) is not None
+    ]
+    return [(f"money_{place.file_name}", _drawn(partial(bars_of, projection, place, mixes))) for place in places]
+
+
+def _drawn(draw: Callable[..., ReportFigure | None]) -> Draw:
+    """A function that always has something to draw."""
+
+    def always(*, lang: str) -> ReportFigure:
+        figure = draw(lang=lang)
+        assert figure is not None  # noqa: S101
+        return figure
+
+    return always
+
+
+def _policies(projection: Projection, shown: Sequence[str]) -> list[str]:
+    """Policies that fit into one figure."""
+    return [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
+
+
+def _places(projection: Projection, regions: Sequence[str], *, has_nation: bool) -> list[Place]:
+    """The nation, where it can be told of, and the regions asked for."""
+    known = regions_of(projection)
+    return [find_place(name, known) for name in (*(["nation"] if has_nation else []), *regions)]
 
 
 def _as_share(values: Any, baseline: str) -> Any:
@@ -155,6 +187,8 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
 
 _JOBS: dict[str, Callable[[Projection, Sequence[str], Sequence[str]], Jobs]] = {
     "mixes": _mixes,
+    "money": _money,
+    "output": partial(_differences, quantities=(OUTPUT,)),
     "differences": _differences,
     "classes": _classes,
     "gaps": _gaps,
@@ -162,3 +196,6 @@ _JOBS: dict[str, Callable[[Projection, Sequence[str], Sequence[str]], Jobs]] = {
 }
 
 KINDS = tuple(_JOBS)
+# Drawn where no kind is asked for. What else policies change stands in the mixes and the table, and the gaps of single
+# regions in the tiles.
+USUAL = ("mixes", "money", "output", "classes", "tiles")

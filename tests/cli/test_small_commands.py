@@ -115,9 +115,9 @@ class TestPlot:
         )
 
     def test_figures_are_those_of_the_run(self, gapsim, results, tmp_path):
-        assert gapsim("plot", results, "--kind", "gaps", "--out", "again").code == 0
+        assert gapsim("plot", results, "--kind", "tiles", "--out", "again").code == 0
         for ending in ("png", "svg", "csv", "txt"):
-            name = f"gaps_zoned_need.{ending}"
+            name = f"tiles_zoned_need.{ending}"
             assert (tmp_path / "again" / name).read_bytes() == (results / "figures" / name).read_bytes()
 
 

@@ -23,8 +23,19 @@ def test_every_region_has_its_tile_where_the_grid_says(figure, futures):
     assert [tops.index(round(-box.y1, 6)) + 1 for box in boxes] == rows.tolist()
 
 
-def test_tiles_share_both_axes(figure):
-    assert len({(*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes}) == 1
+def test_tiles_share_the_years_and_span_the_same_values_each_around_its_own(figure, futures, history):
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    limits = np.array([axes.get_ylim() for axes in figure.axes])
+    assert np.ptp(limits[:, 1] - limits[:, 0]) < 1e-9
+    # Nothing is cut off, and the tile that needs most room fills its own.
+    ends = futures["gap_to_leader"].sel(scenario="zoned_need").quantile([0.05, 0.95], "draw")
+    past = history["gap_to_leader"].sel(region=futures["region"])
+    low = 100 * np.minimum(ends.min(["quantile", "year"]), past.min("year")).to_numpy()
+    top = 100 * np.maximum(ends.max(["quantile", "year"]), past.max("year")).to_numpy()
+    assert (limits[:, 0] <= low + 1e-9).all()
+    assert (limits[:, 1] >= top - 1e-9).all()
+    assert (top - low).max() > 0.8 * (limits[0, 1] - limits[0, 0])
+    assert limits.min() >= 0
 
 
 def test_it_fits_a_page(figure):
@@ -57,8 +68,9 @@ def test_without_rows_and_columns_tiles_stand_in_order(futures):
     figure = plot_tiles(few)
     assert "roughly where they lie" not in figure.caption
     assert len(figure.axes) == 7
-    # Numbers stand on the left and at the bottom only.
-    assert sum(axes.yaxis.get_major_ticks()[0].label1.get_visible() for axes in figure.axes) == 3
+    # Every tile has numbers of its own; years stand at the bottom only.
+    assert all(axes.yaxis.get_major_ticks()[0].label1.get_visible() for axes in figure.axes)
+    assert sum(axes.xaxis.get_major_ticks()[0].label1.get_visible() for axes in figure.axes) == 3
 
 
 def test_two_regions_on_one_tile_are_refused(futures):
