@@ -215,7 +215,8 @@ def calibrate(
         from calibration.fitting.pooling import check_poolable
 
         check_poolable(problem, effect)
-    session.note(str(problem.describe()))
+    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.inputs.values()}
+    session.note(session.said(str(problem.describe()), names))
     search.tell(session)
     found = steps.fitted(session, problem, search)
     with folder:
@@ -274,6 +275,8 @@ def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", la
 
     from pysd_runner.reports.certainty import certainty_lines
 
+    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.parameters.values()}
     for line in (found.headline, *certainty_lines(asdict(found.fitted), problem.spec, lang=lang), *found.remarks):
-        session.say(line)
-    session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]
+        session.say(session.said(line, names))
+    findings = [session.said(str(item), names) for item in found.findings]
+    session.warnings += [text for text in findings if text not in session.warnings]

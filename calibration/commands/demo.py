@@ -111,8 +111,9 @@ def demo(
             lang=lang,
         )
         report = project_job(session, job, folder)
+    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.parameters.values()}
     for item in found.findings:
-        session.warn(f"calibration: {item.message}")
+        session.warn(session.said(f"calibration: {item.message}", names))
     session.data = {"fit": steps.data_of(found)}
     tell(session, report, folder.path)
     steps.refuse_failed(found, folder.path / steps.FIT)

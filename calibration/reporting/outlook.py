@@ -17,6 +17,7 @@ from pysd_runner.plots.save import save_figure
 from pysd_runner.plots.typography import shortened
 from pysd_runner.reports.document import Document, Paragraph, Part, Picture, Table, save_document
 from pysd_runner.text import say
+from pysd_runner.text.notices import panel_title
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
 # Years of history that are drawn.
@@ -34,7 +35,7 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
             f"forecast.figure.{part}",
             lang,
             until=int(ahead[-1]),
-            panel=outlook.panel,
+            panel=panel_title(outlook.panel, lang),
             origin=outlook.origin,
             model=outlook.model,
         )

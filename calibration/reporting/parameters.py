@@ -50,7 +50,7 @@ def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
             width=PAGE_WIDTH,
             height=len(rows) * _ROW + 0.36,
             title=say("fit_figure.parameters", lang),
-            subtitle=say("fit_figure.parameters_subtitle", lang, **window(result)),
+            subtitle=say("fit_figure.parameters_subtitle", lang, **window(result, lang)),
             caption=say("fit_figure.parameters_caption", lang),
             key=(
                 KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),

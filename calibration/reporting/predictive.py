@@ -51,7 +51,7 @@ def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lan
             width=PAGE_WIDTH,
             height=len(checks) * _ROW + 0.36,
             title=say("fit_figure.predictive", lang),
-            subtitle=say("fit_figure.predictive_subtitle", lang, **window(result)),
+            subtitle=say("fit_figure.predictive_subtitle", lang, **window(result, lang)),
             caption=say("fit_figure.predictive_caption", lang),
             key=(
                 KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),

@@ -60,7 +60,7 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
             width=PAGE_WIDTH,
             height=rows * (_NAME + _TALL + _GAP) + _BELOW,
             title=say("fit_figure.regions", lang, series=name),
-            subtitle=say(f"fit_figure.{subtitle}", lang, **window(result)),
+            subtitle=say(f"fit_figure.{subtitle}", lang, **window(result, lang)),
             caption=say("fit_figure.regions_caption", lang),
             key=(
                 KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),

@@ -9,7 +9,7 @@ from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
 from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of, strongest_correlations
-from calibration.reporting.wording import say_evidence, series_name
+from calibration.reporting.wording import say_evidence, say_found, series_name, window
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
@@ -108,9 +108,7 @@ def report_of(
         *_searches(result, lang),
         *_provenance(result, panel, lang),
     ]
-    title = say(
-        "fit_report.title", lang, model=fitted.model, panel=fitted.panel, first=fitted.first_year, last=fitted.last_year
-    )
+    title = say("fit_report.title", lang, model=fitted.model, **window(result, lang))
     return Document(title=title, lang=lang, parts=parts)
 
 
@@ -127,7 +125,7 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
             count=len(result.parameters),
             settled=settled,
             prior=prior,
-            message=result.fitted.message,
+            message=say_found(result.fitted.message, result, lang),
         )
     )
     failed = result.check()
@@ -137,13 +135,15 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
         yield Paragraph(say("fit_report.passed", lang))
     if result.findings:
         yield Heading(say("fit_report.findings", lang))
-        yield Bullets([str(item) for item in result.findings])
+        yield Bullets([say_found(f"{item}", result, lang) for item in result.findings])
 
 
 def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
     found = result.description
     yield Heading(say("fit_report.contents", lang))
-    keys = [f"{stage} ({', '.join(names)})" for stage, names in found.estimated.items() if names]
+    keys = [
+        say_found(f"{stage} ({', '.join(names)})", result, lang) for stage, names in found.estimated.items() if names
+    ]
     yield Paragraph(say("fit_report.estimated", lang, keys="; ".join(keys) or say("fit_report.none", lang)))
     listed = {
         "observed": found.series,
@@ -157,7 +157,7 @@ def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Par
     for key, lines in listed.items():
         if lines:
             yield Paragraph(f"{say(f'fit_report.{key}', lang)}:")
-            yield Bullets(list(lines))
+            yield Bullets([say_found(line, result, lang) for line in lines])
 
 
 def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
@@ -266,7 +266,7 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
         )
     yield Table(header=header, rows=rows, words=frozenset({7}))
     if result.shocks is not None:
-        yield Paragraph(f"{say('fit_report.shocks', lang)}: {result.shocks.words}.")
+        yield Paragraph(say_found(f"Shocks: {result.shocks.words}.", result, lang))
 
 
 def _verdict(found: SeriesNumbers) -> str:
@@ -314,7 +314,15 @@ def _searches(result: FitResult, lang: str) -> Iterator[Part]:
     yield Heading(say("fit_report.searches", lang))
     yield Table(
         header=[say(f"fit_report.{key}", lang) for key in ("start", "cost", "outcome", "distance")],
-        rows=[[item.start, _number(item.cost, 3), item.message, _number(item.distance, 3)] for item in result.searches],
+        rows=[
+            [
+                say_found(item.start, result, lang),
+                _number(item.cost, 3),
+                say_found(item.message, result, lang),
+                _number(item.distance, 3),
+            ]
+            for item in result.searches
+        ],
         words=frozenset({2}),
     )
 

@@ -56,7 +56,7 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
             width=PAGE_WIDTH,
             height=_HEAD + len(result.region_names) * _ROW + _FOOT,
             title=say("fit_figure.residuals", lang),
-            subtitle=say("fit_figure.residuals_subtitle", lang, **window(result)),
+            subtitle=say("fit_figure.residuals_subtitle", lang, **window(result, lang)),
             caption=say("fit_figure.residuals_caption", lang, count=len(frame), **counts),
             key=(
                 KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),

@@ -53,7 +53,7 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
             width=PAGE_WIDTH,
             height=count * pitch,
             title=say("fit_figure.series", lang),
-            subtitle=say("fit_figure.series_subtitle", lang, **window(result)),
+            subtitle=say("fit_figure.series_subtitle", lang, **window(result, lang)),
             caption=say("fit_figure.series_caption", lang),
         )
         for number, item in enumerate(result.series):

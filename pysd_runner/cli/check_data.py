@@ -9,7 +9,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.failures import BAD_INPUT
-from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, NationalFile, RegionFile, Unit
+from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, NationalFile, RegionFile, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
@@ -64,6 +64,7 @@ def check(
     time: TimeColumn = None,
     time_unit: TimeUnit = None,
     entity: Entity = None,
+    lang: Lang = Language.EN,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
 
@@ -118,7 +119,7 @@ def check(
     }
     _say(session, file, problems, errors)
     if panel is not None:
-        for line in panel_lines(panel):
+        for line in panel_lines(panel, lang=lang):
             session.say(line)
         if out is not None:
             _write(panel, out)
@@ -191,16 +192,17 @@ def _write(panel: "Panel", out: Path) -> None:
 
 
 def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:
-    warnings = len(problems) - errors
-    counts = [counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
-    session.say(f"{file}: {', '.join(counts) or 'no problems'}")
-    for line in _lines(problems):
+    from pysd_runner.reports.panel_contents import verdict
+
+    session.say(verdict(file, errors, len(problems) - errors, session.lang))
+    for line in _lines(problems, session.lang):
         session.say(f"  {line}")
 
 
-def _lines(problems: "list[Problem]") -> list[str]:
+def _lines(problems: "list[Problem]", lang: str) -> list[str]:
     """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
     from pysd_runner.panel.problems import SHOWN
+    from pysd_runner.reports.panel_contents import problem_line
 
     of_kind = Counter(map(_kind, problems))
     told: Counter[tuple[str, str, str, str]] = Counter()
@@ -209,7 +211,7 @@ def _lines(problems: "list[Problem]") -> list[str]:
         kind = _kind(problem)
         told[kind] += 1
         if told[kind] <= SHOWN:
-            lines.append(f"{problem}")
+            lines.append(problem_line(problem, lang))
         if told[kind] == SHOWN < of_kind[kind]:
             lines.append(f"... and {of_kind[kind] - SHOWN} more of this kind; --json lists them all")
     return lines

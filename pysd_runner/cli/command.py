@@ -34,6 +34,7 @@ def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable
 
         def invoke(**arguments: Any) -> None:
             session = Session(**{option: arguments.pop(option) for option in _COMMON})
+            session.lang = str(arguments.get("lang", session.lang))
             _listen(session)
             raise typer.Exit(guarded(session, lambda: function(session, **arguments)))
 

@@ -40,7 +40,7 @@ def _report(session: Session, error: BaseException, code: int, message: str) -> 
     if session.debug:
         write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
     shown = message if code > SIGNALLED else "\n  ".join([f"error: {message}", *session.kept])
-    write_line(shown, err=True)
+    write_line(session.said(shown), err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Panel, PanelMapping, Problem
@@ -56,7 +56,7 @@ class PanelChoice:
             return panel
         cut = with_output(panel, first_year=first_year, last_year=last_year)
         if cut is not panel:
-            session.warn(f"{self.source}: {cut.problems[0].message}")
+            session.warn(f"{self.source}: {session.said(cut.problems[0].message)}")
         return cut
 
     def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Panel":
@@ -68,12 +68,12 @@ class PanelChoice:
         from pysd_runner.panel import check_size, of_regions
         from pysd_runner.panel.problems import heaviest_first
 
-        panel = self.load()
+        panel = self._loaded(session.lang)
         problems = heaviest_first(problem for problem in panel.problems if problem.rule not in unsaid)
         if problems:
-            first, count = f"{problems[0]}".removeprefix("warning: "), len(problems) - 1
-            more = f" (and {count} more: `gapsim data check` lists them)" if count else ""
-            session.warn(f"{self.source}: {first}{more}")
+            from pysd_runner.reports.panel_contents import first_problem
+
+            session.warn(first_problem(self.source, problems, session.lang))
         if not (regions and set(regions) <= set(panel.codes)):
             check_size(panel)
             return panel
@@ -81,6 +81,21 @@ class PanelChoice:
         if cut is not panel:
             session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the {of}")
         return cut
+
+    def _loaded(self, lang: str) -> "Panel":
+        """Read the panel; why it cannot be read is told in the language of the reader."""
+        try:
+            return self.load()
+        except InvalidPanel:
+            if lang == "en":
+                raise
+            from pysd_runner.panel.problems import errors_of
+            from pysd_runner.reports.panel_contents import refusal
+
+            problems = errors_of(self.check())
+            if not problems:
+                raise
+            raise InvalidPanel(refusal(self.source, problems, lang)) from None
 
     def check(self) -> "list[Problem]":
         """List everything that is wrong with it."""

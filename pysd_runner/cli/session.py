@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pysd_runner.cli.interruption import Interruption
 from pysd_runner.cli.streams import is_unicode, write_line
+from pysd_runner.text.notices import in_lines
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +33,7 @@ class Session:
     as_json: bool = False  # whether standard output gets one JSON object instead of text
     quiet: bool = False  # whether standard error gets errors alone
     debug: bool = False  # whether a failure shows its traceback
+    lang: str = "en"  # language of what is said
     data: Any = None  # what the JSON object holds under ``data``
     warnings: list[str] = field(default_factory=list)  # what a reader of the data should know
     stages: int = 0  # how many stages the work has where that is known; each then says its number
@@ -42,18 +44,23 @@ class Session:
     def say(self, text: str = "") -> None:
         """Write a line of data for people; nothing with ``--json``."""
         if not self.as_json:
-            write_line(text)
+            write_line(self.said(text))
 
     def note(self, text: str) -> None:
         """Write a line about the work itself to standard error; nothing with ``--quiet``."""
         if not self.quiet:
-            write_line(text, err=True)
+            write_line(self.said(text), err=True)
 
     def warn(self, text: str) -> None:
         """Keep a warning for the JSON object, and write it to standard error; each once."""
+        text = self.said(text)
         if text not in self.warnings:
             self.warnings.append(text)
             self.note(f"warning: {text}")
+
+    def said(self, text: str, names: Mapping[str, str] | None = None) -> str:
+        """A text in the language of the reader, with names of variables; one that is not known stays."""
+        return text if self.lang == "en" else in_lines(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:
         """Write the JSON object, if one is wanted."""
@@ -70,14 +77,14 @@ class Session:
         # A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
         self.begun += 1
         if self.stages:
-            title = f"[{self.begun}/{max(self.stages, self.begun)}] {title}"
+            title = f"[{self.begun}/{max(self.stages, self.begun)}] {self.said(title)}"
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{title} ...")
             yield _Checked(_Lines(self), self.interruption)
         else:
             from pysd_runner.core.progress import bar
 
-            with bar(title, total) as shown:
+            with bar(self.said(title), total) as shown:
                 yield _Checked(shown, self.interruption)
         self.interruption.check()
 
@@ -112,7 +119,7 @@ class _Lines:
         """Write a line when something new begins."""
         if what != self._last:
             self._last = what
-            self._session.note(f"  {what} ({done} of {total} steps done)")
+            self._session.note(f"  {self._session.said(what)} ({done} of {total} steps done)")
 
 
 def plain(value: Any) -> Any:

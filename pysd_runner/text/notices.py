@@ -4,18 +4,31 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from pysd_runner.text import has_text, say, texts
+from pysd_runner.text import LANGUAGES, has_text, say, texts
 
 ROOM, NESTED = "notice", "how"
+# Problems of panels, findings of fits, and lines on the screen are found again as well.
+ROOMS = (ROOM, "problem", "fit", "screen")
+# Blanks of those that hold a text of their own; others hold names and numbers, which stay.
+SAID = frozenset(
+    {"advice", "basis", "currency", "errors", "expected", "family", "found", "memory", "message", "more", "name"}
+    | {"reason", "said", "side", "title", "unit", "what", "why", "words"}
+)
+# Blanks of those that hold a number, or several with signs between.
+NUMBERS = frozenset(
+    {"all", "byte", "count", "done", "estimate", "high", "last", "low", "number", "row", "score", "sd", "seconds"}
+    | {"share", "size", "year", "years"}
+)
 _FILLED = re.compile(r"\{\w+\}")
+_LEAD = re.compile(r"( *)(.*)")
 _BLANK = re.compile(r"\\\{(\w+)\\\}")
 
 
 def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
     """Say a notice in a language.
 
-    Notices are written in English, because they are kept in records of results; in another language they are
-    recognised by their texts in the room ``notice``, part by part.
+    Notices, problems and findings are written in English, because they are kept in records of results and told to
+    programs; in another language they are recognised by their texts in the rooms of `ROOMS`, part by part.
 
     Parameters
     ----------
@@ -32,13 +45,25 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) ->
     'missing; inferred'
     """
     known = names or {}
+    if lang == LANGUAGES[0] and not known:
+        return text
     if text in known:
         return known[text]
     for key, pattern in _patterns():
         if match := pattern.fullmatch(text):
-            blanks = {name: in_language(part, lang, known) for name, part in match.groupdict().items()}
+            is_notice = key.startswith(f"{ROOM}.")
+            blanks = {
+                name: in_language(part, lang, known) if is_notice or name in SAID else part
+                for name, part in match.groupdict().items()
+            }
             return say(key, lang, **blanks)
     return text
+
+
+def in_lines(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
+    """Say every line of a text in a language; what stands before a line stays."""
+    lines = [_LEAD.fullmatch(line) for line in text.split("\n")]
+    return "\n".join(match[1] + in_language(match[2], lang, names) for match in lines if match is not None)
 
 
 def panel_title(name: str, lang: str) -> str:
@@ -46,17 +71,20 @@ def panel_title(name: str, lang: str) -> str:
     return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
 
 
-def _blank(match: re.Match[str]) -> str:
-    """One part of a notice; how something was filled has parts of its own, with semicolons between."""
-    return rf"(?P<{match[1]}>{'.+?' if match[1] == NESTED else '[^;]+?'})"
+def _shape(key: str, text: str) -> re.Pattern[str]:
+    """What a text looks like in English; how something was filled has parts of its own, with semicolons between."""
+
+    def blank(match: re.Match[str]) -> str:
+        if key.startswith(f"{ROOM}."):
+            return rf"(?P<{match[1]}>{'.+?' if match[1] == NESTED else '[^;]+?'})"
+        return rf"(?P<{match[1]}>{'[-+−.,0-9e]+' if match[1] in NUMBERS else '.+?'})"
+
+    return re.compile(_BLANK.sub(blank, re.escape(text)))
 
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Each notice with what it looks like in English; those that say most themselves come first."""
-    known = texts("en", ROOM)
-    found = [
-        (f"{ROOM}.{key}", re.compile(_BLANK.sub(_blank, re.escape(text))))
-        for key, text in sorted(known.items(), key=lambda item: -len(_FILLED.sub("", item[1])))
-    ]
-    return tuple(found)
+    """Each text with what it looks like in English; those that say most themselves come first."""
+    known = {f"{room}.{key}": text for room in ROOMS for key, text in texts("en", room).items()}
+    ordered = sorted(known.items(), key=lambda item: -len(_FILLED.sub("", item[1])))
+    return tuple((key, _shape(key, text)) for key, text in ordered)

@@ -12,6 +12,7 @@ from calibration.commands import steps
 from calibration.fitting.diagnostics import Finding
 from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
+from tests.english import sentences_in, visible
 
 
 @pytest.fixture
@@ -76,6 +77,19 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
     assert load_fitted("fit/fitted.json").first_year == 2016
 
 
+def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monkeypatch):
+    over_at_once(monkeypatch, failed(known_fit))
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--lang", "zh")
+    assert answer.code == 3
+    assert "搜索已收敛" in answer.out
+    assert "校准诊断未通过" in answer.err
+    report = tmp_path / "fit" / "report.md"
+    texts = [answer.out, answer.err, *(path.read_text("utf-8") for path in (tmp_path / "fit").rglob("*.txt"))]
+    for text in (*texts, report.read_text("utf-8"), visible(report.with_suffix(".html").read_text("utf-8"))):
+        # The folder of the panel has a long name; the finding that was made up here is known to nobody.
+        assert not sentences_in(text.replace("The search ended before it converged.", "")), text
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_json_of_a_fit(gapsim, small_panel, known_fit):
     answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", "--quiet")
@@ -97,6 +111,16 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
     assert answer.json["error"]["exit_code"] == 3
     assert answer.json["data"]["folder"] == "fit"
     assert load_fitted("fit/fitted.json").keys
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_demonstration_in_chinese(gapsim, small_demo, known_fit, tmp_path):
+    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--lang", "zh")
+    assert answer.code == 0
+    pages = [path.read_text("utf-8") for path in (tmp_path / "demo").rglob("*") if path.suffix in {".md", ".txt"}]
+    assert len(pages) > 2
+    for text in (answer.out, answer.err, *pages):
+        assert not sentences_in(text), text
 
 
 def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):

@@ -15,6 +15,10 @@ ENGLISH, CHINESE = texts("en"), texts("zh")
 BUILT = (
     "policy.",
     "notice.",
+    "problem.",
+    "fit.",
+    "screen.",
+    "panel_line.",
     "quantity.",
     "unit.",
     "scenario.",

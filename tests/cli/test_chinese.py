@@ -1,0 +1,69 @@
+"""What a reader sees with ``--lang zh`` is Chinese: screen, pages, captions, problems of a file."""
+
+import pytest
+
+from tests.english import sentences_in, visible
+
+BROKEN = """地区,年份,人均GDP [元],population [persons],extra
+北京,2010,abc,1000000,1
+北京,2010,50000,1000000,1
+北京,2012,52000,1000000,1
+上海,20x1,52000,1000000,1
+上海,2011,-5,1000000,1
+上海,2012,500000000,1000000,1
+"""
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.csv"
+    path.write_text(BROKEN, encoding="utf-8")
+    return path
+
+
+def written(folder):
+    """Pages and captions of a folder of results, by path."""
+    found = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.suffix in {".md", ".txt"}}
+    return found | {path: visible(path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
+
+
+def test_english_is_found_where_there_is_some():
+    assert sentences_in("错误：the year is empty；应为 1234.5") == ["the year is empty"]
+    assert sentences_in("`gapsim run zoned_need --out results`，output_per_head 与 R-hat") == []
+    assert visible("<p title='a b c d'>中文</p><script>let a b c</script>").strip() == "中文"
+
+
+def test_problems_of_a_file(gapsim, broken):
+    answer = gapsim("data", "check", broken.name, "--lang", "zh")
+    assert answer.code == 2
+    assert not sentences_in(answer.out), answer.out
+    assert "broken.csv: 5 个错误, 2 个提示" in answer.out
+    assert "错误：第 5 行、'年份' 列：不是整年；实际为 '20x1'；应为：1800 至 2100 的整年" in answer.out
+    assert "error: row 5, column '年份': not a whole year; found '20x1'" in gapsim("data", "check", broken.name).out
+
+
+def test_a_file_that_is_refused(gapsim, broken):
+    answer = gapsim("run", "zoned_need", "--panel", broken.name, "--lang", "zh")
+    assert answer.code == 2
+    assert not sentences_in(answer.err), answer.err
+    assert answer.err.startswith("错误：broken.csv: 5 个错误")
+
+
+def test_what_a_panel_holds(gapsim):
+    answer = gapsim("data", "check", "china", "--lang", "zh")
+    assert answer.out.startswith("china: 没有问题\n31 个地区，2000—2024 年")
+    assert not sentences_in(answer.out)
+
+
+def test_a_run_and_its_brief(gapsim, small, tmp_path):
+    options = (*small, "--draws", 2, "--until", 2026, "--lang", "zh")
+    answer = gapsim("run", "zoned_need", *options, "--out", "run")
+    assert answer.code == 0
+    told = gapsim("brief", "nation", "--run", "run", "--lang", "zh", "--out", "brief")
+    assert told.code == 0, told.err
+    for text in (answer.out, answer.err, told.out, told.err):
+        assert not sentences_in(text), text
+    pages = written(tmp_path / "run") | written(tmp_path / "brief")
+    assert {path.suffix for path in pages} == {".md", ".txt", ".html"}
+    for path, text in pages.items():
+        assert not sentences_in(text), path
