@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,13 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.blocks import blocks
-from pysd_runner.ensemble.designs import Design
+from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import Position, constant_values, element_name, located
 from pysd_runner.simulation.task import prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 
@@ -51,6 +54,22 @@ class Cases:
         return blocks(draws, size, cells * self.first.clock.times.size)
 
 
+def without_frames(
+    model: Model,
+    cases: "Design | Mapping[str, Any] | pd.DataFrame",
+    scenarios: "Mapping[str, Mapping[str, Any]] | pd.DataFrame | None",
+) -> tuple[Design | Mapping[str, Any], Mapping[str, Mapping[str, Any]] | None]:
+    """Data frames as a design, a row a draw, and as scenarios, a row each, where what is missing is not replaced."""
+    if hasattr(cases, "columns"):
+        cases = rows(model, cast("pd.DataFrame", cases))
+    if hasattr(scenarios, "columns"):
+        table = cast("pd.DataFrame", scenarios)
+        scenarios = {
+            str(name): {str(key): value for key, value in row.dropna().items()} for name, row in table.iterrows()
+        }
+    return cases, scenarios
+
+
 def cases_of(
     model: Model,
     given: Design | Mapping[str, Any],
@@ -61,7 +80,10 @@ def cases_of(
     """Put together the cases of an ensemble."""
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
-        raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")
+        raise InvalidInput(
+            "cases are a design, a data frame with a row for each draw, or a mapping from variables to arrays; found "
+            f"{type(values).__name__}"
+        )
     whole_variables = _whole_variables(model, values)
     common = {name: _by_draw(model, name, value, isinstance(given, Design)) for name, value in whole_variables.items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)

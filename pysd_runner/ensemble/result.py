@@ -13,6 +13,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import Failure
 from pysd_runner.engine.ir import key
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
+from pysd_runner.export.latex import Tabled
 from pysd_runner.simulation.showing import one_line, time_axis
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ Array = NDArray[np.floating]
 # Names every ensemble may have; a name of the model that is one of them gets a mark.
 OWN = ("scenario", "draw", "year", "quantile", "failed", "failed cases")
 MARK = "_"
+# Ends of the interval of a table, with the median between.
+ENDS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Ensemble:
+class Ensemble(Tabled):
     """What an ensemble gave.
 
     Parameters
@@ -198,13 +201,55 @@ class Ensemble:
             parts.append(frame.assign(variable=str(name), unit=array.attrs["units"]))
         return pd.concat(parts, ignore_index=True)
 
-    def plot(self, name: str, *, ax: Any = None) -> Any:
+    def table(self, name: str | None = None) -> "pd.DataFrame":
+        """What the ensemble comes to at the last moment.
+
+        Parameters
+        ----------
+        name
+            One outcome; None takes all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an outcome, scenario and element: median and 90 % interval over the cases that did not fail. Of
+            statistics: one row a statistic.
+
+        Raises
+        ------
+        UnknownName
+            If it was not kept.
+        """
+        import pandas as pd
+
+        if not self.data:
+            frame = self.to_frame().query("year == @last", local_dict={"last": self.years[-1]})
+            return frame if name is None else frame.loc[frame["variable"].str.startswith(f"{name}, ")]
+        chosen = list(self.data) if name is None else [self._find(name, self.data, "runs of")]
+        rows = []
+        for outcome in chosen:
+            labels = [self.ranges[dim] for dim in self.dims[outcome]]
+            for place, scenario in enumerate(self.scenarios):
+                ends = self.data[outcome][place, ~self.failed[place], ..., -1]
+                for at in np.ndindex(*ends.shape[1:]):
+                    element = {dim: labels[k][i] for k, (dim, i) in enumerate(zip(self.dims[outcome], at, strict=True))}
+                    low, middle, high = (
+                        np.quantile(ends[(slice(None), *at)], ENDS) if len(ends) else np.full(len(ENDS), np.nan)
+                    )
+                    row = {"outcome": outcome, "scenario": scenario, **element, "median": middle}
+                    rows.append({**row, "low_90": low, "high_90": high, "unit": self.units[outcome]})
+        return pd.DataFrame(rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.data)
+
+    def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
         """Sensitivity fan: 50 % and 90 % intervals of an outcome over time.
 
         Parameters
         ----------
         name
-            The outcome.
+            The outcome; None takes the first.
         ax
             Where to draw; None makes a figure, with a small chart for each element.
 
@@ -222,6 +267,7 @@ class Ensemble:
 
         from pysd_runner.plots.over_time import plot_fan
 
+        name = next(iter(self.data), "") if name is None else name
         values = self[name].astype(float)
         values = np.where(self.failed.reshape(*self.failed.shape, *[1] * (values.ndim - 2)), np.nan, values)
         found = self._find(name, self.data, "runs of")

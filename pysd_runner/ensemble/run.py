@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine import Engine, Failure, Precision, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.blocks import in_order
-from pysd_runner.ensemble.cases import Cases, cases_of
+from pysd_runner.ensemble.cases import Cases, cases_of, without_frames
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
@@ -26,6 +26,9 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.showing import labels
 from pysd_runner.simulation.task import provenance, versions
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
 Accuracy = Literal["full", "fast"]
@@ -33,10 +36,10 @@ Accuracy = Literal["full", "fast"]
 
 def run_ensemble(  # noqa: PLR0913 - a front door
     model: Model,
-    cases: Design | Mapping[str, Any],
+    cases: "Design | Mapping[str, Any] | pd.DataFrame",
     *,
     outcomes: Sequence[str] | None = None,
-    scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+    scenarios: "Mapping[str, Mapping[str, Any]] | pd.DataFrame | None" = None,
     start: float | None = None,
     stop: float | None = None,
     step: float | None = None,
@@ -62,16 +65,18 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     model
         What `load_model` returned: any model, with declarations or without.
     cases
-        A `Design`, or values by variable: a number or an array of shape (subscripts...) for all draws, an array of
-        shape (draw,) or (draw, subscripts...), or a `TimePath` of such values. An array with the shape of the
-        subscripts is never taken for draws: with 31 regions, 31 numbers are one for each region. One element of a
-        constant is named as ``contact rate[young]``; the others keep the values of the file.
+        A `Design`, a data frame with a column for each variable and a row for each draw, or values by variable: a
+        number or an array of shape (subscripts...) for all draws, an array of shape (draw,) or (draw, subscripts...),
+        or a `TimePath` of such values. An array with the shape of the subscripts is never taken for draws: with 31
+        regions, 31 numbers are one for each region. One element of a constant is named as ``contact rate[young]``; the
+        others keep the values of the file.
     outcomes
         Variables to save; None saves every variable of the file.
     scenarios
         Values that replace those of `cases` or of the file, by the name of the scenario: numbers, arrays over the
-        subscripts, or `TimePath`. None stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of
-        the shipped model give such values: ``load_scenario(...).values(model, panel.regions)``.
+        subscripts, or `TimePath`; or a data frame with a row for each scenario and a column for each variable. None
+        stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of the shipped model give such values:
+        ``load_scenario(...).values(model, panel.regions)``.
     start, stop, step, save_every
         Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
         file's own is not, moments that fall on a step are saved, with a warning.
@@ -126,6 +131,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     if accuracy not in get_args(Accuracy):
         raise InvalidInput(f"accuracy must be 'full' or 'fast'; found {accuracy!r}")
     seed = whole("seed", seed, least=0)
+    cases, scenarios = without_frames(model, cases, scenarios)
     asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
     asked |= {"engine": engine, "method": method, "seed": seed}
     found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision, accuracy)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
@@ -27,11 +27,20 @@ from pysd_runner.panel.joining import joined
 from pysd_runner.panel.layout import Layout, interpret, missing_column, take_unit_row
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key, visible
-from pysd_runner.panel.observations import SIDECAR, IndexArray, Observations, Series, observe, read_national, years_of
+from pysd_runner.panel.observations import (
+    SIDECAR,
+    IndexArray,
+    Observations,
+    Series,
+    national_of,
+    observe,
+    read_national,
+    years_of,
+)
 from pysd_runner.panel.office import in_form
 from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
-from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, with_tiles
+from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, regions_of, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
 from pysd_runner.panel.tables import Table, read_table
 from pysd_runner.panel.units import YUAN, canonical_text
@@ -43,11 +52,14 @@ logger = logging.getLogger(__name__)
 if TYPE_CHECKING:
     import pandas as pd
 
+    Rows = pd.DataFrame | Mapping[str, Sequence[object]] | Sequence[Mapping[str, object]]
     OneSource = str | Path | pd.DataFrame | Mapping[str, Sequence[object]]
     Source = OneSource | Sequence[OneSource]
 
 Mappable = PanelMapping | Mapping[str, str] | str | Path | None
-Regions = str | Path | Sequence[Region] | None
+# A file, or what stands for one: a data frame, a dictionary of columns, a list of rows.
+Regions: TypeAlias = "str | Path | Sequence[Region] | Rows | None"
+National: TypeAlias = "str | Path | Mapping[str, Mapping[int, float]] | pd.DataFrame | None"
 
 
 def load_panel(
@@ -57,7 +69,7 @@ def load_panel(
     regions: Regions = None,
     encoding: str | None = None,
     units: Mapping[str, str] | None = None,
-    national: str | Path | Mapping[str, Mapping[int, float]] | None = None,
+    national: National = None,
     yuan_per_unit: float | None = None,
 ) -> Panel:
     """Load a shipped panel or a panel of your own.
@@ -74,13 +86,15 @@ def load_panel(
         file.
     regions
         Region file with names, groups and tiles, the name of a shipped panel whose regions these are, or the
-        regions themselves. The panel may then name a region by code or by either name.
+        regions themselves: a data frame or dictionary of the columns of such a file, a list of rows, or `Region`
+        objects. The panel may then name a region by code or by either name.
     encoding
         Encoding of a text file; None recognises UTF-8, UTF-16 by its mark, and GB18030 (which includes GBK).
     units
         Unit of a variable or column that the file does not give: ``{"output": "100 million yuan"}``.
     national
-        National series, or a file of them; None takes a ``national.csv`` beside the panel.
+        National series by name and year, a data frame of them, or a file; None takes a ``national.csv`` beside the
+        panel.
     yuan_per_unit
         Yuan for one unit of the panel's currency; None keeps its currency.
 
@@ -115,7 +129,7 @@ def check_panel(
     regions: Regions = None,
     encoding: str | None = None,
     units: Mapping[str, str] | None = None,
-    national: str | Path | Mapping[str, Mapping[int, float]] | None = None,
+    national: National = None,
     yuan_per_unit: float | None = None,
 ) -> list[Problem]:
     """List everything that is wrong with a panel, in one pass.
@@ -150,10 +164,7 @@ class _File:
     def table(self, mapping: PanelMapping) -> Table:
         """What it holds, as text."""
         if self.frame is not None:
-            from pysd_runner.panel.table_reading import of_frame
-
-            named = any(name is not None for name in self.frame.index.names)
-            return of_frame(self.frame.reset_index() if named else self.frame)
+            return _as_text(self.frame)
         return in_form(read_table(self.path, encoding=mapping.encoding, sheet=mapping.sheet), self.path)
 
     @property
@@ -161,6 +172,13 @@ class _File:
         """Hash of its content."""
         content = self.path.read_bytes() if self.frame is None else self.frame.to_csv().encode()
         return hashlib.sha256(content).hexdigest()
+
+
+def _as_text(frame: "pd.DataFrame") -> Table:
+    """A data frame as a file of text; an index that has a name is a column."""
+    from pysd_runner.panel.table_reading import of_frame
+
+    return of_frame(frame.reset_index() if any(name is not None for name in frame.index.names) else frame)
 
 
 def _files(source: "Source") -> tuple[_File, ...]:
@@ -198,7 +216,7 @@ def _examine(
     files: Sequence[_File],
     mapping: PanelMapping,
     regions: Regions,
-    national: str | Path | Mapping[str, Mapping[int, float]] | None,
+    national: National,
 ) -> _Examination:
     context, problems = _context(files, mapping, regions, national)
     parts: list[tuple[Table, Layout, Observations]] = []
@@ -250,7 +268,7 @@ def _context(
     files: Sequence[_File],
     mapping: PanelMapping,
     regions: Regions,
-    national: str | Path | Mapping[str, Mapping[int, float]] | None,
+    national: National,
 ) -> tuple[_Context, list[Problem]]:
     problems: list[Problem] = []
     path = files[0].path
@@ -276,7 +294,11 @@ def _book(regions: Regions) -> RegionBook | None:
     if regions is None:
         return None
     if not isinstance(regions, str | Path):
-        return RegionBook(_apart(regions))
+        if not hasattr(regions, "keys") and all(isinstance(item, Region) for item in regions):
+            return RegionBook(_apart(cast("Sequence[Region]", regions)))
+        import pandas as pd
+
+        return regions_of(_as_text(pd.DataFrame(regions)), Path("regions"))
     shipped = shipped_panels()
     if str(regions) in shipped and not Path(regions).is_file():
         file = declarations_beside(shipped[str(regions)]).regions
@@ -290,7 +312,9 @@ def _apart(regions: Sequence[Region]) -> list[Region]:
     return with_tiles([replace(region, row=-1, column=-1) for region in regions] if shared else regions)
 
 
-def _national(given: str | Path | Mapping[str, Mapping[int, float]] | None, path: Path) -> Series:
+def _national(given: National, path: Path) -> Series:
+    if hasattr(given, "columns"):
+        return national_of(_as_text(cast("pd.DataFrame", given)), Path("national"))
     if isinstance(given, Mapping):
         return {name: {int(year): float(value) for year, value in series.items()} for name, series in given.items()}
     if given is not None:

@@ -356,7 +356,11 @@ def _as_years(told: str, texts: TextArray, rows: IndexArray, heading: str) -> Pr
 
 def read_national(path: Path) -> Series:
     """Read national series."""
-    table = read_table(path)
+    return national_of(read_table(path), path)
+
+
+def national_of(table: Table, path: Path) -> Series:
+    """National series of a file, or of what stands for one; the path is what messages call it."""
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
     roles = {

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.latex import Tabled
 from pysd_runner.panel.problems import Problem
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Flags(Mapping[Key, str]):
         return {name: array.copy() for name, array in self._marks.items()}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Panel:
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class Panel(Tabled):
     """Observations by region and year.
 
     ``panel[variable]`` is an array of shape (region, year) in the canonical unit, NaN where nothing was
@@ -290,6 +291,34 @@ class Panel:
             units={**self.units, variable: unit},
             flags=Flags(self.codes, self.years, marks),
         )
+
+    def __repr__(self) -> str:
+        span = f"{self.years[0]} to {self.years[-1]}" if self.years else "no year"
+        return f"<Panel {self.name!r}: {len(self.regions)} regions, {span}; {', '.join(self.variables)}>"
+
+    def table(self) -> "pd.DataFrame":
+        """What the panel holds: one row a variable, with unit, years, and how many values are there and missing."""
+        import pandas as pd
+
+        rows = []
+        for variable in self.variables:
+            years = self.years_with(variable)
+            seen = int(np.isfinite(self[variable]).sum())
+            inside = len(self.regions) * (self.years.index(years[-1]) - self.years.index(years[0]) + 1) if years else 0
+            rows.append(
+                {
+                    "variable": variable,
+                    "unit": self.units[variable],
+                    "first": years[0] if years else None,
+                    "last": years[-1] if years else None,
+                    "values": seen,
+                    "missing": inside - seen,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.variables)
 
     def to_frame(self) -> "pd.DataFrame":
         """Every observation as a long table: region, year, variable, value, unit, flag.

@@ -52,7 +52,11 @@ def _place(text: str) -> str:
 
 def read_regions(path: Path) -> RegionBook:
     """Read a region file."""
-    table = read_table(path)
+    return regions_of(read_table(path), path)
+
+
+def regions_of(table: Table, path: Path) -> RegionBook:
+    """Regions of a region file, or of what stands for one; the path is what messages call it."""
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
     records = _records(table, path)

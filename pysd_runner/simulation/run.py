@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine import Engine, Failure, Precision
 from pysd_runner.engine.ir import Method, key
+from pysd_runner.export.latex import Tabled
 from pysd_runner.model import Model
 from pysd_runner.simulation.showing import labels, one_line, time_axis
 from pysd_runner.simulation.task import prepared, provenance
@@ -23,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Run:
+class Run(Tabled):
     """What a simulation gave.
 
     Parameters
@@ -76,6 +78,35 @@ class Run:
         if key(name) not in known:
             raise UnknownName(f"the run did not save {name!r}.{suggest(name, self.data)}")
         return self.data[known[key(name)]]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.data)
+
+    def table(self) -> "pd.DataFrame":
+        """The run as a wide table: one row a moment, one column a variable or element of one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Moments are the index; before them the numbers of scenario and draw, where there are several.
+        """
+        import pandas as pd
+
+        scenarios, draws = self.failed.shape
+        count = scenarios * draws * len(self.years)
+        columns: dict[str, Array] = {}
+        for name, values in self.data.items():
+            # Moments vary fastest, elements become columns.
+            wide = np.broadcast_to(values, (scenarios, draws, *values.shape[2:]))
+            wide = np.moveaxis(wide, -1, 2).reshape(count, -1)
+            elements = product(*(self.ranges[dim] for dim in self.dims[name]))
+            labels = [f"{name}[{', '.join(element)}]" if element else name for element in elements]
+            columns |= dict(zip(labels, wide.T, strict=True))
+        cases = {"scenario": range(scenarios), "draw": range(draws)}
+        several = {key: places for key, places in cases.items() if len(places) > 1}
+        moments = pd.Index(self.years, name=self.time_unit or "time")
+        index = pd.MultiIndex.from_product([*several.values(), moments], names=[*several, moments.name])
+        return pd.DataFrame(columns, index=index if several else moments)
 
     def to_xarray(self) -> "xr.Dataset":
         """The run as a labelled data set, dimensions (scenario, draw, ..., year) with units."""

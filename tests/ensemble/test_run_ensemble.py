@@ -9,6 +9,7 @@ import tracemalloc
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
@@ -494,7 +495,7 @@ def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
         ({"rate": np.ones((2, 2))}, {}, InvalidInput, "the first axis is the draw"),
         ({"share": np.ones((2, 4))}, {}, InvalidInput, r"expected .*\(draw, 3\)"),
         ({"TIME STEP": [0.1, 0.2]}, {}, InvalidInput, "holds for a whole run"),
-        ([1.0], {}, InvalidInput, "a design, or a mapping"),
+        ([1.0], {}, InvalidInput, "a design, a data frame with a row for each draw, or a mapping"),
         ({"rate": np.empty(0)}, {}, InvalidInput, "value of 'rate' holds no draw"),
         ({"share": np.empty((0, 3))}, {}, InvalidInput, "value of 'share' holds no draw"),
         ({"rate": [0.1], "Rate": [0.2]}, {}, InvalidInput, "'rate' is given twice, as 'rate' and as 'Rate'"),
@@ -720,3 +721,34 @@ def test_versions_are_looked_up_once(tmp_path, monkeypatch):
         "pysd_runner.simulation.task.metadata.version", lambda name: pytest.fail(f"{name} was looked up again")
     )
     assert run_ensemble(model, {}, outcomes=["s"]).provenance["versions"] == first
+
+
+def test_data_frames_stand_for_designs_and_scenarios(model):
+    design = pd.DataFrame({"rate": [0.1, 0.2, 0.3]})
+    scenarios = pd.DataFrame({"policy": [0.0, 5.0], "share": [np.nan, np.nan]}, index=["none", "some"])
+    found = run_ensemble(model, design, outcomes=OUTCOMES, scenarios=scenarios)
+    known = run_ensemble(
+        model,
+        {"rate": design["rate"].to_numpy()},
+        outcomes=OUTCOMES,
+        scenarios={"none": {"policy": 0.0}, "some": {"policy": 5.0}},
+    )
+    assert found.scenarios == ("none", "some")
+    for name in OUTCOMES:
+        np.testing.assert_array_equal(found[name], known[name])
+
+
+def test_the_table_is_the_last_moment(model):
+    found = run_ensemble(
+        model, {"rate": np.linspace(0.1, 0.3, 9)}, outcomes=OUTCOMES, scenarios={"a": {}, "b": {"policy": 5}}
+    )
+    table = found.table()
+    assert len(table) == 2 * (3 + 1)
+    row = table[(table["scenario"] == "b") & (table["Region"] == "C")].iloc[0]
+    assert row[["low_90", "median", "high_90"]].tolist() == pytest.approx(
+        np.quantile(found["wealth"][1, :, 2, -1], [0.05, 0.5, 0.95]).tolist()
+    )
+    assert set(found.table("total")["outcome"]) == {"total"}
+    assert len(found.plot().axes) == 3
+    means = run_ensemble(model, {"rate": np.linspace(0.1, 0.3, 9)}, outcomes=["total"], keep=Statistics(mean=True))
+    assert means.table()["variable"].tolist()[0].startswith("total, ")

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
+import pandas as pd
 import pytest
 
 from pysd_runner.cli.initialise import panel_templates
@@ -242,3 +244,55 @@ def test_every_line_commented_out_in_the_mapping_template_is_accepted(tmp_path: 
     assert mapping.keep == {"year": ("2018", "2019", "2020")}
     assert mapping.missing == ("n/a", "..", "-")
     assert mapping.yuan_per_unit == 7.1
+
+
+class TestFrames:
+    """Data frames, dictionaries and rows in the place of side files."""
+
+    PANEL = "region,year,output_per_head [yuan]\n" + "".join(
+        f"{code},{year},5e4\n" for code in "ab" for year in (2010, 2011)
+    )
+    COLUMNS: ClassVar = {"code": ["a", "b"], "name_zh": ["甲", "乙"], "class": ["East", "West"]}
+
+    @pytest.mark.parametrize("form", ["frame", "columns", "rows", "indexed"])
+    def test_regions(self, tmp_path, form):
+        path = tmp_path / "panel.csv"
+        path.write_text(self.PANEL, encoding="utf-8")
+        file = tmp_path / "regions.csv"
+        frame = pd.DataFrame(self.COLUMNS)
+        frame.to_csv(file, index=False)
+        given = {
+            "frame": frame,
+            "columns": self.COLUMNS,
+            "rows": frame.to_dict("records"),
+            "indexed": frame.set_index("code"),
+        }
+        assert load_panel(path, regions=given[form]).regions == load_panel(path, regions=file).regions
+
+    def test_regions_without_a_code(self, tmp_path):
+        path = tmp_path / "panel.csv"
+        path.write_text(self.PANEL, encoding="utf-8")
+        with pytest.raises(InvalidPanel, match="regions: no column 'code'"):
+            load_panel(path, regions=pd.DataFrame({"name": ["a"]}))
+
+    @pytest.mark.parametrize("form", ["long", "wide", "indexed"])
+    def test_national_series(self, tmp_path, form):
+        path = tmp_path / "panel.csv"
+        path.write_text(self.PANEL, encoding="utf-8")
+        wide = pd.DataFrame({"year": [2010, 2011], "internet_penetration": [0.5, 0.6]})
+        given = {
+            "long": wide.melt("year", var_name="variable"),
+            "wide": wide,
+            "indexed": wide.set_index("year"),
+        }
+        assert load_panel(path, national=given[form]).national == {"internet_penetration": {2010: 0.5, 2011: 0.6}}
+
+
+def test_a_panel_tells_what_it_holds(tmp_path):
+    path = tmp_path / "panel.csv"
+    path.write_text(TestFrames.PANEL.replace("b,2011,5e4\n", "b,2011,\n"), encoding="utf-8")
+    panel = load_panel(path)
+    assert repr(panel).startswith("<Panel 'panel': 2 regions, 2010 to 2011; output_per_head")
+    assert "<table" in panel._repr_html_()
+    first = panel.table().set_index("variable").loc["output_per_head"]
+    assert (first["values"], first["missing"], first["first"], first["last"]) == (3, 1, 2010, 2011)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from openpyxl import load_workbook
 
 from pysd_runner import load_model, load_panel, load_scenario, together
+from pysd_runner import project as project_any
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.regional.projection import project
 
@@ -48,6 +49,16 @@ def test_the_table_is_the_data(projection):
     assert set(projection.table()["outcome"]) == {"laggard_gap", "theil", "national_gap", "sigma"}
     assert len(projection.table("access")) == 3 * len(REGIONS)
     assert projection.to_latex(region="Gansu").startswith("\\begin{tabular}")
+    assert {"table", "plot", "to_latex", "to_excel", "difference"} <= set(dir(projection))
+
+
+def test_names_and_frames_stand_for_loaded_things(model, panel):
+    frame = panel.to_frame().dropna(subset="value")
+    frame = frame[frame["flag"] != "derived"].drop(columns="flag")
+    again = project_any("regional_digital", frame, DOUBLE, until=2026, draws=2)
+    known = project(model, load_panel(frame), DOUBLE, until=2026, draws=2)
+    np.testing.assert_array_equal(again.gaps, known.gaps)
+    assert project_any("regional_digital", panel, "zoned_need", until=2026, draws=2).scenarios[1] == "zoned_need"
 
 
 def test_a_workbook_of_all_years(projection, tmp_path):

@@ -63,3 +63,15 @@ def test_the_axis_of_time_has_the_unit_of_the_model_and_stays_a_number_in_files(
     loaded = load_netcdf(run.save(tmp_path / "run.nc"))
     assert loaded["year"].attrs["units"] == "days"
     np.testing.assert_array_equal(loaded["lag"].to_numpy()[0, 0, :, 0], [2.0, 3.0])
+
+
+def test_a_run_is_a_wide_table(model):
+    run = simulate(model, {"rate": np.array([0.1, 0.2])[None]}, outcomes=["s", "rate"])
+    table = run.table()
+    assert list(table.columns) == ["s[young]", "s[old]", "rate"]
+    assert table.index.names == ["draw", "days"]
+    np.testing.assert_array_equal(table.loc[1, "s[old]"], run["s"][0, 1, 1])
+    single = simulate(model).table()
+    assert single.index.name == "days"
+    assert single["rate"].tolist() == [0.1] * 5
+    assert "days & " in simulate(model, outcomes=["s"]).to_latex()
