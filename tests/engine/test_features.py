@@ -36,6 +36,13 @@ ELSEWHERE = {
     *("combinations", "gamma ln", "npv", "previous", "if missing", "normal probability", "normal quantile"),
     *("uniform", "free normal", "log normal", "free exponential", "triangular", "weibull", "pareto", "logistic"),
     "chance",
+    # In test_quantiles, test_past_values and test_library.
+    *(
+        f"random {name}"
+        for name in ("triangular", "gamma", "beta", "weibull", "poisson", "binomial", "negative binomial")
+    ),
+    *("gamma", "beta", "poisson", "binomial", "failures", "derivn", "sinteg", "delay material", "delay information"),
+    *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve"),
 }
 
 
