@@ -87,7 +87,7 @@ class Backwards(Executor):
         return future
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes", Backwards()], ids=str)
+@pytest.mark.parametrize("executor", ["threads", "processes", Backwards()], ids=["threads", "processes", "backwards"])
 def test_results_have_the_order_of_their_items_and_each_worker_takes_one_core(executor: str | Executor) -> None:
     with open_pool(executor, 2) as pool:
         assert list(pool.in_order(square, range(20))) == [(number**2, 1) for number in range(20)]
