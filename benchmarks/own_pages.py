@@ -285,13 +285,11 @@ def measured(case: Case, source: Path | None) -> tuple[dict[str, Any], str]:
         codes, seconds, answers = commands(case, folder)
         row: dict[str, Any] = {
             "model": case.name,
-            "four commands": "all run" if not any(codes) else f"exit codes {codes}",
-            "their seconds": round(seconds, 1),
-            "lines": lines_of(ours),
-            "lines, PySD and lmfit": lines_of(theirs),
-            "seconds": round(own_seconds, 2),
+            "four commands, s": round(seconds, 1) if not any(codes) else f"exit codes {codes}",
+            "the fit, s": round(own_seconds, 2),
         }
         row |= _beside(case, theirs, folder, told["result"])
+        row["lines"] = f"{lines_of(ours)} and {lines_of(theirs)}"
         return row, _section(case, answers, ours, theirs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -299,7 +297,7 @@ def measured(case: Case, source: Path | None) -> tuple[dict[str, Any], str]:
 
 def _beside(case: Case, theirs: str, folder: Path, result: Any) -> dict[str, Any]:
     """What the other recipe costs and finds."""
-    names = ("seconds, PySD and lmfit", "runs, PySD", "estimates apart, in standard errors")
+    names = ("PySD and lmfit, s", "runs of PySD", "estimates apart, standard errors")
     try:
         other, seconds = executed(theirs, folder)
     except ValueError as error:
