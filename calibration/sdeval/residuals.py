@@ -404,10 +404,12 @@ def residual_tests(
 def _centred(values: FloatArray) -> FloatArray:
     """Deviations from the mean of what is given, exactly zero where all are equal."""
     given = np.isfinite(values)
-    mean = ratio(np.nansum(values, axis=-1), given.sum(axis=-1))[..., np.newaxis]
     highest = np.where(given, values, -np.inf).max(axis=-1, keepdims=True)
     lowest = np.where(given, values, np.inf).min(axis=-1, keepdims=True)
-    return np.asarray(np.where(highest == lowest, values * 0, values - mean))
+    # From the lowest: the mean of large numbers close together has lost the digits that tell them apart.
+    above = values - lowest
+    mean = ratio(np.nansum(above, axis=-1), given.sum(axis=-1))[..., np.newaxis]
+    return np.asarray(np.where(highest == lowest, values * 0, above - mean))
 
 
 def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatArray]:

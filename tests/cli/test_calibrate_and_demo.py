@@ -37,7 +37,7 @@ def over_at_once(monkeypatch, found):
         return dataclasses.replace(found, fitted=fitted)
 
     monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "fit", fit)
-    monkeypatch.setattr(steps, "sampled", lambda _session, _problem, found, _folder, **_: found)
+    monkeypatch.setattr(steps, "sampled", lambda _session, _problem, found, _folder, *_, **__: found)
 
 
 def failed(found):

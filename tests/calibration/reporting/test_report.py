@@ -11,6 +11,7 @@ import pytest
 from calibration import FitResult
 from calibration.reporting import draw_fit, report_of, write_report
 from calibration.reporting.fitness import cells_of, numbers_of, pooled_durbin_watson, regions_of, strongest_correlations
+from calibration.reporting.wording import say_found
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
 from pysd_runner.reports.document import Table, to_markdown
@@ -134,7 +135,8 @@ def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str
         bound = replace(clean, findings=found)
         text = to_markdown(report_of(bound, figures={}, lang=lang))
         assert held not in text
-        assert found[0].message.split(":")[0] in text
+        assert say_found(f"{found[0]}", bound, lang) in text
+        assert ("ended at its upper bound" in text) == (lang == "en")
         assert bool(bound.check()) == is_failure
 
 
