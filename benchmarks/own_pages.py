@@ -84,8 +84,8 @@ class Case:
         Heading and moments of a table that is made, and the standard deviation of its errors.
     model, data
         Files of a published model and its table below the folder of its option.
-    options
-        What the commands are told of that table.
+    columns, time_unit
+        How that table is read.
     adapted
         What the other recipe has to do with it first.
     """
@@ -101,8 +101,8 @@ class Case:
     noise: float = 0.0
     model: str = ""
     data: str = ""
-    options: Sequence[str] = ()
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    time_unit: str = ""
     adapted: str = ""
 
     def source(self, given: Mapping[str, Path | None]) -> Path | None:
@@ -136,9 +136,8 @@ CASES = (
         until=60,
         model="models/Epidemic/SI_Model.mdl",
         data="data/Ebola/Ebola_in_SL_Data.csv",
-        options=["--map", "Cumulative Cases=Cumulative Reported Cases"],
-        reading={"columns": {"Cumulative Cases": "Cumulative Reported Cases"}},
-        adapted='.iloc[1:]\nobserved.columns = ["New Reported Cases", "Cumulative Reported Cases"]',
+        columns={"Cumulative Cases": "Cumulative Reported Cases"},
+        adapted=".iloc[1:]",
     ),
     Case(
         key="cookbook",
@@ -150,15 +149,9 @@ CASES = (
         until=60,
         model="models/Predator_Prey/Predator_Prey.mdl",
         data="data/Predator_Prey/hudson_bay_data.csv",
-        options=[
-            *("--map", "Hare Population=Prey Population", "--map", "Lynx Population=Predator Population"),
-            *("--time-unit", "day"),
-        ],
-        reading={
-            "columns": {"Hare Population": "Prey Population", "Lynx Population": "Predator Population"},
-            "time_unit": "day",
-        },
-        adapted='\nobserved.index -= 1862\nobserved.columns = ["Prey Population", "Predator Population"]',
+        columns={"Hare Population": "Prey Population", "Lynx Population": "Predator Population"},
+        time_unit="day",
+        adapted="\nobserved.index -= 1862",
     ),
     Case(
         key="world3",
@@ -222,9 +215,10 @@ def written(case: Case, source: Path | None, folder: Path) -> dict[str, float]:
 def lines_of_commands(case: Case) -> list[list[str]]:
     """The four commands."""
     model, until = ["--model", "mine.mdl"], ["--until", f"{case.until:g}"]
-    unit = list(case.options[-2:]) if "--time-unit" in case.options else []
+    maps = [word for pair in case.columns.items() for word in ("--map", "=".join(pair))]
+    unit = ["--time-unit", case.time_unit] if case.time_unit else []
     return [
-        ["init", *model, "--data", "obs.csv", *case.options],
+        ["init", *model, "--data", "obs.csv", *maps, *unit],
         ["calibrate", "obs.csv", *model, "--free", ",".join(case.free), *unit, "--out", "fit"],
         ["run", "scenario.yaml", *model, "--fit", "fit", "--data", "obs.csv", *unit, *until, "--out", "results"],
         ["forecast", "obs.csv", *model, "--fit", "fit", *unit, *until, "--out", "outlook"],
@@ -266,12 +260,14 @@ def lines_of(code: str) -> int:
 def recipes(case: Case, start: Mapping[str, float]) -> tuple[str, str]:
     """The fit of a case in both ways."""
     keys = {name.lower().replace(" ", "_"): name for name in case.free}
-    reading = "".join(f", {name}={value!r}" for name, value in case.reading.items())
+    told = {"columns": dict(case.columns), "time_unit": case.time_unit}
+    reading = "".join(f", {name}={value!r}" for name, value in told.items() if value)
+    renamed = f"\nobserved.columns = {list(case.outcomes)}" if case.columns else ""
     return OURS.format(free=list(case.free), reading=reading), THEIRS.format(
         names=keys,
         outcomes=list(case.outcomes),
         values={key: start[name] for key, name in keys.items()},
-        adapted=case.adapted,
+        adapted=case.adapted + renamed,
     )
 
 
