@@ -219,7 +219,7 @@ def profile(
             found[waiting[number]] = arrays
             kept.keep(f"profile-{waiting[number]}", arrays)
             tell(len(found), len(places))
-    return tuple(_profile_of(at, place, level, limit, found[place]) for place in places)
+    return tuple(_profile(at, place, level, limit, found[place]) for place in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +247,7 @@ def _followed(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
     }
 
 
-def _profile(at: FittedPoint, place: int, level: float, limit: float) -> Profile:
-    return _profile_of(at, place, level, limit, _followed(at, limit, place))
-
-
-def _profile_of(at: FittedPoint, place: int, level: float, limit: float, followed: Mapping[str, Array]) -> Profile:
+def _profile(at: FittedPoint, place: int, level: float, limit: float, followed: Mapping[str, Array]) -> Profile:
     prior, z = at.problem.space.priors[place], followed["points"][:, place]
     costs, data = followed["costs"], followed["data"]
     rise, data_rise = costs - costs.min(), data - data.min()

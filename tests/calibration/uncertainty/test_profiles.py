@@ -21,7 +21,7 @@ from calibration.uncertainty import (
     identify,
     profile,
 )
-from calibration.uncertainty.profiles import _profile, shape_of
+from calibration.uncertainty.profiles import _followed, _profile, shape_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import Normal, Parameter
@@ -80,7 +80,8 @@ def linear_point(seed: int = 0) -> FittedPoint:
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_linear_problem_has_the_interval_of_the_textbook(place: int) -> None:
     at = linear_point()
-    found = _profile(at, place, 0.95, half_quantile(0.95))
+    limit = half_quantile(0.95)
+    found = _profile(at, place, 0.95, limit, _followed(at, limit, place))
     assert found.low == pytest.approx(at.point[place] - 1.959964 * at.spread[place], rel=1e-5)
     assert found.high == pytest.approx(at.point[place] + 1.959964 * at.spread[place], rel=1e-5)
     np.testing.assert_allclose(found.rise, 0.5 * ((found.values - at.point[place]) / at.spread[place]) ** 2, atol=1e-6)
@@ -89,7 +90,8 @@ def test_a_linear_problem_has_the_interval_of_the_textbook(place: int) -> None:
 
 
 def test_a_parameter_the_data_do_not_contain_is_flat_and_keeps_the_interval_of_its_prior() -> None:
-    found = _profile(linear_point(), 2, 0.9, half_quantile(0.9))
+    at, limit = linear_point(), half_quantile(0.9)
+    found = _profile(at, 2, 0.9, limit, _followed(at, limit, 2))
     assert found.shape is Shape.FLAT
     assert found.data_rise.max() < 1e-9
     assert (found.low, found.high) == pytest.approx((-1 - 1.644854 * 2, -1 + 1.644854 * 2), rel=1e-5)
