@@ -39,6 +39,7 @@ from pysd_runner.cli.tables import (
     names_of,
     refuse,
 )
+from pysd_runner.text.notices import variable_names
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
@@ -215,7 +216,7 @@ def calibrate(
         from calibration.fitting.pooling import check_poolable
 
         check_poolable(problem, effect)
-    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.inputs.values()}
+    names = variable_names(problem.spec.inputs.values(), lang)
     session.note(session.said(str(problem.describe()), names))
     search.tell(session)
     found = steps.fitted(session, problem, search)
@@ -275,7 +276,7 @@ def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", la
 
     from pysd_runner.reports.certainty import certainty_lines
 
-    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.parameters.values()}
+    names = variable_names(problem.spec.parameters.values(), lang)
     for line in (found.headline, *certainty_lines(asdict(found.fitted), problem.spec, lang=lang), *found.remarks):
         session.say(session.said(line, names))
     findings = [session.said(str(item), names) for item in found.findings]

@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell
 from pysd_runner.cli.session import Session
+from pysd_runner.text.notices import variable_names
 
 if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ def demo(
             lang=lang,
         )
         report = project_job(session, job, folder)
-    names = {item.variable: str(getattr(item, lang)) for item in problem.spec.parameters.values()}
+    names = variable_names(problem.spec.parameters.values(), lang)
     for item in found.findings:
         session.warn(session.said(f"calibration: {item.message}", names))
     session.data = {"fit": steps.data_of(found)}

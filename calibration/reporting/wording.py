@@ -5,7 +5,7 @@ from calibration.fitting.results import FitResult
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, say
-from pysd_runner.text.notices import in_language, panel_title
+from pysd_runner.text.notices import in_language, panel_title, variable_names
 
 
 def say_evidence(words: str, lang: str) -> str:
@@ -25,8 +25,7 @@ def _names(result: FitResult, lang: str) -> dict[str, str]:
         inputs = load_bound_spec(result.fitted.model).inputs
     except InvalidInput:  # a model whose files are no longer there
         inputs = {}
-    found = {item.variable: str(getattr(item, lang)) for item in inputs.values()}
-    return found | {item.name: str(getattr(item, lang)) for item in result.parameters}
+    return variable_names(inputs.values(), lang) | {item.name: str(getattr(item, lang)) for item in result.parameters}
 
 
 def window(result: FitResult, lang: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import say
-from pysd_runner.text.notices import in_language, panel_title
+from pysd_runner.text.notices import in_language, panel_title, variable_names
 
 # A panel says something about a parameter when it takes this share of its prior variance away.
 INFORMED = 0.5
@@ -49,7 +49,7 @@ def declarations_of(projection: Projection) -> ModelSpec:
 def noticed(projection: Projection, lines: Sequence[str], lang: str) -> list[str]:
     """Warnings and notes on what was filled in, in the language of the reader."""
     spec = declarations_of(projection)
-    names = {item.variable: getattr(item, lang) for item in spec.inputs.values()}
+    names = variable_names(spec.inputs.values(), lang)
     return [in_language(line, lang, names) for line in lines]
 
 

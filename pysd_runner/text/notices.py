@@ -1,8 +1,9 @@
 """Notices that are kept in English with results, said in the language of the reader."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from pysd_runner.text import LANGUAGES, has_text, say, texts
 
@@ -58,6 +59,11 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) ->
             }
             return say(key, lang, **blanks)
     return text
+
+
+def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
+    """What variables are called in a language, from their declarations, by variable."""
+    return {item.variable: str(getattr(item, lang)) for item in entries}
 
 
 def in_lines(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
