@@ -95,6 +95,7 @@ def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
         ("2</eqn><inflow>", "2<inflow>", "tag mismatch: eqn"),
         ('<aux name="a">', "<aux>", "<aux> has no name"),
         ('<elem name="A"/>', "<elem/>", "<elem> has no name"),
+        ('<elem name="A"/>', '<elem name="&#9;"/>', "<elem> has no name"),
         ("<start>0</start>", "", "no <sim_specs> with <start> and <stop>"),
         ("<eqn>2</eqn>", "<eqn/>", "line 7, column .*: variable 'a' has no equation; write one, or give its values"),
         ("<inflow>a</inflow>", "<inflow></inflow>", "<inflow> is empty"),

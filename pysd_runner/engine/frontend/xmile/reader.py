@@ -53,10 +53,10 @@ def _ranges(root: Any) -> Iterator[Range]:
     for group in children(root, "dimensions"):
         for dim in children(group, "dim"):
             name = plain_name(dim.get("name", ""))
+            for item in (dim, *children(dim, "elem")):
+                if not plain_name(item.get("name", "")):
+                    raise fault_at(item, f"<{item.tag}> has no name")
             elements: list[str | Numbered] = [plain_name(item.get("name", "")) for item in children(dim, "elem")]
-            if not name or not all(elements):
-                empty = dim if not name else next(item for item in children(dim, "elem") if not item.get("name"))
-                raise fault_at(empty, f"<{empty.tag}> has no name")
             targets = tuple(Target(plain_name(text_of(item))) for item in dim if item.tag.endswith("maps_to"))
             place = place_of(dim)
             yield Range(name=name, elements=tuple(elements or [_counted(dim, name)]), targets=targets, place=place)
