@@ -14,6 +14,19 @@ from tests.engine.built import constant, model_of, scalar, times, value
 from tests.engine.complex_step import STEP, run_complex
 from tests.engine.small_models import FEATURES, write_model
 
+# What several variables over pairs of elements add up to.
+PAIRS = (
+    "R: A, B, C ~~|\nP: R ~~|\nk[R] = 1, 2.5, 4 ~~|\na = 0.3 ~~|\n"
+    "w[R,P] = IF THEN ELSE(R = P, 0, k[P]/SUM(k[R!])) ~~|\n"
+    "x[R] = INTEG(pull[R] - 0.1*x[R]*SUM(w[R,P!]*far[R,P!]), k[R]) ~~|\n"
+    "gap[R,P] = x[P] - x[R] + a*k[P] ~~|\nahead[R,P] = MAX(0.2, gap[R,P])*a ~~|\n"
+    "far[R,P] = IF THEN ELSE(gap[R,P] > 1, k[R]*x[P], gap[R,P]/k[P]) ~~|\n"
+    "pull[R] = SUM(w[R,P!]*(1 - EXP(-ahead[R,P!]))) ~~|\nback[P] = SUM(gap[R!,P]*a) ~~|\n"
+    "total = SUM(gap[R!,P!]*x[R!] - x[P!]) ~~|\n"
+    "product[R] = PROD(1 + gap[R,P!]^2) ~~|\nmost[R] = VMAX(ahead[R,P!]*x[R]) ~~|"
+)
+MODELS = {**FEATURES, "pairs": PAIRS}
+
 TIMES = np.arange(0, 6.01, 0.25)
 CONTROLS = {"INITIAL TIME": 0.0, "FINAL TIME": 6.0, "TIME STEP": 0.25, "SAVEPER": 0.25}
 
@@ -71,23 +84,23 @@ REFUSED = {"allocation": "ALLOCATE"}
 
 @pytest.mark.parametrize("feature", REFUSED)
 def test_feature_without_derivatives_is_refused(feature, tmp_path):
-    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    ir = load_model(write_model(tmp_path, MODELS[feature])).ir
     names = own_variables(ir)
     with pytest.raises(UnsupportedFeature, match=rf"derivative of {REFUSED[feature]}.*leave that parameter out"):
         differentiated(ir, names, names)
 
 
-@pytest.mark.parametrize("feature", [item for item in FEATURES if item not in REFUSED])
+@pytest.mark.parametrize("feature", [item for item in MODELS if item not in REFUSED])
 def test_feature_agrees_with_complex_steps_in_every_variable(feature, tmp_path):
-    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    ir = load_model(write_model(tmp_path, MODELS[feature])).ir
     names = own_variables(ir)
     _, found, new = forward(ir, names, names)
     assert_agree(found, by_complex_step(ir, new.directions, names))
 
 
-@pytest.mark.parametrize("feature", [item for item in FEATURES if item not in REFUSED])
+@pytest.mark.parametrize("feature", [item for item in MODELS if item not in REFUSED])
 def test_values_of_the_old_variables_stay_the_same(feature, tmp_path):
-    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    ir = load_model(write_model(tmp_path, MODELS[feature])).ir
     names = own_variables(ir)
     values, _, _ = forward(ir, names[:1], names)
     program = compiled(ir, names, tuple(CONTROLS))
@@ -156,11 +169,11 @@ OVER_DRAWS = ["functions", "subscripts", "tables", "smooth", "initial", "non-neg
 
 @pytest.mark.parametrize(
     ("feature", "draws"),
-    [(item, 1) for item in FEATURES if item not in REFUSED] + [(item, 9) for item in OVER_DRAWS if item in FEATURES],
+    [(item, 1) for item in MODELS if item not in REFUSED] + [(item, 9) for item in OVER_DRAWS if item in MODELS],
 )
 def test_compiled_code_gives_the_same_derivatives(feature, draws, tmp_path):
     pytest.importorskip("llvmlite")
-    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    ir = load_model(write_model(tmp_path, MODELS[feature])).ir
     names = own_variables(ir)
     values, derivatives, new = forward(ir, names, names)
     found = compiled_forward(ir, names, names, draws)

@@ -141,6 +141,22 @@ NESTED = (
 )
 
 
+PAIRS = (
+    "R: A, B ~~|\nP: R ~~|\nc[R] = 0, 4 ~~|\nroot[R] = SQRT(c[R]) ~~|\ngap[R,P] = root[P] - root[R] ~~|\n"
+    "own[R] = SUM(MAX(0, gap[R,P!])) ~~|\nall[R] = SUM(gap[R,P!]) ~~|\n"
+    "trace = SUM(MAX(0, gap[R!,R!] + c[R!])) ~~|\nmean[R] = SUM(SQRT(c[R] * c[P!])) ~~|"
+)
+
+
+def test_sums_over_pairs_keep_what_is_infinite_out_of_what_is_not_taken(tmp_path):
+    _, found, _ = forward(load_model(write_model(tmp_path, PAIRS)).ir, ["c"], ["own", "all", "trace", "mean"])
+    assert found["own"][:, 0].tolist() == [[-math.inf, 0.25], [0, 0]]  # of A the gap to B, of B none is taken
+    assert found["all"][1, 0].tolist() == [math.inf, -0.25]
+    assert found["trace"][0].tolist() == [0, 1]  # of equal numbers the first counts, which is none
+    assert found["mean"][:, 0, 1].tolist() == [0, 1]
+    assert np.isinf(found["mean"][:, 0, 0]).all()
+
+
 def test_nested_reductions_agree_with_complex_steps(tmp_path):
     ir = load_model(write_model(tmp_path, NESTED)).ir
     names = ["y", "z", "w", "s"]

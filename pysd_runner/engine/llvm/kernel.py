@@ -117,14 +117,21 @@ class _Writer:
         return Shape(lengths, self._lane(item, lengths))
 
     def _lane(self, item: Item, lengths: tuple[int, ...]) -> int | None:
-        """Which loop runs over the lanes: the last, or for a reduction the one that most of what is read lies along."""
+        """Which loop runs over the lanes: the last, or for a reduction the one that what is read lies along."""
         if not lengths:
             return None
         if item.task == "reduce":
-            along = [item.loops.index(label) for label in map(_last_label, item.references) if label is not None]
+            read = set(item.references)
+            last_labels = [item.loops.index(label) for label in map(_last_label, read) if label is not None]
+            # What is read across its last axis has to be gathered; what lacks the axis is the same in all lanes.
+            along = [last_labels.count(loop) for loop in range(len(lengths))]
+            across = [
+                sum(label in reference.axes for reference in read) - along[loop]
+                for loop, label in enumerate(item.loops)
+            ]
             # What is written lies along the last of the outer loops.
             fitting = range(max(item.outer - 1, 0), len(lengths))
-            best = max(fitting, key=lambda loop: (along.count(loop), loop))
+            best = max(fitting, key=lambda loop: (-across[loop], along[loop], loop))
             return best if lengths[best] >= SHORTEST else None
         last = item.index[-1]
         whole = isinstance(last, Axis) and last.positions is None

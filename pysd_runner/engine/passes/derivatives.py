@@ -26,7 +26,6 @@ from pysd_runner.engine.ir import (
     Expression,
     Kind,
     ModelIr,
-    Number,
     Operation,
     Reduction,
     Reference,
@@ -35,10 +34,11 @@ from pysd_runner.engine.ir import (
     joined_axes,
 )
 from pysd_runner.engine.names import HIDDEN
+from pysd_runner.engine.passes.factoring import Factoring
 from pysd_runner.engine.passes.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
 from pysd_runner.engine.passes.order import plan
-from pysd_runner.engine.passes.partials import ONE, ZERO
-from pysd_runner.engine.passes.rewriting import relabelled
+from pysd_runner.engine.passes.partials import ONE, ZERO, unsigned
+from pysd_runner.engine.passes.rewriting import relabelled_reference
 from pysd_runner.engine.passes.sharing import Shared
 
 # Range with one element for each direction, and what the name of a twin ends in.
@@ -46,7 +46,7 @@ DIRECTION = f"{HIDDEN}direction"
 TWIN = f"{HIDDEN}derivative"
 
 # Raised when the way a model is differentiated changes, so that nothing cached before is taken for the same.
-VERSION = 1
+VERSION = 2
 
 # A sum of more terms is added in halves, so that no program nests too deeply.
 LONG_SUM = 24
@@ -163,6 +163,13 @@ class _Pass:
         own = [name for name in self.dependent if name not in self.given]
         old = {name: self._prepared(self.model.variables[name]) for name in own} | self.shared.added
         derivatives = {name: self._derivatives(variable) for name, variable in old.items()}
+        factoring = Factoring(
+            {name: item for name, item in old.items() if name not in self.moved}, derivatives, self.shared.ranges
+        )
+        derivatives = {
+            name: {part: factoring.factored(found) for part, found in parts.items()}
+            for name, parts in derivatives.items()
+        }
         self._count(old.values(), derivatives.values())
         new = {name: self._rewritten(variable) for name, variable in old.items()}
         twins = [self._twin(variable, derivatives[name]) for name, variable in old.items()]
@@ -224,11 +231,12 @@ class _Pass:
                     self.shared.count(part)
         for item in derivatives:
             for derivative in item.values():
-                self._count_form(derivative.form)
+                for term in (derivative, *derivative.rest):
+                    self._count_form(term.form)
 
     def _count_form(self, form: Form) -> None:
         for slope in form.slopes.values():
-            self.shared.count(_unsigned(slope)[1])
+            self.shared.count(unsigned(slope)[1])
         for condition, first, second in form.choices:
             self.shared.count(condition)
             self._count_form(first)
@@ -299,10 +307,10 @@ class _Pass:
         if derivative.node is not None:
             return self._of_array(derivative.node)
         total = self._emitted(derivative.form)
-        if not derivative.over or total == ZERO:
-            return total
-        axes = tuple(axis for axis in total.axes if axis not in derivative.over)
-        return Reduction("sum", total, derivative.over, axes)
+        if derivative.over and total != ZERO:
+            axes = tuple(axis for axis in total.axes if axis not in derivative.over)
+            total = Reduction("sum", total, derivative.over, axes)
+        return _sum((total, *(self._total(part) for part in derivative.rest)))
 
     def _of_array(self, node: ArrayFunction) -> Expression:
         rules = {"invert_matrix": self._of_inverse, "vector_reorder": self._of_reordered}
@@ -319,9 +327,9 @@ class _Pass:
         first, last = node.result
         inverse = self.shared.lift(node, self._owner, "part")
         twin = _twin_of(matrix)
-        right = _over_directions("multiply", twin, _relabelled(inverse, {first: column}))
+        right = _over_directions("multiply", twin, relabelled_reference(inverse, {first: column}))
         product = self.shared.lift(_summed(right, column), self._owner, "product")
-        left = _over_directions("multiply", _relabelled(inverse, {last: row}), product)
+        left = _over_directions("multiply", relabelled_reference(inverse, {last: row}), product)
         return _over_directions("negative", _summed(left, row))
 
     def _of_reordered(self, node: ArrayFunction) -> Expression:
@@ -333,19 +341,21 @@ class _Pass:
         return self.shared.lift(moved, self._owner, "part")
 
     def _emitted(self, form: Form) -> Expression:
-        terms = [self._term(reference, slope, reference in form.infinite) for reference, slope in form.slopes.items()]
+        terms = [self._term(form, reference) for reference in form.slopes]
         for condition, first, second in form.choices:
             found = self.shared.condition(condition, self._owner)
             terms.append((False, _over_directions("where", found, self._emitted(first), self._emitted(second))))
         return _added(terms)
 
-    def _term(self, reference: Reference, slope: Expression, infinite: bool) -> tuple[bool, Expression]:
+    def _term(self, form: Form, reference: Reference) -> tuple[bool, Expression]:
         """Whether a term is subtracted, and what."""
-        minus, size = _unsigned(slope)
+        minus, size = unsigned(form.slopes[reference])
         twin = _twin_of(reference)
         factor = self.shared.slope(size, self._owner)
         term = twin if factor == ONE else _over_directions("multiply", factor, twin)
-        if infinite:
+        if reference in form.guarded:
+            term = _over_directions("where", operation("equal", factor, ZERO), ZERO, term)
+        if reference in form.infinite:
             term = _over_directions("where", _over_directions("equal", twin, ZERO), ZERO, term)
         return minus, term
 
@@ -358,11 +368,6 @@ def _reference(argument: Expression) -> Reference:
     if not isinstance(argument, Reference):
         raise TypeError("a function of whole arrays takes references")
     return argument
-
-
-def _relabelled(reference: Reference, names: Mapping[str, str]) -> Reference:
-    found = relabelled(reference, names)
-    return _reference(found)
 
 
 def _summed(expression: Expression, label: str) -> Expression:
@@ -383,13 +388,6 @@ def _with_parts(variable: Variable, change: Callable[[Expression], Expression]) 
         for block in variable.blocks
     )
     return replace(variable, blocks=blocks)
-
-
-def _unsigned(slope: Expression) -> tuple[bool, Expression]:
-    """Whether a slope is subtracted, and its size; a number keeps its sign unless it is minus one."""
-    if isinstance(slope, Operation) and slope.name == "negative":
-        return True, slope.arguments[0]
-    return (True, ONE) if slope == Number(-1.0) else (False, slope)
 
 
 def _over_directions(name: str, *parts: Expression) -> Expression:

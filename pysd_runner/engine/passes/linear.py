@@ -44,16 +44,19 @@ class Form:
 
     slopes: dict[Reference, Expression] = field(default_factory=dict)  # factor of each reference that moves
     infinite: set[Reference] = field(default_factory=set)  # references whose factor can be infinite
+    guarded: set[Reference] = field(default_factory=set)  # references that do not count where their factor is zero
     choices: list[tuple[Expression, "Form", "Form"]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.slopes or self.choices)
 
-    def add(self, reference: Reference, slope: Expression, *, infinite: bool) -> None:
+    def add(self, reference: Reference, slope: Expression, *, infinite: bool, guarded: bool = False) -> None:
         """Add a term; terms of the same reference are joined."""
         self.slopes[reference] = plus(self.slopes.get(reference, ZERO), slope)
         if infinite:
             self.infinite.add(reference)
+        if guarded:
+            self.guarded.add(reference)
 
     def choose(self, condition: Expression, first: "Form", second: "Form") -> None:
         """Add a choice; what moves either way needs only a choice between its slopes."""
@@ -72,6 +75,7 @@ class Derivative:
     form: Form  # what moves, and by how much
     over: tuple[str, ...] = ()  # axes the form is summed over
     node: ArrayFunction | None = None  # the function of whole arrays whose own rule applies instead, otherwise None
+    rest: tuple["Derivative", ...] = ()  # what is added to it, summed over other axes
 
 
 def moving_parts(expression: Expression) -> tuple[Expression, ...]:

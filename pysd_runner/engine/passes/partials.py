@@ -67,6 +67,13 @@ def negative(value: Expression) -> Expression:
     return operation("negative", value)
 
 
+def unsigned(slope: Expression) -> tuple[bool, Expression]:
+    """Whether a slope is subtracted, and its size; a number keeps its sign unless it is minus one."""
+    if isinstance(slope, Operation) and slope.name == "negative":
+        return True, slope.arguments[0]
+    return (True, ONE) if slope == Number(-1.0) else (False, slope)
+
+
 def times(left: Expression, right: Expression) -> Expression:
     """Product of two slopes, signs in front."""
     for one, other in ((left, right), (right, left)):

@@ -35,11 +35,7 @@ def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
         return expression
     axes = tuple(names.get(label, label) for label in expression.axes)
     if isinstance(expression, Reference):
-        index = tuple(
-            replace(item, label=names.get(item.label, item.label)) if isinstance(item, Axis) else item
-            for item in expression.index
-        )
-        return replace(expression, index=index)
+        return relabelled_reference(expression, names)
     if isinstance(expression, Reduction):
         inner = relabelled(expression.argument, _without(names, expression.over))
         return replace(expression, argument=inner, axes=axes)
@@ -51,6 +47,15 @@ def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
     if isinstance(expression, Operation):
         return replace(expression, arguments=tuple(relabelled(part, names) for part in expression.arguments), axes=axes)
     return _relabelled_leaf(expression, axes)
+
+
+def relabelled_reference(reference: Reference, names: Mapping[str, str]) -> Reference:
+    """The same reference with other labels on its axes."""
+    index = tuple(
+        replace(item, label=names.get(item.label, item.label)) if isinstance(item, Axis) else item
+        for item in reference.index
+    )
+    return replace(reference, index=index)
 
 
 def _relabelled_leaf(expression: Number | Table | Time | Random, axes: tuple[str, ...]) -> Expression:
