@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.budget import Budget, SearchOver, ended, interior, scaled_slope
-from calibration.optimisers.objective import Objective, Optimum, Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome, half_squares
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,8 @@ class LeastSquares:
         Limit on residual evaluations.
     seconds
         Time budget; infinite for none.
+    promise
+        The search also ends where the next Gauss-Newton step promises to lower the cost by less than this.
 
     References
     ----------
@@ -36,6 +38,7 @@ class LeastSquares:
     tolerance: float = 1e-9
     evaluations: int = 200
     seconds: float = np.inf
+    promise: float = 0.0
 
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search from one point."""
@@ -43,11 +46,13 @@ class LeastSquares:
             return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
         budget = Budget(objective, seconds=self.seconds)
-        known = _Latest(budget, objective.scale)
-        if not np.isfinite(known.residuals(inside)).all():
-            return ended(inside, objective, Outcome.NOT_FINITE)
+        known = _Latest(budget, objective.scale, self.promise)
         try:
+            if not np.isfinite(known.residuals(inside)).all():
+                return ended(inside, objective, Outcome.NOT_FINITE)
             return self._search(objective, known, inside)
+        except _CloseEnough:
+            return known.optimum(objective, budget.evaluations)
         except SearchOver as over:
             return budget.optimum(over.outcome)
 
@@ -75,12 +80,16 @@ class LeastSquares:
         )
 
 
+class _CloseEnough(Exception):
+    """The next step would gain too little."""
+
+
 class _Latest:
     """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, budget: Budget, scale: Array) -> None:
-        self._watch, self._scale = budget, scale
-        self._point: Array | None = None
+    def __init__(self, budget: Budget, scale: Array, promise: float) -> None:
+        self._watch, self._scale, self._promise = budget, scale, promise
+        self._point = np.zeros(0)
         self._value = (np.zeros(0), np.zeros((0, 0)))
 
     def residuals(self, point: Array) -> Array:
@@ -90,10 +99,25 @@ class _Latest:
         return self._at(point)[1]
 
     def _at(self, point: Array) -> tuple[Array, Array]:
-        if self._point is None or not np.array_equal(point, self._point):
+        if not np.array_equal(point, self._point):
+            before = self._watch.best_cost
             self._value = condensed(*self._watch.linearised(point), self._scale)
             self._point = point.copy()
+            # Of the condensed residuals a Gauss-Newton step without bounds removes all but the last.
+            if self._watch.best_cost < before and half_squares(self._value[0][:-1]) < self._promise:
+                raise _CloseEnough
         return self._value
+
+    def optimum(self, objective: Objective, evaluations: int) -> Optimum:
+        """The point asked for last as the end of a search."""
+        residuals, jacobian = self._value
+        return Optimum(
+            point=self._point,
+            cost=float(half_squares(residuals)),
+            outcome=Outcome.CONVERGED,
+            slope=scaled_slope(objective, self._point, jacobian.T @ residuals),
+            evaluations=evaluations,
+        )
 
 
 def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:

@@ -28,8 +28,8 @@ STEP = 0.5
 # It ends this many prior standard deviations from the centre of the prior: what lies beyond is not believed anyway.
 FARTHEST = 2.5
 MOST_POINTS = 16
-# Costs along a profile matter to about 0.01; the searches stop long before that hangs on their tolerance.
-_SEARCH = LeastSquares(tolerance=1e-5, evaluations=60)
+# Costs along a profile matter to about 0.01; the searches stop where a step promises a tenth of that.
+_SEARCH = LeastSquares(tolerance=1e-5, promise=1e-3, evaluations=60)
 # A dip must be this deep in minus log posterior to count as a second mode: a likelihood ratio of e to the half.
 DIP = 0.5
 

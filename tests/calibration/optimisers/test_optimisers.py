@@ -55,6 +55,22 @@ def test_known_minima(
     assert end.slope < 1e-5
 
 
+@pytest.mark.parametrize(("name", "residuals", "size", "start", "answer"), PROBLEMS, ids=[p[0] for p in PROBLEMS])
+def test_a_search_ends_where_the_next_step_promises_too_little(
+    name: str, residuals: Callable[[Array], Array], size: int, start: list[float], answer: list[float]
+) -> None:
+    whole, early = (
+        LeastSquares(promise=promise).minimise(objective(residuals, size), np.array(start)) for promise in (0.0, 1e-3)
+    )
+    assert early.outcome is Outcome.CONVERGED
+    assert early.evaluations <= whole.evaluations
+    assert early.cost - whole.cost < 2e-3
+    assert early.cost == pytest.approx(0.5 * (residuals(early.point) ** 2).sum())
+    near = LeastSquares(promise=1e-3).minimise(objective(residuals, size), np.array(answer) + 1e-5)
+    assert near.evaluations == 1
+    assert near.slope < 0.1
+
+
 def test_a_bound_stops_the_search_and_is_no_slope() -> None:
     end = LeastSquares().minimise(objective(lambda x: x - 3.0, 1, upper=1.0), np.array([5.0]))
     assert end.point[0] == pytest.approx(1.0, abs=1e-6)
