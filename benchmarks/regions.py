@@ -1,4 +1,8 @@
-"""How long panels of many regions take, from the table to a forecast: python -m benchmarks.regions --help."""
+"""How long panels of many regions take, from the table to a projection: python -m benchmarks.regions --help.
+
+A step is one run with its derivatives, of which a search takes fifty to two hundred. A calibration is one search
+without profiles, or, with ``--whole``, what `gapsim calibrate` does by itself: four searches and all profiles.
+"""
 
 import argparse
 import resource
@@ -6,6 +10,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +19,7 @@ import numpy as np
 YEARS = range(2000, 2025)
 SEED = 0
 CLASSES = ("low", "middle", "high")
+STEPS = ("check", "step", "backtest", "calibrate", "run")
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -21,18 +28,27 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--regions", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--draws", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=30.0, help="longest time for one command")
+    parser.add_argument("--whole", action="store_true", help="calibrate with four searches and profiles")
+    parser.add_argument("--only", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help=", ".join(STEPS))
     asked = parser.parse_args(given)
+    draws, sizes = ["--draws", str(asked.draws)], [] if asked.whole else ["--starts", "1", "--no-profiles"]
+    lines = {
+        "check": ["gapsim", "data", "check", "panel.csv", "--quiet"],
+        "backtest": ["gapsim", "backtest", "panel.csv", *draws, "--out", "scores.csv", "--quiet"],
+        "calibrate": ["gapsim", "calibrate", "panel.csv", *sizes, "--out", "fit", "--quiet"],
+        "run": ["gapsim", "run", "zoned_need", "--fit", "fit", *draws, "--out", "results", "--quiet"],
+    }
     for count in asked.regions:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_panel(folder / "panel.csv", count)
-            for line in (
-                ["data", "check", "panel.csv"],
-                ["backtest", "panel.csv", "--draws", str(asked.draws), "--out", "scores.csv"],
-                ["calibrate", "panel.csv", "--out", "fit"],
-                ["run", "zoned_need", "--fit", "fit", "--draws", str(asked.draws), "--out", "results"],
-            ):
-                print(f"{count:>6,} regions, {line[0]:<10}{timed(line, folder, 60 * asked.minutes)}", flush=True)
+            for step in asked.only:
+                if step == "step":
+                    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                        told = pool.submit(stepped, folder / "panel.csv").result()
+                else:
+                    told = timed(lines[step], folder, 60 * asked.minutes)
+                print(f"{count:>6,} regions, {step:<10}{told}", flush=True)
 
 
 def write_panel(path: Path, count: int) -> None:
@@ -52,14 +68,31 @@ def write_panel(path: Path, count: int) -> None:
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def stepped(panel: Path) -> str:
+    """Say what one run with its derivatives takes, and one without."""
+    from calibration import CalibrationProblem
+    from pysd_runner import load_model
+    from pysd_runner.panel import load_panel
+
+    found = load_panel(panel)
+    problem = CalibrationProblem(load_model("regional_digital", regions=len(found.regions)), found)
+    told = []
+    for run in (problem.linearised, problem.residuals):
+        run(problem.space.centre)
+        begun = time.process_time()
+        for _ in range(3):
+            run(problem.space.centre)
+        told.append((time.process_time() - begun) / 3)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{told[0]:>8.3f} s of processor time, {told[1]:.3f} s without derivatives, {memory:.0f} MB"
+
+
 def timed(line: Sequence[str], folder: Path, most: float) -> str:
-    """Run a command of gapsim and say what it took."""
+    """Run a command and say what it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic()
     try:
-        done = subprocess.run(
-            ["gapsim", *line, "--quiet"], cwd=folder, capture_output=True, text=True, timeout=most, check=False
-        )
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=most, check=False)
     except subprocess.TimeoutExpired:
         return f"stopped after {most / 60:g} minutes"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -308,14 +308,21 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
         point[others] = part
         return point
 
-    def linearised(part: Array) -> tuple[Array, Array]:
-        return problem.linearised(whole(part), columns=others)
+    seen: dict[bytes, Array] = {}
 
-    point = start
+    def linearised(part: Array) -> tuple[Array, Array]:
+        found, slopes = problem.linearised(whole(part), columns=others)
+        seen[part.tobytes()] = found
+        return found, slopes
+
+    part = start[others]
     if others:
         objective = Objective(linearised=linearised, lower=lower[others], upper=upper[others], scale=scale)
-        point = whole(_SEARCH.minimise(objective, np.clip(start, lower, upper)[others]).point)
-    residuals = problem.residuals(point)
+        part = _SEARCH.minimise(objective, np.clip(start, lower, upper)[others]).point
+    point = whole(part)
+    residuals = seen.get(part.tobytes())
+    if residuals is None:  # nothing was searched, or the best point was moved onto a bound by rounding
+        residuals = problem.residuals(point)
     data = len(problem.rows())
     return _Held(point, 0.5 * float((residuals**2).sum()), 0.5 * float((residuals[:data] ** 2).sum()))
 

@@ -18,9 +18,10 @@ LONGEST = 25
 GAIN = 2.0
 # or where the last year in which all regions have output lies further back than this: the news would be thrown away.
 OLDEST = 3
-# 189 regions and 25 years were fitted in a quarter of a minute on one core and in half a gigabyte, 500 and 11 years in
-# two to three minutes, 1,000 not in three: time goes with the square of the number of regions.
-MOST_REGIONS = 500
+# So many regions and 25 years take a search about two hours and a half on one core (`python -m benchmarks.regions`).
+MOST_REGIONS = 3000
+HOURS = 2.5
+BYTES_A_REGION, BYTES_A_PAIR = 3.2e5, 35
 # A choice of years that would lose more regions than this share is taken for a slip.
 MOST_LOST = 0.5
 
@@ -63,7 +64,7 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
 
 
 def check_size(panel: Panel) -> None:
-    """Refuse a panel that would keep a calibration or a projection busy for hours.
+    """Refuse a panel that would keep a calibration busy for many hours.
 
     Parameters
     ----------
@@ -76,10 +77,13 @@ def check_size(panel: Panel) -> None:
         If it has more than `MOST_REGIONS` regions.
     """
     if len(panel.regions) > MOST_REGIONS:
+        count = len(panel.regions)
+        hours = HOURS * (count / MOST_REGIONS) ** 2
+        gigabytes = (BYTES_A_REGION * count + BYTES_A_PAIR * count**2) / 1e9
         raise InvalidPanel(
-            f"panel {panel.name!r} has {len(panel.regions):,} regions; at most {MOST_REGIONS:,} are taken, because the "
-            "model links every pair of regions and time grows with the square of their number: add them up to larger "
-            "regions, or choose some with `keep` in a mapping"
+            f"panel {panel.name!r} has {count:,} regions; at most {MOST_REGIONS:,} are taken, because the "
+            f"model links every pair of regions: one search would take about {hours:,.0f} hours and "
+            f"{gigabytes:,.0f} GB of memory. Add them up to larger regions, or choose some with `keep` in a mapping"
         )
 
 
