@@ -53,9 +53,14 @@ def to_long_frame(
 def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
     """Quantiles over the second axis of the layout, of the draws that have a number."""
     known = np.isfinite(values).any(axis=1, keepdims=True)
-    filled = np.where(known, values, 0.0)
-    found = np.moveaxis(np.nanquantile(filled, list(levels), axis=1), 0, 1)
-    return np.where(known, found, np.nan)
+    # Draws that lie side by side take half the time.
+    series = np.ascontiguousarray(np.moveaxis(np.where(known, values, 0.0), 1, -1))
+    found = np.quantile(series, list(levels), axis=-1)
+    # NumPy goes series by series where numbers are missing, so it is asked for those alone.
+    partly = np.isnan(series).any(axis=-1)
+    if partly.any():
+        found[:, partly] = np.nanquantile(series[partly], list(levels), axis=-1)
+    return np.where(known, np.moveaxis(found, 0, 1), np.nan)
 
 
 def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
+from pysd_runner.export.long import quantiles_over_draws
 
 
 def test_long_table_holds_every_number(futures):
@@ -53,6 +54,19 @@ def test_quantiles_leave_out_only_the_cells_that_are_missing(futures):
     assert one == pytest.approx(np.median(kept))
     assert np.isnan(table.query("scenario == 'uniform' and region == '120000' and year == 2026")["value"].iloc[0])
     assert table["value"].isna().sum() == 1
+
+
+def test_quantiles_of_many_series_are_those_of_each(futures):
+    values = futures["gap_to_leader"].to_numpy().copy()
+    rng = np.random.default_rng(0)
+    values[rng.random(values.shape) < 0.002] = np.nan
+    values[2, :, 3, 4] = np.nan
+    found = quantiles_over_draws(values, (0.05, 0.5, 0.95))
+    for scenario, region, year in np.ndindex(values.shape[0], *values.shape[2:]):
+        draws = values[scenario, :, region, year]
+        known = draws[~np.isnan(draws)]
+        own = np.quantile(known, (0.05, 0.5, 0.95)) if known.size else np.full(3, np.nan)
+        np.testing.assert_array_equal(found[scenario, :, region, year], own)
 
 
 def test_further_dimensions_become_part_of_the_name():
