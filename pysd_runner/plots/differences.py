@@ -14,12 +14,13 @@ from pysd_runner.export.frames import baselines_of
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
+from pysd_runner.plots.dots import draw_intervals
 from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.figure_data import Behind
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
-from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK, MUTED, SCENARIO, drawing
+from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, GRID, INK, MUTED, drawing
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, text_width
@@ -307,37 +308,19 @@ def _draw_ranking(
     set_values(axes, *ends, ticks=6, along="x")
     axes.set_ylim(len(ranked) - 0.5, -0.5)
     axes.axvline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2)
+    at = np.stack([effect.bands.quantiles[:, when] for effect in ranked], axis=1)
+    draw_intervals(axes, at, np.arange(len(ranked), dtype=np.float64), is_single=ranked[0].bands.is_single)
     for position, effect in enumerate(ranked):
-        _draw_interval(axes, effect, position, when, quantity)
+        _write_numbers(axes, effect, position, when, quantity)
     axes.set_yticks(range(len(ranked)), labels)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL_SIZE, pad=4)
     axes.set_xlabel(texts.unit[:1].upper() + texts.unit[1:])
 
 
-def _draw_interval(axes: Axes, effect: _Effect, position: int, when: int, quantity: Quantity) -> None:
-    """Draw one policy: thin and thick line, dot, numbers."""
-    at = effect.bands.quantiles[:, when]
-    if not effect.bands.is_single:
-        axes.plot(
-            [at[0], at[-1]],
-            [position, position],
-            color=FAN[2],
-            linewidth=1.4,
-            solid_capstyle="butt",
-            zorder=3,
-        )
-        axes.plot(
-            [at[1], at[-2]],
-            [position, position],
-            color=FAN[2],
-            linewidth=4.5,
-            solid_capstyle="butt",
-            zorder=3,
-        )
-    axes.plot([at[MEDIAN]], [position], color=SCENARIO, marker="o", markersize=4.5, linestyle="none", zorder=4)
-    text = _numbers(effect, when, quantity)
+def _write_numbers(axes: Axes, effect: _Effect, position: int, when: int, quantity: Quantity) -> None:
+    """Write median and interval of one policy beside its row."""
     axes.annotate(
-        text,
+        _numbers(effect, when, quantity),
         (1.0, position),
         xycoords=axes.get_yaxis_transform(),
         xytext=(6, 0),

@@ -1,7 +1,8 @@
-"""Small multiples on a tile grid: every region roughly where it lies on a map, without drawing a map."""
+"""Small multiples on a tile grid: every region roughly where it lies on a map; dots where there are too many."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -9,7 +10,9 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
-from pysd_runner.plots.arrays import history_in_layout, origin_of
+from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
+from pysd_runner.plots.bands import MEDIAN
+from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for
 from pysd_runner.plots.fan import label_room, set_values, set_years
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
@@ -32,6 +35,9 @@ _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
 _NAME_SIZE = 7.2
 _MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
 _TICKS = 3
+# Of a grid whose tiles are too small to read, dots are drawn; a rectangle this full in order is no map.
+_MOST_ROWS, _MOST_COLUMNS = 14, 12
+_FULL = 0.8
 
 Cell = tuple[int, int]
 
@@ -52,6 +58,10 @@ def plot_tiles(
     Every tile covers the same span of values, each around its own, so that slopes can be compared. The grid comes
     from the coordinates ``row`` and ``column`` of the regions, counted from any number; without them the tiles stand
     in the order of the regions.
+
+    More than fifty regions are not drawn as tiles unless they lie on a map whose tiles can be read. Each gets a row
+    instead, ordered by the median of the last year: a dot for it, a line for the 90 % interval and an upright mark for
+    the median of the baseline. All rows are named up to sixty, of more only the one told of and those that change most.
 
     Parameters
     ----------
@@ -94,53 +104,77 @@ def plot_tiles(
     codes = [str(code) for code in full["region"].to_numpy()]
     panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
     cells, is_map = _cells(full, codes)
-    layout = say("caption.tiles" if is_map else "caption.tiles_in_order", lang)
-    caption = joined_sentences(
-        [
-            layout,
-            say("caption.origin", lang, year=start),
-            fan_caption([panel.bands for panel in panels], includes, lang),
-        ],
-        lang,
+    as_dots = len(codes) > MOST_CHARTS and not (is_map and _are_large(cells))
+    told = told or _most_changed(panels)
+    view = _View(
+        panels=panels,
+        quantity=quantity,
+        names=names,
+        scenario=chosen,
+        baseline=reference,
+        includes=includes,
+        lang=lang,
     )
     with drawing():
-        sheet = _sheet(
-            cells,
-            title=say("title.tiles", lang, quantity=quantity.title),
-            subtitle=quantity.unit,
-            caption=caption,
-            key=_key(names, chosen, reference, lang, is_single=panels[0].bands.is_single),
-        )
-        _draw_tiles(sheet, panels, cells, start)
-    figure = sheet.figure
-    figure.data = table_behind(panels, quantity, chosen, reference)
+        if as_dots:
+            figure = _draw_dots(view, codes[position_of(full, "region", told)])
+        else:
+            figure = _draw_map(view, cells, start, is_map=is_map)
+    drawn = [_at_the_end(panel) for panel in panels] if as_dots else panels
+    figure.data = table_behind(drawn, quantity, chosen, reference)
     figure.sentence = joined_sentences(
         [
             _in_how_many(panels, quantity, names, reference, lang),
-            figure_sentence(
-                values, region=told or _most_changed(panels), scenario=chosen, baseline=reference, lang=lang
-            ),
+            figure_sentence(values, region=told, scenario=chosen, baseline=reference, lang=lang),
         ],
         lang,
     )
     return figure
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _View:
+    """What is drawn, and words."""
+
+    panels: Sequence[Panel]
+    quantity: Quantity
+    names: Names
+    scenario: str
+    baseline: str | None
+    includes: Sequence[str]
+    lang: str
+
+
 def _cells(full: xr.DataArray, codes: Sequence[str]) -> tuple[list[Cell], bool]:
-    """Row and column of each region from zero, and whether they come from the data."""
+    """Row and column of each region from zero, and whether they are those of a map."""
     if "row" not in full.coords or "column" not in full.coords:
         columns = min(len(codes), max(3, math.ceil(math.sqrt(0.9 * len(codes)))))
         return [divmod(position, columns) for position in range(len(codes))], False
     rows, columns_of = (np.atleast_1d(full.coords[name].to_numpy()).astype(int) for name in ("row", "column"))
     cells = list(zip((rows - rows.min()).tolist(), (columns_of - columns_of.min()).tolist(), strict=True))
+    taken: dict[Cell, str] = {}
     for position, cell in enumerate(cells):
-        if cell in cells[:position]:
-            other = codes[cells.index(cell)]
+        if cell in taken:
             raise InvalidInput(
-                f"regions {other!r} and {codes[position]!r} share the tile in row {rows[position]}, column "
+                f"regions {taken[cell]!r} and {codes[position]!r} share the tile in row {rows[position]}, column "
                 f"{columns_of[position]}; give each its own `row` and `column`"
             )
-    return cells, True
+        taken[cell] = codes[position]
+    # Regions that nobody has placed fill a rectangle, row by row in their order; some may be left out since.
+    _, wide = _shape(cells)
+    row, column = cells[-1]
+    return cells, cells != sorted(cells) or len(cells) < _FULL * (row * wide + column + 1)
+
+
+def _shape(cells: Sequence[Cell]) -> tuple[int, int]:
+    """Rows and columns of the grid."""
+    return 1 + max(row for row, _ in cells), 1 + max(column for _, column in cells)
+
+
+def _are_large(cells: Sequence[Cell]) -> bool:
+    """Whether the tiles of a map are large enough to read what is in them."""
+    high, wide = _shape(cells)
+    return high <= _MOST_ROWS and wide <= _MOST_COLUMNS
 
 
 def _key(names: Names, scenario: str, baseline: str | None, lang: str, *, is_single: bool) -> list[KeyEntry]:
@@ -157,19 +191,81 @@ def _key(names: Names, scenario: str, baseline: str | None, lang: str, *, is_sin
     return entries
 
 
-def _sheet(cells: Sequence[Cell], *, title: str, subtitle: str, caption: str, key: Sequence[KeyEntry]) -> Sheet:
-    """Sheet with room for all tiles."""
-    rows = 1 + max(row for row, _ in cells)
-    pitch = min(_TALLEST_TILE, _MOST_HEIGHT / rows)
-    return open_sheet(
-        width=PAGE_WIDTH, height=rows * pitch + 0.24, title=title, subtitle=subtitle, caption=caption, key=key
+def _draw_map(view: _View, cells: Sequence[Cell], origin: int, *, is_map: bool) -> ReportFigure:
+    """Draw a fan chart a region, each on its tile."""
+    rows, _ = _shape(cells)
+    lang, bands = view.lang, [panel.bands for panel in view.panels]
+    caption = [
+        say("caption.tiles" if is_map else "caption.tiles_in_order", lang),
+        say("caption.origin", lang, year=origin),
+        fan_caption(bands, view.includes, lang),
+    ]
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=rows * min(_TALLEST_TILE, _MOST_HEIGHT / rows) + 0.24,
+        title=say("title.tiles", lang, quantity=view.quantity.title),
+        subtitle=view.quantity.unit,
+        caption=joined_sentences(caption, lang),
+        key=_key(view.names, view.scenario, view.baseline, lang, is_single=bands[0].is_single),
     )
+    _draw_tiles(sheet, view.panels, cells, origin)
+    return sheet.figure
+
+
+def _draw_dots(view: _View, told: str) -> ReportFigure:
+    """Draw a row a region in the last year, the best first."""
+    rows = [
+        Row(
+            region=panel.region,
+            name=panel.name,
+            quantiles=panel.bands.quantiles[:, -1],
+            other=np.nan if panel.baseline is None else float(panel.baseline.median[-1]),
+            change=_change(panel),
+        )
+        for panel in view.panels
+    ]
+    rows.sort(key=lambda row: float(row.quantiles[MEDIAN]), reverse=not view.quantity.lower_is_better)
+    named, bands, lang = named_rows(rows, told), view.panels[0].bands, view.lang
+    year = int(bands.years[-1])
+    label = view.names.scenario(view.scenario)
+    key = [
+        KeyEntry(text=label if bands.is_single else say("mark.median_of", lang, scenario=label), colours=(SCENARIO,))
+    ]
+    if not bands.is_single:
+        key.append(KeyEntry(text=say("mark.interval_90", lang), colours=(FAN[2],)))
+    caption = [say("caption.dots", lang, year=year)]
+    if view.baseline is not None:
+        other = view.names.scenario(view.baseline)
+        key.append(KeyEntry(text=say("mark.median_of", lang, scenario=other), colours=(BASELINE,)))
+        caption.append(say("caption.dots_baseline", lang, baseline=other))
+    if len(named) < len(rows):
+        caption.append(say("caption.named", lang, shown=len(named), all=len(rows)))
+    caption.append(fan_caption([panel.bands for panel in view.panels], view.includes, lang, key="caption.interval"))
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=room_for(len(rows)),
+        title=say("title.dots", lang, quantity=view.quantity.title, year=year),
+        subtitle=view.quantity.unit,
+        caption=joined_sentences(caption, lang),
+        key=key,
+    )
+    draw_rows(sheet, rows, named, BASELINE, is_single=bands.is_single)
+    return sheet.figure
+
+
+def _at_the_end(panel: Panel) -> Panel:
+    """The last year of a panel, all that a dot shows."""
+    bands, baseline = (
+        None if own is None else replace(own, years=own.years[-1:], quantiles=own.quantiles[:, -1:])
+        for own in (panel.bands, panel.baseline)
+    )
+    assert bands is not None  # noqa: S101
+    return replace(panel, bands=bands, baseline=baseline, years=np.empty(0), history=np.empty(0))
 
 
 def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], origin: int) -> None:
     """Draw every tile with its own values; years are written where no neighbour stands below."""
-    rows = 1 + max(row for row, _ in cells)
-    columns = 1 + max(column for _, column in cells)
+    rows, columns = _shape(cells)
     (first, last), _ = common_limits(panels)
     limits = _windows(panels)
     margin = label_room(sheet.figure, limits, _TICKS, size=_SMALL)
@@ -224,9 +320,10 @@ def _in_how_many(panels: Sequence[Panel], quantity: Quantity, names: Names, refe
 
 def _most_changed(panels: Sequence[Panel]) -> str:
     """Region whose median ends farthest from the baseline's, or from where it started."""
+    return max(panels, key=_change).region
 
-    def change(panel: Panel) -> float:
-        other = panel.baseline.median[-1] if panel.baseline is not None else panel.bands.median[0]
-        return abs(float(panel.bands.median[-1] - other))
 
-    return max(panels, key=change).region
+def _change(panel: Panel) -> float:
+    """How far a median ends from the baseline's, or from where it started."""
+    other = panel.baseline.median[-1] if panel.baseline is not None else panel.bands.median[0]
+    return abs(float(panel.bands.median[-1] - other))

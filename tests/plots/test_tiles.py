@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.indicators import indicators_of
 from pysd_runner.plots import plot_tiles
-from tests.plots.reading import texts_of
+from tests.plots.conftest import make_future
+from tests.plots.reading import covered_texts, cut_texts, texts_of
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +80,89 @@ def test_two_regions_on_one_tile_are_refused(futures):
     crowded = gaps.assign_coords(row=("region", [1, 2, 1]), column=("region", [3, 3, 3]))
     with pytest.raises(InvalidInput, match=r"'110000' and '130000' share the tile in row 1, column 3"):
         plot_tiles(crowded)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Sixty-five regions that nobody has placed on a map."""
+    output, population = make_future(count=65, draws=8)
+    columns = 9  # as near a square as it gets, filled in the order of the regions
+    tiles = {
+        "row": ("region", [n // columns for n in range(65)]),
+        "column": ("region", [n % columns for n in range(65)]),
+    }
+    return indicators_of(output, population)["gap_to_leader"].assign_coords(tiles)
+
+
+def _rows_of(axes):
+    """Positions of the dots from the top, and the medians they stand at."""
+    ((values, places),) = [
+        (line.get_xdata(), line.get_ydata()) for line in axes.get_lines() if line.get_marker() == "o"
+    ]
+    return values[np.argsort(-np.asarray(places))]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("count", [55, 65])
+def test_many_regions_without_a_map_are_dots_ordered_by_their_median(many, count, lang):
+    gaps = many.isel(region=slice(0, count))
+    figure = plot_tiles(gaps, scenario="zoned_need", lang=lang)
+    (axes,) = figure.axes
+    medians = 100 * gaps.sel(scenario="zoned_need").isel(year=-1).median("draw").to_numpy()
+    np.testing.assert_allclose(_rows_of(axes), np.sort(medians))
+    baseline = 100 * gaps.sel(scenario="baseline").isel(year=-1).median("draw").to_numpy()
+    (marks,) = [line for line in axes.get_lines() if line.get_marker() == "|"]
+    np.testing.assert_allclose(np.sort(marks.get_xdata()), np.sort(baseline))
+    assert "2035" in figure.caption
+    width, height = figure.get_size_inches()
+    assert width <= 7.5
+    assert height <= 10
+    assert not cut_texts(figure)
+    assert not covered_texts(figure)
+
+
+def test_the_data_behind_dots_have_every_region_in_the_year_drawn(many):
+    figure = plot_tiles(many, scenario="zoned_need")
+    assert set(figure.data["region"]) == set(many["region"].to_numpy())
+    assert set(figure.data["year"]) == {2035}
+    code = str(many["region"].to_numpy()[7])
+    row = figure.data.query("scenario == 'zoned_need' and region == @code and quantile == 0.95")
+    own = many.sel(scenario="zoned_need", region=code, year=2035)
+    assert row["value"].item() == pytest.approx(100 * float(own.quantile(0.95, "draw")))
+    assert set(figure.data["scenario"]) == {"zoned_need", "baseline"}
+
+
+def test_of_too_many_rows_those_told_of_and_changed_most_are_named_and_the_caption_says_so(many):
+    name = str(many["name_en"].to_numpy()[40])
+    figure = plot_tiles(many, scenario="zoned_need", told=name)
+    words = [text.get_text() for text in texts_of(figure) if text.get_text().startswith("Province")]
+    last = many.isel(year=-1).median("draw")
+    change = np.abs(last.sel(scenario="zoned_need") - last.sel(scenario="baseline")).to_numpy()
+    most = {str(text) for text in many["name_en"].to_numpy()[np.argsort(-change)[:11]]}
+    assert set(words) == most | {name}
+    assert "12 of 65 regions are named" in figure.caption
+    assert f" {name}, 2035" in figure.sentence
+    few = plot_tiles(many.isel(region=slice(0, 60)), scenario="zoned_need")
+    assert sum(text.get_text().startswith("Province") for text in texts_of(few)) == 60
+    assert "are named" not in few.caption
+
+
+def test_one_simulation_of_many_regions_is_dots_alone(many):
+    figure = plot_tiles(many.isel(draw=[0]), scenario="zoned_need", baseline=None)
+    assert "90 %" not in " ".join(text.get_text() for text in texts_of(figure))
+    np.testing.assert_allclose(_rows_of(figure.axes[0]), 100 * np.sort(many.sel(scenario="zoned_need")[0, :, -1]))
+
+
+def test_many_regions_on_a_map_keep_their_tiles(many):
+    # Twelve columns and as many rows, half of them taken, not in the order of the regions.
+    placed = np.random.default_rng(0).permutation(144)[:65]
+    tiles = {"row": ("region", placed // 12), "column": ("region", placed % 12)}
+    figure = plot_tiles(many.assign_coords(tiles), scenario="zoned_need")
+    assert len(figure.axes) == 65
+    assert "roughly where they lie" in figure.caption
+
+
+def test_tiles_that_nobody_placed_are_not_called_a_map(many):
+    figure = plot_tiles(many.isel(region=slice(0, 12)).drop_sel(region="150000"), scenario="zoned_need")
+    assert len(figure.axes) == 11
+    assert "roughly where they lie" not in figure.caption
