@@ -1,6 +1,6 @@
 """Dots with intervals, a row each: policies beside each other, and regions where small charts would be too many."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +62,22 @@ def room_for(count: int) -> float:
     return min(_HEIGHT, count * _ROW) + 0.3
 
 
+def largest(changes: FloatArray, count: int, first: Collection[int] = ()) -> list[int]:
+    """Positions of the largest changes in their order, those of ``first`` in any case.
+
+    >>> largest(np.array([3.0, 1.0, 4.0, 2.0]), 2, [1])
+    [1, 2]
+    """
+    places = sorted(range(len(changes)), key=lambda place: (place not in first, -changes[place]))
+    return sorted(places[: max(count, len(first))])
+
+
 def named_rows(rows: Sequence[Row], told: str | None) -> list[Row]:
     """Rows whose name is written: all, or the one that is told of and those that change most."""
     if len(rows) <= MOST_NAMED:
         return list(rows)
-    most = sorted(rows, key=lambda row: (row.region != told, -row.change))[:_NAMED]
-    return [row for row in rows if row in most]
+    first = [place for place, row in enumerate(rows) if row.region == told]
+    return [rows[place] for place in largest(np.array([row.change for row in rows]), _NAMED, first)]
 
 
 def draw_rows(sheet: Sheet, rows: Sequence[Row], named: Sequence[Row], colour: str, *, is_single: bool) -> None:

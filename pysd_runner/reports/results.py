@@ -14,6 +14,8 @@ from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
+from pysd_runner.plots.arrays import position_of
+from pysd_runner.plots.dots import largest
 from pysd_runner.regional.answer import Answer
 from pysd_runner.regional.keeping import completed, headline
 from pysd_runner.regional.projection import Projection
@@ -58,6 +60,8 @@ CONTENTS = (
     "run.json",
 )
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
+# Regions that a table shows at most, and how many it shows where there are more.
+MOST_TABLED, TABLED = 50, 20
 NATIONAL = ("national_gap", "theil", "sigma")
 
 
@@ -92,7 +96,7 @@ def write_results(
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
-    save_document(_page(kept, answer, shares, sentences, folder, lang), folder, "summary")
+    save_document(_page(kept, answer, shares, sentences, inputs.regions, folder, lang), folder, "summary")
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
@@ -102,7 +106,7 @@ def write_results(
         sentences[name] = figure.sentence
         if progress is not None:
             progress(1)
-    save_document(_page(kept, answer, shares, sentences, folder, lang), folder, "summary")
+    save_document(_page(kept, answer, shares, sentences, inputs.regions, folder, lang), folder, "summary")
     return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
@@ -160,6 +164,7 @@ def _page(
     answer: Answer | None,
     shares: pd.DataFrame | None,
     sentences: dict[str, str],
+    told: Sequence[str],
     folder: Path,
     lang: str,
 ) -> Document:
@@ -178,7 +183,7 @@ def _page(
     parts += _listed("warnings", noticed(projection, projection.warnings, lang), lang)
     parts += _listed("inferred", noticed(projection, projection.imputed, lang), lang)
     if projection.policies:
-        parts += list(_losers(projection, answer, lang))
+        parts += list(_losers(projection, answer, told, lang))
     present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
     parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
@@ -215,16 +220,19 @@ def _behind(projection: Projection, lang: str) -> list[Part]:
     return [*parts, Listing("\n".join(lines))] if lines else parts
 
 
-def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterator[Part]:
-    frame = _below(projection)
+def _losers(projection: Projection, answer: Answer | None, told: Sequence[str], lang: str) -> Iterator[Part]:
+    """How often each region loses; of many regions those that are asked for and those that lose most often."""
+    frame, count = _below(projection), projection.data.sizes["region"]
+    policies = list(projection.policies)
     yield Heading(say("report.below", lang))
+    if count > MOST_TABLED:
+        first = [position_of(projection.data["output_per_head"], "region", name) for name in told]
+        frame = frame.iloc[largest(frame[policies].max(axis=1).to_numpy(), TABLED, first)]
+        yield Paragraph(say("report.below_some", lang, shown=len(frame), all=count))
     yield Table(
-        header=[
-            say("report.region", lang),
-            *(label_of(projection, answer, name, lang) for name in projection.policies),
-        ],
+        header=[say("report.region", lang), *(label_of(projection, answer, name, lang) for name in policies)],
         rows=[
-            [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in projection.policies)]
+            [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in policies)]
             for row in frame.to_dict("records")
         ],
     )

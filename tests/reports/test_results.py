@@ -1,13 +1,17 @@
 """The folder of results, called from Python as scripts do."""
 
+import dataclasses
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import UnknownName
+from pysd_runner.reports.document import Paragraph, Table
 from pysd_runner.reports.figures import KINDS, figure_jobs
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.replay import is_record, replay
-from pysd_runner.reports.results import CONTENTS, figure_count, write_results
+from pysd_runner.reports.results import CONTENTS, _losers, figure_count, write_results
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,39 @@ def test_tables_can_be_read_by_others(written, projection):
     iamc = pd.read_csv(folder / "projection_iamc.csv")
     assert list(iamc.columns[:5]) == ["Model", "Scenario", "Region", "Variable", "Unit"]
     assert set(iamc["Scenario"]) >= set(projection.scenarios)
+
+
+def _of_many(projection, count):
+    """The same results for more regions, each of which loses in a share of the draws of its own."""
+    heads = projection.data["output_per_head"]
+    many = heads.isel(region=np.arange(count) % heads.sizes["region"]).copy(deep=True)
+    codes = [f"R{place:02d}" for place in range(count)]
+    names = ("region", [f"Region {place}" for place in range(count)])
+    many = many.assign_coords(region=codes, name_en=names, name_zh=names)
+    many[:] = 1.0
+    draws = many.sizes["draw"]
+    for place in range(count):
+        many.loc[{"scenario": "zoned_need", "region": codes[place]}][{"draw": slice(0, place % (draws + 1))}] = 0.9
+    return dataclasses.replace(projection, data=many.to_dataset(name="output_per_head"))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_of_many_regions_the_page_shows_those_that_lose_and_names_the_file_of_all(projection, lang):
+    found = {type(part): part for part in _losers(_of_many(projection, 60), None, ["R06", "Region 12"], lang)}
+    shares = {row[0]: row[1] for row in found[Table].rows}
+    # Of five draws all lose in ten regions and four in as many; two are asked for.
+    assert len(shares) == 20
+    assert shares["Region 6"] == shares["Region 12"] == "0 %"
+    others = [int(share.split()[0]) for name, share in shares.items() if name not in {"Region 6", "Region 12"}]
+    assert sorted(others) == [80] * 8 + [100] * 10
+    assert "`below_baseline.csv`" in found[Paragraph].text
+    assert "60" in found[Paragraph].text
+
+
+def test_fifty_regions_are_all_in_the_table(projection):
+    found = {type(part): part for part in _losers(_of_many(projection, 50), None, [], "en")}
+    assert len(found[Table].rows) == 50
+    assert Paragraph not in found
 
 
 def test_every_figure_says_something_of_its_own(written):
