@@ -8,14 +8,25 @@ import xarray as xr
 
 from calibration.forecasting import Outlook
 from calibration.forecasting.words import paragraph
-from pysd_runner.plots.bands import Bands
+from pysd_runner.plots.bands import MEDIAN, Bands
+from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, largest, named_rows, room_for
 from pysd_runner.plots.fan import draw_fan, draw_history, draw_origin, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing
 from pysd_runner.plots.save import save_figure
+from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.typography import shortened
-from pysd_runner.reports.document import Document, Paragraph, Part, Picture, Table, save_document
+from pysd_runner.reports.document import (
+    FEW_REGIONS,
+    MOST_REGIONS,
+    Document,
+    Paragraph,
+    Part,
+    Picture,
+    Table,
+    save_document,
+)
 from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
 
@@ -25,51 +36,83 @@ _BEHIND = 15
 
 
 def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
-    """Draw a fan for every region."""
+    """Draw a fan for every region, or where there are more than fifty a dot and an interval for the last year."""
     lang = usable_language(lang)
+    has_fans = outlook.draws.sizes["region"] <= MOST_CHARTS
+    with drawing():
+        figure = _draw_fans(outlook, lang) if has_fans else _draw_dots(outlook, lang)
+    figure.data = _drawn(outlook) if has_fans else _at_the_end(_drawn(outlook))
+    figure.sentence = paragraph(outlook, lang)
+    return figure
+
+
+def _texts(outlook: Outlook, lang: str) -> tuple[str, str]:
+    """Title and subtitle."""
+    values = {"panel": panel_title(outlook.panel, lang), "origin": outlook.origin, "model": outlook.model}
+    until = int(outlook.draws["year"].to_numpy()[-1])
+    return say("forecast.figure.title", lang, until=until), say("forecast.figure.subtitle", lang, **values)
+
+
+def _name(outlook: Outlook, code: str, lang: str) -> str:
+    return outlook.names[code][0 if lang == "en" else 1]
+
+
+def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
     bands = percent(outlook.bands())
     history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))
     past, ahead = (part["year"].to_numpy().astype(float) for part in (history, bands))
-    title, subtitle, caption = (
-        say(
-            f"forecast.figure.{part}",
-            lang,
-            until=int(ahead[-1]),
-            panel=panel_title(outlook.panel, lang),
-            origin=outlook.origin,
-            model=outlook.model,
-        )
-        for part in ("title", "subtitle", "caption")
-    )
     codes = [str(code) for code in outlook.draws["region"].to_numpy()]
     wide = (PAGE_WIDTH - 0.28 - _LEFT - _GAP * (_COLUMNS - 1)) / _COLUMNS
-    with drawing():
-        sheet = open_sheet(
-            width=PAGE_WIDTH,
-            height=-(-len(codes) // _COLUMNS) * _PITCH,
-            title=title,
-            subtitle=subtitle,
-            caption=caption,
-        )
-        for number, code in enumerate(codes):
-            row, column = divmod(number, _COLUMNS)
-            left, top = _LEFT + column * (wide + _GAP), row * _PITCH
-            name = outlook.names[code][0 if lang == "en" else 1]
-            name = shortened(sheet.figure, name, LABEL_SIZE, wide + _GAP / 2)
-            sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
-            axes = sheet.axes(left, top + 0.24, wide, _HIGH)
-            seen = history.sel(region=code).to_numpy()
-            start = np.repeat(100 * np.exp(outlook.last[number]), len(bands["level"]))[:, None]
-            quantiles = np.concatenate((start, bands.sel(region=code).to_numpy()), axis=1)
-            years = np.concatenate((past[-1:], ahead))
-            draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.draws.sizes["draw"], failed=0))
-            draw_history(axes, past, seen, width=1.0)
-            draw_origin(axes, past[-1])
-            set_years(axes, past[0], ahead[-1], ticks=3)
-    figure = sheet.figure
-    figure.data = _drawn(outlook)
-    figure.sentence = paragraph(outlook, lang)
-    return figure
+    title, subtitle = _texts(outlook, lang)
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=-(-len(codes) // _COLUMNS) * _PITCH,
+        title=title,
+        subtitle=subtitle,
+        caption=say("forecast.figure.caption", lang),
+    )
+    for number, code in enumerate(codes):
+        row, column = divmod(number, _COLUMNS)
+        left, top = _LEFT + column * (wide + _GAP), row * _PITCH
+        name = shortened(sheet.figure, _name(outlook, code, lang), LABEL_SIZE, wide + _GAP / 2)
+        sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
+        axes = sheet.axes(left, top + 0.24, wide, _HIGH)
+        seen = history.sel(region=code).to_numpy()
+        start = np.repeat(100 * np.exp(outlook.last[number]), len(bands["level"]))[:, None]
+        quantiles = np.concatenate((start, bands.sel(region=code).to_numpy()), axis=1)
+        years = np.concatenate((past[-1:], ahead))
+        draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.draws.sizes["draw"], failed=0))
+        draw_history(axes, past, seen, width=1.0)
+        draw_origin(axes, past[-1])
+        set_years(axes, past[0], ahead[-1], ticks=3)
+    return sheet.figure
+
+
+def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
+    """The last year beside what was observed last, the highest median first."""
+    ends = percent(outlook.bands().isel(year=-1)).transpose("region", "level").to_numpy()
+    last = 100 * np.exp(outlook.last)
+    moves = np.abs(np.nan_to_num(np.log(ends[:, MEDIAN] / last)))
+    codes = [str(code) for code in outlook.draws["region"].to_numpy()]
+    rows = [
+        Row(region=code, name=_name(outlook, code, lang), quantiles=end, other=other, change=move)
+        for code, end, other, move in zip(codes, ends, last, moves, strict=True)
+    ]
+    rows.sort(key=lambda row: -row.quantiles[MEDIAN])
+    named = named_rows(rows, None)
+    caption = [say("forecast.figure.caption_dots", lang, until=int(outlook.draws["year"].to_numpy()[-1]))]
+    if len(named) < len(rows):
+        caption.append(say("forecast.figure.caption_named", lang, shown=len(named), all=len(rows)))
+    title, subtitle = _texts(outlook, lang)
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=room_for(len(rows)),
+        title=title,
+        subtitle=subtitle,
+        caption=joined_sentences(caption, lang),
+    )
+    draw_rows(sheet, rows, named, INK, is_single=False)
+    return sheet.figure
 
 
 def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
@@ -88,20 +131,31 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
 
 
 def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
-    """What is forecast for the last year, a row a region, and what the numbers are."""
+    """What is forecast for the last year, a row a region, and what the numbers are; of many those that move most."""
     table = outlook.table()
     final = table[table["year"] == table["year"].max()].set_index("region")
-    final.index = pd.Index([outlook.names[str(code)][0 if lang == "en" else 1] for code in final.index])
+    final.index = pd.Index([_name(outlook, str(code), lang) for code in final.index])
     # The year is told where it is not that of the heading for all of them.
     dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
     told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}
     heading = say("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
+    if len(final) > MOST_REGIONS:
+        heading += say("forecast.table.some", lang, shown=FEW_REGIONS, all=len(final))
+        moves = np.log(final["q50"] / final["last"]).abs().fillna(0.0)
+        final = final.iloc[largest(moves.to_numpy(), FEW_REGIONS)]
     return heading, final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]].rename(columns=told)
 
 
 def percent(logs: xr.DataArray) -> xr.DataArray:
     """Log points relative to the mean of the regions as per cent of it."""
     return logs.copy(data=100 * np.exp(logs.to_numpy()))
+
+
+def _at_the_end(drawn: pd.DataFrame) -> pd.DataFrame:
+    """The last year of a forecast, and what was observed last of each region."""
+    is_seen = drawn["quantile"] == "observed"
+    last = drawn[is_seen].drop_duplicates("region", keep="last")
+    return pd.DataFrame(pd.concat((last, drawn[~is_seen & (drawn["year"] == drawn["year"].max())]), ignore_index=True))
 
 
 def _drawn(outlook: Outlook) -> pd.DataFrame:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # slow to import, and not needed for Markdown
 
 _FENCE = "```"
 
+# Regions that a table has at most; where there are more, it has these few, and a file beside the report all.
+MOST_REGIONS, FEW_REGIONS = 50, 20
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:

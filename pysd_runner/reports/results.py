@@ -21,6 +21,8 @@ from pysd_runner.regional.keeping import completed, headline
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import (
+    FEW_REGIONS,
+    MOST_REGIONS,
     Bullets,
     Document,
     Heading,
@@ -60,8 +62,6 @@ CONTENTS = (
     "run.json",
 )
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
-# Regions that a table shows at most, and how many it shows where there are more.
-MOST_TABLED, TABLED = 50, 20
 NATIONAL = ("national_gap", "theil", "sigma")
 
 
@@ -225,9 +225,9 @@ def _losers(projection: Projection, answer: Answer | None, told: Sequence[str], 
     frame, count = _below(projection), projection.data.sizes["region"]
     policies = list(projection.policies)
     yield Heading(say("report.below", lang))
-    if count > MOST_TABLED:
+    if count > MOST_REGIONS:
         first = [position_of(projection.data["output_per_head"], "region", name) for name in told]
-        frame = frame.iloc[largest(frame[policies].max(axis=1).to_numpy(), TABLED, first)]
+        frame = frame.iloc[largest(frame[policies].max(axis=1).to_numpy(), FEW_REGIONS, first)]
         yield Paragraph(say("report.below_some", lang, shown=len(frame), all=count))
     yield Table(
         header=[say("report.region", lang), *(label_of(projection, answer, name, lang) for name in policies)],

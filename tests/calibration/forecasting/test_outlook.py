@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from calibration import backtest, forecast
 from calibration.forecasting import Combination, FilteredModel, Forecast, Origin, Outlook, models, origin_at, target_of
 from calibration.forecasting.words import chance, paragraph, percent
-from calibration.reporting.outlook import plot_outlook
+from calibration.reporting.outlook import last_year, plot_outlook, write_outlook
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import Futures, chances
@@ -397,6 +397,32 @@ def test_names_that_are_longer_than_their_fan_are_cut() -> None:
     assert long not in texts
     assert [text for text in texts if text.startswith("A region") and text.endswith("…")]
     assert found.names["R02"][0] in texts
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_many_regions_are_drawn_as_dots_and_the_table_has_those_that_move_most(tmp_path: Path, lang: str) -> None:
+    found = forecast(panel_of(walk(70, 14)), until=2005, forecaster="damped_drift", draws=20, past=False)
+    write_outlook(found, tmp_path, lang=lang)
+    figure = plot_outlook(found, lang=lang)
+    (axes,) = figure.axes
+    assert figure.get_size_inches()[1] <= 10
+    (dots,) = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    last = found.table().query("year == 2005").set_index("region")
+    assert_allclose(np.sort(dots.get_xdata()), np.sort(last["q50"]))
+    (marks,) = [line for line in axes.get_lines() if line.get_marker() == "|"]
+    assert_allclose(np.sort(marks.get_xdata()), np.sort(last["last"]))
+    assert set(figure.data["region"]) == set(last.index)
+    assert set(figure.data["year"]) == {found.origin, 2005}
+    assert "12" in figure.caption
+    assert "70" in figure.caption
+    heading, frame = last_year(found, lang)
+    moves = np.log(last["q50"] / last["last"]).abs()
+    most = set(moves.nlargest(20).index)
+    assert set(frame.index) == {found.names[str(code)][0 if lang == "en" else 1] for code in most}
+    assert "table.csv" in heading
+    written = (tmp_path / "forecast.md").read_text(encoding="utf-8")
+    assert heading in written
+    assert sum(line.startswith("| ") for line in written.splitlines()) == 22
 
 
 def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
