@@ -11,20 +11,24 @@ from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.plots.dots import MOST_CHARTS, largest
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, SCENARIO, drawing
+from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.typography import shortened
 from pysd_runner.text import say
 
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3
 _MOST_COLUMNS = 7
+# Of more regions than can be drawn, so many: as many rows as columns.
+_SHOWN = _MOST_COLUMNS**2
 
 
 def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> ReportFigure:
     """Draw fitted and observed paths of every region, all on the same axes.
 
-    Yearly changes are added up from the first year on.
+    Yearly changes are added up from the first year on. Of more than fifty regions those that part most are drawn.
 
     Parameters
     ----------
@@ -50,7 +54,15 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
     lang = usable_language(lang)
     chosen = _chosen(result, series)
     table = _paths(result, chosen)
-    codes = [code for code in result.region_names if code in set(table["region"])]
+    away = table.assign(gap=(table["fitted"] - table["observed"]).abs()).groupby("region")["gap"].max()
+    known = [code for code in result.region_names if code in away.index]
+    codes = known
+    if len(known) > MOST_CHARTS:
+        codes = [known[place] for place in largest(away[known].fillna(0.0).to_numpy(), _SHOWN)]
+        table = table[table["region"].isin(codes)].reset_index(drop=True)
+    caption = [say("fit_figure.regions_caption", lang)]
+    if len(codes) < len(known):
+        caption.insert(0, say("fit_figure.regions_some", lang, shown=len(codes), all=len(known)))
     columns = min(_MOST_COLUMNS, max(1, math.ceil(math.sqrt(1.3 * len(codes)))))
     rows = math.ceil(len(codes) / columns)
     name = series_name(chosen, lang)
@@ -61,7 +73,7 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
             height=rows * (_NAME + _TALL + _GAP) + _BELOW,
             title=say("fit_figure.regions", lang, series=name),
             subtitle=say(f"fit_figure.{subtitle}", lang, **window(result, lang)),
-            caption=say("fit_figure.regions_caption", lang),
+            caption=joined_sentences(caption, lang),
             key=(
                 KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
                 KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
@@ -70,10 +82,9 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
         _draw(sheet, result, table, codes, columns, lang)
     figure = sheet.figure
     figure.data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
-    away = table.assign(gap=(table["fitted"] - table["observed"]).abs()).groupby("region")["gap"].max()
     worst = result.region_names[str(away.idxmax())]
     figure.sentence = say(
-        "fit_figure.sentence_regions", lang, series=name, count=len(codes), worst=worst[0] if lang == "en" else worst[1]
+        "fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst[0] if lang == "en" else worst[1]
     )
     return figure
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
@@ -13,8 +15,11 @@ from calibration.reporting.wording import say_evidence, say_found, series_name, 
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
+from pysd_runner.plots.dots import largest
 from pysd_runner.reports.certainty import SHAPES
 from pysd_runner.reports.document import (
+    FEW_REGIONS,
+    MOST_REGIONS,
     Bullets,
     Document,
     Heading,
@@ -294,6 +299,10 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     for place, code in enumerate(result.region_names):
         cells = [columns[item.label][place] for item in regional]
         rows.append([_region(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
+    if len(rows) > MOST_REGIONS:
+        errors = np.nan_to_num([item.rmse for item in columns[regional[0].label]])
+        rows = [rows[place] for place in largest(errors, FEW_REGIONS)]
+        yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(result.region_names)))
     yield Table(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
 
 

@@ -13,9 +13,11 @@ from calibration.fitting.results import FitResult
 from calibration.observation import BEND
 from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.plots.dots import MOST_NAMED
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing
+from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.typography import shortened, wrapped
 from pysd_runner.text import say
 
@@ -25,6 +27,8 @@ _SMALL = 6.4
 
 def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     """Draw standardised innovations by region and year, one block a series that is observed by region.
+
+    More than sixty regions are drawn in rows too narrow for their names.
 
     Parameters
     ----------
@@ -51,13 +55,16 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     frame = frame[frame["used"].astype(bool) & (frame["region"] != "")]
     wild = int((frame["standardised"].abs() > BEND).sum())
     counts = {"bend": f"{BEND:g}", "wild": wild}
+    caption = [say("fit_figure.residuals_caption", lang, count=len(frame), **counts)]
+    if len(result.region_names) > MOST_NAMED:
+        caption.append(say("fit_figure.residuals_unnamed", lang, count=len(result.region_names)))
     with drawing():
         sheet = open_sheet(
             width=PAGE_WIDTH,
-            height=_HEAD + len(result.region_names) * _ROW + _FOOT,
+            height=_HEAD + _rows_height(result) + _FOOT,
             title=say("fit_figure.residuals", lang),
             subtitle=say("fit_figure.residuals_subtitle", lang, **window(result, lang)),
-            caption=say("fit_figure.residuals_caption", lang, count=len(frame), **counts),
+            caption=joined_sentences(caption, lang),
             key=(
                 KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
                 KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
@@ -74,25 +81,32 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
 def _draw(sheet: Sheet, result: FitResult, frame: pd.DataFrame, blocks: Sequence[SeriesFit], lang: str) -> None:
     codes = list(result.region_names)
     years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
-    for place, code in enumerate(codes):
+    names = _NAMES if len(codes) <= MOST_NAMED else 0.0
+    for place, code in enumerate(codes if names else ()):
         name = result.region_names[code][0 if lang == "en" else 1]
-        text = shortened(sheet.figure, name, _SMALL, _NAMES - 0.08)
+        text = shortened(sheet.figure, name, _SMALL, names - 0.08)
         middle = _HEAD + (place + 0.5) * _ROW
-        sheet.text(_NAMES - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
-    wide = (sheet.width - _NAMES - _GAP * (len(blocks) - 1)) / len(blocks)
+        sheet.text(names - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
+    wide = (sheet.width - names - _GAP * (len(blocks) - 1)) / len(blocks)
     for number, item in enumerate(blocks):
-        left = _NAMES + number * (wide + _GAP)
+        left = names + number * (wide + _GAP)
         lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide)[:2]
         lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
         sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
-        axes = sheet.axes(left, _HEAD, wide, len(codes) * _ROW)
+        axes = sheet.axes(left, _HEAD, wide, _rows_height(result))
         part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
         _draw_cells(axes, _matrix(part, codes, years), years)
 
 
+def _rows_height(result: FitResult) -> float:
+    """Height of all rows, at most that of a page."""
+    return min(len(result.region_names), MOST_NAMED) * _ROW
+
+
 def _matrix(part: pd.DataFrame, codes: Sequence[str], years: Sequence[int]) -> NDArray[np.float64]:
     matrix = np.full((len(codes), len(years)), np.nan)
-    rows = [codes.index(code) for code in part["region"]]
+    row_of = {code: row for row, code in enumerate(codes)}
+    rows = [row_of[code] for code in part["region"]]
     columns = [years.index(year) for year in part["year"]]
     matrix[rows, columns] = part["standardised"].to_numpy(dtype=float)
     return matrix
@@ -100,7 +114,10 @@ def _matrix(part: pd.DataFrame, codes: Sequence[str], years: Sequence[int]) -> N
 
 def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -> None:
     colours = LinearSegmentedColormap.from_list("residuals", [SCENARIO, "#FFFFFF", BASELINE])
-    axes.pcolormesh(matrix, cmap=colours, vmin=-BEND, vmax=BEND, edgecolors="white", linewidth=0.4)
+    # Lines between rows too narrow for a name would cover them, and as vectors they would fill megabytes.
+    are_many = len(matrix) > MOST_NAMED
+    edges = {"rasterized": True} if are_many else {"edgecolors": "white", "linewidth": 0.4}
+    axes.pcolormesh(matrix, cmap=colours, vmin=-BEND, vmax=BEND, **edges)
     axes.set_facecolor(GRID)
     axes.set_ylim(len(matrix), 0)
     axes.set_yticks([])

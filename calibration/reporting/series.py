@@ -15,6 +15,8 @@ from pysd_runner.plots.typography import wrapped
 from pysd_runner.text import say
 
 _COLUMNS, _GAP, _LEFT = 3, 0.46, 0.5
+# More dots than these make a file of megabytes unless they are drawn as pixels.
+_MOST_VECTORS = 2000
 
 
 def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
@@ -84,7 +86,8 @@ def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:
     high = float(max(observed.max(), fitted.max()))
     edge = 0.05 * (high - low) or 0.05
     axes.plot([low - edge, high + edge], [low - edge, high + edge], color=RULE, linewidth=0.9, zorder=1)
-    axes.plot(observed, fitted, color=SCENARIO, linestyle="none", marker="o", markersize=2, alpha=0.55, zorder=2)
+    dots = axes.plot(observed, fitted, color=SCENARIO, linestyle="none", marker="o", markersize=2, alpha=0.55, zorder=2)
+    dots[0].set_rasterized(len(observed) > _MOST_VECTORS)
     axes.set_xlim(low - edge, high + edge)
     axes.set_ylim(low - edge, high + edge)
     for axis in (axes.xaxis, axes.yaxis):

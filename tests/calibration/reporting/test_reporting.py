@@ -1,5 +1,6 @@
 """Pictures of a fit: they show the numbers of the result, in both languages, with every text readable."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
+from calibration.reporting.report import report_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.palette import INK, SCENARIO
+from pysd_runner.reports.document import to_markdown
 from tests.calibration.conftest import COUNT, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of
 from tests.plots.reading import covered_texts, cut_texts, lines_of, texts_of
@@ -28,6 +31,60 @@ def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang
         assert len(figure.data)
         assert "unit" in figure.data.columns
     assert names == ["parameters", "series", "regions", "residuals"]
+
+
+@pytest.fixture(scope="module")
+def large(result: FitResult) -> FitResult:
+    """The same fit with its cells repeated under other names, to 70 regions, each of which parts more than the last."""
+    table, count = result.residuals, 70
+    old = list(result.region_names)
+    codes = [f"N{place:02d}" for place in range(count)]
+    rows = [
+        (code, row, 1 + place)
+        for place, code in enumerate(codes)
+        for row, region in enumerate(table.region)
+        if region == old[place % len(old)]
+    ] + [("", row, 0) for row, region in enumerate(table.region) if not region]
+    columns = {name: tuple(getattr(table, name)[row] for _, row, _ in rows) for name in asdict(table)}
+    columns["region"] = tuple(code for code, _, _ in rows)
+    columns["fitted"] = tuple(table.observed[row] + 0.01 * size for _, row, size in rows)
+    names = {code: (f"Region {code}", f"地区{code}") for code in codes}
+    return replace(result, residuals=replace(table, **columns), region_names=names)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_figures_of_many_regions_fit_a_page(large: FitResult, lang: str, has_chinese: bool) -> None:
+    if lang == "zh" and not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
+    for name, figure in draw_fit(large, lang=lang):
+        assert not cut_texts(figure), name
+        assert not covered_texts(figure), name
+        if name in {"regions", "residuals"}:
+            assert figure.get_size_inches()[1] <= 11, name
+            assert "70" in figure.caption, name
+
+
+def test_of_many_regions_those_that_part_most_are_drawn(large: FitResult) -> None:
+    figure = plot_regions(large)
+    assert len(figure.axes) == 49
+    assert set(figure.data["region"]) == {f"N{place:02d}" for place in range(21, 70)}
+    assert "49 of 70 regions" in figure.caption
+    assert "70 regions" in figure.sentence
+
+
+def test_cells_of_many_regions_are_all_there_without_names(large: FitResult) -> None:
+    figure = plot_residuals(large)
+    (cells, *_) = (axes.collections[0] for axes in figure.axes)
+    assert np.asarray(cells.get_array()).size == 70 * YEARS
+    assert not [text for text in texts_of(figure) if text.get_text().startswith("Region N")]
+    assert set(figure.data["region"]) == set(large.region_names)
+
+
+def test_the_report_of_many_regions_lists_those_with_the_largest_errors(large: FitResult) -> None:
+    text = to_markdown(report_of(large, figures={}))
+    listed = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| Region N")]
+    assert listed == [f"Region N{place}" for place in range(50, 70)]
+    assert "20 of 70 regions" in text
 
 
 def test_figures_are_written_with_the_numbers_behind_them(result: FitResult, tmp_path: Path) -> None:
