@@ -12,6 +12,7 @@ from calibration.fitting.results import FitResult
 from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.dots import MOST_CHARTS, largest
+from pysd_runner.plots.fan import set_ends
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, SCENARIO, drawing
@@ -147,12 +148,8 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 def _set_axes(
     axes: Axes, years: tuple[int, int], limits: tuple[float, float], *, is_left: bool, is_lowest: bool
 ) -> None:
+    set_ends(axes, *years)
     axes.set_xlim(years[0] - 0.3, years[1] + 0.3)
     axes.set_ylim(*limits)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(labelleft=is_left, labelbottom=is_lowest)
-    axes.set_xticks(years, [f"’{year % 100:02d}" for year in years])
-    # Towards the middle, so that neighbours do not touch.
-    first, last = axes.xaxis.get_major_ticks(2)
-    first.label1.set_horizontalalignment("left")
-    last.label1.set_horizontalalignment("right")

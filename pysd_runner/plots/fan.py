@@ -113,6 +113,16 @@ def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: 
             label.set_horizontalalignment("right")
 
 
+def set_ends(axes: Axes, first: float, last: float) -> None:
+    """Set the limits of the years and write them alone, in two digits, where there is no room for more."""
+    axes.set_xlim(first, last)
+    axes.set_xticks((first, last), [f"’{year % 100:02.0f}" for year in (first, last)])
+    # Towards the middle, so that neighbours do not touch.
+    left, right = axes.get_xticklabels()
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
+
+
 def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Literal["x", "y"] = "y") -> None:
     """Set the limits of the values; ticks carry as many digits as their step needs."""
     axis = axes.yaxis if along == "y" else axes.xaxis

@@ -13,7 +13,7 @@ from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
 from pysd_runner.plots.bands import MEDIAN
 from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for
-from pysd_runner.plots.fan import label_room, set_values, set_years
+from pysd_runner.plots.fan import label_room, set_ends, set_values, set_years
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
@@ -35,6 +35,8 @@ _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
 _NAME_SIZE = 7.2
 _MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
 _TICKS = 3
+# Three years in full do not fit below a tile as narrow as this.
+_NARROW = 0.65
 # Of a grid whose tiles are too small to read, dots are drawn; a rectangle this full in order is no map.
 _MOST_ROWS, _MOST_COLUMNS = 14, 12
 _FULL = 0.8
@@ -276,7 +278,10 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], or
     for panel, (low, top), (row, column) in zip(panels, limits, cells, strict=True):
         left, above = margin + column * pitched, row * pitch + _NAME
         axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05)
-        set_years(axes, first, last, ticks=2, inward=True)
+        if wide < _NARROW:
+            set_ends(axes, first, last)
+        else:
+            set_years(axes, first, last, ticks=2, inward=True)
         set_values(axes, low, top, ticks=_TICKS)
         draw_panel(axes, panel, origin, width=1.0)
         _label_edges(axes, is_low=(row + 1, column) not in taken)

@@ -160,6 +160,7 @@ def test_many_regions_on_a_map_keep_their_tiles(many):
     figure = plot_tiles(many.assign_coords(tiles), scenario="zoned_need")
     assert len(figure.axes) == 65
     assert "roughly where they lie" in figure.caption
+    assert not covered_texts(figure)
 
 
 def test_tiles_that_nobody_placed_are_not_called_a_map(many):
