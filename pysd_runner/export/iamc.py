@@ -52,19 +52,14 @@ def to_iamc(
     Huppmann, D. et al. (2021), pyam: Analysis and visualisation of integrated assessment and macro-energy
     scenarios, Open Research Europe 1:74.
     """
-    rows: list[dict[object, object]] = []
-    for name, values in layers_of(dataset).items():
-        rows += _rows(name, values, quantiles, region_names, nation)
-    years = sorted({key for row in rows for key in row if isinstance(key, int)})
-    frame = pd.DataFrame(rows, columns=[*INDEX[1:], *years])
-    frame.insert(0, "Model", model)
-    return frame
+    frames = [_frame(name, values, quantiles, region_names, nation) for name, values in layers_of(dataset).items()]
+    years = sorted({int(year) for frame in frames for year in frame.columns.difference(list(INDEX))})
+    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return whole.assign(Model=model).reindex(columns=[*INDEX, *years])
 
 
-def _rows(
-    name: str, values: xr.DataArray, quantiles: Sequence[float], region_names: str, nation: str
-) -> list[dict[object, object]]:
-    """Rows of one variable."""
+def _frame(name: str, values: xr.DataArray, quantiles: Sequence[float], region_names: str, nation: str) -> pd.DataFrame:
+    """Rows of one variable: scenario by scenario and region by region, the quantiles of each together."""
     full = in_layout(values, what=name)
     years = full["year"].to_numpy()
     if not np.array_equal(years, np.round(years)):
@@ -78,18 +73,13 @@ def _rows(
     regions = _regions(full, values, region_names, nation)
     variable = str(values.attrs.get("iamc_variable", _title(name)))
     unit = str(values.attrs.get("units", values.attrs.get("unit", "")))
-    return [
-        {
-            "Scenario": str(scenario),
-            "Region": region,
-            "Variable": variable + ending,
-            "Unit": "dimensionless" if unit in {"", "1", "Dmnl"} else unit,
-            **{int(year): float(value) for year, value in zip(years, array[first, member, place], strict=True)},
-        }
-        for first, scenario in enumerate(scenarios)
-        for place, region in enumerate(regions)
-        for member, ending in enumerate(endings)
-    ]
+    labels = pd.MultiIndex.from_product(
+        [[str(scenario) for scenario in scenarios], regions, [variable + ending for ending in endings]],
+        names=["Scenario", "Region", "Variable"],
+    ).to_frame(index=False)
+    labels["Unit"] = "dimensionless" if unit in {"", "1", "Dmnl"} else unit
+    rows = array.transpose(0, 2, 1, 3).reshape(len(labels), len(years))
+    return labels.join(pd.DataFrame(rows, columns=years.astype(int)))
 
 
 def _title(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.layout import DIMS, in_layout
@@ -88,13 +88,12 @@ def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
 def position_of(values: xr.DataArray, dim: str, label: str) -> int:
     """Position of a label along a dimension; regions may be called by code or by name."""
     columns = [dim, "name_en", "name_zh"] if dim == "region" else [dim]
-    known: list[str] = []
-    for column in columns:
-        if column in values.coords:
-            names = [str(own) for own in np.atleast_1d(values.coords[column].to_numpy())]
-            if str(label) in names:
-                return names.index(str(label))
-            known += names
+    labels = [_labels(values, column) for column in columns if column in values.coords]
+    for own in labels:
+        found = np.flatnonzero(own == str(label))
+        if found.size:
+            return int(found[0])
+    known = [name for own in labels for name in own.tolist()]
     shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
     raise UnknownName(f"no {dim} is called {label!r}; there are {shown}.{suggest(str(label), known)}")
 
@@ -155,12 +154,17 @@ def _starts_as_one(values: xr.DataArray) -> bool:
 
 def _own_label(values: xr.DataArray, dim: str, label: str, columns: tuple[str, ...]) -> str:
     """Label the array carries for one of its scenarios or regions, or an empty string."""
-    names = [str(own) for own in np.atleast_1d(values.coords[dim].to_numpy())]
-    if label not in names:
+    places = np.flatnonzero(_labels(values, dim) == label)
+    if not places.size:
         return ""
     for column in columns:
         if column in values.coords:
-            found = str(np.atleast_1d(values.coords[column].to_numpy())[names.index(label)]).strip()
+            found = str(np.atleast_1d(values.coords[column].to_numpy())[places[0]]).strip()
             if found and found != "nan":
                 return found
     return ""
+
+
+def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
+    """Labels along a coordinate as texts."""
+    return np.atleast_1d(values.coords[column].to_numpy()).astype(np.str_)

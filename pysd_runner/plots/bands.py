@@ -47,7 +47,7 @@ class Bands:
 
 def bands_of(values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0) -> Bands:
     """Bands of one scenario and region."""
-    draws = np.asarray(values[scenario, :, region, :].to_numpy(), dtype=np.float64)
+    draws = np.asarray(values.to_numpy()[scenario, :, region, :], dtype=np.float64)
     return _bands(draws * scale, values)
 
 

@@ -25,8 +25,8 @@ class Names:
     def region(self, code: str) -> str:
         """Printed name of a region."""
         wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
-        by_position = say("region.position", self.lang, position=self._position("region", code))
-        return next((text for text in wanted if self._fits(text)), by_position)
+        fitting = next((text for text in wanted if self._fits(text)), None)
+        return fitting or say("region.position", self.lang, position=self._position("region", code))
 
     def _fits(self, text: str) -> bool:
         """Whether a name can be used."""

@@ -56,10 +56,13 @@ def panel_of(
 
 def history_of(past: xr.DataArray | None, region: str, scale: float) -> tuple[FloatArray, FloatArray]:
     """Observations of one region, in the unit drawn, shape (year,)."""
-    if past is None or region not in [str(code) for code in past["region"].to_numpy()]:
-        return np.empty(0), np.empty(0)
-    place = position_of(past, "region", region)
-    return past["year"].to_numpy().astype(np.float64), past[place].to_numpy() * scale
+    nothing = np.empty(0), np.empty(0)
+    if past is None:
+        return nothing
+    found = np.flatnonzero(past["region"].to_numpy().astype(np.str_) == region)
+    if not found.size:
+        return nothing
+    return past["year"].to_numpy().astype(np.float64), past.to_numpy()[found[0]] * scale
 
 
 def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -> None:
