@@ -99,11 +99,11 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     settings = {"until": UNTIL, "draws": SEARCH_DRAWS, "seed": 0, "yuan_per_unit": money_of(fitted), **given}
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     folder = job.fit if job.fit is not None and job.fit.is_dir() else None
+    model = load_model(MODEL, regions=len(panel.regions))
     baseline = None
     if not job.is_open and settings["until"] > seen.years[-1]:
-        wanted = {key: settings[key] for key in ("until", "draws", "seed")}
-        baseline = baseline_of(session, seen, fitted, folder, **wanted)
-    model = load_model(MODEL, regions=len(panel.regions))
+        until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))
+        baseline = baseline_of(session, seen, fitted, folder, model=model, until=until, draws=draws, seed=seed)
     with session.stage("Drawing what every policy starts from"):
         found = projection_inputs(model, seen, fitted, baseline=baseline, **settings)
     if fitted is None:

@@ -43,6 +43,17 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     assert "earlier results" in again.err
 
 
+def test_an_attribution_starts_from_the_forecast(gapsim, small):
+    asked = ("attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--json")
+    told = {
+        is_open: gapsim(*asked, *(["--open-loop"] if is_open else []), "--out", f"open {is_open}")
+        for is_open in (True, False)
+    }
+    assert {answer.code for answer in told.values()} == {0}, told[False].err
+    path = "The run without policy is the path of the model, not a forecast."
+    assert [path in str(told[is_open].json) + told[is_open].err for is_open in (True, False)] == [True, False]
+
+
 @pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_attribution_speaks_chinese(gapsim, small):
     answer = gapsim(
