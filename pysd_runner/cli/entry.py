@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,6 +13,8 @@ import typer
 from pysd_runner.cli.failures import BAD_INPUT, INTERRUPTED
 from pysd_runner.cli.session import SCHEMA_VERSION
 from pysd_runner.cli.streams import STANDARD_OUTPUT, finish, never_refuse, silence, write_line
+from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text.notices import error_in_language
 
 # The parser's own family of errors; its module moved between versions of typer, its children did not.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -63,7 +66,7 @@ def _answered(given: list[str]) -> int:
     try:
         code = application()(given, prog_name="gapsim", standalone_mode=False)
     except UsageError as error:
-        return _usage(error, as_json="--json" in given)
+        return _usage(error, _language(given), as_json="--json" in given)
     except (typer.Abort, KeyboardInterrupt):
         # Before the command began to listen.
         message = "Interrupted.\n  Nothing had been finished; nothing was written."
@@ -74,14 +77,22 @@ def _answered(given: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: Any, *, as_json: bool) -> int:
+def _language(given: Sequence[str]) -> str:
+    """Language asked for by words that could not be read."""
+    asked = [word.removeprefix("--lang=") for word in given if word.startswith("--lang=")]
+    asked += [after for word, after in pairwise(given) if word == "--lang"]
+    return next((lang for lang in asked if lang in LANGUAGES), LANGUAGES[0])
+
+
+def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is the help
         write_line(error.format_message(), err=True)
         return BAD_INPUT
     context = error.ctx
     path = context.command_path if context is not None else "gapsim"
     message = error.format_message().replace("Value error, ", "")
-    write_line(f"error: {message}\n  `{path} --help` shows what it takes, with an example.", err=True)
+    told = say("screen.error", lang, said=error_in_language(message, lang))
+    write_line(f"{told}\n  {say('screen.usage', lang, command=f'{path} --help')}", err=True)
     if as_json:
         _fail("UsageError", message, BAD_INPUT)
     return BAD_INPUT

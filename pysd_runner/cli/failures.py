@@ -8,6 +8,8 @@ from pysd_runner.cli.interruption import listening
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
 from pysd_runner.core.errors import GapsimError
+from pysd_runner.text import say
+from pysd_runner.text.notices import error_in_language
 
 BUG, BAD_INPUT = 1, 2
 # To this the number of the signal that interrupted is added, as shells do.
@@ -39,8 +41,11 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
 def _report(session: Session, error: BaseException, code: int, message: str) -> int:
     if session.debug:
         write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
-    shown = message if code > SIGNALLED else "\n  ".join([f"error: {message}", *session.kept])
-    write_line(session.said(shown), err=True)
+    if code > SIGNALLED:
+        write_line(session.said(message), err=True)
+    else:
+        told = say("screen.error", session.lang, said=error_in_language(message, session.lang))
+        write_line("\n  ".join([told, *map(session.said, session.kept)]), err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code
 

@@ -1,4 +1,4 @@
-"""Notices that are kept in English with results, said in the language of the reader."""
+"""Notices that are kept in English with results, and errors, said in the language of the reader."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,22 +10,28 @@ from pysd_runner.text import LANGUAGES, has_text, say, texts
 ROOM, NESTED = "notice", "how"
 # Problems of panels, findings of fits, and lines on the screen are found again as well.
 ROOMS = (ROOM, "problem", "fit", "screen")
+# Errors are many, so they are looked through only where one is told; they quote problems and findings.
+ERROR = "error"
+OF_ERRORS = ("problem", "fit", ERROR)
 # Blanks of those that hold a text of their own; others hold names and numbers, which stay.
 SAID = frozenset(
-    {"advice", "basis", "currency", "errors", "expected", "family", "found", "memory", "message", "more", "name"}
-    | {"reason", "said", "side", "title", "unit", "what", "why", "words"}
+    {"advice", "basis", "currency", "errors", "expected", "family", "found", "hint", "memory", "message", "more"}
+    | {"name", "reason", "remedy", "said", "side", "title", "unit", "what", "where", "why", "words"}
 )
 # Blanks of those that hold a number, or several with signs between.
 NUMBERS = frozenset(
     {"all", "byte", "count", "done", "estimate", "high", "last", "low", "number", "row", "score", "sd", "seconds"}
     | {"share", "size", "year", "years"}
 )
+# Blanks of errors that hold a place in a table.
+PLACES = frozenset({"row", "column"})
 _FILLED = re.compile(r"\{\w+\}")
+_SUGGESTION = re.compile(r""" Did you mean ('[^']*'|"[^"]*"|`[^`]*`)\?""")
 _LEAD = re.compile(r"( *)(.*)")
 _BLANK = re.compile(r"\\\{(\w+)\\\}")
 
 
-def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
+def in_language(text: str, lang: str, names: Mapping[str, str] | None = None, *, rooms: tuple[str, ...] = ROOMS) -> str:
     """Say a notice in a language.
 
     Notices, problems and findings are written in English, because they are kept in records of results and told to
@@ -39,6 +45,8 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) ->
         ``"en"`` or ``"zh"``.
     names
         What variables are called in the language.
+    rooms
+        Where its text is looked for.
 
     Examples
     --------
@@ -50,14 +58,18 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) ->
         return text
     if text in known:
         return known[text]
-    for key, pattern in _patterns():
+    for key, pattern in _patterns(rooms):
         if match := pattern.fullmatch(text):
-            is_notice = key.startswith(f"{ROOM}.")
+            parts = match.groupdict()
             blanks = {
-                name: in_language(part, lang, known) if is_notice or name in SAID else part
-                for name, part in match.groupdict().items()
+                name: in_language(part, lang, known, rooms=OF_ERRORS if name == "reason" else rooms)
+                if key.startswith(f"{ROOM}.") or name in SAID
+                else part
+                for name, part in parts.items()
             }
-            return say(key, lang, **blanks)
+            # An error that is put together of parts is known only where the part that says most is.
+            if not (key.startswith(f"{ERROR}.") and "said" in parts and blanks["said"] == parts["said"]):
+                return say(key, lang, **blanks)
     return text
 
 
@@ -72,6 +84,22 @@ def in_lines(text: str, lang: str, names: Mapping[str, str] | None = None) -> st
     return "\n".join(match[1] + in_language(match[2], lang, names) for match in lines if match is not None)
 
 
+def error_in_language(text: str, lang: str) -> str:
+    """Say every line of an error in a language; a name that may have been meant comes last.
+
+    >>> error_in_language("there is no year 2050", "en")
+    'there is no year 2050'
+    """
+    return text if lang == LANGUAGES[0] else "\n".join(_error_line(line, lang) for line in text.split("\n"))
+
+
+def _error_line(line: str, lang: str) -> str:
+    meant = [say(f"{ERROR}.meant", lang, name=name) for name in _SUGGESTION.findall(line)]
+    indent, told = _LEAD.fullmatch(_SUGGESTION.sub("", line)).groups()  # type: ignore[union-attr]
+    said = in_language(told, lang, rooms=OF_ERRORS)
+    return "".join([indent, said, *meant]) if said != told else line
+
+
 def panel_title(name: str, lang: str) -> str:
     """Title of a shipped panel; any other goes by its name."""
     return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
@@ -79,18 +107,21 @@ def panel_title(name: str, lang: str) -> str:
 
 def _shape(key: str, text: str) -> re.Pattern[str]:
     """What a text looks like in English; how something was filled has parts of its own, with semicolons between."""
+    room = key.partition(".")[0]
 
     def blank(match: re.Match[str]) -> str:
-        if key.startswith(f"{ROOM}."):
+        if room == ROOM:
             return rf"(?P<{match[1]}>{'.+?' if match[1] == NESTED else '[^;]+?'})"
+        if room == ERROR:  # what an error found may be anything, also where a number was expected
+            return rf"(?P<{match[1]}>{'[^:;]+?' if match[1] in PLACES else '.+?'})"
         return rf"(?P<{match[1]}>{'[-+−.,0-9e]+' if match[1] in NUMBERS else '.+?'})"
 
     return re.compile(_BLANK.sub(blank, re.escape(text)))
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _patterns(rooms: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Each text with what it looks like in English; those that say most themselves come first."""
-    known = {f"{room}.{key}": text for room in ROOMS for key, text in texts("en", room).items()}
+    known = {f"{room}.{key}": text for room in rooms for key, text in texts("en", room).items()}
     ordered = sorted(known.items(), key=lambda item: -len(_FILLED.sub("", item[1])))
     return tuple((key, _shape(key, text)) for key, text in ordered)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pysd_runner.text import notices
 from tests.english import sentences_in, visible
 
 BROKEN = """地区,年份,人均GDP [元],population [persons],extra
@@ -47,6 +48,34 @@ def test_a_file_that_is_refused(gapsim, broken):
     assert answer.code == 2
     assert not sentences_in(answer.err), answer.err
     assert answer.err.startswith("错误：broken.csv: 5 个错误")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "zoned_neeed"), "没有名为 'zoned_neeed' 的情景；"),
+        (("run", "zoned_need", "--panel", "nowhere.csv"), "没有名为 'nowhere.csv' 的文件或内置面板；内置面板：china。"),
+        (("run", "zoned_need", "--region", "Bejing"), "面板中没有地区 'Bejing'；"),
+        (("run", "bad.yaml"), "bad.yaml:2：policy.budget：不是数字；实际为 '0,3'；应为：一个数字。请使用小数点。"),
+        (("run", "--drawz"), "没有选项 --drawz（可用：--data, --draws）\n  `gapsim run --help` 说明其用法并附示例。"),
+        (("brief", "Gansu", "--format", "pfd"), "--format 'pfd'：应为 html, docx, xlsx 中的一个或几个，以逗号分隔"),
+    ],
+)
+def test_a_command_that_cannot_be_done(gapsim, tmp_path, words, said):
+    (tmp_path / "bad.yaml").write_text('schema: 1\npolicy: {budget: "0,3"}\nname: bad\n')
+    answer = gapsim(*words, "--lang", "zh")
+    assert answer.code == 2
+    assert answer.err.startswith("错误：")
+    assert said in answer.err
+    assert gapsim(*words).err.startswith("error: ")
+
+
+def test_help_and_lists_look_through_no_errors(gapsim):
+    notices._patterns.cache_clear()
+    assert gapsim("--help").code == 0
+    assert gapsim("list", "panels").code == 0
+    assert gapsim("run", "zoned_neeed").code == 2
+    assert notices._patterns.cache_info().misses == 0
 
 
 def test_what_a_panel_holds(gapsim):

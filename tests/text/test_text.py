@@ -15,6 +15,7 @@ ENGLISH, CHINESE = texts("en"), texts("zh")
 BUILT = (
     "policy.",
     "notice.",
+    "error.",
     "problem.",
     "fit.",
     "screen.",

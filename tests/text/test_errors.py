@@ -1,0 +1,131 @@
+"""Errors that an analyst can meet are said in Chinese: each message of the source, with something filled in."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import pysd_runner
+from pysd_runner.scenarios.problems import Problem
+from pysd_runner.text.notices import error_in_language
+from tests.text.messages import Blank, dummies, findings, messages, shown
+
+ROOT = Path(pysd_runner.__file__).parents[1]
+ERRORS = frozenset(
+    {"CalibrationFailed", "GapsimError", "InvalidInput", "InvalidModel", "InvalidPanel", "InvalidScenario"}
+    | {"SimulationFailed", "UnknownName", "UnsupportedFeature", "WorkerLost"}
+)
+# What an analyst's commands reach, so that all of it is Chinese.
+CHINESE = (
+    "pysd_runner/cli",
+    "pysd_runner/panel",
+    "pysd_runner/scenarios",
+    "pysd_runner/export",
+    "pysd_runner/policy",
+)
+# Messages elsewhere, by package: they stay English, and there shall not be more of them.
+LEFT_OUT: dict[str, int] = {}
+# Another text is passed on as it is: a summary of problems, which is in the language of the reader already.
+PASSED_ON = {"Q", "Q: Q", "Q: Q: Q; Q"}
+# Names of files, options and keys stay, and so do formats and examples.
+NAMES = re.compile(
+    r"""`[^`]+`|'[^']*'|"[^"]*"|\([a-z, ]+\)|\[[a-z, ]+\]|--[\w-]+|[\w.\[\]]*[_.=:/]\w[\w.]*|\w+=|\b\w*[A-Z]{2,}\w*\b"""
+    r"""|\b(xarray|netCDF|xlsx|Python|NumPy)\b"""
+)
+
+# A name that may have been meant comes after the end of a sentence.
+MEANT = r"[。？]是否指 \S+？$"
+
+
+def module_files(packages):
+    for package in packages:
+        yield from [ROOT / package] if package.endswith(".py") else sorted((ROOT / package).rglob("*.py"))
+
+
+def english_left(said):
+    return re.findall(r"[A-Za-z]{3,}", NAMES.sub("", said))
+
+
+def check(message, filled):
+    said = error_in_language(message, "zh")
+    assert re.search(r"[\u4e00-\u9fff]", said), said
+    assert [dummy for dummy in filled if dummy not in said] == [], said
+    assert english_left(said) == [], said
+    assert ("Did you mean" in message) == bool(re.search(MEANT, said)), said
+    return said
+
+
+FORMS = {
+    f"{path.relative_to(ROOT)}:{line}:{number}": form
+    for path in module_files(CHINESE)
+    for line, forms in messages(path, ERRORS)
+    for number, form in enumerate(forms)
+    if re.sub(r"\d", "", shown(form)) not in PASSED_ON
+}
+
+
+def test_messages_are_found():
+    assert len(FORMS) > 150
+    assert sum(isinstance(part, Blank) for form in FORMS.values() for part in form) > 200
+
+
+@pytest.mark.parametrize("place", FORMS)
+def test_an_error_is_said_in_chinese(place):
+    check(shown(FORMS[place]), dummies(FORMS[place]))
+
+
+FINDINGS = {
+    f"{path.relative_to(ROOT)}:{line}:{number}": dict(zip(parts, chosen, strict=True))
+    for path in module_files(["pysd_runner/scenarios"])
+    for line, parts in findings(path, frozenset({"report", "_stop"}))
+    for number, chosen in enumerate(product(*parts.values()))
+    if re.sub(r"\d", "", shown(chosen[0])) not in PASSED_ON
+}
+
+
+def test_findings_are_found():
+    assert len(FINDINGS) > 60
+
+
+@pytest.mark.parametrize("place", FINDINGS)
+def test_what_is_wrong_with_a_scenario_is_said_in_chinese(place):
+    parts = {part: shown(form) for part, form in FINDINGS[place].items()}
+    problem = Problem(place="s.yaml", line=3, path="policy.mix", **parts)
+    said = check(str(problem), [dummy for form in FINDINGS[place].values() for dummy in dummies(form)])
+    assert said.startswith("s.yaml:3：policy.mix：")
+
+
+def test_several_problems_stand_one_a_line():
+    text = "2 problems:\n  a.yaml:3: policy.mix: unknown lever 'acess'. Did you mean 'access'?\n  a.yaml:4: empty."
+    first, second, third = error_in_language(text, "zh").split("\n")
+    assert first.startswith("共 2")
+    assert second.startswith("  a.yaml:3")
+    assert second.count("access") == 1
+    assert english_left(third) == []
+
+
+# What the reader of the command line says of words it cannot use.
+USAGE = (
+    "No such option: --drawz",
+    "No such option: --drawz (Possible options: --data, --draws)",
+    "No such command 'runn'. Did you mean 'run'?",
+    "Missing argument 'SCENARIO'.",
+    "Missing option '--fit'.",
+    "Invalid value for '--draws': Input should be greater than or equal to 1",
+    "Invalid value for '--draws': Input should be a valid integer, unable to parse string as an integer",
+    "Invalid value for '--lang': Input should be 'en' or 'zh'",
+    "Invalid value for 'FILE': File 'a.csv' does not exist.",
+    "Got unexpected extra argument(s) (x)",
+    "Option '--json' does not take a value.",
+    "Option '--out' requires an argument.",
+)
+
+
+@pytest.mark.parametrize("message", USAGE)
+def test_wrong_usage_is_said_in_chinese(message):
+    check(message, [])
+
+
+def test_what_is_no_error_of_ours_stays():
+    assert error_in_language("something else entirely: 3 of it", "zh") == "something else entirely: 3 of it"
