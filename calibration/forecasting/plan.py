@@ -127,10 +127,10 @@ def _reach(target: Target, step: int) -> set[int]:
 
 def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
     """Why no origin can be scored so many years ahead, and what to do."""
-    years = f"{step} year{'s' * (step > 1)} ahead"
+    years = f"{step} years ahead" if step > 1 else "1 year ahead"
     told = (
         f"{years} cannot be scored: the origins run from {origins[0]} to {origins[-1]} and the data of {target.name!r} "
         f"to {target.years[-1]}; ask for fewer years ahead"
     )
     earlier = [year for year in _reach(target, step) if year < origins[0]]
-    return f"{told}, or give an earlier --first-origin: {years} needs an origin by {max(earlier)}" if earlier else told
+    return f"{told}, or give a --first-origin of {max(earlier)} or before" if earlier else told

@@ -23,8 +23,9 @@ NUMBERS = frozenset(
     {"all", "byte", "count", "done", "estimate", "high", "last", "low", "number", "row", "score", "sd", "seconds"}
     | {"share", "size", "year", "years"}
 )
-# Blanks of errors that hold a place in a table.
+# Blanks of errors that hold a place in a table, and those that hold a whole error.
 PLACES = frozenset({"row", "column"})
+QUOTED = frozenset({"reason", "said", "why"})
 _FILLED = re.compile(r"\{\w+\}")
 _SUGGESTION = re.compile(r""" Did you mean ('[^']*'|"[^"]*"|`[^`]*`)\?""")
 _LEAD = re.compile(r"( *)(.*)")
@@ -94,15 +95,26 @@ def error_in_language(text: str, lang: str) -> str:
 
 
 def _error_line(line: str, lang: str) -> str:
-    meant = [say(f"{ERROR}.meant", lang, name=name) for name in _SUGGESTION.findall(line)]
     indent, told = _LEAD.fullmatch(_SUGGESTION.sub("", line)).groups()  # type: ignore[union-attr]
     said = in_language(told, lang, rooms=OF_ERRORS)
-    return "".join([indent, said, *meant]) if said != told else line
+    if said == told:
+        return line
+    stop = say(f"{ERROR}.end", lang, said="")
+    for name in _SUGGESTION.findall(line):
+        said = say(f"{ERROR}.meant" if said.endswith(stop) else f"{ERROR}.meant_apart", lang, said=said, name=name)
+    return indent + said
 
 
 def panel_title(name: str, lang: str) -> str:
     """Title of a shipped panel; any other goes by its name."""
     return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
+
+
+def _filling(blank: re.Match[str]) -> str:
+    """What a blank of an error may hold: at the beginning no place, which has a text of its own."""
+    if blank[1] in PLACES:
+        return "[^:;]+?"
+    return ".+?" if blank.start() or blank[1] in QUOTED else "(?:(?!: ).)+?"
 
 
 def _shape(key: str, text: str) -> re.Pattern[str]:
@@ -113,7 +125,7 @@ def _shape(key: str, text: str) -> re.Pattern[str]:
         if room == ROOM:
             return rf"(?P<{match[1]}>{'.+?' if match[1] == NESTED else '[^;]+?'})"
         if room == ERROR:  # what an error found may be anything, also where a number was expected
-            return rf"(?P<{match[1]}>{'[^:;]+?' if match[1] in PLACES else '.+?'})"
+            return rf"(?P<{match[1]}>{_filling(match)})"
         return rf"(?P<{match[1]}>{'[-+−.,0-9e]+' if match[1] in NUMBERS else '.+?'})"
 
     return re.compile(_BLANK.sub(blank, re.escape(text)))

@@ -7,7 +7,7 @@ from itertools import chain, count, product
 from pathlib import Path
 
 # A variable or function that may say more than this is filled in by a dummy.
-MOST_FORMS, DEEPEST = 24, 6
+MOST_FORMS, DEEPEST = 24, 12
 # Those of a finding that are texts.
 PARTS = ("message", "found", "expected", "remedy")
 
@@ -105,7 +105,7 @@ class Module:
                 return list(chain.from_iterable(self.forms(value, function, depth + 1) for value in values))
             case ast.Name(id=name):
                 return self._named(name, function, depth)
-            case ast.Call(func=ast.Name(id="suggest")):
+            case ast.Call(func=ast.Name(id="suggest") | ast.Attribute(attr="join")) if "suggest" in _names(node):
                 return [("",), (" Did you mean ", Blank("suggest", "'Q0'"), "?")]
             case ast.Call(func=ast.Name(id=name)) if name in self.functions:
                 return self._returned(self.functions[name], depth)
@@ -134,6 +134,10 @@ class Module:
         values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
         found = [self._forms(value, function, depth + 1) for value in values]
         return list(chain.from_iterable(found))[:MOST_FORMS] if found and all(found) else []
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _parameters(function: ast.AST) -> set[str]:

@@ -23,6 +23,15 @@ CHINESE = (
     "pysd_runner/scenarios",
     "pysd_runner/export",
     "pysd_runner/policy",
+    "pysd_runner/regional",
+    "pysd_runner/indicators/events.py",
+    "calibration/commands",
+    "calibration/fitting",
+    "calibration/forecasting",
+    "calibration/uncertainty",
+    "pysd_runner/plots",
+    "pysd_runner/reports",
+    "pysd_runner/core",
 )
 # Messages elsewhere, by package: they stay English, and there shall not be more of them.
 LEFT_OUT: dict[str, int] = {}
@@ -31,11 +40,11 @@ PASSED_ON = {"Q", "Q: Q", "Q: Q: Q; Q"}
 # Names of files, options and keys stay, and so do formats and examples.
 NAMES = re.compile(
     r"""`[^`]+`|'[^']*'|"[^"]*"|\([a-z, ]+\)|\[[a-z, ]+\]|--[\w-]+|[\w.\[\]]*[_.=:/]\w[\w.]*|\w+=|\b\w*[A-Z]{2,}\w*\b"""
-    r"""|\b(xarray|netCDF|xlsx|Python|NumPy)\b"""
+    r"""|\b(xarray|netCDF|xlsx|Python|NumPy|gapsim|dask)\b|\w+://\S+"""
 )
 
-# A name that may have been meant comes after the end of a sentence.
-MEANT = r"[。？]是否指 \S+？$"
+# A name that may have been meant comes last.
+MEANT = r"[。；]是否指 \S+？$"
 
 
 def module_files(packages):

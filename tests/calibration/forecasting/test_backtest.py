@@ -316,9 +316,9 @@ def test_only_years_with_data_are_origins() -> None:
 @pytest.mark.parametrize(
     ("horizons", "origins", "text"),
     [
-        ((1, 10), None, "the origins run from 1998 to 2004 and .* to 2005; ask for fewer .* needs an origin by 1995"),
+        ((1, 10), None, "the origins run from 1998 to 2004 and .* to 2005; ask for fewer .* --first-origin of 1995"),
         ((12,), None, "12 years ahead cannot be scored.*ask for fewer years ahead$"),
-        ((1, 3), [2003, 2004], "3 years ahead needs an origin by 2002"),
+        ((1, 3), [2003, 2004], "3 years ahead .* --first-origin of 2002 or before"),
     ],
 )
 def test_horizons_that_no_origin_reaches_are_refused(
@@ -480,7 +480,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
     [
         (["--forecaster", "mean_reversio"], "Did you mean 'mean_reversion'?"),
         (["--horizon", "40"], "expected years ahead from 1 to 11"),
-        (["--horizon", "1", "--horizon", "7"], "7 years ahead needs an origin by 1994"),
+        (["--horizon", "1", "--horizon", "7"], "--first-origin of 1994 or before"),
         (["--first-origin", "1991"], "cannot be scored"),
         (["--last-origin", "2040"], "cannot be scored"),
         (["--first-origin", "2000", "--last-origin", "1999"], "give an earlier --first-origin"),
