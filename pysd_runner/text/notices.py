@@ -1,8 +1,8 @@
 """Notices that are kept in English with results, and errors, said in the language of the reader."""
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 from pysd_runner.text import LANGUAGES, has_text, say, texts
@@ -13,6 +13,8 @@ ROOMS = (ROOM, "problem", "fit", "screen")
 # Errors are many, so they are looked through only where one is told; they quote problems and findings.
 ERROR = "error"
 OF_ERRORS = ("problem", "fit", ERROR)
+# Parts of parts of an error, and characters of one: taking more apart takes long, and no message of ours is like that.
+DEEPEST, LONGEST = 8, 2000
 # Blanks of those that hold a text of their own; others hold names and numbers, which stay.
 SAID = frozenset(
     {"advice", "basis", "currency", "errors", "expected", "family", "found", "hint", "memory", "message", "more"}
@@ -32,7 +34,7 @@ _LEAD = re.compile(r"( *)(.*)")
 _BLANK = re.compile(r"\\\{(\w+)\\\}")
 
 
-def in_language(text: str, lang: str, names: Mapping[str, str] | None = None, *, rooms: tuple[str, ...] = ROOMS) -> str:
+def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
     """Say a notice in a language.
 
     Notices, problems and findings are written in English, because they are kept in records of results and told to
@@ -46,8 +48,6 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None, *,
         ``"en"`` or ``"zh"``.
     names
         What variables are called in the language.
-    rooms
-        Where its text is looked for.
 
     Examples
     --------
@@ -59,19 +59,34 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None, *,
         return text
     if text in known:
         return known[text]
+
+    def inner(name: str, part: str) -> str:
+        return _part_of_error(part, lang) if name == "reason" else in_language(part, lang, known)
+
+    return _told(text, lang, ROOMS, inner)
+
+
+def _told(text: str, lang: str, rooms: tuple[str, ...], inner: Callable[[str, str], str]) -> str:
+    """Say a text that is known in some rooms, with what stands in its blanks; any other stays."""
     for key, pattern in _patterns(rooms):
         if match := pattern.fullmatch(text):
             parts = match.groupdict()
             blanks = {
-                name: in_language(part, lang, known, rooms=OF_ERRORS if name == "reason" else rooms)
-                if key.startswith(f"{ROOM}.") or name in SAID
-                else part
+                name: inner(name, part) if key.startswith(f"{ROOM}.") or name in SAID else part
                 for name, part in parts.items()
             }
             # An error that is put together of parts is known only where the part that says most is.
             if not (key.startswith(f"{ERROR}.") and "said" in parts and blanks["said"] == parts["said"]):
                 return say(key, lang, **blanks)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _part_of_error(text: str, lang: str, depth: int = 0) -> str:
+    # The same part is met again and again while ways to take a text apart are tried.
+    if depth > DEEPEST or len(text) > LONGEST:
+        return text
+    return _told(text, lang, OF_ERRORS, lambda _, part: _part_of_error(part, lang, depth + 1))
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
@@ -96,7 +111,7 @@ def error_in_language(text: str, lang: str) -> str:
 
 def _error_line(line: str, lang: str) -> str:
     indent, told = _LEAD.fullmatch(_SUGGESTION.sub("", line)).groups()  # type: ignore[union-attr]
-    said = in_language(told, lang, rooms=OF_ERRORS)
+    said = _part_of_error(told, lang)
     if said == told:
         return line
     stop = say(f"{ERROR}.end", lang, said="")
