@@ -32,9 +32,31 @@ CHINESE = (
     "pysd_runner/plots",
     "pysd_runner/reports",
     "pysd_runner/core",
+    "pysd_runner/explorer",
+    "pysd_runner/spec/baseline.py",
+    "pysd_runner/spec/fitted.py",
+    "calibration/evaluation",
+    "calibration/observation",
+    "calibration/parameters",
+    "calibration/reporting",
 )
-# Messages elsewhere, by package: they stay English, and there shall not be more of them.
-LEFT_OUT: dict[str, int] = {}
+# Messages elsewhere, by package: of model files, of the engine and its runs, and of a library that is called from
+# Python. They stay English, and there shall not be more of them.
+LEFT_OUT = {
+    "pysd_runner/checks": 9,
+    "pysd_runner/engine": 239,
+    "pysd_runner/ensemble": 58,
+    "pysd_runner/general": 16,
+    "pysd_runner/indicators": 23,
+    "pysd_runner/model.py": 13,
+    "pysd_runner/simulation": 16,
+    "pysd_runner/spec": 30,
+    "pysd_runner/text": 2,
+    "calibration/doors.py": 1,
+    "calibration/filtering": 12,
+    "calibration/optimisers": 6,
+    "calibration/sdeval": 44,
+}
 # Another text is passed on as it is: a summary of problems, which is in the language of the reader already.
 PASSED_ON = {"Q", "Q: Q", "Q: Q: Q; Q"}
 # Names of files, options and keys stay, and so do formats and examples.
@@ -138,3 +160,16 @@ def test_wrong_usage_is_said_in_chinese(message):
 
 def test_what_is_no_error_of_ours_stays():
     assert error_in_language("something else entirely: 3 of it", "zh") == "something else entirely: 3 of it"
+
+
+def test_what_is_left_out_does_not_grow():
+    covered = set(module_files(CHINESE))
+    packages = [folder for part in ("pysd_runner", "calibration") for folder in [*(ROOT / part).iterdir()]]
+    found = {}
+    for entry in packages:
+        paths = [path for path in ([entry] if entry.suffix == ".py" else entry.rglob("*.py")) if path not in covered]
+        if count := sum(1 for path in paths for _ in messages(path, ERRORS)):
+            found[str(entry.relative_to(ROOT))] = count
+    grown = {package: count for package, count in found.items() if count > LEFT_OUT.get(package, 0)}
+    assert grown == {}
+    assert set(LEFT_OUT) <= set(found)
