@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import Any
 
 from pysd_runner.text import LANGUAGES, has_text, say, texts
@@ -13,6 +13,8 @@ ROOMS = (ROOM, "problem", "fit", "screen")
 # Errors are many, so they are looked through only where one is told; they quote problems and findings.
 ERROR = "error"
 OF_ERRORS = ("problem", "fit", ERROR)
+# Between several reasons.
+SEPARATOR = "; "
 # Parts of parts of an error, and characters of one: taking more apart takes long, and no message of ours is like that.
 DEEPEST, LONGEST = 8, 2000
 # Blanks of those that hold a text of their own; others hold names and numbers, which stay.
@@ -86,7 +88,14 @@ def _part_of_error(text: str, lang: str, depth: int = 0) -> str:
     # The same part is met again and again while ways to take a text apart are tried.
     if depth > DEEPEST or len(text) > LONGEST:
         return text
-    return _told(text, lang, OF_ERRORS, lambda _, part: _part_of_error(part, lang, depth + 1))
+
+    def inner(name: str, part: str) -> str:
+        said = [_part_of_error(piece, lang, depth + 1) for piece in part.split(SEPARATOR)] if name == "why" else []
+        if len(said) > 1 and not set(said) & set(part.split(SEPARATOR)):
+            return reduce(lambda first, more: say(f"{ERROR}.and", lang, said=first, more=more), said)
+        return _part_of_error(part, lang, depth + 1)
+
+    return _told(text, lang, OF_ERRORS, inner)
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:

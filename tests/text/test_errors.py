@@ -158,6 +158,33 @@ def test_wrong_usage_is_said_in_chinese(message):
     check(message, [])
 
 
+# Errors of the system, and those that are put together of what another part of the program says.
+PUT_TOGETHER = (
+    "a.csv: Permission denied; choose another file or folder, or make room",
+    "f.json: the fitted parameters cannot be read: Permission denied; calibrate again",
+    "f.json: x: is missing; calibrate again",
+    "f.json: x.y: expected a valid integer; found 'z'; run the scenarios again",
+    "these options go with a model of your own (--model mine.mdl); leave --data away",
+    "the panel has no region or class 'Gansuu': it has no classes, its regions are A, B and 25 more. Did you mean 'C'?",
+    "this policy cannot be: mix.b is 2, expected 0 to 1; mix.a sums to 0.9, expected 1",
+    "panel 'p' says nothing the model can be compared with: a (b): not in the panel; c (d): not in the panel",
+    "a/b exists already. This came up when all was done: the results are in a/b-1",
+    "the projection has no outcome 'x'. Did you mean 'y'?",
+    "a.csv: row 3, column 'b': found 'c'; expected a whole number from zero up",
+    "the diagnostics of the calibration failed; look at the result in a/b before you use it:",
+)
+
+
+@pytest.mark.parametrize("message", PUT_TOGETHER)
+def test_what_is_put_together_is_said_in_chinese(message):
+    check(message, [])
+
+
+def test_taking_a_text_apart_ends():
+    for text in ("; found ; expected " * 60, "a: b; c. d " * 500):
+        assert error_in_language(text, "zh") == text
+
+
 def test_what_is_no_error_of_ours_stays():
     assert error_in_language("something else entirely: 3 of it", "zh") == "something else entirely: 3 of it"
 
