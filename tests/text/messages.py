@@ -36,10 +36,16 @@ def dummies(form: Form) -> list[str]:
 def messages(path: Path, errors: frozenset[str]) -> Iterator[tuple[int, list[Form]]]:
     """Line and forms of each error that a module raises with a message of its own."""
     module = Module(ast.parse(path.read_text(encoding="utf-8")))
-    for function, node in _inside(module.tree):
+    for function, call in raised(module.tree, errors):
+        yield call.lineno, module.forms(call.args[0], function)
+
+
+def raised(tree: ast.AST, errors: frozenset[str]) -> Iterator[tuple[ast.AST | None, ast.Call]]:
+    """Each error that is raised with a message, with the function that does so."""
+    for function, node in _inside(tree):
         call = node.exc if isinstance(node, ast.Raise) else None
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") in errors and call.args:
-            yield node.lineno, module.forms(call.args[0], function)
+            yield function, call
 
 
 def findings(path: Path, reporters: frozenset[str]) -> Iterator[tuple[int, dict[str, list[Form]]]]:
