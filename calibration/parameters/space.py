@@ -12,9 +12,6 @@ from pysd_runner.spec import Beta, LogNormal, Normal, Parameter, Prior, Uniform
 
 Array = NDArray[np.float64]
 
-# Step of the slopes, in prior standard deviations: priors are smooth, so truncation is about 1e-9.
-_SLOPE_STEP = 1e-4
-
 
 def prior_median(prior: Prior) -> float:
     """Median of a prior before truncation: where its residual is zero.
@@ -238,7 +235,8 @@ class ParameterSpace:
         ndarray
             Dimensionless, shape of `z`.
         """
-        return self._columns("residual", self._columns("from_unbounded", z))
+        # From the unbounded scale itself: a value at the end of its interval says no more how far out its score lies.
+        return -self.scores(z) * self.scale
 
     def prior_slopes(self, z: Array) -> Array:
         """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there.
@@ -253,8 +251,7 @@ class ParameterSpace:
         ndarray
             Shape (parameter,).
         """
-        low, high = self._around(z)
-        return (self.prior_residuals(high) - self.prior_residuals(low)) / (high - low)
+        return np.broadcast_to(1 / self.scale, np.shape(z)).copy()
 
     def value_slopes(self, z: Array) -> Array:
         """Slope of each value along the unbounded scale.
@@ -320,11 +317,6 @@ class ParameterSpace:
         """
         columns = [prior.to_unbounded(prior.sample(rng, draws)) for prior in self.priors]
         return np.stack(columns, axis=-1) if columns else np.zeros((draws, 0))
-
-    def _around(self, z: Array) -> tuple[Array, Array]:
-        lower, upper = self.bounds
-        step = _SLOPE_STEP * self.scale
-        return np.maximum(z - step, lower), np.minimum(z + step, upper)
 
     def _columns(self, method: str, table: Array) -> Array:
         """Apply a method of each prior to its own column."""

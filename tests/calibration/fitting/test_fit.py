@@ -18,7 +18,7 @@ from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum,
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Panel, PanelMapping, load_panel
-from pysd_runner.spec import load_fitted
+from pysd_runner.spec import Beta, Uniform, load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed
 from tests.records import resealed
@@ -293,6 +293,18 @@ def test_without_data_the_prior_is_left(fitted_problem: CalibrationProblem) -> N
     found = laplace(space, z, np.diag(space.prior_slopes(z)))
     np.testing.assert_allclose(found.contraction, 0, atol=1e-12)
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), 1 / space.prior_slopes(z))
+
+
+def test_priors_pull_as_hard_however_far_an_estimate_has_gone(fitted_problem: CalibrationProblem) -> None:
+    space = fitted_problem.space
+    for far in (-30.0, 12.0):
+        z = np.where(np.isfinite(space.bounds[1]), space.centre, far)
+        on_interval = [place for place, prior in enumerate(space.priors) if isinstance(prior, Beta | Uniform)]
+        assert len(on_interval) > 5
+        np.testing.assert_array_equal(space.prior_residuals(z)[on_interval], z[on_interval])
+        found = laplace(space, z, np.diag(space.prior_slopes(z)))
+        assert found.is_positive_definite
+        assert np.isfinite(found.covariance).all()
 
 
 def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem) -> None:
