@@ -22,7 +22,6 @@ from calibration.fitting.kept_work import (
     kept_settled,
 )
 from calibration.fitting.laplace import Laplace, laplace
-from calibration.fitting.one_thread import one_thread
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise
@@ -37,6 +36,7 @@ from calibration.optimisers import (
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.one_thread import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.kept_work import BACKTEST
-from calibration.fitting.one_thread import one_thread
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import check_model
@@ -20,6 +19,7 @@ from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
+from pysd_runner.core.one_thread import one_thread
 from pysd_runner.core.parallel import Pool, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.model import Model

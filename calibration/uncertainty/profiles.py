@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.kept_work import PROFILES
-from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.one_thread import one_thread
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 

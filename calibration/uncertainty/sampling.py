@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.kept_work import SAMPLE
-from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.one_thread import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.latex import Tabled
 

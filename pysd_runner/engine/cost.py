@@ -11,7 +11,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 
 # A model of fewer equations is compiled in well under half a second, which its next run has for free.
-BIG = 300
+BIG = 400
 
 COMPILE, COMPILE_BLOCK = 0.1, 3.5e-4  # machine code, for one kernel
 TEXT_BLOCK = 1e-4  # statements of NumPy

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.one_thread import one_thread
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.latex import Tabled
@@ -149,6 +150,7 @@ class Optimum(Tabled):
         return frame.sort_values("share_worse", ascending=False, kind="stable")
 
 
+@one_thread
 def optimise(  # noqa: PLR0913 - a front door
     study: Study,
     space: Space,

@@ -11,7 +11,7 @@ R = TypeVar("R")
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function with its matrix decompositions on one thread."""
     # Matrices of some sixty rows gain nothing from a second thread, and lose a great deal where another process keeps
-    # it busy.
+    # it busy. Workers have one thread as well, and with more a product can differ in its last bit.
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:
