@@ -165,3 +165,8 @@ def test_simlin_reads_tables_and_numbered_elements_alike(tmp_path):
         assert ours["f"][0, 0, place].tolist() == theirs[f"f[{label}]"].tolist()
     for place in range(3):
         assert ours["s"][0, 0, place].tolist() == theirs[f"s[{place + 1}]"].tolist()
+
+
+def test_the_time_transposed_is_the_time(tmp_path):
+    model = load_xmile(tmp_path, "<aux name='twice'><eqn>2 * TIME'</eqn></aux>")
+    assert simulate(model, outcomes=["twice"])["twice"].ravel().tolist() == [0, 2, 4, 6, 8]

@@ -116,10 +116,10 @@ def _reference(node: Name, scope: Scope) -> Expression:
         return scope.sampled
     if name == "self" and name not in scope.names and key(scope.owner) in scope.names:
         return selected(scope.owner, node.subscripts, scope)
-    if name == "time" or scope.names.get(name) == "Time":
-        return Time()
     if name not in scope.names and name.endswith("'") and name[:-1] in scope.names:
         node, name = transposed(replace(node, name=node.name[:-1]), scope), name[:-1]
+    if name == "time" or scope.names.get(name) == "Time":
+        return Time()
     if name not in scope.names:
         return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
