@@ -1,6 +1,7 @@
 """Units as statistical offices and analysts write them, in Chinese and English."""
 
 import json
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ def parse_unit(text: str) -> Unit:
     whole = _numerator(_without_remarks(plain))
     if whole is None:
         whole = _quotient(_without_remarks(plain))
-    if whole is None:
+    if whole is None or not 0 < whole.factor < math.inf:
         raise InvalidInput(f"unknown unit {text!r}")
     basis = price_basis(plain) if whole.dimension in {"money", "money per head"} else ""
     return replace(whole, text=text, price_basis=basis)
@@ -151,7 +152,7 @@ def _divided(top: Unit, *, per_person: bool, per_year: bool) -> Unit | None:
 def _numerator(text: str) -> Unit | None:
     factor, rest = 1.0, text.strip()
     if match := _NUMBER.fullmatch(rest):
-        factor = 10.0 ** int(match["power"]) if match["power"] else float(match["number"])
+        factor = float(f"1e{match['power']}" if match["power"] else match["number"])
         rest = match["rest"].strip()
     scale, noun = _split_multiplier(rest)
     factor *= scale

@@ -74,7 +74,20 @@ def test_units_are_read(text: str, dimension: str, factor: float, currency: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "bushels", "km", "亿吨", "yuan per km", "10 thousand ducks", "metre/year", "?"]
+    "text",
+    [
+        "",
+        " ",
+        "bushels",
+        "km",
+        "亿吨",
+        "yuan per km",
+        "10 thousand ducks",
+        "metre/year",
+        "?",
+        "0 persons",
+        "10^400 yuan",
+    ],
 )
 def test_what_is_no_unit_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="unknown unit"):
