@@ -179,11 +179,11 @@ class _Reader:
     def _parent(self, name: str, file: Path) -> Path | None:
         if _is_path(name):
             beside = file.parent / name
-            return beside if beside.is_file() else None
+            return beside if _is_file(beside) else None
         if name in self.shipped:
             return self.shipped[name]
         siblings = (file.parent / f"{name}{ending}" for ending in ENDINGS)
-        return next((sibling for sibling in siblings if sibling.is_file()), None)
+        return next((sibling for sibling in siblings if _is_file(sibling)), None)
 
     def _assumptions(self, document: Document, problems: list[Problem]) -> FrozenMapping[float]:
         """Assumptions of a file, under the names of the model where it is at hand."""
@@ -389,3 +389,11 @@ def shipped_scenarios(model: str | ScenarioModel = "regional_digital") -> tuple[
         If no shipped model has that name.
     """
     return tuple(sorted(shipped_files(model), key=lambda name: (name != "baseline", name)))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; no name that is too long for one is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -1,6 +1,6 @@
 """One table of a declarations file, read key by key, with errors that carry the path inside the file."""
 
-import math
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -29,7 +29,8 @@ class Table:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(key, f"expected a number without quotes, found {value!r}")
-        if not math.isfinite(value):
+        # A whole number may have more digits than any other.
+        if not abs(value) <= sys.float_info.max:
             self.fail(key, f"expected a finite number, found {value!r}")
         return float(value)
 

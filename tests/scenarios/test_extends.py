@@ -209,3 +209,9 @@ def test_a_scenario_can_be_written_in_python() -> None:
     values = scenario.values(SmallModel(), (), default_start=2025)
     assert values["Policy Budget Share"] == 0.003
     assert list(values["Uniform Mix"]) == [0.5, 0.5, 0, 0, 0, 0, 0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["1" * 300, "1" * 300 + ".yaml"])
+def test_no_file_has_a_name_that_is_too_long_for_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidScenarioFile, match="no scenario or file is called"):
+        loaded(tmp_path, f"extends: '{name}'\n")

@@ -288,6 +288,7 @@ def test_declarations_survive_pickling(spec: ModelSpec) -> None:
         ("upper = 0.1\n", "upper = -0.1\n", 'parameters["rate"].upper', "must lie above lower"),
         ("upper = 0.1\n", 'upper = "0.1"\n', 'parameters["rate"].upper', "expected a number without quotes"),
         ("upper = 0.1\n", "upper = inf\n", 'parameters["rate"].upper', "finite"),
+        ("upper = 0.1\n", f"upper = 1{'0' * 400}\n", 'parameters["rate"].upper', "finite"),
         ("upper = 0.1\n", "upper = true\n", 'parameters["rate"].upper', "expected a number"),
         ("upper = 0.1\n", "uper = 0.1\n", 'parameters["rate"].upper', "is missing"),
         ("value = 0.02", "value = 0.2", 'parameters["rate"].value', "outside [0, 0.1]"),
