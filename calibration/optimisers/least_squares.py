@@ -26,8 +26,8 @@ class LeastSquares:
         Limit on residual evaluations.
     seconds
         Time budget; infinite for none.
-    promise
-        The search also ends where the next Gauss-Newton step promises to lower the cost by less than this.
+    predicted_reduction
+        The search also ends where the next Gauss-Newton step is predicted to lower the cost by less than this.
 
     References
     ----------
@@ -38,7 +38,7 @@ class LeastSquares:
     tolerance: float = 1e-9
     evaluations: int = 200
     seconds: float = np.inf
-    promise: float = 0.0
+    predicted_reduction: float = 0.0
 
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search from one point."""
@@ -46,7 +46,7 @@ class LeastSquares:
             return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
         budget = Budget(objective, seconds=self.seconds)
-        known = _Latest(budget, objective.scale, self.promise)
+        known = _Latest(budget, objective.scale, self.predicted_reduction)
         try:
             if not np.isfinite(known.residuals(inside)).all():
                 return ended(inside, objective, Outcome.NOT_FINITE)
@@ -87,8 +87,8 @@ class _CloseEnough(Exception):
 class _Latest:
     """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, budget: Budget, scale: Array, promise: float) -> None:
-        self._watch, self._scale, self._promise = budget, scale, promise
+    def __init__(self, budget: Budget, scale: Array, least: float) -> None:
+        self._watch, self._scale, self._least = budget, scale, least
         self._point = np.zeros(0)
         self._value = (np.zeros(0), np.zeros((0, 0)))
 
@@ -104,7 +104,7 @@ class _Latest:
             self._value = condensed(*self._watch.linearised(point), self._scale)
             self._point = point.copy()
             # Of the condensed residuals a Gauss-Newton step without bounds removes all but the last.
-            if self._watch.best_cost < before and half_squares(self._value[0][:-1]) < self._promise:
+            if self._watch.best_cost < before and half_squares(self._value[0][:-1]) < self._least:
                 raise _CloseEnough
         return self._value
 

@@ -29,7 +29,7 @@ STEP = 0.5
 FARTHEST = 2.5
 MOST_POINTS = 16
 # Costs along a profile matter to about 0.01; the searches stop where a step promises a tenth of that.
-_SEARCH = LeastSquares(tolerance=1e-5, promise=1e-3, evaluations=60)
+_SEARCH = LeastSquares(tolerance=1e-5, predicted_reduction=1e-3, evaluations=60)
 # A dip must be this deep in minus log posterior to count as a second mode: a likelihood ratio of e to the half.
 DIP = 0.5
 

@@ -5,12 +5,14 @@ over pairs that stands in between, such as ``g_ij = x_j - x_i``, is replaced by 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
 
 from pysd_runner.engine.ir import Axis, Expression, Number, Reduction, Reference, Variable
 from pysd_runner.engine.passes.linear import Derivative, Form
 from pysd_runner.engine.passes.partials import ZERO, negative, times, unsigned, where
 from pysd_runner.engine.passes.rewriting import relabelled, relabelled_reference
+from pysd_runner.engine.passes.sharing import only_block
 
 
 class Factoring:
@@ -42,7 +44,7 @@ class Factoring:
             part = parts.setdefault(own, Form())
             part.add(reference, summed, infinite=reference in flat.infinite, guarded=reference in flat.guarded)
         first, *rest = (Derivative(form, own) for own, form in parts.items())
-        return Derivative(first.form, first.over, None, tuple(rest))
+        return replace(first, rest=tuple(rest))
 
     def _flat(self, form: Form, over: tuple[str, ...]) -> Form:
         """A form without choices, in which variables in between are replaced."""
@@ -77,13 +79,11 @@ class Factoring:
         return found
 
     def _own_form(self, name: str) -> Form | None:
-        variable = self._variables.get(name)
-        if variable is None or variable.kind != "auxiliary" or len(variable.blocks) != 1:
+        block = only_block(self._variables[name]) if name in self._variables else None
+        if block is None:
             return None
-        block = variable.blocks[0]
         derivative = self._derivatives[name][block.expression]
-        plain = all(isinstance(item, Axis) and item.positions is None for item in block.index)
-        if block.initial is not None or not plain or derivative.over or derivative.node is not None:
+        if derivative.over or derivative.node is not None:
             return None
         form = self._flat(derivative.form, block.axes)
         return form if all(len(inner.axes) < len(block.axes) for inner in form.slopes) else None

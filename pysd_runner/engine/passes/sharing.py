@@ -61,6 +61,15 @@ def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
     return name
 
 
+def only_block(variable: Variable) -> Block | None:
+    """The block of an auxiliary that has one, which covers it and holds at the start as well."""
+    if variable.kind != "auxiliary" or len(variable.blocks) != 1:
+        return None
+    block = variable.blocks[0]
+    plain = all(isinstance(item, Axis) and item.positions is None for item in block.index)
+    return block if plain and block.initial is None else None
+
+
 class Shared:
     """Hidden variables of a model, found again by what they compute."""
 
@@ -73,11 +82,8 @@ class Shared:
 
     def remember(self, variable: Variable) -> None:
         """Let a variable stand wherever its equation stands; one block that covers it, the same at the start."""
-        if variable.kind != "auxiliary" or not variable.blocks:
-            return
-        block = variable.blocks[0]
-        plain = all(isinstance(item, Axis) and item.positions is None for item in block.index)
-        if len(variable.blocks) != 1 or block.initial is not None or not plain:
+        block = only_block(variable)
+        if block is None:
             return
         if set(block.expression.axes) == set(block.axes) and cost(block.expression):
             self._known.setdefault(block.expression, Reference(variable.name, block.index))

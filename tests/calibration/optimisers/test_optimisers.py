@@ -60,13 +60,14 @@ def test_a_search_ends_where_the_next_step_promises_too_little(
     name: str, residuals: Callable[[Array], Array], size: int, start: list[float], answer: list[float]
 ) -> None:
     whole, early = (
-        LeastSquares(promise=promise).minimise(objective(residuals, size), np.array(start)) for promise in (0.0, 1e-3)
+        LeastSquares(predicted_reduction=least).minimise(objective(residuals, size), np.array(start))
+        for least in (0.0, 1e-3)
     )
     assert early.outcome is Outcome.CONVERGED
     assert early.evaluations <= whole.evaluations
     assert early.cost - whole.cost < 2e-3
     assert early.cost == pytest.approx(0.5 * (residuals(early.point) ** 2).sum())
-    near = LeastSquares(promise=1e-3).minimise(objective(residuals, size), np.array(answer) + 1e-5)
+    near = LeastSquares(predicted_reduction=1e-3).minimise(objective(residuals, size), np.array(answer) + 1e-5)
     assert near.evaluations == 1
     assert near.slope < 0.1
 
