@@ -69,7 +69,10 @@ def _draft(path: Path, make: Callable[[str], str]) -> Iterator[Path]:
     remove_leftovers(path)
     while True:
         draft = Path(make(f".{path.name}."))
-        lock = None if fcntl is None else os.open(draft, os.O_RDONLY)
+        try:
+            lock = None if fcntl is None else os.open(draft, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process took it for a leftover before it could be locked
         try:
             if lock is None or _is_ours(lock, draft):
                 try:
@@ -83,7 +86,7 @@ def _draft(path: Path, make: Callable[[str], str]) -> Iterator[Path]:
 
 
 def _is_ours(lock: int, draft: Path) -> bool:
-    """Lock a draft; False if another process took it for a leftover in the moment before."""
+    """Lock a draft; False if another process took it for a leftover and holds or removed it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

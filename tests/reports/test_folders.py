@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export import drafts
+from pysd_runner.export.drafts import draft_file, draft_folder
 from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder, save_whole
 
 
@@ -278,6 +281,26 @@ def test_drafts_of_those_who_work_and_files_of_others_stay(tmp_path):
     save_whole(tmp_path / "table.csv", ".csv", lambda path: path.write_text("whole"), replace=False)
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == [".results.notes.part", "results", "results-2", "table.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="drafts are not locked there")
+@pytest.mark.parametrize(("make", "draft"), [("mkstemp", draft_file), ("mkdtemp", draft_folder)])
+def test_a_draft_that_another_sweeps_before_it_is_locked_is_made_again(tmp_path, monkeypatch, make, draft):
+    made = []
+    plain = getattr(tempfile, make)
+
+    def swept(**named):
+        found = plain(**named)
+        made.append(found)
+        if len(made) == 1:
+            drafts.remove_leftovers(tmp_path / "kept")
+        return found
+
+    monkeypatch.setattr(tempfile, make, swept)
+    with draft(tmp_path / "kept") as found:
+        assert found.exists()
+    assert len(made) == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_who_write_one_file_at_once_both_keep_theirs(tmp_path):
