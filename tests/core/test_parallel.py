@@ -12,7 +12,7 @@ import pytest
 
 from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.parallel import WorkerLost, open_pool
+from pysd_runner.core.parallel import Pool, WorkerLost, open_pool
 
 PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 STARTING = "from pysd_runner.core.parallel import processes\n"
@@ -191,3 +191,37 @@ def test_what_is_no_executor_is_said() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(InvalidInput, match="no dask scheduler answers there"), open_pool("tcp://127.0.0.1:9"):
         pass
+
+
+class OneByOne(Executor):
+    """Finishes its oldest item only when a fourth one comes, or when it is told that there are no more."""
+
+    def __init__(self) -> None:
+        self.waiting: list = []
+
+    def submit(self, work, /, *given, **named):
+        future: Future = Future()
+        self.waiting.append((future, work(*given, **named)))
+        if len(self.waiting) >= 4:
+            self.finish()
+        return future
+
+    def finish(self) -> None:
+        future, found = self.waiting.pop(0)
+        future.set_result(found)
+
+
+def test_no_more_items_are_under_way_than_the_pool_allows() -> None:
+    executor = OneByOne()
+    taken: list[int] = []
+
+    def items():
+        for number in range(40):
+            taken.append(number)
+            yield number
+        while executor.waiting:
+            executor.finish()
+
+    ahead = [len(taken) - done for done, _ in enumerate(Pool(executor, 4).finished(square, items()))]
+    assert len(ahead) == 40
+    assert max(ahead) == 4

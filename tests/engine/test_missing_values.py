@@ -45,3 +45,13 @@ def test_statistics_are_missing_where_some_draw_is(model, draws, quantiles):
     for name, values in found.statistics["x"].items():
         assert np.isnan(values[0, ..., :3]).all(), name
         assert np.isfinite(values[0, ..., 3:]).all(), name
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize("function", ["MIN", "MAX"])
+def test_the_smallest_and_largest_of_numbers_of_which_one_is_missing_are_missing(tmp_path, engine, function):
+    pairs = {"x": "a, 1", "y": "1, a", "z": "a, b", "w": "b, a"}
+    equations = "\n".join(f"{name} = {function}({pair}) ~~|" for name, pair in pairs.items())
+    model = load_model(write_model(tmp_path, f"p = -1 ~~|\nb = 1 ~~|\na = SQRT(p) ~~|\n{equations}", final=1))
+    run = simulate(model, {"p": np.full((1, 9), -1.0), "b": np.ones((1, 9))}, engine=engine, throw=False)
+    assert all(np.isnan(run[name]).all() for name in pairs)

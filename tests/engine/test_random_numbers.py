@@ -8,6 +8,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.random_numbers import Chance, uniform
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import RANDOM, write_model
 
 DRAWS = 4000
@@ -68,9 +69,17 @@ def test_scenarios_share_their_random_numbers(model):
 def test_a_draw_has_the_same_numbers_in_whatever_block_it_is_computed(model, monkeypatch):
     import pysd_runner.engine.numpy.target as target
 
-    whole = simulate(model, {"few": np.ones((1, 10))}, seed=3)["cut"]
+    few = {"few": np.ones((1, 10))}
+    whole = simulate(model, few, seed=3, engine="numpy")["cut"]
     monkeypatch.setattr(target, "BLOCK_BYTES", 200)
-    np.testing.assert_array_equal(simulate(model, {"few": np.ones((1, 10))}, seed=3)["cut"], whole)
+    np.testing.assert_array_equal(simulate(model, few, seed=3, engine="numpy")["cut"], whole)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_a_part_of_a_part_has_the_numbers_of_its_draws_in_the_whole(model, engine):
+    whole = prepared(model, {"few": np.ones((1, 10))}, outcomes=["z"], seed=3, engine=engine)
+    part = whole.part(slice(2, 9)).part(slice(3, 6))
+    np.testing.assert_array_equal(part.compute()["z"], whole.compute()["z"][:, 5:8])
 
 
 def test_initial_values_see_the_numbers_of_the_first_step(tmp_path):

@@ -1,5 +1,8 @@
 """The program of a page in Node against NumPy."""
 
+import base64
+import gzip
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
+from pysd_runner.explorer.packing import Numbers, input_records
 from pysd_runner.model import load_model
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model
@@ -74,3 +78,25 @@ def test_module_of_the_shipped_model_is_small():
 def test_same_request_gives_the_same_bytes(tmp_path):
     _, task = covered(write_model(tmp_path, FEATURES["functions"]))
     assert task.for_browsers().module.code == task.for_browsers().module.code
+
+
+def test_packed_numbers_are_those_put_in_cell_by_cell_and_exact():
+    numbers = Numbers()
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(3, 4)).T, np.array([np.pi, -0.0, np.inf])
+    assert numbers.add(first) == [0, 12]
+    assert numbers.add(second) == [12, 3]
+    shuffled = np.frombuffer(gzip.decompress(base64.b64decode(numbers.text())), np.uint8)
+    found = np.ascontiguousarray(shuffled.reshape(8, -1).T).view("<f8").ravel()
+    np.testing.assert_array_equal(found[:12].reshape(4, 3), first)
+    np.testing.assert_array_equal(found[12:], second)
+
+
+def test_inputs_are_laid_out_by_moment_draw_and_cell():
+    numbers = Numbers()
+    values = np.arange(24.0).reshape(1, 2, 3, 4)[0][None]
+    path = TimePath(times=np.array([0.0, 1.0]), values=np.arange(12.0).reshape(2, 1, 3, 2), interpolate="step")
+    found = input_records({"x": values, "y": path}, numbers)
+    assert [item["values"] for item in found] == [[0, 24], [24, 12]]
+    np.testing.assert_array_equal(numbers.parts[0], values.ravel())
+    np.testing.assert_array_equal(numbers.parts[1], path.values[:, 0].ravel())

@@ -9,8 +9,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysd_runner import load_table
+from pysd_runner import load_model, load_table
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.general.clock import in_time_of
 
 
 def csv(folder, text, name="obs.csv"):
@@ -135,3 +136,15 @@ def test_parts_in_time_and_what_is_shown(tmp_path):
     written = table.to_excel(tmp_path / "t.xlsx")
     np.testing.assert_array_equal(load_table(written, sheet="observations").column("a").values, [1, 2, 3])
     assert load_table(table.to_xarray()).sha256 == table.sha256
+
+
+def test_the_first_date_is_where_the_model_starts(tmp_path):
+    path = csv(
+        tmp_path,
+        "t = Time ~~|\nINITIAL TIME = 5 ~day~|\nFINAL TIME = 9 ~day~|\nTIME STEP = 1 ~day~|\nSAVEPER = 1 ~day~|",
+        "m.mdl",
+    )
+    table = load_table(csv(tmp_path, "date,t\n2020-03-02,5\n2020-03-03,6\n2020-03-06,9\n"))
+    found, said = in_time_of(load_model(path), table, 5.0)
+    np.testing.assert_array_equal(found.times, [5, 6, 9])
+    assert said == ["2020-03-02 is moment 5 of the model, in days."]

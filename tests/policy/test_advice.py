@@ -180,3 +180,9 @@ def test_bad_questions_are_refused(futures):
         advise(futures, {"one": policy()})
     with pytest.raises(InvalidInput, match="there is no study"):
         futures_of({}, {})
+
+
+def test_what_chance_costs_a_choice_is_no_negative_worth():
+    rng = np.random.default_rng(4)
+    effects = rng.normal(size=(6, 80))
+    assert min(partial_information(effects, rng.normal(size=80), seed=seed).value for seed in range(20)) == 0

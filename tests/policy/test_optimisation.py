@@ -1,6 +1,7 @@
 """Optima against brute force and their laws: feasible, conditions hold, resumable, honest about what cannot be."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.frontier import front
+from pysd_runner.policy.near_optimal import NEAR, near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.space import Knob, Space, rounded
@@ -270,3 +272,32 @@ def test_projected_points_keep_bounds_and_sums(seed):
     assert (found >= 0).all()
     inside = space.random(rng)
     assert space.projected(inside) == pytest.approx(inside, abs=1e-12)
+
+
+class Parabola:
+    """One number; the objective is one less the square of its distance from a half, which is also its only limit."""
+
+    space = Space(knobs=(Knob(key="x", variable="x"),), base={}, sums={})
+    objective, outcome, best = Objective("value"), SimpleNamespace(key="value"), None
+
+    def __init__(self, limited: bool) -> None:
+        self.limited = limited
+
+    def several(self, points):
+        return [{"value": np.array([1 - (point[0] - 0.5) ** 2]), "x": point} for point in points]
+
+    def value(self, point):
+        return float(self.several([point])[0]["value"][0])
+
+    def missed(self, effects):
+        return max(0.0, float(effects["x"][0]) - 0.5) if self.limited else 0.0
+
+    def miss(self, point):
+        return self.missed({"x": point})
+
+
+@pytest.mark.parametrize(("limited", "upper"), [(False, 0.5 + np.sqrt(NEAR)), (True, 0.5 + NEAR)])
+def test_near_optimal_ranges_end_where_the_allowance_does(limited, upper):
+    found = near_optimal_ranges(Parabola(limited), np.array([0.5]), None)["x"]
+    assert found == pytest.approx((0.5 - np.sqrt(NEAR), upper), abs=0.5 / 2**5)
+    assert found[0] < 0.5 < found[1] <= upper

@@ -142,6 +142,17 @@ def test_years_since_the_start_move_with_the_start(times: tuple[float, ...], dat
     assert np.array_equal(first.values, second.values)
 
 
+def test_years_of_a_schedule_may_stand_in_any_order(tmp_path: Path) -> None:
+    ordered, mixed = (
+        loaded(tmp_path, f"policy: {{budget: {{{years}}}}}").values(MODEL, REGIONS, default_start=2025)
+        for years in ("2026: 0.001, 2030: 0.004, 2035: 0.002", "2035: 0.002, 2026: 0.001, 2030: 0.004")
+    )
+    first, second = ordered["Policy Budget Share"], mixed["Policy Budget Share"]
+    assert list(second.times) == sorted(second.times)
+    np.testing.assert_array_equal(first.times, second.times)
+    np.testing.assert_array_equal(first.values, second.values)
+
+
 STARTS = [
     ("policy: {budget: 0.003}", 2025),
     ("policy: {budget: 0.003, start: 2028}", 2028),

@@ -9,6 +9,7 @@ from scipy.integrate import quad
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import Beta, LogNormal, Normal, Prior, Uniform
+from pysd_runner.spec.weak import weak_parameter
 
 PRIORS = [
     Normal(0.45, 0.05),
@@ -200,3 +201,18 @@ def test_past_a_bound_the_unbounded_scale_has_no_density() -> None:
     prior = LogNormal(1.4, 0.6, 0.5, 15.0)
     assert prior.unbounded_log_density(np.log(15.1)) == -np.inf
     assert np.isfinite(prior.unbounded_log_density(np.log(14.9)))
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "prior"),
+    [
+        (0.5, (0, 1), Uniform(0.0, 1.0)),
+        (4.0, (), LogNormal(4.0, 1.0, 0.004, 4000.0)),
+        (4.0, (1, 10), LogNormal(4.0, 1.0, 1, 10)),
+        (1.0, (-2, 6), Normal(1.0, 2.0, -2, 6)),
+        (9.0, (-2, 6), Normal(2.0, 2.0, -2, 6)),
+        (-3.0, (), Normal(-3.0, 3.0, -3003.0, 2997.0)),
+    ],
+)
+def test_a_weak_prior_is_as_wide_as_it_is_documented(value: float, limits: tuple[float, ...], prior: Prior) -> None:
+    assert weak_parameter("x", value=value, limits=limits).prior == prior

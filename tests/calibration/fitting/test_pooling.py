@@ -1,16 +1,19 @@
 """Effects of regions: found where they are, none where there are none, derivatives, and projections that use them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.pooling import TRIED, Pooled, _objective, pool
+from calibration.fitting.pooling import TRIED, Pooled, _mode, _objective, _trial, pool
+from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.regional.draws import region_effects
 from pysd_runner.regional.inputs import region_inputs
-from pysd_runner.spec import load_fitted
+from pysd_runner.spec import Normal, load_fitted
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted
 
 COUNT, YEARS = 5, 6
@@ -116,3 +119,37 @@ def test_what_is_not_pooled_is_refused(problem: CalibrationProblem, plain: FitRe
         problem.with_effects({"mom": np.zeros((1, COUNT))}).residuals(problem.space.centre)
     with pytest.raises(InvalidInput, match="effects of 'fdev' have 2 values for 5 regions"):
         problem.with_effects({"fdev": np.zeros((1, 2))}).residuals(problem.space.centre)
+
+
+class Common:
+    """One observation in each region: a common level with a standard normal prior, the region's effect, an error."""
+
+    def __init__(self, observed: np.ndarray, effects: np.ndarray | float = 0.0) -> None:
+        self.observed, self.effects = observed, np.atleast_2d(effects)
+        shipped = model_of(4).spec.parameters["alpha"]
+        level = replace(shipped, key="level", lower=-1e6, upper=1e6, prior=Normal(0.0, 1.0, -1e6, 1e6))
+        self.space = ParameterSpace.of((level,))
+        self.panel = SimpleNamespace(regions=observed)
+
+    def rows(self) -> np.ndarray:
+        return np.arange(len(self.observed))
+
+    def with_effects(self, effects: dict[str, np.ndarray]) -> "Common":
+        return Common(self.observed, effects["e"])
+
+    def residual_batch(self, z: np.ndarray) -> np.ndarray:
+        return np.hstack([z + self.effects - self.observed, z])
+
+    def linearised(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.residual_batch(z[None])[0], np.ones((len(self.observed) + 1, 1))
+
+
+def test_the_evidence_of_a_linear_problem_is_the_density_of_its_observations() -> None:
+    observed = np.array([0.4, -1.3, 2.2, 0.1, 1.7])
+    at = SimpleNamespace(problem=Common(observed), point=np.zeros(1))
+    for sd in (0.0, 0.5, 2.0):
+        trial = _trial(_mode(at, "e", sd), belief=1.0)  # type: ignore[arg-type]
+        covariance = 1.0 + (1 + sd**2) * np.eye(5)
+        exact = stats.multivariate_normal(np.zeros(5), covariance).logpdf(observed) + 2.5 * np.log(2 * np.pi)
+        assert trial.log_evidence == pytest.approx(exact, rel=1e-6)
+        assert trial.log_weight == pytest.approx(exact - 0.5 * sd**2, rel=1e-6)

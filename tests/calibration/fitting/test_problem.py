@@ -8,11 +8,22 @@ import pytest
 
 from calibration import CalibrationProblem
 from calibration.fitting.problem import STEP
+from calibration.fitting.window import window_of
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel, load_panel
-from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed, start_panel, without
+from tests.calibration.panels import (
+    FIRST,
+    UNITS,
+    made_panel,
+    model_of,
+    permuted,
+    regions_of,
+    renamed,
+    start_panel,
+    without,
+)
 
 COUNT = 6
 
@@ -44,6 +55,14 @@ def test_the_truth_leaves_no_residual_without_noise() -> None:
 
 def test_the_window_starts_where_the_last_indicator_begins(problem: CalibrationProblem) -> None:
     assert (problem.first_year, problem.last_year) == (FIRST, FIRST + 8)
+
+
+def test_a_window_holds_25_years_at_most() -> None:
+    years = tuple(range(1980, 2025))
+    values = {"output_per_head": np.full((2, len(years)), 1e4)}
+    units = {"output_per_head": UNITS["output_per_head"]}
+    long = Panel(name="long", regions=regions_of(2), years=years, values=values, units=units)
+    assert window_of(model_of(2).spec, long, None, None) == (1999, 2024)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

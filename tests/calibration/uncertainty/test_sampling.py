@@ -257,3 +257,28 @@ def test_nothing_to_sample_is_told(fitted_problem: CalibrationProblem, result: F
     with pytest.raises(InvalidInput, match="nothing to sample"):
         sample_at(replace(at, problem=Empty()))  # type: ignore[arg-type]
     assert Convergence(keys=(), rhat=(), ess_bulk=(), ess_tail=()).is_trusted
+
+
+@pytest.mark.parametrize(
+    ("rhat", "bulk", "tail"),
+    [(1.02, 900.0, 900.0), (1.0, 300.0, 900.0), (1.0, 900.0, 300.0)],
+    ids=["R-hat", "bulk", "tail"],
+)
+def test_each_measure_of_convergence_can_withhold_trust(rhat: float, bulk: float, tail: float) -> None:
+    good = Convergence(keys=("a", "b"), rhat=(1.0, 1.0), ess_bulk=(900.0, 900.0), ess_tail=(900.0, 900.0))
+    assert good.is_trusted
+    assert good.finding() is None
+    found = replace(good, rhat=(1.0, rhat), ess_bulk=(900.0, bulk), ess_tail=(900.0, tail))
+    assert not found.is_trusted
+    warning = found.finding()
+    assert warning is not None
+    assert "NOT CONVERGED for b:" in warning.message
+
+
+def test_tails_are_measured_as_tails() -> None:
+    """A chain that forgets its sign at once, but stays far from zero or near it for long."""
+    rng = np.random.default_rng(0)
+    far = np.repeat(rng.random((8, 50)) < 0.1, 20, axis=1)
+    chains = (np.where(far, 5.0, 1.0) * rng.normal(size=far.shape)).reshape(2, 4, 1000, 1)
+    found = convergence(("a",), chains)
+    assert found.ess_tail[0] < 0.5 * found.ess_bulk[0]
