@@ -44,7 +44,7 @@ def test_runge_kutta_is_of_fourth_order(tmp_path):
     assert errors[1] < 1e-2 * abs(simulate(model, step=0.0625)["a"][0, 0, -1] - exact)
 
 
-@pytest.mark.parametrize("feature", ["order", "pipe", "sample"])
+@pytest.mark.parametrize("feature", ["pipe", "sample"])
 def test_what_moves_once_per_step_is_the_same_in_both_methods(feature, tmp_path):
     model = load_model(write_model(tmp_path, FEATURES[feature]))
     stocks = {name for name, item in model.variables.items() if item.kind == "stock"}

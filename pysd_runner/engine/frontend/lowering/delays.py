@@ -15,65 +15,51 @@ MOST_LEVELS = 1000
 
 
 def smooth(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """SMOOTH, SMOOTH3: levels that follow each other, ``d level = order * (value - level) / time``."""
-    levels = whole(order)
-    for _ in range(levels):
-        level = scope.hide("stock", value, initial, over=(time,))
-        scope.replace_hidden(level, _follow(value, level, time, order))
-        value = level
-    return value
-
-
-def smooth_n(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """SMOOTH N: as SMOOTH, but it moves once per step whatever the method of integration."""
+    """SMOOTH, SMOOTH3, SMOOTH N: levels that follow each other, ``d level = order * (value - level) / time``."""
     known = scope.order(order)
     levels: list[Reference] = []
     for _ in range(whole(known)):
-        levels.append(scope.hide("memory", value, initial, over=(time, known)))
-        scope.replace_hidden(levels[-1], _stepped(levels[-1], _follow(value, levels[-1], time, known)))
+        levels.append(scope.hide("stock", value, initial, over=(time, known)))
+        change = operation("multiply", operation("subtract", value, levels[-1]), known)
+        scope.replace_hidden(levels[-1], operation("divide", change, time))
         value = levels[-1]
-    return _level(levels, known)
-
-
-def _follow(value: Expression, level: Expression, time: Expression, order: Expression) -> Expression:
-    return operation("divide", operation("multiply", operation("subtract", value, level), order), time)
-
-
-def _stepped(level: Reference, flow: Expression) -> Expression:
-    return operation("add", level, operation("multiply", time_step(), flow))
+    return _last(levels, known)
 
 
 def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """DELAY1, DELAY3: levels that hold material and drain into each other, at ``level / time``."""
-    for _ in range(whole(order)):
-        # A level holds (rate x whole delay time), as in PySD.
-        level = scope.hide("stock", inflow, operation("multiply", initial, time))
-        outflow = operation("divide", level, time)
-        flow = operation("multiply", operation("subtract", inflow, outflow), order)
-        scope.replace_hidden(level, flow)
-        inflow = outflow
-    return inflow
+    """DELAY1, DELAY3, DELAYN: levels that hold material and drain into each other, at ``level / time``."""
+    known = scope.order(order)
+    levels = _drained(scope, inflow, [time] * whole(known), initial, known)
+    return operation("divide", _last(levels, known), time)
 
 
 def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """DELAY N: as DELAY3 with any number of levels; what is under way keeps the delay time it came in with."""
-    # It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
-    # what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
+    """DELAY N: as DELAYN, but what is under way keeps the delay time it came in with."""
+    # The delay time of level i is that of i steps ago, and what comes out is divided by the delay time of the step
+    # before, as Vensim describes it and PySD does it.
     known = scope.order(order)
-    count = whole(known)
     reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
     fixed, time = isinstance(time, Number), scope.span(time)
-    levels, times = [], [time]
-    for place in range(count):
-        levels.append(scope.hide("memory", inflow, operation("multiply", initial, time), over=(known,)))
-        if place < max(count - 1, 1):
-            times.append(time if fixed else scope.hide("memory", times[-1], time))
-    for level, held in zip(levels, times, strict=False):
-        outflow = operation("divide", level, held)
-        flow = operation("multiply", operation("subtract", inflow, outflow), reduced)
-        scope.replace_hidden(level, _stepped(level, flow))
+    times = [time]
+    for _ in range(max(whole(known) - 1, 1)):
+        times.append(time if fixed else scope.hide("memory", times[-1], time))
+    levels = _drained(scope, inflow, times[: whole(known)], initial, reduced)
+    return operation("divide", _last(levels, reduced), times[1])
+
+
+def _drained(
+    scope: Scope, inflow: Expression, times: Sequence[Expression], initial: Expression, order: Expression
+) -> list[Reference]:
+    """Levels that drain into each other, each with its delay time."""
+    levels: list[Reference] = []
+    for time in times:
+        # A level holds (rate x whole delay time), as in PySD.
+        level = scope.hide("stock", inflow, operation("multiply", initial, times[0]), over=(order,))
+        outflow = operation("divide", level, time)
+        scope.replace_hidden(level, operation("multiply", operation("subtract", inflow, outflow), order))
+        levels.append(level)
         inflow = outflow
-    return operation("divide", _level(levels, reduced), times[1])
+    return levels
 
 
 def _order_within(time: Expression, order: Expression) -> Expression:
@@ -82,7 +68,7 @@ def _order_within(time: Expression, order: Expression) -> Expression:
     return operation("max", operation("min", steps, order), Number(1.0))
 
 
-def _level(levels: Sequence[Reference], order: Expression) -> Expression:
+def _last(levels: Sequence[Reference], order: Expression) -> Expression:
     """The level what comes out is taken from: as many as the order says, counted from one."""
     result: Expression = levels[-1]
     if isinstance(order, Number):

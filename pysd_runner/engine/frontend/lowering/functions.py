@@ -110,7 +110,7 @@ def _seeded(build: Build) -> Build:
 CALLS: dict[str, tuple[int, Build]] = {
     "initial": (1, _initial),
     "smooth": (4, delays.smooth),
-    "smooth n": (4, delays.smooth_n),
+    "smooth n": (4, delays.smooth),
     "delay": (4, delays.delay),
     "delay n": (4, delays.delay_n),
     "delay fixed": (3, delays.delay_fixed),

@@ -32,7 +32,7 @@ from pysd_runner.engine.names import key, shown
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 9
+VERSION = 10
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:

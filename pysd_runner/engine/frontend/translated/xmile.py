@@ -50,7 +50,7 @@ def read_xmile(path: Path) -> Reading:
     read_literals_only(xmile_element)
     keep_brackets(xmile_element)
     read_own_parts(xmile_element)
-    _call_tables(xmile_element)
+    _mend_functions(xmile_element)
     root = _root(path.read_bytes())
     refuse_unknown(root)
     _drop_comments(root)
@@ -127,14 +127,18 @@ def _drop_comments(root: Any) -> None:
         item.text = text if text.strip() else item.text
 
 
-def _call_tables(module: Any) -> None:
-    """Make ``LOOKUP(table, x)`` a call of the table; the translator of PySD 3.14.3 takes it for points."""
-    from pysd.translators.structures.abstract_expressions import CallStructure, LookupsStructure
+def _mend_functions(module: Any) -> None:
+    """Make ``LOOKUP(table, x)`` a call of the table, for which PySD 3.14.3 sees points, and DELAYN one of Stella's."""
+    from pysd.translators.structures.abstract_expressions import CallStructure, DelayStructure, LookupsStructure
 
     def lookup(*arguments: Any, **points: Any) -> Any:
         return CallStructure(arguments[0], tuple(arguments[1:])) if arguments else LookupsStructure(**points)
 
     module.structures["lookup"] = lookup
+    module.structures["delayn"] = {
+        3: lambda value, time, order: DelayStructure(value, time, value, order),
+        4: lambda value, time, order, start: DelayStructure(value, time, start, order),
+    }
 
 
 def _check_parts(root: Any) -> None:

@@ -93,14 +93,14 @@ FUNCTIONS: Mapping[str, Forms] = {
     "delay1": _delay(1.0),
     "delay3": _delay(3.0),
     "delayn": {
-        3: lambda value, time, order: Call("delay n", (value, time, value, order)),
-        4: lambda value, time, order, start: Call("delay n", (value, time, start, order)),
+        3: lambda value, time, order: Call("delay", (value, time, value, order)),
+        4: lambda value, time, order, start: Call("delay", (value, time, start, order)),
     },
     "smth1": _smooth(1.0),
     "smth3": _smooth(3.0),
     "smthn": {
-        3: lambda value, time, order: Call("smooth n", (value, time, value, order)),
-        4: lambda value, time, order, start: Call("smooth n", (value, time, start, order)),
+        3: lambda value, time, order: Call("smooth", (value, time, value, order)),
+        4: lambda value, time, order, start: Call("smooth", (value, time, start, order)),
     },
     "trend": {
         2: lambda value, time: Call("trend", (value, time, Number(0.0))),
