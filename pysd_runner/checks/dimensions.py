@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
+from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.ir import HIDDEN, ORDER, SPAN, Block, Expression, ModelIr, Variable, children, key, references
+from pysd_runner.engine.ir import (
+    HIDDEN,
+    ORDER,
+    SPAN,
+    Block,
+    Expression,
+    ModelIr,
+    Variable,
+    children,
+    is_literal,
+    key,
+    references,
+)
 from pysd_runner.model import Model
 
 Kind = Literal["units differ", "unit not readable", "no unit given", "equation not covered"]

@@ -32,6 +32,7 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
     children,
+    is_literal,
     key,
 )
 
@@ -134,13 +135,6 @@ class Inference:
         before = list(self.mismatches)
         yield
         self.mismatches[:] = before
-
-
-def is_literal(expression: Expression) -> bool:
-    """Whether an expression is made of literal numbers only."""
-    if isinstance(expression, Number | Table):
-        return True
-    return isinstance(expression, Operation) and all(is_literal(part) for part in expression.arguments)
 
 
 def is_nought(expression: Expression) -> bool:

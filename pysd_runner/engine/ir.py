@@ -162,6 +162,13 @@ def references(expression: Expression) -> frozenset[str]:
     return frozenset(part.variable for part in walk(expression) if isinstance(part, Reference))
 
 
+def is_literal(expression: Expression) -> bool:
+    """Whether an expression is made of literal numbers only."""
+    if isinstance(expression, Number | Table):
+        return True
+    return isinstance(expression, Operation) and all(is_literal(part) for part in expression.arguments)
+
+
 def joined_axes(*parts: Expression) -> tuple[str, ...]:
     """Axes of an element-wise operation: those of the parts, in order of first appearance."""
     return tuple(dict.fromkeys(label for part in parts for label in part.axes))

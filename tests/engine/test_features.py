@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pysd_runner.engine.frontend.source import read_source
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -209,6 +210,14 @@ def test_every_function_and_node_of_pysd_is_known():
     nodes = {name for name in vars(abstract_expressions) if name.endswith("Structure")}
     # Subscripts belong to references, and data without a file comes from the caller.
     assert nodes - {"SubscriptsReferenceStructure", "DataStructure"} <= set(_NODES)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_equation_that_is_read_stands_in_the_representation(feature, tmp_path):
+    path = write_model(tmp_path, FEATURES[feature])
+    read, kept = read_source(path).syntax.variables, load_model(path).ir.variables
+    texts = {item.name: {block.text for block in kept[item.name].blocks} for item in read}
+    assert all(equation.text in texts[item.name] for item in read for equation in item.equations)
 
 
 SUMS = {"41 + 1": 42, "5 - 2": 3, "-1 + 2 - 3.5": -2.5, "1e-3+2.5E2": 250.001, "- 4 - .5": -4.5, "3": 3, "+2": 2}

@@ -116,6 +116,38 @@ def test_tables_of_an_array_are_read_one_for_each_element(case, tmp_path):
         assert run["z"][0, 0, 0] == 5
 
 
+SEVEN = element("b", "<eqn>7</eqn>")
+OVER_BOTH = '<dimensions><dim name="D"/><dim name="N"/></dimensions>'
+SHARED = {
+    "one equation": (f'<aux name="x">{OVER_D}<eqn>5</eqn></aux>', [5, 5]),
+    "one for each": (f'<aux name="x">{OVER_D}<eqn>5</eqn><eqn>7</eqn></aux>', [5, 7]),
+    "one for an element": (f'<aux name="x">{OVER_D}<eqn>5</eqn>{SEVEN}</aux>', [5, 7]),
+    "an element without": (f'<aux name="x">{OVER_D}<eqn>5</eqn>{element("a", "")}{SEVEN}</aux>', [5, 7]),
+    "two dimensions": (
+        f'<aux name="x">{OVER_BOTH}<eqn>5</eqn>{element("b, 2", "<eqn>7</eqn>")}</aux>',
+        [[5, 5, 5], [5, 7, 5]],
+    ),
+    "a stock": (f'<stock name="x">{OVER_D}<eqn>5</eqn>{SEVEN}<inflow>i</inflow></stock>{flow("i", "0")}', [5, 7]),
+    "a flow": (f'<flow name="x">{OVER_D}<eqn>-5</eqn>{SEVEN}<non_negative/></flow>', [0, 7]),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize("case", SHARED)
+def test_the_equation_of_an_array_is_that_of_elements_without_their_own(case, engine, tmp_path):
+    variables, expected = SHARED[case]
+    assert simulate(load_xmile(tmp_path, variables), engine=engine)["x"][0, 0, ..., 0].tolist() == expected
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_every_equation_that_is_read_stands_in_the_representation(case, tmp_path):
+    model = load_xmile(tmp_path, SHARED[case][0])
+    read = next(item.count for item in model.ir.features if item.name == "<eqn>")
+    variables = [item for item in model.variables.values() if item.kind != "control"]
+    kept = sum(len({block.text for block in item.blocks}) for item in variables)
+    assert kept == read
+
+
 def test_points_that_are_listed_come_before_those_of_a_scale(tmp_path):
     variables = aux("f", "TIME", table("0,6,8", x="0,1,4", scale='<xscale min="0" max="9"/>'))
     assert paths(load_xmile(tmp_path, variables))["f"] == pytest.approx([0, 6, 6 + 2 / 3, 6 + 4 / 3, 8])
@@ -137,6 +169,8 @@ def test_an_equation_that_holds_at_the_start_alone(tmp_path):
     [
         ('<aux name="a"/>', r"line 6, column 1: variable 'a' has no equation; write one, or give its values"),
         (f'<aux name="a">{OVER_D}{element("a", "<eqn>1</eqn>")}{element("b", "")}</aux>', "'a' has no equation"),
+        (f'<aux name="a">{OVER_N}<eqn>1</eqn><eqn>2</eqn></aux>', "2 <eqn> stand where one is expected"),
+        (aux("a", 1, "<eqn>2</eqn>"), "2 <eqn> stand where one is expected; write an <element> for each"),
         (aux("a", 1, "<gf><xscale min='0' max='1'/></gf>"), "<gf> has no <ypts>"),
         (aux("a", 1, table("1,2,3", x="1,2")), "a table has 2 x and 3 y"),
         (

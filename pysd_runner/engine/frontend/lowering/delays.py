@@ -7,7 +7,7 @@ from pysd_runner.engine.frontend.lowering import inputs
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation
 from pysd_runner.engine.function_table import SMALL, operation, time_step
-from pysd_runner.engine.ir import Expression, Number, Reference, Table
+from pysd_runner.engine.ir import Expression, Number, Reference, Table, is_literal
 from pysd_runner.engine.names import ORDER, key
 
 # A chain longer than this is a slip of the pen.
@@ -39,7 +39,7 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     # before, as Vensim describes it and PySD does it.
     known = scope.order(order)
     reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
-    fixed, time = isinstance(time, Number), scope.span(time)
+    fixed, time = is_literal(time), scope.span(time)
     times = [time]
     for _ in range(max(whole(known) - 1, 1)):
         times.append(time if fixed else scope.hide("memory", times[-1], time))

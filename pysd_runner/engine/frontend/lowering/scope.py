@@ -26,6 +26,7 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     Variable,
+    is_literal,
     joined_axes,
 )
 from pysd_runner.engine.names import FIXED, HELD, HIDDEN, ORDER, SPAN, key
@@ -151,7 +152,9 @@ class Scope:
 
     def span(self, length: Expression) -> Expression:
         """A length of time; a literal one is hidden, so that its unit is known to be that of time."""
-        return self.hide("constant", length, label=SPAN) if isinstance(length, Number) else length
+        if not is_literal(length):
+            return length
+        return self.hide("constant" if isinstance(length, Number) else "auxiliary", length, label=SPAN)
 
     def fixed(self, what: str, time: Expression) -> Reference:
         """A hidden variable for a time that must not change while the model runs."""

@@ -75,17 +75,17 @@ def _limits(bounds: Any) -> tuple[float, ...]:
 
 def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
     dims = dimensions_of(item)
-    parts = list(children(item, "element"))
-    if parts:
-        return [
-            _equation(item, part, name, [plain_name(label) for label in part.get("subscript", "").split(",")], habits)
-            for part in parts
-        ]
-    several = list(children(item, "eqn"))
-    if len(several) > 1 and len(dims) == 1:
-        labels = labels_of(habits.elements.get(dims[0].casefold(), ()))
-        return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)]
-    return [_equation(item, item, name, dims, habits)]
+    parts, several = list(children(item, "element")), list(children(item, "eqn"))
+    if not parts and len(several) > 1 and len(dims) == 1:
+        labels = tuple(labels_of(habits.elements.get(dims[0].casefold(), ())))
+        if len(labels) == len(several):
+            return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=True)]
+    # The equation of an array is that of all elements that have none of their own, which stand behind it.
+    whole = [_equation(item, item, name, dims, habits)] if not parts or any(map(text_of, several)) else []
+    return whole + [
+        _equation(item, part, name, [plain_name(label) for label in part.get("subscript", "").split(",")], habits)
+        for part in parts
+    ]
 
 
 def dimensions_of(item: Any) -> list[str]:
@@ -121,10 +121,11 @@ def again(name: str, times: int) -> str:
 
 
 def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
-    """The equation of a variable, or of an element of it, which may have a table of its own for that of the array."""
-    own = child(part, "eqn")
-    if own is None and child(part, "gf") is not None:
-        own = child(item, "eqn")
+    """The equation of a variable, or of an element of it, which may have that of the array."""
+    several = list(children(part, "eqn")) or list(children(item, "eqn"))
+    if len(several) > 1:
+        raise fault_at(several[1], f"{len(several)} <eqn> stand where one is expected; write an <element> for each")
+    own = several[0] if several else None
     if part is not item and child(part, "non_negative") is not None:
         raise fault_at(
             part,
