@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.clock import Clock, UnevenSaving
+from pysd_runner.engine.clock import Clock, UnevenSaving, UnevenStop
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
@@ -41,6 +41,7 @@ def clocks(
     """Bounds and steps of a run."""
     found = _clocks(model, label, values, asked, method=method, seed=seed)
     _check_saving(label, found.first, asked)
+    _warn_of_stop(label, found.first)
     return found
 
 
@@ -58,6 +59,17 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
         raise InvalidInput(f"{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}")
     warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=6)
+
+
+def _warn_of_stop(label: str, clock: Clock) -> None:
+    if clock.left:
+        last = clock.times[-1]
+        warnings.warn(
+            f"{label}: no step of {clock.step:g} ends at the stop, {clock.stop:g}; the run ends at {last:g}. "
+            f"Pass stop={last:.6g}, or a step that divides {clock.stop - clock.start:g}",
+            UnevenStop,
+            stacklevel=6,
+        )
 
 
 def _clocks(
@@ -180,8 +192,9 @@ class _Work:
                 raise _CasesDiffer
             return Controls(*(item[0] for item in series))
 
-        axis = axis_of(self.first.start, controls)
-        return replace(self.first, stop=axis.times[-1], axis=axis)
+        stop_moves = FINAL_TIME in self.first.own
+        axis = axis_of(self.first.start, controls, stop_moves=stop_moves)
+        return replace(self.first, stop=axis.times[-1] if stop_moves else self.first.stop, axis=axis)
 
 
 class _CasesDiffer(Exception):

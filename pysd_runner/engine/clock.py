@@ -21,6 +21,10 @@ class UnevenSaving(UserWarning):
     """The save interval of a model file is no multiple of its step, so that moments are not saved."""
 
 
+class UnevenStop(UserWarning):
+    """The stop of a run is no multiple of its step away from its start, so that the run ends before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """Moments of a run whose bounds or steps change while it goes on."""
@@ -62,7 +66,7 @@ class Clock:
         if self.axis is not None:
             return _shared(np.array(self.axis.times))
         # Steps are added one by one, so that they carry the same rounding as in PySD.
-        count = math.ceil((self.stop - self.start) / self.step - PRECISION)
+        count = math.floor((self.stop - self.start) / self.step + PRECISION)
         return _shared(np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)])))
 
     @cached_property
@@ -73,6 +77,12 @@ class Clock:
         since = self.times - self.times[0]
         tolerance = self.step * PRECISION
         return _shared((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))
+
+    @property
+    def left(self) -> float:
+        """Time from the last moment to a stop that no step reaches; zero where one does, up to rounding."""
+        left = self.stop - float(self.times[-1])
+        return left if left > self.step / 1000 else 0.0
 
     @property
     def lost(self) -> int:

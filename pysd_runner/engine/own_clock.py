@@ -29,17 +29,17 @@ class Controls:
     save_every: Array  # time between saved results
 
 
-def axis_of(start: float, controls: Callable[[Array], Controls]) -> Axis:
-    """The moments of a run."""
+def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: bool) -> Axis:
+    """The moments of a run; none is beyond the stop, unless that moves."""
     tried: list[float] = [start]
     while True:
-        axis, agreed = _walked(start, controls(np.array(tried)), tried)
+        axis, agreed = _walked(start, controls(np.array(tried)), tried, stop_moves)
         if agreed:
             return axis
         tried = list(axis.times)
 
 
-def _walked(start: float, controls: Controls, tried: Sequence[float]) -> tuple[Axis, bool]:
+def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves: bool) -> tuple[Axis, bool]:
     """Moments as the controls make them, and whether the controls were computed at just these."""
     times, saved = [start], []
     right = 0
@@ -50,7 +50,8 @@ def _walked(start: float, controls: Controls, tried: Sequence[float]) -> tuple[A
         now, step, save_every = times[-1], float(controls.step[right - 1]), float(controls.save_every[right - 1])
         _check(now, step, len(times))
         saved.append(_is_saved(now - start, step, save_every))
-        if not now + step * PRECISION < float(controls.final[right - 1]):
+        needed = PRECISION if stop_moves else 1 - PRECISION
+        if not now + step * needed <= float(controls.final[right - 1]):
             return Axis(tuple(times), tuple(saved)), right == len(times)
         if len(times) > 2 * right + AHEAD:
             return Axis(tuple(times), tuple(saved)), False

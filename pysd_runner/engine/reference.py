@@ -150,7 +150,7 @@ def _run_case(
         params=given,
         return_columns=[safe.variables[key(name)] for name in outcomes],
         initial_condition=(clock.start, {}),
-        final_time=None if "FINAL TIME" in clock.own else clock.stop,
+        final_time=None if "FINAL TIME" in clock.own else float(clock.times[-1]),
         time_step=None if "TIME STEP" in clock.own else clock.step,
         saveper=None if "SAVEPER" in clock.own else clock.save_every,
         progress=False,

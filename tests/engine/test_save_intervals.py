@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pysd_runner import jacobian, load_model, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.clock import UnevenSaving
+from pysd_runner.engine.clock import Clock, UnevenSaving, UnevenStop
 from tests.engine.small_models import write_model
 
 EQUATIONS = "x = 3 ~~|\ns = INTEG(x, 0) ~~|"
@@ -45,7 +47,7 @@ def test_ensembles_and_derivatives_refuse_too(model):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"step": 0.1}, {"save_every": 0.75}, {"step": 1 / 3, "save_every": 1}, {"stop": 5.9}]
+    "asked", [{"step": 0.1}, {"save_every": 0.75}, {"step": 1 / 3, "save_every": 1}, {"stop": 5.75}]
 )
 def test_what_fits_loses_nothing(model, asked):
     run = simulate(model, **asked)
@@ -62,6 +64,33 @@ def test_a_file_that_does_not_fit_runs_with_a_warning(tmp_path, engine):
         run = simulate(model, engine=engine)
     assert run.years.tolist() == [0, 1.5, 3, 4.5, 6]
     assert run.provenance["moments_not_saved"] == 8
+
+
+CHANGING = "TIME STEP = IF THEN ELSE(Time < 1, 0.5, 0.4) ~~|\nSAVEPER = 0.1 ~~|"
+STOPS = {
+    "in the file": ("FINAL TIME = 1 ~~|\nTIME STEP = 0.3 ~~|\nSAVEPER = 0.3 ~~|", {}, [0, 0.3, 0.6, 0.9]),
+    "given": ("FINAL TIME = 6 ~~|\nTIME STEP = 0.25 ~~|\nSAVEPER = 0.5 ~~|", {"stop": 1.2}, [0, 0.5, 1]),
+    "with steps that change": (f"FINAL TIME = 2 ~~|\n{CHANGING}", {}, [0, 0.5, 1, 1.4, 1.8]),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm", "pysd"])
+@pytest.mark.parametrize("case", STOPS)
+def test_a_run_ends_before_a_stop_that_no_step_reaches_and_says_so(case, engine, tmp_path):
+    controls, asked, times = STOPS[case]
+    path = tmp_path / "model.mdl"
+    path.write_text(f"{{UTF-8}}\n{EQUATIONS}\nINITIAL TIME = 0 ~~|\n{controls}", encoding="utf-8")
+    with pytest.warns(UnevenStop, match=r"model\.mdl: no step of .* ends at the stop, .*; the run ends at "):
+        run = simulate(load_model(path), outcomes=["s"], engine=engine, **asked)
+    np.testing.assert_allclose(run.years, times, atol=1e-9)
+
+
+@given(start=st.floats(-1e4, 1e4), step=st.floats(1e-3, 10), span=st.floats(0, 100))
+def test_no_moment_lies_beyond_the_stop(start, step, span):
+    clock = Clock(start, start + span, step, step)
+    assert clock.times[-1] <= clock.stop + 1e-4 * step
+    assert clock.stop - clock.times[-1] < step
+    assert bool(clock.left) == (clock.stop - clock.times[-1] > step / 1000)
 
 
 def test_a_save_interval_tied_to_the_step_follows_it(tmp_path):
