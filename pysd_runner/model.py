@@ -163,7 +163,8 @@ def load_model(
         generated keys R001, R002, ...; names are labels of the panel.
     files
         Paths of data files by the name that the model has for them, for instance ``{"?data": "observed.xlsx"}`` for a
-        name that is set in Vensim; other data files lie in the folder of the model.
+        name that is set in Vensim. Others lie in the folder of the model: what lies outside of it, links followed, is
+        read only with the environment variable ``GAPSIM_OUTSIDE=1``.
     budgets
         The most that the file may ask for before anything is computed.
 

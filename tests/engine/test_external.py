@@ -286,6 +286,68 @@ def test_numbers_that_are_not_there_give_one_clear_error(equation, message, fold
     assert "model.mdl" in str(caught.value)
 
 
+READS = {
+    "a constant": "a = GET DIRECT CONSTANTS('FILE', ',', 'A1') ~~|\n",
+    "a table": "f(GET DIRECT LOOKUPS('FILE', ',', 'A', 'B1')) ~~|\na = f(0) ~~|\n",
+    "elements": "E: GET DIRECT SUBSCRIPT('FILE', ',', 'A1', 'A2', '') ~~|\na = ELMCOUNT(E) ~~|\n",
+    "a name that is set": "a = GET DIRECT CONSTANTS('?data', ',', 'A1') ~~|\n",
+}
+NAMES = ["../outside.csv", "link.csv", "folder/outside.csv", "folder\\\\outside.csv", "loop.csv"]
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A folder for a model, with links to a file and to a folder outside of it."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "outside.csv").write_text("2,3\n4,5\n", encoding="utf-8")
+    (folder / "link.csv").symlink_to(tmp_path / "outside.csv")
+    (folder / "folder").symlink_to(tmp_path)
+    (folder / "loop.csv").symlink_to(folder / "loop.csv")
+    return folder
+
+
+def write_reader(folder, what, file):
+    path = write_model(folder, READS[what].replace("FILE", file))
+    if what == "a name that is set":
+        settings = "\\\\\\---/// Sketch information\n///---\\\\\\\n:L\x7f<%^E!@\n30:?data=" + file + "\n"
+        path.write_text(path.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", READS)
+def test_a_model_reads_nothing_outside_of_its_folder(what, name, beside, monkeypatch):
+    path = write_reader(beside, what, name)
+    expected = "there is no file" if name == "loop.csv" else "outside of"
+    with pytest.raises(InvalidModel, match=expected):
+        load_model(path)
+    if name == "loop.csv":
+        return
+    monkeypatch.setenv("GAPSIM_OUTSIDE", "1")
+    assert (simulate(load_model(path))["a"] > 0).all()
+    monkeypatch.delenv("GAPSIM_OUTSIDE")
+    with pytest.raises(InvalidModel, match="outside of"):
+        load_model(path)
+    given = load_model(path, files={"?data" if what == "a name that is set" else name: beside.parent / "outside.csv"})
+    assert (simulate(given)["a"] > 0).all()
+
+
+def test_pysd_reads_nothing_outside_of_the_folder_either(beside, monkeypatch):
+    monkeypatch.setenv("GAPSIM_OUTSIDE", "1")
+    model = load_model(write_reader(beside, "a constant", "link.csv"))
+    assert simulate(model, engine="pysd")["a"][0, 0, 0] == 2
+    monkeypatch.delenv("GAPSIM_OUTSIDE")
+    with pytest.raises(InvalidModel, match=r"'link\.csv' lies outside of"):
+        simulate(model, engine="pysd")
+
+
+def test_a_link_inside_the_folder_is_followed(beside):
+    (beside / "here.csv").write_text("7,3\n", encoding="utf-8")
+    (beside / "near.csv").symlink_to(beside / "here.csv")
+    assert simulate(load_model(write_reader(beside, "a constant", "near.csv")))["a"][0, 0, 0] == 7
+
+
 def test_nothing_of_a_data_file_is_executed(tmp_path):
     (tmp_path / "n.csv").write_text("\"=1+1\",\"__import__('os').system('touch was_here')\"\n3,4\n", encoding="utf-8")
     model = load_model(write_model(tmp_path, "a = GET DIRECT CONSTANTS('n.csv', ',', 'B2') ~~|\n"))

@@ -14,7 +14,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeatu
 from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.store import code_digest, default_store
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.files import identify
+from pysd_runner.engine.frontend.files import identify, reads_outside
 from pysd_runner.engine.ir import ModelIr
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class _Asked:
             {name: list(items) for name, items in self.elements.items()},
             {name: str(path) for name, path in self.files.items()},
             asdict(self.budgets),
+            reads_outside(),
             code_digest(Path(__file__).parent.parent),
         ]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()

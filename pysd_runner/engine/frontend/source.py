@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.files import VENSIM, identify, relative_path
+from pysd_runner.engine.frontend.files import VENSIM, data_files, identify, reads_outside
 from pysd_runner.engine.frontend.syntax import Range, Syntax
 from pysd_runner.engine.names import key
 
@@ -47,17 +47,16 @@ class Source:
 def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
     """Read a Vensim or XMILE file."""
     path, sha256 = identify(path)
-    return _read(path, sha256, budgets)
+    return _read(path, sha256, budgets, reads_outside())
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, sha256: str, budgets: Budgets) -> Source:
+def _read(path: Path, sha256: str, budgets: Budgets, _outside: bool) -> Source:
     try:
         syntax = _read_vensim(path) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error
-    files = {name: path.parent / relative for name, file in syntax.files.items() if (relative := relative_path(file))}
-    return Source(path, sha256, syntax, files)
+    return Source(path, sha256, syntax, data_files(syntax.files, path))
 
 
 def _read_vensim(path: Path) -> Syntax:

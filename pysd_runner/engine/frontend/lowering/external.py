@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.files import relative_path
+from pysd_runner.engine.frontend.files import data_file
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
@@ -227,10 +227,7 @@ def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
         return given[name]
     if name.startswith("?"):
         raise InvalidModel(
-            f"what {name!r} stands for is set in Vensim, not in the file; say it: "
+            f"what {name!r} stands for is set in Vensim, not in the file, or lies outside of its folder; say it: "
             f"load_model(path, files={{{name!r}: 'data.xlsx'}})"
         )
-    relative = relative_path(name)
-    if not relative:
-        raise InvalidModel(f"the file name {name!r} is not relative to the folder of the model")
-    return model.parent / relative
+    return data_file(name, model)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.files import VENSIM, XMILE, identify, relative_path
+from pysd_runner.engine.frontend.files import VENSIM, XMILE, data_files, identify, reads_outside
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.translated.convert import syntax_of
@@ -65,11 +65,11 @@ class Translated:
 def translate(path: str | Path) -> Translated:
     """Read a model file with PySD's translators."""
     path, sha256 = identify(path)
-    return _translated(path, sha256)
+    return _translated(path, sha256, reads_outside())
 
 
 @lru_cache(maxsize=16)
-def _translated(path: Path, sha256: str) -> Translated:
+def _translated(path: Path, sha256: str, _outside: bool) -> Translated:
     from pysd_runner.engine.frontend.translated.vensim import read_vensim
     from pysd_runner.engine.frontend.translated.xmile import read_xmile
 
@@ -78,7 +78,6 @@ def _translated(path: Path, sha256: str) -> Translated:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = read(path)
-            places = {name: path.parent / place for name, file in found.files.items() if (place := relative_path(file))}
-            return Translated(path, sha256, found.abstract, found.integration, places)
+            return Translated(path, sha256, found.abstract, found.integration, data_files(found.files, path))
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error
