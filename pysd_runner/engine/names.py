@@ -15,6 +15,9 @@ HELD = "held"
 # Begins the label of a hidden variable that holds the order of a delay, a number of steps.
 ORDER = "order"
 
+# Begins the label of one that holds the highest order that Euler's method can follow.
+WITHIN = f"{ORDER} within"
+
 # Begins the label of a hidden variable that must not change while a model runs; what it is stands behind.
 FIXED = "fixed"
 

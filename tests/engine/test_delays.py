@@ -147,6 +147,13 @@ def test_every_function_is_its_chain_of_stocks(kind, method, engine, values):
     )
 
 
+@pytest.mark.parametrize("kind", CHAINS)
+def test_runge_kutta_follows_every_stock_of_a_chain_however_short_its_delay(kind):
+    models, outcomes = both(kind)
+    values = {"base": 1.8, "sway": 0}  # seven steps, for up to twelve stocks
+    assert_equal_to_chains(kind, *(simulate(item, values, outcomes=outcomes, method="rk4") for item in models))
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", CHAINS)
 def test_every_function_is_its_chain_of_stocks_in_a_page(kind, method):

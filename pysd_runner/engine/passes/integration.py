@@ -5,6 +5,7 @@ within a step is computed at four moments. ``with_own_steps`` turns stocks into 
 at hand, for models whose TIME STEP changes while they run.
 """
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from pysd_runner.engine.ir import (
     references,
     walk,
 )
-from pysd_runner.engine.names import HELD, HIDDEN
+from pysd_runner.engine.names import HELD, HIDDEN, WITHIN
 from pysd_runner.engine.passes.rewriting import with_children
 from pysd_runner.engine.paths import TimePath
 
@@ -126,7 +127,7 @@ def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
     # run as well.
     stocks = [name for name, item in model.variables.items() if item.kind == "stock" and name not in given]
     within = _within(model, given, moving, stocks)
-    variables: dict[str, Variable] = dict(model.variables)
+    variables = {name: _unlimited(item) if _has_label(name, WITHIN) else item for name, item in model.variables.items()}
     for stage in MOMENTS:
         for name in within if stage > 1 else ():
             variables[_at(name, stage)] = _copy(model.variables[name], stage, within, given)
@@ -165,7 +166,7 @@ def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stock
     found = dict.fromkeys([*stocks, *(name for name in model.variables if name in moving)])
     users: dict[str, list[str]] = {}
     for name, variable in model.variables.items():
-        if name in given or variable.kind not in ("auxiliary", "constant") or _is_held(name):
+        if name in given or variable.kind not in ("auxiliary", "constant") or _has_label(name, HELD):
             continue
         if any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression)):
             found[name] = None
@@ -181,8 +182,13 @@ def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stock
     return found
 
 
-def _is_held(name: str) -> bool:
-    return any(label.startswith(f"{HELD} ") for label in name.split(HIDDEN)[1:])
+def _has_label(name: str, beginning: str) -> bool:
+    return any(label.startswith(f"{beginning} ") for label in name.split(HIDDEN)[1:])
+
+
+def _unlimited(variable: Variable) -> Variable:
+    """The highest order of a delay, where the method follows any."""
+    return replace(variable, blocks=tuple(replace(block, expression=Number(math.inf)) for block in variable.blocks))
 
 
 def _at(name: str, stage: int) -> str:

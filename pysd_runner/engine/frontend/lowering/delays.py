@@ -8,7 +8,7 @@ from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation
 from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Reference, Table, is_literal
-from pysd_runner.engine.names import ORDER, key
+from pysd_runner.engine.names import ORDER, WITHIN, key
 
 # A chain longer than this is a slip of the pen.
 MOST_LEVELS = 1000
@@ -36,9 +36,11 @@ def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expressio
 def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
     """DELAY N: as DELAYN, but what is under way keeps the delay time it came in with."""
     # The delay time of level i is that of i steps ago, and what comes out is divided by the delay time of the step
-    # before, as Vensim describes it and PySD does it.
+    # before, as Vensim describes it and PySD does it. Both reduce the order to the steps that the delay time has.
     known = scope.order(order)
-    reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
+    steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
+    within = operation("min", scope.hide("initial", steps, label=WITHIN), known)
+    reduced = scope.hide("initial", operation("max", within, Number(1.0)), label=ORDER)
     fixed, time = is_literal(time), scope.span(time)
     times = [time]
     for _ in range(max(whole(known) - 1, 1)):
@@ -60,12 +62,6 @@ def _drained(
         levels.append(level)
         inflow = outflow
     return levels
-
-
-def _order_within(time: Expression, order: Expression) -> Expression:
-    """The order, less where the delay time is shorter than so many steps, and one at least."""
-    steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
-    return operation("max", operation("min", steps, order), Number(1.0))
 
 
 def _last(levels: Sequence[Reference], order: Expression) -> Expression:
