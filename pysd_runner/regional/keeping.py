@@ -99,5 +99,10 @@ def _computed(data: xr.Dataset) -> dict[str, Array]:
 
 def unknown(data: xr.Dataset, name: str) -> str:
     """What is said of an outcome that is not there."""
+    from pysd_runner.regional.labelling import ADDED, WEIGHTED
+
+    people = ": that needs the population of every region, which the panel lacks"
+    if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
+        return f"the projection has no outcome {name!r}{people}"
     kept = "; written results keep draws of output and gaps, and the rest in projection_iamc.csv"
     return f"the projection has no outcome {name!r}{kept * (COMPUTED in data.attrs)}.{suggest(name, map(str, data))}"

@@ -27,9 +27,8 @@ from pysd_runner.reports.brief_paths import (
 )
 from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.headline import NAMED, label_of, rests
+from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
 from pysd_runner.reports.places import Place, find_place
-from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.text import LANGUAGES, say
 from pysd_runner.text.notices import panel_title
 
@@ -253,7 +252,7 @@ class _Writer:
         )
 
     def _basis(self) -> str:
-        if self.paths.ground != BASELINE:
+        if is_assumed(self.projection, self.paths.ground):
             return "assumed"
         return "forecast" if self.projection.provenance.get("baseline") else "model"
 

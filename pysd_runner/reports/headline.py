@@ -13,7 +13,6 @@ from pysd_runner.regional.answer import ROBUST, Answer
 from pysd_runner.regional.comparison import Comparison
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.spec import ModelSpec
 from pysd_runner.text import say
 
@@ -38,6 +37,11 @@ def headline_lines(projection: Projection, answer: Answer | None, *, lang: str =
     if answer is not None:
         lines += _of_policy(projection, answer, lang)
     return [*lines, *rests(projection, answer, lang)]
+
+
+def is_assumed(projection: Projection, scenario: str) -> bool:
+    """Whether a scenario has assumptions of its own, so that without policy it departs from the forecast."""
+    return any(item["name"] == scenario and item["assumptions"] for item in projection.provenance["scenarios"])
 
 
 def label_of(projection: Projection, answer: Answer | None, name: str, lang: str) -> str:
@@ -137,12 +141,12 @@ def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
 
 
 def _without_policy(projection: Projection, start: Start, lang: str) -> str:
-    reference = projection.baselines[projection.policies[0]] if projection.policies else BASELINE
+    reference = projection.baselines[(projection.policies or projection.scenarios)[0]]
     gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
     shortfall = 100 * -np.expm1(-gaps)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
     key = "report.without policy" if projection.provenance.get("baseline") else "report.without policy, model"
-    if reference != BASELINE:
+    if is_assumed(projection, reference):
         key = "report.without policy, assumed"
     return say(
         key if len(shortfall) > 1 else "report.without policy, single",

@@ -125,6 +125,15 @@ def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
     assert not (tmp_path / "levels" / "summary.csv").exists()
 
 
+def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
+    (tmp_path / "free.yaml").write_text("schema: 1\nextends: zoned_need\npolicy: {budget: 0}\n", encoding="utf-8")
+    answer = gapsim("run", "free.yaml", *small, *QUICK, "--open-loop", "--out", "free")
+    assert answer.code == 0, answer.err
+    assert "Without policy and without a forecast, the model alone takes" in answer.out
+    assert "Under the assumptions of the policy" not in answer.out
+    assert gapsim("brief", "Gansu", "--run", "free").code == 0
+
+
 def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "schema: 1\nextends: zoned_need\nassumptions: {alpha: 0.35}\nlabel: {en: Mine, zh: 我的}\n", encoding="utf-8"

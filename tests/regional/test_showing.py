@@ -52,6 +52,12 @@ def test_the_table_is_the_data(projection):
     assert {"table", "plot", "to_latex", "to_excel", "difference"} <= set(dir(projection))
 
 
+def test_an_outcome_that_needs_people_says_so(model, panel):
+    bare = replace(panel, values={"output_per_head": panel["output_per_head"]}, units={"output_per_head": "yuan"})
+    with pytest.raises(UnknownName, match="no outcome 'laggard_gap': that needs the population of every region, which"):
+        project(model, bare, ["zoned_need"], until=2026, draws=2).table("laggard_gap")
+
+
 def test_names_and_frames_stand_for_loaded_things(model, panel):
     frame = panel.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != "derived"].drop(columns="flag")

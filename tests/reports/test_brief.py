@@ -211,6 +211,7 @@ def test_without_population_a_region_is_told_by_its_gap_and_classes_are_refused(
     said = " ".join(texts_of(brief(found, "Gansu", date=DAY)))
     assert "below the leading region" in said
     assert "which needs the population of every region" in said
+    assert "earlier versions" not in said
     with pytest.raises(InvalidInput, match="needs the population"):
         brief(found, "nation")
 

@@ -171,6 +171,7 @@ PUT_TOGETHER = (
     "panel 'p' says nothing the model can be compared with: a (b): not in the panel; c (d): not in the panel",
     "a/b exists already. This came up when all was done: the results are in a/b-1",
     "the projection has no outcome 'x'. Did you mean 'y'?",
+    "the projection has no outcome 'theil': that needs the population of every region, which the panel lacks",
     "a.csv: row 3, column 'b': found 'c'; expected a whole number from zero up",
     "the diagnostics of the calibration failed; look at the result in a/b before you use it:",
 )
