@@ -85,13 +85,13 @@ class Ending:
             ridges=tuple(self._ridges()),
             shocks=shocks,
             description=self.problem.describe(),
-            findings=tuple(self._findings(parameters, series, searches, optima, apart, is_settled)),
+            findings=(),
             region_names=self._region_names(),
             cost=self.ends.best.cost,
             stage_distance=float(apart.max()) if apart.size else 0.0,
             seconds=seconds,
             time_unit=self._time_unit(),
-        )
+        ).with_findings(*self._findings(parameters, series, searches, optima, apart, is_settled))
 
     def _region_names(self) -> dict[str, tuple[str, str]]:
         return {item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions}
@@ -279,8 +279,7 @@ class Ending:
             finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
             found += [] if finding is None else [finding]
         found += [] if is_settled else [settling_finding()]
-        found += series_findings(series)
-        return sorted(found, key=lambda item: item.severity)
+        return [*found, *series_findings(series)]
 
     def _fitted(
         self,

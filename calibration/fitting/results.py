@@ -1,7 +1,7 @@
 """What a fit found, and the folder it is kept in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,6 +116,19 @@ class FitResult(Tabled):
     def check(self) -> list[Finding]:
         """List the diagnostics that failed; empty when the fit can be used as it is."""
         return [item for item in self.findings if item.severity == "error"]
+
+    def with_findings(self, *more: Finding) -> "FitResult":
+        """Add findings; those that failed stand in the parameters as well, for whoever reads them alone.
+
+        Parameters
+        ----------
+        *more
+            What was found.
+        """
+        findings = tuple(sorted([*self.findings, *more], key=lambda item: item.severity))
+        failed = [item.message for item in findings if item.severity == "error"]
+        fitted = replace(self.fitted, provenance={**self.fitted.provenance, "failed_checks": failed})
+        return replace(self, fitted=fitted, findings=findings)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:

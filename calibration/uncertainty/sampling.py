@@ -200,8 +200,8 @@ class PosteriorSample(Tabled):
             provenance={**fit.fitted.provenance, ENTRY: record},
         )
         finding = self.convergence.finding()
-        findings = fit.findings if finding is None else (finding, *fit.findings)
-        return replace(fit, fitted=fitted, findings=findings)
+        made = replace(fit, fitted=fitted)
+        return made if finding is None else made.with_findings(finding)
 
 
 def sample(

@@ -252,8 +252,7 @@ class Identifiability(Tabled):
             With the verdicts in the provenance of its parameters, and what they found among its findings.
         """
         fitted = replace(fit.fitted, provenance={**fit.fitted.provenance, ENTRY: self.to_dict()})
-        found = sorted([*fit.findings, *self.findings()], key=lambda item: item.severity)
-        return replace(fit, fitted=fitted, findings=tuple(found))
+        return replace(fit, fitted=fitted).with_findings(*self.findings())
 
 
 def identify(

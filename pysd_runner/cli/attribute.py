@@ -82,6 +82,7 @@ def attribute(
     from pysd_runner.regional.policies import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
     from pysd_runner.reports.certainty import filled
+    from pysd_runner.reports.headline import no_present_value
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
@@ -102,8 +103,12 @@ def attribute(
             loops=loop_values(inputs.model),
             progress=stage.at,
         )
-    with session.stage("Adding up costs"):
-        money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
+    money = None
+    if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
+        session.warn(no_present_value(inputs.spec, lang))
+    else:
+        with session.stage("Adding up costs"):
+            money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
     curves = None
     if money is not None:
         with session.stage("Following costs over budgets") as stage:

@@ -90,6 +90,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
+    from pysd_runner.regional.draws import check_rate
     from pysd_runner.regional.projection import last_origin, projection_inputs
     from pysd_runner.reports.evidence import money_of
 
@@ -97,6 +98,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
     given = {key: value for key, value in job.settings.items() if value is not None}
     settings = {"until": UNTIL, "draws": SEARCH_DRAWS, "seed": 0, "yuan_per_unit": money_of(fitted), **given}
+    check_rate(fitted, settings["yuan_per_unit"])
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     folder = job.fit if job.fit is not None and job.fit.is_dir() else None
     model = load_model(MODEL, regions=len(panel.regions))

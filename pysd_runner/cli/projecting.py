@@ -106,6 +106,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
+    from pysd_runner.regional.draws import check_rate
     from pysd_runner.regional.projection import last_origin, project
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.reports.inputs import Inputs
@@ -117,6 +118,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     cast = with_comparisons(asked, model=model)
     given = {key: value for key, value in job.settings.items() if value is not None}
     settings = {"until": UNTIL, "draws": DRAWS, "seed": 0, "yuan_per_unit": money_of(job.fitted), **given}
+    check_rate(job.fitted, settings["yuan_per_unit"])
     draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
     # Forecasts start where the projection does.
     seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))

@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 # Yearly rate at which money of later years counts less.
 DISCOUNT = 0.03
 
+# Effects that discount money, which grows with national output.
+PRESENT_VALUES = ("present_cost", "cost_per_point")
+
 # By which policies are ranked.
 HEADLINE = "gap_closed"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.policy.effects import PRESENT_VALUES
 from pysd_runner.regional.comparison import Comparison, compare, scanned, terciles
 from pysd_runner.regional.draws import common_draws
 from pysd_runner.scenarios import Scenario
@@ -106,6 +107,8 @@ def answer(  # noqa: PLR0913 - a front door
             if fitted is not None and fitted.draws:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
                 approximate = compare(model, panel, rough, _first(scenarios), bounds)
+        if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):
+            made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
         found[name] = made
     return Answer(comparisons=found, approximate=approximate)
 

@@ -247,8 +247,12 @@ def _simulated(
     }
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(read, ("scenario", "draw", "region", "year"))
     dims["budget"] = ("scenario", "draw", "year")
+    rates = {"population": 1.0}  # all else is money, told in the currency of the panel
     arrays = {
-        name: (dims[name], np.broadcast_to(run[variable], (*lead, *run[variable].shape[2:])))
+        name: (
+            dims[name],
+            np.broadcast_to(run[variable] / rates.get(name, common.yuan_per_unit), (*lead, *run[variable].shape[2:])),
+        )
         for name, variable in read.items()
     }
     return xr.Dataset(arrays, coords=coords)

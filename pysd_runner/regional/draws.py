@@ -13,7 +13,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.binding import RegionalModel
 from pysd_runner.regional.implied_shocks import ImpliedShocks, implied_shocks
-from pysd_runner.regional.inputs import RegionInputs, relative_growth
+from pysd_runner.regional.inputs import RegionInputs, check_money, relative_growth
 from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 
@@ -39,6 +39,7 @@ class CommonDraws:
     draws: tuple[int, ...]  # number of each draw; those that could not follow the baseline are left out
     implied: ImpliedShocks | None  # the shocks with which the run without policy is the baseline
     sources: tuple[str, ...]  # what varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`
+    yuan_per_unit: float = 1.0  # value of one unit of the panel's currency; money in `values` is in yuan
 
 
 def common_draws(  # noqa: PLR0913 - the settings of `project`
@@ -58,6 +59,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     """Draw what all scenarios share."""
     # A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of
     # which it takes the shocks to growth that lead there. More draws keep those there were.
+    check_rate(fitted, yuan_per_unit)
     assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
@@ -81,6 +83,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
         draws=tuple(range(draws)),
         implied=None,
         sources=("parameters",),
+        yuan_per_unit=yuan_per_unit,
     )
     if baseline is not None:
         target = _target(baseline, panel, bounds, draws, seed)
@@ -161,6 +164,17 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
         raise InvalidInput(
             f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
             f"last_year={origin} (--last-year), or take a later origin"
+        )
+
+
+def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:
+    """Refuse a fit made at another exchange rate, at which its costs and incomes mean something else."""
+    check_money(yuan_per_unit)
+    made = yuan_per_unit if fitted is None else fitted.provenance.get("yuan_per_unit", yuan_per_unit)
+    if made != yuan_per_unit:
+        raise InvalidInput(
+            f"the fit was made at {made:g} yuan for a unit of the panel's currency, not at {yuan_per_unit:g}; take the "
+            "rate of the fit, or calibrate again at this one (--yuan-per-unit)"
         )
 
 

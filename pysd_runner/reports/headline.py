@@ -15,6 +15,7 @@ from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.spec import ModelSpec
 from pysd_runner.text import say
+from pysd_runner.text.notices import in_language, variable_names
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Say what a projection found, in at most ten sentences that can be read aloud."""
     start = _start(projection)
-    lines = list(_verdict(projection, answer, lang)) if answer is not None else []
+    lines = [*_failed(projection, lang), *(_verdict(projection, answer, lang) if answer is not None else ())]
     if start.behind.any():
         lines.append(_without_policy(projection, start, lang))
     if answer is not None:
@@ -71,6 +72,15 @@ def _start(projection: Projection) -> Start:
     output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
     groups = tuple(map(str, projection.data["group"].to_numpy()))
     return Start(output=output, population=people, classes=groups if all(groups) else ())
+
+
+def _failed(projection: Projection, lang: str) -> Iterator[str]:
+    """The checks that the fit failed."""
+    fitted = projection.provenance.get("fitted") or {}
+    failed = fitted.get("provenance", {}).get("failed_checks")
+    if failed:
+        names = variable_names(declarations_of(projection).parameters.values(), lang)
+        yield say("report.failed checks", lang, checks=" ".join(in_language(text, lang, names) for text in failed))
 
 
 def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
@@ -250,6 +260,8 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
 
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
     if "present_cost" not in main.effects:
+        if "benefit_cost_ratio" in main.effects:
+            yield no_present_value(declarations_of(projection), lang)
         return
     money = currency_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
@@ -270,6 +282,13 @@ def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Ite
     else:
         text += say("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
     yield text
+
+
+def no_present_value(spec: ModelSpec, lang: str) -> str:
+    """Why there is none: the estimate by which national output, and money with it, grows is a bound."""
+    assert spec.bindings is not None  # noqa: S101
+    trend = spec.parameters[spec.bindings.parameters.trend_growth]
+    return say("report.no present value", lang, meaning=getattr(trend, lang))
 
 
 def amount(value: float, money: str, lang: str) -> str:

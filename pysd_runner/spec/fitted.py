@@ -163,6 +163,16 @@ class FittedParameters:
         """
         return {**self.fixed, **dict(zip(self.keys, self.estimates, strict=True))}
 
+    def bound_of(self, key: str) -> str:
+        """At which of its bounds an estimate stands; empty for none, and for what was not estimated.
+
+        Parameters
+        ----------
+        key
+            Of a parameter.
+        """
+        return dict(zip(self.keys, self.at_bound, strict=True)).get(key, "")
+
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
         """Draw parameter vectors: from the sampled posterior where there is one, else from its normal approximation.
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -132,6 +134,44 @@ def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
     assert "Without policy and without a forecast, the model alone takes" in answer.out
     assert "Under the assumptions of the policy" not in answer.out
     assert gapsim("brief", "Gansu", "--run", "free").code == 0
+
+
+@pytest.mark.parametrize("rate", [1, 7])
+def test_present_values_are_those_of_the_kept_projection(gapsim, small, rate):
+    assert gapsim("run", "zoned_need", *small, *QUICK, "--yuan-per-unit", rate, "--out", "out").code == 0
+    told = pd.read_csv("out/summary.csv").set_index("scenario").loc["zoned_need"]
+    money = load_projection("out").data["policy_budget"].sel(scenario="zoned_need").isel(year=slice(1, None))
+    paid = (money / 1.03 ** (money["year"] - 2024)).sum("year")
+    for column, share in (("p05", 0.05), ("p50", 0.5), ("p95", 0.95)):
+        assert_allclose(told[f"present_cost_{column}"], np.quantile(paid, share), rtol=1e-5)
+
+
+def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp_path):
+    panel = load_panel(small_panel, regions=str(small_panel.with_name("regions.csv")))
+    failed = (
+        "Trend Growth of Output per Worker (g0) ended at its upper bound, 0.15 1/Year: its standard error means little; "
+        "look at the bound or the measurement."
+    )
+    fitted = fit_of(load_model("regional_digital", regions=4), panel, 2024)
+    made = replace(fitted, at_bound=("upper", ""), provenance={"yuan_per_unit": 7.0, "failed_checks": [failed]})
+    made.save(tmp_path / "fit.json")
+    given = ("zoned_need", *small, *QUICK, "--fit", "fit.json", "--open-loop")
+    answer = gapsim("run", *given, "--out", "out")
+    assert answer.code == 0
+    first = " ".join(answer.out.split())
+    assert first.startswith("The fit failed its checks, so do not quote these numbers: trend growth of national output")
+    assert "(g0) ended at its upper bound, 0.15 1/Year: its standard error means little" in first
+    assert "No present value is given: trend growth of national output per worker ended at a bound of the fit" in first
+    assert not [name for name in pd.read_csv("out/summary.csv") if name.startswith(("present_cost", "cost_per_point"))]
+    page = Path("out/summary.md").read_text(encoding="utf-8")
+    assert page.index("The fit failed its checks") < page.index("“Zoned by class, by need”")
+    attributed = gapsim("attribute", *given, "--out", "parts")
+    assert attributed.code == 0
+    assert "in present value" not in attributed.out + Path("parts/attribution.md").read_text(encoding="utf-8")
+    assert "No present value is given" in attributed.err
+    refused = gapsim("run", *given, "--yuan-per-unit", 1)
+    assert refused.code == 2
+    assert "the fit was made at 7 yuan for a unit of the panel's currency, not at 1" in refused.err
 
 
 def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tmp_path):

@@ -115,8 +115,7 @@ def fit_table(
         is_settled=before.is_settled,
         seconds=perf_counter() - began,
     )
-    found = sorted([*result.findings, *work.findings], key=lambda item: item.severity)
-    result = replace(result, findings=tuple(found), seconds=perf_counter() - began)
+    result = replace(result.with_findings(*work.findings), seconds=perf_counter() - began)
     return result if problem.until is None else replace(result, holdout=held_out(settled, result, seed=seed))
 
 

@@ -316,6 +316,13 @@ def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem)
     assert rules == ["covariance"]
 
 
+def test_failed_checks_stand_in_the_parameters(result: FitResult) -> None:
+    failed, warned = (Finding("x", "It failed.", "error"), Finding("y", "It holds.", "warning"))
+    assert result.fitted.provenance["failed_checks"] == []
+    assert result.with_findings(warned, failed).fitted.provenance["failed_checks"] == ["It failed."]
+    assert result.with_findings(warned, failed).check() == [failed]
+
+
 def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
     item = result.parameter("q_a")
     free = list(parameter_findings([replace(item, at_bound="upper")]))
