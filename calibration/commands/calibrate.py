@@ -24,7 +24,7 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, UNTIL, target
+from pysd_runner.cli.projecting import MODEL, target, usual_end
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import (
     Entity,
@@ -254,7 +254,7 @@ def _forecast(
     from pysd_runner.regional.projection import last_origin
 
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
-    until = max(UNTIL, seen.years[-1] + 1)
+    until = usual_end(seen.years[-1])
     baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
 
 

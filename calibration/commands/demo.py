@@ -20,7 +20,7 @@ from pysd_runner.cli.options import (
     Until,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell
+from pysd_runner.cli.projecting import MODEL, Job, project_job, settings_of, target, tell
 from pysd_runner.cli.session import Session
 from pysd_runner.text.notices import variable_names
 
@@ -77,10 +77,14 @@ def demo(
     Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
     and under both definitions of a digital skill. Takes two or three minutes.
     """
+    from pysd_runner.model import load_model
+
     folder = target(out, "demo", force=force)
     choice = PanelChoice(source=steps.PANEL)
     panel = choice.read(session)
     years = f"{panel.years[0]}-{panel.years[-1]}"
+    settings = {"until": until, "draws": draws, "seed": seed}
+    settings_of(load_model(MODEL, regions=len(panel.regions)), panel, None, settings, scenarios=len(DEMONSTRATED) + 1)
     session.note(f"Panel {steps.PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
         problem, search = steps.problem_of(panel), steps.Search(starts, seed, executor=executor, store=store)
@@ -108,7 +112,7 @@ def demo(
             folder=folder.draft / steps.FIT,
             compared=_compared(panel),
             regions=region or (),
-            settings={"until": until, "draws": draws, "seed": seed},
+            settings=settings,
             lang=lang,
         )
         report = project_job(session, job, folder)

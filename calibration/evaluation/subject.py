@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
+from pysd_runner.core.counts import check_ahead
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Method
@@ -119,6 +120,7 @@ class Subject:
             )
         if until <= fitted.last_year:
             raise InvalidInput(f"until must lie after the last year of the fit, {fitted.last_year}; found {until}")
+        check_ahead(until, fitted.last_year)
         count = len(panel.regions)
         model = load_model(fitted.model, regions=count) if model is None else model.with_regions(count)
         check_fit(fitted, model, fitted.last_year)

@@ -20,7 +20,7 @@ from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origi
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.counts import whole
+from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.latex import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
@@ -40,8 +40,6 @@ PAST_HORIZONS = (1, 3, 5)
 LEAST_YEARS = FIRST_SEEN + 2
 # What is told of a fit.
 OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year", "sha256")
-# So many years ahead a forecast says nothing that its bands do not.
-FARTHEST = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -445,10 +443,7 @@ def check_forecast(
 def _check_numbers(target: Target, until: int, draws: int) -> None:
     if until <= target.years[-1]:
         raise InvalidInput(f"until is {until}; expected a year after the last one of the panel, {target.years[-1]}")
-    if until > target.years[-1] + FARTHEST:
-        raise InvalidInput(
-            f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
-        )
+    check_ahead(until, target.years[-1])
     check_draws(draws)
     if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(

@@ -133,33 +133,24 @@ def _shipped(
 ) -> "tuple[ProjectionInputs, str]":
     """The shipped panel, as `gapsim run` starts from it."""
     from pysd_runner.cli.baselines import baseline_of
-    from pysd_runner.cli.projecting import MODEL, UNTIL, read_fit
+    from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
     from pysd_runner.cli.run import SHIPPED_PANEL
     from pysd_runner.model import load_model
     from pysd_runner.panel import load_panel
     from pysd_runner.regional.projection import last_origin, projection_inputs
-    from pysd_runner.reports.evidence import money_of
 
     panel = load_panel(SHIPPED_PANEL)
     fitted = None if fit is None else read_fit(fit)
     model = load_model(MODEL, regions=len(panel.regions))
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
-    last = UNTIL if until is None else until
+    settings = settings_of(model, panel, fitted, {"until": until, "draws": draws, "seed": seed})
+    last = settings["until"]
     folder = fit if fit is not None and fit.is_dir() else None
     baseline = None
     if last > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, folder, model=model, until=last, draws=draws, seed=seed)
     with session.stage("Drawing what every scenario starts from"):
-        inputs = projection_inputs(
-            model,
-            seen,
-            fitted,
-            until=last,
-            draws=draws,
-            seed=seed,
-            baseline=baseline,
-            yuan_per_unit=money_of(fitted),
-        )
+        inputs = projection_inputs(model, seen, fitted, baseline=baseline, **settings)
     call = f"gapsim run SCENARIO --draws {draws} --until {last} --seed {seed}"
     return inputs, call + (f" --fit {fit}" if fit is not None else "") + (
         "" if baseline is not None else " --open-loop"

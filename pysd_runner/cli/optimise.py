@@ -137,6 +137,14 @@ def optimise(
     on average. An interrupted search goes on where it was when the command is given again.
     """
     from pysd_runner.core.parallel import check_executor
+
+    if executor is not None:
+        check_executor(executor)
+    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
+    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
+    inputs = policy_inputs(session, job)
+    # Slow to load, so after what cannot be done was refused.
     from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import optimise as optimised
@@ -146,12 +154,6 @@ def optimise(
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
-    if executor is not None:
-        check_executor(executor)
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
-    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
-    inputs = policy_inputs(session, job)
     study = policy_study(session, inputs, outcome, lang)
     root = spending(inputs, start)
     none = policy_values(inputs, root.baseline())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, UNTIL, read_fit
+from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput
 
@@ -90,18 +90,14 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.regional.draws import check_rate
     from pysd_runner.regional.projection import last_origin, projection_inputs
-    from pysd_runner.reports.evidence import money_of
 
     fitted = None if job.fit is None else read_fit(job.fit)
     panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
-    given = {key: value for key, value in job.settings.items() if value is not None}
-    settings = {"until": UNTIL, "draws": SEARCH_DRAWS, "seed": 0, "yuan_per_unit": money_of(fitted), **given}
-    check_rate(fitted, settings["yuan_per_unit"])
+    model = load_model(MODEL, regions=len(panel.regions))
+    settings = settings_of(model, panel, fitted, job.settings, draws=SEARCH_DRAWS)
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     folder = job.fit if job.fit is not None and job.fit.is_dir() else None
-    model = load_model(MODEL, regions=len(panel.regions))
     baseline = None
     if not job.is_open and settings["until"] > seen.years[-1]:
         until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))

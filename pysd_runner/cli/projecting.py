@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
     from pysd_runner.panel import Panel
     from pysd_runner.regional.answer import Answer
     from pysd_runner.regional.projection import Projection
@@ -89,6 +90,36 @@ def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
     return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
 
 
+def usual_end(last: int) -> int:
+    """Last year where none is asked for."""
+    from pysd_runner.core.counts import FARTHEST
+
+    return max(last + 1, min(UNTIL, last + FARTHEST))
+
+
+def settings_of(
+    model: "Model",
+    panel: "Panel",
+    fitted: "FittedParameters | None",
+    given: Mapping[str, Any],
+    *,
+    draws: int = DRAWS,
+    scenarios: int = 1,
+) -> dict[str, Any]:
+    """What was asked for, else what is usual; refused before any work where it cannot be done."""
+    from pysd_runner.regional.draws import check_rate
+    from pysd_runner.regional.projection import check_size, last_origin
+    from pysd_runner.reports.evidence import money_of
+
+    last = last_origin(panel)
+    settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
+    settings |= {"yuan_per_unit": money_of(fitted)}
+    settings |= {key: value for key, value in given.items() if value is not None}
+    check_rate(fitted, settings["yuan_per_unit"])
+    check_size(model, (last, settings["until"]), settings["draws"], scenarios)
+    return settings
+
+
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results."""
     projection, inputs, checks = projected(session, job)
@@ -106,9 +137,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.regional.draws import check_rate
     from pysd_runner.regional.projection import last_origin, project
-    from pysd_runner.reports.evidence import money_of
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
@@ -116,9 +145,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     model = load_model(job.model, regions=len(job.panel.regions))
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
     cast = with_comparisons(asked, model=model)
-    given = {key: value for key, value in job.settings.items() if value is not None}
-    settings = {"until": UNTIL, "draws": DRAWS, "seed": 0, "yuan_per_unit": money_of(job.fitted), **given}
-    check_rate(job.fitted, settings["yuan_per_unit"])
+    settings = settings_of(model, job.panel, job.fitted, job.settings, scenarios=len(cast))
     draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
     # Forecasts start where the projection does.
     seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))

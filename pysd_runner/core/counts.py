@@ -26,6 +26,18 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     return number
 
 
+# So many years ahead a forecast says nothing that its bands do not.
+FARTHEST = 50
+
+
+def check_ahead(until: float, last: int) -> None:
+    """Refuse a year too far ahead."""
+    if until > last + FARTHEST:
+        raise InvalidInput(
+            f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {last}"
+        )
+
+
 # What holds for the thread that asks.
 _here = threading.local()
 

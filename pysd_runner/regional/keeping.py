@@ -20,6 +20,36 @@ KEPT_ERROR = 1e-5
 KEPT = ("output_per_head", "population")
 # Attribute of the data set with the outcomes that follow from those, and the attributes of each.
 COMPUTED = "computed"
+# Indicators that need the classes of regions or all regions at once; the model itself gives the others.
+ADDED = (
+    "class_gap",
+    "class_relative_output",
+    "class_output_share",
+    "theil_between",
+    "theil_within",
+    "national_gap",
+    "gini",
+)
+
+# Outcomes that mean nothing when the population is not known: totals, shares, and what people weight.
+WEIGHTED = (
+    "output",
+    "population",
+    "relative_output",
+    "log_gap",
+    "output_share",
+    "population_share",
+    "skilled_people_share",
+    "theil",
+    "national_output",
+    "national_output_per_head",
+    "national_access",
+    "national_skills",
+    "policy_budget",
+    "budget_share",
+    "lever_budget",
+)
+
 _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")
 # Most by which an outcome of the model may differ from what is computed for it.
@@ -99,8 +129,6 @@ def _computed(data: xr.Dataset) -> dict[str, Array]:
 
 def unknown(data: xr.Dataset, name: str) -> str:
     """What is said of an outcome that is not there."""
-    from pysd_runner.regional.labelling import ADDED, WEIGHTED
-
     people = ": that needs the population of every region, which the panel lacks"
     if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
         return f"the projection has no outcome {name!r}{people}"

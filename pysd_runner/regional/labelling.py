@@ -10,40 +10,10 @@ from numpy.typing import NDArray
 from pysd_runner.indicators import indicators_of
 from pysd_runner.indicators.laggards import laggards, mean_log_gap
 from pysd_runner.panel import Panel
+from pysd_runner.regional.keeping import ADDED, WEIGHTED
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
-
-# Indicators that need the classes of regions or all regions at once; the model itself gives the others.
-ADDED = (
-    "class_gap",
-    "class_relative_output",
-    "class_output_share",
-    "theil_between",
-    "theil_within",
-    "national_gap",
-    "gini",
-)
-
-
-# Outcomes that mean nothing when the population is not known: totals, shares, and what people weight.
-WEIGHTED = (
-    "output",
-    "population",
-    "relative_output",
-    "log_gap",
-    "output_share",
-    "population_share",
-    "skilled_people_share",
-    "theil",
-    "national_output",
-    "national_output_per_head",
-    "national_access",
-    "national_skills",
-    "policy_budget",
-    "budget_share",
-    "lever_budget",
-)
 
 # Money in the declarations of a model.
 MONEY = "Yuan"

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.counts import whole
+from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
+from pysd_runner.engine.memory_checks import check_memory
 from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.model import Model
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 # Outcomes by lever and region that are kept; the others would make results several times as large.
 BY_LEVER = ("lever_budget",)
+
+# Results and what they are labelled from are in memory at once: 1.8 was measured.
+COPIES = 2
 
 PARAMETERS = "parameters"
 RECORD, SCHEMA = "run.json", 1
@@ -374,6 +378,7 @@ def projection_inputs(  # noqa: PLR0913 - a front door
     until, draws, seed = whole("until", until), whole("draws", draws, least=1), whole("seed", seed, least=0)
     _spec(model, panel)
     origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
+    check_size(model, (origin, until), draws)
     if fitted is not None:
         check_fit(fitted, model, origin)
     seen = panel.subset(years=range(panel.years[0], origin + 1))
@@ -602,6 +607,15 @@ def _origin(panel: Panel, origin: int | None, until: int) -> int:
     if until <= origin:
         raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
     return origin
+
+
+def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int = 1) -> None:
+    """Refuse years too far ahead and results that no memory holds, before anything is drawn."""
+    origin, until = bounds
+    check_ahead(until, origin)
+    assert model.spec is not None  # noqa: S101
+    shapes = [model.ir.shape(model.ir.variables[name].dims) for name in _outcomes(model.spec, model)]
+    check_memory(shapes, 0, (scenarios, draws), until - origin + 1, copies=COPIES)
 
 
 def _outcomes(spec: ModelSpec, model: Model) -> list[str]:

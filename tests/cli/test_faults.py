@@ -177,3 +177,40 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(arguments, o
     assert time.process_time() - began < 20
     for stage in ("Calibrating", "Projecting", "Running", "Forecasting", "Optimising"):
         assert stage not in answer.err
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+from pysd_runner.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("command", [("run", "zoned_need"), ("demo",), ("optimise",), ("attribute", "zoned_need")])
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--until", 99999, "until is 99999; expected at most 50 years after the last one of the panel, 2024"),
+        ("--until", 10**9, "until is 1000000000; expected at most 50 years"),
+        ("--draws", 10**9, "GB of memory, the machine has"),
+    ],
+)
+def test_what_no_machine_can_do_is_refused_before_any_work(tmp_path, command, option, value, told):
+    with subprocess.Popen(
+        [sys.executable, "-c", LIMITED, *command, option, str(value), "--out", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        said = process.stderr.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 2
+    assert said.startswith("error: ")
+    assert told in said
+    assert used.ru_maxrss < 200_000
+    # It takes one and a half seconds, and some more where many work beside it.
+    assert used.ru_utime + used.ru_stime < 4
+    assert not list(tmp_path.iterdir())

@@ -149,8 +149,8 @@ def test_present_values_are_those_of_the_kept_projection(gapsim, small, rate):
 def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp_path):
     panel = load_panel(small_panel, regions=str(small_panel.with_name("regions.csv")))
     failed = (
-        "Trend Growth of Output per Worker (g0) ended at its upper bound, 0.15 1/Year: its standard error means little; "
-        "look at the bound or the measurement."
+        "Trend Growth of Output per Worker (g0) ended at its upper bound, 0.15 1/Year: its standard error means "
+        "little; look at the bound or the measurement."
     )
     fitted = fit_of(load_model("regional_digital", regions=4), panel, 2024)
     made = replace(fitted, at_bound=("upper", ""), provenance={"yuan_per_unit": 7.0, "failed_checks": [failed]})

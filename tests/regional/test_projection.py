@@ -150,7 +150,9 @@ def test_a_fit_that_saw_later_years_or_another_model_is_refused(model, panel):
 def test_a_fit_made_at_another_exchange_rate_is_refused(model, panel):
     fitted = replace(fit_of(model, panel, 2024), provenance={"yuan_per_unit": 7.0})
     assert project(model, panel, ["baseline"], fitted, until=2025, draws=1, yuan_per_unit=7).origin == 2024
-    with pytest.raises(InvalidInput, match=r"made at 7 yuan for a unit of the panel's currency, not at 1; take the rate"):
+    with pytest.raises(
+        InvalidInput, match=r"made at 7 yuan for a unit of the panel's currency, not at 1; take the rate"
+    ):
         project(model, panel, ["baseline"], fitted, until=2025, draws=1)
 
 
