@@ -160,7 +160,7 @@ def _shipped(
 def _results(session: Session, folder: Path, *, draws: int) -> "tuple[ProjectionInputs, list[Scenario], str]":
     """What the scenarios of a folder of results started from."""
     from pysd_runner.model import load_model
-    from pysd_runner.regional.projection import RECORD, projection_inputs, read_run_record
+    from pysd_runner.regional.projection import RECORD, check_files, projection_inputs, read_run_record
     from pysd_runner.reports.inputs import read_inputs
     from pysd_runner.reports.replay import is_record
     from pysd_runner.scenarios import Scenario
@@ -172,6 +172,7 @@ def _results(session: Session, folder: Path, *, draws: int) -> "tuple[Projection
             f"{str(folder)!r} is neither results of `gapsim run` nor a model file; give a folder with a {RECORD}"
         )
     record = read_run_record(file)
+    check_files(folder, record)
     found = read_inputs(record["inputs"], folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))

@@ -107,7 +107,7 @@ def settings_of(
     scenarios: int = 1,
 ) -> dict[str, Any]:
     """What was asked for, else what is usual; refused before any work where it cannot be done."""
-    from pysd_runner.regional.draws import check_rate
+    from pysd_runner.regional.draws import check_fit, check_rate
     from pysd_runner.regional.projection import check_size, last_origin
     from pysd_runner.reports.evidence import money_of
 
@@ -115,6 +115,8 @@ def settings_of(
     settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
     settings |= {"yuan_per_unit": money_of(fitted)}
     settings |= {key: value for key, value in given.items() if value is not None}
+    if fitted is not None:
+        check_fit(fitted, model, last)
     check_rate(fitted, settings["yuan_per_unit"])
     check_size(model, (last, settings["until"]), settings["draws"], scenarios)
     return settings
@@ -137,6 +139,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
+    from pysd_runner.regional.draws import check_fit
     from pysd_runner.regional.projection import last_origin, project
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
@@ -146,6 +149,8 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
     cast = with_comparisons(asked, model=model)
     settings = settings_of(model, job.panel, job.fitted, job.settings, scenarios=len(cast))
+    for other in job.others.values():
+        check_fit(other, model, last_origin(job.panel))
     draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
     # Forecasts start where the projection does.
     seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))

@@ -55,6 +55,11 @@ def seal_of(schema: int, content: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{schema} {json.dumps(content, sort_keys=True)}".encode()).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """Digest of a file, by which a record seals it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def check_entries(
     kind: type,
     content: Mapping[str, Any],

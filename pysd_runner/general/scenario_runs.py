@@ -231,15 +231,17 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
     Raises
     ------
     InvalidInput
-        If it is a fit on a panel of regions.
+        If it is a fit on a panel of regions, or an estimate lies outside its declared bounds.
     """
     records = fitted.provenance.get("declarations")
     if records is None:
         raise InvalidInput("the fit was made on a panel of regions; project it with that panel")
     parameters = {record["key"]: parameter_of(record) for record in records}
-    return ModelSpec(
+    spec = ModelSpec(
         name=fitted.model, parameters=parameters, inputs={}, outcomes={}, measurements={}, levers={}, classes={}
     )
+    fitted.check_bounds(spec)
+    return spec
 
 
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def parameter_draws(
 
 
 def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
-    """Refuse a fit that saw years after the origin or another model."""
+    """Refuse a fit that saw years after the origin or another model, or that no calibration left so."""
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
@@ -165,6 +165,8 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
             f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
             f"last_year={origin} (--last-year), or take a later origin"
         )
+    assert model.spec is not None  # noqa: S101
+    fitted.check_bounds(model.spec)
 
 
 def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:

@@ -18,7 +18,7 @@ from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.engine.memory_checks import check_memory
 from pysd_runner.export.latex import Tabled
-from pysd_runner.export.records import check_entries, read_record, write_record
+from pysd_runner.export.records import check_entries, file_digest, read_record, write_record
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
@@ -57,6 +57,7 @@ class Recorded:
     baselines: Mapping[str, str]
     imputed: tuple[str, ...]
     warnings: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)  # digests of those beside it, by name
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -206,15 +207,18 @@ class Projection(Tabled):
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_netcdf(self.data, folder / "projection.nc", relative_error=KEPT_ERROR)
-        save_netcdf(self.history, folder / "history.nc")
+        files = [
+            save_netcdf(self.data, folder / "projection.nc", relative_error=KEPT_ERROR),
+            save_netcdf(self.history, folder / "history.nc"),
+        ]
         if self.parameters is not None:
-            save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc")
+            files.append(save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc"))
         record = {
             "origin": self.origin,
             "baselines": dict(self.baselines),
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
+            "files": {path.name: file_digest(path) for path in files},
             **self.provenance,
         }
         write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
@@ -247,8 +251,8 @@ def load_projection(folder: str | Path) -> Projection:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
     file = folder / RECORD
     record = read_run_record(file)
-    data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
-    _check_dataset(data, folder / "projection.nc")
+    check_files(folder, record)
+    data, history = read_outcomes(folder / "projection.nc"), _read_dataset(folder / "history.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
@@ -262,6 +266,13 @@ def load_projection(folder: str | Path) -> Projection:
         warnings=tuple(record["warnings"]),
         provenance={name: value for name, value in record.items() if name not in Recorded.__slots__},
     )
+
+
+def read_outcomes(file: Path) -> "xr.Dataset":
+    """Read the outcomes of a projection as they were kept."""
+    data = _read_dataset(file)
+    _check_dataset(data, file)
+    return data
 
 
 def _check_dataset(data: "xr.Dataset", file: Path) -> None:
@@ -284,6 +295,21 @@ def read_run_record(file: Path) -> dict[str, Any]:
     record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
     check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
+
+
+def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
+    """Say which files beside the record of a projection are no longer those it was written with."""
+    return [
+        f"{folder / name} is not the file this run wrote: its hash differs from the one in run.json"
+        for name, digest in record.get("files", {}).items()
+        if (folder / name).is_file() and file_digest(folder / name) != digest
+    ]
+
+
+def check_files(folder: Path, record: Mapping[str, Any]) -> None:
+    """Refuse results of which a file was changed afterwards."""
+    for text in changed_files(folder, record):
+        raise InvalidInput(text)
 
 
 def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":

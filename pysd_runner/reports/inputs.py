@@ -1,6 +1,5 @@
 """What a projection was made from, kept beside it so that it can be made again anywhere."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.export import write_text_whole
+from pysd_runner.export.records import file_digest
 from pysd_runner.panel import Flags, Panel, Region
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
@@ -104,7 +104,7 @@ def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
 
 
 def _entry(path: Path, folder: Path) -> dict[str, str]:
-    return {"file": path.relative_to(folder).as_posix(), "sha256": _digest(path)}
+    return {"file": path.relative_to(folder).as_posix(), "sha256": file_digest(path)}
 
 
 def _checked(entry: Mapping[str, str], folder: Path) -> Path:
@@ -115,13 +115,9 @@ def _checked(entry: Mapping[str, str], folder: Path) -> Path:
         raise InvalidInput(
             f"{path} is missing; a run replays from its whole folder of results, not from run.json alone"
         )
-    if _digest(path) != entry["sha256"]:
+    if file_digest(path) != entry["sha256"]:
         raise InvalidInput(f"{path} is not the file this run wrote: its hash differs from the one in run.json")
     return path
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def panel_to_dict(panel: Panel) -> dict[str, Any]:

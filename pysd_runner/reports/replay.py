@@ -15,12 +15,13 @@ from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.keeping import KEPT_ERROR, computed
+from pysd_runner.regional.keeping import KEPT_ERROR
 from pysd_runner.regional.projection import (
     REMEDY,
     Projection,
-    load_projection,
+    changed_files,
     project,
+    read_outcomes,
     read_run_record,
     recorded_model,
 )
@@ -127,6 +128,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
         **settings,
     )
     changed = [
+        *changed_files(file.parent, record),
         *_changed_model(record, model.sha256),
         *_changed_panel(record, inputs),
         *_changed_scenarios(scenarios, name),
@@ -190,8 +192,7 @@ def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]
     """Compare with the results beside the record."""
     if not (folder / "projection.nc").is_file():
         return None, 0.0
-    recorded = load_projection(folder).data
-    recorded = recorded.drop_vars(list(computed(recorded)))
+    recorded = read_outcomes(folder / "projection.nc")
     largest, is_identical = 0.0, set(recorded) <= set(projection.data)
     is_rounded = recorded["output_per_head"].dtype == np.float32
     made = rounded(projection.data, KEPT_ERROR) if is_rounded else projection.data

@@ -21,6 +21,8 @@ EARLIER = "calibrated by an earlier version, which estimated only part of the pa
 REMEDY = "calibrate again"
 AT_BOUND = ("", "lower", "upper")
 
+# Share of a bound by which rounding may lead past it.
+ROUNDING = 1e-9
 # Normal draws are made in blocks of so many, and given up when so many for each one wanted were made.
 BLOCK, MOST_TRIES = 256, 1000
 
@@ -172,6 +174,32 @@ class FittedParameters:
             Of a parameter.
         """
         return dict(zip(self.keys, self.at_bound, strict=True)).get(key, "")
+
+    def check_bounds(self, spec: ModelSpec) -> None:
+        """Refuse estimates and draws outside the declared bounds, which no calibration leaves.
+
+        Parameters
+        ----------
+        spec
+            Declarations of the model.
+
+        Raises
+        ------
+        InvalidInput
+            If there is one.
+        """
+        rows = np.array([self.estimates, *self.draws])
+        for key, column in zip(self.keys, rows.T, strict=True):
+            if key not in spec.parameters:
+                continue
+            bounds = np.array([spec.parameters[key].lower, spec.parameters[key].upper])
+            lower, upper = bounds + ROUNDING * np.abs(bounds) * (-1, 1)
+            beyond = column[(column < lower) | (column > upper)]
+            if beyond.size:
+                raise InvalidInput(
+                    f"fitted parameters: {key!r} is {beyond[0]:g}; its bounds are [{bounds[0]:g}, {bounds[1]:g}]: "
+                    "calibrate again"
+                )
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
         """Draw parameter vectors: from the sampled posterior where there is one, else from its normal approximation.

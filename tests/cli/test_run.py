@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 
 from pysd_runner.cli import main
 from pysd_runner.cli.baselines import kept_in
+from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.regional.projection import load_projection
@@ -134,6 +135,23 @@ def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
     assert "Without policy and without a forecast, the model alone takes" in answer.out
     assert "Under the assumptions of the policy" not in answer.out
     assert gapsim("brief", "Gansu", "--run", "free").code == 0
+
+
+def test_a_changed_projection_is_named_by_all_that_read_it(gapsim, results, tmp_path):
+    folder = shutil.copytree(results, tmp_path / "changed")
+    data = load_netcdf(folder / "projection.nc")
+    data["output_per_head"].loc[{"scenario": "zoned_need"}] *= 3
+    save_netcdf(data, folder / "projection.nc")
+    told = f"{folder / 'projection.nc'} is not the file this run wrote: its hash differs from the one in run.json"
+    for command in (("plot", folder), ("brief", "Gansu", "--run", folder), ("explore", folder, "--out", "page.html")):
+        answer = gapsim(*command)
+        assert answer.code == 2
+        assert told in answer.err
+    again = gapsim("run", folder / "run.json")
+    assert again.code == 0
+    assert told in again.err
+    assert "The numbers differ from the recorded ones, by up to 0.667 of a value." in again.out
+    assert "不是该次运行写入的文件" in gapsim("run", folder / "run.json", "--lang", "zh").err
 
 
 @pytest.mark.parametrize("rate", [1, 7])

@@ -1,5 +1,7 @@
 """Scenarios and projection of any model."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,14 @@ def _spec(fitted):
     from pysd_runner.general.scenario_runs import spec_of
 
     return spec_of(fitted)
+
+
+def test_a_fit_with_an_estimate_outside_its_bounds_is_refused(sir, fitted):
+    far = dataclasses.replace(fitted, estimates=(1e9, *fitted.estimates[1:]))
+    with pytest.raises(
+        InvalidInput, match=r"fitted parameters: 'Contact Rate' is 1e\+09; its bounds are .*calibrate again"
+    ):
+        project(sir, infections(sir), [Scenario.of("fifth", {"Duration": "-20 %"})], far, draws=2, until=50)
 
 
 def test_differences_are_taken_draw_by_draw(sir, fitted, tmp_path):

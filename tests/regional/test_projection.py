@@ -156,6 +156,14 @@ def test_a_fit_made_at_another_exchange_rate_is_refused(model, panel):
         project(model, panel, ["baseline"], fitted, until=2025, draws=1)
 
 
+@pytest.mark.parametrize("value", [-0.5, 40.0])
+def test_a_fit_with_values_outside_declared_bounds_is_refused(model, panel, value):
+    fitted = fit_of(model, panel, 2024)
+    for other in (replace(fitted, estimates=(value, 0.4)), replace(fitted, draws=((0.03, 0.4), (value, 0.4)))):
+        with pytest.raises(InvalidInput, match=rf"fitted parameters: 'g0' is {value:g}; its bounds are .*: calibrate"):
+            project(model, panel, ["baseline"], other, until=2025, draws=2)
+
+
 def test_a_fit_to_another_panel_is_told(model, panel):
     fitted = fit_of(model, panel, 2020)
     run = {"draws": 2, "until": 2025}
