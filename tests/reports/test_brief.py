@@ -110,6 +110,23 @@ def test_every_format_says_the_same(projection, tmp_path, place, lang):
         assert not re.search(r"\b(the|policy|interval|draws)\b", prose)
 
 
+def luminance(colour):
+    """Relative luminance of a colour such as 1A1A1A, as WCAG 2 defines it."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_table_in_word_can_be_read(projection, tmp_path):
+    file = docx.Document(str(brief(projection, "Gansu", date=DAY).save(tmp_path / "page.docx")))
+    text = luminance(str(file.styles["Normal"].font.color.rgb))
+    (table,) = file.tables
+    for part in (table.style.element, table._element):
+        for fill in ["FFFFFF", *part.xpath(".//w:shd/@w:fill")]:
+            lighter, darker = sorted((luminance(fill), text), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5, fill
+
+
 @pytest.mark.parametrize("ending", READERS)
 def test_hostile_names_are_text(projection, tmp_path, ending):
     hostile = renamed(projection, name=HOSTILE, label=FORMULA)
