@@ -1,4 +1,4 @@
-"""A printed brief is one sheet of A4."""
+"""A printed brief is one sheet of A4, and nothing of it is cut on a screen."""
 
 import re
 
@@ -28,3 +28,14 @@ def test_one_sheet_of_a4(browser, full, tmp_path, place, lang):
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
     width, height = (float(size) for size in re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", pdf).groups())
     assert (round(width / 72 * 25.4), round(height / 72 * 25.4)) == (210, 297)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_nothing_is_cut(browser, full, tmp_path, width, lang):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(brief(full, "Gansu", lang=lang).save(tmp_path / "page.html").as_uri())
+    parts = page.locator(".wide").evaluate_all("(parts) => parts.map((part) => [part.scrollWidth, part.clientWidth])")
+    page.close()
+    assert len(parts) == 3
+    assert all(whole <= shown < width for whole, shown in parts), parts
