@@ -62,7 +62,8 @@ def plot_mixes(
     origin
         Last observed year.
     titles
-        Of the figure, by language; the chart falls back to English where this machine cannot draw Chinese.
+        Of the figure, by language; the chart falls back to English where this machine cannot draw Chinese, and to the
+        title ``"code"`` where it cannot draw the name in it.
     lang
         ``"en"`` or ``"zh"``; of the sentence and the data in any case.
 
@@ -87,7 +88,7 @@ def plot_mixes(
     reference = position_of(full, "scenario", references[0])
     ground = bands_of(full, scenario=reference, region=0, scale=quantity.scale)
     caption = [fan_caption([ground], sources_of(None, values), lang, key="caption.mixes")]
-    title = titles[lang] if can_draw(titles[lang]) else quantity.unit
+    title = next((text for text in (titles[lang], titles["code"]) if can_draw(text)), quantity.unit)
     view = _View(
         ground=ground,
         label=names.scenario(references[0]),

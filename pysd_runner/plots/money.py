@@ -1,6 +1,7 @@
 """What policy mixes consist of: money by lever, one panel of bars a mix."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import written
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import can_draw, usable_language
+from pysd_runner.plots.fonts import can_draw
 from pysd_runner.plots.mixes import MOST_MIXES, STYLES
 from pysd_runner.plots.palette import INK, MUTED, drawing
 from pysd_runner.plots.typography import balanced, shortened, text_width
@@ -18,12 +19,11 @@ _ROW, _LINE, _GAP = 0.17, 0.14, 0.12
 _MOST_NAMED = 2
 
 
-def plot_money(
-    spent: pd.DataFrame, *, totals: Mapping[str, str], title: str, unit: str, lang: str = "en"
-) -> ReportFigure:
-    """Draw the money by lever of each mix, for one region, class or nation.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Money:
+    """Money by lever of each mix, for one region, class or nation, in the words of one language.
 
-    Parameters
+    Attributes
     ----------
     spent
         One row a mix and lever, the same levers for each mix: columns ``scenario``, ``mix`` and ``lever`` (printed
@@ -35,7 +35,25 @@ def plot_money(
     unit
         Unit of ``head``.
     lang
-        ``"en"`` or ``"zh"``; of the sentence and the data in any case.
+        ``"en"`` or ``"zh"``.
+    """
+
+    spent: pd.DataFrame
+    totals: Mapping[str, str]
+    title: str
+    unit: str
+    lang: str
+
+
+def plot_money(told: Money, drawn: Money) -> ReportFigure:
+    """Draw the money by lever of each mix.
+
+    Parameters
+    ----------
+    told
+        For the sentence and the data.
+    drawn
+        The same for the picture, in a language that this machine can draw.
 
     Returns
     -------
@@ -47,29 +65,32 @@ def plot_money(
     InvalidInput
         If there are more mixes than colours that can be told apart.
     """
-    rows = spent.drop_duplicates("scenario")
-    mixes, levers = rows["mix"].tolist(), list(dict.fromkeys(spent["lever"]))
-    if len(mixes) > MOST_MIXES:
-        raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(mixes)} were asked for")
-    heads = spent["head"].to_numpy().reshape(len(mixes), len(levers))
-    told = [totals[str(name)] for name in rows["scenario"]]
-    drawn = usable_language(lang)
+    rows = drawn.spent.drop_duplicates("scenario")
+    levers = list(dict.fromkeys(drawn.spent["lever"]))
+    if len(rows) > MOST_MIXES:
+        raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(rows)} were asked for")
+    heads = drawn.spent["head"].to_numpy().reshape(len(rows), len(levers))
+    mixes = [_drawable(str(name), str(key)) for name, key in zip(rows["mix"], rows["scenario"], strict=True)]
+    totals = [_drawable(drawn.totals[str(key)], "") for key in rows["scenario"]]
+    shown = [_drawable(str(name), str(number)) for number, name in enumerate(levers, start=1)]
     with drawing():
-        caption = say("brief.money_caption", drawn)
-        # Names this machine cannot draw stand in the sentence.
-        head = title if can_draw(title) else say("brief.money_plain", drawn)
-        height = 3 * _LINE + 0.05 + _ROW * len(levers) + 0.05
-        sheet = open_sheet(width=PAGE_WIDTH, height=height, title=head, subtitle=unit, caption=caption)
-        shown = [name if can_draw(name) else str(number) for number, name in enumerate(levers, start=1)]
-        _draw_panels(sheet, heads, _drawable(mixes), _drawable(told), shown)
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=3 * _LINE + 0.05 + _ROW * len(levers) + 0.05,
+            title=_drawable(drawn.title, say("brief.money_plain", drawn.lang)),
+            subtitle=_drawable(drawn.unit, ""),
+            caption=say("brief.money_caption", drawn.lang),
+        )
+        _draw_panels(sheet, heads, mixes, totals, shown)
     figure = sheet.figure
-    figure.data = spent.reset_index(drop=True)
-    figure.sentence = _sentence(heads, mixes, levers, told, title, lang)
+    figure.data = told.spent.reset_index(drop=True)
+    figure.sentence = _sentence(heads, told)
     return figure
 
 
-def _drawable(texts: Sequence[str]) -> list[str]:
-    return [text if can_draw(text) else "" for text in texts]
+def _drawable(text: str, other: str) -> str:
+    """A text, or another where this machine cannot draw it."""
+    return text if can_draw(text) else other
 
 
 def _draw_panels(
@@ -112,17 +133,16 @@ def _digits(largest: float) -> int:
     return 0 if largest >= 100 else 1 if largest >= 1 else 3
 
 
-def _sentence(
-    heads: np.ndarray, mixes: Sequence[str], levers: Sequence[str], totals: Sequence[str], title: str, lang: str
-) -> str:
+def _sentence(heads: np.ndarray, told: Money) -> str:
+    rows, levers, lang = told.spent.drop_duplicates("scenario"), list(dict.fromkeys(told.spent["lever"])), told.lang
     digits = _digits(float(np.abs(heads).max()))
     parts = []
-    for mix, total, row in zip(mixes, totals, heads, strict=True):
+    for key, mix, row in zip(rows["scenario"], rows["mix"], heads, strict=True):
         order = np.argsort(-row, kind="stable")[:_MOST_NAMED]
         most = say("list.separator", lang).join(
             say("brief.of_lever", lang, lever=levers[place], money=written(float(row[place]), digits))
             for place in order
             if row[place] > 0
         )
-        parts.append(say("brief.money_of", lang, policy=mix, total=total, most=most))
-    return say("brief.money_sentence", lang, title=title, parts=say("report.clauses", lang).join(parts))
+        parts.append(say("brief.money_of", lang, policy=mix, total=told.totals[str(key)], most=most))
+    return say("brief.money_sentence", lang, title=told.title, parts=say("report.clauses", lang).join(parts))

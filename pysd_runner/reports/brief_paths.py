@@ -18,6 +18,7 @@ from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
+    from pysd_runner.plots.money import Money
 
 Array = NDArray[np.float64]
 
@@ -139,22 +140,38 @@ def chart_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang
         paths.history,
         baselines=paths.baselines,
         origin=projection.origin,
-        titles={name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
+        titles={
+            **{name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
+            "code": say(f"brief.chart_{paths.measure}", "en", name=place.code),
+        },
         lang=lang,
     )
 
 
 def bars_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
     """Draw what each mix consists of for a place; None where the results do not hold it."""
-    import pandas as pd
-
+    from pysd_runner.plots.fonts import can_draw, usable_language
     from pysd_runner.plots.money import plot_money
 
     found = money_by_lever(projection, place, mixes)
     if found is None:
         return None
+    drawn = usable_language(lang)
+    name = place.names[drawn] if can_draw(place.names[drawn]) else place.code
+    return plot_money(
+        _money(projection, found, place.names[lang], lang),
+        _money(projection, found, name, drawn),
+    )
+
+
+def _money(projection: Projection, found: xr.DataArray, name: str, lang: str) -> "Money":
+    """Money by lever and mix, in the words of a language."""
+    import pandas as pd
+
+    from pysd_runner.plots.money import Money
+
     levers = {item.element: getattr(item, lang) for item in declarations_of(projection).levers.values()}
-    currency = currency_of(projection, lang)
+    currency, mixes = currency_of(projection, lang), [str(mix) for mix in found["scenario"].to_numpy()]
     rows = [
         {
             "scenario": mix,
@@ -166,15 +183,12 @@ def bars_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang:
         for mix, values in zip(mixes, found.to_numpy(), strict=True)
         for lever, (total, head) in zip(found["lever"].to_numpy(), values.tolist(), strict=True)
     ]
-    totals = {
-        mix: amount(float(total), currency, lang)
-        for mix, total in zip(mixes, found.isel(measure=0).sum("lever").to_numpy(), strict=True)
-    }
+    sums = found.isel(measure=0).sum("lever").to_numpy()
     first, last = projection.origin + 1, int(projection.data["year"][-1])
-    return plot_money(
-        pd.DataFrame(rows),
-        totals=totals,
-        title=say("brief.money", lang, name=place.names[lang]),
+    return Money(
+        spent=pd.DataFrame(rows),
+        totals={mix: amount(float(total), currency, lang) for mix, total in zip(mixes, sums, strict=True)},
+        title=say("brief.money", lang, name=name),
         unit=say("brief.per_head", lang, money=currency, first=first, last=last),
         lang=lang,
     )

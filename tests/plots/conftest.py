@@ -78,26 +78,3 @@ def futures(panel):
 def history(panel):
     """Indicators of the past."""
     return indicators_of(*panel[1])
-
-
-@pytest.fixture
-def _fresh_fonts():
-    """Forget which fonts were found, before and after."""
-    from pysd_runner.plots import fonts
-
-    def forget():
-        for cached in (fonts._chinese_families, fonts._warn_once, fonts._has_glyph, fonts._base_has):
-            cached.cache_clear()
-
-    forget()
-    yield
-    forget()
-
-
-@pytest.fixture
-def no_chinese(monkeypatch, _fresh_fonts):
-    """A machine without any font for Chinese."""
-    from matplotlib import font_manager
-
-    monkeypatch.setattr("pysd_runner.plots.fonts.CANDIDATES", ())
-    monkeypatch.setattr(font_manager, "findSystemFonts", list)

@@ -12,11 +12,13 @@ from openpyxl import load_workbook
 
 from pysd_runner import brief
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.plots.fonts import can_draw
 from pysd_runner.plots.save import png_bytes
 from pysd_runner.regional.projection import project
 from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, Table
 from pysd_runner.reports.places import find_place
+from tests.plots.reading import texts_of as texts_in
 
 HOSTILE = "<script>alert('x')</script> & \"Co\""
 FORMULA = '=HYPERLINK("http://example.org")'
@@ -125,6 +127,29 @@ def test_the_table_in_word_can_be_read(projection, tmp_path):
         for fill in ["FFFFFF", *part.xpath(".//w:shd/@w:fill")]:
             lighter, darker = sorted((luminance(fill), text), reverse=True)
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5, fill
+
+
+def test_charts_of_a_chinese_page_are_in_english_without_a_font(projection, no_chinese):
+    page = brief(projection, "Gansu", lang="zh", date=DAY)
+    for figure in (page.figure, page.bars):
+        words = {text.get_text().replace("\n", " ") for text in texts_in(figure)}
+        assert all(can_draw(word) for word in words), words
+        assert "Zoned by class, by need" in words
+        assert re.search("[\u4e00-\u9fff]", figure.sentence)
+        figure.canvas.draw()
+    assert {"Access", "Skills", "What each mix spends in Gansu"} <= words
+    assert any(word.startswith("yuan a head and year") for word in words)
+    assert "分区分类，按需要" in set(page.bars.data["mix"])
+
+
+def test_names_that_cannot_be_drawn_give_way_to_keys(projection, no_chinese):
+    page = brief(renamed(projection, name="甘肃", label="统一"), "110000", date=DAY)
+    for figure in (page.figure, page.bars):
+        words = {text.get_text() for text in texts_in(figure)}
+        assert all(can_draw(word) for word in words), words
+        assert projection.scenarios[-1] in words
+        assert any("110000" in word for word in words)
+        figure.canvas.draw()
 
 
 @pytest.mark.parametrize("ending", READERS)
