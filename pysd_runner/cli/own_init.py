@@ -1,6 +1,7 @@
 """``gapsim init --model``: declarations for a model of one's own, from its file and the headings of its data."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +55,23 @@ def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None
     session.data = {"folder": place, "files": written}
     for path in written:
         session.say(str(path))
-    data = choice.source or "obs.csv"
-    session.note(
-        "Next: look at what is declared, then\n"
-        f"  gapsim calibrate {data} --model {choice.model} --out fit\n"
-        f"  gapsim run {place / 'scenario.yaml'} --model {choice.model} --fit fit --out results"
+    session.note(_next_steps(choice, place))
+
+
+def _next_steps(choice: TableChoice, place: Path) -> str:
+    """Commands that go on from here, with what was said of the table."""
+    given = [("--map", item) for item in choice.columns] + [("--entity", item) for item in choice.entity]
+    given += [("--time", choice.time or ""), ("--time-unit", choice.time_unit or "")]
+    model = ["--model", str(choice.model)]
+    calibrate = ["calibrate", choice.source or "obs.csv", *model]
+    calibrate += [word for option, value in given if value for word in (option, value)]
+    run = ["run", str(place / "scenario.yaml"), *model, "--fit", "fit", "--out", "results"]
+    declared = place / f"{choice.model.stem}.toml"
+    # Only what stands beside the model is read with it.
+    moved = "" if place == choice.model.parent else f"put {shlex.quote(str(declared))} beside {choice.model}, "
+    return (
+        f"Next: {moved}look at what is declared, then\n"
+        f"  gapsim {shlex.join([*calibrate, '--out', 'fit'])}\n  gapsim {shlex.join(run)}"
     )
 
 

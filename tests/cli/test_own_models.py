@@ -1,5 +1,7 @@
 """Commands for a model of one's own: good input is covered by the page, this is the bad."""
 
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,6 +112,19 @@ def test_an_edited_model_is_noticed(gapsim, files):
     answer = gapsim("run", "a.yaml", "--model", "mine.mdl", "--fit", "fit")
     assert answer.code == 2
     assert "changed: Infected" in answer.err
+
+
+@pytest.mark.parametrize("folder", [[], ["my study"]])
+def test_the_commands_that_init_prints_work(gapsim, files, folder):
+    (files / "obs.csv").write_text((files / "obs.csv").read_text().replace("infected", "cases").replace("day", "when"))
+    options = ("--map", "cases=Infected", "--time", "when", "--time-unit", "day")
+    answer = gapsim("init", *folder, "--model", "mine.mdl", "--data", "obs.csv", *options)
+    assert ("put 'my study/mine.toml' beside mine.mdl" in answer.err) == bool(folder)
+    commands = [shlex.split(line)[1:] for line in answer.err.splitlines() if line.startswith("  gapsim ")]
+    assert [command[0] for command in commands] == ["calibrate", "run"]
+    for command, quick in zip(commands, (["--no-profiles", "--starts", 1], ["--draws", 2]), strict=True):
+        told = gapsim(*command, *quick)
+        assert told.code in (0, 3), told.err
 
 
 def test_declarations_that_init_writes_are_read_where_the_file_contradicts_itself(gapsim, tmp_path, monkeypatch):
