@@ -265,7 +265,8 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Pr
     return [
         Problem(
             rule="other-sheets",
-            message=f"only the first sheet {used!r} was read; name another with `sheet`",
+            message=f"only the first sheet {used!r} was read; name another in a mapping file (sheet: ...), "
+            "or move it to the front",
             found=", ".join(others),
             severity="warning",
         )

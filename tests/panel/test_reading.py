@@ -344,6 +344,7 @@ def test_other_sheets_are_mentioned_and_can_be_chosen(tmp_path: Path) -> None:
     path = workbook(tmp_path / "panel.xlsx", [HEADINGS, ["A", 2020, 5e4, 1]], extra="Notes")
     (doubt,) = check_panel(path)
     assert (doubt.rule, doubt.found, doubt.severity) == ("other-sheets", "Notes", "warning")
+    assert "name another in a mapping file (sheet: ...)" in doubt.message
     assert check_panel(path, mapping=PanelMapping(sheet="Data")) == []
     (problem,) = check_panel(path, mapping=PanelMapping(sheet="Datum"))
     assert (problem.rule, problem.expected) == ("no-sheet", "one of Data, Notes")
