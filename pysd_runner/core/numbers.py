@@ -24,6 +24,17 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
     return f"{MINUS if exact < 0 else '+' if signed else ''}{text}"
 
 
+def three_digits(value: float, *, signed: bool = False) -> str:
+    """Write the three digits of a number that count, and large numbers without an exponent.
+
+    >>> three_digits(4_593_210), three_digits(0.02718), three_digits(-1234, signed=True)
+    ('4,590,000', '0.0272', '-1,230')
+    """
+    sign = "+" if signed else ""
+    text = f"{value:{sign}.3g}"
+    return f"{float(text):{sign},.0f}" if "e+" in text else text
+
+
 def percent(share: float, digits: int = 0) -> str:
     """Write a share of 1 in per cent, without a sign for it.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.engine.ir import key
 from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import read_record, write_record
@@ -182,10 +183,10 @@ class Future(Tabled):
         if low == high == 0:
             return f"{scenario.label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
         way = "more" if median >= 0 else "less"
-        text = f"{scenario.label}: {abs(median):.3g}{spelled} {way} {name} than the baseline at {end:g}"
+        text = f"{scenario.label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
         text += f" {self.time_unit}" if self.time_unit else ""
         if moved.size > 1:
-            text += f" (90 % of draws: {low:+.3g} to {high:+.3g})"
+            text += f" (90 % of draws: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
         wanted = self.better.get(name, "")
         if wanted:
             share = float(np.nanmean(moved > 0 if wanted == "higher" else moved < 0))

@@ -15,7 +15,7 @@ from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.changes import load_model_scenario, scenario_of
-from tests.general.models import REGIONS, SIR, infections, made, written
+from tests.general.models import LOGISTIC, REGIONS, SIR, infections, made, written
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,12 @@ def test_a_step_is_that_of_a_path_over_time(sir):
     np.testing.assert_allclose(
         future["Infected"].sel(scenario="baseline")[0], simulate(sir)["Infected"][0, 0], rtol=1e-12
     )
+
+
+def test_a_sentence_writes_large_numbers_out(tmp_path):
+    model = made(tmp_path, LOGISTIC.replace("= 100\n", "= 9e+06\n"), unit="year", stop=100)
+    future = project(model, None, [Scenario.of("half", {"Capacity": "x0.5"})], outcomes=["Stock"])
+    assert future.sentences() == ("half: 4,500,000 t less Stock than the baseline at 100 year.",)
 
 
 def test_a_ramp_runs_straight_between_its_times(sir):
