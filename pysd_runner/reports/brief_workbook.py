@@ -1,6 +1,7 @@
 """A brief as a workbook: the page, its tables, and a line chart of Excel's own over the numbers beside it."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, 
 from pysd_runner.reports.plain import printable
 from pysd_runner.text import say
 
-_WIDE, _NARROW = 34, 17
+_WIDE, _NARROW = 34, 24
 _ROWS_OF_CHART = 18
 
 
@@ -82,6 +83,10 @@ def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
     chart.x_axis.delete = chart.y_axis.delete = False
     chart.x_axis.tickLblSkip = 5
     chart.y_axis.number_format = "0"
+    drawn = [row[column - 1] for row in sheet.iter_rows(min_row=2, values_only=True) for column in columns]
+    values = [value for value in drawn if value is not None]
+    # From zero, as Excel has it by itself, the lines lie on each other.
+    chart.y_axis.scaling.min, chart.y_axis.scaling.max = math.floor(min(values)), math.ceil(max(values))
     for column in columns:
         series = Series(Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row), title_from_data=True)
         series.smooth = False

@@ -223,6 +223,18 @@ def test_the_chart_of_the_workbook_reads_the_numbers_beside_it(projection, tmp_p
     )
 
 
+def test_the_workbook_can_be_read(projection, tmp_path):
+    page = brief(projection, "Gansu", date=DAY)
+    sheet = load_workbook(page.save(tmp_path / "page.xlsx")).worksheets[0]
+    table = next(part for part in page.document.parts if isinstance(part, Table))
+    longest = max(len(cell) for row in table.rows for cell in row[1:])
+    assert all(sheet.column_dimensions[letter].width > longest + 1 for letter in "BC")
+    shown = page.figure.data.query("kind != 'change'")["median"]
+    axis = sheet._charts[0].y_axis.scaling
+    assert shown.max() - shown.min() > 0.6 * (axis.max - axis.min)
+    assert axis.min <= shown.min() < shown.max() <= axis.max
+
+
 def test_a_single_run_says_no_interval(model, panel, tmp_path):
     one = project(model, panel, ["zoned_need"], until=2027, draws=1)
     page = brief(one, "Gansu", date=DAY)
