@@ -10,7 +10,7 @@ from pysd_runner.reports.plain import printable
 # East Asian fonts are set apart from the others; both ship with Office.
 LATIN, CHINESE = "Calibri", "Microsoft YaHei"
 BODY, SMALL = 8, 6.5
-_MARGIN, _WIDEST = 1.2, 17.2  # centimetres; pictures leave room for what is said of each row of the tables
+_MARGIN, _WIDEST = 1.2, 16.8  # centimetres; pictures leave room for what is said of each row of the tables
 
 
 def to_docx(document: Document) -> bytes:
