@@ -98,14 +98,20 @@ def ensemble(
             "--part", metavar="K/N", help="With --store: compute the K-th of N shares of the blocks, for job arrays."
         ),
     ] = "1/1",
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="With --store: compute nothing, read every finished block and name those damaged."
+        ),
+    ] = False,
 ) -> int:
     """Run any model for many draws of its parameters, and write a netCDF file.
 
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    if store is None and (executor, part) != ("threads", "1/1"):
-        raise InvalidInput("--executor and --part need --store FOLDER, where the blocks are kept")
+    if store is None and (executor, part, verify) != ("threads", "1/1", False):
+        raise InvalidInput("--executor, --part and --verify need --store FOLDER, where the blocks are kept")
     if store is None or statistics:
         check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
     from pysd_runner.ensemble import Statistics, ensemble_job, run_ensemble
@@ -124,6 +130,8 @@ def ensemble(
             seed=seed,
             keep=keep,
         )
+        if verify:
+            return _verify(session, job)
         return _run(session, job, executor, threads, _share(part), out if statistics else None, force=force)
     cases = _design(loaded, bound or [], design, draws, seed, rows)
     count = draws if cases is None else len(cases)
@@ -172,6 +180,19 @@ def _run(
         found = job.statistics()
         save_whole(out, ".nc", found.save, replace=force)
         _tell(session, found, out)
+    return 0
+
+
+def _verify(session: Session, job: "Job") -> int:
+    """Name the blocks that are no longer as they were written."""
+    damaged = job.damaged()
+    session.data = {"store": job.store.path, "blocks": job.store.recipe.blocks, "done": job.done, "damaged": damaged}
+    if damaged:
+        raise InvalidInput(
+            f"{job.store.path}: damaged blocks: {', '.join(map(str, damaged))}; the same command without --verify "
+            "makes them anew"
+        )
+    session.say(f"{job.done} of {job.store.recipe.blocks} blocks, all as they were written: {job.store.path}")
     return 0
 
 

@@ -72,7 +72,7 @@ class Job:
         part: tuple[int, int] = (1, 1),
         progress: Callable[[int], None] | None = None,
     ) -> "Job":
-        """Compute the blocks that are missing.
+        """Compute the blocks that are missing, and anew those that are no longer as they were written.
 
         What is in the store afterwards depends neither on the executor nor on the number of workers nor on how often
         the work was interrupted. Several calls, on several machines that share the folder, may work at once.
@@ -112,9 +112,12 @@ class Job:
         told = progress or (lambda _draws: None)
         missing = []
         for number in mine:
-            if store.has(number):
+            if not store.has(number):
+                missing.append(number)
+            elif store.is_sound(number):
                 told(_size(recipe.part(number)))
             else:
+                store.discard(number)
                 missing.append(number)
         work = partial(run_block, str(store.path), store.digest)
         try:
@@ -139,6 +142,11 @@ class Job:
         if share > shares:
             raise InvalidInput(f"part: expected a share between 1 and {shares}; found {share}")
         return range(share - 1, self.store.recipe.blocks, shares)
+
+    def damaged(self) -> list[int]:
+        """Numbers of the finished blocks that are no longer as they were written."""
+        blocks = range(self.store.recipe.blocks)
+        return [number for number in blocks if self.store.has(number) and not self.store.is_sound(number)]
 
     def statistics(self, keep: Statistics | None = None) -> Ensemble:
         """Statistics over all draws, block by block, so that memory does not grow with their number.

@@ -4,8 +4,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from pysd_runner.ensemble.collecting import Reduced
 from pysd_runner.ensemble.quantiles import Summary
 from pysd_runner.ensemble.recipe import Recipe
 from pysd_runner.ensemble.statistics import BlockStatistics, Moments
+from pysd_runner.export.drafts import draft_folder
 
 Array = NDArray[np.floating]
 
@@ -60,19 +59,29 @@ class Store:
         InvalidInput
             If something of it is missing or was changed.
         """
+        found = self._sound(number)
+        if found is None:
+            raise InvalidInput(f"{self.path}: block {number} is damaged; run again to make it anew")
+        return found
+
+    def is_sound(self, number: int) -> bool:
+        """Whether a finished block is as it was written; every byte of it is read."""
+        return self._sound(number) is not None
+
+    def discard(self, number: int) -> None:
+        """Take a block for one that was never finished."""
+        self._record(number).unlink(missing_ok=True)
+
+    def _sound(self, number: int) -> dict[str, bytes] | None:
+        """What `read` gives; None if something of it is missing or was changed."""
         try:
             record = json.loads(self._record(number).read_bytes())
             found = {name: (self.path / name).read_bytes() for name in record["sha256"]}
-            sound = record["recipe"] == self.digest and all(
-                hashlib.sha256(content).hexdigest() == record["sha256"][name] for name, content in found.items()
-            )
+            digests = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
+            is_sound = record["recipe"] == self.digest and digests == record["sha256"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            sound = False
-        if not sound:
-            raise InvalidInput(
-                f"{self.path}: block {number} is damaged; delete {self._record(number)} and run again to make it anew"
-            )
-        return found
+            return None
+        return found if is_sound else None
 
     def failed(self, number: int) -> int:
         """How many cases of a block failed."""
@@ -173,8 +182,7 @@ def create(
 ) -> None:
     """Make the folder of a stored ensemble, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-    try:
+    with draft_folder(path) as draft:
         draft.chmod(0o755)
         (draft / "blocks").mkdir()
         if recipe.statistics is None:
@@ -185,9 +193,6 @@ def create(
             np.save(draft / "values" / f"{digest}.npy", array, allow_pickle=False)
         (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
         draft.rename(path)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _create_arrays(path: Path, recipe: Recipe, cases: Cases, attributes: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """``gapsim ensemble``: any model, many draws, one file."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,16 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
     assert half.out == "1 of 2 blocks, 0 cases in them failed: runs\n"
     again = gapsim(*line, "--store", "runs", "--quiet")
     assert again.out == "2 of 2 blocks, 0 cases in them failed: runs\n"
+    verified = gapsim(*line, "--store", "runs", "--verify", "--quiet")
+    assert (verified.code, verified.out) == (0, "2 of 2 blocks, all as they were written: runs\n")
+    (chunk,) = Path("runs/runs.zarr/half/c/0/0").glob("1")
+    sound = chunk.read_bytes()
+    chunk.unlink()
+    named = gapsim(*line, "--store", "runs", "--verify")
+    assert (named.code, "runs: damaged blocks: 1; the same command without --verify" in named.err) == (2, True)
+    assert not chunk.exists()
+    assert gapsim(*line, "--store", "runs", "--quiet").code == 0
+    assert chunk.read_bytes() == sound
     statistics = gapsim(*line, "--store", "kept", "--statistics", "--out", "s.nc", "--quiet")
     assert statistics.code == 0
     assert gapsim(*line, "--statistics", "--out", "direct.nc", "--quiet").code == 0
@@ -140,6 +152,7 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
     ("options", "message"),
     [
         (["--part", "1/2"], "need --store FOLDER"),
+        (["--verify"], "need --store FOLDER"),
         (["--store", "runs", "--part", "half"], "expected K/N, for instance 3/64"),
         (["--store", "runs", "--part", "3/2"], "between 1 and 2"),
         (["--store", "runs", "--executor", "fast"], "executor: expected 'threads'"),

@@ -191,13 +191,27 @@ def test_kills_lose_no_more_than_a_block_and_end_in_the_same_store(model, tmp_pa
 def test_a_damaged_block_is_named_and_made_anew(model, tmp_path):
     job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
     chunk = tmp_path / "store" / "runs.zarr" / "total" / "c" / "1" / "0" / "2"
-    sound = chunk.read_bytes()
-    chunk.write_bytes(bytes(len(sound)))
-    with pytest.raises(InvalidInput, match=r"block 2 is damaged; delete .*00000002\.json and run again"):
-        job.ensemble()
-    (tmp_path / "store" / "blocks" / "00000002.json").unlink()
-    job.run(workers=1)
-    assert chunk.read_bytes() == sound
+    sound = content(tmp_path / "store")
+    assert job.damaged() == []
+    flipped = bytearray(chunk.read_bytes())
+    flipped[5] ^= 1
+    for damage in (lambda: chunk.write_bytes(flipped), chunk.unlink):
+        damage()
+        assert job.damaged() == [2]
+        with pytest.raises(InvalidInput, match="block 2 is damaged; run again to make it anew"):
+            job.ensemble()
+        computed = []
+        job.run(workers=1, progress=computed.append)
+        assert sum(computed) == 300
+        assert content(tmp_path / "store") == sound
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="drafts are not locked there")
+def test_what_a_kill_left_of_a_store_is_removed_by_the_next_one(model, tmp_path):
+    left = tmp_path / ".store.abcd1234.part"
+    (left / "blocks").mkdir(parents=True)
+    ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED)
+    assert [item.name for item in tmp_path.iterdir()] == ["store"]
 
 
 def test_another_recipe_in_the_same_folder_is_refused(model, tmp_path):
