@@ -11,12 +11,10 @@ from pysd_runner.core.memory import machine_bytes
 LIVE_ARRAYS = 12
 
 
-def check_memory(
-    shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int, *, copies: int = 1
-) -> None:
+def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
     """Refuse a run that would not fit into memory."""
     scenarios, draws = cases
-    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws * copies
+    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
     needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
     available = machine_bytes()
     if needed > available:

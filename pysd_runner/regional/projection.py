@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,9 @@ import numpy as np
 
 from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.memory import machine_bytes
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
-from pysd_runner.engine.memory_checks import check_memory
 from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, file_digest, read_record, write_record
 from pysd_runner.model import Model
@@ -641,7 +642,13 @@ def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int
     check_ahead(until, origin)
     assert model.spec is not None  # noqa: S101
     shapes = [model.ir.shape(model.ir.variables[name].dims) for name in _outcomes(model.spec, model)]
-    check_memory(shapes, 0, (scenarios, draws), until - origin + 1, copies=COPIES)
+    saved = sum(map(math.prod, shapes)) * (until - origin + 1) * scenarios * draws
+    needed, available = 8 * COPIES * saved, machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+        )
 
 
 def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
