@@ -69,6 +69,12 @@ def test_each_is_in_its_own_script():
         assert not key.startswith(LABELS) or not re.search("[,;()]", text), key
 
 
+def test_no_sentence_takes_the_name_of_the_baseline_for_no_policy_at_all():
+    assert ENGLISH["scenario.no_policy"] == "No policy"
+    assert [key for key, text in ENGLISH.items() if re.search("No policy [a-z]", text)] == []
+    assert [key for key, text in CHINESE.items() if "没有一项政策" in text] == []
+
+
 def test_every_key_is_used():
     root = Path(pysd_runner.__file__).parent
     sources = "".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
