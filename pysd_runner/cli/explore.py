@@ -112,14 +112,14 @@ def _regional(
 
     if source is None:
         inputs, call = _shipped(session, fit=fit, until=until, draws=draws, seed=seed or 0)
-        scenarios = [load_scenario(name, model=inputs.model) for name in OFFERED]
+        scenarios, told = [load_scenario(name, model=inputs.model) for name in OFFERED], None
     else:
         refuse({"--fit": fit, "--until": until, "--seed": seed is not None}, "results are used as they are")
-        inputs, scenarios, call = _results(session, Path(source), draws=draws)
+        inputs, scenarios, call, told = _results(session, Path(source), draws=draws)
     for text in _doubts(inputs):
         session.warn(text)
     with session.stage("Compiling the model for browsers"):
-        return regional_page(inputs, scenarios, lang=lang, command=call)
+        return regional_page(inputs, scenarios, lang=lang, command=call, told=told)
 
 
 def _doubts(inputs: "ProjectionInputs") -> list[str]:
@@ -157,12 +157,16 @@ def _shipped(
     )
 
 
-def _results(session: Session, folder: Path, *, draws: int) -> "tuple[ProjectionInputs, list[Scenario], str]":
-    """What the scenarios of a folder of results started from."""
+def _results(
+    session: Session, folder: Path, *, draws: int
+) -> "tuple[ProjectionInputs, list[Scenario], str, dict[str, object]]":
+    """What the scenarios of a folder of results started from, and what its summary says of them."""
+    from pysd_runner.explorer.regional import EFFECTS
     from pysd_runner.model import load_model
     from pysd_runner.regional.projection import RECORD, check_files, projection_inputs, read_run_record
     from pysd_runner.reports.inputs import read_inputs
     from pysd_runner.reports.replay import is_record
+    from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
 
     folder = folder.parent if folder.is_file() else folder
@@ -190,7 +194,8 @@ def _results(session: Session, folder: Path, *, draws: int) -> "tuple[Projection
         options.append(f"--panel {found.source}")
     if found.baseline is None:
         options.append("--open-loop")
-    return inputs, scenarios, " ".join(["gapsim run SCENARIO", *options])
+    told = {"draws": settings["draws"], "policies": summarised(folder, EFFECTS)}
+    return inputs, scenarios, " ".join(["gapsim run SCENARIO", *options]), told
 
 
 def _own(

@@ -196,8 +196,7 @@ def _effects(full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Qu
                 scenario=position_of(full, "scenario", name),
                 baseline=position_of(full, "scenario", reference),
                 region=place,
-                # What is better the lower it is, is told by how much of it is closed.
-                scale=-quantity.scale if quantity.lower_is_better else quantity.scale,
+                scale=quantity.difference_scale,
             ),
         )
         for name, reference in pairs.items()

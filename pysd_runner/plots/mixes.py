@@ -44,12 +44,13 @@ def plot_mixes(
     baselines: Mapping[str, str],
     origin: int,
     titles: Mapping[str, str],
+    changed: xr.DataArray | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw all mixes for one region, class or nation over time, each named at the end of its line.
 
     Above, what was observed, no policy with its 90 % interval, and the median under each mix; below, what each mix
-    changes, with its 90 % interval.
+    changes, with its 90 % interval; of gaps, what it closes.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ def plot_mixes(
     titles
         Of the figure, by language; the chart falls back to English where this machine cannot draw Chinese, and to the
         title ``"code"`` where it cannot draw the name in it.
+    changed
+        What changes are measured in, dimensions as `values`; the levels themselves by default.
     lang
         ``"en"`` or ``"zh"``; of the sentence and the data in any case.
 
@@ -83,6 +86,7 @@ def plot_mixes(
         raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(baselines)} were asked for")
     asked, lang = lang, usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
+    other = full if changed is None else in_layout(changed)
     quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
     references = list(dict.fromkeys(baselines.values())) or [str(full["scenario"].to_numpy()[0])]
     reference = position_of(full, "scenario", references[0])
@@ -97,13 +101,15 @@ def plot_mixes(
         title=title,
         caption=joined_sentences(caption, lang),
         lang=lang,
+        change=quantity_of(other, lang),
     )
-    lines = [_line(full, name, other, quantity, names) for name, other in baselines.items()]
+    lines = [_line(full, other, name, baselines[name], quantity, names) for name in baselines]
     with drawing():
         figure = _draw(lines, view, quantity)
     # What is read and not drawn needs no font.
     quantity, names = quantity_of(values, asked), Names(values=full, lang=asked, is_drawn=False)
-    view = replace(view, label=names.scenario(references[0]), title=titles[asked], lang=asked)
+    label, change = names.scenario(references[0]), quantity_of(other, asked)
+    view = replace(view, label=label, title=titles[asked], lang=asked, change=change)
     lines = [replace(line, name=names.scenario(line.scenario)) for line in lines]
     figure.data = _table(lines, view, quantity)
     figure.sentence = _sentence(lines, view, quantity)
@@ -131,15 +137,26 @@ class _View:
     title: str
     caption: str
     lang: str
+    change: Quantity
+
+    @property
+    def difference(self) -> str:
+        """What the lower panel shows, in words."""
+        key = "axis.difference_closed" if self.change.lower_is_better else "axis.difference"
+        return say(key, self.lang, baseline=self.label, unit=self.change.difference_unit)
 
 
-def _line(full: xr.DataArray, name: str, reference: str, quantity: Quantity, names: Names) -> _Line:
+def _line(
+    full: xr.DataArray, changed: xr.DataArray, name: str, reference: str, quantity: Quantity, names: Names
+) -> _Line:
     own, other = (position_of(full, "scenario", item) for item in (name, reference))
     return _Line(
         scenario=name,
         name=names.scenario(name),
         level=bands_of(full, scenario=own, region=0, scale=quantity.scale),
-        change=difference_bands(full, scenario=own, baseline=other, region=0, scale=quantity.scale),
+        change=difference_bands(
+            changed, scenario=own, baseline=other, region=0, scale=quantity_of(changed, "en").difference_scale
+        ),
     )
 
 
@@ -154,7 +171,7 @@ def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity) -> ReportFigu
     left = label_room(sheet.figure, spans, 5) + 0.05
     _draw_levels(sheet, lines, view, left, spans[0])
     if lines:
-        _draw_changes(sheet, lines, view, quantity, left, spans[1])
+        _draw_changes(sheet, lines, view, left, spans[1])
     return sheet.figure
 
 
@@ -180,9 +197,7 @@ def _draw_levels(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float,
     draw_end_labels(axes, ends, size=LABEL_SIZE)
 
 
-def _draw_changes(
-    sheet: Sheet, lines: Sequence[_Line], view: _View, quantity: Quantity, left: float, limits: tuple[float, float]
-) -> None:
+def _draw_changes(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float, limits: tuple[float, float]) -> None:
     top = 0.2 + _UPPER + _BETWEEN
     axes = sheet.axes(left, top, sheet.width - left - _LABEL_ROOM, _LOWER)
     set_years(axes, float(view.ground.years[0]), float(view.ground.years[-1]))
@@ -196,8 +211,7 @@ def _draw_changes(
         axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
         ends.append(_label(sheet, float(change.median[-1]), line.name, colour))
     draw_end_labels(axes, ends, size=LABEL_SIZE)
-    text = say("axis.difference", view.lang, baseline=view.label, unit=quantity.difference_unit)
-    sheet.text(0.0, top - 0.2, shortened(sheet.figure, text, 8, sheet.width), size=8, color=MUTED)
+    sheet.text(0.0, top - 0.2, shortened(sheet.figure, view.difference, 8, sheet.width), size=8, color=MUTED)
     axes.set_xlabel(say("axis.year", view.lang))
 
 
@@ -225,9 +239,10 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
             for year, value in zip(view.past["year"].to_numpy(), view.past.to_numpy(), strict=True)
         ]
     drawn = [("baseline", view.label, "level", view.ground, quantity.unit)]
+    kind = "closed" if view.change.lower_is_better else "change"
     for line in lines:
         drawn.append((line.scenario, line.name, "level", line.level, quantity.unit))
-        drawn.append((line.scenario, line.name, "change", line.change, quantity.difference_unit))
+        drawn.append((line.scenario, line.name, kind, line.change, view.change.difference_unit))
     for key, name, kind, bands, unit in drawn:
         for year, low, median, high in zip(bands.years, bands.low, bands.median, bands.high, strict=True):
             row = {"line": key, "name": name, "kind": kind, "year": int(year)}
@@ -236,11 +251,12 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
 
 
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
-    """Title, and where each line ends."""
-    ends = [(view.label, view.ground), *((line.name, line.level) for line in lines)]
-    told = say("list.separator", view.lang).join(
-        say("sentence.mix_end", view.lang, name=name, value=number(float(bands.median[-1]), quantity.digits))
-        for name, bands in ends
-    )
+    """Title, where the path without policy ends, and what each mix changes."""
+    ends = [(view.label, number(float(view.ground.median[-1]), quantity.digits))]
+    digits = view.change.difference_digits
+    ends += [(line.name, number(float(line.change.median[-1]), digits, signed=True)) for line in lines]
+    first, *others = (say("sentence.mix_end", view.lang, name=name, value=value) for name, value in ends)
+    told = say("list.separator", view.lang).join(others)
+    changes = say("sentence.mix_changes", view.lang, what=view.difference, ends=told) if lines else ""
     year = int(view.ground.years[-1])
-    return say("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=told)
+    return say("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=first + changes)

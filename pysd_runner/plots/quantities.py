@@ -12,7 +12,7 @@ _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
 _PROPER = frozenset({"Theil", "Gini"})
 _LOG_POINTS = "log points x100"
-_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap"})
+_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap", "brief_leader"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +31,11 @@ class Quantity:
     difference_digits: int  # the same for differences, which are smaller than levels
     lower_is_better: bool  # true for gaps and measures of dispersion
     is_gap: bool  # true when a difference is told as narrower or wider
+
+    @property
+    def difference_scale(self) -> float:
+        """Factor from the data to a difference: of what is better the lower it is, it is told how much is closed."""
+        return -self.scale if self.lower_is_better else self.scale
 
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:

@@ -258,15 +258,15 @@ class _Writer:
 
     def found(self) -> str:
         """What the mixes change, the one that does most first."""
-        better = self.paths.better
-        changes = {mix: better * self.paths.changes(mix, self.last) for mix in self.paths.mixes}
+        changes = {mix: self.paths.changes(mix, self.last) for mix in self.paths.mixes}
         order = sorted(changes, key=lambda mix: -float(np.median(changes[mix])))
         parts = []
         for mix in order:
-            change = told(better * changes[mix])
+            change = told(changes[mix])
             number = written(change.middle, 2, signed=True)
             parts.append(self.say("brief.change", policy=self.label(mix), change=number, range=self._range(change, 2)))
-        return self.say("brief.found", year=self.last, parts=self.say("report.clauses").join(parts))
+        found = f"brief.found_{self.paths.measure}"
+        return self.say(found, year=self.last, parts=self.say("report.clauses").join(parts))
 
     def table(self) -> Table:
         """Level and change in the years a reader looks for."""
@@ -274,7 +274,7 @@ class _Writer:
         header = [self.say("report.policy")]
         for year in paths.years:
             header.append(self.say(f"brief.column_{paths.measure}", year=year))
-            header += [self.say("brief.column_change", year=year)] if paths.mixes else []
+            header += [self.say(f"brief.column_change_{paths.measure}", year=year)] if paths.mixes else []
         rows = []
         for name in (paths.ground, *paths.mixes):
             row = [self.label(name)]
@@ -335,7 +335,7 @@ class _Writer:
     def changing(self) -> Iterator[str]:
         """Which mix is the most favourable, and what decides whether it is."""
         paths = self.paths
-        changes = np.stack([paths.better * paths.changes(mix, self.last) for mix in paths.mixes])
+        changes = np.stack([paths.changes(mix, self.last) for mix in paths.mixes])
         firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
         best = int(firsts.argmax())
         policy = self.label(paths.mixes[best])

@@ -57,6 +57,8 @@ class Paths:
         ``laggards``, how far the regions below the mean lie below it.
     levels
         Shares, dimensions (scenario, draw, year).
+    changed
+        What changes are measured in, as everywhere: the levels, of the nation its mean log gap.
     history
         What was observed, dimension (year,); None where it is not known.
     mixes
@@ -69,6 +71,7 @@ class Paths:
 
     measure: str
     levels: xr.DataArray
+    changed: xr.DataArray
     history: xr.DataArray | None
     mixes: tuple[str, ...]
     baselines: dict[str, str]
@@ -92,14 +95,16 @@ class Paths:
 
     def level(self, scenario: str, year: int) -> Told:
         """Level in a year, in per cent."""
-        return told(100 * self._at(scenario, year))
+        return told(100 * _at(self.levels, scenario, year))
 
     def changes(self, mix: str, year: int) -> Array:
-        """What a mix changes, draw by draw, in percentage points."""
-        return 100 * (self._at(mix, year) - self._at(self.baselines[mix], year))
+        """What a mix changes for the better, draw by draw, in percentage points; of the nation in log points x100."""
+        after, before = (_at(self.changed, name, year) for name in (mix, self.baselines[mix]))
+        return self.better * (1 if self.measure == "laggards" else 100) * (after - before)
 
-    def _at(self, scenario: str, year: int) -> Array:
-        return np.asarray(self.levels.sel(scenario=scenario, year=year).to_numpy(), dtype=np.float64)
+
+def _at(values: xr.DataArray, scenario: str, year: int) -> Array:
+    return np.asarray(values.sel(scenario=scenario, year=year).to_numpy(), dtype=np.float64)
 
 
 def paths_of(projection: Projection, place: Place, mixes: Sequence[str]) -> Paths:
@@ -120,9 +125,11 @@ def paths_of(projection: Projection, place: Place, mixes: Sequence[str]) -> Path
     attrs |= {
         f"long_name_{lang}": say(f"brief.measure_{place.kind}", lang, name=place.names[lang]) for lang in LANGUAGES
     }
+    levels = values.transpose("scenario", "draw", "year").assign_attrs(attrs).rename(f"brief_{measure}")
     return Paths(
         measure=measure,
-        levels=values.transpose("scenario", "draw", "year").assign_attrs(attrs).rename(f"brief_{measure}"),
+        levels=levels,
+        changed=_bare(data["laggard_gap"]).transpose(*levels.dims) if measure == "laggards" else levels,
         history=past,
         mixes=tuple(mixes),
         baselines=baselines,
@@ -144,6 +151,7 @@ def chart_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang
             **{name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
             "code": say(f"brief.chart_{paths.measure}", "en", name=place.code),
         },
+        changed=paths.changed,
         lang=lang,
     )
 

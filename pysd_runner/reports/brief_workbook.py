@@ -55,7 +55,7 @@ def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
             drawn.append(len(columns))
             columns[name] = values["median"]
             continue
-        title = name if kind == "level" else say("brief.change_of", lang, name=name)
+        title = name if kind == "level" else say(f"brief.{kind}_of", lang, name=name, unit=part["unit"].iloc[0])
         drawn += [len(columns)] if kind == "level" else []
         columns[title] = values["median"]
         # One draw has no interval.

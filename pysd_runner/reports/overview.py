@@ -112,7 +112,7 @@ def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list
         [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2, lang)]
         for key, row in parts.to_dict("index").items()
     ]
-    return ["", say("report.closed", lang)], rows
+    return ["", say("report.closed beyond", lang)], rows
 
 
 def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str]:

@@ -144,6 +144,17 @@ def _write_tables(projection: Projection, outcomes: xr.Dataset, answer: Answer |
     save_csv(to_iamc(outcomes[tabled]), folder / "projection_iamc.csv")
 
 
+def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """What the summary of a folder of results says of effects, by policy and effect: quantiles as in `QUANTILES`."""
+    file = folder / "summary.csv"
+    if not file.is_file():
+        return {}
+    # Of several definitions the first is that of the fit.
+    table = pd.read_csv(file).drop_duplicates("scenario").set_index("scenario")
+    columns = {key: [f"{key}_{name}" for name in QUANTILES] for key in effects if f"{key}_p50" in table}
+    return {str(name): {key: row[own].tolist() for key, own in columns.items()} for name, row in table.iterrows()}
+
+
 def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> int:
     """How many figures `write_results` will draw."""
     return len(figure_jobs(projection, scenarios=scenarios))

@@ -45,7 +45,8 @@ def written(start, tmp_path_factory):
     model, panel, settings = start
     command = "gapsim run SCENARIO --draws 12"
     offered = [load_scenario(name, model=model) for name in ("zoned_need", "uniform_per_head")]
-    text = regional_page(projection_inputs(model, panel, **settings), offered, command=command)
+    told = {"draws": 1000, "policies": {"zoned_need": {"gap_closed": [0.7, 1.75, 3.7], "output_change": [0.6, 2, 5]}}}
+    text = regional_page(projection_inputs(model, panel, **settings), offered, command=command, told=told)
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(text, encoding="utf-8")
     return path
@@ -69,6 +70,17 @@ def test_shipped_scenario_is_that_of_a_run(start, written, browser):
         settled(page, lambda: page.select_option("#preset", "zoned_need"))
         found = outcomes(page)
     assert_repeats(found, start, load_scenario("zoned_need", model=model))
+
+
+def test_what_the_results_say_of_a_policy_is_what_the_card_says(written, browser):
+    with opened(browser, written) as page:
+        card = page.locator(".card", has_text="points closed")
+        assert card.locator(".figure").inner_text() == "+1.75 (+0.7 … +3.7)"
+        assert "the 1000 draws of the results; of the 12 draws of this page: " in card.inner_text()
+        assert page.locator(".card .figure").nth(1).inner_text() == "+2 % (+0.6 … +5)"
+        settled(page, lambda: page.fill("#budget", "0.31"))
+        assert card.locator(".figure").inner_text() != "+1.75 (+0.7 … +3.7)"
+        assert "Median of the 12 draws of this page" in card.inner_text()
 
 
 def test_downloaded_scenario_is_repeated_by_a_run(start, written, tmp_path, browser):

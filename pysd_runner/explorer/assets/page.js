@@ -369,7 +369,7 @@ class Page {
       format: (value) => say.number(value), origin: this.model.origin, words: { time: (time) => String(time) },
       domain: this.domain("fan", this.series, this.seen.values, fast),
     });
-    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption") : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series), parts.more);
+    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series), parts.more);
   }
 
   drawDifference(fast) {
@@ -451,14 +451,21 @@ class Page {
     const { say, parts } = this;
     if (this.record.kind !== "regional") return parts.cards.replaceChildren();
     const card = (title, read, note = "") => html("section", { class: "card" }, html("h3", {}, title), ...this.slots.flatMap((slot) => read(this.heads[slot], slot)), note ? html("p", { class: "note" }, note) : null);
+    const fewer = say("card_page", { draws: this.found[this.slots[0]].outcomes.draws });
     const figure = (text, slot, note) => [html("p", { class: `figure ${slot}` }, this.slots.length > 1 ? `${slot.toUpperCase()} ${text}` : text), note ? html("p", { class: "note" }, note) : null].filter(Boolean);
     const names = (entries) => (entries.length ? say.list([...entries.slice(0, 4).map(({ item, spread: s }) => `${item[say.lang]} ${say.signed(s.middle, 1)} %`), ...(entries.length > 4 ? [say("more", { count: entries.length - 4 })] : [])]) : say("nobody"));
+    // What the results say of a policy is what the page says: its own draws are fewer.
+    const effect = (key, spread, slot, unit, share = "") => {
+      const { draws } = this.found[slot].outcomes, own = this.interval(spread, 2, unit), [low, middle, high] = this.record.told?.policies[this.state[slot].preset]?.[key] || [];
+      if (middle === undefined) return figure(own, slot, [say("card_page", { draws }), share].filter(Boolean).join(say.lang === "zh" ? "" : " "));
+      return figure(this.interval({ low, middle, high }, 2, unit), slot, say("card_results", { draws: this.record.told.draws, few: draws, own }));
+    };
     parts.cards.className = "cards";
     parts.cards.replaceChildren(
-      card(say("card_gap"), (head, slot) => figure(this.interval(head.closed, 2), slot, say("card_gap_share", { share: say.number(100 * head.narrows, 0) })), say("card_gap_note")),
-      card(say("card_output"), (head, slot) => figure(this.interval(head.output, 2, " %"), slot, "")),
-      card(say("card_gains"), (head, slot) => figure(say("of_regions", { count: head.gains.length, all: head.byRegion.length }), slot, names(head.gains))),
-      card(say("card_loses"), (head, slot) => figure(say("of_regions", { count: head.loses.length, all: head.byRegion.length }), slot, names(head.loses))));
+      card(say("card_gap"), (head, slot) => effect("gap_closed", head.closed, slot, "", say("card_gap_share", { share: say.number(100 * head.narrows, 0) })), say("card_gap_note")),
+      card(say("card_output"), (head, slot) => effect("output_change", head.output, slot, " %")),
+      card(say("card_gains"), (head, slot) => figure(say("of_regions", { count: head.gains.length, all: head.byRegion.length }), slot, names(head.gains)), fewer),
+      card(say("card_loses"), (head, slot) => figure(say("of_regions", { count: head.loses.length, all: head.byRegion.length }), slot, names(head.loses)), fewer));
     return null;
   }
 
@@ -484,7 +491,7 @@ class Page {
       const s = this.series[number + 1].spreads[last], base = this.series[0].spreads[last], change = this.differences[number].spreads[last];
       const unit = this.isPercent ? " %" : "", points = this.isPercent ? ` ${say("points")}` : "";
       const text = say(this.record.draws === 1 ? "sentence_plain" : this.record.kind === "own" ? "sentence_own" : "sentence", {
-        name: this.slotName(slot), time: this.model.times[last], title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high),
+        name: this.slotName(slot), time: this.model.times[last], title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high), draws: this.record.draws,
         baseline: say.number(base.middle) + unit, change: say.signed(change.middle) + points, from: say.signed(change.low), to: say.signed(change.high),
       });
       if (this.record.kind !== "regional") return text;
