@@ -2,15 +2,15 @@
 Mixes for one region
 ====================
 
-All mixes over time in one chart with labels at the lines, and below it what each changes against no policy.
+All mixes over time in one chart with labels at the lines, and below it what each changes against no policy. Here every
+parameter has its prior; the picture of the first page is that of a calibration.
 """
 
 from pysd_runner import brief, load_model, load_panel, project
 
-regions = ["110000", "320000", "440000", "410000", "510000", "620000"]
-panel = load_panel("china").subset(regions=regions)
-model = load_model("regional_digital", regions=6)
-found = project(model, panel, ["zoned_need", "uniform_per_head", "skills_programme"], draws=1000)
+panel = load_panel("china")
+model = load_model("regional_digital", regions=len(panel.regions))
+found = project(model, panel, ["zoned_need", "uniform_per_head", "skills_programme"], draws=100)
 page = brief(found, region="Sichuan")
 print(page.figure.sentence)
 figure = page.figure

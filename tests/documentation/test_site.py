@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import re
 import runpy
 import shlex
@@ -19,6 +20,9 @@ DOCS = ROOT / "docs"
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
 REGIONS = ("110000", "510000", "410000", "620000")
 MOST_LINES, MOST_COMMANDS = 10, 4
+FIRST = {"en": DOCS / "index.md", "zh": DOCS / "zh" / "index.md"}
+# Results of the calibrated demonstration, of this checkout or of another place.
+DEMO = Path(os.environ.get("GAPSIM_DEMO", ROOT / "results" / "demo"))
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
@@ -87,21 +91,43 @@ def test_a_scenario_with_double_the_budget(small_panel, tmp_path, monkeypatch):
     assert (tmp_path / "double.png").is_file()
 
 
-def test_the_lines_of_the_first_page_run(tmp_path, monkeypatch):
+def test_the_lines_of_the_first_page_run(small_panel, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = raw_blocks(DOCS / "index.md", "python")
     assert len([line for line in code.splitlines() if line]) <= MOST_LINES
-    found = run_code(code.replace("draws=1000", "draws=2"), tmp_path)
+    # The demonstration takes minutes; any results will do.
+    quick = ("--draws", "2", "--until", "2027", "--open-loop", "--out", "results/demo", "--quiet")
+    assert main(["run", "zoned_need", *quick]) == 0
+    found = run_code(code, tmp_path)
     assert np.isfinite(found["found"].table(region="Sichuan")["median"]).all()
     assert (tmp_path / "sichuan.docx").is_file()
 
 
-def test_the_lines_of_the_first_page_make_its_picture():
-    page, example = DOCS / "index.md", DOCS / "figures" / "plot_1_mixes.py"
-    (code,) = raw_blocks(page, "python")
-    drawn = text_of(example)
-    assert all(line in drawn for line in code.splitlines() if line and ".save(" not in line)
-    assert any("sphx_glr_plot_1_mixes_001.png" in link for link in links(page))
+@pytest.mark.parametrize("lang", FIRST)
+def test_the_first_page_says_the_numbers_of_its_picture(lang):
+    from PIL import Image
+
+    text, link = text_of(FIRST[lang]), next(link for link in links(FIRST[lang]) if "images/mixes_sichuan" in link)
+    # save_figure writes the sentence of a figure into its PNG.
+    with Image.open(FIRST[lang].parent / link) as picture:
+        sentence = picture.info["Description"]
+    assert f"![{sentence}]({link})" in text
+    prose = text.partition(f"]({link})")[2]
+    panel = pysd_runner.load_panel("china")
+    place = panel.codes.index("510000")
+    output, people = panel["output"][:, -1], panel["population"][:, -1]
+    last = 100 * output[place] / people[place] * people.sum() / output.sum()
+    for number in (f" {last:.1f}", *re.findall(r"[+−]\d+\.\d+", sentence)):
+        assert number in prose, number
+
+
+@pytest.mark.skipif(not DEMO.is_dir(), reason="no results of `make demo`, from which the picture is drawn")
+@pytest.mark.parametrize("lang", FIRST)
+def test_the_first_page_says_what_the_brief_of_the_demonstration_says(lang):
+    text = re.sub(r"\s+", " ", text_of(FIRST[lang]))
+    page = pysd_runner.brief(pysd_runner.load_projection(DEMO), "Sichuan", lang=lang)
+    for said in (page.figure.sentence, *(part.text for part in page.document.parts[:2])):
+        assert said in text, "draw and write it again: gapsim plot results/demo --kind mixes --region Sichuan"
 
 
 def test_the_scenario_of_the_page_doubles_the_budget(small_panel, tmp_path, monkeypatch, capsys):
