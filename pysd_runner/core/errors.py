@@ -61,7 +61,8 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
     if len(name) > LONGEST:
         return ""
     known = {candidate.casefold(): candidate for candidate in candidates}
-    near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
+    # Names of two characters are usual in Chinese: one of them alone may be wrong.
+    near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6 if name.isascii() else 0.5)
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 

@@ -19,6 +19,7 @@ from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Pol
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.task import prepared
 from pysd_runner.text import LANGUAGES, has_text, in_both, say
+from pysd_runner.text.notices import panel_title
 
 # What the program saves, and of it what the page can draw.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
@@ -83,7 +84,9 @@ def regional_page(
     numbers = Numbers()
     record = {
         "kind": "regional",
-        "title": in_both("explorer.title_regional", panel=inputs.panel.name),
+        "title": {
+            item: say("explorer.title_regional", item, panel=panel_title(inputs.panel.name, item)) for item in LANGUAGES
+        },
         "command": command,
         "model": {"name": model.name, "sha256": model.sha256},
         "seed": inputs.settings["seed"],

@@ -145,4 +145,6 @@ def _sentence(heads: np.ndarray, told: Money) -> str:
             if row[place] > 0
         )
         parts.append(say("brief.money_of", lang, policy=mix, total=told.totals[str(key)], most=most))
-    return say("brief.money_sentence", lang, title=told.title, parts=say("report.clauses", lang).join(parts))
+    return say(
+        "brief.money_sentence", lang, title=told.title, unit=told.unit, parts=say("report.clauses", lang).join(parts)
+    )

@@ -53,7 +53,9 @@ def find_place(text: str, regions: Sequence[Region]) -> Place:
     known = [name for item in regions for name in (item.name_en, item.name_zh, item.code) if name]
     known += [name for place in others for name in (place.code, *place.names.values()) if name]
     known += [say("brief.nation_names", lang) for lang in LANGUAGES]
-    shown = ", ".join(item.name_en or item.code for item in regions[:_TOLD])
+    # In the script that was asked in.
+    own = "name_en" if text.isascii() else "name_zh"
+    shown = ", ".join(getattr(item, own) or item.code for item in regions[:_TOLD])
     more = ", ..." if len(regions) > _TOLD else ""
     classes = f", the classes {', '.join(groups)}" if groups else ""
     raise UnknownName(

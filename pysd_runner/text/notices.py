@@ -19,8 +19,21 @@ SEPARATOR = "; "
 DEEPEST, LONGEST = 8, 2000
 # Blanks of those that hold a text of their own; others hold names and numbers, which stay.
 SAID = frozenset(
-    {"advice", "basis", "currency", "errors", "expected", "family", "found", "hint", "memory", "message", "more"}
-    | {"name", "reason", "remedy", "said", "side", "title", "unit", "what", "where", "why", "words"}
+    {
+        "advice",
+        "basis",
+        "currency",
+        "errors",
+        "expected",
+        "family",
+        "found",
+        "hint",
+        "layout",
+        "marks",
+        "memory",
+        "message",
+    }
+    | {"more", "name", "reason", "remedy", "said", "side", "style", "title", "unit", "what", "where", "why", "words"}
 )
 # Blanks of those that hold a number, or several with signs between.
 NUMBERS = frozenset(

@@ -190,6 +190,7 @@ def test_languages_change_everything_that_is_said(written, browser):
         text = page.inner_text("#page")
         assert "无政策" in text
         assert "Scenario" not in text
+        assert "china" not in page.title()
         assert re.search(r"[一-鿿]", page.title())
 
 

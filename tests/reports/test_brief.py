@@ -190,6 +190,7 @@ def test_money_by_lever_sums_to_the_budget_of_the_region(projection, tmp_path):
     assert sum(row[1] for row in book["Money"].iter_rows(min_row=2, values_only=True)) == pytest.approx(heads)
     first = page.bars.data.sort_values("head", ascending=False).iloc[0]
     assert f"most for {first['lever']} {first['head']:.0f}" in page.bars.sentence
+    assert "(yuan a head and year, mean of the years 2025 to 2028 and of the draws): " in page.bars.sentence
 
 
 def test_who_loses_is_named(projection):

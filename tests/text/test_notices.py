@@ -12,12 +12,16 @@ import calibration.fitting
 import pysd_runner.panel
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
+from pysd_runner.panel.office import nearest_layout
+from pysd_runner.panel.validation import PLAIN, STYLES
+from pysd_runner.plots import fonts
 from pysd_runner.regional.projection import project
 from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.text import blanks, texts
-from pysd_runner.text.notices import NUMBERS, ROOMS, in_language, panel_title
+from pysd_runner.text.notices import NUMBERS, ROOMS, in_language, in_lines, panel_title
+from tests.english import sentences_in
 
 REGIONS = ("110000", "310000", "410000", "620000")
 # Names of keys, series and files stay, whatever the language.
@@ -36,6 +40,40 @@ def model():
 
 def left_in_english(text):
     return re.findall(r"[A-Za-z]{3,}", NAMES.sub("", text))
+
+
+STYLES_READ = [str(style) for style in STYLES if style != PLAIN]
+HEADERS = ("geo,TIME_PERIOD", "Country Name,1990", "a,2001,2002", "variable,b", "a,b")
+SAID_ON_THE_SCREEN = [
+    "explorer.html (383 kB): open it in a browser; it needs no network.",
+    "Drawing what every scenario starts from ...",
+    "Compiling the model for browsers ...",
+    "Running run.json again, 1000 draws ...",
+    "Running run.json again, 1 draw ...",
+    *(f"  Start with {name}.html, or {name}.md beside it." for name in ("summary", "report", "advice")),
+    *(
+        f"numbers of output are read with a {style}; if that is wrong, say `decimal` in a mapping file"
+        for style in STYLES_READ
+    ),
+    *(
+        f"required column region is missing. Rename a heading or map it. The nearest layout is {layout}"
+        for layout in (nearest_layout(header.split(",")) for header in HEADERS)
+    ),
+]
+
+
+@pytest.mark.parametrize("text", SAID_ON_THE_SCREEN)
+def test_what_commands_say_is_said_in_chinese(text):
+    headings = "Eurostat|SDMX-CSV|geo|Country Name|Country Code|Indicator Name|region|year|variable|value"
+    names = rf"\b({headings}|output|map|\w+\.html|\w+\.md)\b"
+    assert not left_in_english(re.sub(names, "", in_lines(text, "zh"))), in_lines(text, "zh")
+
+
+def test_a_font_that_is_missing_is_said_in_chinese():
+    fonts._warn_once.cache_clear()
+    with pytest.warns(fonts.MissingFont) as found:
+        fonts._warn_once()
+    assert not sentences_in(in_language(str(found[0].message), "zh"))
 
 
 def bare(panel):
