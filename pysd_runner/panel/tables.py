@@ -5,8 +5,10 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pysd_runner.panel.names import OFFICES, key, tidy
 from pysd_runner.panel.problems import Problem
@@ -21,6 +23,8 @@ _DELIMITERS = (",", ";", "\t")
 _LOOKED_AT = 30
 # Columns from which on a line with two cells is no row of a table, and cells a note may have.
 _WIDE_TABLE, _NOTE = 4, 2
+# A workbook that unpacks to more, or a sheet that spans more, is no table of observations; a sheet has no more rows.
+MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
@@ -205,33 +209,57 @@ def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, 
 
 
 def _read_workbook(path: Path, sheet: str | None) -> Table:
+    try:
+        with path.open("rb") as stream:
+            read = _rows_of(stream, path.name, sheet)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it runs into in a damaged file
+        return _failed("wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file")
+    if isinstance(read, Table):
+        return read
+    title, rows, problems = read
+    table = _assemble(_padded(_after_comments(rows)))
+    return replace(table, encoding=f"sheet {title}", problems=(*problems, *table.problems))
+
+
+def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Problem]] | Table:
+    """Name and rows of the sheet and what to doubt, or a table that says why there are none."""
     import openpyxl
 
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
-        return _failed("wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file")
-    try:
+    with zipfile.ZipFile(stream) as archive:
+        size = sum(item.file_size for item in archive.infolist())
+    if size > MOST_BYTES:
+        return _too_large(name, f"{size} bytes", f"at most {MOST_BYTES} bytes when unpacked")
+    with closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)) as book:
         if sheet is not None and sheet not in book.sheetnames:
-            return _failed(
-                "no-sheet",
-                "the workbook has no such sheet",
-                found=sheet,
-                expected=f"one of {', '.join(book.sheetnames)}",
-            )
+            names = ", ".join(book.sheetnames)
+            return _failed("no-sheet", "the workbook has no such sheet", found=sheet, expected=f"one of {names}")
         chosen = book[sheet] if sheet is not None else book.worksheets[0]
-        rows = [
-            (number, [_cell_text(value) for value in row])
-            for number, row in enumerate(chosen.iter_rows(values_only=True), start=1)
-        ]
-        table = _assemble(_padded(_after_comments(rows)))
-        problems = [
-            *_other_sheets(book.sheetnames, chosen.title, sheet),
-            *_unsaved_formulas(path, chosen.title),
-        ]
-    finally:
-        book.close()
-    return replace(table, encoding=f"sheet {chosen.title}", problems=(*problems, *table.problems))
+        # What a sheet says of its size may be wrong.
+        chosen.reset_dimensions()
+        rows: Rows = []
+        width = 1
+        for number, row in enumerate(chosen.iter_rows(values_only=True), start=1):
+            cells = _filled([_cell_text(value) for value in row])
+            width = max(width, len(cells))
+            if number > MOST_ROWS or (cells and number * width > MOST_CELLS):
+                return _too_large(name, f"{number} x {width} cells", f"at most {MOST_CELLS} cells")
+            rows.append((number, cells))
+        others = _other_sheets(book.sheetnames, chosen.title, sheet)
+    return chosen.title, rows, [*others, *_unsaved_formulas(stream, chosen.title, rows)]
+
+
+def _filled(cells: list[str]) -> list[str]:
+    """Cells up to the last that is not empty: columns and rows far beyond a table often have a format and no value."""
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _too_large(name: str, found: str, expected: str) -> Table:
+    message = f"{name!r} is larger than any table of observations; does a cell stand far away from the table?"
+    return _failed("too-large", message, found=found, expected=expected)
 
 
 def _after_comments(rows: Rows) -> Rows:
@@ -243,7 +271,9 @@ def _after_comments(rows: Rows) -> Rows:
 
 
 def _padded(rows: Rows) -> Rows:
-    """Pad rows of a sheet, where cells never written are empty."""
+    """Pad rows of a sheet up to the last that is not empty; cells never written are empty."""
+    while rows and not rows[-1][1]:
+        rows.pop()
     width = max((len(cells) for _, cells in rows), default=0)
     return [(number, cells + [""] * (width - len(cells))) for number, cells in rows]
 
@@ -273,21 +303,22 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Pr
     ]
 
 
-def _unsaved_formulas(path: Path, sheet: str) -> list[Problem]:
+def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]:
     """Formulas whose result was never stored read as empty cells: a missing value that is none."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(stream) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
         if not any(re.search(rb"<f[ >]", archive.read(name)) for name in sheets):
             return []
     import openpyxl
 
-    formulas, results = (openpyxl.load_workbook(path, data_only=stored)[sheet] for stored in (False, True))
-    found = [
-        cell
-        for row in formulas.iter_rows()
-        for cell in row
-        if cell.data_type == "f" and results[cell.coordinate].value is None
-    ]
+    with closing(openpyxl.load_workbook(stream, read_only=True)) as book:
+        book[sheet].reset_dimensions()
+        found = [
+            cell
+            for (_, texts), cells in zip(rows, book[sheet].iter_rows(), strict=True)
+            for place, cell in enumerate(cells)
+            if cell.data_type == "f" and not any(texts[place : place + 1])
+        ]
     return [
         Problem(
             rule="formula",

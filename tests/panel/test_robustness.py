@@ -1,7 +1,12 @@
 """No file makes the reader fail in any way but by saying what is wrong."""
 
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import openpyxl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +28,8 @@ CELLS = st.sampled_from(
         *("n/a", "1,5", "output", "gdp", "yuan", "%", "#x", '"'),
     ]
 )
+
+SHEET = "xl/worksheets/sheet1.xml"
 
 
 def loads_or_says_why(path: Path) -> None:
@@ -85,3 +92,89 @@ def test_an_unclosed_quote_in_a_large_file(tmp_path: Path) -> None:
     assert max(len(str(problem)) for problem in problems) < 1000
     rules = {problem.rule for problem in problems}
     assert {"row-length", "not-a-number"} <= rules
+
+
+def workbook(path: Path, cells: Mapping[str, object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in (["region", "year", "output [yuan]", "population [persons]"], ["A", 2000, 5e4, 1], ["A", 2001, 5e4, 1]):
+        book.active.append(row)
+    for place, value in cells.items():
+        book.active[place] = value
+    book.save(path)
+    return path
+
+
+def rewritten(path: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    """One file of a workbook made another."""
+    with zipfile.ZipFile(path) as archive:
+        files = {item: archive.read(item) for item in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for item, content in files.items():
+            archive.writestr(item, change(content) if item == name else content)
+    return path
+
+
+def rules(path: Path) -> list[str]:
+    return [problem.rule for problem in check_panel(path)]
+
+
+@pytest.mark.parametrize(("place", "refused"), [("XFD1048576", True), ("XFD200", True), ("XFD1", False)])
+def test_a_sheet_that_spans_too_many_cells_is_refused(tmp_path: Path, place: str, refused: bool) -> None:
+    assert ("too-large" in rules(workbook(tmp_path / "panel.xlsx", {place: "x"}))) == refused
+
+
+def test_cells_that_are_far_away_and_empty_are_no_part_of_the_table(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", {"XFD200": "x"})
+    rewritten(path, SHEET, lambda content: content.replace(b"<is><t>x</t></is>", b""))
+    assert "too-large" not in rules(path)
+    assert load_panel(path).years == (2000, 2001)
+
+
+def test_a_row_beyond_the_last_of_any_sheet_is_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", {})
+    rewritten(path, SHEET, lambda content: content.replace(b'<row r="3"', b'<row r="99999999999"'))
+    assert rules(path) == ["too-large"]
+
+
+def test_a_workbook_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", {})
+    blanks = b" " * 100_000_000
+    rewritten(path, SHEET, lambda content: content.replace(b"</sheetData>", b"</sheetData>" + blanks))
+    assert path.stat().st_size < 1e6
+    assert rules(path) == ["too-large"]
+
+
+def test_formulas_of_a_far_cell_are_read_in_little_memory(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", {"C3": "=1+1", "XFD100": "=1+1"})
+    tracemalloc.start()
+    assert rules(path).count("formula") == 2
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+DAMAGES = {
+    "no end": lambda content: content[:-30],
+    "no sheet": lambda _: b"<worksheet/>",
+    "not xml": lambda _: b"\x00\x01",
+    "a row of no number": lambda content: content.replace(b'r="2"', b'r="x"'),
+    "a cell of no name": lambda content: content.replace(b'r="A2"', b'r="2A"'),
+    "a text that is not there": lambda content: content.replace(b't="n"><v>2000', b't="s"><v>2000'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_sheet_is_said_in_a_sentence(tmp_path: Path, damage: str) -> None:
+    path = rewritten(workbook(tmp_path / "panel.xlsx", {}), SHEET, DAMAGES[damage])
+    problems = [problem for problem in check_panel(path) if problem.severity == "error"]
+    assert problems
+    assert "\n" not in str(problems[0])
+
+
+@pytest.mark.parametrize("place", [0.2, 0.4, 0.6, 0.8])
+def test_flipped_bytes_are_said_in_a_sentence(tmp_path: Path, place: float) -> None:
+    content = bytearray(workbook(tmp_path / "panel.xlsx", {}).read_bytes())
+    for at in range(int(place * len(content)), len(content), 97):
+        content[at] ^= 255
+    path = tmp_path / "damaged.xlsx"
+    path.write_bytes(content)
+    loads_or_says_why(path)
