@@ -23,8 +23,11 @@ CHINESE_ENDING = re.compile(rf"(?<=..)(?:{'|'.join(SPELLINGS['endings'])})$")
 
 _SPACES = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
-_SUFFIX = re.compile(r"^(?P<label>.*?)\s*[(\[](?P<unit>[^()\[\]]+(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
-_YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*\u5e74?(?:\s*\[YR\d{4}\])?")
+# No blank and no letter is looked at again from another start, so that a long text takes no long time.
+_SUFFIX = re.compile(
+    r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$",
+)
+_YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*+\u5e74?(?:\s*\[YR\d{4}\])?")
 
 
 def tidy(text: str) -> str:

@@ -16,7 +16,7 @@ from pysd_runner.panel.tables import Table
 
 # geo\TIME_PERIOD heads the first column of a TSV, and the names of the others stand before it.
 _KEYS = re.compile(r"(?P<names>[\w,]+)\\(?:time(?:_period)?)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?P<number>[-+\d.eE]+)?\s*(?P<flags>[:a-z]*)")
+_NUMBER = re.compile(r"(?P<number>[-+\d.eE]++)?\s*(?P<flags>[:a-z]*)")
 _FLOW = re.compile(r"(?:[A-Z_]+:)?(?P<code>\w+)")
 _DATED = re.compile(r"(?:estat_)?(?P<code>[a-z0-9]+(?:_[a-z0-9]+)*)", re.IGNORECASE)
 

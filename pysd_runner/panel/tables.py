@@ -25,6 +25,7 @@ _LOOKED_AT = 30
 _WIDE_TABLE, _NOTE = 4, 2
 # A workbook that unpacks to more, or a sheet that spans more, is no table of observations; a sheet has no more rows.
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
+LONGEST_HEADING = 1000
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
@@ -342,6 +343,8 @@ def _assemble(rows: Rows) -> Table:
     while headings and not tidy(headings[-1]) and not _column_used(body, len(headings) - 1, used):
         headings = headings[:-1]
     header = tuple(tidy(heading) for heading in headings)
+    if too_long := [place for place, heading in enumerate(header) if len(heading) > LONGEST_HEADING]:
+        return Table(problems=(_no_heading(header_row, too_long[0], header),))
     numbers, cells, uneven = _even_rows(_without_footer(body), len(header))
     problems = [*told, *uneven]
     if not numbers:
@@ -360,6 +363,17 @@ def _assemble(rows: Rows) -> Table:
         cells=tuple(cells),
         titles=titles,
         problems=tuple(problems),
+    )
+
+
+def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Problem:
+    return Problem(
+        rule="long-heading",
+        message="a heading is longer than any name; is there a quote that is not closed?",
+        row=row,
+        column=f"column {place + 1}",
+        found=header[place],
+        expected=f"at most {LONGEST_HEADING} characters",
     )
 
 

@@ -1,5 +1,7 @@
 """No file makes the reader fail in any way but by saying what is wrong."""
 
+import re
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import check_panel, load_panel
+from pysd_runner.panel.names import split_unit, year_heading
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -178,3 +181,46 @@ def test_flipped_bytes_are_said_in_a_sentence(tmp_path: Path, place: float) -> N
     path = tmp_path / "damaged.xlsx"
     path.write_bytes(content)
     loads_or_says_why(path)
+
+
+LONG = {
+    "open": "x(" + "a" * 100_000,
+    "blanks": "x" + " " * 100_000 + "y",
+    "year": "2020" + " " * 100_000 + "x",
+    "closed": "(" + "a" * 100_000 + ")c)",
+    "brackets": "x(" * 50_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_what_a_heading_names_is_found_in_little_time(text: str) -> None:
+    began = time.process_time()
+    assert split_unit(text)[0] in text
+    assert year_heading(text) is None
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_heading_that_is_no_name_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "panel.csv"
+    path.write_text(f"region,year,output [yuan],{text}\nA,2000,50000,1\n", encoding="utf-8")
+    began = time.process_time()
+    (problem,) = check_panel(path)
+    assert time.process_time() - began < 0.1
+    assert (problem.rule, problem.row, problem.column) == ("long-heading", 1, "column 4")
+
+
+@given(text=st.text(alphabet="ab ()[]\n2", max_size=12))
+def test_the_unit_is_what_stands_in_the_last_brackets(text: str) -> None:
+    plain = re.compile(r"^(?P<label>.*?)\s*[(\[](?P<unit>[^()\[\]]+(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
+    match = plain.match(text.strip())
+    expected = (match["label"], match["unit"].strip()) if match and match["label"] else (text.strip(), "")
+    assert split_unit(text) == expected
+
+
+def test_a_long_cell_with_flags_is_read_in_little_time(tmp_path: Path) -> None:
+    path = tmp_path / "nama_10r.tsv"
+    path.write_text(f"geo\\TIME_PERIOD\t2000\t2001\nA\t{'e' * 30_000}X\t5\n", encoding="utf-8")
+    began = time.process_time()
+    assert "not-a-number" in rules(path)
+    assert time.process_time() - began < 0.5
