@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from numbers import Real
 from pathlib import Path
 
 from pysd_runner.core.errors import InvalidPanel, suggest
 from pysd_runner.panel.validation import DECIMALS
 
 SCHEMA = 1
+# No currency is worth more or less, in yuan; beyond it products leave what a number can be.
+LEAST_RATE, GREATEST_RATE = 1e-15, 1e15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +56,10 @@ class PanelMapping:
     decimal: str | None = None
     yuan_per_unit: float | None = None
     price_basis: str = ""
+
+    def __post_init__(self) -> None:
+        if self.yuan_per_unit is not None:
+            _rate(self.yuan_per_unit, "yuan_per_unit")
 
     def merged(self, **given: object) -> "PanelMapping":
         """Return a copy in which every given value that is not None wins; `columns` and `units` are merged."""
@@ -111,20 +119,30 @@ def load_mapping(path: str | Path) -> PanelMapping:
 
 
 def _read(file: Path) -> dict[str, object]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+
+    from pysd_runner.core.yaml_text import guard, read_text, reader
 
     if not file.is_file():
         raise InvalidPanel(f"there is no mapping file {str(file)!r}")
+    text = read_text(file, partial(_stop, file))
     try:
-        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
-    except (YAMLError, UnicodeDecodeError) as error:
+        guard(text, partial(_stop, file))
+        content = reader().load(text)
+    except InvalidPanel:
+        raise
+    except (YAMLError, ValueError) as error:  # the latter of a number that is too long and a date that is none
         raise InvalidPanel(f"{file}: not readable as YAML in UTF-8: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InvalidPanel(
             f"{file}: expected keys and values, such as `schema: {SCHEMA}`; found {type(content).__name__}"
         )
     return {str(name): value for name, value in content.items() if value is not None}
+
+
+def _stop(file: Path, message: str, *, line: int | None = None, expected: str = "", **_: str) -> InvalidPanel:
+    place = f"{file}:{line}" if line else f"{file}"
+    return InvalidPanel(f"{place}: {message}{f'; expected {expected}' if expected else ''}")
 
 
 def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
@@ -140,7 +158,7 @@ def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
         elif name == "missing":
             fields[name] = _list(value, where)
         elif name == "yuan_per_unit":
-            fields[name] = _positive(value, where)
+            fields[name] = _rate(value, where)
         elif name == "decimal":
             fields[name] = _decimal(value, where)
         else:
@@ -184,7 +202,10 @@ def _decimal(value: object, where: str) -> str:
     return str(value)
 
 
-def _positive(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InvalidPanel(f"{where}: expected a number above zero; found {value!r}")
-    return float(value)
+def _rate(value: object, where: str) -> float:
+    number = float(str(value)) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
+    if not LEAST_RATE <= number <= GREATEST_RATE:
+        raise InvalidPanel(
+            f"{where}: expected a number above zero, from {LEAST_RATE:g} to {GREATEST_RATE:g}; found {value!r}"
+        )
+    return number

@@ -4,19 +4,16 @@ import io
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem, join_path, quoted
 
-LARGEST_FILE = 256 * 1024
-MOST_EVENTS = 20_000
-DEEPEST = 16
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
 _TAG = "tag:yaml.org,2002:"
@@ -43,18 +40,7 @@ class Document:
 def read_document(file: Path) -> Document:
     """Read a scenario file."""
     place = str(file)
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise _stop(place, f"cannot be read ({error.strerror or error})") from error
-    if len(content) > LARGEST_FILE:
-        raise _stop(place, "the file is too large", expected=f"at most {LARGEST_FILE // 1024} kB")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise _stop(place, "the file is not UTF-8", line=line, remedy="Save it as UTF-8.") from error
+    text = read_text(file, partial(_stop, place))
     return read_toml(text, place) if file.suffix.lower() == ".toml" else read_yaml(text, place)
 
 
@@ -69,8 +55,8 @@ def read_toml(text: str, place: str) -> Document:
 def read_yaml(text: str, place: str) -> Document:
     """Read a YAML 1.2 text, of which JSON is a part."""
     try:
-        _guard(text, place)
-        root = _yaml().compose(io.StringIO(text))
+        guard(text, partial(_stop, place))
+        root = reader().compose(io.StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
@@ -82,38 +68,6 @@ def read_yaml(text: str, place: str) -> Document:
     if root is not None:
         document.data = _build(root, (), document)
     return document
-
-
-def _yaml() -> YAML:
-    return YAML(typ="safe", pure=True)
-
-
-def _guard(text: str, place: str) -> None:
-    """Refuse what a scenario never needs, before any of it is built."""
-    depth = documents = 0
-    for count, event in enumerate(_yaml().parse(io.StringIO(text))):
-        line = event.start_mark.line + 1
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > DEEPEST or count > MOST_EVENTS:
-            raise _stop(place, "the file is nested too deeply or holds too many values", line=line)
-        if isinstance(event, AliasEvent):
-            raise _stop(
-                place,
-                "YAML aliases are not read",
-                line=line,
-                remedy="Write the values out, or use `extends`.",
-            )
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            _guard_document(event, documents, place)
-
-
-def _guard_document(event: DocumentStartEvent, documents: int, place: str) -> None:
-    line = event.start_mark.line + 1
-    if documents > 1:
-        raise _stop(place, "the file holds several YAML documents", line=line, expected="one scenario a file")
-    if event.version not in (None, (1, 2)):
-        raise _stop(place, "scenario files are YAML 1.2", line=line, remedy="Remove the %YAML line.")
 
 
 def _stop(place: str, message: str, **details: Any) -> InvalidScenarioFile:

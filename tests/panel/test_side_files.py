@@ -56,11 +56,28 @@ def test_a_mapping_file_says_everything(write: Write) -> None:
         ("", "expected keys and values"),
         ("schema: 1\nschema: 1\n", "not readable as YAML"),
         ("schema: 1\nregions: !!python/object/apply:os.getcwd []\n", "not readable as YAML"),
+        ("[" * 20_000, r":1: the file is nested too deeply"),
+        (f"schema: 1\ncolumns: {'{a: ' * 1500}1{'}' * 1500}\n", ":2: the file is nested too deeply"),
+        (f"schema: 1\nmissing: [{'a, ' * 30_000}]\n", ":2: the file is nested too deeply or holds too many values"),
+        (f"schema: 1\nyuan_per_unit: {'9' * 5000}\n", "not readable as YAML.*5000 digits"),
+        (f"schema: 1\nyuan_per_unit: {'9' * 400}\n", "above zero"),
+        ("schema: 1\nyuan_per_unit: .inf\n", "above zero"),
+        ("schema: 1\nyuan_per_unit: 1e300\n", "above zero"),
+        ("schema: 1\nmissing: 2020-13-45\n", "not readable as YAML.*month"),
+        ("schema: 1\nunits: {output: &a x, population: *a}\n", ":2: YAML aliases are not read"),
+        ("schema: 1\n---\nschema: 1\n", ":2: the file holds several YAML documents"),
+        (" " * 300_000, "the file is too large; expected at most 256 kB"),
     ],
+    ids=lambda text: str(text)[:40],
 )
 def test_bad_mapping_files(write: Write, text: str, message: str) -> None:
     with pytest.raises(InvalidPanel, match=message):
         load_mapping(write(text, name="mapping.yaml"))
+
+
+def test_a_rate_that_is_none_is_refused_when_it_is_given() -> None:
+    with pytest.raises(InvalidPanel, match="yuan_per_unit: expected a number above zero"):
+        load_panel({"region": ["A"], "year": [2020], "output_per_head": [5e4]}, yuan_per_unit=float("inf"))
 
 
 def test_a_mapping_file_that_is_not_there(tmp_path: Path) -> None:

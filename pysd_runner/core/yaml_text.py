@@ -1,0 +1,60 @@
+"""YAML of strangers: bounds on what a file may hold, found before any of it is built."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, Event
+
+LARGEST_FILE = 256 * 1024
+MOST_EVENTS = 20_000
+DEEPEST = 16
+
+# Makes an error of a message, with `line`, `expected` and `remedy` where there are any.
+Stop = Callable[..., Exception]
+
+
+def reader() -> YAML:
+    """A reader of YAML 1.2 that makes plain values alone."""
+    return YAML(typ="safe", pure=True)
+
+
+def read_text(file: Path, stop: Stop) -> str:
+    """Text of a file that is neither too large nor in another encoding."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise stop(f"cannot be read ({error.strerror or error})") from error
+    if len(content) > LARGEST_FILE:
+        raise stop("the file is too large", expected=f"at most {LARGEST_FILE // 1024} kB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise stop("the file is not UTF-8", line=line, remedy="Save it as UTF-8.") from error
+
+
+def guard(text: str, stop: Stop) -> None:
+    """Refuse what no file of settings needs."""
+    depth = documents = 0
+    for count, event in enumerate(reader().parse(io.StringIO(text))):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        documents += isinstance(event, DocumentStartEvent)
+        if depth > DEEPEST or count > MOST_EVENTS:
+            line = event.start_mark.line + 1
+            raise stop("the file is nested too deeply or holds too many values", line=line)
+        _guard_event(event, documents, stop)
+
+
+def _guard_event(event: Event, documents: int, stop: Stop) -> None:
+    line = event.start_mark.line + 1
+    if isinstance(event, AliasEvent):
+        raise stop("YAML aliases are not read", line=line, remedy="Write the values out, or use `extends`.")
+    if not isinstance(event, DocumentStartEvent):
+        return
+    if documents > 1:
+        raise stop("the file holds several YAML documents", line=line, expected="one document a file")
+    if event.version not in (None, (1, 2)):
+        raise stop("only YAML 1.2 is read", line=line, remedy="Remove the %YAML line.")
