@@ -15,7 +15,7 @@ from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.regions import Places
 from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
-from pysd_runner.panel.variables import VARIABLES
+from pysd_runner.panel.variables import CURRENCY, VARIABLES
 
 LEAST_PER_HEAD = 1e2
 # More cells out of range than this are one problem of the column, not one each.
@@ -29,6 +29,8 @@ JUMPED = "jump"
 STRANGE = 200.0
 # Named in full: "total" is no region anywhere, "central" is one in many countries.
 _NAMES = frozenset(map(key, SPELLINGS["totals"]))
+# By currency; the ISO codes of two letters are those of provinces and states as well.
+_COUNTRIES = {currency: frozenset(map(key, names)) for currency, names in SPELLINGS["countries"].items()}
 _SUMMED = ("output", "population")
 LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
@@ -210,9 +212,11 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
         problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head", severity)
     if "output" in grids and "population" in grids:
         grid = grids["output"]
+        with np.errstate(over="ignore"):
+            per_head = grid.values / grids["population"].values
         problems += _out_of_range(
             grid,
-            grid.values / grids["population"].values,
+            per_head,
             LEAST_PER_HEAD,
             upper,
             "output divided by population",
@@ -224,8 +228,8 @@ def _out_of_range(
     grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str, severity: Severity = "error"
 ) -> list[Problem]:
     """Report values out of range: many as one."""
-    wrong = np.isfinite(per_head) & ((per_head < lower) | (per_head > upper))
-    count, held = int(wrong.sum()), int(np.isfinite(per_head).sum())
+    wrong = (per_head < lower) | (per_head > upper)
+    count, held = int(wrong.sum()), int((~np.isnan(per_head)).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
     more = ""
     if count > FEW or (count > 1 and count > held / 2):
@@ -349,18 +353,53 @@ def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
     ]
 
 
-def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]:
+def zeros(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
+    """Shares of nothing between years with something: most likely a cell that was not observed."""
+    problems = []
+    for name, grid in grids.items():
+        if name not in VARIABLES or VARIABLES[name].kind not in ("share", "per 100"):
+            continue
+        some = grid.values > 0
+        before = np.logical_or.accumulate(some, axis=1)
+        after = np.logical_or.accumulate(some[:, ::-1], axis=1)[:, ::-1]
+        for region, column in np.argwhere((grid.values == 0) & before & after)[:1]:
+            where = f"{name} of region {axes.regions[region].code}"
+            problems.append(
+                Problem(
+                    rule="zero",
+                    message=f"{where} is zero in {axes.years[column]} and above zero before and after; "
+                    "leave the cell empty where nothing was observed",
+                    row=int(grid.rows[region, column]),
+                    column=str(grid.columns[region, column]),
+                    found=str(grid.texts[region, column]),
+                    expected="a share like those before and after",
+                    severity="warning",
+                )
+            )
+    return problems
+
+
+def _country(axes: Axes, currency: str) -> frozenset[str]:
+    """What the country of the regions is called by its currency; nothing where several regions are countries."""
+    every = frozenset().union(*_COUNTRIES.values())
+    if sum(not every.isdisjoint({key(region.code), key(region.name_en)}) for region in axes.regions) > 1:
+        return frozenset()
+    return _COUNTRIES.get(currency, frozenset()) if currency != CURRENCY else every
+
+
+def totals(grids: Mapping[str, Grid], axes: Axes, heading: str, currency: str) -> list[Problem]:
     """Doubt regions that are called like a total, or whose output and population are the sums of all others."""
     if len(axes.regions) == 1:
         return []
     summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
     by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
     groups = Counter(region.group for region in axes.regions)
+    names = _NAMES | _country(axes, currency)
     problems = []
     for place, region in enumerate(axes.regions):
         # A class of many that is called "country" is no total.
         own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
-        called = not own.isdisjoint(_NAMES)
+        called = not own.isdisjoint(names)
         if called or by_number[place]:
             why = "it is called like that" if called else f"it is the sum of the others within {CLOSE:.0%}"
             rows = np.concatenate([grid.rows[place] for grid in grids.values()])
@@ -391,7 +430,7 @@ def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]) -> FloatArray | None:
     if numerator not in values or denominator not in values:
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = scale * values[numerator] / values[denominator]
     return np.where(np.isfinite(ratio), ratio, np.nan)
 

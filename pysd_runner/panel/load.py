@@ -21,6 +21,7 @@ from pysd_runner.panel.assembly import (
     parts_and_wholes,
     to_grid,
     totals,
+    zeros,
 )
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
 from pysd_runner.panel.joining import joined
@@ -431,7 +432,7 @@ def _assembled(context: _Context, table: Table, layout: Layout, observations: Ob
     grids, found = _grids(observations, numbers, places, years, axes)
     problems += found
     problems += _between_cells(grids, axes, measured)
-    problems += totals(grids, axes, heading)
+    problems += totals(grids, axes, heading, currency_of(measured))
     panel = _panel(context, table, layout, axes, grids, measured)
     return _Examination(problems=problems, panel=panel)
 
@@ -479,6 +480,7 @@ def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Me
     if all(problem.severity == "warning" for problem in sizes):
         problems += breaks(grids, axes)
     problems += parts_and_wholes(grids)
+    problems += zeros(grids, axes)
     return problems
 
 

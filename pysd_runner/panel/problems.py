@@ -20,6 +20,8 @@ HEAVIEST = (
     "number-style",
     "year-form",
     "total",
+    "region-no-value",
+    "zero",
     "gap",
     "incomplete-region",
     "left-out",

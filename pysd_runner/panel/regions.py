@@ -24,6 +24,7 @@ _ALIASES = {
     "name": "name_en",
 }
 _NOWHERE = -1
+_NO_VALUE = frozenset({"nan", "nat", "none", "null", "n/a", "#n/a", "<na>"})
 
 
 class RegionBook:
@@ -183,6 +184,18 @@ def _as_written(
     for position, text in enumerate(texts):
         code = str(text)
         found.append(Region(code=code, name_en=code, name_zh=code, row=-1, column=-1) if code else None)
+        if code.casefold() in _NO_VALUE:
+            problems.append(
+                Problem(
+                    rule="region-no-value",
+                    message="the region is called as programs write a missing value, and is read as a region",
+                    row=int(keys.rows[firsts[position]]),
+                    column=heading,
+                    found=code,
+                    expected="the name of a region; a region file that names it settles the doubt",
+                    severity="warning",
+                )
+            )
         other = spelled.setdefault(key(code), code)
         if other != code:
             problems.append(

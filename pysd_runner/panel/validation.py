@@ -158,7 +158,8 @@ def numbers_of(
     raw, not_numbers = _parse(cells, keys, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
-    values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
+    with np.errstate(over="ignore"):  # what is no number any more is impossible
+        values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
     impossible = _impossible(cells, keys, raw, values, measure)
     doubts = _fraction_for_percent(cells, keys, raw, measure)
     faulty = unclear.copy()

@@ -7,6 +7,10 @@ Kind = Literal["money", "money per head", "person", "user", "port", "share", "pe
 
 CURRENCY = "currency"
 
+# More than the world has or will have; output per head and output in the smallest currency, so that no product of two
+# values leaves what a number can be.
+MOST_PEOPLE, MOST_PER_HEAD = 2e10, 1e30
+
 # Unit in which a panel holds each kind; `currency` is replaced by the panel's own.
 CANONICAL: dict[Kind, str] = {
     "money": "currency/Year",
@@ -36,7 +40,8 @@ class PanelVariable:
     def limits(self) -> str:
         """The possible values in words."""
         if self.upper != float("inf"):
-            return f"a value from {self.lower:g} to {self.upper:g} {self.unit}"
+            ends = f"from {self.lower:g} to" if self.lower_allowed else f"above {self.lower:g}, at most"
+            return f"a value {ends} {self.upper:g} {self.unit}"
         return f"a value {'of at least' if self.lower_allowed else 'above'} {self.lower:g}"
 
     @property
@@ -49,18 +54,22 @@ def _share(name: str) -> PanelVariable:
     return PanelVariable(name=name, kind="share", upper=1.0)
 
 
+def _people(name: str) -> PanelVariable:
+    return PanelVariable(name=name, kind="person", upper=MOST_PEOPLE)
+
+
 _KNOWN = (
-    PanelVariable(name="output", kind="money", lower_allowed=False),
-    PanelVariable(name="population", kind="person", lower_allowed=False),
-    PanelVariable(name="output_per_head", kind="money per head", lower_allowed=False),
-    PanelVariable(name="mobile_internet_users", kind="user"),
+    PanelVariable(name="output", kind="money", upper=MOST_PEOPLE * MOST_PER_HEAD, lower_allowed=False),
+    PanelVariable(name="population", kind="person", upper=MOST_PEOPLE, lower_allowed=False),
+    PanelVariable(name="output_per_head", kind="money per head", upper=MOST_PER_HEAD, lower_allowed=False),
+    PanelVariable(name="mobile_internet_users", kind="user", upper=MOST_PEOPLE),
     PanelVariable(name="mobile_internet_per_100", kind="per 100"),
     PanelVariable(name="broadband_ports", kind="port"),
     PanelVariable(name="broadband_ports_per_100", kind="per 100"),
-    PanelVariable(name="ict_employment", kind="person"),
-    PanelVariable(name="urban_unit_employment", kind="person"),
-    PanelVariable(name="urban_population", kind="person"),
-    PanelVariable(name="rural_population", kind="person"),
+    _people("ict_employment"),
+    _people("urban_unit_employment"),
+    _people("urban_population"),
+    _people("rural_population"),
     _share("ict_employment_share"),
     _share("firms_with_ecommerce"),
     _share("urban_share"),
