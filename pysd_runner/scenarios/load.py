@@ -16,7 +16,7 @@ from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, rea
 from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document, read_yaml
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import Policy, Schedule
-from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
+from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem, quoted
 from pysd_runner.scenarios.regions import ScenarioRegion
 from pysd_runner.scenarios.scenario import BASELINE, Scenario
 from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary, model_name, scenario_folder
@@ -164,7 +164,11 @@ class _Reader:
         parents: list[Path] = []
         for path, name in _texts(document, "extends"):
             parent = self._parent(name, file)
-            if parent is None:
+            if parent is not None and not _is_inside(parent, file.parent) and parent not in self.shipped.values():
+                message = "only files in the folder of this one are read"
+                expected = "a file beside this one, below it, or a shipped scenario"
+                problems.append(document.report(path, message, found=quoted(name), expected=expected))
+            elif parent is None:
                 expected = f"a file beside this one, or one of {', '.join(self.shipped)}"
                 message, remedy = f"no scenario or file is called {name!r}", suggest(name, self.shipped)
                 problems.append(document.report(path, message, expected=expected, remedy=remedy))
@@ -389,6 +393,11 @@ def shipped_scenarios(model: str | ScenarioModel = "regional_digital") -> tuple[
         If no shipped model has that name.
     """
     return tuple(sorted(shipped_files(model), key=lambda name: (name != "baseline", name)))
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a file is in a folder or below it, also when links are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _is_file(path: Path) -> bool:

@@ -215,3 +215,24 @@ def test_a_scenario_can_be_written_in_python() -> None:
 def test_no_file_has_a_name_that_is_too_long_for_one(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidScenarioFile, match="no scenario or file is called"):
         loaded(tmp_path, f"extends: '{name}'\n")
+
+
+@pytest.mark.parametrize(
+    "how", ["{secret}", "../secret.txt", "./../secret.txt", "link.yaml", "link", "inner/../../secret.txt"]
+)
+def test_a_file_outside_the_folder_is_neither_opened_nor_quoted(tmp_path: Path, how: str) -> None:
+    secret = write(tmp_path, "the password of somebody\n", "secret.txt")
+    mine = tmp_path / "mine"
+    (mine / "inner").mkdir(parents=True)
+    (mine / "link.yaml").symlink_to(secret)
+    with pytest.raises(InvalidScenarioFile) as caught:
+        loaded(mine, f"extends: '{how.format(secret=secret)}'\n")
+    assert "password" not in str(caught.value)
+    assert "only files in the folder of this one are read" in str(caught.value)
+
+
+def test_a_file_in_a_folder_below_may_be_extended(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    parent = write(tmp_path / "inner", "policy: {budget: 0.004}\n", "parent.yaml")
+    for name in ("inner/parent.yaml", "inner/../inner/parent.yaml", str(parent)):
+        assert loaded(tmp_path, f"extends: {name}\n").policy.budget == 0.004
