@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.files import write_bytes_whole
 
+# What a spreadsheet program takes for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t")
 # Rows of a table that a screen holds.
 SCREEN = 20
 
@@ -16,7 +20,9 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     r"""Encode a table as CSV.
 
     UTF-8, line ends ``\n``, ten significant digits. A byte-order mark leads when a text is not ASCII:
-    without it spreadsheet programs on Chinese systems read the file as GBK and show nonsense.
+    without it spreadsheet programs on Chinese systems read the file as GBK and show nonsense. A text that a spreadsheet
+    program would take for a formula (it begins with ``=``, ``+``, ``-``, ``@`` or a tab, and is no number) gets an
+    apostrophe in front, as OWASP advises.
 
     Parameters
     ----------
@@ -28,8 +34,32 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     bytes
         The content of the file.
     """
-    text: str = frame.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+    text: str = _without_formulas(frame).to_csv(index=False, lineterminator="\n", float_format="%.10g")
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text and each heading that would be a formula."""
+    plain = frame.rename(columns=_as_text)
+    for place, column in enumerate(frame.dtypes):
+        values = [] if column.kind in "biufcmM" else frame.iloc[:, place].tolist()
+        texts = [_as_text(value) for value in values]
+        if texts != values:
+            plain.isetitem(place, np.array(texts, dtype=object))
+    return plain
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")  # it would begin a row of its own
+    if not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def one_screen(frame: pd.DataFrame) -> str:

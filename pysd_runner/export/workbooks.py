@@ -42,4 +42,7 @@ def save_workbook(sheets: "Mapping[str, pd.DataFrame]", path: str | Path) -> Pat
         for name, frame in sheets.items():
             title = name.translate(FORBIDDEN)[:LONGEST]
             frame.to_excel(writer, sheet_name=title, index=False, freeze_panes=(1, 0))
+        for sheet in writer.book.worksheets:
+            for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"):
+                cell.data_type = "s"  # a text that begins with = is no formula of ours
     return write_bytes_whole(path, content.getvalue())
