@@ -240,7 +240,7 @@ def _of_runs(subject: Subject, made: Mapping[str, Any]) -> dict[str, object]:
             "priors; no noise within a run",
             "uncertainty": "90 % intervals of parameters; 5th and 95th percentile of what policies close",
             "sensitivity": "tables elasticities, modes, morris, sobol, ranking_flips; step and method: integration",
-            "computing_cost": f"the fit took {subject.calibrated.result.seconds:.0f} s",
+            "computing_cost": _of_fit(subject.calibrated)["search_cost"],
         }
     return given
 
@@ -263,5 +263,5 @@ def _of_fit(calibrated: Calibrated) -> dict[str, object]:
         "stopping": fitted.message,
         "local_optima": "; ".join(item.words for item in result.optima),
         "estimate_uncertainty": "90 % intervals from the curvature at the optimum (Laplace)",
-        "search_cost": f"{sum(item.evaluations for item in result.searches)} evaluations, {result.seconds:.0f} s",
+        "search_cost": f"{sum(item.evaluations for item in result.searches)} evaluations of model and derivatives",
     }

@@ -89,7 +89,7 @@ class FitResult(Tabled):
     stage_distance
         Largest distance between the end of the stages and the joint optimum, in posterior standard deviations.
     seconds
-        Time taken.
+        Time taken; it is not kept, so that a calibration done again is the same to the byte.
     time_unit
         Unit of the model's time where the data are a table; empty for a panel of regions and years.
     holdout
@@ -259,12 +259,9 @@ class FitResult(Tabled):
 
     @property
     def headline(self) -> str:
-        """How the search ended, over which years, and how long it took."""
-        if self.fitted.regions:
-            return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        """How the search ended, and over which years."""
         unit = f" {self.time_unit}" if self.time_unit else ""
-        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}"
-        return f"{self.fitted.message} {span}, {self.seconds:.1f} s."
+        return f"{self.fitted.message} Fitted from {self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}."
 
     @property
     def remarks(self) -> list[str]:
@@ -348,7 +345,6 @@ def record(result: FitResult) -> dict[str, Any]:
     content = {
         "cost": result.cost,
         "stage_distance": result.stage_distance,
-        "seconds": result.seconds,
         "findings": [asdict(item) for item in result.findings],
         "parameters": [asdict(item) for item in result.parameters],
         "series": [asdict(item) for item in result.series],
@@ -387,7 +383,6 @@ def read(folder: Path) -> FitResult:
         region_names={code: (names[0], names[1]) for code, names in content["region_names"].items()},
         cost=null_to_nan(content["cost"]),
         stage_distance=null_to_nan(content["stage_distance"]),
-        seconds=null_to_nan(content["seconds"]),
         time_unit=content["time_unit"],
         holdout=_many(HeldOut, content["holdout"]),
     )

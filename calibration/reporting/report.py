@@ -359,9 +359,7 @@ def _provenance(result: FitResult, panel: Panel | None, lang: str) -> Iterator[P
     named = say("fit_report.unnamed", lang) if currency == "currency" else currency
     lines.append(say("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
     keys = ("gapsim", "python", "numpy", "scipy", "seed", "starts")
-    lines.append(
-        say("fit_report.versions", lang, seconds=result.seconds, **{key: record.get(key, "?") for key in keys})
-    )
+    lines.append(say("fit_report.versions", lang, **{key: record.get(key, "?") for key in keys}))
     yield Heading(say("fit_report.provenance", lang))
     yield Bullets(lines)
 

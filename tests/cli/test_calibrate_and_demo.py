@@ -64,6 +64,21 @@ def test_a_fit_is_written_with_its_figures_and_read_again(fit):
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_a_calibration_that_is_done_again_is_the_same_to_the_byte(gapsim, small_panel, tmp_path):
+    for name in ("first", "second"):
+        assert gapsim("calibrate", small_panel, "--starts", 1, "--no-profiles", "--out", name).code == 0
+    first, second = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("first", "second")
+    )
+    assert len(first) > 10
+    assert [str(path) for path in first | second if first.get(path) != second.get(path)] == []
+
+
 def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
     years = ("--first-year", 2016, "--last-year", 2023)
     answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit")

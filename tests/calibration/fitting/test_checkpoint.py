@@ -74,9 +74,9 @@ def ends(folder: Path) -> list[Path]:
 
 
 def same(first: FitResult, second: FitResult) -> bool:
-    """Everything but the time taken and the name of the search."""
+    """Everything but the name of the search."""
     provenance = {**first.fitted.provenance, "optimiser": second.fitted.provenance["optimiser"]}
-    first = replace(first, seconds=second.seconds, fitted=replace(first.fitted, provenance=provenance))
+    first = replace(first, fitted=replace(first.fitted, provenance=provenance))
     return record(first) == record(second) and repr(first.fitted) == repr(second.fitted)
 
 

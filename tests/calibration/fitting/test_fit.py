@@ -54,8 +54,7 @@ def test_without_noise_informed_parameters_are_recovered() -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers(fitted_problem: CalibrationProblem, result: FitResult) -> None:
-    again = record(replace(fit(fitted_problem, starts=2, seed=0), seconds=result.seconds))
-    assert again == record(result)
+    assert record(fit(fitted_problem, starts=2, seed=0)) == record(result)
 
 
 def test_order_and_names_of_regions_do_not_matter(fitted_panel: Panel, result: FitResult) -> None:
