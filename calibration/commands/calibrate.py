@@ -232,7 +232,7 @@ def calibrate(
             _pooled(session, problem, found, folder.draft / POOLED, effect)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
-        session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
+        session.kept.append(f"The fit is kept in {folder.kept}; only its figures and its report are missing.")
         steps.draw(session, problem, found, folder.draft, lang, read)
     session.kept.clear()
     _say(session, problem, found, lang)

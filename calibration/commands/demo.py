@@ -96,8 +96,8 @@ def demo(
         found.save(folder.draft / steps.FIT)
         folder.finished(steps.FIT)
         session.kept.append(
-            f"The calibration had finished and is kept in {folder.path / steps.FIT}; go on with "
-            f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / steps.FIT}`"
+            f"The calibration had finished and is kept in {folder.kept / steps.FIT}; go on with "
+            f"`gapsim run {DEMONSTRATED[0]} --fit {folder.kept / steps.FIT}`"
         )
         found = steps.sampled(session, problem, found, folder.draft / steps.FIT, search, draws=DRAWS_KEPT)
         found.save(folder.draft / steps.FIT)

@@ -153,7 +153,7 @@ def brief(
         projection, inputs, _ = projected(session, job)
         save_with_inputs(projection, inputs, folder.draft / RUN)
         folder.finished(RUN)
-        session.kept[:] = [f"The projection is kept in {folder.path / RUN}; `gapsim brief --run` starts from it."]
+        session.kept[:] = [f"The projection is kept in {folder.kept / RUN}; `gapsim brief --run` starts from it."]
         for text in projection.warnings:
             session.warn(text)
         _write(session, projection, places, _asked(projection, job.scenarios), wanted, lang, folder)

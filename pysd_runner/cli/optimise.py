@@ -202,7 +202,8 @@ def optimise(
         scenario.save(folder.draft / "optimised.yaml")
         if isinstance(space, TimingSpace):
             space.order(found.point).to_csv(folder.draft / "order.csv", lineterminator="\n")
-    shutil.rmtree(kept)
+    # The same command beside this one may have ended first.
+    shutil.rmtree(kept, ignore_errors=True)
     session.kept.clear()
     session.data = {"folder": folder.path, **_data(found)}
     for line in optimum_screen(found, labels, lang):

@@ -256,7 +256,7 @@ def write(
 
     def finished(name: str) -> None:
         folder.finished(name)
-        session.kept[:] = [f"The projection is kept in {folder.path}; `gapsim plot {folder.path}` draws its figures."]
+        session.kept[:] = [f"The projection is kept in {folder.kept}; `gapsim plot {folder.kept}` draws its figures."]
 
     with session.stage("Drawing and writing", total=figure_count(projection)) as stage:
         results = write_results(

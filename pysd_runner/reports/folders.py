@@ -35,7 +35,7 @@ class WholeFolder:
     """A folder that appears under its name when everything in it is written."""
 
     # Until then it is a hidden folder beside that name. When the work ends early, parts that were `finished` are kept
-    # under the name; without any, nothing is left.
+    # under the name, or one like it where an earlier result stands; without any, nothing is left.
 
     def __init__(self, path: str | Path, *, replace: bool = False) -> None:
         self.path = Path(path)
@@ -55,6 +55,12 @@ class WholeFolder:
         """Keep a part of the folder even if the work ends early."""
         self._finished.append(name)
 
+    @property
+    def kept(self) -> Path:
+        """Where parts that are finished are kept when the work ends early: beside an earlier result, which stays."""
+        stands = self.path.is_dir() and any(self.path.iterdir())
+        return fresh_folder(self.path) if stands else self.path
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -66,6 +72,7 @@ class WholeFolder:
                 if item.name not in self._finished:
                     remove(item)
             if any(self.draft.iterdir()):
+                self.path = self.kept
                 # What ended the work early is what is to be told.
                 with suppress(InvalidInput):
                     self._publish()

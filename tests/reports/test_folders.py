@@ -84,6 +84,24 @@ def test_earlier_results_survive_work_that_failed(tmp_path):
     assert names(tmp_path) == ["results", "run.json"]
 
 
+def test_finished_parts_of_work_that_failed_stand_beside_an_earlier_result(tmp_path):
+    old = tmp_path / "results"
+    old.mkdir()
+    for name in ("run.json", "report.md"):
+        (old / name).write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        work(old, KeyboardInterrupt, finished=("fit",), replace=True)
+    assert [(path.name, path.read_text()) for path in sorted(old.iterdir())] == [("report.md", "old"), ("run.json", "old")]
+    assert names(tmp_path) == ["fit", "fitted.json", "report.md", "results", "results-2", "run.json"]
+
+
+def test_it_says_where_finished_parts_will_be_kept(tmp_path):
+    with WholeFolder(tmp_path / "results", replace=True) as folder:
+        assert folder.kept == folder.path
+        (folder.draft / "run.json").write_text("new")
+    assert WholeFolder(tmp_path / "results", replace=True).kept == tmp_path / "results-2"
+
+
 def test_folders_of_others_are_refused_even_with_replace(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="no results of gapsim"):
