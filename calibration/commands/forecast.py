@@ -64,7 +64,8 @@ def forecast(
     fit: Annotated[
         Path | None,
         typer.Option(
-            "--fit", help="What `gapsim calibrate` wrote; without it the model's parameters have their priors."
+            "--fit",
+            help="What `gapsim calibrate` wrote: regions as in it, or the parameters of a model of your own.",
         ),
     ] = None,
     events: Annotated[
@@ -99,8 +100,9 @@ def forecast(
     Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
     the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
     not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
-    `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
-    quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
+    `gapsim`, weighs its members by repeating them at every earlier year; `filtered`, a Kalman filter of levels,
+    momentum and mean reversion, is one of them, and quicker. `gapsim run` starts its scenarios from such a forecast,
+    and gives the probability of events under each.
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
@@ -200,7 +202,6 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
         "shrinkage": result.shrinkage,
-        "couplings": result.couplings,
         "fit": result.baseline.provenance["fit"],
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }

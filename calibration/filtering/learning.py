@@ -1,9 +1,6 @@
-"""Sizes of noise, memory of momentum and reversion, from the innovations of the small Kalman filter up to the origin.
+"""Sizes of noise, memory of momentum and reversion, from the innovations of the Kalman filter up to the origin.
 
-Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to
-first order. That is nearly all a panel of output tells about the model (`docs/identifiability.md`), so that its
-forecasts stand for those of the whole: a grid of laws is weighted by prior times the composite likelihood of one to
-five years ahead, and the members of the ensemble are drawn from it.
+A grid of laws is weighted by prior times the composite likelihood of one to five years ahead.
 """
 
 from collections.abc import Sequence
@@ -59,8 +56,8 @@ class Laws:
         weight = self.weight[chosen] / self.weight[chosen].sum()
         return replace(self, trend=self.trend.of(chosen), sd=self.sd[chosen], weight=weight)
 
-    def members(self, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Positions of the laws of so many members: systematic resampling, in random order."""
+    def drawn(self, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Positions of so many laws: systematic resampling, in random order."""
         reached = np.cumsum(self.weight)
         marks = (np.arange(count) + rng.uniform()) / count
         places = np.minimum(np.searchsorted(reached, marks * reached[-1]), len(reached) - 1)

@@ -22,15 +22,13 @@ HIGHEST = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterSettings:
-    """Ensemble, grids of what is learnt, and priors. What makes a simple forecast of it is one value here.
+    """Grids of what is learnt, and priors. What makes a simple forecast of it is one value here.
 
     Attributes
     ----------
-    members
-        Size of the ensemble.
-    window
-        Years that are filtered before the origin; with 0 members start from the state that was observed there, and
-        momentum, which is not observed, at zero with the spread of its long run.
+    is_filtered
+        Whether states at the origin come from the years before it; without, the level is what was observed last, and
+        momentum, which is not observed, zero with the spread of its long run.
     memory_years
         Years whose mean relative level is a region's position.
     half_life
@@ -53,9 +51,6 @@ class FilterSettings:
         Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
     tempering
         Power of the likelihood; below 1 the panel counts less than its cells.
-    couplings
-        What multiplies every other coupling (innovation, digital effects and catch-up; migration, mobile capital,
-        agglomeration): 1 takes them as declared or fitted, as a projection does, 0 leaves them out.
     tails
         Degrees of freedom of shocks.
     volatility
@@ -69,15 +64,9 @@ class FilterSettings:
         Number of origins that the widths of the law count against those of past errors.
     width_half_life
         Years after which a past error counts half for widths.
-    relaxation
-        Part of the spread of digital states that an update takes away and inflation gives back (Whitaker & Hamill
-        2012, Mon. Weather Rev. 140: 3078-3089).
-    share_noise
-        Yearly standard deviation of the logits of access, skills and application.
     """
 
-    members: int = 400
-    window: int = 15
+    is_filtered: bool = True
     memory_years: int = 10
     half_life: float = 8.0
     horizons: int = 5
@@ -90,24 +79,18 @@ class FilterSettings:
     momentum_scale: float = 0.3
     reversion_scale: float = 0.02
     tempering: float = 1.0
-    couplings: float = 1.0
     tails: float = 5.0
     volatility: float = 6.0
     clip: float = 3.0
     ordinary_regions: float = 10.0
     width_weight: float = 1.0
     width_half_life: float = 4.0
-    relaxation: float = 0.3
-    share_noise: float = 0.03
 
     def __post_init__(self) -> None:
         self._check_numbers()
         self._check_grids()
 
     def _check_numbers(self) -> None:
-        if self.members < 32:
-            raise InvalidInput(f"an ensemble of {self.members} members cannot carry covariances; give 32 or more")
-        whole("window", self.window, least=0)
         whole("horizons", self.horizons, least=1)
         whole("memory_years", self.memory_years, least=1)
         if not 2 < self.tails < math.inf:

@@ -1,4 +1,4 @@
-"""Random growth of members: heavy tails, in part common to a class."""
+"""Random growth of regions: heavy tails, in part common to a class."""
 
 from collections.abc import Sequence
 
@@ -58,30 +58,6 @@ def volatility(rng: np.random.Generator, draws: int, regions: int, freedom: floa
     half = 1 / np.sqrt(rng.chisquare(freedom, size=((draws + 1) // 2, regions)))
     both = np.concatenate((half, half))[:draws]
     result: Array = both / both.mean(axis=0)
-    return result
-
-
-def apart_from(noise: Array, *states: Array) -> Array:
-    """Take from noise what happens to go with states, and give it back its size."""
-    # With errors of observation of mean zero that are uncorrelated with the members' states, the ensemble after an
-    # update has the covariances of the Kalman filter to rounding (second-order exact sampling, Pham 2001, Mon. Weather
-    # Rev. 129: 1194-1207).
-    centred = noise - noise.mean(axis=0)
-    size = np.sqrt((centred**2).mean(axis=0))
-    basis: list[Array] = []
-    for state in states:
-        left = state - state.mean(axis=0)
-        spread = np.sqrt((left**2).sum(axis=0))
-        for _ in range(2):  # twice is enough for orthogonality to rounding
-            for other in basis:
-                left = left - (left * other).sum(axis=0) * other
-        length = np.sqrt((left**2).sum(axis=0))
-        basis.append(np.where(length > 1e-10 * spread, left / np.where(length > 0, length, 1.0), 0.0))
-    for _ in range(2):
-        for other in basis:
-            centred = centred - (centred * other).sum(axis=0) * other
-    now = np.sqrt((centred**2).mean(axis=0))
-    result: Array = centred * np.where(now > 0, size / np.where(now > 0, now, 1.0), 0.0)
     return result
 
 

@@ -1,4 +1,4 @@
-r"""The small Kalman filter: what the model does to relative output of one region, to first order.
+r"""The Kalman filter: what the model does to relative output of one region, to first order and without couplings.
 
 .. math:: l_{t+1} = l_t + g d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
           d_{t+1} = \phi d_t + \sigma s_d \eta,\quad

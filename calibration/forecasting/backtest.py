@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from calibration.fitting.kept_work import BACKTEST
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.filtered import check_model
 from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
-from calibration.forecasting.plan import Plan, make_plan
+from calibration.forecasting.plan import Plan, check_model, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
@@ -61,8 +60,7 @@ def backtest(  # noqa: PLR0913 - a front door
         Names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence`` first;
         None for all.
     model
-        The simulation model of named forecasters: one that declares bindings, with any number of regions; None for the
-        shipped one.
+        A model of regions, as the other commands take it; forecasts depend on none.
     horizons
         Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
     origins
@@ -132,7 +130,6 @@ def check_backtest(
     plan = make_plan(
         target_of(panel),
         names=forecasters,
-        model=model,
         horizons=horizons,
         origins=origins,
         draws=draws,

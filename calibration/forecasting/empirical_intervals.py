@@ -151,6 +151,8 @@ class EmpiricalIntervals:
             )
         sizes, together = self._shape(past, spread, origin, horizon)
         point = self.points(origin, horizon)
+        # By name, so that the order of the rows moves no random number from one region to another.
+        together = together[:, np.argsort(origin.target.regions)]
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.year))
         width = spread.by_region[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)

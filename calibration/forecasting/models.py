@@ -28,7 +28,6 @@ from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.model import Model
 
 REFERENCE = "persistence"
 FINAL = "gapsim"
@@ -61,46 +60,43 @@ def baselines() -> dict[str, Forecaster]:
     return {name: EmpiricalIntervals(name=name, method=method) for name, method in METHODS.items()}
 
 
-def models(model: Model | None = None) -> dict[str, Forecaster]:
-    """Every forecaster by name, the final one last, with the shipped simulation model or another regional one."""
+def models() -> dict[str, Forecaster]:
+    """Every forecaster by name, the final one last."""
     known: dict[str, Forecaster] = dict(baselines())
-    known[FILTERED] = FilteredModel(name=FILTERED, model=model)
+    known[FILTERED] = FilteredModel(name=FILTERED)
     members = tuple(known[name] for name in MEMBERS)
     known[FINAL] = Combination(name=FINAL, members=members, prior=tuple(MEMBERS.values()))
     return known
 
 
-def ablations(model: Model | None = None) -> dict[str, Forecaster]:
-    """The model with one part taken out, by name: what the part is worth. Scored when they are asked for."""
+def ablations() -> dict[str, Forecaster]:
+    """The filter with one part taken out, by name: what the part is worth. Scored when they are asked for."""
     whole = FilterSettings()
     without = {
-        "couplings": replace(whole, couplings=0.0),
         "momentum": replace(whole, momenta=(0.0,)),
         "mean_reversion": replace(whole, reversions=(0.0,)),
         "cycle": replace(whole, cycles=(0.0,)),
         "volatile_years": replace(whole, ordinary_regions=math.inf),
-        "filter": replace(whole, window=0),
+        "filter": replace(whole, is_filtered=False),
     }
     names = {part: f"{FILTERED}_without_{part}" for part in without}
-    return {names[part]: FilteredModel(name=names[part], settings=item, model=model) for part, item in without.items()}
+    return {names[part]: FilteredModel(name=names[part], settings=item) for part, item in without.items()}
 
 
-def models_named(names: Iterable[str], model: Model | None = None) -> dict[str, Forecaster]:
+def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
     """Choose forecasters; the reference always comes first, because skill is measured against it.
 
     Parameters
     ----------
     names
         As in `models` and `ablations`.
-    model
-        A model that declares bindings, with any number of regions; None for the shipped one.
 
     Raises
     ------
     UnknownName
         If there is no such forecaster.
     """
-    known = models(model) | ablations(model)
+    known = models() | ablations()
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:

@@ -1,7 +1,7 @@
 """The front door of forecasts: where regions are going, how sure that is, and how such forecasts did before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -10,23 +10,22 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_SCORED, Combination, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
-from calibration.forecasting.filtered import check_model, model_digest, model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
+from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_model, check_yearly
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.counts import check_ahead, whole
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, apart, suggest
 from pysd_runner.export.latex import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.binding import shipped_model
+from pysd_runner.regional.draws import check_fit
 from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
@@ -71,14 +70,8 @@ class Outlook(Tabled):
     shrinkage
         Part of the moves of a mixture that is kept; 1 where earlier ones did not prove too long, and for everything
         else.
-    couplings
-        How far the couplings of the simulation model beyond momentum and mean reversion (digital stocks, migration,
-        capital, innovation) move the last year's forecast, weights and shrinkage as they are; mean absolute log points
-        over regions. None for forecasts without the model.
     fit
-        The calibration whose draws the model took; None for the priors.
-    model_digest
-        Of the simulation model; empty for the shipped one.
+        The calibration beside which the forecast is kept for runs; None for none.
     """
 
     draws: xr.DataArray
@@ -94,9 +87,7 @@ class Outlook(Tabled):
     past_origins: tuple[int, ...]
     weights: Mapping[str, float]
     shrinkage: float
-    couplings: float | None
     fit: FittedParameters | None
-    model_digest: str = ""
 
     @property
     def origin(self) -> int:
@@ -131,7 +122,6 @@ class Outlook(Tabled):
                 "weights": dict(self.weights),
                 "shrinkage": self.shrinkage,
                 "fit": _told_of(self.fit),
-                **({"model_digest": self.model_digest} if self.model_digest else {}),
                 "gapsim": metadata.version("gapsim"),
             },
         )
@@ -248,11 +238,10 @@ def forecast(  # noqa: PLR0913 - a front door
         Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
         at every earlier year to weigh them.
     model
-        The simulation model in it: one that declares bindings, with any number of regions; None for the shipped one.
+        That of the fit; None for the shipped one.
     fit
-        A calibration of the model to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`), from which
-        it takes parameters, see `FilteredModel`; at origins before the last year of the fit, whose future the fit
-        knows, the model has its priors. None for the priors.
+        A calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs start from the
+        forecast. Its parameters move no forecast.
     events
         In words, see `pysd_runner.indicators.events`.
     draws
@@ -284,20 +273,18 @@ def forecast(  # noqa: PLR0913 - a front door
         panel, until=until, forecaster=forecaster, model=model, fit=fit, events=events, draws=draws, seed=seed
     )
     origin = target.years[-1]
-    chosen = _chosen(forecaster, model, fit)
+    chosen = models_named([forecaster])[forecaster]
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
-    made = (forecaster, model_digest(model))
     # The past comes first: what the mixture learns from it is not computed again.
     rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
-    if kept is not None and _is_this(kept, panel, target, made, fit, asked):
+    if kept is not None and _is_this(kept, panel, target, forecaster, fit, asked):
         weights, shrinkage = dict(kept.provenance["weights"]), float(kept.provenance["shrinkage"])
         found = kept.paths[:draws, :, : len(years)]
     else:
         weights, shrinkage = _mixed(chosen, start, asked, progress)
         found = asked.of(chosen, start)
-    couplings = _couplings(chosen, weights, start, asked)
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
     return Outlook(
@@ -312,14 +299,12 @@ def forecast(  # noqa: PLR0913 - a front door
         panel=target.name,
         panel_sha256=panel.sha256,
         model=forecaster,
-        model_digest=made[1],
         seed=seed,
         chances=chances(events, _futures(target, panel, found, years)),
         past=rows,
         past_origins=origins,
         weights=weights,
         shrinkage=shrinkage,
-        couplings=None if couplings is None else shrinkage * couplings,
         fit=fit,
     )
 
@@ -339,11 +324,6 @@ def baseline_for(
         panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress
     )
     return outlook.baseline
-
-
-def _chosen(forecaster: str, model: Model | None, fit: FittedParameters | None) -> Forecaster:
-    found = models_named([forecaster], model)[forecaster]
-    return found if fit is None else with_fit(found, fit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -368,16 +348,15 @@ def _is_this(
     kept: Baseline,
     panel: Panel,
     target: Target,
-    made: tuple[str, str],
+    forecaster: str,
     fit: FittedParameters | None,
     asked: _Asked,
 ) -> bool:
     """Whether a forecast that was kept is the one that is asked for."""
     record = kept.provenance
-    asked_for = {"model": made[0], "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
+    asked_for = {"model": forecaster, "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
     return (
-        record.get("model_digest", "") == made[1]
-        and (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
+        (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
         and all(record.get(name) == value for name, value in asked_for.items())
         and len(kept) >= asked.draws
         and len(kept.years) >= asked.horizon
@@ -401,20 +380,6 @@ def _mixed(
     return named, found.shrinkage
 
 
-def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:
-    """Mean over regions of how far the couplings of the model move the mean of the last year; None without a model."""
-    members = chosen.members if isinstance(chosen, Combination) else (chosen,)
-    models = [(member, model) for member in members if (model := model_in(member, origin.year)) is not None]
-    if not models:
-        return None
-    moved = np.zeros(len(origin.target.regions))
-    for member, model in models:
-        without = replace(model, settings=replace(model.settings, couplings=0.0))
-        change = asked.of(member, origin)[:, :, -1] - asked.of(without, origin)[:, :, -1]
-        moved = moved + weights[member.name] * change.mean(axis=0)
-    return float(np.nanmean(np.abs(moved)))
-
-
 def check_forecast(
     panel: Panel,
     *,
@@ -431,13 +396,23 @@ def check_forecast(
     _check_numbers(target, until, draws)
     whole("seed", seed, least=0)
     check_model(model)
-    _chosen(forecaster, model, fit)
+    models_named([forecaster])
     if fit is not None:
-        check_fit_of(fit, shipped_model() if model is None else model, target.regions, target.years[-1])
+        _check_fit(fit, shipped_model() if model is None else model, target)
     years = tuple(range(target.years[-1] + 1, until + 1))
     # Names and years of events are understood without knowing a single draw.
     chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
     return target
+
+
+def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
+    """Refuse a fit of another model, of other regions, or one that knows what came after the origin."""
+    if set(fit.regions) != set(target.regions):
+        raise InvalidInput(
+            f"the fit was made on {len(fit.regions)} regions of panel {fit.panel!r}, and {len(target.regions)} are "
+            f"forecast; {apart(fit.regions, target.regions)}; calibrate on the panel that is forecast"
+        )
+    check_fit(fit, model, target.years[-1])
 
 
 def _check_numbers(target: Target, until: int, draws: int) -> None:

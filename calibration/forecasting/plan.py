@@ -59,7 +59,6 @@ def make_plan(
     target: Target,
     *,
     names: Iterable[str] | Mapping[str, Forecaster] | None,
-    model: Model | None = None,
     horizons: Sequence[int] | None,
     origins: Iterable[int] | None,
     draws: int,
@@ -91,7 +90,7 @@ def make_plan(
     # Defaults ask for what there is.
     if unscored and (horizons is not None or len(unscored) == len(ahead)):
         raise InvalidInput(_too_far(target, unscored[0], chosen))
-    known = names if isinstance(names, Mapping) else models(model) if names is None else models_named(names, model)
+    known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
     if REFERENCE not in known:
         raise InvalidInput(
             f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"
@@ -107,6 +106,19 @@ def check_yearly(target: Target) -> None:
             f"changes between one year and the next, of which it has {target.yearly}; give the years between, at least "
             f"{FIRST_SEEN + 1} of them in a row"
         )
+
+
+def check_model(model: object) -> None:
+    """Refuse what is no model that declares bindings; None is the shipped one."""
+    if isinstance(model, str):
+        raise InvalidInput(
+            f"model is what load_model returned; found the text {model!r}; a forecaster is named by `forecaster` "
+            "(--forecaster)"
+        )
+    if isinstance(model, Model):
+        _ = model.bindings
+    elif model is not None:
+        raise InvalidInput(f"model is what load_model returned; found {model!r}")
 
 
 def check_draws(draws: int) -> None:

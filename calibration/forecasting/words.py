@@ -56,7 +56,7 @@ def chance(share: float) -> str:
 
 
 def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
-    """How much of the forecast is the model, and what its couplings do."""
+    """What the forecast is made of."""
     found = []
     if len(outlook.weights) > 1:
         parts = [
@@ -66,11 +66,6 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
     if (shrinkage := percent(outlook.shrinkage)) != "100%":
         found.append(words["no_shrinkage" if shrinkage == "0%" else "shrinkage"].format(shrinkage=shrinkage))
-    if outlook.couplings is not None:
-        found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
-    if outlook.fit is not None:
-        fit = outlook.fit
-        found.append(words["fit"].format(panel=fit.panel, first=fit.first_year, last=fit.last_year))
     return found or [words["baseline"].format(model=outlook.model)]
 
 

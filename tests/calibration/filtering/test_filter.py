@@ -5,14 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import ks_2samp
 from scipy.stats import t as student
 
-from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
-from calibration.filtering.dynamics import advance, central, couplings_of, start, uncoupled
-from calibration.filtering.ensemble import learn_widths, updated
+from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
 from calibration.filtering.learning import composite_likelihood
-from calibration.filtering.shocks import apart_from, heavy, shared_part, volatility
+from calibration.filtering.paths import learn_widths
+from calibration.filtering.shocks import heavy, shared_part, volatility
 from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
@@ -21,15 +19,11 @@ from calibration.forecasting.models import ablations, models_named
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from pysd_runner.regional.binding import shipped_model
-from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
-SMALL = FilterSettings(members=48, window=5)
-# Every restriction on: no momentum, no mean reversion, no other coupling, nothing that passes.
-STILL = replace(
-    SMALL,
-    couplings=0.0,
+# Every restriction on: no momentum, no mean reversion, nothing that passes.
+STILL = FilterSettings(
     momenta=(0.0,),
     reversions=(0.0,),
     cycles=(0.0,),
@@ -46,19 +40,20 @@ def history(regions: int = 4, years: int = 12) -> np.ndarray:
     return logs - logs.mean(axis=0)
 
 
-def evidence(values: np.ndarray) -> Evidence:
-    """Relative output and nothing else."""
-    regions = [f"R{place}" for place in range(len(values))]
-    return evidence_of(values, range(2000, 2000 + values.shape[1]), regions, [""] * len(values), None)
+def known(values: np.ndarray, settings: FilterSettings) -> Filtered:
+    """What is known of regions without groups."""
+    return estimate(values, [""] * len(values), settings)
 
 
 def points(values: np.ndarray, settings: FilterSettings) -> np.ndarray:
     """Mean forecast, shape (region, horizon)."""
-    found = estimate(evidence(values), settings, seed=0)
-    return ahead(found, settings, horizon=HORIZON, draws=48, seed=0).mean(axis=0)
+    rng = np.random.default_rng(0)
+    point, draws = ahead(known(values, settings), settings, horizon=HORIZON, draws=48, rng=rng)
+    assert_allclose(draws.mean(axis=0), point, rtol=0, atol=1e-12)
+    return point
 
 
-def test_without_couplings_and_momentum_it_is_persistence() -> None:
+def test_without_momentum_it_is_persistence() -> None:
     values = history()
     assert_allclose(points(values, STILL), Persistence().points(values, HORIZON), rtol=0, atol=1e-12)
 
@@ -67,8 +62,7 @@ def test_without_couplings_and_momentum_it_is_persistence() -> None:
 def test_a_pull_to_the_mean_alone_is_pooled_convergence(rate: float) -> None:
     values = history()
     found = points(values, replace(STILL, reversions=(rate,)))
-    # The model's reversion bends by CURVATURE times the gap, hence not to the last digit.
-    assert_allclose(found, MeanReversion(rate).points(values, HORIZON), rtol=0, atol=1e-6)
+    assert_allclose(found, MeanReversion(rate).points(values, HORIZON), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("memory", [0.3, 0.6])
@@ -103,9 +97,7 @@ def test_a_pull_to_positions_returns_from_both_sides() -> None:
 def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear(left: float) -> None:
     """Slow twin: local trend with fading slope and fading cycle, written out for one region at a time."""
     values, memory, size, cycle = history(4, 10), 0.7, 0.5, 0.4
-    settings = replace(
-        STILL, memories=(memory,), momenta=(size,), cycles=(cycle,), cycle_memory=left, window=9, clip=1e9
-    )
+    settings = replace(STILL, memories=(memory,), momenta=(size,), cycles=(cycle,), cycle_memory=left, clip=1e9)
     found = points(values, settings)
     move = np.array([[1.0, 1.0, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
     noise = np.diag([1.0, size**2, (1 - left**2) * cycle**2])
@@ -132,7 +124,7 @@ def first_spread(cycle: float, drift: float) -> np.ndarray:
 
 def test_nothing_after_the_origin_moves_one_bit() -> None:
     plain, wild = _digital_panel(wild=False), _digital_panel(wild=True)
-    model = FilteredModel(name="filtered", settings=SMALL)
+    model = FilteredModel(name="filtered")
     found = [
         model.forecast(origin_at(target_of(panel), 2001, panel=panel), horizon=3, draws=32, seed=0)
         for panel in (plain, wild)
@@ -150,42 +142,37 @@ def test_parts_are_taken_out_by_name() -> None:
     }
     assert set(points) == {
         "filtered",
-        "filtered_without_couplings",
         "filtered_without_momentum",
         "filtered_without_mean_reversion",
         "filtered_without_cycle",
         "filtered_without_volatile_years",
         "filtered_without_filter",
     }
-    assert len({item.tobytes() for item in points.values()}) == 7
+    assert len({item.tobytes() for item in points.values()}) == 6
 
 
 def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
     values = history()
-    known = evidence(values)
-    settings = replace(SMALL, members=64, cycles=(0.3,), momenta=(0.3,))
-    whole, bare = (estimate(known, replace(settings, window=window), seed=0) for window in (5, 0))
+    settings = replace(STILL, cycles=(0.3,), momenta=(0.3,))
+    whole, bare = (known(values, replace(settings, is_filtered=item)) for item in (True, False))
     assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
-    for key, drawn in whole.members.parameters.items():
-        assert_allclose(bare.members.parameters[key], drawn, rtol=0, atol=0)
-    assert bare.state.year == whole.state.year == known.years[-1]
-    # Around what was observed, with no news about momentum.
-    assert_allclose(bare.state.output.mean(axis=0), values[:, -1] + known.national[-1], rtol=0, atol=1e-9)
-    noise = np.sqrt((bare.members.cycle_noise**2).mean(axis=0))
-    assert_allclose(bare.state.level.std(axis=0), noise, rtol=0.3)
-    assert_allclose(bare.state.output.std(axis=0), 0.0, atol=1e-12)
-    assert_allclose(bare.state.drift.mean(axis=0), 0.0, rtol=0, atol=1e-12)
-    assert np.abs(whole.state.drift.mean(axis=0)).max() > 3e-4
+    assert_allclose(bare.laws.sd, whole.laws.sd, rtol=0, atol=0)
+    # What was observed, with no news about momentum.
+    assert_allclose(bare.at.output[0], values[:, -1], rtol=0, atol=1e-12)
+    assert_allclose(bare.at.var_level, 0.3**2)
+    assert_allclose(bare.at.var_output, 0.0, atol=1e-12)
+    assert_allclose(bare.at.drift, 0.0, rtol=0, atol=0)
+    assert np.abs(whole.at.drift).max() > 3e-4
 
 
-def test_digital_series_before_the_origin_are_used() -> None:
+def test_nothing_but_relative_output_is_read() -> None:
     panel = _digital_panel(wild=False)
-    settings = replace(SMALL, couplings=1.0)
-    model = FilteredModel(name="filtered", settings=settings)
     origin = origin_at(target_of(panel), 2001, panel=panel)
-    other = replace(origin, panel=None)
-    found = [model.forecast(item, horizon=3, draws=32, seed=0).point for item in (origin, other)]
-    assert np.abs(found[0] - found[1]).max() > 1e-5
+    found = [
+        FilteredModel(name="filtered").forecast(item, horizon=3, draws=32, seed=0).draws
+        for item in (origin, replace(origin, panel=None))
+    ]
+    assert found[0].tobytes() == found[1].tobytes()
 
 
 def _digital_panel(*, wild: bool) -> Panel:
@@ -215,37 +202,10 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
     logs[2, -1] = np.nan
     logs[3, :13] = np.nan
     panel = panel_of(logs)
-    model = FilteredModel(name="filtered", settings=SMALL)
+    model = FilteredModel(name="filtered")
     found = model.forecast(origin_at(target_of(panel), 2002, panel=panel), horizon=2, draws=32, seed=0)
     assert np.isnan(found.point[3]).all()
     assert np.isfinite(np.delete(found.point, 3, axis=0)).all()
-
-
-def test_couplings_are_those_of_a_projection() -> None:
-    """One prior: members have the draws that a projection without a fit has, but for what laws decide."""
-    values = history(4, 12)
-    found = estimate(evidence(values), replace(SMALL, members=200), seed=3).members.parameters
-    projected = parameter_draws(shipped_model().spec, None, 200, np.random.default_rng(0))
-    for key in couplings_of(shipped_model()):
-        # Other random numbers, the same law.
-        assert ks_2samp(found[key], projected[key]).pvalue > 1e-3, key
-    without = estimate(evidence(values), replace(SMALL, couplings=0.0), seed=3).members.parameters
-    assert not any(without[key].any() for key in couplings_of(shipped_model()))
-
-
-def test_a_member_whose_couplings_leave_the_model_without_a_value_goes_on_without_them() -> None:
-    values = np.linspace(-2.0, 2.0, 4)[:, None] + 0.01 * history(4, 6)
-    known = evidence(values - values.mean(axis=0))
-    laws = learn_laws(known.values, known.groups, SMALL)
-    members, state = start(known, laws, 2005, central(known, {key: np.ones(3) for key in couplings_of(known.model)}))
-    wild = {**members.parameters, "m0": np.array([0.0, 500.0, 0.0]), "eps": np.array([1.0, 40.0, 1.0])}
-    position, shock = known.values[:, -1], np.zeros((3, 4))
-    found = advance(state, replace(members, parameters=wild), shock, position)
-    calm = advance(state, uncoupled(members), shock, position)
-    assert_allclose(found.level[1], calm.level[1], rtol=0, atol=0)
-    assert_allclose(found.stocks["population"][1], calm.stocks["population"][1], rtol=0, atol=0)
-    own = advance(state, replace(members, parameters={**wild, "m0": np.zeros(3)}), shock, position)
-    assert_allclose(found.level[[0, 2]], own.level[[0, 2]], rtol=0, atol=0)
 
 
 def test_walks_are_told_from_momentum() -> None:
@@ -401,42 +361,17 @@ def test_unrest_makes_students_t_of_normal_draws_and_moves_no_mean() -> None:
 
 
 def test_unrest_moves_neither_points_nor_the_sum_over_regions() -> None:
-    known = estimate(evidence(history()), SMALL, seed=0)
+    found = known(history(), FilterSettings())
     calm, restless = (
-        ahead(known, replace(SMALL, volatility=freedom), horizon=HORIZON, draws=48, seed=0) for freedom in (np.inf, 6.0)
+        ahead(found, FilterSettings(volatility=freedom), horizon=HORIZON, draws=48, rng=np.random.default_rng(0))[1]
+        for freedom in (np.inf, 6.0)
     )
     assert_allclose(restless.mean(axis=0), calm.mean(axis=0), atol=1e-12)
     assert_allclose(restless.sum(axis=1), 0.0, atol=1e-12)
     assert not np.allclose(restless, calm, atol=1e-4)
 
 
-def test_noise_is_made_uncorrelated_and_keeps_its_size() -> None:
-    rng = np.random.default_rng(1)
-    noise, states = rng.normal(size=(40, 3)), [rng.normal(size=(40, 3)), np.ones((40, 3))]
-    found = apart_from(noise, *states)
-    assert_allclose((found * states[0]).mean(axis=0), 0.0, atol=1e-15)
-    assert_allclose(found.mean(axis=0), 0.0, atol=1e-15)
-    assert_allclose((found**2).mean(axis=0), noise.var(axis=0))
-
-
-def test_an_observation_of_one_region_moves_no_other_and_a_missing_one_none() -> None:
-    rng = np.random.default_rng(2)
-    state = rng.normal(size=(64, 3))
-    observed = np.array([[1.0, np.nan, np.nan]])
-    noise = np.full((1, 64, 3), 0.5)
-    after = updated([state], state[None], observed, noise, rng)[0]
-    assert_allclose(after[:, 1:], state[:, 1:], rtol=0, atol=0)
-    spread = state[:, 0].var()
-    gain = spread / (spread + 0.25)
-    assert_allclose(after[:, 0].mean(), state[:, 0].mean() + gain * (1 - state[:, 0].mean()))
-    assert_allclose(after[:, 0].var(), (1 - gain) * spread)
-
-
-def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
-    with pytest.raises(InvalidInput, match="window must be a whole number from 0"):
-        FilterSettings(window=-1)
-    with pytest.raises(InvalidInput, match="32 or more"):
-        FilterSettings(members=5)
+def test_settings_are_refused_with_reasons() -> None:
     with pytest.raises(InvalidInput, match="reversions is empty"):
         FilterSettings(reversions=())
     with pytest.raises(InvalidInput, match="horizons must be a whole number from 1"):
@@ -461,10 +396,6 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
     for reason, item in refused.items():
         with pytest.raises(InvalidInput, match=reason):
             FilterSettings(**item)  # type: ignore[arg-type]
-    values = history()
-    values[2] = np.nan
-    with pytest.raises(InvalidInput, match="R2"):
-        evidence(values)
 
 
 def test_a_year_that_shakes_most_regions_is_no_news_about_momentum() -> None:
@@ -482,9 +413,6 @@ def test_a_year_that_shakes_most_regions_is_no_news_about_momentum() -> None:
     values -= values.mean(axis=0)
     moving = replace(STILL, momenta=(1.0,), memories=(0.8,), clip=1e9)
     drift = {
-        regions: np.abs(
-            estimate(evidence(values), replace(moving, ordinary_regions=regions), seed=0).state.drift.mean(0)
-        )
-        for regions in (10.0, np.inf)
+        regions: np.abs(known(values, replace(moving, ordinary_regions=regions)).at.drift) for regions in (10.0, np.inf)
     }
     assert drift[10.0].mean() < 0.5 * drift[np.inf].mean()

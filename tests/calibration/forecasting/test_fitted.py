@@ -1,4 +1,4 @@
-"""Forecasts with the parameters of a fit: draws come from it, and it is refused where it does not belong."""
+"""Forecasts that are kept beside a fit: it moves none, and is refused where it does not belong."""
 
 import json
 from dataclasses import replace
@@ -6,12 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
-from calibration import backtest, forecast
-from calibration.filtering import Evidence, Filtered, FilterSettings, estimate, evidence_of
-from calibration.forecasting import FilteredModel, baselines, models, origin_at, target_of
-from calibration.forecasting.filtered import SinceFit, with_fit
+from calibration import forecast
 from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput
@@ -20,7 +16,6 @@ from pysd_runner.panel import Panel
 from pysd_runner.spec import FittedParameters
 from tests.calibration.forecasting.series import panel_of, walk
 
-SMALL = FilterSettings(members=40, window=3)
 LAST = 2001
 
 
@@ -52,33 +47,6 @@ def fit(**changes: object) -> FittedParameters:
     return replace(made, **changes)
 
 
-def known() -> Evidence:
-    target = target_of(panel())
-    return evidence_of(target.values, target.years, target.regions, target.groups, panel())
-
-
-def estimated(given: FittedParameters | None) -> Filtered:
-    return estimate(known(), SMALL, seed=0, fit=given)
-
-
-def test_draws_come_from_the_fit_where_laws_do_not_decide() -> None:
-    plain, fitted = estimated(None).members.parameters, estimated(fit()).members.parameters
-    assert_allclose(fitted["alpha"], 0.29)
-    assert_allclose(np.median(fitted["q_a"]), 0.61, rtol=0.02)
-    assert fitted["q_a"].std() < 0.05 < plain["q_a"].std()
-    # A coupling is one parameter with one prior and one posterior.
-    assert_allclose(np.median(fitted["th_U"]), 0.09, rtol=0.02)
-    assert fitted["th_U"].std() < 0.02 < plain["th_U"].std()
-    for key in set(plain) - {"q_a", "alpha", "th_U"}:
-        assert_allclose(fitted[key], plain[key], rtol=0, atol=0, err_msg=key)
-
-
-def test_a_sampled_posterior_is_drawn_row_by_row() -> None:
-    rows = ((0.4, 0.1, 0.2), (0.7, 0.1, 0.2))
-    found = estimated(fit(draws=rows)).members.parameters["q_a"]
-    assert set(np.round(found, 12)) == {0.4, 0.7}
-
-
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -89,55 +57,19 @@ def test_a_sampled_posterior_is_drawn_row_by_row() -> None:
     ],
 )
 def test_a_fit_that_does_not_belong_is_refused(changes: dict[str, object], text: str) -> None:
-    given = fit(**changes)
-    whole = panel()
-    model = FilteredModel(name="filtered", settings=SMALL, fit=given)
     with pytest.raises(InvalidInput, match=text):
-        model.forecast(origin_at(target_of(whole), LAST, panel=whole), horizon=2, draws=20, seed=0)
-    with pytest.raises(InvalidInput, match=text):
-        forecast(whole, until=2003, fit=given)
+        forecast(panel(), until=2003, fit=fit(**changes))
 
 
-def test_a_back_test_refuses_a_fit_that_knows_what_came() -> None:
-    asked = {"persistence": baselines()["persistence"], "mine": FilteredModel(name="mine", settings=SMALL, fit=fit())}
-    found = backtest(panel(14), forecasters=asked, origins=[2001, 2002], horizons=[1], draws=20)
-    assert list(found.scores["model"].values) == ["persistence", "mine"]
-    with pytest.raises(InvalidInput, match="lie after the origin 2000"):
-        backtest(panel(14), forecasters=asked, origins=[2000], horizons=[1], draws=20)
-
-
-def test_before_its_last_year_the_model_has_its_priors() -> None:
-    plain = FilteredModel(name="filtered", settings=SMALL)
-    informed = with_fit(plain, fit())
-    assert isinstance(informed, SinceFit)
-    assert informed.name == "filtered"
-    assert repr(informed) != repr(with_fit(plain, fit(last_year=1999)))
-    whole = panel()
-    for year, same in ((2000, True), (2001, False)):
-        origin = origin_at(target_of(whole), year, panel=whole)
-        one, other = (item.forecast(origin, horizon=2, draws=20, seed=0).draws for item in (informed, plain))
-        assert np.array_equal(one, other) is same
-
-
-def test_forecasters_without_the_model_take_no_fit() -> None:
-    for name in ("mean_reversion", "mean_of_good"):
-        with pytest.raises(InvalidInput, match="take 'gapsim' or 'filtered'"):
-            with_fit(models()[name], fit())
-
-
-@pytest.mark.parametrize("name", ["filtered", "gapsim"])
-def test_the_result_says_which_fit_it_used(name: str) -> None:
-    found = forecast(panel(), until=2003, forecaster=name, fit=fit(), draws=40, past=False)
-    assert found.fit == fit()
-    assert "filtered" in found.weights
-    assert found.couplings is not None
-    plain = forecast(panel(), until=2003, forecaster=name, draws=40, past=False)
-    assert not np.array_equal(found.draws.to_numpy(), plain.draws.to_numpy())
-    # Members were weighed at origins whose future the fit knows, hence without it.
+def test_a_fit_moves_no_forecast_and_is_told_for_runs() -> None:
+    found = forecast(panel(), until=2003, fit=fit(), draws=40, past=False)
+    plain = forecast(panel(), until=2003, draws=40, past=False)
+    assert np.array_equal(found.draws.to_numpy(), plain.draws.to_numpy())
     assert found.weights == plain.weights
-    assert "come from the fit to made, 1990 to 2001" in paragraph(found)
-    assert "对 made（1990 至 2001 年）的校准" in paragraph(found, "zh")
-    assert "the fit to" not in paragraph(plain)
+    assert found.fit == fit()
+    assert found.baseline.provenance["fit"]["sha256"] == fit().sha256
+    assert plain.baseline.provenance["fit"] is None
+    assert paragraph(found) == paragraph(plain)
 
 
 def test_the_command_takes_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

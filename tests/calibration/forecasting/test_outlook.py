@@ -235,17 +235,14 @@ def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
     assert found.past_origins == (1998, 1999, 2001, 2002, 2003)
 
 
-def test_the_model_says_what_its_couplings_do() -> None:
+def test_a_single_forecaster_is_no_mixture() -> None:
     found = forecast(panel_of(walk(4, 12)), until=2003, forecaster="filtered", draws=40, past=False)
     assert found.weights == {"filtered": 1.0}
     assert found.shrinkage == 1.0
-    assert found.couplings is not None
-    assert found.couplings >= 0
-    assert f"{100 * np.expm1(found.couplings):.2f}" in paragraph(found)
-    assert "mixture" not in paragraph(found)
+    assert paragraph(found).endswith("This is the forecaster 'filtered'.")
 
 
-def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_the_model() -> None:
+def test_the_final_forecast_is_the_one_that_is_made_and_says_what_it_is_made_of() -> None:
     panel, told = panel_of(walk(4, 11)), []
     found = forecast(
         panel, until=2002, draws=40, past=False, progress=lambda what, done, total: told.append((what, done, total))
@@ -263,13 +260,9 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     # How far a forecast goes does not change what is learnt of its parts.
     farther = forecast(panel, until=2008, draws=40, past=False)
     assert (farther.weights, farther.shrinkage) == (found.weights, found.shrinkage)
-    alone = forecast(panel, until=2002, forecaster="filtered", draws=40, past=False)
-    assert alone.couplings is not None
-    assert found.couplings is not None
-    assert_allclose(found.couplings, found.shrinkage * found.weights["filtered"] * alone.couplings)
     for lang, whole, cut in (
-        ("en", "is the simulation model", "shrunk to 83%"),
-        ("zh", "来自仿真模型", "减至各部分预测的 83%"),
+        ("en", "is a Kalman filter", "shrunk to 83%"),
+        ("zh", "来自关于水平、动量与向均值收敛的卡尔曼滤波", "减至各部分预测的 83%"),
     ):
         text = paragraph(found, lang)
         assert f"{percent(found.weights['filtered'])} {whole}" in text
@@ -442,7 +435,7 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
     original = FilteredModel.forecast
 
     def noted(self: FilteredModel, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        asked.append((self.settings.couplings, origin.year, horizon, draws))
+        asked.append((origin.year, horizon, draws))
         return original(self, origin, horizon=horizon, draws=draws, seed=seed)
 
     panel = panel_of(walk(4, 12))
@@ -450,12 +443,7 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
     monkeypatch.setattr(FilteredModel, "forecast", noted)
     found = forecast(panel, until=2004, draws=600)
     assert len(set(asked)) == len(asked)
-    # At the origin once with couplings and once without, before it once a year.
-    assert sorted(asked) == [
-        (0.0, 2001, 3, 600),
-        *[(1.0, year, 5, 500) for year in range(1993, 2001)],
-        (1.0, 2001, 3, 600),
-    ]
+    assert sorted(asked) == [*[(year, 5, 500) for year in range(1993, 2001)], (2001, 3, 600)]
     assert found.weights == plain.weights
     xr.testing.assert_equal(found.draws, plain.draws)
 

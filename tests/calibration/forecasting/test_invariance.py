@@ -1,0 +1,64 @@
+"""A forecast depends neither on the unit of money nor on the order of the rows."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from calibration.forecasting import forecast
+from pysd_runner.panel import Panel, load_panel
+
+PAGE = Path(__file__).parents[3] / "docs" / "own_data.md"
+
+
+def made_up() -> Panel:
+    """The four regions of the page on data of one's own, with a digital series."""
+    text = re.search(r"```text\n(region,year,.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert text is not None
+    return load_panel(pd.read_csv(io.StringIO(text[1])))
+
+
+def munnell() -> Panel:
+    """Output per worker of 48 states of the US, 1975-86."""
+    rows = pytest.importorskip("linearmodels.datasets.munnell").load()
+    rows = rows.rename(columns={"ST_ABB": "region", "YR": "year"})
+    rows["output_per_head"] = rows["GSP"] / rows["EMP"]
+    return load_panel(rows.loc[rows["year"] >= 1975, ["region", "year", "output_per_head"]])
+
+
+def china() -> Panel:
+    """Thirty-one provinces with everything that the project ships."""
+    return load_panel("china").subset(years=range(2013, 2025))
+
+
+def in_other_money(panel: Panel, factor: float) -> Panel:
+    """Output multiplied."""
+    money = [name for name in panel.values if name in {"output", "output_per_head"}]
+    return replace(panel, values={**panel.values, **{name: panel[name] * factor for name in money}})
+
+
+def reordered(panel: Panel, order: np.ndarray) -> Panel:
+    """The regions in another order."""
+    values = {name: value[order] for name, value in panel.values.items()}
+    return replace(panel, regions=tuple(panel.regions[place] for place in order), values=values)
+
+
+@pytest.mark.parametrize("forecaster", ["filtered", "gapsim"])
+@pytest.mark.parametrize("panel_of", [made_up, munnell, china])
+def test_another_unit_and_another_order_of_rows_give_the_same_forecast(
+    panel_of: Callable[[], Panel], forecaster: str
+) -> None:
+    panel = panel_of()
+    asked = {"until": panel.years[-1] + 5, "forecaster": forecaster, "draws": 60, "past": False}
+    expected = forecast(panel, **asked).draws
+    rows = np.arange(len(panel.regions))
+    for factor, order in ((1e-3, rows[::-1]), (1e3, np.roll(rows, 2))):
+        found = forecast(in_other_money(reordered(panel, order), factor), **asked).draws
+        assert tuple(found["region"].to_numpy()) == tuple(panel.codes[place] for place in order)
+        assert_allclose(found.sel(region=expected["region"]), expected, rtol=0, atol=1e-9)
