@@ -70,7 +70,9 @@ def forecast(
     ] = None,
     events: Annotated[
         list[str] | None,
-        typer.Option("--event", metavar="TEXT", help="Event whose probability in its year is wanted; repeatable."),
+        typer.Option(
+            "--event", metavar="TEXT", help="Event whose probability is wanted, by a time or in it; repeatable."
+        ),
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
     seed: Seed = 0,
@@ -98,11 +100,11 @@ def forecast(
     The panel needs region, year and output per head (or output and population), nothing else. Events are written like
     "west closes 10% of its gap by 2035", "Gansu closes 10% of its gap to the leader by 2035", "Shandong overtakes
     Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
-    the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
-    not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
-    `gapsim`, weighs its members by repeating them at every earlier year; `filtered`, a Kalman filter of levels,
-    momentum and mean reversion, is one of them, and quicker. `gapsim run` starts its scenarios from such a forecast,
-    and gives the probability of events under each.
+    the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means at any
+    time until then, "in 2035" in that year alone, and levels are of the geometric mean of the regions, as in the table.
+    The final forecast, `gapsim`, weighs its members by repeating them at every earlier year; `filtered`, a Kalman
+    filter of levels, momentum and mean reversion, is one of them, and quicker. `gapsim run` starts its scenarios from
+    such a forecast, and gives the probability of events under each.
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
@@ -213,15 +215,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(
-                say(
-                    "forecast.table.chance",
-                    lang,
-                    probability=chance(item.probability),
-                    year=item.year,
-                    event=item.event,
-                )
-            )
+            session.say(say("forecast.table.chance", lang, probability=chance(item.probability), event=item.event))
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     parts += [
         words["event"].format(
             event=item.event,
-            year=item.year,
+            when=words["until_then" if item.is_ever else "then_alone"].format(year=item.year),
             probability=chance(item.probability),
             whom=words["to_mean"] if is_gap_to_mean(item.event) else "",
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, suggest
 
@@ -17,6 +18,11 @@ _FORM = re.compile(
     r"(?P<when>at|by|in)\s+(?P<time>[-+]?[0-9.]+)",
     re.IGNORECASE,
 )
+
+
+def share_of_draws(happens: NDArray[np.bool_], *, is_ever: bool) -> float:
+    """Share of draws in which it happens: at any time, as "by" means, or at the last one; shape (draw, time)."""
+    return float(np.mean(happens.any(axis=1) if is_ever else happens[:, -1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,9 +73,8 @@ class Crossing:
             raise InvalidInput(f"event {self.text!r}: {self.name!r} has several entities; forecast one of them")
         paths = values.isel(entity=0).transpose("draw", "time").to_numpy()
         place = int(np.abs(times - self.time).argmin())
-        part = paths[:, : place + 1] if self.is_ever else paths[:, [place]]
-        beyond = part > self.value if self.is_above else part < self.value
-        return float(beyond.any(axis=1).mean())
+        until = paths[:, : place + 1]
+        return share_of_draws(until > self.value if self.is_above else until < self.value, is_ever=self.is_ever)
 
 
 def event_of(text: str, names: Sequence[str]) -> Crossing:
@@ -94,7 +99,9 @@ def event_of(text: str, names: Sequence[str]) -> Crossing:
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:
-        raise InvalidInput(f"event {text!r}: expected something like 'infected above 100 at 80', or 'by 80'")
+        raise InvalidInput(
+            f"event {text!r}: expected something like 'infected above 100 by 80', at any time until then, or 'at 80'"
+        )
     known = {name.casefold(): name for name in names}
     name = known.get(match["name"].strip().casefold())
     if name is None:

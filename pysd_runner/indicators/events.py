@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.indicators.crossings import share_of_draws
 
 Array = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ _TOLD = 6
 _SMALLEST = 1e-9
 _LEADER = "leader"
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
-_YEAR = r" (?:by|in) (?P<year>\d{4})"
+_YEAR = r" (?P<when>by|in) (?P<year>\d{4})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,8 @@ class Chance:
     """An event and how likely it is."""
 
     event: str  # as the user wrote it
-    year: int  # when it is looked for: at the end of the path, not on the way
+    year: int
+    is_ever: bool  # whether it is looked for at any time until the year, "by" it, or in the year alone
     probability: float  # share of the draws
 
 
@@ -75,11 +77,11 @@ class Futures:
         classes = f"its classes are {_some(self.classes)}" if self.classes else "it has no classes"
         return f"{classes}, its regions are {_some(list(first.values()))}"
 
-    def at(self, year: int) -> Array:
-        """Draws in a year, shape (draw, region)."""
+    def until(self, year: int) -> Array:
+        """Draws until a year, shape (draw, region, year)."""
         if year not in self.years:
             raise InvalidInput(f"{year} is not forecast; choose a year from {self.years[0]} to {self.years[-1]}")
-        return np.asarray(self.draws[:, :, self.years.index(year)])
+        return np.asarray(self.draws[:, :, : self.years.index(year) + 1])
 
 
 def futures_of(
@@ -98,7 +100,7 @@ def futures_of(
     return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
-# Whether an event happens in each draw, from what it says, what is known and the draws of its year.
+# Whether it is so in each draw and year, from what an event says, what is known and the draws until its year.
 _Rule = Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]
 
 
@@ -106,8 +108,8 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     """Look for events in draws."""
     # Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
     # the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
-    # level is in per cent of the mean, the geometric one of the table of a forecast. An event is looked for in its
-    # year, not on the way there, whether it is written with "by" or "in".
+    # level is in per cent of the mean, the geometric one of the table of a forecast. "By" a year is at any time until
+    # then, "in" a year in that year alone.
     return tuple(_chance(event, futures) for event in events)
 
 
@@ -151,8 +153,9 @@ def _some(names: Sequence[str]) -> str:
 def _chance(event: str, futures: Futures) -> Chance:
     happens, parts = _read(event)
     year = int(parts["year"])
-    share = float(np.mean(happens(parts, futures, futures.at(year))))
-    return Chance(event=event, year=year, probability=share)
+    is_ever = parts["when"].lower() == "by"
+    share = share_of_draws(happens(parts, futures, futures.until(year)), is_ever=is_ever)
+    return Chance(event=event, year=year, is_ever=is_ever, probability=share)
 
 
 def _read(event: str) -> tuple[_Rule, dict[str, str]]:
@@ -163,7 +166,8 @@ def _read(event: str) -> tuple[_Rule, dict[str, str]]:
         if found:
             return happens, found.groupdict()
     raise InvalidInput(
-        f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)} (by a year means in that year)"
+        f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)} (by a year: at any time until "
+        "then; in a year: in that year alone)"
     )
 
 
@@ -221,7 +225,7 @@ def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDAr
             f"dispersion cannot fall by {parts['size']}%: regions would have to become equal; give less than 100%"
         )
     if part == 0:
-        return np.asarray(after < before if falls else after > before)
+        return np.asarray(after < before - _SMALLEST if falls else after > before + _SMALLEST)
     if falls:
         return np.asarray(after <= (1 - part) * before)
     return np.asarray(after >= (1 + part) * before)

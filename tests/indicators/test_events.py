@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.indicators.events import scenario_chances
+from pysd_runner.indicators.crossings import event_of
+from pysd_runner.indicators.events import Futures, chances, scenario_chances
 
 EVENT = "dispersion falls by 2026"
 
@@ -64,3 +65,19 @@ def test_a_single_draw_says_nothing_of_a_policy(data: xr.Dataset) -> None:
     table = scenario_chances(data.isel(draw=[0]), [EVENT], reference="baseline", forecast=forecast)
     assert table.loc[EVENT, "baseline"] == 1.0
     assert np.isnan(table.loc[EVENT, "policy"])
+
+
+@pytest.mark.parametrize(("when", "share"), [("by", 0.75), ("in", 0.25), ("BY", 0.75)])
+def test_by_is_at_any_time_until_then_for_regions_and_for_any_other_series(when: str, share: float) -> None:
+    # Never below; below on the way; below at the end; below before and back.
+    paths = np.array([[0.9, 0.9, 0.9], [0.9, 0.7, 0.9], [0.9, 0.9, 0.7], [0.7, 0.9, 0.9]])
+    places = {"North": (0,), "South": (1,)}
+    logs = np.stack([np.log(paths), -np.log(paths)], axis=1)
+    regions = Futures(last=np.zeros(2), draws=logs, years=(2025, 2026, 2027), places=places)
+    (found,) = chances([f"North below 80% of the mean {when} 2027"], regions)
+    assert found.probability == share
+    series = xr.DataArray(paths[:, None], dims=("draw", "entity", "time"), coords={"time": [2025, 2026, 2027]})
+    assert event_of(f"north below .8 {when} 2027", ["north"]).probability({"north": series}) == share
+    # What comes after the year counts in neither way.
+    (early,) = chances([f"North below 80% of the mean {when} 2025"], regions)
+    assert early.probability == 0.25
