@@ -91,7 +91,10 @@ def test_finished_parts_of_work_that_failed_stand_beside_an_earlier_result(tmp_p
         (old / name).write_text("old")
     with pytest.raises(KeyboardInterrupt):
         work(old, KeyboardInterrupt, finished=("fit",), replace=True)
-    assert [(path.name, path.read_text()) for path in sorted(old.iterdir())] == [("report.md", "old"), ("run.json", "old")]
+    assert [(path.name, path.read_text()) for path in sorted(old.iterdir())] == [
+        ("report.md", "old"),
+        ("run.json", "old"),
+    ]
     assert names(tmp_path) == ["fit", "fitted.json", "report.md", "results", "results-2", "run.json"]
 
 
