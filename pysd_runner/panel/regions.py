@@ -24,7 +24,7 @@ _ALIASES = {
     "name": "name_en",
 }
 _NOWHERE = -1
-_NO_VALUE = frozenset({"nan", "nat", "none", "null", "n/a", "#n/a", "<na>"})
+_NO_VALUE = frozenset({"nan", "none", "null", "n/a", "#n/a", "<na>"})
 
 
 class RegionBook:
