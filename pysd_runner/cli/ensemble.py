@@ -13,7 +13,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Seed
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.reports.folders import check_file, save_whole
+from pysd_runner.reports.folders import check_file, fresh_file, save_whole
 
 if TYPE_CHECKING:  # these load numpy
     import pandas as pd
@@ -146,6 +146,8 @@ def ensemble(
             keep=keep,
             progress=stage.advance,
         )
+    # A part of the draws does not take the place of an earlier result.
+    out = out if found.complete else fresh_file(out)
     save_whole(out, ".nc", found.save, replace=force)
     _tell(session, found, out)
     if not found.complete:

@@ -157,6 +157,11 @@ def fresh_folder(path: str | Path) -> Path:
     return _free(wanted, lambda number: wanted.with_name(f"{wanted.name}-{number}"))
 
 
+def fresh_file(path: Path) -> Path:
+    """Name of a file that does not exist yet, with the same ending."""
+    return _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
+
+
 def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
     candidate, number = wanted, 1
     while os.path.lexists(candidate):
@@ -186,7 +191,7 @@ def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, repla
 def _published_beside(draft: Path, path: Path) -> Path:
     """Give a file the first free name like one that is taken."""
     while True:
-        kept = _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
+        kept = fresh_file(path)
         with suppress(FileExistsError):
             publish_new(draft, kept)
             return kept

@@ -69,6 +69,12 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
     assert answer.code == 130
     assert "32 of 64 draws had been finished and are kept in ensemble.nc" in answer.err
     assert load_netcdf("ensemble.nc").sizes["draw"] == 32
+    before = Path("ensemble.nc").read_bytes()
+    told.clear()
+    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 48, "--force")
+    assert answer.code == 130
+    assert "32 of 48 draws had been finished and are kept in ensemble-2.nc" in answer.err
+    assert Path("ensemble.nc").read_bytes() == before
 
 
 @pytest.mark.parametrize(

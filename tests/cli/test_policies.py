@@ -1,6 +1,7 @@
 """``gapsim attribute``, ``optimise`` and ``advise``: what they print and write, and that a policy found runs again."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -62,6 +63,22 @@ def test_attribution_speaks_chinese(gapsim, small):
     assert answer.code == 0, answer.err
     assert "贡献是各工具按所有可能次序加入时的平均增量" in answer.out
     assert "现值成本" in answer.out
+
+
+def test_searches_that_another_process_has_removed_are_no_fault(gapsim, small, tmp_path, monkeypatch):
+    from pysd_runner.reports import optimum
+
+    write = optimum.write_optimum
+
+    def overtaken(*arguments, **options):
+        shutil.rmtree(tmp_path / "best.searches")
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(optimum, "write_optimum", overtaken)
+    arguments = ("--choose", "uniform", "--starts", 1, "--unconstrained", "--out", "best", "--force")
+    answer = gapsim("optimise", *arguments, *small, *QUICK)
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "best" / "optimum.md").is_file()
 
 
 def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
