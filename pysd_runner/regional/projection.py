@@ -252,15 +252,17 @@ def load_projection(folder: str | Path) -> Projection:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
     file = folder / RECORD
     record = read_run_record(file)
-    check_files(folder, record)
     data, history = read_outcomes(folder / "projection.nc"), _read_dataset(folder / "history.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
+    parameters = _read_parameters(folder / f"{PARAMETERS}.nc", data)
+    # Last, so that a file that is no projection at all is told as that.
+    check_files(folder, record)
     return Projection(
         data=completed(data),
         history=history,
-        parameters=_read_parameters(folder / f"{PARAMETERS}.nc", data),
+        parameters=parameters,
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
