@@ -28,6 +28,9 @@ SIZES = (0.1, 0.35, 1.0)
 ERRORS = (0.05, 0.35, 1.0)
 MEMORIES = (0.0, 0.6, 0.9)
 LEAST = 1e-12
+# Members further from an observation than this many robust deviations of what was seen are resampled, once so many
+# moments were.
+FAR, TOLD = 8.0, 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,16 +93,22 @@ class Filtered:
         In the coordinates of the filter, shape (time, member, state).
     disturbances
         Shape (time, member, disturbed).
+    rows
+        Whose parameters each member holds, shape (time, member).
     law
         With what they were filtered.
     likelihood
         Log likelihood of all observations.
+    resampled
+        How many members left the data, over all moments.
     """
 
     states: Array
     disturbances: Array
+    rows: NDArray[np.intp]
     law: Disturbance
     likelihood: float
+    resampled: int
 
 
 def grid_of(
@@ -222,7 +231,7 @@ def _best(
     seed: int,
     few: int,
 ) -> tuple[Disturbance, tuple[float, float, float]]:
-    likelihoods = filtered_many(law, grid, candidates, seed=seed, members=few)[1]
+    likelihoods = _worked(law, grid, candidates, seed=seed, members=few).likelihood
     place = int(np.argmax(np.where(np.isfinite(likelihoods), likelihoods, -np.inf)))
     return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
 
@@ -248,64 +257,44 @@ def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, 
     members
         How many.
     """
-    (states, moved), likelihoods = filtered_many(law, grid, [disturbance], seed=seed, members=members, keep=True)
+    work = _worked(law, grid, [disturbance], seed=seed, members=members)
+    states, moved, rows = (np.stack(parts) for parts in zip(*work.kept, strict=True))
+    likelihood = float(work.likelihood[0])
     return Filtered(
         states=states,
         disturbances=moved,
-        law=replace(disturbance, likelihood=float(likelihoods[0])),
-        likelihood=float(likelihoods[0]),
+        rows=rows,
+        law=replace(disturbance, likelihood=likelihood),
+        likelihood=likelihood,
+        resampled=int(work.resampled[0]),
     )
 
 
-def filtered_many(
-    law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, seed: int, members: int, keep: bool = False
-) -> tuple[tuple[Array, Array], Array]:
-    """Filter with several disturbances at once, all members of all in one batch of simulations.
-
-    Parameters
-    ----------
-    law, grid
-        Model and observations.
-    candidates
-        Disturbances.
-    seed, members
-        As for `filtered`; all candidates share the random numbers.
-    keep
-        Whether states are kept, those of the first candidate.
-
-    Returns
-    -------
-    tuple
-        States (time, member, state) and disturbances (time, member, disturbed) if kept, and the log likelihood of each
-        candidate, shape (candidate,).
-    """
-    rng = np.random.default_rng([seed, members])
-    work = _Work(law, grid, candidates, members, rng)
-    kept: list[tuple[Array, Array]] = []
+def _worked(law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, seed: int, members: int) -> "_Work":
+    """Filter with several disturbances at once, which share the random numbers, in one batch of simulations."""
+    work = _Work(law, grid, candidates, members, np.random.default_rng([seed, members]))
     now = law.start
     for place, time in enumerate(grid.times):
         work.forward(now, float(time), is_first=place == 0 and time <= law.start)
         work.update(place, float(time))
         now = float(time)
-        if keep:
-            kept.append((work.states[0].copy(), work.moved[0].copy()))
-    if not keep:
-        return (np.zeros(0), np.zeros(0)), work.likelihood
-    return (np.stack([item[0] for item in kept]), np.stack([item[1] for item in kept])), work.likelihood
+        work.kept.append((work.states[0].copy(), work.moved[0].copy(), work.rows[0].copy()))
+    return work
 
 
 class _Work:
-    """A filter under way; `states` has shape (candidate, member, state), in coordinates."""
+    """A filter under way; `states` has shape (candidate, member, state), in coordinates.
+
+    `kept` holds states, disturbances and rows of the first candidate at every moment.
+    """
 
     def __init__(
         self, law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], members: int, rng: np.random.Generator
     ) -> None:
         self.law, self.grid, self.rng = law, grid, rng
         self.count, self.members = len(candidates), members
-        self.chosen = np.resize(np.arange(law.members), members)
-        self.rows = np.tile(self.chosen, self.count)
-        first = to_coordinates(law.first[self.chosen], grid.logs)
-        self.states = np.repeat(first[None], self.count, axis=0)
+        self.rows = np.tile(np.resize(np.arange(law.members), members), (self.count, 1))
+        self.states = to_coordinates(law.first[self.rows], grid.logs)
         self.size = np.array([item.size for item in candidates])
         self.memory = np.array([item.memory for item in candidates])
         self.errors = {label: np.array([c.errors[label] for c in candidates]) for label in candidates[0].errors}
@@ -313,19 +302,23 @@ class _Work:
         self.totals = {item.label: np.zeros((self.count, members, len(item.labels))) for item in law.series}
         self.flowed: Mapping[str, Array] = {}
         self.likelihood = np.zeros(self.count)
+        self.resampled = np.zeros(self.count, dtype=int)
+        self.kept: list[tuple[Array, Array, NDArray[np.intp]]] = []
 
     def forward(self, begin: float, end: float, *, is_first: bool) -> None:
         """Run on to a moment and disturb."""
         if not is_first and end > begin:
             flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
-            stretch = self.law.advance(flat, begin, end, self.rows)
+            stretch = self.law.advance(flat, begin, end, self.rows.ravel())
             self.flowed = {
                 label: value.reshape(self.count, self.members, -1) for label, value in stretch.flowed.items()
             }
             for label, value in self.flowed.items():
                 self.totals[label] = self.totals[label] + value
             found = to_coordinates(stretch.states, self.grid.logs).reshape(self.states.shape)
-            self.states = _mended(found, self.states)
+            usable = np.asarray(np.isfinite(found).all(axis=2, keepdims=True), dtype=bool)
+            self.states = np.where(usable.any(axis=1, keepdims=True), found, self.states)
+            self._resample(usable[:, :, 0])
         fresh = centred(self.rng.standard_normal((self.members, len(self.grid.disturbed))))
         self.moved = self.memory[:, None, None] * self.moved + self.size[:, None, None] * fresh[None]
         if not is_first:
@@ -333,23 +326,41 @@ class _Work:
 
     def update(self, place: int, time: float) -> None:
         """Take the observations of a moment in."""
-        seen = {item.label: self.grid.observed[item.label][:, place] for item in self.law.series}
-        if not any(np.isfinite(value).any() for value in seen.values()):
+        if not any(np.isfinite(value[:, place]).any() for value in self.grid.observed.values()):
             return
-        predicted, observed, noise, near = self._predicted(seen, time)
+        predicted, observed, noise, near, spread = self._predicted(place, time)
         if not observed.size:
             return
+        predicted = predicted[self._resample(self._stay(predicted, observed, np.hypot(spread, noise)))]
         self.likelihood += self._assimilate(predicted, observed, noise, near)
 
-    def _predicted(self, seen: Mapping[str, Array], time: float) -> tuple[Array, Array, Array, Array]:
-        """What members say of what was seen, shape (candidate, member, observation), with errors and nearness."""
+    def _stay(self, predicted: Array, observed: Array, spread: Array) -> NDArray[np.bool_]:
+        """Members within `FAR` deviations of the data; all of them where most left: then the data left the model."""
+        near = (np.abs(predicted - observed) <= FAR * spread[:, None]).all(axis=2) | ~np.isfinite(predicted).all(axis=2)
+        return np.asarray(near | (2 * near.sum(axis=1, keepdims=True) < self.members), dtype=bool)
+
+    def _resample(self, good: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Put others of their candidate in the place of members that are not good; tell who stands where."""
+        source = np.tile(np.arange(self.members), (self.count, 1))
+        for candidate in np.flatnonzero(~good.all(axis=1) & good.any(axis=1)):
+            bad = np.flatnonzero(~good[candidate])
+            source[candidate, bad] = np.resize(np.flatnonzero(good[candidate]), bad.size)
+            self.resampled[candidate] += bad.size
+        taken = np.arange(self.count)[:, None], source
+        self.states, self.moved, self.rows = self.states[taken], self.moved[taken], self.rows[taken]
+        self.totals = {label: value[taken] for label, value in self.totals.items()}
+        self.flowed = {label: value[taken] for label, value in self.flowed.items()}
+        return taken
+
+    def _predicted(self, place: int, time: float) -> tuple[Array, Array, Array, Array, Array]:
+        """What members say of what was seen, shape (candidate, member, observation), and what goes with it."""
         flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
-        levels = self.law.seen(flat, time, self.rows)
-        columns, observed, noise, near = [], [], [], []
+        levels = self.law.seen(flat, time, self.rows.ravel())
+        columns, observed, noise, near, spread = [], [], [], [], []
         offset = 0
         for item in self.law.series:
-            values = seen[item.label]
-            known = np.flatnonzero(np.isfinite(values))
+            values = self.grid.observed[item.label][:, : place + 1]
+            known = np.flatnonzero(np.isfinite(values[:, -1]))
             raw = self._raw(item, levels)
             rows = np.arange(offset, offset + len(item.labels))
             offset += len(item.labels)
@@ -358,17 +369,19 @@ class _Work:
             with np.errstate(all="ignore"):
                 scaled = item.scaled(raw)[:, :, known]
             columns.append(scaled)
-            observed.append(values[known])
+            observed.append(values[known, -1])
             noise.append(self._errors(item, raw[:, :, known]))
             near.append(self.grid.near[:, rows[known]])
+            spread.append([_deviation(row) for row in values[known]])
         if not columns:
             empty = np.zeros((self.count, self.members, 0))
-            return empty, np.zeros(0), np.zeros((self.count, 0)), np.zeros((0, 0))
+            return empty, np.zeros(0), np.zeros((self.count, 0)), np.zeros((0, 0)), np.zeros(0)
         return (
             np.concatenate(columns, axis=2),
             np.concatenate(observed),
             np.concatenate(noise, axis=1),
             np.concatenate(near, axis=1),
+            np.concatenate(spread),
         )
 
     def _raw(self, item: ObservedSeries, levels: Mapping[str, Array]) -> Array | None:
@@ -421,17 +434,12 @@ def _together(near: Array) -> Array:
     return np.asarray(((near.T @ near) > 0).astype(float)) if near.size else np.ones((near.shape[1],) * 2)
 
 
-def _mended(found: Array, before: Array) -> Array:
-    """Members whose run failed start again from another one of their candidate."""
-    usable: NDArray[np.bool_] = np.asarray(np.isfinite(found).all(axis=2))
-    for candidate in np.flatnonzero(~usable.all(axis=1)):
-        good = np.flatnonzero(usable[candidate])
-        if not good.size:
-            found[candidate] = before[candidate]
-            continue
-        bad = np.flatnonzero(~usable[candidate])
-        found[candidate, bad] = found[candidate, np.resize(good, bad.size)]
-    return found
+def _deviation(row: Array) -> float:
+    """Robust standard deviation of what was seen; infinite where too little was or nothing ever changed."""
+    seen = row[np.isfinite(row)]
+    if seen.size < TOLD:
+        return np.inf
+    return 1.4826 * float(np.median(np.abs(seen - np.median(seen)))) or float(seen.std()) or np.inf
 
 
 def centred(noise: Array) -> Array:
@@ -474,10 +482,8 @@ def ahead(
         member overflows. A total goes on from nought at the origin.
     """
     rng = np.random.default_rng([seed, place, draws])
-    members = found.states.shape[1]
-    chosen = rng.permutation(np.resize(np.arange(members), draws))
-    states, moved = found.states[place][chosen], found.disturbances[place][chosen]
-    rows = np.resize(np.arange(law.members), members)[chosen]
+    chosen = rng.permutation(np.resize(np.arange(found.states.shape[1]), draws))
+    states, moved, rows = (part[place][chosen] for part in (found.states, found.disturbances, found.rows))
     columns: dict[str, list[Array]] = {item.label: [] for item in law.series}
     totals = {item.label: np.zeros((draws, len(item.labels))) for item in law.series}
     usable = np.full(draws, fill_value=True)

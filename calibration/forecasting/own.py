@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
+from calibration.filtering.general import FAR, Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
 from calibration.filtering.stocks import StockLaw
 from calibration.fitting.general.ending import measurements_of
 from calibration.fitting.general.fitting import fit_table
@@ -44,8 +44,8 @@ MODEL, FINAL, REFERENCE = "model", "gapsim", "persistence"
 MEMBERS = 240
 # Baselines that the model is mixed with, and their prior weights; that of the model is one.
 BASELINES = {REFERENCE: 0.25, "damped_drift": 0.25, "smoothing": 0.25, "autoregression": 0.25}
-# The model is fitted anew whenever the observations have grown by this share.
-ANEW = 1.3
+# The model is fitted anew at every origin of so many observations, then whenever they have grown by this share.
+EACH, ANEW = 50, 1.05
 # Observations that a first fit needs beside one for each parameter.
 FEWEST = 6
 FIRST_ORIGIN = 8
@@ -225,12 +225,12 @@ class ModelForecaster:
         return self.known[block]
 
     def _block(self, origin: Origin) -> int:
-        """The earlier moment whose fit is taken: thresholds grow by a share, so that fits are few."""
+        """The earlier moment whose fit is taken: every one at first, later thresholds that grow by a share."""
         seen = int(np.isfinite(origin.target.values).any(axis=0).sum())
         need = FEWEST + len(self.free)
         block = need
-        while block * ANEW <= seen:
-            block = int(np.ceil(block * ANEW))
+        while (further := block + 1 if block < EACH else int(np.ceil(block * ANEW))) <= seen:
+            block = further
         places = np.flatnonzero(np.isfinite(self.data.target().values).any(axis=0))
         if self.given is not None or seen == len(places):
             block = len(places)
@@ -736,30 +736,47 @@ def _verdict(skill: "pd.DataFrame | None") -> str:
     if skill is None or not len(skill):
         return "Too few observations to say how such forecasts did before."
     own = skill[skill["forecaster"] == FINAL]
-    ratio = float(np.exp(np.log(own["relative_rmse"]).mean()))
+    error, score = (float(np.exp(np.log(own[f"relative_{name}"]).mean())) for name in ("rmse", "crps"))
+    origins, held = int(own["origins"].max()), float(np.average(own["covered_90"], weights=own["origins"]))
     gain = (
-        f"Over {int(own['origins'].max())} past origins its error was {ratio:.2f} times that of holding the last value"
+        f"Over {origins} past origins its error was {error:.2f} times that of holding the last value, its CRPS "
+        f"{score:.2f} times; 90 % intervals held {100 * held:.0f} % of the realisations"
     )
-    if ratio > GAIN:
-        return f"{gain}: nothing is gained over that."
-    best = skill[~skill["forecaster"].isin([FINAL, MODEL])].groupby("forecaster")["relative_rmse"].mean()
+    if held < 0.9 - 2 * np.sqrt(0.9 * 0.1 / origins):
+        gain += ", which is too narrow"
+    if not max(error, score) <= GAIN:
+        return f"{gain}. Nothing is gained over that."
+    best = skill[~skill["forecaster"].isin([FINAL, MODEL])].groupby("forecaster")["relative_crps"].mean()
     other = float(best.min())
-    if ratio > GAIN * other:
-        return f"{gain}; {best.idxmin()}, which knows no model, did as well ({other:.2f})."
-    return f"{gain}, that of the best baseline ({best.idxmin()}) {other:.2f} times."
+    if score > GAIN * other:
+        return f"{gain}. {best.idxmin()}, which knows no model, did as well (CRPS {other:.2f})."
+    return f"{gain}. The CRPS of the best baseline ({best.idxmin()}) was {other:.2f} times."
 
 
 def _disturbed_words(known: _Known, grid: Gridded) -> str:
     if known.law is None or known.disturbance is None or known.grid is None:
         return "The model holds fixed delays or samples, so its state is not filtered: the fitted path goes on."
-    stocks = list(dict.fromkeys(known.law.element_of(int(place))[0] for place in known.grid.disturbed))
     found = known.disturbance
+    text = _size_words(known.law, known.grid, found, grid.spacing)
     if found.size == 0:
-        return "The observations ask for no disturbance of the stocks: the model is taken as exact."
-    logs = bool(known.grid.logs[known.grid.disturbed].all())
+        text = "The observations ask for no disturbance of the stocks: the model is taken as exact."
+    if known.law.replaced:
+        text += (
+            f" {known.law.replaced} of {known.law.members} draws of the parameters overshoot at the time step of "
+            f"{known.law.step:g}; others stand in for them."
+        )
+    resampled = sum(item.resampled for item in known.passes.values())
+    if resampled:
+        text += f" {resampled} times a member left the data by more than {FAR:g} robust deviations and was resampled."
+    return text
+
+
+def _size_words(law: StockLaw, grid: Grid, found: Disturbance, spacing: float) -> str:
+    stocks = list(dict.fromkeys(law.element_of(int(place))[0] for place in grid.disturbed))
+    logs = bool(grid.logs[grid.disturbed].all())
     size = f"{100 * found.size:.2g} %" if logs else f"{found.size:.3g} of their spread"
     return (
-        f"Disturbed are {', '.join(stocks[:4])}, by {size} per interval of {grid.spacing:g}, of which "
+        f"Disturbed are {', '.join(stocks[:4])}, by {size} per interval of {spacing:g}, of which "
         f"{100 * found.memory:.0f} % is left an interval later."
     )
 
