@@ -448,9 +448,9 @@ def centred(noise: Array) -> Array:
 
 
 def to_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
-    """Stocks in the coordinates of the filter."""
+    """Stocks in the coordinates of the filter; not finite where one that is always positive no longer is."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(logs, np.log(np.maximum(states, 1e-300)), states)
+        return np.where(logs, np.log(states), states)
 
 
 def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:

@@ -22,6 +22,9 @@ LEFTOVER = 0.3
 FEWEST = 60
 # An estimate this many prior standard deviations from the prior's centre contradicts it.
 FAR = 3.0
+# Pearson's chi-square per degree of freedom above which counts are no Poisson's, where chance gives as much in one fit
+# of a hundred at most.
+DISPERSED, BY_CHANCE = 2.0, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,21 @@ def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
                 f"{item.leftover:+.2f}): standard errors that rest on it are too small or too large.",
                 "warning",
             )
+
+
+def dispersion_findings(measurement: str, indicator: str, statistic: float, freedom: float) -> Iterator[Finding]:
+    """Compare Pearson's chi-square of Poisson errors with its degrees of freedom."""
+    from scipy.stats import chi2
+
+    ratio = statistic / freedom
+    if ratio > DISPERSED and chi2.sf(statistic, freedom) < BY_CHANCE:
+        yield Finding(
+            "overdispersed",
+            f"Counts of {measurement} ({indicator}) vary more than Poisson errors allow: Pearson's chi-square is "
+            f"{ratio:.2g} per degree of freedom, 1 is expected, so intervals are too narrow by a factor of "
+            f"{ratio**0.5:.2g}; declare errors of the family negative_binomial.",
+            "error",
+        )
 
 
 def stage_finding(key: str, distance: float) -> Finding | None:

@@ -314,7 +314,7 @@ class ModelForecaster:
         spread = law.errors[item.label]
         if not item.errors.is_count:
             return np.asarray(spread * rng.standard_normal(raw.shape))
-        mean = np.maximum(raw, 1e-9)
+        mean = np.where(np.isfinite(raw), np.maximum(raw, 1e-9), 0.0)
         if item.errors.family == "negative_binomial":
             mean = mean * rng.gamma(1 / spread**2, spread**2, raw.shape)
         return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)

@@ -101,6 +101,25 @@ Infected = INTEG(Reports, 3)
 Total Reported = INTEG(Reports, 0)
 	~	person	~	|
 """
+# What is reported comes from a stock that starts at nothing.
+SEIR = """{UTF-8}
+Population = 5000
+	~	person	~	|
+Contact Rate = 1.3
+	~	1/day [0,5]	~	|
+Rate = 0.5
+	~	1/day	~	|
+Infection = Contact Rate * Susceptible * Infectious / Population
+	~	person/day	~	|
+Cases = Rate * Exposed
+	~	person/day	~	|
+Susceptible = INTEG(-Infection, Population - 2)
+	~	person	~	|
+Exposed = INTEG(Infection - Cases, 0)
+	~	person	~	|
+Infectious = INTEG(Cases - Rate * Infectious, 2)
+	~	person	~	|
+"""
 # Its numbers soon leave the range of floating point unless its rates are small.
 HUNTED = """{UTF-8}
 Fertility = 2

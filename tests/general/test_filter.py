@@ -7,12 +7,13 @@ from calibration import CalibrationProblem, backtest, fit, forecast
 from calibration.filtering.extended import extended_filter
 from calibration.filtering.general import Disturbance, Grid, filtered
 from calibration.filtering.stocks import StockLaw
-from calibration.forecasting.own import gridded
+from calibration.forecasting.forecaster import Memory
+from calibration.forecasting.own import ModelForecaster, gridded, origin_of
 from pysd_runner import load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
-from tests.general.models import DELAYED, LINEAR, REGIONS, made
+from tests.general.models import DELAYED, LINEAR, REGIONS, SEIR, made
 
 SPREAD, ERROR, MOMENTS = 0.5, 0.4, 25
 
@@ -131,8 +132,7 @@ def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
 
 def test_a_backtest_only_sees_what_was_known(linear, problem):
     """Changing what came after an origin changes nothing that was forecast from it."""
-    from calibration.forecasting.forecaster import Memory
-    from calibration.forecasting.own import mixture, origin_of
+    from calibration.forecasting.own import mixture
 
     grid = gridded(problem)
     changed = load_table(
@@ -211,6 +211,27 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     )
     size = float(outlook.disturbance.split("by ")[1].split(" %")[0])
     assert 0.5 < size < 2
+
+
+@pytest.mark.parametrize(("kind", "last"), [("level", 23), ("flow", 23), ("cumulative", 23), ("flow", 55)])
+def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
+    model = made(tmp_path, SEIR, unit="day", stop=60, step=0.125)
+    path = simulate(model, outcomes=["Cases"])["Cases"][0, 0]
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(path * rng.gamma(4, 0.25, path.shape))
+    seen = counts.cumsum() if kind == "cumulative" else counts
+    measured = [
+        Observation(
+            column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family="poisson", memory="independent")
+        )
+    ]
+    table = load_table({"day": np.arange(last + 1), "cases": seen[: last + 1]})
+    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], measurements=measured))
+    found = ModelForecaster(data=grid, free=("Contact Rate",)).forecast(
+        origin_of(grid, last, Memory()), horizon=4, draws=100, seed=0
+    )
+    truth = path.cumsum() if kind == "cumulative" else path
+    np.testing.assert_allclose(found.point[0, -1], truth[last + 4], rtol=0.5, atol=3)
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes", "dask"])

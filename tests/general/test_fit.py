@@ -10,6 +10,7 @@ from calibration.uncertainty import identify, sample
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
+from pysd_runner.text.notices import in_language
 from tests.general.models import (
     DRIVEN,
     FRAGILE,
@@ -269,6 +270,27 @@ def test_bad_tables_are_refused(sir):
     ]
     with pytest.raises(InvalidInput, match="expected whole numbers"):
         CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, measurements=counts)
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "fails"), [("poisson", 4, True), ("poisson", None, False), ("negative_binomial", 4, False)]
+)
+def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, family, size, fails):
+    rng = np.random.default_rng(2)
+    mean = simulate(sir, {"Contact Rate": 8, "Duration": 5}, outcomes=["Infected"], stop=40)["Infected"][0, 0]
+    counts = rng.poisson(mean if size is None else mean * rng.gamma(size, 1 / size, mean.shape))
+    errors = ErrorModel(family=family, memory="independent")
+    problem = CalibrationProblem(
+        sir,
+        load_table({"day": np.arange(41), "infected": counts}),
+        free=FREE,
+        measurements=[Observation(column="infected", outcome="Infected", errors=errors)],
+    )
+    found = [item for item in fit(problem, starts=1).check() if item.rule == "overdispersed"]
+    assert bool(found) == fails
+    for item in found:
+        assert "declare errors of the family negative_binomial" in item.message
+        assert "泊松" in in_language(item.message, "zh")
 
 
 @pytest.mark.parametrize("unit", ["day", "month", "quarter", "year"])

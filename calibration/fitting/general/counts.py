@@ -24,6 +24,7 @@ __all__ = [
     "deviance_residual",
     "deviance_slope",
     "fisher_root",
+    "pearson",
     "saturated",
     "spread_of",
 ]
@@ -88,6 +89,11 @@ def saturated(counts: Array, size: float) -> float:
     return float(parts.sum())
 
 
+def pearson(counts: Array, expected: Array, spread: float = 0.0) -> float:
+    """Pearson's statistic ``sum (y - m)^2 / (m + (s m)^2)``; Poisson's law has no spread ``s`` beyond its own."""
+    return float(((counts - expected) ** 2 / (expected + (spread * expected) ** 2)).sum())
+
+
 def spread_of(counts: Array, expected: Array, freedom: float) -> float:
     """Relative standard deviation beyond Poisson's: Pearson's statistic becomes its degrees of freedom.
 
@@ -108,8 +114,7 @@ def spread_of(counts: Array, expected: Array, freedom: float) -> float:
     from scipy.optimize import brentq
 
     def excess(log_spread: float) -> float:
-        spread = np.exp(log_spread)
-        return float(((counts - expected) ** 2 / (expected + (spread * expected) ** 2)).sum()) - freedom
+        return pearson(counts, expected, np.exp(log_spread)) - freedom
 
     low, high = np.log(LEAST_SPREAD), np.log(MOST_SPREAD)
     if excess(low) <= 0:

@@ -1,7 +1,7 @@
 """From a finished search to a result, for any model."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending, correlation_of
+from calibration.fitting.diagnostics import Finding, dispersion_findings
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
-from calibration.fitting.general.counts import deviance_residual, size_of
-from calibration.fitting.general.series import ObservedSeries
+from calibration.fitting.general.counts import deviance_residual, pearson, size_of
+from calibration.fitting.general.series import LEAST_COUNT, ObservedSeries
 from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Shocks, bounded
@@ -75,6 +76,20 @@ class TableEnding(Ending):
             expected = np.maximum(counts + series.cells.pick(residuals), 1e-9)
             return deviance_residual(counts, expected, size_of(noise, series.errors.family))
         return series.cells.standardised(residuals, noise)
+
+    def _findings(self, *args: Any) -> list[Finding]:
+        found = [*super()._findings(*args), *self._dispersion()]
+        return sorted(found, key=lambda item: item.severity)
+
+    def _dispersion(self) -> Iterator[Finding]:
+        """Test Poisson errors by Pearson's chi-square."""
+        problem = self.problem
+        share = 1 - len(problem.space) / sum(len(item.cells) for item in problem.observations)
+        for item, fitted in zip(problem.observations, problem.fitted(self.point), strict=True):
+            if item.errors.family == "poisson":
+                statistic = pearson(item.cells.pick(item.raw), np.maximum(item.cells.pick(fitted), LEAST_COUNT))
+                freedom = max(share * len(item.cells), 1.0)
+                yield from dispersion_findings(item.measurement, item.indicator, statistic, freedom)
 
     def _growth(self, residuals: Mapping[str, Array]) -> dict[str, float]:  # noqa: ARG002
         return {}
