@@ -96,8 +96,6 @@ def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
             "pass yuan_per_unit (--yuan-per-unit) if access is to be read."
         )
     notes += [f"{item.message.removesuffix('?')}." for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
-    if len(panel.regions) == 1:
-        notes.append("There is only one region: nothing can be said about gaps.")
     return tuple(notes)
 
 

@@ -19,6 +19,11 @@ def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: 
     """First and last year of a calibration."""
     # By default the last year is the last in which every region has output, and the first is the one in which the last
     # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
+    if len(panel.regions) < 2:
+        raise InvalidPanel(
+            f"panel {panel.name!r} has one region, {panel.codes[0]}; a calibration needs at least two, because the "
+            "model explains gaps between regions: add others"
+        )
     complete = _complete_years(panel)
     for name, year in (("first_year", first_year), ("last_year", last_year)):
         if year is not None:

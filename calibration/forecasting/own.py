@@ -412,6 +412,8 @@ class TableOutlook:
         Unit of the times.
     fit
         What was fitted to all observations.
+    moved
+        Why it ends elsewhere than was asked, if so.
     """
 
     draws: "Mapping[str, xr.DataArray]"
@@ -424,6 +426,7 @@ class TableOutlook:
     disturbance: str
     time_unit: str
     fit: FitResult
+    moved: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -483,6 +486,7 @@ class TableOutlook:
                     f"{label} at {float(end['time']):g}{unit}: {median:.4g}, with 90 % probability between {low:.4g} "
                     f"and {high:.4g}."
                 )
+        found += [self.moved] if self.moved else []
         found += [f"{event}: probability {probability:.2f}." for event, probability in self.events.items()]
         return (*found, self.verdict, self.disturbance)
 
@@ -688,7 +692,17 @@ def forecast_table(  # noqa: PLR0913 - a front door
         disturbance=_disturbed_words(known, grid),
         time_unit=problem.time_unit,
         fit=known.fit,
+        moved=_moved(until, later, grid.spacing),
         provenance={"seed": seed, "draws": draws, "until": until, "spacing": grid.spacing, "model": model.name},
+    )
+
+
+def _moved(until: float, later: Array, spacing: float) -> str:
+    """A forecast goes on in whole intervals of the data."""
+    if abs(later[-1] - until) <= 1e-6 * spacing:
+        return ""
+    return (
+        f"It ends at {later[-1]:g} and not at {until:g}: it goes on in whole intervals of the data, {spacing:g} each."
     )
 
 

@@ -75,7 +75,7 @@ def own_page(  # noqa: PLR0913 - a front door
     InvalidInput
         If there is nothing to draw, or the fit was made with other equations.
     """
-    run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed)
+    run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed, data=data)
     start, stop = started.clock.start, started.clock.stop
     observed = observed_of(model, data, fitted)
     names = outcomes_of(model, outcomes, observed)

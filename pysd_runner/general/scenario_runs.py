@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
 from pysd_runner.engine import Task, TimePath
+from pysd_runner.general.clock import check_end, in_time_of
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import BASELINE, Future
 from pysd_runner.general.starting import PREFIX, with_starts
@@ -82,7 +83,7 @@ def project_any(  # noqa: PLR0913 - a front door
         If no draw gives numbers.
     """
     cast = cast_of(scenarios)
-    run_model, common, task = run_of(model, fitted, until=until, draws=draws, seed=seed)
+    run_model, common, task = run_of(model, fitted, until=until, draws=draws, seed=seed, data=data)
     clock = task.clock
     changes = changed_values(model, cast, common, start=clock.start, stop=clock.stop, step=clock.step)
     observed = observed_of(model, data, fitted)
@@ -197,13 +198,19 @@ def swings(
 
 
 def run_of(
-    model: Model, fitted: FittedParameters | None, *, until: float | None, draws: int, seed: int
+    model: Model,
+    fitted: FittedParameters | None,
+    *,
+    until: float | None,
+    draws: int,
+    seed: int,
+    data: Table | None = None,
 ) -> tuple[Model, dict[str, Any], Task]:
     """What all scenarios share: the model with its starting values as constants, draws, and the moments of the run.
 
     Parameters
     ----------
-    model, fitted, until, draws, seed
+    model, fitted, until, draws, seed, data
         As for `project_any`.
 
     Returns
@@ -212,6 +219,7 @@ def run_of(
         The model to run; values by variable, shape (1, draw, element...), or paths; the checked run, which
         knows its moments.
     """
+    check_end(model, until, data, fitted)
     if fitted is None:
         return model, {}, prepared(model, {}, stop=until, outcomes=[])
     common = fitted_values(model, fitted, draws=draws, seed=seed)
@@ -388,8 +396,6 @@ def _dataset(run: Any, cast: Sequence[ModelScenario], draws: int) -> Any:
 
 def _history(model: Model, data: Table | None, start: float) -> Table | None:
     """The data with their times in the model's unit, as a fit counts them."""
-    from pysd_runner.general.clock import in_time_of
-
     return None if data is None else in_time_of(model, data, start)[0]
 
 

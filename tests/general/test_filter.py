@@ -159,6 +159,13 @@ def test_scores_have_the_reference_at_one(linear, problem):
     assert set(skill["ahead"]) == {1, 3}
 
 
+def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
+    outlook = forecast(problem.table, model=linear, until=25.5, free=["Inflow"], draws=50, past=False)
+    assert outlook["stock"]["time"].to_numpy()[-1] == 26
+    assert "It ends at 26 and not at 25.5" in " ".join(outlook.sentences())
+    assert not forecast(problem.table, model=linear, until=26, free=["Inflow"], draws=50, past=False).moved
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

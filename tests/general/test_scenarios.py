@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, project, simulate
+from pysd_runner import load_model, load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
 from pysd_runner.general.equations import check_equations, equations_of
@@ -26,6 +26,25 @@ def sir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fitted(sir):
     return fit(CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])).fitted
+
+
+def test_a_moment_of_another_clock_is_refused(tmp_path):
+    model = made(tmp_path, LOGISTIC, stop=150)
+    data = load_table({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
+    for table in (None, data):
+        with pytest.raises(InvalidInput, match=r"the clock of mine\.mdl counts from 0 to 150") as caught:
+            project(model, table, [], until=1040)
+        assert "1000 at most" in str(caught.value)
+        assert table is None or "2012 … 2024" in str(caught.value)
+    assert project(model, data, [], until=300)["Stock"]["time"].to_numpy()[-1] == 300
+
+
+def test_a_run_goes_on_ten_times_as_long_as_model_and_data_at_most(sir, fitted):
+    longer = {"day": np.arange(0, 101, 10), "infected": np.full(11, 3.0)}
+    with pytest.raises(InvalidInput, match="600 at most"):
+        project(sir, infections(sir), [], fitted, draws=2, until=601)
+    with pytest.raises(InvalidInput, match="1000 at most"):
+        project(sir, load_table(longer), [], fitted, draws=2, until=1001)
 
 
 def test_a_step_is_that_of_a_path_over_time(sir):

@@ -305,15 +305,11 @@ def test_two_regions_and_three_years_work() -> None:
     assert np.isfinite(small.jacobian(small.space.centre)).all()
 
 
-def test_one_region_is_compared_with_its_national_series_alone() -> None:
-    problem = CalibrationProblem(model_of(1), made_panel(1, 6))
-    assert [item.label for item in problem.series] == ["access_level:internet_penetration"]
-    assert "nothing can be said about gaps" in str(problem.describe())
-
-
-def test_one_region_without_a_national_series_gets_one_clear_message() -> None:
-    with pytest.raises(InvalidPanel, match=r"says nothing the model can be compared with.*there is only one"):
-        CalibrationProblem(model_of(1), without(made_panel(1, 6), national=False))
+@pytest.mark.parametrize("national", [False, True])
+def test_one_region_is_refused(national: bool) -> None:
+    panel = made_panel(1, 6)
+    with pytest.raises(InvalidPanel, match=r"has one region, .*; a calibration needs at least two"):
+        CalibrationProblem(model_of(1), panel if national else without(panel, national=False))
 
 
 def test_one_year_gets_one_clear_message() -> None:
