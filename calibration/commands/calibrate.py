@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim calibrate china --out fit",
         "gapsim calibrate china --starts 10 --optimiser cma --executor processes --store china-kept",
-        "gapsim calibrate china --sample 1000 --out fit",
+        "gapsim calibrate china --sample 2500 --out fit",
         "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
         'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
     )

@@ -42,7 +42,7 @@ CROSSED = (
     "uniform_sevenths",
     "uniform_per_head",
 )
-DRAWS_KEPT = 1000
+DRAWS_KEPT = 2500
 # Figures of the fit; `gapsim calibrate` draws paths and residuals of every region as well.
 OF_FIT = ("parameters", "series")
 # What the demonstration goes through: a fit and its sample, verdicts and report of it, forecast, paths, comparison and

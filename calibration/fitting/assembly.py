@@ -38,6 +38,8 @@ NINETY = 1.6448536269514722
 AT_BOUND = 1e-3
 # On the unbounded scale of an interval the ends are infinitely far: there the share of the interval counts.
 AT_END = 1e-4
+# A level of known error that is more than so many standard deviations away from the fit is missed.
+MISSED = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,6 +227,21 @@ class Ending:
                 return {"explained": 1 - float((misses**2).sum() / (changes**2).sum())}
         return {}
 
+    def _misses(self, residuals: Mapping[str, Array]) -> Iterator[dict[str, Any]]:
+        """National levels of known error that the fit is more than `MISSED` standard deviations away from."""
+        for item in self.problem.series:
+            if not (item.national and item.errors.known):
+                continue
+            for place in np.argwhere(item.used & (np.abs(residuals[item.label]) > MISSED * item.declared_sd)):
+                row, column = map(int, place)
+                observed, apart = (float(values[row, column]) for values in (item.values, residuals[item.label]))
+                yield {
+                    "measurement": item.measurement,
+                    "year": item.years[column],
+                    "observed": observed,
+                    "fitted": observed + apart,
+                }
+
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         for item in self.problem.series:
             if is_growth(item):
@@ -309,7 +326,11 @@ class Ending:
             residual_sd=_by_measurement(series),
             shock_sd=_declared_shock(problem.spec) if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance={**_provenance(problem, series, settings), "growth": self._growth(residuals)},
+            provenance={
+                **_provenance(problem, series, settings),
+                "growth": self._growth(residuals),
+                "misses": list(self._misses(residuals)),
+            },
         )
 
 

@@ -32,20 +32,22 @@ ENTRY = "sampling"
 # Walkers of an ensemble.
 WALKERS = 32
 # Steps with which walkers warm up, left out afterwards; half of all steps if these are fewer than twice as many.
-WARM_UP = 400
+WARM_UP = 200
 # Steps between two looks at convergence, and between two looks at where the walkers are while they warm up.
 BLOCK = 100
 MOST_STEPS = 4000
+# Steps of a walker between two draws that are kept; then what depends on many parameters has forgotten the first.
+THINNED = 25
 # Ensembles start this many posterior standard deviations apart, so that R-hat can notice one that stays where it was.
 APART = 1.5
 _TRIES = 200
 # Length of a step of Crank-Nicolson moves, drawn anew for every walker: short ones are accepted where the normal
 # approximation is poor, long ones forget where a walker was.
-SHORTEST, LONGEST = 0.2, 0.8
+SHORTEST, LONGEST = 0.4, 0.8
 
 # How often each move is made. Differential evolution follows what no normal distribution describes; whole differences
 # jump between modes.
-SHARES = (0.85, 0.10, 0.05)
+SHARES = (0.95, 0.03, 0.02)
 
 # Of the spread of walkers that is found while warming up, so much counts against the normal approximation's.
 TRUST = 0.7
@@ -62,7 +64,8 @@ class PosteriorSample(Tabled):
     chains
         On the unbounded scale, without the warm-up, shape (ensemble, walker, step, parameter).
     draws
-        The draws asked for, evenly taken from the chains, in the units of the parameters, shape (draw, parameter).
+        The draws asked for, evenly taken from the chains, walker after walker and in the order of time, in the units of
+        the parameters, shape (draw, parameter).
     convergence
         Whether they can be trusted.
     acceptance
@@ -187,6 +190,7 @@ class PosteriorSample(Tabled):
         """
         record = {
             "draws": len(self.draws),
+            "walkers": self.chains.shape[0] * self.chains.shape[1],
             "rhat": self.convergence.worst_rhat,
             "ess": self.convergence.least_ess,
             "is_trusted": self.is_trusted,
@@ -207,7 +211,7 @@ class PosteriorSample(Tabled):
 def sample(
     problem: CalibrationProblem,
     fit: FitResult,
-    draws: int = 1000,
+    draws: int = 2500,
     *,
     ensembles: int = 4,
     steps: int = MOST_STEPS,
@@ -218,7 +222,8 @@ def sample(
     """Sample the posterior with emcee, several independent ensembles stepping together on one batch of simulations.
 
     After a warm-up, in which the moves learn where the posterior lies, sampling goes on until R-hat and effective
-    sample sizes keep their limits, or the steps are used up. The errors of the series stay those of the fit.
+    sample sizes keep their limits and draws that are kept lie `THINNED` steps of a walker apart, or the steps are used
+    up. The errors of the series stay those of the fit.
 
     Parameters
     ----------
@@ -256,7 +261,7 @@ def sample(
 @one_thread
 def sample_at(
     at: FittedPoint,
-    draws: int = 1000,
+    draws: int = 2500,
     *,
     ensembles: int = 4,
     steps: int = MOST_STEPS,
@@ -291,12 +296,12 @@ def sample_at(
     warm_up = min(WARM_UP, steps // 2)
     kept = Checkpoint(SAMPLE, checkpoint, "" if checkpoint is None else at.digest(ensembles, seed, warm_up))
     run = _Run(at, ensembles, seed, kept, warm_up=warm_up)
+    least = min(steps, warm_up + max(1, THINNED * draws // (ensembles * WALKERS)))
     while True:
-        is_warm = not run.is_warming_up
         run.advance(steps)
         if progress is not None:
             progress(run.steps, steps)
-        if not is_warm:
+        if run.steps < least:
             continue
         found = convergence(at.problem.space.keys, run.chains())
         if found.is_trusted or run.steps >= steps:
@@ -305,11 +310,9 @@ def sample_at(
 
 def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: int) -> PosteriorSample:
     chains = run.chains()
-    pool = chains.transpose(2, 0, 1, 3).reshape(-1, chains.shape[-1])
-    # Evenly over time; the order is shuffled, so that the first few draws of a projection come from everywhere.
-    places = np.linspace(0, len(pool) - 1, min(draws, len(pool))).round().astype(int)
-    kept = pool[np.random.default_rng(seed).permutation(places)]
-    values = at.problem.space.to_values(kept)
+    pool = chains.reshape(-1, chains.shape[-1])
+    count = min(draws, len(pool))
+    values = at.problem.space.to_values(pool[np.arange(count) * len(pool) // count])
     return PosteriorSample(
         keys=at.problem.space.keys,
         chains=chains,

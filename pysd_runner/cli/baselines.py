@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.spec import Baseline, FittedParameters
 
 GROUP = "gapsim.baselines"
-DRAWS = 1000
+DRAWS = 2500
 
 
 def baseline_of(

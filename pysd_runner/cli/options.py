@@ -40,7 +40,7 @@ RegionFile = Annotated[
 NationalFile = Annotated[Path | None, typer.Option("--national", help="File of national series.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")]
 Draws = Annotated[
-    int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 1000].")
+    int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 2500].")
 ]
 # A search runs the model hundreds of times with every draw.
 SearchDraws = Annotated[

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.spec import FittedParameters
 
 MODEL = "regional_digital"
-DRAWS, UNTIL = 1000, 2040
+DRAWS, UNTIL = 2500, 2040
 DEFAULT_PARENT = Path("results")
 FITTED_FILE, FIT = "fitted.json", "fit"
 

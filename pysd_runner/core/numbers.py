@@ -1,7 +1,7 @@
 """How numbers are written for people: one rounding everywhere, a true minus sign, a dash where there is none."""
 
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite, isnan
+from math import floor, isfinite, isnan, log10
 
 MINUS = "−"
 
@@ -44,10 +44,20 @@ def percent(share: float, digits: int = 0) -> str:
     return written(round(100 * share, 12), digits)
 
 
-def interval(low: float, high: float, digits: int = 0) -> str:
-    """Write the two ends of an interval.
+def interval(low: float, high: float, digits: int = 0, errors: tuple[float, float] = (0.0, 0.0)) -> str:
+    """Write the two ends of an interval, each to a multiple of 1, 2 or 5 of its Monte Carlo error's size.
 
-    >>> interval(-0.5, 1.25, 1)
-    '−0.5 … 1.3'
+    >>> interval(-0.5, 1.25, 1), interval(0.68, 3.84, 1, (0.02, 0.13)), interval(8.3, 31.4, 1, (0.6, 3.0))
+    ('−0.5 … 1.3', '0.7 … 3.8', '8 … 30')
     """
-    return f"{written(low, digits)} … {written(high, digits)}"
+    return " … ".join(_to_error(end, digits, error) for end, error in zip((low, high), errors, strict=True))
+
+
+def _to_error(value: float, digits: int, error: float) -> str:
+    """Write a number to a step that is at least its error: 1, 2 or 5 times a power of ten."""
+    step = 10.0**-digits
+    if not (isfinite(value) and isfinite(error) and error > step):
+        return written(value, digits)
+    power = floor(log10(error))
+    step = next(size for size in (10.0**power * factor for factor in (1, 2, 5, 10)) if size >= error * (1 - 1e-9))
+    return written(step * round(value / step), min(digits, max(0, -floor(log10(step) + 1e-9))))

@@ -1,7 +1,7 @@
 """How policies compare, under each definition of what was measured and under other unit costs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,13 @@ class Answer:
         By definition of what was measured, the one of the fit first; under the empty name where there is one alone.
     approximate
         The first policy again with the normal approximation of the posterior; None where that is what all have.
+    misses
+        By definition, the national levels of known error that its fit misses, see `FittedParameters.provenance`.
     """
 
     comparisons: Mapping[str, Comparison]
     approximate: Comparison | None = None
+    misses: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def main(self) -> Comparison:
@@ -95,6 +98,8 @@ def answer(  # noqa: PLR0913 - a front door
             progress(f"policies{f', {name}' if name else ''}", done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
         made = compare(model, panel, common, scenarios, bounds)
+        if fitted is not None and fitted.draws and draws > 1:
+            made = replace(made, walkers=fitted.walkers(common.parameters))
         if not found:
             cases = scanned(model, panel, common, scenarios, bounds, _costs(model))
             # How far application had come, which no national series says.
@@ -110,7 +115,8 @@ def answer(  # noqa: PLR0913 - a front door
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):
             made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
         found[name] = made
-    return Answer(comparisons=found, approximate=approximate)
+    misses = {name: item.provenance.get("misses", ()) for name, item in fits.items() if item is not None}
+    return Answer(comparisons=found, approximate=approximate, misses=misses)
 
 
 def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:

@@ -29,6 +29,8 @@ BATCH = 8
 SCANNED = 32
 # Factors of the unit costs looked at, by what they are called.
 FACTORS = {"half": 0.5, "twice": 2.0}
+# Levels of the ends of the 90 % interval.
+ENDS = (0.05, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -45,20 +47,27 @@ class Comparison(Tabled):
         The year compared.
     cases
         Share of draws in which each policy is first, by the parameter that was changed and how.
+    walkers
+        Which walker of the sampler made each draw, shape (draw,); None where draws are independent.
     """
 
     effects: xr.Dataset
     scenarios: Mapping[str, Scenario]
     year: int
     cases: Mapping[Case, pd.Series] = field(default_factory=dict)
+    walkers: NDArray[np.intp] | None = None
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first."""
+        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first.
+
+        Of the gap closed also the tail effective size and the Monte Carlo errors of the ends of the interval.
+        """
         rows = {}
         for name in self.scenarios:
             row: dict[str, float] = {}
             for key, values in self.effects.sel(scenario=name).data_vars.items():
                 row |= _quantiles(str(key), values.to_numpy())
+            row |= self._precision(HEADLINE, self.effects[HEADLINE].sel(scenario=name).to_numpy())
             row["share_first"] = float(self.first.get(name, np.nan))
             rows[name] = row
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
@@ -85,7 +94,7 @@ class Comparison(Tabled):
         Returns
         -------
         pandas.DataFrame
-            Rows ``who``, ``what``, ``interaction``, ``total``; median and 90 % interval.
+            Rows ``who``, ``what``, ``interaction``, ``total``; median and 90 % interval, precision as in `table`.
 
         Raises
         ------
@@ -109,7 +118,14 @@ class Comparison(Tabled):
         }
         parts["interaction"] = parts["total"] - parts["who"] - parts["what"]
         order = ("who", "what", "interaction", "total")
-        return pd.DataFrame([_quantiles("change", parts[key]) for key in order], index=pd.Index(order, name="part"))
+        rows = [_quantiles("change", parts[key]) | self._precision("change", parts[key]) for key in order]
+        return pd.DataFrame(rows, index=pd.Index(order, name="part"))
+
+    def _precision(self, name: str, values: Array) -> dict[str, float]:
+        """Tail effective size of the draws, and Monte Carlo errors of both ends of the 90 % interval."""
+        size = tail_effective_size(values, np.arange(values.size) if self.walkers is None else self.walkers)
+        errors = {f"{name}_p{100 * level:02.0f}_error": quantile_error(values, level, size) for level in ENDS}
+        return {f"{name}_ess_tail": size, **errors}
 
     def is_reference(self, name: str) -> bool:
         """Whether a policy is the mix that others are split against."""
@@ -209,6 +225,50 @@ def first_shares(values: xr.DataArray) -> pd.Series:
     best = values.max("scenario")
     shares = (values == best).mean("draw").to_series()
     return shares.sort_values(ascending=False, kind="stable")
+
+
+def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
+    """Count the independent draws that would give the ends of the 90 % interval as surely.
+
+    ``p (1 - p) / v`` with ``p`` the share of draws up to an end and ``v`` the variance of that share by batch means
+    over walkers, which are independent of each other; the smaller of both ends, and at most the number of draws.
+
+    Parameters
+    ----------
+    values
+        Shape (draw,).
+    walkers
+        Which walker made each draw, shape (draw,).
+
+    References
+    ----------
+    Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Bürkner, P.-C. (2021), Bayesian Analysis 16(2). Flegal, J.
+    M. and Jones, G. L. (2010), Annals of Statistics 38(2), on batch means.
+    """
+    sizes, batches = [float(values.size)], np.unique(walkers).size
+    for level in ENDS:
+        below = values <= np.quantile(values, level)
+        sums = np.bincount(walkers, weights=below - below.mean())
+        if batches > 1 and sums.any():
+            share = below.mean()
+            sizes.append(float(share * (1 - share) * values.size**2 * (batches - 1) / batches / (sums**2).sum()))
+    return min(sizes)
+
+
+def quantile_error(values: Array, level: float, size: float) -> float:
+    """Standard error of a quantile of so many effective draws, from order statistics; see Vehtari et al. (2021).
+
+    Parameters
+    ----------
+    values
+        Shape (draw,).
+    level, size
+        Of the quantile, and the effective number of draws.
+    """
+    from scipy.special import betaincinv, ndtr
+
+    low, high = np.quantile(values, betaincinv(size * level + 1, size * (1 - level) + 1, ndtr((-1.0, 1.0))))
+    return float(high - low) / 2
 
 
 def start_of(panel: Panel) -> Start:

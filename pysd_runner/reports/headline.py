@@ -1,6 +1,7 @@
 """The first lines of a report: where regions are going, which choice matters, what it costs, who loses, how sure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -32,7 +33,9 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Say what a projection found, in at most ten sentences that can be read aloud."""
     start = _start(projection)
-    lines = [*_failed(projection, lang), *(_verdict(projection, answer, lang) if answer is not None else ())]
+    lines = list(_failed(projection, lang))
+    if answer is not None:
+        lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]
     if start.behind.any():
         lines.append(_without_policy(projection, start, lang))
     if answer is not None:
@@ -127,6 +130,24 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     )
 
 
+def _missed(projection: Projection, answer: Answer, lang: str) -> str:
+    """Which fits miss the levels they are tied to: who is first under them is said of a model that is not there."""
+    measured = declarations_of(projection).measurements
+    return "".join(
+        say(
+            "report.missed",
+            lang,
+            definition=definition_label(projection, key, lang),
+            measured=getattr(measured[item["measurement"]], lang),
+            year=item["year"],
+            fitted=written(item["fitted"], 2),
+            observed=written(item["observed"], 2),
+        )
+        for key, misses in answer.misses.items()
+        for item in misses
+    )
+
+
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
     """The case that another policy wins, where all definitions agree on one."""
     firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
@@ -182,7 +203,7 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
         policy=label,
         year=main.year,
         closed=_middle(closed),
-        range=_range(closed, lang),
+        range=_range(main, name, lang),
         share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
         others=_others(projection, answer, name, lang),
     )
@@ -196,12 +217,17 @@ def _middle(values: xr.DataArray, digits: int = 1) -> str:
     return written(float(np.median(values.to_numpy())), digits)
 
 
-def _range(values: xr.DataArray, lang: str) -> str:
-    """The interval in brackets; nothing for a single draw."""
-    if values.size < 2:
+def _range(main: Comparison, name: str, lang: str) -> str:
+    """The interval of the gap closed in brackets; nothing for a single draw."""
+    if main.effects.sizes["draw"] < 2:
         return ""
-    low, high = np.quantile(values.to_numpy(), (0.05, 0.95))
-    return say("report.interval", lang, range=interval(float(low), float(high), 1))
+    return say("report.interval", lang, range=range_of(main.table().loc[name].to_dict(), HEADLINE, 1))
+
+
+def range_of(row: Mapping[Any, Any], name: str, digits: int) -> str:
+    """The interval of an effect, its ends rounded to their Monte Carlo errors where these are known."""
+    errors = (row.get(f"{name}_p05_error", 0.0), row.get(f"{name}_p95_error", 0.0))
+    return interval(row[f"{name}_p05"], row[f"{name}_p95"], digits, errors)
 
 
 def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
@@ -235,7 +261,7 @@ def _best(projection: Projection, answer: Answer, name: str, lang: str) -> Itera
         policy=label_of(projection, answer, best, lang),
         asked=label_of(projection, answer, name, lang),
         closed=_middle(closed.sel(scenario=best)),
-        range=_range(closed.sel(scenario=best), lang),
+        range=_range(answer.main, best, lang),
         share=percent(ahead),
     )
 
@@ -249,13 +275,14 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
         return
     is_single = main.effects.sizes["draw"] < 2
     found = {
-        key: written(row["change_p50"], 1)
-        + ("" if is_single else f" ({interval(row['change_p05'], row['change_p95'], 1)})")
+        key: written(row["change_p50"], 1) + ("" if is_single else f" ({range_of(row, 'change', 1)})")
         for key, row in parts.to_dict("index").items()
     }
     medians = main.effects[HEADLINE].median("draw")
     least, most = (written(float(value), 1) for value in (medians.min(), medians.max()))
-    yield say("report.who and what", lang, who=found["who"], what=found["what"], least=least, most=most)
+    yield say("report.who and what", lang, who=found["who"], what=found["what"], least=least, most=most) + (
+        say("report.zoning untested", lang) if main.scenarios[name].policy.differentiation else ""
+    )
 
 
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:

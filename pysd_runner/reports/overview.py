@@ -1,15 +1,18 @@
 """A projection on one screen: the answer in a few sentences, then the policies beside each other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.numbers import percent, written
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.regional.answer import Answer
 from pysd_runner.regional.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
+from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.text import say
 
 # Policies shown on the screen; the folder has them all.
@@ -27,9 +30,24 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
             *rows[:MOST_ROWS],
             [say("report.more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)],
         ]
-    draws = answer.main.effects.sizes["draw"]
-    how = say("report.how single" if draws == 1 else "report.how", lang, draws=draws)
-    return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
+    return [*lines, "", *aligned([header, *rows]), "", *filled(how_made(projection, answer, lang))]
+
+
+def how_made(projection: Projection, answer: Answer, lang: str) -> str:
+    """What the numbers of the table are, and how precise the ends of the first policy's interval."""
+    main, name = answer.main, projection.policies[0]
+    draws = main.effects.sizes["draw"]
+    if draws == 1:
+        return say("report.how single", lang)
+    row = main.table().loc[name].to_dict()
+    errors = {key: written(row[f"{HEADLINE}_{end}_error"], 2) for key, end in (("low", "p05"), ("high", "p95"))}
+    return say("report.how", lang, draws=draws) + say(
+        "report.precision",
+        lang,
+        policy=label_of(projection, answer, name, lang),
+        size=written(row[f"{HEADLINE}_ess_tail"]),
+        **errors,
+    )
 
 
 def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
@@ -74,9 +92,7 @@ def policy_table(
     for name in order:
         row = table.loc[name]
         cells = [label_of(projection, answer, str(name), lang)]
-        cells += [
-            _cell(row[f"{key}_p50"], row[f"{key}_p05"], row[f"{key}_p95"], digits, lang) for key, _, digits in columns
-        ]
+        cells += [_cell(row, key, digits, lang) for key, _, digits in columns]
         cells += [f"{percent(float(item.first.get(name, np.nan)))} %" for item in answer.comparisons.values()]
         rows.append(cells)
     return header, rows
@@ -109,8 +125,7 @@ def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list
     except KeyError:
         return [], []
     rows = [
-        [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2, lang)]
-        for key, row in parts.to_dict("index").items()
+        [say(f"report.part {key}", lang), _cell(row, "change", 2, lang)] for key, row in parts.to_dict("index").items()
     ]
     return ["", say("report.closed beyond", lang)], rows
 
@@ -124,8 +139,9 @@ def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str
     ]
 
 
-def _cell(middle: float, low: float, high: float, digits: int, lang: str) -> str:
+def _cell(row: Mapping[Any, Any], name: str, digits: int, lang: str) -> str:
     """A median, with its interval where there is one."""
-    if np.isnan(middle) or low == high:
+    middle = row[f"{name}_p50"]
+    if np.isnan(middle) or row[f"{name}_p05"] == row[f"{name}_p95"]:
         return written(middle, digits)
-    return say("report.cell", lang, middle=written(middle, digits), range=interval(low, high, digits))
+    return say("report.cell", lang, middle=written(middle, digits), range=range_of(row, name, digits))

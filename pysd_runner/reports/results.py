@@ -37,7 +37,7 @@ from pysd_runner.reports.evidence import declarations_of, evidence_lines, notice
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
-from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
+from pysd_runner.reports.overview import case_table, event_table, how_made, policy_table, split_table
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
@@ -209,15 +209,14 @@ def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> I
     header, rows = policy_table(projection, answer, lang)
     yield Heading(say("report.table", lang, year=year))
     yield Table(header=header, rows=rows)
-    draws = answer.main.effects.sizes["draw"]
-    yield Paragraph(say("report.how single" if draws == 1 else "report.how", lang, draws=draws))
+    yield Paragraph(how_made(projection, answer, lang))
     name = projection.policies[0]
     header, rows = split_table(answer.main, name, lang)
     if rows:
         yield Table(
             header=header, rows=rows, caption=say("report.split", lang, policy=label_of(projection, answer, name, lang))
         )
-    if len(answer.main.scenarios) > 1 and draws > 1:
+    if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
         header, rows = case_table(projection, answer, lang)
         yield Heading(say("report.ranking", lang))
         yield Table(header=header, rows=rows, words=frozenset({1, 2}))

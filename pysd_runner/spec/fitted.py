@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
@@ -235,13 +236,38 @@ class FittedParameters:
         priors = [_prior_of(key, spec) for key in self.keys]
         constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
         if self.draws:
-            rows = np.array(self.draws, dtype=float)[rng.integers(len(self.draws), size=draws)]
+            rows = np.array(self.draws, dtype=float)[self._places(rng, draws)]
             return constant | {key: rows[:, column] for column, key in enumerate(self.keys)}
         unbounded = self._within_bounds(rng, draws, priors)
         return constant | {
             key: prior.from_unbounded(unbounded[:, column])
             for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
         }
+
+    def _places(self, rng: np.random.Generator, draws: int) -> NDArray[np.intp]:
+        """Rows of the sample in another order; each once before any comes again."""
+        rounds = -(-draws // len(self.draws))
+        return np.concatenate([rng.permutation(len(self.draws)) for _ in range(rounds)])[:draws]
+
+    def walkers(self, parameters: Mapping[str, FloatArray]) -> NDArray[np.intp]:
+        """Say which walker of the sampler made each draw: draws of one are correlated, those of two are not.
+
+        Parameters
+        ----------
+        parameters
+            What `sample` gave.
+
+        Returns
+        -------
+        ndarray
+            Number of the walker, shape (draw,); another for each row where no walkers are known.
+        """
+        drawn = list(zip(*(parameters[key].tolist() for key in self.keys), strict=True))
+        if not self.draws:
+            return np.arange(len(drawn))
+        places = {row: place for place, row in enumerate(self.draws)}
+        count = dict(self.provenance.get("sampling") or {}).get("walkers", len(self.draws))
+        return np.array([places[row] * count // len(self.draws) for row in drawn])
 
     def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> FloatArray:
         """Normal draws on the unbounded scale, shape (draw, parameter): the first ones that keep all bounds."""

@@ -4,14 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.regional.answer import answer
+from pysd_runner.regional.comparison import quantile_error, tail_effective_size
 from pysd_runner.regional.projection import project
 from pysd_runner.reports.certainty import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines, implausible
-from pysd_runner.reports.overview import overview, policy_table, split_table
+from pysd_runner.reports.overview import how_made, overview, policy_table, split_table
 from pysd_runner.reports.results import level_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import two_by_two
@@ -69,6 +71,68 @@ def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
     low, high = np.quantile(closed, [0.05, 0.95])
     assert f"(90 % interval {interval(float(low), float(high), 1)})" in text
     assert "not a forecast" in " ".join(projection.warnings)
+
+
+def test_ends_are_rounded_to_their_monte_carlo_error(projection, compared):
+    """With five draws the errors are large: the ends show no digit that another seed would change at once."""
+    large = dataclasses.replace(compared.main, effects=10 * compared.main.effects)
+    compared = dataclasses.replace(compared, comparisons={"": large})
+    row = large.table().loc["zoned_need"]
+    low, high = (row[f"gap_closed_{end}_error"] for end in ("p05", "p95"))
+    assert max(low, high) > 0.1
+    told = interval(row["gap_closed_p05"], row["gap_closed_p95"], 1, (low, high))
+    assert told != interval(row["gap_closed_p05"], row["gap_closed_p95"], 1)
+    assert f"(90 % interval {told})" in " ".join(headline_lines(projection, compared))
+    how = how_made(projection, compared, "en")
+    assert f"have Monte Carlo errors of {written(low, 2)} and {written(high, 2)} (tail effective size 4)" in how
+    assert how in " ".join(overview(projection, compared)).replace("  ", " ")
+
+
+def test_tail_effective_sizes_are_those_of_theory():
+    """For AR(1) walkers with memory r the share below a quantile is remembered as the bivariate normal says."""
+    rng = np.random.default_rng(0)
+    walkers, steps, memory = 400, 60, 0.7
+    x = np.empty((walkers, steps))
+    x[:, 0] = rng.normal(size=walkers)
+    for step in range(1, steps):
+        x[:, step] = memory * x[:, step - 1] + rng.normal(size=walkers) * np.sqrt(1 - memory**2)
+    score = stats.norm.ppf(0.05)
+    lags = [stats.multivariate_normal(cov=[[1, memory**k], [memory**k, 1]]).cdf([score, score]) for k in range(1, 30)]
+    inflation = 1 + 2 * sum((both - 0.0025) / 0.0475 * (1 - k / steps) for k, both in enumerate(lags, 1))
+    found = tail_effective_size(x.ravel(), np.repeat(np.arange(walkers), steps))
+    assert found == pytest.approx(x.size / inflation, rel=0.15)
+    # Draws that know nothing of each other count in full, and so do constant ones.
+    assert tail_effective_size(x[:, 0], np.arange(walkers)) == pytest.approx(walkers, rel=0.01)
+    assert tail_effective_size(np.ones(walkers), np.arange(walkers)) == walkers
+
+
+def test_errors_of_quantiles_are_their_spread_over_repetitions():
+    rng = np.random.default_rng(1)
+    samples = np.exp(0.5 * rng.normal(size=(2000, 2500)))
+    for level in (0.05, 0.95):
+        found = np.mean([quantile_error(row, level, 2500.0) for row in samples[:200]])
+        assert found == pytest.approx(np.quantile(samples, level, axis=1).std(), rel=0.08)
+
+
+def test_a_fit_that_misses_its_anchor_is_told_before_who_is_first_under_it(projection, compared):
+    missed = {"measurement": "skill_level", "year": 2023, "observed": 0.866, "fitted": 0.700}
+    definitions = ("digital_skill_intermediate", "digital_skill_basic")
+    found = dataclasses.replace(
+        compared,
+        comparisons=dict.fromkeys(definitions, compared.main),
+        misses={"digital_skill_intermediate": (), "digital_skill_basic": (missed,)},
+    )
+    first = headline_lines(projection, found)[0]
+    told = "The fit with basic digital skills misses the share of internet users with digital skills that it is tied to"
+    assert first.startswith(f"{told}, 0.70 against 0.87 surveyed in 2023. ")
+    assert first.index("is first") > len(told)
+    assert "misses" not in headline_lines(projection, compared)[0]
+
+
+def test_that_zoning_was_not_tested_is_said_of_zoned_policies_alone(projection, compared):
+    (line,) = (text for text in headline_lines(projection, compared) if "what it is spent on" in text)
+    assert "Whether zoning itself helps is not tested here" in line
+    assert "no measured complementarity of a mix with a class" in line
 
 
 def test_at_most_ten_sentences_in_both_languages(projection, compared):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem
+from calibration import CalibrationProblem, fit
 from calibration.fitting.problem import STEP
 from calibration.fitting.window import window_of
 from calibration.observation import Noise
@@ -207,6 +207,19 @@ def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> No
     open_ended = replace(problem.spec.measurements["skill_level"].errors, known=False)
     other = CalibrationProblem(model_of(COUNT), problem.panel, errors={"skill_level": open_ended})
     assert other.estimated_noise(somewhere(other))[label].sd > 0.045
+
+
+def test_a_fit_says_which_anchors_it_misses(panel: Panel) -> None:
+    far = anchored(panel, digital_skill_intermediate=0.99)
+    found = fit(CalibrationProblem(model_of(COUNT), far, free=["q_a", "q_u"]), starts=1)
+    (missed,) = found.fitted.provenance["misses"]
+    (row,) = found.residuals.to_frame().query("measurement == 'skill_level'").to_dict("records")
+    assert (missed["measurement"], missed["year"], missed["observed"]) == ("skill_level", FIRST + 6, 0.99)
+    assert missed["fitted"] == pytest.approx(row["fitted"], rel=1e-12)
+    assert missed["fitted"] < 0.99 - 2 * 0.04
+    near = anchored(panel, digital_skill_intermediate=round(row["fitted"], 2))
+    again = fit(CalibrationProblem(model_of(COUNT), near, free=["q_a", "q_u"]), starts=1)
+    assert again.fitted.provenance["misses"] == []
 
 
 def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:

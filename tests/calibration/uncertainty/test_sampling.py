@@ -47,7 +47,7 @@ class Batched:
 def linear() -> tuple[FittedPoint, PosteriorSample]:
     at = linear_point()
     at = replace(at, problem=Batched(at))  # type: ignore[arg-type]
-    return at, sample_at(at, 4000, seed=1)
+    return at, sample_at(at, 3840, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,45 @@ def test_projections_draw_from_the_sample(
     # Draws of one vector stay together.
     rows = {tuple(row) for row in sampled.draws}
     assert {tuple(row) for row in np.stack([drawn[key] for key in sampled.keys], axis=1)} <= rows
+
+
+def test_every_row_of_a_sample_is_drawn_once_before_any_comes_again(
+    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult
+) -> None:
+    """Drawing with replacement would leave a third of the rows out, and their information with them."""
+    fitted = sampled.attached(result).fitted
+    drawn = fitted.sample(np.random.default_rng(5), 700, spec=fitted_problem.spec)
+    rows = np.stack([drawn[key] for key in sampled.keys], axis=1)
+    kept = np.unique(sampled.draws, axis=0)
+    np.testing.assert_array_equal(np.unique(rows[:300], axis=0), kept)
+    np.testing.assert_array_equal(np.unique(rows[300:600], axis=0), kept)
+    assert not np.array_equal(rows[:300], rows[300:600])
+
+
+def test_draws_of_a_sample_know_their_walkers(
+    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult
+) -> None:
+    fitted = sampled.attached(result).fitted
+    drawn = fitted.sample(np.random.default_rng(6), 400, spec=fitted_problem.spec)
+    chains = sampled.chains.reshape(-1, *sampled.chains.shape[2:])
+    values = fitted_problem.space.to_values(chains.reshape(-1, chains.shape[-1]))
+    made = np.stack([values[key] for key in sampled.keys], axis=1).reshape(chains.shape)
+    for place, walker in enumerate(fitted.walkers(drawn)):
+        row = np.array([drawn[key][place] for key in sampled.keys])
+        assert (made[walker] == row).all(axis=1).any()
+    assert len(set(fitted.walkers(drawn))) == len(chains)
+    # Without a sample every draw is made alone.
+    bare = replace(fitted, draws=())
+    assert bare.walkers({key: values[:9] for key, values in drawn.items()}).tolist() == list(range(9))
+
+
+def test_draws_that_are_kept_are_nearly_independent(linear: tuple[FittedPoint, PosteriorSample]) -> None:
+    """Neighbouring rows of a walker have forgotten each other, and no more than that was asked of the walkers."""
+    _, found = linear
+    rows = found.draws.reshape(128, -1, found.draws.shape[-1])[:, :30]
+    for place in range(rows.shape[-1]):
+        pairs = rows[..., place]
+        assert abs(np.corrcoef(pairs[:, :-1].ravel(), pairs[:, 1:].ravel())[0, 1]) < 0.1
 
 
 def test_a_bad_sample_cannot_be_missed(
