@@ -63,10 +63,10 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
 
 def _warn_of_stop(label: str, clock: Clock) -> None:
     if clock.left:
-        last = clock.times[-1]
+        last = f"{clock.times[-1]:.10g}"
         warnings.warn(
-            f"{label}: no step of {clock.step:g} ends at the stop, {clock.stop:g}; the run ends at {last:g}. "
-            f"Pass stop={last:.6g}, or a step that divides {clock.stop - clock.start:g}",
+            f"{label}: no step of {clock.step:g} ends at the stop, {clock.stop:.10g}; the run ends at {last}. "
+            f"Pass stop={last}, or a step that divides {clock.stop - clock.start:.10g}",
             UnevenStop,
             stacklevel=6,
         )

@@ -85,6 +85,14 @@ def test_a_run_ends_before_a_stop_that_no_step_reaches_and_says_so(case, engine,
     np.testing.assert_allclose(run.years, times, atol=1e-9)
 
 
+def test_the_stop_that_is_offered_is_one_that_a_step_reaches(tmp_path):
+    path = tmp_path / "model.mdl"
+    controls = "INITIAL TIME = 2000 ~~|\nFINAL TIME = 2012.2 ~~|\nTIME STEP = 0.125 ~~|\nSAVEPER = TIME STEP ~~|\n"
+    path.write_text(f"{{UTF-8}}\n{EQUATIONS}\n{controls}", encoding="utf-8")
+    with pytest.warns(UnevenStop, match=r"at the stop, 2012\.2; the run ends at 2012\.125\. Pass stop=2012\.125, "):
+        simulate(load_model(path), outcomes=["s"])
+
+
 @given(start=st.floats(-1e4, 1e4), step=st.floats(1e-3, 10), span=st.floats(0, 100))
 def test_no_moment_lies_beyond_the_stop(start, step, span):
     clock = Clock(start, start + span, step, step)
