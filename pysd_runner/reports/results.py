@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc
 from pysd_runner.indicators.events import scenario_chances
@@ -149,10 +150,17 @@ def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list
     file = folder / "summary.csv"
     if not file.is_file():
         return {}
-    # Of several definitions the first is that of the fit.
-    table = pd.read_csv(file).drop_duplicates("scenario").set_index("scenario")
-    columns = {key: [f"{key}_{name}" for name in QUANTILES] for key in effects if f"{key}_p50" in table}
-    return {str(name): {key: row[own].tolist() for key, own in columns.items()} for name, row in table.iterrows()}
+    try:
+        # Of several definitions the first is that of the fit.
+        table = pd.read_csv(file).drop_duplicates("scenario").set_index("scenario")
+        columns = {key: [f"{key}_{name}" for name in QUANTILES] for key in effects if f"{key}_p50" in table}
+        found = {key: table[own].astype(float).dropna() for key, own in columns.items()}
+    except (KeyError, ValueError) as error:
+        raise InvalidInput(f"{file} cannot be read: it is damaged; delete the file and start again") from error
+    return {
+        str(name): {key: rows.loc[name].tolist() for key, rows in found.items() if name in rows.index}
+        for name in table.index
+    }
 
 
 def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> int:

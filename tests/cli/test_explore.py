@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,18 @@ def test_page_of_results(gapsim, results, tmp_path):
     assert record["lang"] == "zh"
     assert record["presets"]
     assert record["command"].startswith("gapsim run SCENARIO --draws 2")
+
+
+@pytest.mark.parametrize(
+    "text", ["scenario;gap_closed_p50\nzoned_need;1,7\n", "", "省\n", "scenario,gap_closed_p50\na,1\n"]
+)
+def test_a_summary_that_another_program_rewrote_is_named(gapsim, results, tmp_path, text):
+    own = tmp_path / "own"
+    shutil.copytree(results, own)
+    (own / "summary.csv").write_text(text, encoding="gbk")
+    answer = gapsim("explore", "own", "--draws", 2, "--out", "x.html")
+    assert answer.code == 2
+    assert f"{Path('own', 'summary.csv')} cannot be read: it is damaged" in answer.err
 
 
 def test_brief_links_to_the_page_beside_the_results(gapsim, results, tmp_path):
