@@ -114,12 +114,14 @@ def ensemble(
         raise InvalidInput("--executor, --part and --verify need --store FOLDER, where the blocks are kept")
     if store is None or statistics:
         check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
-    from pysd_runner.ensemble import Statistics, ensemble_job, run_ensemble
+    from pysd_runner.ensemble import Statistics, ensemble_job, load_job, run_ensemble
     from pysd_runner.model import load_model
 
     loaded = load_model(model)
     keep: Keep = Statistics() if statistics else "full"
     if store is not None:
+        if verify:
+            load_job(store)  # refuses what is no stored ensemble, which would be made otherwise
         cases = _drawn(loaded, bound or [], design, draws, seed, rows)
         job = ensemble_job(
             loaded,

@@ -159,6 +159,7 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
     [
         (["--part", "1/2"], "need --store FOLDER"),
         (["--verify"], "need --store FOLDER"),
+        (["--store", "runs", "--verify"], "runs is no stored ensemble"),
         (["--store", "runs", "--part", "half"], "expected K/N, for instance 3/64"),
         (["--store", "runs", "--part", "3/2"], "between 1 and 2"),
         (["--store", "runs", "--executor", "fast"], "executor: expected 'threads'"),
@@ -171,3 +172,4 @@ def test_what_a_store_cannot_do_is_said(gapsim, model, tmp_path, options, messag
     assert answer.code == 2
     assert message in answer.err
     assert "Traceback" not in answer.err
+    assert "--verify" not in options or not (tmp_path / "runs").exists()
