@@ -96,6 +96,6 @@ def check_end(model: Model, until: float | None, table: Table | None, fitted: Fi
     if until > most:
         raise InvalidInput(
             f"until {until:g} is no moment of this run: the clock of {model.path.name} counts from {start:g} to "
-            f"{clock.stop:g} ({time_unit(model) or 'no unit'}), that of the data is another or ends long before "
-            f"({data}); expected a moment of the model's clock, {most:g} at most"
+            f"{clock.stop:g} ({time_unit(model) or 'no unit'}), that of the data: {data}; "
+            f"expected a moment of the model's clock, {most:g} at most"
         )
