@@ -25,14 +25,14 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
 
 
 def three_digits(value: float, *, signed: bool = False) -> str:
-    """Write the three digits of a number that count, and large numbers without an exponent.
+    """Write the three digits of a number that count, and large numbers that can be read without an exponent.
 
-    >>> three_digits(4_593_210), three_digits(0.02718), three_digits(-1234, signed=True)
-    ('4,590,000', '0.0272', '-1,230')
+    >>> three_digits(4_593_210), three_digits(0.02718), three_digits(-1234, signed=True), three_digits(1e23)
+    ('4,590,000', '0.0272', '-1,230', '1e+23')
     """
     sign = "+" if signed else ""
     text = f"{value:{sign}.3g}"
-    return f"{float(text):{sign},.0f}" if "e+" in text else text
+    return f"{float(text):{sign},.0f}" if "e+" in text and abs(value) < 1e15 else text
 
 
 def percent(share: float, digits: int = 0) -> str:
