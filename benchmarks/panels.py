@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -34,11 +35,13 @@ class Source:
     name, title
         On the command line, and in tables.
     file, variable
-        Where its output per head stands; no file for the shipped panel.
+        Where its output per head stands; no file for panels that ship with this project or with linearmodels.
     years
         First and last.
     origins
         First and last that the gate scores: those on which defaults were chosen, or all others.
+    sha256
+        Of the file, or of the panel where it ships (`Panel.sha256`).
     """
 
     name: str
@@ -47,15 +50,58 @@ class Source:
     variable: str = ""
     years: tuple[int, int] = (0, 9999)
     origins: tuple[int, int] = (0, 9999)
+    sha256: str = ""
 
 
 INCOME, WORLD = "per_capita_personal_income", "gdp_per_capita_ppp"
+CHINA_SHA256 = "5c7fa5cb67426e9f239b5434a8c284c02da9b614133a95b382711ab632f3193d"
+STATES_SHA256 = "6baec07943db1f89826180773324f6d41a4e5620313f3d5d4f32cbbc7795dd2b"
+WORLD_SHA256 = "06d1d28a0c9eaf8ac8e73ca9b0d8833d855c30a574d0082cdfbadec4d9a4861b"
+EU_SHA256 = "e8e02d3b4d94614e5d0da3e7996be1d7419182f77f4bd9c749dd14d5c23a0b30"
+WORKERS_SHA256 = "4ad1203f880668570b9d0fc356e7b3558530b431945703323664be15e58e08ae"
+# Every panel that forecasts are judged on. This list and `REFERENCES` are fixed before a change of the forecaster is
+# tried: Chinese provinces; income of US states (BEA, SAINC1) and their output (BEA, SAGDP); output of countries (World
+# Bank); of European regions (Eurostat); and output per worker of US states (Munnell 1990, in linearmodels).
 SOURCES = (
-    Source(name="china", title="China", origins=(2015, 9999)),
-    Source(name="us_income", title="US income", file="us_states.csv", variable=INCOME, years=(1960, 2020)),
-    Source(name="us_output", title="US output", file="us_states.csv", variable="gdp_real_per_capita"),
-    Source(name="world", title="World", file="world_countries.csv", variable=WORLD, origins=(2006, 9999)),
-    Source(name="eu", title="EU", file="eu_regions.csv", variable="gdp_per_head_pps"),
+    Source(name="china", title="China", origins=(2015, 9999), sha256=CHINA_SHA256),
+    Source(
+        name="us_income",
+        title="US income",
+        file="us_states.csv",
+        variable=INCOME,
+        years=(1960, 2020),
+        sha256=STATES_SHA256,
+    ),
+    Source(
+        name="us_output",
+        title="US output",
+        file="us_states.csv",
+        variable="gdp_real_per_capita",
+        sha256=STATES_SHA256,
+    ),
+    Source(
+        name="world",
+        title="World",
+        file="world_countries.csv",
+        variable=WORLD,
+        origins=(2006, 9999),
+        sha256=WORLD_SHA256,
+    ),
+    Source(name="eu", title="EU", file="eu_regions.csv", variable="gdp_per_head_pps", sha256=EU_SHA256),
+    Source(name="us_workers", title="US output per worker", sha256=WORKERS_SHA256),
+)
+# Regret is against the best of these ten, picked with hindsight for each panel and horizon.
+REFERENCES = (
+    "persistence",
+    "damped_drift",
+    "theta",
+    "fixed_effects",
+    "mean_reversion",
+    "pooled_convergence",
+    "error_correction",
+    "error_correction_half",
+    "error_correction_shrunken",
+    "mean_of_good",
 )
 # What defaults are chosen on, and nothing else.
 CHOSEN_ON = (
@@ -82,6 +128,8 @@ def read(source: Source, folder: Path) -> Panel | None:
     folder
         Where files are.
     """
+    if source.name == "us_workers":
+        return workers()
     if not source.file:
         return load_panel(source.name)
     if not (folder / source.file).exists():
@@ -102,6 +150,17 @@ def read(source: Source, folder: Path) -> Panel | None:
         values={"output_per_head": wide.to_numpy(dtype=float)},
         units={"output_per_head": "currency/(Year*Person)"},
     )
+
+
+def workers() -> Panel | None:
+    """Output per worker of 48 US states, 1970-86; None without linearmodels."""
+    if find_spec("linearmodels") is None:
+        return None
+    from linearmodels.datasets import munnell
+
+    rows = munnell.load().rename(columns={"ST_ABB": "region", "YR": "year"})
+    rows["output_per_head"] = rows["GSP"] / rows["EMP"]
+    return load_panel(rows[["region", "year", "output_per_head"]])
 
 
 def countries(panel: Panel) -> Iterator[Panel]:
