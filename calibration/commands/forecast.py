@@ -102,9 +102,9 @@ def forecast(
     Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
     the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means at any
     time until then, "in 2035" in that year alone, and levels are of the geometric mean of the regions, as in the table.
-    The final forecast, `gapsim`, weighs its members by repeating them at every earlier year; `filtered`, a Kalman
-    filter of levels, momentum and mean reversion, is one of them, and quicker. `gapsim run` starts its scenarios from
-    such a forecast, and gives the probability of events under each.
+    The final forecast, `gapsim`, is a fixed mixture of `filtered`, a Kalman filter of levels, momentum and mean
+    reversion, of error correction and of persistence. `gapsim run` starts its scenarios from such a forecast, and gives
+    the probability of events under each.
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
@@ -203,7 +203,6 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "past": list(result.past),
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
-        "shrinkage": result.shrinkage,
         "fit": result.baseline.provenance["fit"],
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.kept_work import BACKTEST
-from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
+from calibration.forecasting.combination import Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
+from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.plan import Plan, check_model, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
@@ -30,8 +30,6 @@ Progress = Callable[[str, int, int], None]
 
 DRAWS = 500
 SEPARATOR = "|"
-# By forecaster, years ahead and draws.
-_Forecasts = dict[tuple[str, int, int], Forecast]
 
 
 @one_thread
@@ -80,7 +78,8 @@ def backtest(  # noqa: PLR0913 - a front door
     progress
         Called with what is being done, how much is finished and of how much.
     memory
-        Keeps what mixtures learn from earlier origins, for who goes on from there; None for one that is thrown away.
+        Keeps what methods would have said in earlier years, for who goes on from there; None for one that is thrown
+        away.
 
     Returns
     -------
@@ -160,8 +159,7 @@ class _Run:
 
     def repeat_points(self) -> None:
         """Compute the points of every method at every year, which all later origins learn from."""
-        leaves = self._leaves().values()
-        methods = [model.method_for(self.plan.target) for model in leaves if isinstance(model, EmpiricalIntervals)]
+        methods = [model.method_for(self.plan.target) for model in self._with_widths()]
         values, years = self.plan.target.values, self.plan.seen
         todo = []
         for year in years:
@@ -178,103 +176,53 @@ class _Run:
             self.finished.keep(f"points-{year}", {str(place): array for place, array in enumerate(points)})
 
     def scores(self) -> dict[int, dict[str, Scores]]:
-        """Score every origin, in order; combinations are made here from what the members answered."""
-        plan = self.plan
+        """Score every origin, in order."""
         result: dict[int, dict[str, Scores]] = {}
-        years = [year for year in plan.seen if year in set(plan.origins) or self._combinations()]
         todo = []
-        for year in years:
+        for year in self.plan.origins:
             kept = self.finished.get(f"origin-{year}")
             if kept is None:
                 todo.append(year)
             else:
-                result[year] = self._restore(year, kept)
-        work = partial(_forecast, plan, self._leaves())
-        # A copy, because tasks may be sent to workers while this one learns from the first answers.
-        shared = Memory(self.memory.known)
-        for done, (year, (forecasts, scores)) in enumerate(
-            zip(todo, self.pool.in_order(work, (self._task(year, shared) for year in todo)), strict=True)
+                result[year] = _unpacked(kept)
+        work = partial(_forecast, self.plan)
+        for done, (year, scores) in enumerate(
+            zip(todo, self.pool.in_order(work, (self._task(year) for year in todo)), strict=True)
         ):
             self.progress(f"origin {year}", done + 1, len(todo))
-            scores |= self._combined(year, forecasts)
-            self.finished.keep(f"origin-{year}", self._kept(year, scores))
+            self.finished.keep(f"origin-{year}", _packed(scores))
             result[year] = scores
-        return {year: result[year] for year in plan.origins}
+        return {year: result[year] for year in self.plan.origins}
 
-    def _leaves(self) -> dict[str, Forecaster]:
-        """Forecasters that are no combination: those asked for, and members."""
-        leaves: dict[str, Forecaster] = {}
+    def _with_widths(self) -> list[EmpiricalIntervals]:
+        """Forecasters that learn widths from their past points: those asked for, and members of mixtures."""
+        found: dict[str, Forecaster] = {}
         for name, model in self.plan.models.items():
-            if isinstance(model, Combination):
-                leaves |= {member.name: member for member in model.members if member.name not in leaves}
-            else:
-                leaves[name] = model
-        return leaves
+            found |= {item.name: item for item in model.members} if isinstance(model, Mixture) else {name: model}
+        return [item for item in found.values() if isinstance(item, EmpiricalIntervals)]
 
-    def _combinations(self) -> dict[str, Combination]:
-        return {name: model for name, model in self.plan.models.items() if isinstance(model, Combination)}
-
-    def _members(self) -> set[str]:
-        return {member.name for model in self._combinations().values() for member in model.members}
-
-    def _task(self, year: int, memory: Memory) -> "_Task":
-        """What a worker needs: the origin, realisations, who is asked, and whose draws are wanted back."""
-        names = tuple(self._leaves()) if year in set(self.plan.origins) else tuple(sorted(self._members()))
-        return _Task(
-            origin=origin_at(self.plan.target, year, panel=self.panel, memory=memory),
-            observed=realised(self.plan, year),
-            names=names,
-            wanted=tuple(sorted(self._members())),
-        )
-
-    def _combined(self, year: int, forecasts: _Forecasts) -> dict[str, Scores]:
-        """Scores of combinations at an origin; what later origins need stays in the memory, the draws do not."""
-        plan = self.plan
-        settings = {"draws": plan.draws, "seed": plan.seed}
-        origin = origin_at(plan.target, year, panel=self.panel, memory=self.memory)
-        leaves = self._leaves()
-        keys = {
-            (name, ahead, draws): forecast_key(leaves[name], origin, ahead, draws, plan.seed)
-            for name, ahead, draws in forecasts
-        }
-        self.memory.known |= {key: forecasts[place] for place, key in keys.items()}
-        scores = {}
-        for name, model in self._combinations().items():
-            if year in set(plan.origins):
-                found = model.forecast(origin, horizon=plan.horizon, **settings)
-                scores[name] = _scored(found, realised(plan, year), origin)
-            model.remember(origin, year, **settings)
-        for key in keys.values():
-            del self.memory.known[key]
-        return scores
+    def _task(self, year: int) -> "_Task":
+        """What a worker needs: the origin and realisations. A copy of the memory, because members fill it."""
+        origin = origin_at(self.plan.target, year, panel=self.panel, memory=Memory(self.memory.known))
+        return _Task(origin=origin, observed=realised(self.plan, year))
 
     def _learn_points(self, methods: Sequence[PointMethod], year: int, points: Sequence[Array]) -> None:
         mark = digest(self.plan.target.values[:, : self.plan.target.position(year) + 1])
         for method, array in zip(methods, points, strict=True):
             self.memory.known["points", repr(method), self.plan.horizon, mark] = array
 
-    def _kept(self, year: int, scores: Mapping[str, Scores]) -> dict[str, Array]:
-        """Scores and memories of an origin as one flat table of arrays."""
-        arrays = {SEPARATOR.join((name, score)): array for name, of in scores.items() for score, array in of.items()}
-        for name, key in self._memory_keys(year).items():
-            for place, array in enumerate(self.memory.known[key]):
-                arrays[SEPARATOR.join(("", name, str(place)))] = array
-        return arrays
 
-    def _restore(self, year: int, arrays: Mapping[str, Array]) -> dict[str, Scores]:
-        scores: dict[str, Scores] = {}
-        for label, array in arrays.items():
-            name, _, score = label.partition(SEPARATOR)
-            if name:
-                scores.setdefault(name, {})[score] = array
-        for name, key in self._memory_keys(year).items():
-            self.memory.known[key] = tuple(arrays[SEPARATOR.join(("", name, str(place)))] for place in range(2))
-        return scores
+def _packed(scores: Mapping[str, Scores]) -> dict[str, Array]:
+    """Scores of an origin as one flat table of arrays."""
+    return {SEPARATOR.join((name, score)): array for name, of in scores.items() for score, array in of.items()}
 
-    def _memory_keys(self, year: int) -> dict[str, Key]:
-        origin = origin_at(self.plan.target, self.plan.target.years[-1])
-        settings = {"draws": self.plan.draws, "seed": self.plan.seed}
-        return {name: model.key(origin, year, **settings) for name, model in self._combinations().items()}
+
+def _unpacked(arrays: Mapping[str, Array]) -> dict[str, Scores]:
+    scores: dict[str, Scores] = {}
+    for label, array in arrays.items():
+        name, _, score = label.partition(SEPARATOR)
+        scores.setdefault(name, {})[score] = array
+    return scores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -283,8 +231,6 @@ class _Task:
 
     origin: Origin
     observed: Array
-    names: tuple[str, ...]
-    wanted: tuple[str, ...]
 
 
 def realised(plan: Plan, year: int) -> Array:
@@ -300,21 +246,13 @@ def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> lis
     return [method.points(history.copy(), horizon) for method in methods]
 
 
-def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tuple[_Forecasts, dict[str, Scores]]:
-    """Forecast first, score afterwards; draws go back only for those whose draws are wanted."""
-    forecasts: _Forecasts = {}
-    scores = {}
-    for name in task.names:
-        judged = {(SCORED_YEARS, min(plan.draws, SCORED_DRAWS))} if name in task.wanted else set()
-        found = {
-            (ahead, draws): leaves[name].forecast(task.origin, horizon=ahead, draws=draws, seed=plan.seed)
-            for ahead, draws in sorted({(plan.horizon, plan.draws)} | judged)
-        }
-        if task.origin.year in set(plan.origins) and name in plan.models:
-            scores[name] = _scored(found[plan.horizon, plan.draws], task.observed, task.origin)
-        if name in task.wanted:
-            forecasts |= {(name, *asked): forecast for asked, forecast in found.items()}
-    return forecasts, scores
+def _forecast(plan: Plan, task: _Task) -> dict[str, Scores]:
+    """Forecast first, score afterwards."""
+    asked = {"horizon": plan.horizon, "draws": plan.draws, "seed": plan.seed}
+    return {
+        name: _scored(member_forecast(model, task.origin, **asked), task.observed, task.origin)
+        for name, model in plan.models.items()
+    }
 
 
 def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:

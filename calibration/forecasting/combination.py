@@ -1,15 +1,13 @@
-"""A mixture of forecasts whose weights are prior ones at first and follow how the members did before."""
+"""Mixtures of forecasts: with weights that are given, or with weights and widths that follow how members did before."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines.error_correction import kept
-from calibration.forecasting.baselines.history import carried, last_level
-from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Origin, digest
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
@@ -32,7 +30,6 @@ class EarlierOrigin:
 
     kept: Array  # quantiles of the members, shape (member, quantile, region, horizon)
     between: Array  # mean distance between members, shape (member, member, region, horizon)
-    last: Array  # last level that was observed up to the origin, shape (region,); NaN where there was none
     realised: Array  # realisations, shape (region, horizon)
     known: NDArray[np.bool_]  # where that and the forecasts are known
     weight: float  # what the origin counts
@@ -44,11 +41,10 @@ def centre(item: EarlierOrigin, weights: Array) -> Array:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Mixture:
+class Learnt:
     """What a combination learnt from earlier origins."""
 
     weights: Array  # of the members, shape (member,), summing to 1
-    shrinkage: float  # part of the moves from the last level that is kept
     inflation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
 
     def inflations(self, horizon: int) -> Array:
@@ -57,14 +53,37 @@ class Mixture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mixture:
+    """A mixture of forecasters with weights that no data move.
+
+    Attributes
+    ----------
+    name
+        What tables call it.
+    members
+        The forecasters.
+    weights
+        Of the members, summing to 1.
+    """
+
+    name: str
+    members: tuple[Forecaster, ...]
+    weights: tuple[float, ...]
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member; their mean is the point."""
+        return mixed(self.members, np.array(self.weights), origin, horizon=horizon, draws=draws, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Combination:
-    r"""A mixture of forecasters.
+    r"""A mixture of forecasters that learns from earlier origins.
 
     Weights are prior ones before anything is known, then :math:`w_m \propto w^0_m \exp(-\eta L_m)` with the loss L
     that `losses` counts: a member that does worse for all to see is soon left out, members that do alike keep their
     weights (exponentially weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2).
-    Moves from the last observation are cut by as much as earlier ones proved too long (`fit_shrinkage`), and the draws
-    are moved towards or away from their mean by factors that would have served best, held near one (`fit_inflation`).
+    Draws are moved towards or away from their mean by factors that would have served best, held near one
+    (`fit_inflation`).
 
     Attributes
     ----------
@@ -79,9 +98,6 @@ class Combination:
         ahead loses a tenth of its weight with each origin. Zero leaves them equal.
     half_life
         Years after which an origin counts half.
-    slope_sd
-        How far from 1 the slope of what comes on what is predicted may be, a standard deviation; 0 leaves moves as they
-        are.
     no_inflation
         Number of origins that the width of the mixture as it is counts for (`fit_inflation`); infinite leaves it as it
         is.
@@ -92,43 +108,28 @@ class Combination:
     prior: tuple[float, ...] = ()
     rate: float = 1.2
     half_life: float = 8.0
-    slope_sd: float = 0.5
     no_inflation: float = 3.0
 
     def __post_init__(self) -> None:
         if self.prior and not (len(self.prior) == len(self.members) and min(self.prior) > 0):
             raise InvalidInput(f"prior is {self.prior}; expected a positive weight for each of the members")
-        if not 0 <= self.slope_sd < math.inf:
-            raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
         if not self.no_inflation >= 0:
             raise InvalidInput(f"no_inflation is {self.no_inflation}; expected a number of origins, 0 or more")
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, inflated; their mean is the point."""
-        members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
+        """Forecast; see `Forecaster`. As of a `Mixture`, with draws inflated about the point."""
         learnt = self.learn(origin, draws=draws, seed=seed)
-        rng = np.random.default_rng((seed, origin.year, len(members)))
-        chosen = rng.permutation(shares(learnt.weights, draws))
-        stacked = np.stack([member.draws for member in members])
-        mean = np.tensordot(learnt.weights, np.stack([member.point for member in members]), axes=1)
-        mixed = stacked[chosen, np.arange(draws)]
-        # Of each member only some draws are taken, whose mean is off by chance.
-        away = mixed - mixed.mean(axis=0)
-        # Regions that were never observed have nothing to be held back to.
-        point = mean - np.nan_to_num((1 - learnt.shrinkage) * (mean - last_level(origin.target.values)[:, None]))
-        return Forecast(point=point, draws=point + learnt.inflations(horizon) * away)
+        found = mixed(self.members, learnt.weights, origin, horizon=horizon, draws=draws, seed=seed)
+        return Forecast(point=found.point, draws=found.point + learnt.inflations(horizon) * (found.draws - found.point))
 
-    def learn(self, origin: Origin, *, draws: int, seed: int) -> Mixture:
+    def learn(self, origin: Origin, *, draws: int, seed: int) -> Learnt:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
         judged = self._judged(origin, draws, seed)
         loss = losses(judged) if judged else np.zeros(len(self.members))
         weights = np.array(self.prior or [1.0] * len(loss)) * np.exp(-self.rate * (loss - loss.min()))
         weights = weights / weights.sum()
-        shrinkage = fit_shrinkage(judged, weights, self.slope_sd)
-        if not judged:
-            return Mixture(weights=weights, shrinkage=shrinkage, inflation=np.ones(SCORED_YEARS))
-        cut = [shrunk(item, weights, shrinkage) for item in judged]
-        return Mixture(weights=weights, shrinkage=shrinkage, inflation=fit_inflation(cut, weights, self.no_inflation))
+        inflation = fit_inflation(judged, weights, self.no_inflation) if judged else np.ones(SCORED_YEARS)
+        return Learnt(weights=weights, inflation=inflation)
 
     def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
         """What is kept of the members' forecasts at a year up to the origin.
@@ -138,7 +139,8 @@ class Combination:
         tuple[Array, Array]
             Quantiles, shape (member, quantile, region, `SCORED_YEARS`), and the distances between members.
         """
-        key, draws = self.key(origin, year, draws=draws, seed=seed), min(draws, SCORED_DRAWS)
+        draws = min(draws, SCORED_DRAWS)
+        seen = origin.target.values[:, : origin.target.position(year) + 1]
 
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.year else origin.earlier(year)
@@ -147,17 +149,11 @@ class Combination:
             kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
             return kept, distances(kept)
 
-        return origin.memory.recall(key, compute)
-
-    def key(self, origin: Origin, year: int, *, draws: int, seed: int) -> Key:
-        """Where the memory keeps it."""
-        seen = origin.target.values[:, : origin.target.position(year) + 1]
-        return ("quantiles", repr(self.members), min(draws, SCORED_DRAWS), seed, digest(seen))
+        return origin.memory.recall(("quantiles", repr(self.members), draws, seed, digest(seen)), compute)
 
     def _judged(self, origin: Origin, draws: int, seed: int) -> list[EarlierOrigin]:
         """Every earlier origin with what is known of realisations."""
         years, observed = origin.target.years, origin.target.values
-        held = carried(observed)
         result = []
         for place in (place for place in origin.target.places[FIRST_SCORED - 1 :] if place < len(years) - 1):
             kept, between = self.remember(origin, years[place], draws=draws, seed=seed)
@@ -166,10 +162,7 @@ class Combination:
             realised[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
             known = np.isfinite(realised) & np.isfinite(kept[:, 0]).all(axis=0)
             weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
-            last = held[:, place]
-            result.append(
-                EarlierOrigin(kept=kept, between=between, last=last, realised=realised, known=known, weight=weight)
-            )
+            result.append(EarlierOrigin(kept=kept, between=between, realised=realised, known=known, weight=weight))
         return result
 
 
@@ -194,15 +187,22 @@ def losses(judged: Sequence[EarlierOrigin]) -> Array:
     return np.asarray((total[:, held] / (unit * steps)[held]).sum(axis=1))
 
 
-def forecast_key(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Key:
-    """Where a memory keeps the forecast of a member."""
-    return ("forecast", repr(member), horizon, draws, seed, origin.digest)
-
-
 def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Forecast:
     """The forecast of a member, computed once for an origin."""
-    key = forecast_key(member, origin, horizon, draws, seed)
+    key = ("forecast", repr(member), horizon, draws, seed, origin.digest)
     return origin.memory.recall(key, lambda: member.forecast(origin, horizon=horizon, draws=draws, seed=seed))
+
+
+def mixed(
+    members: Sequence[Forecaster], weights: Array, origin: Origin, *, horizon: int, draws: int, seed: int
+) -> Forecast:
+    """Whole draws of members in numbers by their weights, moved to the mean that the members have together."""
+    forecasts = [member_forecast(member, origin, horizon, draws, seed) for member in members]
+    point = np.tensordot(weights, np.stack([item.point for item in forecasts]), axes=1)
+    chosen = np.random.default_rng((seed, origin.year, len(members))).permutation(shares(weights, draws))
+    found = np.stack([item.draws for item in forecasts])[chosen, np.arange(draws)]
+    # Of each member only some draws are taken, whose mean is off by chance.
+    return Forecast(point=point, draws=point + found - found.mean(axis=0))
 
 
 def distances(kept: Array) -> Array:
@@ -265,47 +265,3 @@ def inflated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
     no_inflation = near[FACTORS == 1][0] - apart
     unknown = np.full(near.shape, np.nan)
     return np.asarray(np.divide(near - FACTORS[:, None] * apart, no_inflation, out=unknown, where=no_inflation > 0))
-
-
-def fit_shrinkage(judged: Sequence[EarlierOrigin], weights: Array, slope_sd: float) -> float:
-    r"""Part of the predicted moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
-
-    The slope of realisations, y, on what was predicted, x, both counted from the last level that was observed, under a
-    normal prior around 1: :math:`\beta = \frac{\sum_h I_{xy,h} + \tau^{-2}}{\sum_h I_{xx,h} + \tau^{-2}}` with
-    :math:`I_{xy,h} = \sum_t \omega_t \sum_i x_{ith} y_{ith} / (h s_h^2)` and s the root mean squared error of the
-    forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Regions count as
-    independent, because what they share cancels in relative output. Where next to nothing was predicted the prior
-    stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and
-    Expectations*, NBER, 3-46.
-    """
-    if not judged or slope_sd == 0:
-        return 1.0
-    horizons = judged[0].realised.shape[1]
-    product, square, error, count = (np.zeros(horizons) for _ in range(4))
-    for item in judged:
-        predicted, realised = _moves(item, weights), item.realised - item.last[:, None]
-        known = item.known & np.isfinite(item.last)[:, None]
-        sums = (
-            (product, predicted * realised),
-            (square, predicted**2),
-            (error, (realised - predicted) ** 2),
-            (count, known),
-        )
-        for total, values in sums:
-            total += item.weight * np.where(known, values, 0.0).sum(axis=0)
-    told = error > 0
-    scale = np.arange(1, horizons + 1)[told] * error[told] / count[told]
-    prior = slope_sd**-2
-    slope = ((product[told] / scale).sum() + prior) / ((square[told] / scale).sum() + prior)
-    return float(np.clip(slope, 0.0, 1.0))
-
-
-def shrunk(item: EarlierOrigin, weights: Array, shrinkage: float) -> EarlierOrigin:
-    """The forecasts of an earlier origin with moves cut; distances between draws of a cell stay."""
-    cut = np.nan_to_num((1 - shrinkage) * _moves(item, weights))
-    return replace(item, kept=item.kept - cut)
-
-
-def _moves(item: EarlierOrigin, weights: Array) -> Array:
-    """Foretold moves, shape (region, horizon); NaN where the region had not been observed."""
-    return np.asarray(centre(item, weights) - item.last[:, None])

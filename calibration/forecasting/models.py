@@ -9,21 +9,18 @@ from dataclasses import replace
 
 from calibration.filtering import FilterSettings
 from calibration.forecasting.baselines import (
-    Arima,
     DampedDrift,
     Drift,
     ErrorCorrection,
-    ExponentialSmoothing,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
     ShrunkenErrorCorrection,
-    ShrunkenMeans,
     Theta,
 )
-from calibration.forecasting.combination import Combination
+from calibration.forecasting.combination import Mixture
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
@@ -40,19 +37,16 @@ METHODS: dict[str, PointMethod] = {
     "drift": Drift(),
     "damped_drift": DampedDrift(),
     "theta": Theta(),
-    "ets": ExponentialSmoothing(),
-    "arima": Arima(),
     "fixed_effects": FixedEffects(),
     "mean_reversion": MeanReversion(),
     "pooled_convergence": PooledConvergence(),
     "error_correction": ErrorCorrection(),
     "error_correction_half": ErrorCorrection(strength=0.5),
     "error_correction_shrunken": ShrunkenErrorCorrection(),
-    "shrunken_means": ShrunkenMeans(),
     "mean_of_good": Mean(GOOD),
 }
-# Prior weights of the members; shrunken means stand by for panels on which both others fail.
-MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, "shrunken_means": 0.1}
+# Weights of the members of the final forecast.
+MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, REFERENCE: 0.1}
 
 
 def baselines() -> dict[str, Forecaster]:
@@ -65,7 +59,7 @@ def models() -> dict[str, Forecaster]:
     known: dict[str, Forecaster] = dict(baselines())
     known[FILTERED] = FilteredModel(name=FILTERED)
     members = tuple(known[name] for name in MEMBERS)
-    known[FINAL] = Combination(name=FINAL, members=members, prior=tuple(MEMBERS.values()))
+    known[FINAL] = Mixture(name=FINAL, members=members, weights=tuple(MEMBERS.values()))
     return known
 
 
@@ -75,7 +69,6 @@ def ablations() -> dict[str, Forecaster]:
     without = {
         "momentum": replace(whole, momenta=(0.0,)),
         "mean_reversion": replace(whole, reversions=(0.0,)),
-        "cycle": replace(whole, cycles=(0.0,)),
         "volatile_years": replace(whole, ordinary_regions=math.inf),
         "filter": replace(whole, is_filtered=False),
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.combination import FIRST_SCORED, Combination, member_forecast
+from calibration.forecasting.combination import Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.models import FINAL, models_named
@@ -67,9 +67,6 @@ class Outlook(Tabled):
         Those origins; each row says how many of them were early enough for its horizon.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
-    shrinkage
-        Part of the moves of a mixture that is kept; 1 where earlier ones did not prove too long, and for everything
-        else.
     fit
         The calibration beside which the forecast is kept for runs; None for none.
     """
@@ -86,7 +83,6 @@ class Outlook(Tabled):
     past: tuple[dict[str, object], ...]
     past_origins: tuple[int, ...]
     weights: Mapping[str, float]
-    shrinkage: float
     fit: FittedParameters | None
 
     @property
@@ -120,7 +116,6 @@ class Outlook(Tabled):
                 "model": self.model,
                 "seed": self.seed,
                 "weights": dict(self.weights),
-                "shrinkage": self.shrinkage,
                 "fit": _told_of(self.fit),
                 "gapsim": metadata.version("gapsim"),
             },
@@ -235,8 +230,7 @@ def forecast(  # noqa: PLR0913 - a front door
     until
         Last year.
     forecaster
-        Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
-        at every earlier year to weigh them.
+        Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule.
     model
         That of the fit; None for the shipped one.
     fit
@@ -277,13 +271,11 @@ def forecast(  # noqa: PLR0913 - a front door
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
-    # The past comes first: what the mixture learns from it is not computed again.
+    # The past comes first: points of earlier years, from which widths are learnt, are not computed again.
     rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
     if kept is not None and _is_this(kept, panel, target, forecaster, fit, asked):
-        weights, shrinkage = dict(kept.provenance["weights"]), float(kept.provenance["shrinkage"])
         found = kept.paths[:draws, :, : len(years)]
     else:
-        weights, shrinkage = _mixed(chosen, start, asked, progress)
         found = asked.of(chosen, start)
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
@@ -303,8 +295,7 @@ def forecast(  # noqa: PLR0913 - a front door
         chances=chances(events, _futures(target, panel, found, years)),
         past=rows,
         past_origins=origins,
-        weights=weights,
-        shrinkage=shrinkage,
+        weights=_weights(chosen),
         fit=fit,
     )
 
@@ -363,21 +354,11 @@ def _is_this(
     )
 
 
-def _mixed(
-    chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progress | None
-) -> tuple[dict[str, float], float]:
-    """Part of each forecaster, and the shrinkage; a mixture repeats its members first, which takes longest."""
-    if not isinstance(chosen, Combination):
-        return {chosen.name: 1.0}, 1.0
-    settings = {"draws": asked.draws, "seed": asked.seed}
-    years = origin.target.seen[FIRST_SCORED - 1 : -1]
-    for done, year in enumerate(years):
-        chosen.remember(origin, year, **settings)
-        if progress is not None:
-            progress(f"from {year}", done + 1, len(years))
-    found = chosen.learn(origin, **settings)
-    named = {member.name: float(weight) for member, weight in zip(chosen.members, found.weights, strict=True)}
-    return named, found.shrinkage
+def _weights(chosen: Forecaster) -> dict[str, float]:
+    """Part of each forecaster."""
+    if not isinstance(chosen, Mixture):
+        return {chosen.name: 1.0}
+    return {member.name: weight for member, weight in zip(chosen.members, chosen.weights, strict=True)}
 
 
 def check_forecast(

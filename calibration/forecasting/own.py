@@ -376,7 +376,6 @@ def mixture(
         prior=(1.0, *BASELINES.values()),
         rate=RATE,
         half_life=HALF_LIFE,
-        slope_sd=0.0,
         no_inflation=NO_INFLATION,
     )
 

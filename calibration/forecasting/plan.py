@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from calibration.forecasting.combination import SCORED_YEARS
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.models import REFERENCE, models, models_named
@@ -34,8 +33,8 @@ class Plan:
 
     @property
     def horizon(self) -> int:
-        """Years that are forecast: to the longest horizon, and as many as members of mixtures are judged by."""
-        return max(*self.horizons, SCORED_YEARS)
+        """Years that are forecast: to the longest horizon, at least so many that fewer horizons score alike."""
+        return max(*self.horizons, NEAR[-1])
 
     @property
     def seen(self) -> tuple[int, ...]:

@@ -38,8 +38,7 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     ]
     if outlook.past:
         parts.append(_past(outlook, words))
-    parts += _made_of(outlook, words)
-    return words["gap"].join(parts)
+    return words["gap"].join([*parts, _made_of(outlook, words)])
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -55,18 +54,15 @@ def chance(share: float) -> str:
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
-def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
+def _made_of(outlook: Outlook, words: Mapping[str, str]) -> str:
     """What the forecast is made of."""
-    found = []
-    if len(outlook.weights) > 1:
-        parts = [
-            words["whole" if name == FILTERED else "part"].format(name=name, weight=percent(weight))
-            for name, weight in outlook.weights.items()
-        ]
-        found.append(words["mixture"].format(parts=words["and"].join(parts)))
-    if (shrinkage := percent(outlook.shrinkage)) != "100%":
-        found.append(words["no_shrinkage" if shrinkage == "0%" else "shrinkage"].format(shrinkage=shrinkage))
-    return found or [words["baseline"].format(model=outlook.model)]
+    if len(outlook.weights) == 1:
+        return words["baseline"].format(model=outlook.model)
+    parts = [
+        words["whole" if name == FILTERED else "part"].format(name=name, weight=percent(weight))
+        for name, weight in outlook.weights.items()
+    ]
+    return words["mixture"].format(parts=words["and"].join(parts))
 
 
 def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Forecasts that need no model, one idea a file; each gives points, `EmpiricalIntervals` adds widths."""
 
-from calibration.forecasting.baselines.autoregression import FixedEffects, ShrunkenMeans
+from calibration.forecasting.baselines.autoregression import FixedEffects
 from calibration.forecasting.baselines.error_correction import ErrorCorrection, ShrunkenErrorCorrection
 from calibration.forecasting.baselines.simple import (
     DampedDrift,
@@ -10,22 +10,18 @@ from calibration.forecasting.baselines.simple import (
     Persistence,
     PooledConvergence,
 )
-from calibration.forecasting.baselines.smoothing import Smoothing
-from calibration.forecasting.baselines.univariate import Arima, ExponentialSmoothing, Theta
+from calibration.forecasting.baselines.smoothing import Smoothing, Theta
 
 __all__ = [
-    "Arima",
     "DampedDrift",
     "Drift",
     "ErrorCorrection",
-    "ExponentialSmoothing",
     "FixedEffects",
     "Mean",
     "MeanReversion",
     "Persistence",
     "PooledConvergence",
     "ShrunkenErrorCorrection",
-    "ShrunkenMeans",
     "Smoothing",
     "Theta",
 ]

@@ -35,7 +35,6 @@ def judged(size: float, origins: int = 30, seed: int = 0) -> list[EarlierOrigin]
         EarlierOrigin(
             kept=kept,
             between=between,
-            last=np.zeros(10),
             realised=rng.normal(0, size, (10, 2)),
             known=known,
             weight=1.0,

@@ -8,34 +8,27 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from statsmodels.tsa.arima.model import ARIMA
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
+from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
 from calibration.forecasting.baselines import (
-    Arima,
     DampedDrift,
     Drift,
     ErrorCorrection,
-    ExponentialSmoothing,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
     ShrunkenErrorCorrection,
-    ShrunkenMeans,
     Theta,
 )
-from calibration.forecasting.baselines.autoregression import Pairs, profile, random_effects
 from calibration.forecasting.baselines.error_correction import coefficients, group_means, usual_size
-from calibration.forecasting.baselines.univariate import quiet
+from calibration.forecasting.baselines.smoothing import WEIGHTS, smoothed
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
 from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.series import autoregressive, walk
-
-QUICK = {name: method for name, method in METHODS.items() if name not in ("theta", "ets", "arima")}
 
 
 def history(regions: int = 8, years: int = 14, seed: int = 0) -> np.ndarray:
@@ -256,63 +249,29 @@ def test_fixed_effects_are_dummies() -> None:
     assert_allclose(found[3], (one, intercepts[3] + persistence * one))
 
 
-def test_shrunken_means_are_the_mixed_model_of_statsmodels() -> None:
-    found = []
-    for seed in (3, 4):
-        rng = np.random.default_rng(seed)
-        values = np.zeros((20, 20))
-        steady = rng.normal(0, 0.3, 20)
-        values[:, 0] = steady
-        for year in range(1, 20):
-            values[:, year] = 0.4 * steady + 0.6 * values[:, year - 1] + rng.normal(0, 0.1, 20)
-        pairs = Pairs.of(values)
-        groups = np.repeat(np.arange(20), 19)
-        with quiet():
-            model = sm.MixedLM(values[:, 1:].ravel(), values[:, :-1].reshape(-1, 1), groups).fit(reml=False)
-        # Its search climbs the nearest of the two hills of the likelihood; ours must be the same hill there.
-        likelihood, persistence = profile(pairs, model.cov_re[0, 0] / model.scale)
-        assert_allclose(persistence, model.fe_params[0], rtol=1e-6)
-        found.append(likelihood - model.llf)
-        assert profile(pairs, random_effects(pairs)[0])[0] > likelihood - 0.2
-    assert_allclose(found[0], found[1], rtol=1e-9)
-
-
-def test_shrunken_means_lie_between_one_mean_and_fixed_effects() -> None:
-    values = history(seed=2)
-    pairs = Pairs.of(values)
-    ratio, persistence = random_effects(pairs)
-    before, after = pairs.means
-    kept = pairs.count * ratio / (1 + pairs.count * ratio)
-    assert ((kept >= 0) & (kept < 1)).all()
-    expected = kept * (after - persistence * before) + persistence * values[:, -1]
-    assert_allclose(ShrunkenMeans().points(values, 1)[:, 0], expected)
-
-
 def test_mean_is_the_mean_of_its_members() -> None:
     values = history()
     found = Mean((Persistence(), Drift())).points(values, 3)
     assert_allclose(found, (Persistence().points(values, 3) + Drift().points(values, 3)) / 2)
 
 
-def test_theta_smoothing_and_arima_are_those_of_statsmodels() -> None:
+def test_theta_is_that_of_statsmodels_at_the_weight_of_smallest_errors() -> None:
     values = history(regions=3, years=20)
     series = values[1]
-    unit = np.std(np.diff(series))
-    with quiet():
-        theta = ThetaModel(series / unit, period=1, deseasonalize=False).fit().forecast(3) * unit
-        level = ETSModel(series / unit, error="add").fit(disp=False)
-        trend = ETSModel(series / unit, error="add", trend="add", damped_trend=True).fit(disp=False)
-        walks = [ARIMA(series / unit, order=order).fit() for order in ((0, 1, 0), (1, 1, 0), (0, 1, 1))]
-    assert_allclose(Theta().points(values, 3)[1], theta, rtol=1e-6)
-    smoothed = min((level, trend), key=lambda item: item.aicc).forecast(3) * unit
-    assert_allclose(ExponentialSmoothing().points(values, 3)[1], smoothed, rtol=1e-6)
-    arima = min(walks, key=lambda item: item.aicc).forecast(3) * unit
-    assert_allclose(Arima().points(values, 3)[1], arima, rtol=1e-6)
+    level, weight = smoothed(series)
+    fitted = SimpleExpSmoothing(series, initialization_method="known", initial_level=series[0])
+    errors = {tried: fitted.fit(smoothing_level=tried, optimized=False).sse for tried in WEIGHTS}
+    assert weight == min(errors, key=errors.get)
+    assert_allclose(level, fitted.fit(smoothing_level=weight, optimized=False).level[-1], rtol=1e-12)
+    # The same drift as theirs, from the level and with the weight of ours.
+    theirs = ThetaModel(series, period=1, deseasonalize=False).fit()
+    ahead = np.arange(3) + (1 - (1 - weight) ** 20) / weight
+    assert_allclose(Theta().points(values, 3)[1], level + theirs._b0 / 2 * ahead, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_order_of_regions_does_not_matter(name: str) -> None:
-    values = holed()[:4] if name not in QUICK else holed()
+    values = holed()
     order = np.random.default_rng(1).permutation(len(values))
     assert_allclose(
         METHODS[name].points(values[order], 5), METHODS[name].points(values, 5)[order], rtol=1e-9, atol=1e-12
@@ -349,5 +308,5 @@ def test_a_common_shift_of_logs_moves_nothing(seed: int, shift: float) -> None:
     logs = walk(6, 12, seed=seed)
     common = shift + np.random.default_rng(seed).normal(size=12)
     plain, moved = relative(logs), relative(logs + common)
-    for method in QUICK.values():
+    for method in METHODS.values():
         assert_allclose(method.points(moved, 4), method.points(plain, 4), rtol=1e-5, atol=1e-9)

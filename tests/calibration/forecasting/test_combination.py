@@ -1,4 +1,4 @@
-"""The mixture: its distances give its score, its weights start equal and go to the better member."""
+"""Mixtures: with given weights; and learning ones, whose weights start equal and go to the better member."""
 
 from dataclasses import replace
 
@@ -7,7 +7,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
-from calibration.forecasting.combination import FACTORS, distances, fit_inflation, inflated_scores, losses, shares
+from calibration.forecasting.combination import (
+    FACTORS,
+    Mixture,
+    distances,
+    fit_inflation,
+    inflated_scores,
+    losses,
+    shares,
+)
 from calibration.forecasting.scores import crps
 from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
@@ -82,8 +90,7 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("other", -0.02))
     free, plain = (
-        Combination(name="mixture", members=members, slope_sd=0.0, no_inflation=no_inflation)
-        for no_inflation in (0.0, np.inf)
+        Combination(name="mixture", members=members, no_inflation=no_inflation) for no_inflation in (0.0, np.inf)
     )
     origin = origin_at(target, 2015)
     found, as_it_is = (item.forecast(origin, horizon=7, draws=40, seed=0) for item in (free, plain))
@@ -98,21 +105,6 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     assert free.learn(early, draws=40, seed=0).inflation.tolist() == [1.0] * 5
     # Beyond the years by which members are judged the last one holds.
     assert_allclose(ratios, np.broadcast_to([*learnt, learnt[-1], learnt[-1]], ratios.shape))
-
-
-def test_the_dilation_is_that_of_moves_that_were_cut() -> None:
-    """Members that go too far are cut to the last level, and what is left of their errors tells their width."""
-    target = target_of(panel_of(walk(6, 30)))
-    member = Shifted("far", 0.3)
-    origin = origin_at(target, 2015)
-    cut, whole = (
-        Combination(name="mixture", members=(member,), slope_sd=slope, no_inflation=0.0).learn(origin, draws=40, seed=0)
-        for slope in (10.0, 0.0)
-    )
-    assert cut.shrinkage < 0.1
-    # Uncut errors are ten times as wide as the draws.
-    assert whole.inflation[0] == FACTORS[-1]
-    assert cut.inflation[0] < 1.0
 
 
 @pytest.mark.parametrize("no_inflation", [-1.0, np.nan])
@@ -176,21 +168,15 @@ def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_
     assert_allclose(losses(blind), 0.0)
 
 
-@pytest.mark.parametrize("wrong", [-0.1, np.inf, np.nan])
-def test_the_prior_of_the_slope_is_a_standard_deviation(wrong: float) -> None:
-    with pytest.raises(InvalidInput, match="expected a standard deviation"):
-        Combination(name="mixture", members=(Shifted("one", 0.0),), slope_sd=wrong)
-
-
 def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:
     target = target_of(panel_of(walk(4, 12)))
     members = (Shifted("low", -5.0), Shifted("high", 5.0))
-    combination = Combination(name="mixture", members=members, no_inflation=np.inf)
-    found = combination.forecast(origin_at(target, 1993), horizon=3, draws=50, seed=0)
+    mixture = Mixture(name="mixture", members=members, weights=(0.3, 0.7))
+    found = mixture.forecast(origin_at(target, 1993), horizon=3, draws=50, seed=0)
     high = found.draws > 0
     assert (high.all(axis=(1, 2)) | ~high.any(axis=(1, 2))).all()
-    assert high[:, 0, 0].sum() == 25
-    assert_allclose(found.point, np.repeat(target.values[:, 3:4], 3, axis=1))
+    assert high[:, 0, 0].sum() == 35
+    assert_allclose(found.point, np.repeat(target.values[:, 3:4] + 2, 3, axis=1))
     assert_allclose(found.draws.mean(axis=0), found.point)
 
 
