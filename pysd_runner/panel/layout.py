@@ -16,7 +16,9 @@ from pysd_runner.panel.variables import REQUIRED, VARIABLES
 Shape = Literal["long", "wide", "years"]
 
 IGNORE = "ignore"
-_CODE_HEADINGS = set(map(key, SPELLINGS["codes"]))
+_CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
+    set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
+)
 # Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
 _SLIP = 0.85
 _NEAR = 0.6
@@ -135,7 +137,7 @@ def _repeated(header: Sequence[str], row: int) -> list[Problem]:
 
 def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Problem]]:
     """Give each role and variable to one column; a tie that cannot be decided is a problem."""
-    meanings = _codes_before_names(meanings)
+    meanings = _codes_before_names(_countries_as_groups(meanings))
     settled = list(meanings)
     problems = []
     for name in dict.fromkeys(meaning.name for meaning in meanings if meaning.name not in {"", IGNORE}):
@@ -159,6 +161,19 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Prob
                 )
             )
     return settled, problems
+
+
+def _countries_as_groups(meanings: list[Meaning]) -> list[Meaning]:
+    """Beside a column of regions, one of countries is their group, unless there is a group."""
+    names, headings = {meaning.name for meaning in meanings}, {key(meaning.heading) for meaning in meanings}
+    if "group" in names or not headings & _WITHIN_NATIONS:
+        return meanings
+    return [
+        replace(meaning, name="group")
+        if meaning.name == "region" and not meaning.explicit and key(meaning.heading) in _NATIONS
+        else meaning
+        for meaning in meanings
+    ]
 
 
 def _codes_before_names(meanings: list[Meaning]) -> list[Meaning]:

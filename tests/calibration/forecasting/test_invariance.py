@@ -62,3 +62,21 @@ def test_another_unit_and_another_order_of_rows_give_the_same_forecast(
         found = forecast(in_other_money(reordered(panel, order), factor), **asked).draws
         assert tuple(found["region"].to_numpy()) == tuple(panel.codes[place] for place in order)
         assert_allclose(found.sel(region=expected["region"]), expected, rtol=0, atol=1e-9)
+
+
+def test_a_country_beside_a_region_is_its_group() -> None:
+    rows = pd.DataFrame(
+        {"region": code, "year": year, "output_per_head": 100 + 9 * place + year % (place + 3), "of": code[0]}
+        for place, code in enumerate(("A1", "A2", "B1", "B2"))
+        for year in range(2000, 2012)
+    )
+    found = {
+        name: forecast(load_panel(rows.rename(columns={"of": name})), until=2013, draws=40, past=False)
+        for name in ("group", "country", "Nation", "国家")
+    }
+    assert found["country"].groups == ("A", "A", "B", "B")
+    for item in found.values():
+        assert item.draws.to_numpy().tobytes() == found["group"].draws.to_numpy().tobytes()
+    # Without other regions countries are the regions.
+    alone = load_panel(rows.rename(columns={"region": "country"}).drop(columns="of"))
+    assert {region.group for region in alone.regions} == {""}
