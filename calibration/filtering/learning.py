@@ -115,19 +115,9 @@ def _grid(settings: FilterSettings) -> Trend:
         (reversion, aim) for reversion in settings.reversions for aim in settings.persistences if reversion > 0
     ]
     free = [(0.0, settings.persistences[0])] if 0 in settings.reversions else []
-    rows = [
-        (*move, cycle, *reversion)
-        for move, cycle, reversion in product(still + moving, settings.cycles, free + reverting)
-    ]
-    memory, momentum, cycle, reversion, persistence = np.array(rows).T
-    return Trend(
-        memory=memory,
-        momentum=momentum,
-        cycle=cycle,
-        cycle_memory=np.full(len(rows), settings.cycle_memory),
-        reversion=reversion,
-        persistence=persistence,
-    )
+    rows = [(*move, *reversion) for move, reversion in product(still + moving, free + reverting)]
+    memory, momentum, reversion, persistence = np.array(rows).T
+    return Trend(memory=memory, momentum=momentum, reversion=reversion, persistence=persistence)
 
 
 def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, settings: FilterSettings) -> Array:
@@ -177,10 +167,10 @@ def composite_likelihood(
     total = np.zeros(len(grid))
     for ahead in forecasts(values, centres, grid, sd, settings, settings.horizons):
         known = ahead.known
-        error = ahead.at.output[:, known] - values[known, ahead.year]
+        error = ahead.at.level[:, known] - values[known, ahead.year]
         # A shift common to all regions is a change of their number, not news.
         error = error - error.mean(axis=1, keepdims=True)
-        variance = ahead.at.var_output[:, known] * sd[:, known] ** 2
+        variance = ahead.at.var_level[:, known] * sd[:, known] ** 2
         total += weights[ahead.year] / ahead.step * log_student(error, variance, settings.tails).sum(axis=1)
     return total
 

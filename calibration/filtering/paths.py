@@ -9,12 +9,10 @@ from scipy.special import gamma
 
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, left_of_relative, volatility
+from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Step, forecasts, moved, positions, steps
 
 Array = NDArray[np.float64]
-
-STATES = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -87,7 +85,7 @@ def ahead(
     filtered
         What is known there.
     settings
-        Tails of the shocks and of how volatile regions are.
+        Tails of the shocks.
     horizon
         Number of years.
     draws
@@ -99,12 +97,11 @@ def ahead(
     -------
     tuple[Array, Array]
         Log relative output: its mean over the laws, shape (region, horizon), and draws, shape (draw, region, horizon),
-        whose mean it is. Deviations are those of low or high volatility, and stretched as past errors ask for.
+        whose mean it is. Deviations are stretched as past errors ask for.
     """
     mean = _mean(filtered, horizon)
     paths = _paths(filtered, settings, horizon, draws, rng)
-    away = volatility(rng, draws, len(mean), settings.volatility)[..., None] * (paths - paths.mean(axis=0))
-    away -= away.mean(axis=0)
+    away = paths - paths.mean(axis=0)
     away -= away.mean(axis=1, keepdims=True)
     return mean, mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * away
 
@@ -114,7 +111,7 @@ def _mean(filtered: Filtered, horizon: int) -> Array:
     at, trend, found = filtered.at, filtered.laws.trend, []
     for _ in range(horizon):
         at = moved(at, trend, filtered.position)
-        found.append(filtered.laws.weight @ at.output)
+        found.append(filtered.laws.weight @ at.level)
     mean = np.stack(found, axis=-1)
     return np.asarray(mean - mean.mean(axis=0))
 
@@ -123,19 +120,16 @@ def _paths(filtered: Filtered, settings: FilterSettings, horizon: int, draws: in
     """Output of laws drawn by their weights, from states drawn at the origin, with shocks."""
     chosen = filtered.laws.drawn(draws, rng)
     trend = filtered.laws.trend.of(chosen)
-    memory, momentum, passing, stay, left = (
-        item[:, None] for item in (trend.memory, trend.momentum, trend.cycle_memory, 1 - trend.reversion, trend.left)
+    memory, momentum, stay, left = (
+        item[:, None] for item in (trend.memory, trend.momentum, 1 - trend.reversion, trend.left)
     )
     aim = trend.persistence[:, None] * filtered.position
-    renewed = trend.cycle[:, None] * np.sqrt(1 - passing**2)
-    output, drift, cycle = states(filtered, chosen, rng)
-    level, found = output - cycle, []
+    (level, drift), found = states(filtered, chosen, rng), []
     for _ in range(horizon):
-        shock, push, boom = (noise(filtered, chosen, settings.tails, rng) for _ in range(STATES))
+        shock, push = (noise(filtered, chosen, settings.tails, rng) for _ in range(2))
         level = aim + stay * (level - aim) + left * drift + shock
         drift = memory * drift + momentum * push
-        cycle = passing * cycle + renewed * boom
-        found.append(level + cycle)
+        found.append(level)
     return np.stack(found, axis=-1)
 
 
@@ -146,29 +140,15 @@ def noise(filtered: Filtered, chosen: NDArray[np.intp], tails: float, rng: np.ra
     return np.asarray(filtered.sizes[chosen] * unit)
 
 
-def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generator) -> Array:
-    """Draws of output, drift and cycle at the origin under chosen laws, shape (state, draw, region)."""
+def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of level and drift at the origin under chosen laws, each of shape (draw, region)."""
     at = filtered.at
-    unit = np.stack([noise(filtered, chosen, np.inf, rng) for _ in range(STATES)])
-    mean = np.stack((at.output, at.drift, at.cycle))[:, chosen]
-    return np.asarray(mean + np.einsum("mrij,jmr->imr", roots(at, chosen), unit))
-
-
-def roots(at: Step, chosen: NDArray[np.intp]) -> Array:
-    """Symmetric roots of the covariances of output, drift and cycle of chosen laws, shape (law, region, 3, 3)."""
-    # Other roots have signs that differ between regions, which would turn what regions have in common around. Output
-    # that was seen has no variance, to the last digit: the root of a rounding error is none.
-    laws, place = np.unique(chosen, return_inverse=True)
-    with_drift, with_cycle = at.level_drift + at.drift_cycle, at.level_cycle + at.var_cycle
-    rows = (
-        (at.var_output, with_drift, with_cycle),
-        (with_drift, at.var_drift, at.drift_cycle),
-        (with_cycle, at.drift_cycle, at.var_cycle),
-    )
-    covariance = np.stack([np.stack([item[laws] for item in row], axis=-1) for row in rows], axis=-2)
-    values, vectors = np.linalg.eigh(covariance)
-    found = (vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    return np.asarray(found[place])
+    one, other = (noise(filtered, chosen, np.inf, rng) for _ in range(2))
+    # The Cholesky root: a level that was seen has no variance, and shocks have the same sign in all regions.
+    size = np.sqrt(at.var_level)
+    along = np.divide(at.level_drift, size, out=np.zeros(size.shape), where=size > 0)
+    alone = np.sqrt(np.maximum(at.var_drift - along**2, 0.0))
+    return at.level[chosen] + size[chosen] * one, at.drift[chosen] + along[chosen] * one + alone[chosen] * other
 
 
 def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
@@ -185,7 +165,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
     for ahead in forecasts(values, centres, trend, sd, settings, horizon):
         place, known = ahead.step - 1, ahead.known
-        error, size = _error(ahead.at.output, ahead.at.var_output * sd**2, weight, values[:, ahead.year])
+        error, size = _error(ahead.at.level, ahead.at.var_level * sd**2, weight, values[:, ahead.year])
         counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)
         found[place] += counts * np.abs(error[known] - error[known].mean()).mean()
         expected[place] += counts * _mean_of_unit(settings.tails, ahead.step) * size[known].mean()
@@ -203,8 +183,8 @@ def _mean_of_unit(tails: float, years: int) -> float:
     return float(normal + (heavy - normal) / years)
 
 
-def _error(output: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
+def _error(level: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
     """Error of the mixture's mean and its standard deviation, shape (region,)."""
-    mean = weight @ output
-    spread = weight @ (variance + (output - mean) ** 2)
+    mean = weight @ level
+    spread = weight @ (variance + (level - mean) ** 2)
     return mean - observed, np.sqrt(spread)

@@ -14,7 +14,6 @@ BELOW_ONE, FINITE = math.nextafter(1.0, 0.0), math.nextafter(math.inf, 0.0)
 HIGHEST = {
     "memories": (BELOW_ONE, "to below 1"),
     "momenta": (FINITE, "up"),
-    "cycles": (FINITE, "up"),
     "reversions": (BELOW_ONE, "to below 1"),
     "persistences": (1.0, "to 1"),
 }
@@ -39,10 +38,6 @@ class FilterSettings:
         Shares of momentum that are left a year later.
     momenta
         Yearly standard deviations of what is added to momentum, relative to that of shocks to the level.
-    cycles
-        Standard deviations of what passes, departures of output that the level does not keep, relative to the same.
-    cycle_memory
-        Share of what passes that is left a year later; with 0 it is an error of observation.
     reversions
         Parts of a gap that are closed in a year.
     persistences
@@ -53,8 +48,6 @@ class FilterSettings:
         Power of the likelihood; below 1 the panel counts less than its cells.
     tails
         Degrees of freedom of shocks.
-    volatility
-        Degrees of freedom of the volatility of a region after the origin (`shocks.volatility`); infinite leaves it out.
     clip
         Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
     ordinary_regions
@@ -72,15 +65,12 @@ class FilterSettings:
     horizons: int = 5
     memories: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85)
     momenta: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.8, 1.2)
-    cycles: tuple[float, ...] = (0.0, 0.7, 1.4, 2.8)
-    cycle_memory: float = 0.85
     reversions: tuple[float, ...] = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025)
     persistences: tuple[float, ...] = (0.0,)
     momentum_scale: float = 0.3
     reversion_scale: float = 0.02
     tempering: float = 1.0
     tails: float = 5.0
-    volatility: float = 6.0
     clip: float = 3.0
     ordinary_regions: float = 10.0
     width_weight: float = 1.0
@@ -97,10 +87,6 @@ class FilterSettings:
             raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
         if not self.ordinary_regions >= 0:
             raise InvalidInput(f"ordinary_regions is {self.ordinary_regions}; it counts regions, so give 0 or more")
-        if not self.volatility > 1:
-            raise InvalidInput(f"volatility is {self.volatility}; its factor has a mean above 1 degree of freedom")
-        if not 0 <= self.cycle_memory < 1:
-            raise InvalidInput(f"cycle_memory is {self.cycle_memory}; what passes keeps a share from 0 to below 1")
         for name in ("half_life", "clip", "width_half_life", "momentum_scale", "reversion_scale"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; give a number above 0")

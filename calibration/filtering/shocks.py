@@ -46,21 +46,6 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
     return float(np.sqrt(left)) if len(labels) > 1 else 1.0
 
 
-def volatility(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
-    r"""Volatility of each region in each draw, a factor on its deviations from the mean path.
-
-    Volatility persists, so that one year's size of shocks tells the next one's: a path has one factor for all
-    years ahead, :math:`\propto \sqrt{\nu / \chi^2_\nu}`, which makes Student's t of a normal deviation at any horizon,
-    while heavy tails of yearly shocks alone wear off when years are summed.
-    """
-    if np.isinf(freedom):
-        return np.ones((draws, regions))
-    half = 1 / np.sqrt(rng.chisquare(freedom, size=((draws + 1) // 2, regions)))
-    both = np.concatenate((half, half))[:draws]
-    result: Array = both / both.mean(axis=0)
-    return result
-
-
 def shared_part(innovations: Array, groups: Sequence[str]) -> float:
     """Share of the variance of innovations that regions of a class have in common, by moments.
 

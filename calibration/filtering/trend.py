@@ -1,12 +1,10 @@
-r"""The Kalman filter: what the model does to relative output of one region, to first order and without couplings.
+r"""The Kalman filter: what the model does to relative output of one region, to first order.
 
 .. math:: l_{t+1} = l_t + g d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
-          d_{t+1} = \phi d_t + \sigma s_d \eta,\quad
-          c_{t+1} = \rho c_t + \sigma s_c \sqrt{1 - \rho^2} u,\quad y_t = l_t + c_t,
+          d_{t+1} = \phi d_t + \sigma s_d \eta,
 
-p the region's mean level of the last years, g what mean reversion leaves of momentum within the year, and c the
-transitory component: booms and slumps that the level does not keep (trend and cycle, Clark 1987, Q. J. Econ. 102:
-797-814). With :math:`\rho = 0` it is an error of observation. Regions and laws are filtered side by side.
+l the level, which is observed as it is, p its mean over the last years, and g what mean reversion leaves of momentum
+within the year. Regions and laws are filtered side by side.
 """
 
 from collections.abc import Iterator
@@ -30,8 +28,6 @@ class Trend:
 
     memory: Array  # share of momentum left a year later, phi
     momentum: Array
-    cycle: Array
-    cycle_memory: Array  # share of what passes that is left a year later, rho
     reversion: Array
     persistence: Array
 
@@ -56,8 +52,6 @@ class Trend:
         return Trend(
             memory=self.memory[chosen],
             momentum=self.momentum[chosen],
-            cycle=self.cycle[chosen],
-            cycle_memory=self.cycle_memory[chosen],
             reversion=self.reversion[chosen],
             persistence=self.persistence[chosen],
         )
@@ -71,23 +65,9 @@ class Step:
     innovation: Array  # surprise divided by its relative standard deviation; NaN where there is none
     level: Array
     drift: Array
-    cycle: Array
     var_level: Array
     var_drift: Array
-    var_cycle: Array
     level_drift: Array
-    level_cycle: Array
-    drift_cycle: Array
-
-    @property
-    def output(self) -> Array:
-        """Log relative output: the level and what passes."""
-        return self.level + self.cycle
-
-    @property
-    def var_output(self) -> Array:
-        """Variance of `output`."""
-        return self.var_level + 2 * self.level_cycle + self.var_cycle
 
 
 def positions(values: Array, years: int) -> Array:
@@ -105,24 +85,18 @@ def positions(values: Array, years: int) -> Array:
 
 def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
     """Filter year by year."""
-    memory, momentum, cycle = (item[:, None] for item in (trend.memory, trend.momentum, trend.cycle))
     shape = (len(trend), len(values))
     size = np.broadcast_to(sd.reshape(len(trend), -1), shape)
-    long_run = np.broadcast_to(momentum**2 / (1 - memory**2), shape)
-    passing = np.broadcast_to(cycle**2, shape)
+    long_run = np.broadcast_to((trend.momentum**2 / (1 - trend.memory**2))[:, None], shape)
     nothing = np.zeros(shape)
     at = Step(
         year=-1,
         innovation=nothing,
         level=nothing,
         drift=nothing,
-        cycle=nothing,
         var_level=nothing,
         var_drift=long_run,
-        var_cycle=passing,
         level_drift=nothing,
-        level_cycle=nothing,
-        drift_cycle=nothing,
     )
     begun = np.zeros(len(values), dtype=bool)
     for year in range(values.shape[1]):
@@ -131,18 +105,13 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: Filt
         seen = np.isfinite(values[:, year])
         at = _corrected(replace(at, year=year), values[:, year], seen & begun, size, settings)
         new = seen & ~begun
-        # The level is what was seen less what passes.
         at = replace(
             at,
             level=np.where(new, np.nan_to_num(values[:, year]), at.level),
             drift=np.where(new, 0.0, at.drift),
-            cycle=np.where(new, 0.0, at.cycle),
-            var_level=np.where(new, passing, at.var_level),
+            var_level=np.where(new, 0.0, at.var_level),
             var_drift=np.where(new, long_run, at.var_drift),
-            var_cycle=np.where(new, passing, at.var_cycle),
             level_drift=np.where(new, 0.0, at.level_drift),
-            level_cycle=np.where(new, -passing, at.level_cycle),
-            drift_cycle=np.where(new, 0.0, at.drift_cycle),
         )
         begun |= seen
         yield at
@@ -177,20 +146,15 @@ def forecasts(
 
 def moved(at: Step, trend: Trend, centre: Array) -> Step:
     """A year later, before it is seen; `centre` has shape (region,)."""
-    memory, stay, passing = trend.memory[:, None], 1 - trend.reversion[:, None], trend.cycle_memory[:, None]
-    left = trend.left[:, None]
+    memory, stay, left = trend.memory[:, None], 1 - trend.reversion[:, None], trend.left[:, None]
     aim = trend.persistence[:, None] * centre
     return replace(
         at,
         level=aim + stay * (at.level - aim) + left * at.drift,
         drift=memory * at.drift,
-        cycle=passing * at.cycle,
         var_level=stay**2 * at.var_level + 2 * stay * left * at.level_drift + left**2 * at.var_drift + 1.0,
         var_drift=memory**2 * at.var_drift + trend.momentum[:, None] ** 2,
-        var_cycle=passing**2 * at.var_cycle + (1 - passing**2) * trend.cycle[:, None] ** 2,
         level_drift=memory * (stay * at.level_drift + left * at.var_drift),
-        level_cycle=passing * (stay * at.level_cycle + left * at.drift_cycle),
-        drift_cycle=memory * passing * at.drift_cycle,
     )
 
 
@@ -198,39 +162,24 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, set
     """After what was observed of the regions that were seen before, `old`."""
     if not old.any():
         return replace(at, innovation=np.full(at.level.shape, np.nan))
-    surprise = np.where(old, observed - at.output, 0.0)
+    surprise = np.where(old, observed - at.level, 0.0)
     # A shift common to all regions is a change of their number, not news.
     common = surprise.sum(axis=1, keepdims=True) / old.sum()
     surprise = np.where(old, surprise - common, 0.0)
-    total = at.var_output
+    total = at.var_level
     standard = surprise / (sd * np.sqrt(total))
     most = np.maximum((standard / settings.clip) ** 2, recent_volatility(standard[:, old], settings)[:, None])
-    excess = np.where(old, total * np.maximum(most - 1, 0.0), 0.0)
-    with_level, with_drift, with_cycle = (
-        at.var_level + excess + at.level_cycle,
-        at.level_drift + at.drift_cycle,
-        at.level_cycle + at.var_cycle,
-    )
-    gain_level, gain_drift, gain_cycle = (
-        np.where(old, item / (total + excess), 0.0) for item in (with_level, with_drift, with_cycle)
-    )
-    var_cycle = at.var_cycle - gain_cycle * with_cycle
-    drift_cycle = at.drift_cycle - gain_drift * with_cycle
+    # Of a surprise far out of the ordinary the level keeps all, and momentum learns little.
+    gain = np.where(old, at.level_drift / (total * np.maximum(most, 1.0)), 0.0)
     return replace(
         at,
         # All that a lone region does is common: it can surprise nobody.
         innovation=np.where(old & (old.sum() > 1), surprise / np.sqrt(total), np.nan),
-        level=at.level + common + gain_level * surprise,
-        drift=at.drift + gain_drift * surprise,
-        cycle=at.cycle + gain_cycle * surprise,
-        var_drift=at.var_drift - gain_drift * with_drift,
-        var_cycle=var_cycle,
-        drift_cycle=drift_cycle,
-        # Output is known, so that the level is what it leaves to the cycle. Differences would lose all digits where the
-        # excess is large.
-        var_level=np.where(old, var_cycle, at.var_level),
-        level_drift=np.where(old, -drift_cycle, at.level_drift),
-        level_cycle=np.where(old, -var_cycle, at.level_cycle),
+        level=at.level + common + surprise,
+        drift=at.drift + gain * surprise,
+        var_level=np.where(old, 0.0, at.var_level),
+        var_drift=at.var_drift - gain * at.level_drift,
+        level_drift=np.where(old, 0.0, at.level_drift),
     )
 
 

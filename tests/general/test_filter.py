@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, backtest, fit, forecast
-from calibration.filtering.extended import extended_filter
 from calibration.filtering.general import Disturbance, Grid, filtered
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting.forecaster import Memory
@@ -53,23 +52,6 @@ def kalman(seen):
         means.append(mean)
         variances.append(variance)
     return np.array(means), np.array(variances), likelihood
-
-
-def test_the_exact_branch_is_the_kalman_filter(linear, problem):
-    seen = problem.table.column("stock").values
-    means, variances, likelihood = kalman(seen)
-    found = extended_filter(
-        linear,
-        {"Inflow": 2.0},
-        problem.observations,
-        np.arange(float(MOMENTS)),
-        disturbances=np.array([[SPREAD**2]]),
-        errors={"stock": ERROR},
-        start=0.0,
-    )
-    np.testing.assert_allclose(found.means[:, 0], means, atol=1e-8)
-    np.testing.assert_allclose(found.covariances[:, 0, 0], variances, atol=1e-8)
-    np.testing.assert_allclose(found.likelihood, likelihood, atol=1e-8)
 
 
 def ensemble_error(linear, problem, members, seeds=6):

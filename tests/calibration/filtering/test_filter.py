@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
 from calibration.filtering.learning import composite_likelihood
 from calibration.filtering.paths import learn_widths
-from calibration.filtering.shocks import heavy, shared_part, volatility
+from calibration.filtering.shocks import heavy, shared_part
 from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
@@ -22,11 +22,10 @@ from pysd_runner.regional.binding import shipped_model
 from pysd_runner.regional.inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
-# Every restriction on: no momentum, no mean reversion, nothing that passes.
+# Every restriction on: no momentum, no mean reversion.
 STILL = FilterSettings(
     momenta=(0.0,),
     reversions=(0.0,),
-    cycles=(0.0,),
     memories=(0.5,),
     persistences=(0.0,),
     ordinary_regions=np.inf,
@@ -93,17 +92,13 @@ def test_a_pull_to_positions_returns_from_both_sides() -> None:
     assert_allclose(after, 0.5 * before, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("left", [0.0, 0.8])
-def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear(left: float) -> None:
-    """Slow twin: local trend with fading slope and fading cycle, written out for one region at a time."""
-    values, memory, size, cycle = history(4, 10), 0.7, 0.5, 0.4
-    settings = replace(STILL, memories=(memory,), momenta=(size,), cycles=(cycle,), cycle_memory=left, clip=1e9)
-    found = points(values, settings)
-    move = np.array([[1.0, 1.0, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
-    noise = np.diag([1.0, size**2, (1 - left**2) * cycle**2])
-    output = np.array([1.0, 0.0, 1.0])
+def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear() -> None:
+    """Slow twin: local trend with fading slope, written out for one region at a time."""
+    values, memory, size = history(4, 10), 0.7, 0.5
+    found = points(values, replace(STILL, memories=(memory,), momenta=(size,), clip=1e9))
+    move, noise, output = np.array([[1.0, 1.0], [0.0, memory]]), np.diag([1.0, size**2]), np.array([1.0, 0.0])
     for region in range(len(values)):
-        mean, spread = np.array([values[region, 0], 0.0, 0.0]), first_spread(cycle, size**2 / (1 - memory**2))
+        mean, spread = np.array([values[region, 0], 0.0]), np.diag([0.0, size**2 / (1 - memory**2)])
         for seen in values[region, 1:]:
             mean, spread = move @ mean, move @ spread @ move.T + noise
             gain = spread @ output / (output @ spread @ output)
@@ -115,11 +110,6 @@ def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear(left:
 
 def test_the_small_filter_steps_like_the_model() -> None:
     assert time_step(shipped_model()) * STEPS == 1
-
-
-def first_spread(cycle: float, drift: float) -> np.ndarray:
-    """Covariance of level, drift and cycle when the sum of level and cycle is known and nothing else."""
-    return np.array([[cycle**2, 0.0, -(cycle**2)], [0.0, drift, 0.0], [-(cycle**2), 0.0, cycle**2]])
 
 
 def test_nothing_after_the_origin_moves_one_bit() -> None:
@@ -144,23 +134,21 @@ def test_parts_are_taken_out_by_name() -> None:
         "filtered",
         "filtered_without_momentum",
         "filtered_without_mean_reversion",
-        "filtered_without_cycle",
         "filtered_without_volatile_years",
         "filtered_without_filter",
     }
-    assert len({item.tobytes() for item in points.values()}) == 6
+    assert len({item.tobytes() for item in points.values()}) == 5
 
 
 def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
     values = history()
-    settings = replace(STILL, cycles=(0.3,), momenta=(0.3,))
+    settings = replace(STILL, momenta=(0.3,))
     whole, bare = (known(values, replace(settings, is_filtered=item)) for item in (True, False))
     assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
     assert_allclose(bare.laws.sd, whole.laws.sd, rtol=0, atol=0)
     # What was observed, with no news about momentum.
-    assert_allclose(bare.at.output[0], values[:, -1], rtol=0, atol=1e-12)
-    assert_allclose(bare.at.var_level, 0.3**2)
-    assert_allclose(bare.at.var_output, 0.0, atol=1e-12)
+    assert_allclose(bare.at.level[0], values[:, -1], rtol=0, atol=0)
+    assert_allclose(bare.at.var_level, 0.0, atol=0)
     assert_allclose(bare.at.drift, 0.0, rtol=0, atol=0)
     assert np.abs(whole.at.drift).max() > 3e-4
 
@@ -225,15 +213,15 @@ def test_walks_are_told_from_momentum() -> None:
 def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
     values = history(regions=3, years=9).copy()
     values[1, 4] = np.nan
-    memory, momentum, cycle, left, reversion, sd, tails = 0.6, 0.4, 0.3, 0.7, 0.03, 0.02, 5.0
+    memory, momentum, reversion, sd, tails = 0.6, 0.4, 0.03, 0.02, 5.0
     # The model adds momentum in four parts, on each of which mean reversion works until the end of the year.
     parts = memory ** (np.arange(4) / 4)
     added = (parts * (1 - reversion) ** (np.arange(3, -1, -1) / 4)).sum() / parts.sum()
-    motion = np.array([[1 - reversion, added, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
-    noise = np.diag([1.0, momentum**2, (1 - left**2) * cycle**2]) * sd**2
-    output = np.array([[1.0, 0.0, 1.0]])
-    states = [np.array([[row[0]], [0.0], [0.0]]) for row in values]
-    spreads = [first_spread(cycle, momentum**2 / (1 - memory**2)) * sd**2 for _ in values]
+    motion = np.array([[1 - reversion, added], [0.0, memory]])
+    noise = np.diag([1.0, momentum**2]) * sd**2
+    output = np.array([[1.0, 0.0]])
+    states = [np.array([[row[0]], [0.0]]) for row in values]
+    spreads = [np.diag([0.0, momentum**2 / (1 - memory**2)]) * sd**2 for _ in values]
     weights = 0.9 ** np.arange(9)[::-1]
     total = 0.0
     for year in range(9):
@@ -263,8 +251,6 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
     law = Trend(
         memory=np.array([memory]),
         momentum=np.array([momentum]),
-        cycle=np.array([cycle]),
-        cycle_memory=np.array([left]),
         reversion=np.array([reversion]),
         persistence=np.zeros(1),
     )
@@ -346,31 +332,6 @@ def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
     assert shared_part(np.full((2, 3), np.nan), ["a", "a"]) == 0.0
 
 
-def test_unrest_makes_students_t_of_normal_draws_and_moves_no_mean() -> None:
-    rng = np.random.default_rng(0)
-    factor = volatility(rng, 40_000, 2, 6.0)
-    assert_allclose(factor.mean(axis=0), 1.0)
-    assert_allclose(factor[:20_000], factor[20_000:])
-    draws = factor * rng.normal(size=factor.shape)
-    # In units of the mean absolute value, which the factor leaves as it was.
-    assert_allclose(np.abs(draws).mean(axis=0), np.sqrt(2 / np.pi), rtol=0.02)
-    probabilities = np.array([0.1, 0.25, 0.75, 0.9, 0.99])
-    expected = student.ppf(probabilities, 6) * np.sqrt(2 / np.pi) / student.expect(np.abs, (6,))
-    assert_allclose(np.quantile(draws[:, 0], probabilities), expected, rtol=0.05)
-    assert (volatility(rng, 5, 3, np.inf) == 1).all()
-
-
-def test_unrest_moves_neither_points_nor_the_sum_over_regions() -> None:
-    found = known(history(), FilterSettings())
-    calm, restless = (
-        ahead(found, FilterSettings(volatility=freedom), horizon=HORIZON, draws=48, rng=np.random.default_rng(0))[1]
-        for freedom in (np.inf, 6.0)
-    )
-    assert_allclose(restless.mean(axis=0), calm.mean(axis=0), atol=1e-12)
-    assert_allclose(restless.sum(axis=1), 0.0, atol=1e-12)
-    assert not np.allclose(restless, calm, atol=1e-4)
-
-
 def test_settings_are_refused_with_reasons() -> None:
     with pytest.raises(InvalidInput, match="reversions is empty"):
         FilterSettings(reversions=())
@@ -379,17 +340,14 @@ def test_settings_are_refused_with_reasons() -> None:
     for tails in (2.0, np.inf):
         with pytest.raises(InvalidInput, match="tails is"):
             FilterSettings(tails=tails)
-    with pytest.raises(InvalidInput, match="volatility is 1"):
-        FilterSettings(volatility=1.0)
     refused = {
-        "cycle_memory is 1": {"cycle_memory": 1.0},
         "ordinary_regions is -1": {"ordinary_regions": -1.0},
         "clip is 0": {"clip": 0.0},
         "half_life is -1": {"half_life": -1.0},
         "memory_years must be a whole number from 1": {"memory_years": 0},
         "memories has 1.0; give values from 0 to below 1": {"memories": (0.5, 1.0)},
         "persistences has 1.5; give values from 0 to 1": {"persistences": (1.5,)},
-        "cycles has nan; give values from 0 up": {"cycles": (0.0, np.nan)},
+        "momenta has nan; give values from 0 up": {"momenta": (0.0, np.nan)},
         "momenta has inf; give values from 0 up": {"momenta": (np.inf,)},
         "reversion_scale is 0": {"reversion_scale": 0.0},
     }

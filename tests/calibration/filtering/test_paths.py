@@ -20,13 +20,11 @@ SD = 0.02
 REGIONS, YEARS = 6, 14
 
 
-def law(*, momentum: float = 0.4, cycle: float = 1.2, reversion: float = 0.02, persistence: float = 0.0) -> Trend:
+def law(*, momentum: float = 0.4, reversion: float = 0.02, persistence: float = 0.0) -> Trend:
     """One law."""
     return Trend(
         memory=np.array([0.6]),
         momentum=np.array([momentum]),
-        cycle=np.array([cycle]),
-        cycle_memory=np.array([0.8]),
         reversion=np.array([reversion]),
         persistence=np.array([persistence]),
     )
@@ -60,23 +58,22 @@ def test_states_differ_as_the_kalman_filter_says_they_do() -> None:
     values[1, -1] = np.nan  # not seen in the last year
     values[2, -3:] = np.nan
     found = followed(values, law())
-    output, drift, cycle = states(found, np.zeros(20_000, dtype=np.intp), np.random.default_rng(0))
+    level, drift = states(found, np.zeros(20_000, dtype=np.intp), np.random.default_rng(0))
     last = found.at
     scale = SD**2 * REGIONS / (REGIONS - 1)  # the mean over regions is taken out later
     for region in range(REGIONS):
-        drawn = np.cov(np.stack((output - cycle, drift, cycle))[:, :, region])
+        drawn = np.cov(np.stack((level, drift))[:, :, region])
         wanted = np.array(
             [
-                [last.var_level[0, region], last.level_drift[0, region], last.level_cycle[0, region]],
-                [last.level_drift[0, region], last.var_drift[0, region], last.drift_cycle[0, region]],
-                [last.level_cycle[0, region], last.drift_cycle[0, region], last.var_cycle[0, region]],
+                [last.var_level[0, region], last.level_drift[0, region]],
+                [last.level_drift[0, region], last.var_drift[0, region]],
             ]
         )
         assert_allclose(drawn, wanted * scale, rtol=0.05, atol=0.03 * scale * wanted.max())
-    assert_allclose(output.mean(axis=0), last.output[0], atol=1e-15)
+    assert_allclose(level.mean(axis=0), last.level[0], atol=1e-15)
     # Where output was seen, it is known.
-    assert_allclose(output[:, 0], values[0, -1], atol=1e-15)
-    assert output[:, 2].std() > output[:, 1].std() > 1e-3
+    assert_allclose(level[:, 0], values[0, -1], atol=1e-15)
+    assert level[:, 2].std() > level[:, 1].std() > 1e-3
 
 
 def test_what_a_class_has_in_common_has_one_sign_in_all_its_regions() -> None:
@@ -84,7 +81,7 @@ def test_what_a_class_has_in_common_has_one_sign_in_all_its_regions() -> None:
     values[2, -1] = np.nan
     values[5, -4:] = np.nan
     found = followed(values, law(), shared=0.95, groups=("a",) * 8)
-    _, drift, _ = states(found, np.zeros(400, dtype=np.intp), np.random.default_rng(0))
+    _, drift = states(found, np.zeros(400, dtype=np.intp), np.random.default_rng(0))
     assert np.corrcoef(drift.T).min() > 0.5
 
 
@@ -94,10 +91,7 @@ def test_paths_spread_as_the_small_filter_says() -> None:
         STILL,
         momenta=(0.4,),
         memories=(0.6,),
-        cycles=(1.2,),
-        cycle_memory=0.8,
         reversions=(0.02,),
-        volatility=np.inf,
         width_weight=1e12,
         clip=1e9,
     )
@@ -109,10 +103,10 @@ def test_paths_spread_as_the_small_filter_says() -> None:
     for step in range(5):
         at = moved(at, laws.trend, np.zeros(12))
         # Relative output of a region holds a part of the shocks of the others, which differ in size.
-        own = at.var_output[0] * size[0] ** 2 * 12 / 11
+        own = at.var_level[0] * size[0] ** 2 * 12 / 11
         wanted = own * (1 - 2 / 12) + own.sum() / 12**2
         assert_allclose(draws[:, :, step].var(axis=0), wanted, rtol=0.12)
-        assert_allclose(draws[:, :, step].mean(axis=0), at.output[0] - at.output[0].mean(), atol=1e-12)
+        assert_allclose(draws[:, :, step].mean(axis=0), at.level[0] - at.level[0].mean(), atol=1e-12)
 
 
 def test_two_regions_are_no_surer_than_many() -> None:
@@ -120,7 +114,7 @@ def test_two_regions_are_no_surer_than_many() -> None:
     rng = np.random.default_rng(0)
     values = np.cumsum(rng.normal(0, SD, (2, 60)), axis=1)
     values -= values.mean(axis=0)
-    settings = replace(STILL, volatility=np.inf, width_weight=1e12, ordinary_regions=np.inf)
+    settings = replace(STILL, width_weight=1e12, ordinary_regions=np.inf)
     found = known(values, settings)
     _, draws = ahead(found, settings, horizon=1, draws=2000, rng=np.random.default_rng(0))
     assert_allclose(draws[:, 0, 0].std(), found.laws.sd[0], rtol=0.05)
@@ -131,7 +125,7 @@ def test_a_region_that_jumps_alone_has_no_momentum_of_it() -> None:
     values = walks(10, 15, seed=1)
     values[3, -1] += 10 * SD
     values -= values.mean(axis=0)
-    trend = law(momentum=1.0, cycle=0.0, reversion=0.0)
+    trend = law(momentum=1.0, reversion=0.0)
     drift = {}
     for clip in (3.0, 1e9):
         *_, at = steps(values, positions(values, 10), trend, np.full((1, 10), SD), replace(SETTINGS, clip=clip))
@@ -143,7 +137,7 @@ def test_without_the_filter_a_region_not_seen_at_the_origin_starts_where_it_was_
     values = walks()
     values[1, -2:] = np.nan
     bare = known(values, replace(STILL, is_filtered=False))
-    assert_allclose(bare.at.output[0], np.where(np.isnan(values[:, -1]), values[:, -3], values[:, -1]))
+    assert_allclose(bare.at.level[0], np.where(np.isnan(values[:, -1]), values[:, -3], values[:, -1]))
 
 
 @pytest.mark.parametrize("years", [60, 100, 150])
@@ -155,8 +149,8 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
     assert_allclose(laws.weight.sum(), 1.0)
     size = laws.sd[:, None] * laws.by_region
     for step in steps(values, positions(values, 10), laws.trend, size, FilterSettings()):
-        assert step.var_output.min() > -1e-9
-        assert step.var_cycle.min() >= 0
+        assert step.var_level.min() > -1e-9
+        assert step.var_drift.min() >= 0
 
 
 def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
@@ -175,8 +169,8 @@ def test_a_lone_region_is_known_and_surprises_nobody() -> None:
     found = list(steps(values, positions(values, 10), law(), np.full((1, 5), SD), SETTINGS))
     for step in found[1:11]:
         assert np.isnan(step.innovation[0, 0])
-        assert_allclose(step.output[0, 0], values[0, step.year] if step.year < 10 else step.output[0, 0], atol=1e-15)
-        assert_allclose(step.var_output[0, 0], 0.0, atol=1e-12)
+        assert_allclose(step.level[0, 0], values[0, step.year] if step.year < 10 else step.level[0, 0], atol=1e-15)
+        assert_allclose(step.var_level[0, 0], 0.0, atol=1e-12)
 
 
 def test_noise_of_relative_output_has_the_size_that_was_learnt_in_classes_too() -> None:
