@@ -202,6 +202,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "events": _events(result),
         "past": list(result.past),
         "past_origins": list(result.past_origins),
+        "dispersion": dict(result.dispersion),
         "weights": dict(result.weights),
         "fit": result.baseline.provenance["fit"],
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},

@@ -16,7 +16,7 @@ from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.plan import Plan, check_model, make_plan
 from calibration.forecasting.scored import Backtest, assembled
-from calibration.forecasting.scores import all_scores, naive_scale
+from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
 from calibration.forecasting.target import target_of
 from pysd_runner.core.one_thread import one_thread
 from pysd_runner.core.parallel import Pool, open_pool
@@ -256,4 +256,6 @@ def _forecast(plan: Plan, task: _Task) -> dict[str, Scores]:
 
 
 def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:
-    return all_scores(forecast.point, forecast.draws, observed, naive_scale(origin.target.values))
+    history = origin.target.values
+    found = all_scores(forecast.point, forecast.draws, observed, naive_scale(history))
+    return found | dispersion_scores(forecast.draws, observed, history)

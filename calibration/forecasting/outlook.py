@@ -17,6 +17,7 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_model, check_yearly
+from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, UnknownName, apart, suggest
@@ -65,6 +66,9 @@ class Outlook(Tabled):
         are those of `backtest` with its defaults; on a panel too short for it, from every origin that can be scored.
     past_origins
         Those origins; each row says how many of them were early enough for its horizon.
+    dispersion
+        How well it foretold from them whether dispersion falls (`Backtest.dispersion`); empty when it was not asked
+        for.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
     fit
@@ -82,6 +86,7 @@ class Outlook(Tabled):
     chances: tuple[Chance, ...]
     past: tuple[dict[str, object], ...]
     past_origins: tuple[int, ...]
+    dispersion: Mapping[str, Any]
     weights: Mapping[str, float]
     fit: FittedParameters | None
 
@@ -272,7 +277,7 @@ def forecast(  # noqa: PLR0913 - a front door
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
     # The past comes first: points of earlier years, from which widths are learnt, are not computed again.
-    rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
+    scored = _past(panel, target, chosen, seed, start.memory, progress) if past else None
     if kept is not None and _is_this(kept, panel, target, forecaster, fit, asked):
         found = kept.paths[:draws, :, : len(years)]
     else:
@@ -293,8 +298,9 @@ def forecast(  # noqa: PLR0913 - a front door
         model=forecaster,
         seed=seed,
         chances=chances(events, _futures(target, panel, found, years)),
-        past=rows,
-        past_origins=origins,
+        past=() if scored is None else _rows(scored, chosen.name),
+        past_origins=() if scored is None else tuple(int(year) for year in scored.scores["origin"].values),
+        dispersion={} if scored is None else scored.dispersion(chosen.name),
         weights=_weights(chosen),
         fit=fit,
     )
@@ -420,12 +426,12 @@ def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
 
 def _past(
     panel: Panel, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
-) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
+) -> Backtest:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
     years = target.seen
     usual = len(years) > FIRST_ORIGIN
     origins = None if usual else years[FIRST_SEEN:-1]
-    result = backtest(
+    return backtest(
         panel,
         forecasters=models_named([]) | {chosen.name: chosen},
         origins=origins,
@@ -434,5 +440,8 @@ def _past(
         progress=progress,
         memory=memory,
     )
-    rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
-    return tuple(rows), tuple(int(year) for year in result.scores["origin"].values)
+
+
+def _rows(scored: Backtest, name: str) -> tuple[dict[str, object], ...]:
+    """What is told of a back-test."""
+    return tuple(row for row in scored.skill() if row["model"] == name and row["horizon"] in PAST_HORIZONS)

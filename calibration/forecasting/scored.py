@@ -90,6 +90,54 @@ class Backtest(Tabled):
         frame = pooled.drop_vars("square").to_dataframe().reset_index().rename(columns=names)
         return frame.dropna(subset="rmse").reset_index(drop=True)
 
+    def dispersion(self, model: str) -> dict[str, Any]:
+        """How well a forecaster foretold whether dispersion falls.
+
+        Parameters
+        ----------
+        model
+            Its name.
+
+        Returns
+        -------
+        dict
+            ``held``: by horizon, from how many origins the likelier side came, and from how many it could be told.
+            ``brier`` and ``brier_base``: Brier score over all origins and horizons, and that of the base rate known at
+            the time; None where nothing came.
+        """
+        chosen = self.scores.sel(model=model)
+        falls, fell, base = (
+            chosen[f"dispersion_{name}"].transpose("horizon", "origin").values for name in ("falls", "fell", "base")
+        )
+        known = np.isfinite(fell)
+        held = ((falls > 1 / 2) == (fell == 1)) & known
+        return {
+            "held": {
+                int(step): (int(right.sum()), int(told.sum()))
+                for step, right, told in zip(chosen["horizon"].values, held, known, strict=True)
+                if told.any()
+            },
+            "brier": _told(_mean((falls - fell) ** 2)),
+            "brier_base": _told(_mean((base - fell) ** 2)),
+        }
+
+    def regret(self, model: str) -> dict[int, float]:
+        """RMSE over that of the best of the other forecasters, picked with hindsight, less 1; by horizon.
+
+        Parameters
+        ----------
+        model
+            Name of a forecaster.
+        """
+        square = (self.scores["error"] ** 2).mean(("origin", "region"))
+        best = square.drop_sel(model=model).min("model")
+        ratios = (square.sel(model=model) / best) ** 0.5 - 1
+        return {
+            int(step): float(value)
+            for step, value in zip(ratios["horizon"].values, ratios.values, strict=True)
+            if np.isfinite(value)
+        }
+
     def _of(self, score: str, model: str, horizon: int) -> Array:
         """One score, shape (origin, region)."""
         chosen = self.scores[score].sel(model=model, horizon=horizon)

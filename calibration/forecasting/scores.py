@@ -6,6 +6,8 @@ CRPS, interval, pinball and energy scores are those of the scoringrules library.
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.baselines.history import last_level
+
 Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -65,6 +67,34 @@ def naive_scale(history: Array) -> Array:
     total = np.where(known, changes, 0.0).sum(axis=1)
     scale: Array = np.divide(total, known.sum(axis=1), out=np.full(len(total), np.nan), where=total > 0)
     return scale
+
+
+def dispersion_scores(draws: Array, observed: Array, history: Array) -> dict[str, Array]:
+    """Whether dispersion falls: its probability, what came (1 or 0), and the base rate; each of shape (horizon,).
+
+    Dispersion is the standard deviation over regions. The base rate is the share of earlier years from which it fell,
+    as known at the origin, by Laplace's rule of succession.
+    """
+    last, horizon = last_level(history), observed.shape[1]
+    falls, fell, base = (np.full(horizon, np.nan) for _ in range(3))
+    for step in range(horizon):
+        earlier = [
+            _fell(then, now)
+            for then, now in zip(history.T, history[:, step + 1 :].T, strict=False)
+            if (np.isfinite(then) & np.isfinite(now)).sum() > 1
+        ]
+        base[step] = (sum(earlier) + 1) / (len(earlier) + 2)
+        known = np.isfinite(last) & np.isfinite(observed[:, step]) & np.isfinite(draws[0, :, step])
+        if known.sum() > 1:
+            fell[step] = _fell(last[known], observed[known, step])
+            falls[step] = (draws[:, known, step].std(axis=1) < last[known].std()).mean()
+    return {"dispersion_falls": falls, "dispersion_fell": fell, "dispersion_base": base}
+
+
+def _fell(then: Array, now: Array) -> bool:
+    """Whether dispersion over the regions seen both times is less than it was."""
+    both = np.isfinite(then) & np.isfinite(now)
+    return bool(now[both].std() < then[both].std())
 
 
 def all_scores(point: Array, draws: Array, observed: Array, scale: Array) -> dict[str, Array]:

@@ -78,8 +78,22 @@ def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
         after=middle,
         low=low,
         high=high,
-        falls=chance(float((after < before).mean())),
+        odds=_odds(
+            outlook.dispersion, chance(float((after < before).mean())), after=len(outlook.draws["year"]), words=words
+        ),
     )
+
+
+def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str, str]) -> str:
+    """How often it was foretold rightly whether dispersion falls, and its probability where such ones had worth."""
+    steps = [step for step in past.get("held", ()) if step <= after]
+    if not steps:
+        return ""
+    ahead = max(steps)
+    right, origins = past["held"][ahead]
+    horizon = words["horizon" if ahead == 1 else "horizons"].format(horizon=ahead)
+    text = words["held"].format(horizon=horizon, held=right, origins=origins)
+    return text + (words["falls"].format(falls=falls) if past["brier"] < past["brier_base"] else "")
 
 
 def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:

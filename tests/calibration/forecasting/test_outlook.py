@@ -125,6 +125,38 @@ def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_la
     assert "and 1 more (4 of 6 regions)" in many
 
 
+def test_dispersion_is_told_with_how_often_such_forecasts_held() -> None:
+    panel = panel_of(walk(5, 20, seed=1))
+    values = target_of(panel).values
+    found = forecast(panel, until=2014, forecaster="damped_drift", draws=60)
+    scored = backtest(panel, forecasters={name: models()[name] for name in ("persistence", "damped_drift")})
+    chosen = scored.scores.sel(model="damped_drift")
+    size, right, brier, base = values.std(axis=0), {}, [], []
+    for step in (1, 2, 3, 4, 5):
+        for origin in range(8, 20 - step):
+            fell = size[origin + step] < size[origin]
+            falls = chosen["dispersion_falls"].sel(origin=1990 + origin, horizon=step).item()
+            known = [size[year + step] < size[year] for year in range(origin + 1 - step)]
+            right.setdefault(step, []).append((falls > 0.5) == fell)
+            brier.append((falls - fell) ** 2)
+            base.append(((sum(known) + 1) / (len(known) + 2) - fell) ** 2)
+    assert found.dispersion["held"] == {step: (sum(held), len(held)) for step, held in right.items()}
+    assert_allclose([found.dispersion["brier"], found.dispersion["brier_base"]], [np.mean(brier), np.mean(base)])
+    held, number = found.dispersion["held"][5]
+    told = f"5 years ahead was foretold rightly from {held} of {number} past origins"
+    for better in (True, False):
+        changed = replace(found, dispersion={**found.dispersion, "brier": 0.1, "brier_base": 0.2 if better else 0.1})
+        (sentence,) = (part for part in paragraph(changed).split(". ") if "the dispersion" in part)
+        assert told in sentence
+        assert ("it falls with probability" in sentence) == better
+        assert ("下降的概率为" in paragraph(changed, "zh")) == better
+        assert f"以往 {number} 个起点中" in paragraph(changed, "zh")
+    # What was not scored is not told.
+    bare = forecast(panel, until=2014, forecaster="damped_drift", draws=60, past=False)
+    assert bare.dispersion == {}
+    assert "probability" not in paragraph(bare)
+
+
 def test_moves_are_those_of_the_table() -> None:
     found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="damped_drift", draws=60, past=False)
     table = found.table()
