@@ -105,7 +105,7 @@ REFERENCES = (
 )
 # What defaults are chosen on, and nothing else.
 CHOSEN_ON = (
-    Source(name="china", title="China to 2014", origins=(0, 2014)),
+    Source(name="china", title="China to 2014", origins=(0, 2014), sha256=CHINA_SHA256),
     Source(
         name="us_early",
         title="US to 1959",
@@ -113,8 +113,16 @@ CHOSEN_ON = (
         variable=INCOME,
         years=(1929, 1965),
         origins=(0, 1959),
+        sha256=STATES_SHA256,
     ),
-    Source(name="world_early", title="World to 2005", file="world_countries.csv", variable=WORLD, years=(1990, 2005)),
+    Source(
+        name="world_early",
+        title="World to 2005",
+        file="world_countries.csv",
+        variable=WORLD,
+        years=(1990, 2005),
+        sha256=WORLD_SHA256,
+    ),
 )
 
 
@@ -150,6 +158,20 @@ def read(source: Source, folder: Path) -> Panel | None:
         values={"output_per_head": wide.to_numpy(dtype=float)},
         units={"output_per_head": "currency/(Year*Person)"},
     )
+
+
+def digest_of(source: Source, folder: Path) -> str:
+    """SHA-256 of what a source is read from.
+
+    Parameters
+    ----------
+    source, folder
+        As for `read`.
+    """
+    if source.file:
+        return hashlib.sha256((folder / source.file).read_bytes()).hexdigest()
+    panel = read(source, folder)
+    return "" if panel is None else panel.sha256
 
 
 def workers() -> Panel | None:

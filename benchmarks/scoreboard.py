@@ -22,8 +22,8 @@ BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of 
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
 SHOWN = (1, 3, 5)
 MEAN = "mean_of_good"
-# Libraries fit these region by region, minutes on fifty regions: beyond the shipped panel only when asked for.
-SLOW = ("theta", "ets", "arima")
+# The best single member.
+ALONE = "error_correction_shrunken"
 
 
 def skill_table(results: Mapping[str, Backtest]) -> str:
@@ -86,7 +86,7 @@ def ablation_table(result: Backtest) -> str:
         Holds the whole and what was taken out of it, besides them the final forecast, whose part is the filtered model.
     """
     names = [str(name) for name in result.scores["model"].values]
-    pairs = [(FILTERED, name) for name in ablated() if name in names] + [(FINAL, FILTERED), (FINAL, "error_correction")]
+    pairs = [(FILTERED, name) for name in ablated() if name in names] + [(FINAL, FILTERED), (FINAL, ALONE)]
     steps = [step for step in SHOWN if step in result.scores["horizon"].values]
     heads = [f"{score}, {step} y" for score in ("RMSE", "CRPS") for step in steps]
     lines = ["| whole | against | " + " | ".join(heads) + " |", "|" + "---|" * (2 + len(heads))]
@@ -230,7 +230,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--model",
         nargs="+",
         default=None,
-        help="forecasters; by default all, in China also ablations, elsewhere not those that take minutes",
+        help="forecasters; by default all, in China also ablations",
     )
     parser.add_argument("--draws", type=int, default=500, help="draws of each forecast (500)")
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
@@ -282,7 +282,7 @@ def main(given: Sequence[str] | None = None) -> int:
 def _scored(source: Source, panel: Panel, options: argparse.Namespace) -> Backtest:
     names = options.model
     if names is None:
-        names = [name for name in models() if name not in SLOW] if source.file else [*models(), *ablated()]
+        names = [*models(), *(ablated() if source.name == "china" else ())]
     return backtest(
         panel,
         forecasters=names,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # loads numpy
 PANEL = "china"
 # Cells of output per head, regions times years, up to which one process is the fastest.
 SMALL_PANEL = 400
+# The best single member, told beside the final forecast.
+ALONE = "error_correction_shrunken"
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
 # Columns that are printed with their interval, and what its ends are called in the table.
 WITH_INTERVALS = {
@@ -231,6 +233,7 @@ def _say(session: Session, result: "Backtest") -> None:
         "draws": result.draws,
         "seed": result.seed,
         "skill": result.skill(),
+        "regret": {name: result.regret(name) for name in map(str, result.scores["model"].values)},
         "by_origin": result.by("origin").to_dict("records"),
         "by_group": result.by("group").to_dict("records"),
     }
@@ -246,11 +249,17 @@ def _say(session: Session, result: "Backtest") -> None:
         session.say()
         session.say(column.replace("_", " "))
         session.say(wide.astype(float).to_string(float_format="{:.3f}".format, na_rep="-"))
-    last = table[table["model"] == table["model"].iloc[-1]]
-    if last["coverage_90_low"].notna().any():
+    last = str(table["model"].iloc[-1])
+    for name in dict.fromkeys((last, ALONE)):
+        rows = table[table["model"] == name]
+        if rows["coverage_90_low"].notna().any():
+            session.say()
+            session.say(f"{name}, with 90 % block-bootstrap intervals over origins")
+            session.say(intervals(rows).to_string())
+    if len(regret := result.regret(last)):
+        told = ", ".join(f"{100 * value:+.1f} % ({step} y)" for step, value in regret.items())
         session.say()
-        session.say(f"{last['model'].iloc[0]}, with 90 % block-bootstrap intervals over origins")
-        session.say(intervals(last).to_string())
+        session.say(f"regret of {last}, its rmse over that of the best other forecaster picked with hindsight: {told}")
 
 
 def _counted(table: "pd.DataFrame") -> str:

@@ -129,6 +129,8 @@ class Backtest(Tabled):
         model
             Name of a forecaster.
         """
+        if self.scores.sizes["model"] == 1:
+            return {}
         square = (self.scores["error"] ** 2).mean(("origin", "region"))
         best = square.drop_sel(model=model).min("model")
         ratios = (square.sel(model=model) / best) ** 0.5 - 1

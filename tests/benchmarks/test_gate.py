@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from benchmarks import gate, panels
 from benchmarks.gate import BEGIN, END, cells, clustered, gate_table, measures, models_table, told, without_one
-from benchmarks.panels import CHOSEN_ON, SOURCES, countries, eu_regions, read
+from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, countries, eu_regions, read
 from benchmarks.scoreboard import PAGE
 from calibration.forecasting import backtest
 from calibration.forecasting.models import baselines
@@ -126,6 +126,22 @@ def test_regions_of_one_level_that_are_whole_are_kept(
     panel = read(next(item for item in SOURCES if item.name == "eu"), tmp_path / "to")
     assert panel is not None
     assert [(region.code, region.group) for region in panel.regions] == [("NA11", "NA"), ("XX11", "XX")]
+
+
+def test_every_panel_has_a_digest_and_another_file_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all(len(source.sha256) == 64 for source in (*SOURCES, *CHOSEN_ON))
+    shipped = [source for source in SOURCES if not source.file]
+    assert [source.name for source in shipped] == ["china", "us_workers"]
+    for source in shipped:
+        assert panels.digest_of(source, tmp_path) == source.sha256
+    assert len(REFERENCES) == 10
+    assert set(REFERENCES) <= set(baselines())
+    (tmp_path / "eu_regions.csv").write_bytes(b"another")
+    monkeypatch.setattr(gate, "read", lambda *_: panel_of(walk(4, 12)))
+    list(gate.panels(tmp_path, [item for item in SOURCES if item.name == "eu"]))
+    assert "EU: another file than the one in benchmarks/panels.py" in capsys.readouterr().err
 
 
 def test_countries_with_enough_regions_are_panels() -> None:

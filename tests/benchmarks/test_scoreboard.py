@@ -28,7 +28,7 @@ from tests.calibration.forecasting.series import panel_of, walk
 def results() -> dict[str, Backtest]:
     """A back-test in which the final forecasts are stood in for by quick ones."""
     known = baselines()
-    quick = ("persistence", "mean_reversion", "mean_of_good", "error_correction")
+    quick = ("persistence", "mean_reversion", "mean_of_good", "error_correction_shrunken")
     models = {name: known[name] for name in quick} | {"filtered": known["drift"], "gapsim": known["damped_drift"]}
     panel = panel_of(walk(5, 18))
     return {"Made": backtest(panel, forecasters=models, horizons=(1, 2, 3, 4, 5), draws=40)}

@@ -426,6 +426,23 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
     assert "bootstrap" not in capsys.readouterr().out
 
 
+def test_regret_and_error_correction_alone_stand_beside_the_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write(tmp_path / "mine.csv", walk(5, 18)))
+    names = ("error_correction_shrunken", "drift", "mean_reversion")
+    line = ["backtest", path, *(part for name in names for part in ("--forecaster", name)), "--draws", "20"]
+    assert main([*line, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)["data"]
+    rmse = pd.DataFrame(data["skill"]).pivot(index="horizon", columns="model", values="rmse")
+    expected = rmse["mean_reversion"] / rmse.drop(columns="mean_reversion").min(axis=1) - 1
+    assert_allclose(list(data["regret"]["mean_reversion"].values()), expected)
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert told.index("mean_reversion, with 90 %") < told.index("error_correction_shrunken, with 90 %")
+    assert f"picked with hindsight: {100 * expected.iloc[0]:+.1f} % (1 y), " in told
+
+
 def test_regions_that_grow_alike_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = np.repeat(np.linspace(9, 10, 4)[:, None], 16, axis=1) + 0.02 * np.arange(16)
     line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--forecaster", "gapsim", "--draws", "20", "--json"]
