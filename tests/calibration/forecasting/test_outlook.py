@@ -143,7 +143,7 @@ def test_dispersion_is_told_with_how_often_such_forecasts_held() -> None:
     assert found.dispersion["held"] == {step: (sum(held), len(held)) for step, held in right.items()}
     assert_allclose([found.dispersion["brier"], found.dispersion["brier_base"]], [np.mean(brier), np.mean(base)])
     held, number = found.dispersion["held"][5]
-    told = f"5 years ahead was foretold rightly from {held} of {number} past origins"
+    told = f"5 years ahead was predicted correctly from {held} of {number} past origins"
     for better in (True, False):
         changed = replace(found, dispersion={**found.dispersion, "brier": 0.1, "brier_base": 0.2 if better else 0.1})
         (sentence,) = (part for part in paragraph(changed).split(". ") if "the dispersion" in part)
