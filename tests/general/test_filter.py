@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, backtest, fit, forecast
-from calibration.filtering.general import Disturbance, Grid, filtered
+from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import ModelForecaster, gridded, origin_of
@@ -54,19 +54,23 @@ def kalman(seen):
     return np.array(means), np.array(variances), likelihood
 
 
-def ensemble_error(linear, problem, members, seeds=6):
-    """Root mean square distance of the ensemble's means from the filter by hand, in standard errors and plain."""
-    seen = problem.table.column("stock").values
-    means, variances, _ = kalman(seen)
+def linear_law(linear, problem):
+    """The linear model as a law of its stock, and the grid of its observations."""
     law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.observations, start=0.0)
-    grid = Grid(
+    return law, Grid(
         times=np.arange(float(MOMENTS)),
-        observed={"stock": seen[None]},
+        observed={"stock": problem.table.column("stock").values[None]},
         logs=np.array([False]),
         disturbed=np.array([0]),
         units=np.ones(1),
         near=np.ones((2, 1)),
     )
+
+
+def ensemble_error(linear, problem, members, seeds=6):
+    """Root mean square distance of the ensemble's means from the filter by hand, in standard errors and plain."""
+    means, variances, _ = kalman(problem.table.column("stock").values)
+    law, grid = linear_law(linear, problem)
     moved = Disturbance(size=SPREAD, memory=0.0, errors={"stock": ERROR})
     paths = np.stack(
         [filtered(law, grid, moved, seed=seed, members=members).states[..., 0].mean(axis=1) for seed in range(seeds)]
@@ -80,6 +84,75 @@ def test_the_ensemble_is_it_within_its_sampling_error_which_falls_as_the_root(li
     assert np.quantile(scores, 0.99) < 4
     _, large = ensemble_error(linear, problem, 3200)
     assert 2.5 < small / large < 6.5
+
+
+def test_a_disturbance_at_the_origin_fades_by_its_memory(linear, problem):
+    law, grid = linear_law(linear, problem)
+    known = Filtered(
+        states=np.full((1, 2, 1), 20.0),
+        disturbances=np.full((1, 2, 1), 1.0),
+        rows=np.zeros((1, 2), dtype=np.intp),
+        law=Disturbance(size=0.0, memory=0.5, errors={"stock": ERROR}),
+        likelihood=0.0,
+        resampled=0,
+    )
+    found = ahead(law, grid, known, 0, np.array([1.0, 2.0]), draws=2, seed=0)["stock"]
+    np.testing.assert_allclose(found[:, 0], [[20.5, 0.9 * 20.5 + 2.25]] * 2)
+
+
+def test_an_element_says_nothing_of_another(tmp_path):
+    model = made(tmp_path, REGIONS, stop=8, step=1)
+    columns = [f"stock[{place}, {sort}]" for place in ("North", "South") for sort in ("old", "new")]
+    table = load_table({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
+    problem = CalibrationProblem(model, table, free=["Rate"])
+    rates = np.repeat(np.linspace(0.05, 0.15, 20)[None, :, None], 2, axis=2)
+    law = StockLaw(model, {"Rate": rates}, problem.observations, start=0.0)
+    moved, found = Disturbance(size=0.05, memory=0.0, errors={"stock": 0.05}), []
+    for last in (0.2, 0.3):
+        seen = np.full((4, 4), np.nan)
+        seen[0, 3] = last
+        grid = grid_of(model, law, law.series, np.arange(4.0), {"stock": seen})
+        found.append(filtered(law, grid, moved, seed=0, members=20).states[-1])
+    assert (found[0][:, 0] != found[1][:, 0]).all()
+    np.testing.assert_array_equal(found[0][:, 1:], found[1][:, 1:])
+
+
+def counted(folder, kind="flow", family="negative_binomial"):
+    """A forecaster of an epidemic of which one case more is counted every day."""
+    model = made(folder, SEIR, unit="day", stop=60, step=0.125)
+    measured = [Observation(column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family=family))]
+    table = load_table({"day": np.arange(12), "cases": np.arange(12)})
+    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], measurements=measured))
+    return ModelForecaster(data=grid, free=("Contact Rate",))
+
+
+def test_what_flows_is_what_stocks_lose(tmp_path):
+    data = counted(tmp_path).data
+    law = StockLaw(data.problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, data.series, start=0.0)
+    stretch = law.advance(law.first, 0.0, 3.0)
+    sick = [law.names.index(name) for name in ("Susceptible", "Exposed")]
+    lost = (law.first - stretch.states)[:, sick].sum(axis=1)
+    np.testing.assert_allclose(stretch.flowed["cases"][:, 0], lost)
+
+
+def test_errors_of_counts_spread_as_they_are_declared(tmp_path):
+    forecaster = counted(tmp_path)
+    law = Disturbance(size=0.0, memory=0.0, errors={"cases": 0.2})
+    raw, rng = np.full((20000, 1, 1), 1000.0), np.random.default_rng(0)
+    found = forecaster._noise(forecaster.data.series[0], raw, law, rng)
+    np.testing.assert_allclose(found.std(), np.sqrt(1000 + 200**2), rtol=0.03)
+
+
+def test_observations_go_to_the_nearest_moment(linear):
+    table = load_table({"month": [0, 3, 5, 9, 12, 15], "stock": np.arange(6.0)})
+    grid = gridded(CalibrationProblem(linear, table, free=["Inflow"]))
+    assert grid.times.tolist() == [0, 3, 6, 9, 12, 15]
+    assert np.isfinite(grid.observed["stock"]).all()
+
+
+def test_a_total_goes_on_from_the_last_one(tmp_path):
+    forecaster = counted(tmp_path, "cumulative", "poisson")
+    assert forecaster._last(forecaster.data.series[0], 8).item() == 8
 
 
 def test_what_holds_memory_beside_stocks_is_refused(tmp_path):

@@ -82,6 +82,12 @@ def test_relative_changes_hold_in_every_draw(sir, fitted):
     np.testing.assert_allclose(future["Infected"].sel(scenario="fifth"), plain["Infected"][0], rtol=1e-12)
 
 
+def test_one_draw_is_the_estimate(sir, fitted):
+    future = project(sir, infections(sir), [], fitted, draws=1, outcomes=["Infected"])
+    plain = simulate(sir, fitted.as_values(), outcomes=["Infected"])
+    np.testing.assert_allclose(future["Infected"][0, 0], plain["Infected"][0, 0], rtol=1e-12)
+
+
 def _spec(fitted):
     from pysd_runner.general.scenario_runs import spec_of
 

@@ -81,3 +81,13 @@ def test_by_is_at_any_time_until_then_for_regions_and_for_any_other_series(when:
     # What comes after the year counts in neither way.
     (early,) = chances([f"North below 80% of the mean {when} 2025"], regions)
     assert early.probability == 0.25
+
+
+@pytest.mark.parametrize(
+    ("way", "share"), [("above", 0.75), ("over", 0.75), ("Over", 0.75), ("below", 0.25), ("under", 0.25)]
+)
+def test_over_is_above_and_under_is_below(way: str, share: float) -> None:
+    series = xr.DataArray(
+        [[[3.0]], [[4.0]], [[5.0]], [[1.0]]], dims=("draw", "entity", "time"), coords={"time": [2025]}
+    )
+    assert event_of(f"x {way} 2 at 2025", ["x"]).probability({"x": series}) == share

@@ -71,6 +71,11 @@ def test_a_box_is_found_where_it_happens_often_elsewhere_too():
     assert found.density > 0.7
 
 
+def test_a_box_keeps_the_least_part_of_all_futures():
+    factors = np.linspace(0, 1, 1000)[:, None]
+    assert prim(factors, factors[:, 0] > 0.98).mass == pytest.approx(0.1, abs=0.006)
+
+
 def test_a_tree_finds_planted_borders():
     factors, hits, _ = planted(1)
     leaves = cart(factors, hits)

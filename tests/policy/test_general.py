@@ -55,6 +55,12 @@ def made(folder: Path, text: str = TEXT, toml: str = TOML) -> Model:
     return load_model(folder / "mine.mdl")
 
 
+def test_a_lever_is_switched_to_what_it_is_when_off(tmp_path: Path) -> None:
+    study = model_study(made(tmp_path))
+    policy = policy_of(study, {"Spent[North]": 5.0, "Spent[South]": 3.0})
+    assert np.ravel(study.switched(policy, [0.0, 0.5])["Spent"]).tolist() == [1.0, 2.0]
+
+
 def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
     study = model_study(made(tmp_path))
     assert {key: item.off for key, item in study.levers.items()} == {"north": 1.0, "south": 1.0}

@@ -13,6 +13,7 @@ from pysd_runner.policy.frontier import front
 from pysd_runner.policy.near_optimal import NEAR, near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import optimise
+from pysd_runner.policy.search import Start, least_relaxed
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.study import effects_of
 from pysd_runner.regional.policies import policy_values
@@ -301,3 +302,33 @@ def test_near_optimal_ranges_end_where_the_allowance_does(limited, upper):
     found = near_optimal_ranges(Parabola(limited), np.array([0.5]), None)["x"]
     assert found == pytest.approx((0.5 - np.sqrt(NEAR), upper), abs=0.5 / 2**5)
     assert found[0] < 0.5 < found[1] <= upper
+
+
+class Unreachable:
+    """Two numbers; the objective is the second less the first, and a small effect of the first cannot be met."""
+
+    space = Space(knobs=(Knob(key="x", variable="x"), Knob(key="y", variable="y")), base={}, sums={})
+    objective, constraints, scale, sizes = Objective("value"), (Constraint("x"),), 1.0, np.array([0.01])
+
+    def margins(self, point):
+        return 0.01 * (point[:1] - 2)
+
+    def margin_slopes(self, _):
+        return np.array([[0.01, 0.0]])
+
+    def value(self, point):
+        return float(point[1] - point[0])
+
+    smooth = value
+
+    def smooth_slopes(self, _):
+        return np.array([-1.0, 1.0])
+
+    def miss(self, point):
+        return float((-self.margins(point) / self.sizes).max())
+
+
+def test_the_objective_is_made_large_under_the_least_slack():
+    found, slack = least_relaxed(Unreachable(), Start(point=(0.5, 0.5), value=0.0, miss=1.5, steps=1))
+    assert slack == pytest.approx(1, abs=1e-6)
+    assert found.point == pytest.approx((1, 1), abs=1e-3)

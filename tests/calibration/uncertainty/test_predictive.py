@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
+from calibration.observation import Noise
 from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
+from calibration.uncertainty.predictive import _errors
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from tests.calibration.conftest import COUNT
+from tests.calibration.observation.test_observation import series_of
 from tests.calibration.panels import model_of
 from tests.plots.reading import covered_texts, cut_texts
 
@@ -61,3 +64,12 @@ def test_the_figure_shows_every_statistic(checks: tuple[PredictiveCheck, ...], r
         plot_predictive(result, ())
     with pytest.raises(InvalidInput, match="draws must be at least 1"):
         predictive_checks(None, result, draws=0)  # type: ignore[arg-type]
+
+
+def test_errors_start_after_the_first_year_and_cancel_over_the_regions_that_were_seen() -> None:
+    values = np.zeros((4, 3))
+    values[3, 1] = np.nan
+    found = _errors(series_of(values, relative=True), Noise(sd=1.0, persistence=0.5), 5, np.random.default_rng(0))
+    assert (found[..., 0] == 0).all()
+    assert (np.nanstd(found[..., 1:], axis=1) > 0).all()
+    np.testing.assert_allclose(np.nansum(found, axis=1), 0.0, atol=1e-12)

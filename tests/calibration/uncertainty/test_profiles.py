@@ -1,6 +1,7 @@
 """Profiles and verdicts: against exact answers, against the normal approximation, and what they say."""
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from calibration.uncertainty import (
     profile,
 )
 from calibration.uncertainty.profiles import _followed, _profile, shape_of
+from calibration.uncertainty.verdict import _partners
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import Normal, Parameter
@@ -160,6 +162,15 @@ def test_verdicts_tell_data_from_prior(verdicts: Identifiability, result: FitRes
             assert (item.low, item.high) == pytest.approx(
                 (result.parameter(item.key).low, result.parameter(item.key).high), rel=1e-6
             )
+
+
+def test_the_strongest_partner_comes_first_whatever_its_sign() -> None:
+    at = SimpleNamespace(
+        problem=SimpleNamespace(space=SimpleNamespace(keys=("a", "b", "c"))),
+        curvature=SimpleNamespace(covariance=np.array([[1.0, -0.9, 0.5], [-0.9, 1.0, -0.6], [0.5, -0.6, 1.0]])),
+        spread=np.ones(3),
+    )
+    assert _partners(at)["a"] == (("b", -0.9), ("c", 0.5))  # type: ignore[arg-type]
 
 
 def test_verdicts_travel_with_the_fit_and_reports_print_them(
