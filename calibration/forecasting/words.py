@@ -19,6 +19,8 @@ STILL = 0.01
 NAMED = 3
 # What a ratio of errors to those of persistence is away from 1 where the forecast did better or worse.
 APART = 0.005
+# Brier score of one chance in two, always.
+COIN = 0.25
 # Scores from fewer origins are reported, not counted.
 LEAST_ORIGINS = 8
 
@@ -93,7 +95,7 @@ def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str
     right, origins = past["held"][ahead]
     horizon = words["horizon" if ahead == 1 else "horizons"].format(horizon=ahead)
     text = words["held"].format(horizon=horizon, held=right, origins=origins)
-    return text + (words["falls"].format(falls=falls) if past["brier"] < past["brier_base"] else "")
+    return text + (words["falls"].format(falls=falls) if past["brier"] < min(past["brier_base"], COIN) else "")
 
 
 def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:

@@ -144,8 +144,9 @@ def test_dispersion_is_told_with_how_often_such_forecasts_held() -> None:
     assert_allclose([found.dispersion["brier"], found.dispersion["brier_base"]], [np.mean(brier), np.mean(base)])
     held, number = found.dispersion["held"][5]
     told = f"5 years ahead was predicted correctly from {held} of {number} past origins"
-    for better in (True, False):
-        changed = replace(found, dispersion={**found.dispersion, "brier": 0.1, "brier_base": 0.2 if better else 0.1})
+    # Better than the base rate known at the time, and than a coin.
+    for brier, base_rate, better in ((0.1, 0.2, True), (0.1, 0.1, False), (0.3, 0.4, False)):
+        changed = replace(found, dispersion={**found.dispersion, "brier": brier, "brier_base": base_rate})
         (sentence,) = (part for part in paragraph(changed).split(". ") if "the dispersion" in part)
         assert told in sentence
         assert ("it falls with probability" in sentence) == better
