@@ -52,7 +52,7 @@ def test_regions_that_never_differ(gapsim, panel) -> None:
 
 
 def test_one_region(gapsim, panel) -> None:
-    assert "compares regions, and there is only one; add at least a second" in refused(gapsim, panel(good(1)))
+    assert "has one region, R0; a calibration needs at least two" in refused(gapsim, panel(good(1)))
 
 
 def test_one_year(gapsim, panel) -> None:

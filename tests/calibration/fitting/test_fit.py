@@ -262,11 +262,10 @@ def test_a_search_that_stops_early_is_told(fitted_problem: CalibrationProblem) -
     assert "error: The search was stopped at its limit" in found.summary()
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_few_regions_and_years_give_a_result(count: int) -> None:
-    found = fit(CalibrationProblem(model_of(count), made_panel(count, 2, noise=1.0)), starts=1)
+def test_two_regions_and_years_give_a_result() -> None:
+    found = fit(CalibrationProblem(model_of(2), made_panel(2, 2, noise=1.0)), starts=1)
     assert np.isfinite(estimates(found)).all()
-    assert (found.shocks is None) == (count == 1)
+    assert found.shocks is not None
     assert found.fitted.shock_sd > 0
 
 
