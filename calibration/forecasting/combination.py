@@ -54,7 +54,7 @@ class Learnt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
-    """A mixture of forecasters with weights that no data move.
+    """A mixture of forecasters with fixed weights.
 
     Attributes
     ----------
