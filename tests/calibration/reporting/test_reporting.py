@@ -130,8 +130,9 @@ def test_scatter_plots_hold_the_used_cells(result: FitResult) -> None:
     assert len(figure.axes) == len(result.series)
 
 
-def test_one_region_has_nothing_to_draw_by_region() -> None:
-    alone = fit(CalibrationProblem(model_of(1), made_panel(1, 4)), starts=1)
+def test_national_series_are_nothing_to_draw_by_region(result: FitResult) -> None:
+    alone = replace(result, series=tuple(item for item in result.series if item.national))
+    assert alone.series
     assert [name for name, _ in draw_fit(alone)] == ["parameters", "series"]
     for plot in (plot_regions, plot_residuals):
         with pytest.raises(InvalidInput, match="no series that is observed by region"):
