@@ -67,7 +67,7 @@ class Outlook(Tabled):
     past_origins
         Those origins; each row says how many of them were early enough for its horizon.
     dispersion
-        How well it foretold from them whether dispersion falls (`Backtest.dispersion`); empty when it was not asked
+        How well it predicted from them whether dispersion falls (`Backtest.dispersion`); empty when it was not asked
         for.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.

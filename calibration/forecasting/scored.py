@@ -91,7 +91,7 @@ class Backtest(Tabled):
         return frame.dropna(subset="rmse").reset_index(drop=True)
 
     def dispersion(self, model: str) -> dict[str, Any]:
-        """How well a forecaster foretold whether dispersion falls.
+        """How well a forecaster predicted whether dispersion falls.
 
         Parameters
         ----------

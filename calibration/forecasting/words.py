@@ -87,7 +87,7 @@ def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
 
 
 def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str, str]) -> str:
-    """How often it was foretold rightly whether dispersion falls, and its probability where such ones had worth."""
+    """How often it was predicted rightly whether dispersion falls, and its probability where such ones had worth."""
     steps = [step for step in past.get("held", ()) if step <= after]
     if not steps:
         return ""
