@@ -1,5 +1,6 @@
 """Variables of an XMILE file in the common tree."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -80,12 +81,20 @@ def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
         labels = tuple(labels_of(habits.elements.get(dims[0].casefold(), ())))
         if len(labels) == len(several):
             return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=True)]
+    own = [tuple(plain_name(label) for label in part.get("subscript", "").split(",")) for part in parts]
     # The equation of an array is that of all elements that have none of their own, which stand behind it.
-    whole = [_equation(item, item, name, dims, habits)] if not parts or any(map(text_of, several)) else []
-    return whole + [
-        _equation(item, part, name, [plain_name(label) for label in part.get("subscript", "").split(",")], habits)
-        for part in parts
-    ]
+    with_whole = any(map(text_of, several)) and len(set(own)) < _size(dims, habits)
+    whole = [_equation(item, item, name, dims, habits)] if not parts or with_whole else []
+    return whole + [_equation(item, part, name, labels, habits) for part, labels in zip(parts, own, strict=True)]
+
+
+def _size(dims: Sequence[str], habits: Habits) -> float:
+    """How many elements an array has; without end where a dimension is not known here."""
+    known = [habits.elements.get(dim.split(HIDDEN)[0].casefold()) for dim in dims]
+    return math.prod(
+        math.inf if elements is None else sum(1 if isinstance(item, str) else item.count for item in elements)
+        for elements in known
+    )
 
 
 def dimensions_of(item: Any) -> list[str]:
