@@ -10,18 +10,7 @@ from pysd_runner.spec.own import Fact
 
 
 def facts_of(model: ModelIr) -> dict[str, Fact]:
-    """What a file says of every number that can be a parameter.
-
-    Parameters
-    ----------
-    model
-        A lowered model.
-
-    Returns
-    -------
-    dict
-        Constants, and stocks for their starting value, by name; those with subscripts by the name of each element.
-    """
+    """What a file says of every number that can be a parameter."""
     found: dict[str, Fact] = {}
     for variable in model.variables.values():
         if not variable.hidden and variable.kind in ("constant", "stock"):

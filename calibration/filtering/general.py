@@ -35,19 +35,7 @@ FAR, TOLD = 8.0, 6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Disturbance:
-    """How the stocks of a model are disturbed, and how wrong observations are.
-
-    Attributes
-    ----------
-    size
-        Standard deviation of a new disturbance over one interval of the grid, in units of `Grid.units`.
-    memory
-        Share of a disturbance that is left an interval later.
-    errors
-        Standard deviation of the errors of observation by label, on the scale of each series.
-    likelihood
-        Log likelihood of the observations, each foretold from those before; NaN where it was not computed.
-    """
+    """How the stocks of a model are disturbed, and how wrong observations are."""
 
     size: float
     memory: float
@@ -57,23 +45,7 @@ class Disturbance:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Grid:
-    """Moments, observations and coordinates of a filter.
-
-    Attributes
-    ----------
-    times
-        Evenly spaced moments, the first at or after the start of the model, shape (time,).
-    observed
-        On the scale of each series, by label, shape (row, time); NaN where nothing was seen.
-    logs
-        Stocks that are filtered in logarithms, shape (state,).
-    disturbed
-        Places of the states that are disturbed.
-    units
-        Unit of a disturbance of each of them.
-    near
-        Which states and disturbances an observation may move, shape (state + disturbed, observation).
-    """
+    """Moments, observations and coordinates of a filter."""
 
     times: Array
     observed: Mapping[str, Array]
@@ -114,17 +86,7 @@ class Filtered:
 def grid_of(
     model: Model, law: StockLaw, series: Sequence[ObservedSeries], times: Array, observed: Mapping[str, Array]
 ) -> Grid:
-    """Coordinates and disturbed stocks of a filter.
-
-    Stocks that an observation reads are disturbed; where none is read directly, all stocks of the file are.
-
-    Parameters
-    ----------
-    model, law, series
-        As they are filtered.
-    times, observed
-        Evenly spaced moments, and what was seen at them.
-    """
+    """Coordinates and disturbed stocks of a filter."""
     path = _free_path(law, times)
     logs = np.asarray((path > 0).all(axis=(0, 1)))
     read = {name for item in series for name in item.expression.variables if name in law.names}
@@ -180,26 +142,7 @@ def _near(model: Model, law: StockLaw, series: Sequence[ObservedSeries], disturb
 def learn(
     law: StockLaw, grid: Grid, errors: Mapping[str, float], given: Mapping[str, bool], *, seed: int, few: int = FEW
 ) -> Disturbance:
-    """Learn disturbances and errors from how well observations are foretold from those before.
-
-    Parameters
-    ----------
-    law, grid
-        Model and observations.
-    errors
-        Standard deviation of the errors of a fit, by label, on the scale of each series.
-    given
-        Whether that of a series is declared and stays.
-    seed
-        Decides the random numbers, which all candidates share.
-    few
-        Members of each candidate.
-
-    Returns
-    -------
-    Disturbance
-        The likeliest candidate.
-    """
+    """Learn disturbances and errors from how well observations are foretold from those before."""
     in_logs = bool(grid.logs[grid.disturbed].all())
     scale = float(np.mean([errors[item.label] / _unit(item, in_logs=in_logs) for item in law.series]))
 
@@ -246,17 +189,7 @@ def _unit(series: ObservedSeries, *, in_logs: bool) -> float:
 
 
 def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, members: int) -> Filtered:
-    """Filter with given disturbances.
-
-    Parameters
-    ----------
-    law, grid, disturbance
-        Model, observations and how both err.
-    seed
-        Decides every random number.
-    members
-        How many.
-    """
+    """Filter with given disturbances."""
     work = _worked(law, grid, [disturbance], seed=seed, members=members)
     states, moved, rows = (np.stack(parts) for parts in zip(*work.kept, strict=True))
     likelihood = float(work.likelihood[0])
@@ -283,10 +216,7 @@ def _worked(law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, see
 
 
 class _Work:
-    """A filter under way; `states` has shape (candidate, member, state), in coordinates.
-
-    `kept` holds states, disturbances and rows of the first candidate at every moment.
-    """
+    """A filter under way; `states` has shape (candidate, member, state), in coordinates."""
 
     def __init__(
         self, law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], members: int, rng: np.random.Generator

@@ -47,10 +47,7 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
 
 
 def shared_part(innovations: Array, groups: Sequence[str]) -> float:
-    """Share of the variance of innovations that regions of a class have in common, by moments.
-
-    ``var(class mean) = shared * var + (1 - shared) * var / n``, over classes of two regions or more.
-    """
+    """Share of the variance of innovations that regions of a class have in common, by moments."""
     seen = np.isfinite(innovations)
     if not seen.any():
         return 0.0

@@ -24,45 +24,14 @@ MOVE, UNSTEADY = 1e-3, 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stretch:
-    """What a run over one stretch of time gave.
-
-    Attributes
-    ----------
-    states
-        Stocks at the end, flat, shape (member, state).
-    flowed
-        What flowed by each series of a flow or of a total, on the model's scale, shape (member, row); by label.
-    """
+    """What a run over one stretch of time gave."""
 
     states: Array
     flowed: Mapping[str, Array]
 
 
 class StockLaw:
-    """A model as a law of its stocks.
-
-    Parameters
-    ----------
-    model
-        Any model whose memory is stocks alone.
-    values
-        What members hold by variable: arrays of shape (1, member, element...) that differ between them, numbers and
-        paths that do not.
-    series
-        Observations.
-    start
-        First moment of the model.
-
-    Attributes
-    ----------
-    replaced
-        Members for which the time step is too long, and which hold the values of others instead.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the model holds memory that cannot be set, such as fixed delays.
-    """
+    """A model as a law of its stocks."""
 
     def __init__(
         self, model: Model, values: Mapping[str, Any], series: Sequence[ObservedSeries], *, start: float
@@ -97,11 +66,7 @@ class StockLaw:
             self._values, self.first = self._of(kept), self.first[kept]
 
     def _is_steady(self) -> NDArray[np.bool_]:
-        """Members whose answer to a small move over one time step changes little when the step is halved.
-
-        Under Euler's method a time constant shorter than the step overshoots. Where no member is steady the step is
-        part of the model, and all count as steady.
-        """
+        """Members whose answer to a small move over one time step changes little when the step is halved."""
         size = MOVE * np.maximum(np.abs(self.first), 1.0)
         moved = self.first + size * np.random.default_rng(0).choice([1.0, 2.0], self.first.shape)
         both, rows = np.concatenate([self.first, moved]), np.tile(np.arange(self.members), 2)
@@ -157,24 +122,7 @@ class StockLaw:
     def advance(
         self, states: Array, begin: float, end: float, members: NDArray[np.intp] | None = None, *, finer: int = 1
     ) -> Stretch:
-        """Run members on from one moment to another.
-
-        Parameters
-        ----------
-        states
-            Shape (member, state).
-        begin, end
-            In the model's unit of time.
-        members
-            Which values each row of `states` has, by number of the member; None for one row a member.
-        finer
-            Into how many the time step is cut.
-
-        Returns
-        -------
-        Stretch
-            States at the end, and what flowed; not finite where a run failed.
-        """
+        """Run members on from one moment to another."""
         values = {**self._of(members), **self._entered(states)}
         names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
         steps = finer * max(round((end - begin) / self.step), 1)

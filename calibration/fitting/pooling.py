@@ -81,15 +81,7 @@ class Pooled(Tabled):
 def pool(
     problem: CalibrationProblem, fit: FitResult, effect: str, *, progress: Callable[[int, int], None] | None = None
 ) -> Pooled:
-    """Estimate region effects of an input with partial pooling.
-
-    ``value_r = sd * eta_r`` with ``eta_r`` standard normal (the non-centred form). For each of several ``sd``
-    parameters and effects are estimated together from where the fit ended, with its errors; the one with the largest
-    evidence times its half-normal belief is taken. With ``J`` the derivatives of all residuals ``r`` in prior standard
-    deviations, ::
-
-        log p(panel | sd) = -1/2 r'r - 1/2 log det(J'J) + constant.
-    """
+    """Estimate region effects of an input with partial pooling."""
     check_poolable(problem, effect)
     at = fitted_point(problem, fit)
     belief = problem.spec.inputs[effect].pooled_sd

@@ -54,17 +54,7 @@ class Learnt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
-    """A mixture of forecasters with fixed weights.
-
-    Attributes
-    ----------
-    name
-        What tables call it.
-    members
-        The forecasters.
-    weights
-        Of the members, summing to 1.
-    """
+    """A mixture of forecasters with fixed weights."""
 
     name: str
     members: tuple[Forecaster, ...]

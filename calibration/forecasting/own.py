@@ -61,17 +61,7 @@ RATE, HALF_LIFE = 0.3, 20.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gridded:
-    """The observations of a problem on an even grid of moments.
-
-    Attributes
-    ----------
-    problem
-        Model, table and parameters, without a last moment.
-    times
-        Shape (time,).
-    observed
-        On the scale of each series, by label, shape (row, time).
-    """
+    """The observations of a problem on an even grid of moments."""
 
     problem: TableProblem
     times: Array
@@ -109,20 +99,7 @@ class Gridded:
 
 
 def gridded(problem: TableProblem) -> Gridded:
-    """Put observations on an even grid.
-
-    The grid has the usual distance of the observations, in whole steps of the model; each goes to the nearest moment.
-
-    Parameters
-    ----------
-    problem
-        Model and table.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer than two moments.
-    """
+    """Put observations on an even grid."""
     series = problem.observations
     moments = np.unique(np.concatenate([item.times for item in series]))
     if len(moments) < 2:
@@ -160,21 +137,7 @@ class _Known:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelForecaster:
-    """The model, its parameters and disturbances estimated from what an origin may see, its stocks filtered to it.
-
-    Attributes
-    ----------
-    data
-        The observations.
-    free
-        Parameters.
-    members
-        Of the ensemble.
-    given
-        A fit to go by at every origin that sees as much as it saw; None fits at each.
-    checkpoint
-        Folder that keeps finished searches of the fits.
-    """
+    """The model, its parameters and disturbances estimated from what an origin may see, its stocks filtered to it."""
 
     data: Gridded
     free: tuple[str, ...]
@@ -349,19 +312,7 @@ def _prepared(forecaster: ModelForecaster, seed: int, block: int) -> _Known:
 def mixture(
     data: Gridded, free: Sequence[str], *, given: FitResult | None = None, checkpoint: Path | None = None
 ) -> Combination:
-    """The model with its baselines, weights learnt from past origins.
-
-    Parameters
-    ----------
-    data
-        Observations.
-    free
-        Parameters of the model.
-    given
-        A fit to go by; None fits at every origin that asks for it.
-    checkpoint
-        Folder that keeps finished searches of those fits.
-    """
+    """The model with its baselines, weights learnt from past origins."""
     methods: dict[str, PointMethod] = {
         REFERENCE: Persistence(),
         "damped_drift": DampedDrift(),
@@ -538,14 +489,7 @@ class TableOutlook:
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class TableBacktest(Tabled):
-    """Scores of forecasts at past origins.
-
-    Attributes
-    ----------
-    scores
-        One row a forecaster, row of the table, origin and number of intervals ahead: error, CRPS, whether the 50 and
-        90 % intervals hold what came; on the scale of each column.
-    """
+    """Scores of forecasts at past origins."""
 
     scores: "pd.DataFrame"
 

@@ -70,11 +70,7 @@ def naive_scale(history: Array) -> Array:
 
 
 def dispersion_scores(draws: Array, observed: Array, history: Array) -> dict[str, Array]:
-    """Whether dispersion falls: its probability, its realisation (1 or 0), and the base rate; each of shape (horizon,).
-
-    Dispersion is the standard deviation over regions. The base rate is the share of earlier years from which it fell,
-    as known at the origin, by Laplace's rule of succession.
-    """
+    """Whether dispersion falls: its probability, its realisation (1 or 0), and the base rate; each (horizon,)."""
     last, horizon = last_level(history), observed.shape[1]
     falls, fell, base = (np.full(horizon, np.nan) for _ in range(3))
     for step in range(horizon):

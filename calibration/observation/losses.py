@@ -85,10 +85,7 @@ class HuberLoss:
 
 @dataclass(frozen=True, slots=True)
 class StudentLoss:
-    """Student-t with ``nu`` degrees of freedom and standard deviation one.
-
-    ``loss(e) = (nu + 1) / 2 log(1 + t^2 / nu)`` with ``t = e sqrt(nu / (nu - 2))``.
-    """
+    """Student-t with ``nu`` degrees of freedom and standard deviation one."""
 
     degrees: float  # ``nu``, more than 2
 
@@ -109,11 +106,7 @@ class StudentLoss:
         return sqrt(nu / (nu - 2)) * np.sqrt((1 + 1 / nu) / self._ratio(t)) / (1 + t**2 / nu)
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
-        """Most likely scale, found by weighting.
-
-        ``s^2 = (sum w_i e_i^2 + weight d^2) / (freedom + weight)`` with ``w_i = (nu + 1) / (nu + e_i^2 / s^2)`` and
-        ``d`` the scale of the declared standard deviation; the standard deviation is ``s sqrt(nu / (nu - 2))``.
-        """
+        """Most likely scale, found by weighting."""
         nu = self.degrees
         shrink = (nu - 2) / nu
         squares = values**2

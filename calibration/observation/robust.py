@@ -100,10 +100,7 @@ def held(values: Array) -> Array:
 
 
 def robust_sd(values: Array, *, freedom: float, declared: float, weight: float) -> float:
-    """Huber's scale: a few wild values hardly move it.
-
-    ``s`` solves ``(freedom + weight) s^2 = sum min(e^2, BEND^2 s^2) / E min(Z^2, BEND^2) + weight declared^2``.
-    """
+    """Huber's scale: a few wild values hardly move it."""
     squares = np.square(values)
     variance = float((squares.sum() + weight * declared**2) / (freedom + weight))
     for _ in range(_ROUNDS):

@@ -121,12 +121,7 @@ class _Latest:
 
 
 def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:
-    """A problem of a few rows with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept.
-
-    With ``J = QR`` it is ``(Q'r, the length of the rest)`` and ``(R, 0)``. The search sees nothing else of a problem,
-    and decomposing a thousand rows again at every step would cost more than the simulation does. ``R`` comes from
-    ``J'J``, which rows of priors keep well conditioned, and from ``J`` itself only where it is singular.
-    """
+    """A problem of a few rows with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept."""
     count = len(scale)
     scaled = jacobian * scale
     curvature = scaled.T @ scaled

@@ -23,27 +23,7 @@ NAME, FIGURES = "report", "figures"
 
 
 def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
-    """Write the report of a fit to a table as Markdown and as one HTML page, with its pictures.
-
-    Parameters
-    ----------
-    result
-        What was found.
-    folder
-        Where the fit was saved.
-    description
-        What was estimated from what.
-
-    Returns
-    -------
-    tuple of Path
-        ``report.md`` and ``report.html``.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-    """
+    """Write the report of a fit to a table as Markdown and as one HTML page, with its pictures."""
     folder = Path(folder)
     figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
     assert isinstance(figure, ReportFigure)  # noqa: S101

@@ -446,13 +446,7 @@ class Reference:
 
 
 def moves(ensembles: int, reference: Reference) -> list[tuple[Any, float]]:
-    """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal.
-
-    References
-    ----------
-    Foreman-Mackey, D. et al. (2013), emcee: the MCMC hammer, PASP 125. ter Braak, C. J. F. (2006), A Markov chain Monte
-    Carlo version of the genetic algorithm differential evolution, Statistics and Computing 16.
-    """
+    """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal."""
     from emcee.moves import DEMove, MHMove
 
     made = (MHMove(reference.propose), _apart(DEMove(), ensembles), _apart(DEMove(gamma0=1.0), ensembles))

@@ -49,39 +49,13 @@ class WorkerLost(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Workers for items of work; without an executor this thread does it. Made by `open_pool`.
-
-    Attributes
-    ----------
-    executor
-        Takes the items.
-    limit
-        How many it is given at a time.
-    """
+    """Workers for items of work; without an executor this thread does it. Made by `open_pool`."""
 
     executor: Executor | None
     limit: int
 
     def finished(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[int, Result]]:
-        """Do some work for every item.
-
-        Parameters
-        ----------
-        work
-            Computes the result of an item; with processes and machines it is pickled, and so is the item.
-        items
-            Taken as workers become free, so that memory does not grow with their number.
-
-        Yields
-        ------
-        tuple
-            Number of an item and its result, as they are finished.
-
-        Raises
-        ------
-        WorkerLost
-            If a worker ended early.
-        """
+        """Do some work for every item."""
         if self.executor is None:
             for number, item in enumerate(items):
                 yield number, work(item)
@@ -106,13 +80,7 @@ class Pool:
                 future.cancel()
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The same in the order of the items.
-
-        Parameters
-        ----------
-        work, items
-            As for `finished`.
-        """
+        """The same in the order of the items."""
         early: dict[int, Result] = {}
         coming = 0
         for number, result in self.finished(work, items):
@@ -129,13 +97,7 @@ def _alone(work: Callable[[Item], Result], item: Item) -> Result:
 
 
 def check_executor(executor: str) -> None:
-    """Refuse a name that is none.
-
-    Raises
-    ------
-    InvalidInput
-        If it is neither a name nor an address.
-    """
+    """Refuse a name that is none."""
     if executor not in ("threads", "processes") and "://" not in executor:
         raise InvalidInput(
             f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
@@ -147,23 +109,7 @@ def check_executor(executor: str) -> None:
 def open_pool(
     executor: str | Executor | None, workers: int | None = None, *, items: int | None = None
 ) -> Iterator[Pool]:
-    """Open workers, and close those that were opened here.
-
-    Parameters
-    ----------
-    executor
-        ``"threads"``, ``"processes"``, the address of a dask scheduler such as ``"tcp://10.0.0.5:8786"``, any executor
-        with the interface of `concurrent.futures`, or None for this thread.
-    workers
-        How many threads or processes; None takes every core.
-    items
-        How much there is to do: no more threads or processes are opened.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such executor, or it cannot be reached.
-    """
+    """Open workers, and close those that were opened here."""
     if executor is None:
         yield Pool(None, 1)
         return

@@ -52,13 +52,7 @@ class Work:
 
 
 def check_compiling(work: Work, limit: float) -> None:
-    """Refuse a model that takes too long to compile.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If it does; the message says how to allow more.
-    """
+    """Refuse a model that takes too long to compile."""
     if work.compiling > limit:
         raise UnsupportedFeature(
             f"{work.blocks:,} equations are predicted to take {work.compiling:.2g} s to compile; at most {limit:g} s "

@@ -183,13 +183,7 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
 
 
 def warn_unbalanced(draws: int) -> None:
-    """Warn of a Sobol sequence that is cut where it is not balanced.
-
-    Parameters
-    ----------
-    draws
-        How many points it has.
-    """
+    """Warn of a Sobol sequence that is cut where it is not balanced."""
     if draws & (draws - 1):
         below = 1 << (draws.bit_length() - 1)
         warnings.warn(
@@ -215,26 +209,7 @@ def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
 
 
 def drawn_part(model: Model, method: PartMethod, ranges: Ranges, part: slice, *, seed: int) -> Design:
-    """Some consecutive draws of a design, without those before them.
-
-    Parameters
-    ----------
-    model
-        The model whose parameters are drawn.
-    method
-        ``"sobol"`` or ``"random"``.
-    ranges
-        By parameter: ``(low, high)``, or None for the bounds the model gives.
-    part
-        First draw, and the one after the last.
-    seed
-        Decides every value, a whole number from 0.
-
-    Returns
-    -------
-    Design
-        The same values as these rows of `sobol` or of `random_draws`.
-    """
+    """Some consecutive draws of a design, without those before them."""
     laws = _laws(model, ranges)
     if method == "sobol":
         return _design(laws, _sobol_points(len(laws), part, seed), "Sobol", seed)
@@ -533,20 +508,7 @@ def _numbers(value: Any, what: str) -> Array:
 
 
 def intervals(model: Model, ranges: Ranges) -> dict[str, tuple[float, float]]:
-    """Bounds of every parameter, by its name in the model file.
-
-    Parameters
-    ----------
-    model
-        The model whose parameters are drawn.
-    ranges
-        By parameter: ``(low, high)``, or None for the bounds the model gives.
-
-    Raises
-    ------
-    InvalidInput
-        If a range is not usable, or a distribution.
-    """
+    """Bounds of every parameter, by its name in the model file."""
     asked = ranges if isinstance(ranges, Mapping) else dict.fromkeys(ranges)
     return {
         name: _declared_bounds(model, name) if value is None else _interval(name, value)

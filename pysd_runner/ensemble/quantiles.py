@@ -43,13 +43,7 @@ class Summary:
 
 @dataclass(kw_only=True, slots=True)
 class QuantileSketch:
-    """Quantiles of many series, with a bound on their error in ranks.
-
-    References
-    ----------
-    Munro & Paterson (1980), Selection and sorting with limited storage; Manku, Rajagopalan & Lindsay (1998),
-    Approximate medians and other quantiles in one pass and with limited memory.
-    """
+    """Quantiles of many series, with a bound on their error in ranks."""
 
     # Values are sorted and reduced to `size` of them at evenly spaced ranks, each standing for the same number ``w`` of
     # values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``

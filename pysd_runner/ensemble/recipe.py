@@ -75,13 +75,7 @@ class Recipe(_Record):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a record.
-
-        Raises
-        ------
-        InvalidInput
-            If the file is no record of a stored ensemble.
-        """
+        """Read a record."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:

@@ -101,13 +101,7 @@ class Ensemble(Tabled):
         return self.draws == self.planned
 
     def __getitem__(self, name: str) -> Array:
-        """One outcome, shape (scenario, draw, ..., year).
-
-        Raises
-        ------
-        UnknownName
-            If the variable was not saved.
-        """
+        """One outcome, shape (scenario, draw, ..., year)."""
         return self.data[self._find(name, self.data, "runs of")]
 
     def statistic(self, name: str, outcome: str, *, difference: bool = False) -> Array:

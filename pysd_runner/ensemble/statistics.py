@@ -69,15 +69,7 @@ def joined_moments(parts: Sequence[Moments]) -> Moments | None:
 
 
 def combined(first: Moments | None, second: Moments) -> Moments:
-    """Moments of the values of two blocks together.
-
-    With ``d = mean2 - mean1`` and ``n = n1 + n2``: ``mean = mean1 + d n2 / n``,
-    ``squares = squares1 + squares2 + d^2 n1 n2 / n``. The origin stays that of the first block.
-
-    References
-    ----------
-    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance.
-    """
+    """Moments of the values of two blocks together."""
     if first is None or not first.count:
         return second
     if not second.count:

@@ -52,13 +52,7 @@ class Store:
         _write(self._record(number), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
     def read(self, number: int) -> dict[str, bytes]:
-        """Contents of a block by the name of the file.
-
-        Raises
-        ------
-        InvalidInput
-            If something of it is missing or was changed.
-        """
+        """Contents of a block by the name of the file."""
         found = self._sound(number)
         if found is None:
             raise InvalidInput(f"{self.path}: block {number} is damaged; run again to make it anew")

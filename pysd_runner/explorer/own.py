@@ -42,39 +42,7 @@ def own_page(  # noqa: PLR0913 - a front door
     lang: str = "en",
     command: str = "",
 ) -> str:
-    """Write the page of a model of one's own.
-
-    Parameters
-    ----------
-    model
-        Any model the engine covers.
-    data
-        Observations, drawn beside the outcomes; None for none.
-    fitted
-        What a calibration found; None runs the values of the file once.
-    until
-        Last moment; None takes the file's.
-    draws, seed
-        Draws of the fit that are written into the page, and what decides them.
-    outcomes
-        Variables that are drawn; None takes what is observed or declared, and the stocks.
-    lang
-        The language the page opens in.
-    command
-        How `gapsim run` is called to repeat what the page shows, without the scenario.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the model needs what a browser does not have.
-    InvalidInput
-        If there is nothing to draw, or the fit was made with other equations.
-    """
+    """Write the page of a model of one's own."""
     run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed, data=data)
     start, stop = started.clock.start, started.clock.stop
     observed = observed_of(model, data, fitted)

@@ -46,33 +46,7 @@ def regional_page(
     command: str = "",
     told: Mapping[str, object] | None = None,
 ) -> str:
-    """Write the page of a projection.
-
-    Parameters
-    ----------
-    inputs
-        What every scenario of the projection starts from; its draws are written into the page.
-    scenarios
-        Policies offered first; those that ship follow.
-    lang
-        The language the page opens in.
-    command
-        How `gapsim run` is called to repeat what the page shows, without the scenario.
-    told
-        What results say of `EFFECTS` from more ``draws``: under ``policies``, their 5 %, 50 % and 95 % by policy.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    InvalidInput
-        If the panel has no population.
-    UnsupportedFeature
-        If the model needs what a browser does not have.
-    """
+    """Write the page of a projection."""
     if not inputs.common.inputs.has_population:
         raise InvalidInput("the page weights regions by people, and the panel has no population")
     model, (origin, until) = inputs.model, inputs.bounds

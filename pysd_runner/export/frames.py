@@ -63,18 +63,7 @@ def _as_text(value: Any) -> Any:
 
 
 def one_screen(frame: pd.DataFrame) -> str:
-    """A table as HTML for a notebook, at most a screen of it: the first and the last rows.
-
-    Parameters
-    ----------
-    frame
-        Any table; the index is not shown.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """A table as HTML for a notebook, at most a screen of it: the first and the last rows."""
     return str(frame.to_html(index=False, max_rows=SCREEN, float_format="{:.4g}".format))
 
 

@@ -26,20 +26,7 @@ _SPECIAL = {
 
 
 def to_latex(frame: "pd.DataFrame", *, digits: int = 3) -> str:
-    """Write a table as a tabular of the package booktabs.
-
-    Parameters
-    ----------
-    frame
-        Any table; the index is not written.
-    digits
-        Significant digits of numbers with a fraction.
-
-    Returns
-    -------
-    str
-        Texts are escaped, numbers stand right, what is missing is empty.
-    """
+    """Write a table as a tabular of the package booktabs."""
     import pandas as pd
 
     right = ["r" if pd.api.types.is_numeric_dtype(frame[name]) else "l" for name in frame.columns]
@@ -63,40 +50,11 @@ class Tabled:
     __slots__ = ()
 
     def to_latex(self: HasTable, *args: Any, digits: int = 3, **kwargs: Any) -> str:
-        """The table for LaTeX, with the package booktabs.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            As for `table`.
-        digits
-            Significant digits of numbers with a fraction.
-
-        Returns
-        -------
-        str
-            A tabular; an index that has a name is its first column.
-        """
+        """The table for LaTeX, with the package booktabs."""
         return to_latex(_flat(self.table(*args, **kwargs)), digits=digits)
 
     def to_excel(self: HasTable, path: "str | Path") -> "Path":
-        """Write the table as a workbook.
-
-        Parameters
-        ----------
-        path
-            Where to write, ``.xlsx``; missing folders are made.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written.
-        """
+        """Write the table as a workbook."""
         from pysd_runner.export.workbooks import save_workbook
 
         return save_workbook({"table": _flat(self.table())}, path)

@@ -78,25 +78,7 @@ def save_netcdf(
 
 
 def rounded(dataset: xr.Dataset, relative_error: float) -> xr.Dataset:
-    """Round the outcomes of a data set to 32-bit numbers with few binary digits.
-
-    Parameters
-    ----------
-    dataset
-        Results; coordinates stay as they are.
-    relative_error
-        Most that a number may be moved, as a share of it: 2^-(k + 1) with the fewest k binary digits that keep it.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same for what is rounded already.
-
-    References
-    ----------
-    Kouznetsov, R. (2021), A note on precision-preserving compression of scientific data, Geoscientific Model
-    Development 14, 377-389.
-    """
+    """Round the outcomes of a data set to 32-bit numbers with few binary digits."""
     dropped = _MANTISSA - min(_MANTISSA, int(np.ceil(-np.log2(relative_error))) - 1)
     kept = dataset.copy()
     for name, values in dataset.data_vars.items():

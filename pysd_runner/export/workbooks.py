@@ -16,25 +16,7 @@ FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
 
 
 def save_workbook(sheets: "Mapping[str, pd.DataFrame]", path: str | Path) -> Path:
-    """Write tables into a workbook, a sheet each, whole or not at all.
-
-    Parameters
-    ----------
-    sheets
-        Tables by name of the sheet; the index is not written.
-    path
-        Where to write, ``.xlsx``; missing folders are made.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Write tables into a workbook, a sheet each, whole or not at all."""
     import pandas as pd
 
     content = io.BytesIO()

@@ -17,30 +17,7 @@ FURTHEST = 10
 
 
 def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[str]]:
-    """The table with its times in the model's unit.
-
-    Dates are counted in that unit; the first one is the start of the model, unless both are years of the calendar. So
-    is the first year of a table that starts after the whole run of a model that counts from zero.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    table
-        Observations.
-    start
-        First moment of the run.
-
-    Returns
-    -------
-    tuple
-        The table, and what was assumed.
-
-    Raises
-    ------
-    InvalidInput
-        If both say their unit and these differ.
-    """
+    """The table with its times in the model's unit."""
     unit = unit_of_time(time_unit(model))
     if table.dates and unit:
         counted = table.in_unit(unit)
@@ -62,23 +39,7 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
 
 
 def check_end(model: Model, until: float | None, table: Table | None, fitted: FittedParameters | None) -> None:
-    """Refuse a last moment that is meant for another clock than that of a model.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    until
-        The last moment that is asked for; None is the file's.
-    table, fitted
-        Observations, and what a calibration found, if any.
-
-    Raises
-    ------
-    InvalidInput
-        If it is a year and the model counts from another moment in years, or beyond `FURTHEST` times the longer of the
-        model's own run and the data.
-    """
+    """Refuse a last moment that is meant for another clock than that of a model."""
     if until is None:
         return
     clock = prepared(model, None, outcomes=[]).clock

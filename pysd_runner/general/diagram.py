@@ -33,18 +33,7 @@ class Flow:
 
 
 def flows_of(model: Model) -> list[Flow]:
-    """Variables that stand alone as terms in the net flow of a stock.
-
-    Parameters
-    ----------
-    model
-        Any model.
-
-    Returns
-    -------
-    list of Flow
-        Each with its sign. A stock whose net flow is another kind of formula has one flow without a name.
-    """
+    """Variables that stand alone as terms in the net flow of a stock."""
     found = []
     for name, item in model.variables.items():
         if item.kind == "stock":
@@ -73,26 +62,7 @@ def _terms(stock: Variable) -> list[tuple[str, int]]:
 
 
 def diagram(model: Model) -> str:
-    """Draw the stocks, flows, auxiliaries and constants of a model with the arrows of its equations.
-
-    Stocks are boxes with their inflows on the left and outflows on the right; other variables stand below, constants
-    last, and thin arrows lead to what reads them. Of more than 60 variables only the stocks and flows are drawn.
-
-    Parameters
-    ----------
-    model
-        Any model.
-
-    Returns
-    -------
-    str
-        SVG.
-
-    Raises
-    ------
-    InvalidInput
-        If there are too many stocks for a picture.
-    """
+    """Draw the stocks, flows, auxiliaries and constants of a model with the arrows of its equations."""
     every = {name: item for name, item in model.variables.items() if item.kind not in ("control", "lookup")}
     flows = flows_of(model)
     stocks = [name for name, item in every.items() if item.kind == "stock"]

@@ -11,18 +11,7 @@ SHOWN = 5
 
 
 def equations_of(model: Model) -> dict[str, str]:
-    """A hash of the equation of every variable, layout and comments left out.
-
-    Parameters
-    ----------
-    model
-        Any model.
-
-    Returns
-    -------
-    dict
-        Twelve hexadecimal digits by variable.
-    """
+    """A hash of the equation of every variable, layout and comments left out."""
     return {
         name: hashlib.sha256(
             f"{' '.join(item.equation.split())} {[model.ir.ranges[dim] for dim in item.dims]}".encode()
@@ -32,33 +21,12 @@ def equations_of(model: Model) -> dict[str, str]:
 
 
 def equations_hash(equations: Mapping[str, str]) -> str:
-    """One hash of all equations.
-
-    Parameters
-    ----------
-    equations
-        What `equations_of` gave.
-    """
+    """One hash of all equations."""
     return hashlib.sha256(repr(sorted(equations.items())).encode()).hexdigest()
 
 
 def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
-    """Refuse what was made with other equations, and name the variables that changed.
-
-    Parameters
-    ----------
-    model
-        The model as it is.
-    kept
-        What `equations_of` gave then.
-    where
-        What was made, for the message: ``"the fit"``.
-
-    Raises
-    ------
-    InvalidInput
-        If an equation changed, came or went.
-    """
+    """Refuse what was made with other equations, and name the variables that changed."""
     now = equations_of(model)
     parts = []
     for verb, names in (

@@ -87,13 +87,7 @@ class Future(Tabled):
         return [str(name) for name in self.data.data_vars]
 
     def __getitem__(self, name: str) -> "xr.DataArray":
-        """One outcome, dimensions (scenario, draw, ranges..., time).
-
-        Raises
-        ------
-        UnknownName
-            If it was not saved.
-        """
+        """One outcome, dimensions (scenario, draw, ranges..., time)."""
         known = {key(str(item)): str(item) for item in self.data.data_vars}
         if key(name) not in known:
             raise UnknownName(f"the projection did not save {name!r}.{suggest(name, known.values())}")
@@ -265,18 +259,7 @@ class Future(Tabled):
 
 
 def load_future(folder: str | Path) -> Future:
-    """Read a projection that `Future.save` wrote.
-
-    Parameters
-    ----------
-    folder
-        What `save` was given.
-
-    Raises
-    ------
-    InvalidInput
-        If it holds none.
-    """
+    """Read a projection that `Future.save` wrote."""
     from pysd_runner.export import load_netcdf
     from pysd_runner.panel.table_reading import load_table
 

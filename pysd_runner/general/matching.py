@@ -27,20 +27,7 @@ def same(name: str, other: str) -> bool:
 
 
 def matched(model: Model, table: Table) -> dict[str, str]:
-    """Variables by the columns that are called like them, or that the caller mapped to them.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    table
-        Observations.
-
-    Returns
-    -------
-    dict
-        What a column observes or drives, by column; columns without a match are left out.
-    """
+    """Variables by the columns that are called like them, or that the caller mapped to them."""
     found = {}
     for name, column in table.columns.items():
         target = column.variable or next((item for item in model.variables if same(item, name)), "")
@@ -62,13 +49,7 @@ def _element(model: Model, target: str, column: Column) -> str:
 
 
 def uses_of(model: Model, table: Table) -> dict[str, str]:
-    """What each column of a table is to a model, in words; empty for one that is not used.
-
-    Parameters
-    ----------
-    model, table
-        To be matched.
-    """
+    """What each column of a table is to a model, in words; empty for one that is not used."""
     declared = {} if model.spec is None else {item.column: item.outcome for item in model.spec.observations.values()}
     found = dict.fromkeys(table.columns, "")
     for name, target in matched(model, table).items():
@@ -82,13 +63,7 @@ def uses_of(model: Model, table: Table) -> dict[str, str]:
 
 
 def problems_of(model: Model, table: Table) -> list[Problem]:
-    """What is wrong between a table and a model: columns that match nothing, times of another unit or before the start.
-
-    Parameters
-    ----------
-    model, table
-        To be matched.
-    """
+    """What is wrong between a table and a model: columns that match nothing, times of another unit or too early."""
     uses = uses_of(model, table)
     found = _unknown(model, table)
     for name, use in uses.items():

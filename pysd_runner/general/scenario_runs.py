@@ -120,13 +120,7 @@ def project_any(  # noqa: PLR0913 - a front door
 
 
 def cast_of(scenarios: Scenarios) -> list[ModelScenario]:
-    """Scenarios as they are run: the baseline first.
-
-    Parameters
-    ----------
-    scenarios
-        One or several; a text names a file, a mapping holds changes.
-    """
+    """Scenarios as they are run: the baseline first."""
     several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | ModelScenario) else scenarios
     found = [scenario_of(BASELINE, {})]
     for number, item in enumerate(several, start=1):
@@ -152,28 +146,7 @@ def swings(
     until: float | None = None,
     level: float = 0.9,
 ) -> tuple[dict[str, tuple[float, float]], float]:
-    """An outcome at the end of a run as each parameter of a fit goes through its interval, the others at the estimate.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    name
-        A variable, or one element of it.
-    fitted
-        What a calibration found.
-    until
-        Last moment; None takes the file's.
-    level
-        Probability of the intervals.
-
-    Returns
-    -------
-    ranges : dict
-        Outcome at the low and at the high end, by parameter.
-    centre : float
-        Outcome at the estimate; `plot_tornado` of `pysd_runner.plots.sensitivity` draws both.
-    """
+    """An outcome at the end of a run as each parameter goes through its interval, the others at the estimate."""
     variable, position = located(model, name)
     drawn = fitted.sample(np.random.default_rng(0), SWING_DRAWS, spec=spec_of(fitted))
     keys = list(fitted.keys)
@@ -206,19 +179,7 @@ def run_of(
     seed: int,
     data: Table | None = None,
 ) -> tuple[Model, dict[str, Any], Task]:
-    """What all scenarios share: the model with its starting values as constants, draws, and the moments of the run.
-
-    Parameters
-    ----------
-    model, fitted, until, draws, seed, data
-        As for `project_any`.
-
-    Returns
-    -------
-    tuple
-        The model to run; values by variable, shape (1, draw, element...), or paths; the checked run, which
-        knows its moments.
-    """
+    """What all scenarios share: the model with its starting values as constants, draws, and the moments of the run."""
     check_end(model, until, data, fitted)
     if fitted is None:
         return model, {}, prepared(model, {}, stop=until, outcomes=[])
@@ -229,18 +190,7 @@ def run_of(
 
 
 def spec_of(fitted: FittedParameters) -> ModelSpec:
-    """Declarations of the parameters of a fit of any model.
-
-    Parameters
-    ----------
-    fitted
-        What `calibration.fitting.fit` found on a table.
-
-    Raises
-    ------
-    InvalidInput
-        If it is a fit on a panel of regions, or an estimate lies outside its declared bounds.
-    """
+    """Declarations of the parameters of a fit of any model."""
     records = fitted.provenance.get("declarations")
     if records is None:
         raise InvalidInput("the fit was made on a panel of regions; project it with that panel")
@@ -253,22 +203,7 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
 
 
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Any]:
-    """Draws of a fit as values of a run, shape (1, draw, element...), with what the fit held.
-
-    Parameters
-    ----------
-    model
-        The model that was fitted.
-    fitted
-        What was found.
-    draws, seed
-        How many, and what decides them.
-
-    Raises
-    ------
-    InvalidInput
-        If the equations changed since, or a number is not usable.
-    """
+    """Draws of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
     spec = spec_of(fitted)
     if draws < 1:
         raise InvalidInput(f"draws must be at least 1; found {draws}")
@@ -279,22 +214,7 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
 
 
 def entered(model: Model, fitted: FittedParameters, vectors: Mapping[str, Array]) -> dict[str, Any]:
-    """Values of the parameters of a fit as values of a run, shape (1, draw, element...), with what the fit held.
-
-    Parameters
-    ----------
-    model
-        The model that was fitted.
-    fitted
-        What was found.
-    vectors
-        By parameter, shape (draw,).
-
-    Raises
-    ------
-    InvalidInput
-        If the equations changed since.
-    """
+    """Values of the parameters of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
     check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     found: dict[str, Any] = held_of(fitted)
     draws = len(next(iter(vectors.values()), ()))

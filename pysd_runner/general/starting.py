@@ -11,26 +11,7 @@ PREFIX = "Starting value of "
 
 
 def with_starts(model: Model, stocks: Iterable[str]) -> Model:
-    """The same model with a constant for the starting value of some stocks.
-
-    Parameters
-    ----------
-    model
-        Any model the engine covers.
-    stocks
-        Their names, hidden ones of delays and smooths among them.
-
-    Returns
-    -------
-    Model
-        The constants are called ``Starting value of <stock>``, run over the subscripts of the stock and have to be
-        given for every run: the equations of the file for these values are gone.
-
-    Raises
-    ------
-    InvalidInput
-        If one of them is no stock.
-    """
+    """The same model with a constant for the starting value of some stocks."""
     wanted = tuple(dict.fromkeys(stocks))
     if not wanted:
         return model

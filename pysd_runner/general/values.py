@@ -27,29 +27,7 @@ def changed_values(
     stop: float,
     step: float,
 ) -> dict[str, Array | TimePath]:
-    """What a run of all scenarios is given beside what they share.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    scenarios
-        In the order of the run.
-    common
-        What holds in all of them: numbers, arrays (draw, element...) under `fitted_to`'s rules, or paths.
-    start, stop, step
-        Of the run.
-
-    Returns
-    -------
-    dict
-        By variable, shape (scenario, draw, element...), or a path of such values.
-
-    Raises
-    ------
-    InvalidScenario
-        If a name is no constant of the model, or a schedule lies wholly outside the run.
-    """
+    """What a run of all scenarios is given beside what they share."""
     wanted: dict[str, list[tuple[int, tuple[int, ...] | None, Change, str]]] = {}
     for number, scenario in enumerate(scenarios):
         for name, change in scenario.changes.items():

@@ -27,23 +27,7 @@ def share_of_draws(happens: NDArray[np.bool_], *, is_ever: bool) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crossing:
-    """Whether a series lies beyond a value.
-
-    Attributes
-    ----------
-    text
-        As it was asked.
-    name
-        The series.
-    value
-        The value.
-    is_above
-        Whether the event lies above it.
-    time
-        When.
-    is_ever
-        Whether any moment up to then counts.
-    """
+    """Whether a series lies beyond a value."""
 
     text: str
     name: str
@@ -53,18 +37,7 @@ class Crossing:
     is_ever: bool
 
     def probability(self, draws: "Mapping[str, xr.DataArray]") -> float:
-        """Share of draws in which it happens.
-
-        Parameters
-        ----------
-        draws
-            By name, dimensions (draw, entity, time).
-
-        Raises
-        ------
-        InvalidInput
-            If the forecast does not reach that moment, or the series has several entities.
-        """
+        """Share of draws in which it happens."""
         values = draws[self.name]
         times = values["time"].to_numpy()
         if self.time > times[-1] + 1e-9 or self.time < times[0] - 1e-9:

@@ -59,18 +59,7 @@ def unit_of_time(text: str) -> str:
 
 
 def checked_unit(text: str) -> str:
-    """One of `UNITS`.
-
-    Parameters
-    ----------
-    text
-        As people write it.
-
-    Raises
-    ------
-    InvalidInput
-        If it is none of them.
-    """
+    """One of `UNITS`."""
     found = unit_of_time(text)
     if not found:
         raise InvalidInput(f"dates can be counted in {', '.join(UNITS)}; found {text!r}.{suggest(text, UNITS)}")

@@ -12,18 +12,7 @@ _EMPTY: TextArray = np.empty(0, dtype=object)
 
 
 def joined(parts: Sequence[tuple[str, Layout, Observations]]) -> tuple[Layout, Observations]:
-    """Observations of several files as those of one long file.
-
-    Parameters
-    ----------
-    parts
-        Name, layout and observations of each file.
-
-    Returns
-    -------
-    tuple
-        A long layout and the observations; headings say which file they stand in.
-    """
+    """Observations of several files as those of one long file."""
     roles = {role: meaning for _, layout, _ in reversed(parts) for role, meaning in layout.roles.items()}
     years = next((layout.roles["region"] for _, layout, _ in parts if "region" in layout.roles), None)
     if "year" not in roles and years is not None:

@@ -164,13 +164,7 @@ class Panel(Tabled):
             object.__setattr__(self, "flags", Flags(self.codes, self.years))
 
     def __getitem__(self, variable: str) -> FloatArray:
-        """Return the observations of one variable, (region, year), NaN where missing.
-
-        Raises
-        ------
-        UnknownName
-            If the panel has no such variable.
-        """
+        """Return the observations of one variable, (region, year), NaN where missing."""
         if variable not in self.values:
             known = f"{', '.join(self.values)}.{suggest(variable, self.values)}"
             raise UnknownName(f"panel {self.name!r} has no variable {variable!r}; it has {known}")

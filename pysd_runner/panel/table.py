@@ -132,13 +132,7 @@ class Table(Tabled):
         return list(self.columns)
 
     def __getitem__(self, name: str) -> "pd.Series[float] | pd.DataFrame":
-        """Observed values by time, missing ones left out: a series, or one column for each entity.
-
-        Raises
-        ------
-        UnknownName
-            If there is no such column.
-        """
+        """Observed values by time, missing ones left out: a series, or one column for each entity."""
         import pandas as pd
 
         column = self.column(name)

@@ -19,24 +19,7 @@ def plot_front(
     title: str,
     lang: str = "en",
 ) -> ReportFigure:
-    """Draw a front of policies.
-
-    Parameters
-    ----------
-    values
-        Both effects of every policy in order, shape (policy, 2).
-    labels, units
-        Of the two effects.
-    title
-        Title of the figure.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        With its data and a sentence.
-    """
+    """Draw a front of policies."""
     lang = usable_language(lang)
     with drawing():
         sheet = open_sheet(

@@ -19,17 +19,7 @@ Array = NDArray[np.float64]
 def plot_lines(
     lines: Mapping[str, tuple[Array, Array]], *, ax: "Axes | None" = None, across: str = "", up: str = ""
 ) -> "Axes":
-    """Draw lines with a key.
-
-    Parameters
-    ----------
-    lines
-        Positions and values by name.
-    ax
-        Where to draw; None makes a figure.
-    across, up
-        Labels of the axes.
-    """
+    """Draw lines with a key."""
     axes = ReportFigure(figsize=(5.4, 3.2), dpi=160).add_subplot() if ax is None else ax
     for place, (name, (x, y)) in enumerate(lines.items()):
         axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.4, marker="o", markersize=2.5, label=name)

@@ -21,22 +21,7 @@ _MOST_NAMED = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Money:
-    """Money by lever of each mix, for one region, class or nation, in the words of one language.
-
-    Attributes
-    ----------
-    spent
-        One row a mix and lever, the same levers for each mix: columns ``scenario``, ``mix`` and ``lever`` (printed
-        names), ``total`` (money a year) and ``head`` (money a year and head).
-    totals
-        For each scenario, its money a year in words.
-    title
-        Title of the figure.
-    unit
-        Unit of ``head``.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Money by lever of each mix, for one region, class or nation, in the words of one language."""
 
     spent: pd.DataFrame
     totals: Mapping[str, str]
@@ -46,25 +31,7 @@ class Money:
 
 
 def plot_money(told: Money, drawn: Money) -> ReportFigure:
-    """Draw the money by lever of each mix.
-
-    Parameters
-    ----------
-    told
-        For the sentence and the data.
-    drawn
-        The same for the picture, in a language that this machine can draw.
-
-    Returns
-    -------
-    ReportFigure
-        With its data and a sentence that says where most goes, mix by mix.
-
-    Raises
-    ------
-    InvalidInput
-        If there are more mixes than colours that can be told apart.
-    """
+    """Draw the money by lever of each mix."""
     rows = drawn.spent.drop_duplicates("scenario")
     levers = list(dict.fromkeys(drawn.spent["lever"]))
     if len(rows) > MOST_MIXES:

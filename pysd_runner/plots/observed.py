@@ -16,28 +16,7 @@ COLUMNS = 3
 
 
 def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":
-    """Draw fitted against observed values over time.
-
-    Parameters
-    ----------
-    frame
-        One row a value: ``indicator`` (column), ``region`` (entity, may be empty), ``year`` (time), ``observed``,
-        ``fitted``.
-    ax
-        Where to draw the first series; None makes a figure of all of them.
-    time_unit
-        Written below the axis.
-
-    Returns
-    -------
-    ReportFigure or Axes
-        The figure, or `ax` where one was given.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no value.
-    """
+    """Draw fitted against observed values over time."""
     if frame.empty:
         raise InvalidInput("there is no value to draw")
     grouped = frame.groupby(["indicator", "region"], sort=False)

@@ -22,26 +22,7 @@ _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 def plot_regret(
     regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str = "en"
 ) -> ReportFigure:
-    """Draw the regret of policies as a heat map.
-
-    Parameters
-    ----------
-    regret
-        Shape (policy, future).
-    labels
-        Of the policies.
-    unit
-        Of regret.
-    title
-        Title of the figure.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        With its data, policies by groups of futures, and a sentence.
-    """
+    """Draw the regret of policies as a heat map."""
     lang = usable_language(lang)
     ordered = regret[:, np.argsort(regret[0], kind="stable")]
     groups = np.array_split(np.arange(ordered.shape[1]), min(COLUMNS, ordered.shape[1]))
@@ -82,22 +63,7 @@ def plot_regret(
 def plot_switches(
     switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str = "en"
 ) -> ReportFigure:
-    """Draw switching values of costs.
-
-    Parameters
-    ----------
-    switches
-        Of each: label and unit of the cost, level, median, the policy that is best below it, and above.
-    title
-        Title of the figure.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        With its data and a sentence.
-    """
+    """Draw switching values of costs."""
     lang = usable_language(lang)
     with drawing():
         height = 0.42 * len(switches)

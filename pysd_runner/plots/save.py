@@ -60,25 +60,7 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
 
 
 def save_png(figure: ReportFigure, path: str | Path) -> Path:
-    """Write a figure as PNG alone, whole or not at all.
-
-    Parameters
-    ----------
-    figure
-        What a plot function returned.
-    path
-        Where to write; missing folders are made.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Write a figure as PNG alone, whole or not at all."""
     return write_bytes_whole(path, png_bytes(figure))
 
 

@@ -22,24 +22,7 @@ MOST_PAIRS = 8
 def plot_tornado(
     ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = ""
 ) -> "Axes":
-    """Bars from the low to the high end of an outcome as each parameter goes through its range, the longest on top.
-
-    Parameters
-    ----------
-    ranges
-        Outcome at the low and at the high end of the parameter, by parameter.
-    centre
-        Outcome with all parameters at their centres.
-    ax
-        Where to draw; None makes a figure.
-    unit
-        Of the outcome.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no bar.
-    """
+    """Bars from the low to the high end of an outcome as each parameter goes through its range, the longest on top."""
     if not ranges:
         raise InvalidInput("a tornado needs at least one parameter")
     chosen = sorted(ranges, key=lambda name: abs(ranges[name][1] - ranges[name][0]))[-MOST_BARS:]
@@ -58,18 +41,7 @@ def plot_tornado(
 
 
 def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
-    """Draws of parameters against each other, with their histograms on the diagonal.
-
-    Parameters
-    ----------
-    draws
-        One column a parameter, one row a draw.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no draw, or there are too many parameters for a picture.
-    """
+    """Draws of parameters against each other, with their histograms on the diagonal."""
     count = draws.shape[1]
     if draws.empty or not 1 <= count <= MOST_PAIRS:
         raise InvalidInput(f"pairs of 1 to {MOST_PAIRS} parameters can be drawn; found {count} and {len(draws)} draws")
@@ -96,15 +68,7 @@ def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
 
 
 def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
-    """Minus the log posterior along each parameter, all others estimated again, and the rise that bounds an interval.
-
-    Parameters
-    ----------
-    curves
-        Rows with ``key``, ``value``, ``rise`` and ``data_rise``, as `calibration.uncertainty` tabulates them.
-    level
-        Probability of the interval.
-    """
+    """Minus the log posterior along each parameter, all others estimated again, and the rise at an interval's end."""
     from scipy.special import ndtri
 
     keys = list(dict.fromkeys(curves["key"]))
@@ -131,15 +95,7 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
 
 
 def plot_phase(across: "xr.DataArray", up: "xr.DataArray", *, ax: "Axes | None" = None) -> "Axes":
-    """One outcome against another along time: the median of each scenario, its start marked.
-
-    Parameters
-    ----------
-    across, up
-        Dimensions (scenario, draw, time).
-    ax
-        Where to draw; None makes a figure.
-    """
+    """One outcome against another along time: the median of each scenario, its start marked."""
     axes = _axes(ax, (4.4, 3.4))
     for place, scenario in enumerate(across["scenario"].to_numpy()):
         x, y = (item.sel(scenario=scenario).median("draw").to_numpy() for item in (across, up))

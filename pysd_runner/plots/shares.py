@@ -15,22 +15,7 @@ NAMED = 0.06
 
 
 def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> ReportFigure:
-    """Draw mixes as stacked bars.
-
-    Parameters
-    ----------
-    shares
-        One row a mix (class, period), in order; one column a lever.
-    title
-        Title of the figure.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        With its data, a long table, and a sentence that says where most goes, mix by mix.
-    """
+    """Draw mixes as stacked bars."""
     lang = usable_language(lang)
     colours = dict(zip(shares.columns, HUES, strict=False))
     with drawing():

@@ -18,26 +18,7 @@ HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#9999
 def plot_wedges(
     wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str = "en"
 ) -> ReportFigure:
-    """Draw contributions over time as stacked areas.
-
-    Parameters
-    ----------
-    wedges
-        One row a year, one column a lever.
-    labels
-        Label of each column.
-    unit
-        What is measured, with its unit.
-    title
-        Title of the figure.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        With its data, a long table, and a sentence.
-    """
+    """Draw contributions over time as stacked areas."""
     lang = usable_language(lang)
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)

@@ -28,17 +28,7 @@ ALIKE = 0.01
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Switch:
-    """A level of a cost at which another policy becomes best on average.
-
-    Attributes
-    ----------
-    factor
-        The cost.
-    level
-        Where, in its unit.
-    below, above
-        Names of the policies that are best below and above it.
-    """
+    """A level of a cost at which another policy becomes best on average."""
 
     factor: Factor
     level: float

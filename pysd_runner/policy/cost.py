@@ -55,7 +55,7 @@ class Costs(Tabled):
             return np.asarray(np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf))
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: median and 90 % interval of money, effect and cost of a unit, and why that is missing."""
+        """One row a policy: median and 90 % interval of money, effect and unit cost, or why missing."""
         rows = []
         for place, name in enumerate(self.names):
             row: dict[str, float | str] = {"name": name}
@@ -158,26 +158,12 @@ def cost_curves(
 
 
 def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
-    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit, and why that is missing.
-
-    Parameters
-    ----------
-    curves
-        As `cost_curves` gives them.
-    """
+    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit, and why that is missing."""
     return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
 
 
 def present_value(money: Array, years: NDArray[np.intp]) -> Array:
-    """Present value at the first year of the money of the years after it.
-
-    Parameters
-    ----------
-    money
-        Of each year, shape (..., year).
-    years
-        Shape (year,).
-    """
+    """Present value at the first year of the money of the years after it."""
     return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
 
 

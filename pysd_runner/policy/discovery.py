@@ -21,17 +21,7 @@ WORTH = 0.03
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One side of a box.
-
-    Attributes
-    ----------
-    factor
-        Position of the factor.
-    low, high
-        Its limits; infinite where there is none.
-    gain
-        By how much the share of hits falls without this side, the others kept.
-    """
+    """One side of a box."""
 
     factor: int
     low: float
@@ -41,19 +31,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """Futures in which something happens more often than elsewhere.
-
-    Attributes
-    ----------
-    sides
-        The most telling first; empty where no box is worth naming.
-    density
-        Share of the futures in it in which it happens.
-    coverage
-        Share of the futures in which it happens that lie in it.
-    mass
-        Share of all futures that lie in it.
-    """
+    """Futures in which something happens more often than elsewhere."""
 
     sides: tuple[Side, ...]
     density: float
@@ -61,13 +39,7 @@ class Box:
     mass: float
 
     def inside(self, factors: Array) -> NDArray[np.bool_]:
-        """Which futures lie in it.
-
-        Parameters
-        ----------
-        factors
-            Shape (future, factor).
-        """
+        """Which futures lie in it."""
         found = np.ones(len(factors), dtype=bool)
         for side in self.sides:
             found &= (factors[:, side.factor] >= side.low) & (factors[:, side.factor] <= side.high)
@@ -220,17 +192,7 @@ def _box(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Box:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leaf:
-    """A part of the futures that a tree divides them into.
-
-    Attributes
-    ----------
-    conditions
-        Factor, whether it lies above, and the border, from the root on.
-    share
-        Share of its futures in which it happens.
-    mass
-        Share of all futures.
-    """
+    """A part of the futures that a tree divides them into."""
 
     conditions: tuple[tuple[int, bool, float], ...]
     share: float
@@ -238,24 +200,7 @@ class Leaf:
 
 
 def cart(factors: Array, hits: NDArray[np.bool_], *, depth: int = 2, least: float = LEAST) -> tuple[Leaf, ...]:
-    """Divide futures by a small tree, each time where the impurity of Gini falls most.
-
-    Parameters
-    ----------
-    factors, hits, least
-        As for `prim`.
-    depth
-        How many borders lie on a way.
-
-    Returns
-    -------
-    tuple of Leaf
-        The parts, from low to high.
-
-    References
-    ----------
-    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984), Classification and Regression Trees.
-    """
+    """Divide futures by a small tree, each time where the impurity of Gini falls most."""
     factors, hits = _checked(factors, hits)
     return tuple(_grown(factors, hits, np.arange(len(hits)), (), depth, max(1, int(least * len(hits)))))
 

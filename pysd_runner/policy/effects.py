@@ -31,15 +31,7 @@ SPLIT = {
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Start:
-    """The last observed year, from which it is known who is behind and who leads.
-
-    Attributes
-    ----------
-    output, population
-        Of each region, shape (region,).
-    classes
-        Class of each region; empty where some region has none.
-    """
+    """The last observed year, from which it is known who is behind and who leads."""
 
     output: Array
     population: Array
@@ -63,40 +55,7 @@ def effects(
     baselines: Mapping[str, str],
     start: Start,
 ) -> xr.Dataset:
-    """Compare every policy with its baseline in the last year.
-
-    Parameters
-    ----------
-    output, population
-        Of each region, dimensions (scenario, draw, region, year); the first year is the origin.
-    budget
-        Money of the policy in a year, dimensions (scenario, draw, year); None leaves cost out.
-    baselines
-        For each scenario, the one without policy under the same assumptions.
-    start
-        The origin.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dimensions (scenario, draw), policies alone; positive is closed, everywhere.
-
-        * ``gap_closed``: mean log gap of the regions below the mean, log points x100; ``gap_closed_share`` in per cent
-          of the gap without policy.
-        * ``theil_between_closed``, ``theil_closed``: Theil index between classes and between regions, x1000.
-        * ``..._by_laggards``, ``..._by_leaders`` of the two headline indicators: what the regions below the mean gain
-          and what the others lose; the two sum to it.
-        * ``leader_gap_closed``, ``first_leader_gap_closed``: gap of the nation to whoever leads, and to who led at the
-          origin, percentage points; ``class_gap_closed:<class>`` to the leading class.
-        * ``output_change``: of the nation, per cent.
-        * ``benefit_cost_ratio``: output of the last year above that without policy, over the money of that year.
-        * ``present_cost``: in the money of `budget`; ``cost_per_point``: of a log point x100, NaN where none is closed.
-
-    Raises
-    ------
-    InvalidInput
-        If no scenario has a baseline to be compared with.
-    """
+    """Compare every policy with its baseline in the last year."""
     policies = [name for name, other in baselines.items() if other != name]
     if not policies:
         raise InvalidInput("no policy was run, so there is nothing to compare")

@@ -20,23 +20,7 @@ TOGETHER = 8
 
 
 class Gradients:
-    """A function from policies to outcomes and their derivatives.
-
-    Compiled once; a call costs about one run for the values and one for each direction.
-
-    Parameters
-    ----------
-    study
-        Model and draws.
-    outcomes
-        What is measured.
-    slopes
-        How values of variables move with each number of the decision.
-    directions
-        How many numbers there are.
-    every
-        Years between saved moments; None saves the first and the last.
-    """
+    """A function from policies to outcomes and their derivatives."""
 
     def __init__(
         self,
@@ -83,22 +67,7 @@ class Gradients:
     def __call__(
         self, policies: Sequence[Values], *, progress: Callable[[int], None] | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives.
-
-        Parameters
-        ----------
-        policies
-            Values by variable of each policy.
-        progress
-            Called with the number of draws finished.
-
-        Returns
-        -------
-        values : dict
-            By key of the outcome, shape (policy, draw, year), with elements before the year where it has some.
-        derivatives : dict
-            By key of the outcome, one more axis (direction).
-        """
+        """Compute outcomes and derivatives."""
         rows = []
         for first in range(0, self.study.draws, self._block):
             kept = np.arange(first, min(self.study.draws, first + self._block))

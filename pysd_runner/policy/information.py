@@ -16,15 +16,7 @@ RESAMPLED = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worth:
-    """Value of knowing something before choosing, in the unit of the effect.
-
-    Attributes
-    ----------
-    value
-        How much better the choice would be on average, at least 0.
-    error
-        Standard error.
-    """
+    """Value of knowing something before choosing, in the unit of the effect."""
 
     value: float
     error: float

@@ -16,10 +16,7 @@ NEAR = 0.02
 
 
 def near_optimal_ranges(problem: Problem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
-    """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much.
-
-    Others of its group keep their proportions.
-    """
+    """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
     allowed = problem.miss(point) + NEAR

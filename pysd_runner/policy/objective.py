@@ -163,18 +163,6 @@ def worst(effects: Array, level: float) -> NDArray[np.intp]:
 
 
 def quantile_weights(count: int, level: float) -> Array:
-    """Weights of sorted draws that estimate a quantile.
-
-    Parameters
-    ----------
-    count
-        How many draws.
-    level
-        Which quantile, between 0 and 1.
-
-    References
-    ----------
-    Harrell, F. E. and Davis, C. E. (1982), A new distribution-free quantile estimator, Biometrika 69(3).
-    """
+    """Weights of sorted draws that estimate a quantile."""
     edges = np.arange(count + 1) / count
     return np.asarray(np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level))))

@@ -21,19 +21,7 @@ SLACK = 1e-4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """One search.
-
-    Attributes
-    ----------
-    point
-        Where it ended, shape (number,).
-    value
-        Objective there, on the draws of the search.
-    miss
-        Largest distance to a constraint that is not met, as a part of the size of its effects.
-    steps
-        How many steps it took.
-    """
+    """One search."""
 
     point: tuple[float, ...]
     value: float

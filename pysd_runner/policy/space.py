@@ -198,17 +198,7 @@ class Space:
 
 
 def rounded(space: Space, point: Array, step: float) -> Array:
-    """Shares of every group rounded to multiples of a step, keeping their sums: largest remainders get what is left.
-
-    Parameters
-    ----------
-    space
-        What may be chosen.
-    point
-        The numbers.
-    step
-        For instance 0.05.
-    """
+    """Shares of every group rounded to multiples of a step, keeping their sums: largest remainders get what is left."""
     found = np.array(point, dtype=float)
     for name, total in space.sums.items():
         own = [place for place, knob in enumerate(space.knobs) if knob.group == name]

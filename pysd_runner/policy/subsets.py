@@ -83,17 +83,7 @@ def interactions(values: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """Values of Shapley from some orders of the players.
-
-    Attributes
-    ----------
-    values
-        Shape (player, ...); they sum to the value of all less that of none whatever the orders.
-    errors
-        Standard errors, same shape.
-    orders
-        How many orders.
-    """
+    """Values of Shapley from some orders of the players."""
 
     values: Array
     errors: Array
@@ -119,15 +109,7 @@ def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
 
 
 def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> Sampled:
-    """Values of Shapley as means over orders, with their errors.
-
-    Parameters
-    ----------
-    value
-        Value of a subset.
-    orders
-        As `orders_of` gives them: pairs of reversed orders are one observation.
-    """
+    """Values of Shapley as means over orders, with their errors."""
     gains = []
     for order in orders:
         steps = [value(mask) for mask in ladders(order)]

@@ -21,17 +21,7 @@ ROBUST = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Answer:
-    """Policies compared in several ways.
-
-    Attributes
-    ----------
-    comparisons
-        By definition of what was measured, the one of the fit first; under the empty name where there is one alone.
-    approximate
-        The first policy again with the normal approximation of the posterior; None where that is what all have.
-    misses
-        By definition, the national levels of known error that its fit misses, see `FittedParameters.provenance`.
-    """
+    """Policies compared in several ways."""
 
     comparisons: Mapping[str, Comparison]
     approximate: Comparison | None = None
@@ -64,32 +54,7 @@ def answer(  # noqa: PLR0913 - a front door
     yuan_per_unit: float = 1.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Answer:
-    """Compare policies under each definition of what was measured.
-
-    Parameters
-    ----------
-    model
-        With as many regions as the panel.
-    panel
-        Observations up to the origin.
-    scenarios
-        Baselines and policies.
-    fits
-        Fits by definition, the main one first.
-    baseline
-        The forecast they all start from.
-    bounds
-        Origin and last year.
-    draws, seed, yuan_per_unit
-        As for `pysd_runner.project`.
-    progress
-        Called with what is being done, how much is finished and of how much.
-
-    Returns
-    -------
-    Answer
-        One comparison a fit, the first with its cases.
-    """
+    """Compare policies under each definition of what was measured."""
     settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     found: dict[str, Comparison] = {}
     approximate = None

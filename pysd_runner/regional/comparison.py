@@ -35,21 +35,7 @@ ENDS = (0.05, 0.95)
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Comparison(Tabled):
-    """Effects of policies in one year, on the same draws.
-
-    Attributes
-    ----------
-    effects
-        What `pysd_runner.policy.effects.effects` gave, dimensions (scenario, draw).
-    scenarios
-        The policies by name.
-    year
-        The year compared.
-    cases
-        Share of draws in which each policy is first, by the parameter that was changed and how.
-    walkers
-        Which walker of the sampler made each draw, shape (draw,); None where draws are independent.
-    """
+    """Effects of policies in one year, on the same draws."""
 
     effects: xr.Dataset
     scenarios: Mapping[str, Scenario]
@@ -58,10 +44,7 @@ class Comparison(Tabled):
     walkers: NDArray[np.intp] | None = None
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first.
-
-        Of the gap closed also the tail effective size and the Monte Carlo errors of the ends of the interval.
-        """
+        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first."""
         rows = {}
         for name in self.scenarios:
             row: dict[str, float] = {}
@@ -78,29 +61,7 @@ class Comparison(Tabled):
         return first_shares(self.effects[HEADLINE])
 
     def split(self, name: str, effect: str = HEADLINE) -> pd.DataFrame:
-        """Split the effect of a policy against the reference mix per head into who, what and interaction.
-
-        ``effect(policy) - effect(reference per head) = who + what + interaction``: who is what the reference mix gains
-        when its money is given as the policy gives it, what is what the policy's mix gains per head, the interaction is
-        the rest. The sum is exact in every draw.
-
-        Parameters
-        ----------
-        name
-            A policy; the three others of its two by two must be here as well.
-        effect
-            Key of an effect.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Rows ``who``, ``what``, ``interaction``, ``total``; median and 90 % interval, precision as in `table`.
-
-        Raises
-        ------
-        KeyError
-            If a policy of the two by two is missing.
-        """
+        """Split the effect of a policy against the reference mix per head into who, what and interaction."""
         policy, reference = self.scenarios[name], self._reference(name)
         wanted = {
             "reference": reference.policy,
@@ -146,26 +107,7 @@ class Comparison(Tabled):
 def compare(
     model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> Comparison:
-    """Run policies beside their baselines, keeping nothing but output, population and money.
-
-    Parameters
-    ----------
-    model
-        With as many regions as the panel.
-    panel
-        Observations up to the origin.
-    common
-        What all scenarios share.
-    scenarios
-        Baselines and policies.
-    bounds
-        Origin and last year.
-
-    Returns
-    -------
-    Comparison
-        Without cases.
-    """
+    """Run policies beside their baselines, keeping nothing but output, population and money."""
     ends, money = [], []
     for place in range(0, len(scenarios), BATCH):
         made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
@@ -189,20 +131,7 @@ def scanned(
     bounds: tuple[int, int],
     costs: Mapping[str, str],
 ) -> dict[Case, pd.Series]:
-    """Look again who is first when unit costs are half or twice as high.
-
-    Parameters
-    ----------
-    model, panel, common, scenarios, bounds
-        As for `compare`; the first `SCANNED` draws are taken.
-    costs
-        Variables of the unit costs by the key of their parameter.
-
-    Returns
-    -------
-    dict
-        Share of draws in which each policy is first, by key of the parameter and of `FACTORS`.
-    """
+    """Look again who is first when unit costs are half or twice as high."""
     kept = np.arange(min(SCANNED, len(common.draws)))
     few = replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
     found = {}
@@ -215,36 +144,14 @@ def scanned(
 
 
 def first_shares(values: xr.DataArray) -> pd.Series:
-    """Share of draws in which each scenario has the largest value, the most frequent first; ties count for each.
-
-    Parameters
-    ----------
-    values
-        Dimensions (scenario, draw).
-    """
+    """Share of draws in which each scenario has the largest value, the most frequent first; ties count for each."""
     best = values.max("scenario")
     shares = (values == best).mean("draw").to_series()
     return shares.sort_values(ascending=False, kind="stable")
 
 
 def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
-    """Count the independent draws that would give the ends of the 90 % interval as surely.
-
-    ``p (1 - p) / v`` with ``p`` the share of draws up to an end and ``v`` the variance of that share by batch means
-    over walkers, which are independent of each other; the smaller of both ends, and at most the number of draws.
-
-    Parameters
-    ----------
-    values
-        Shape (draw,).
-    walkers
-        Which walker made each draw, shape (draw,).
-
-    References
-    ----------
-    Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Bürkner, P.-C. (2021), Bayesian Analysis 16(2). Flegal, J.
-    M. and Jones, G. L. (2010), Annals of Statistics 38(2), on batch means.
-    """
+    """Count the independent draws that would give the ends of the 90 % interval as surely."""
     sizes, batches = [float(values.size)], np.unique(walkers).size
     for level in ENDS:
         below = values <= np.quantile(values, level)
@@ -256,15 +163,7 @@ def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
 
 
 def quantile_error(values: Array, level: float, size: float) -> float:
-    """Standard error of a quantile of so many effective draws, from order statistics; see Vehtari et al. (2021).
-
-    Parameters
-    ----------
-    values
-        Shape (draw,).
-    level, size
-        Of the quantile, and the effective number of draws.
-    """
+    """Standard error of a quantile of so many effective draws, from order statistics; see Vehtari et al. (2021)."""
     from scipy.special import betaincinv, ndtr
 
     low, high = np.quantile(values, betaincinv(size * level + 1, size * (1 - level) + 1, ndtr((-1.0, 1.0))))
@@ -272,13 +171,7 @@ def quantile_error(values: Array, level: float, size: float) -> float:
 
 
 def start_of(panel: Panel) -> Start:
-    """The last observed year of a panel.
-
-    Parameters
-    ----------
-    panel
-        Observations up to the origin.
-    """
+    """The last observed year of a panel."""
     groups = tuple(region.group for region in panel.regions)
     people = panel["population"][:, -1] if "population" in panel else np.ones(len(groups))
     return Start(
@@ -326,22 +219,7 @@ def _quantiles(name: str, values: Array) -> dict[str, float]:
 
 
 def terciles(comparison: Comparison, key: str, values: Array) -> dict[Case, pd.Series]:
-    """Look again who is first in the draws in which a parameter is low, and in those in which it is high.
-
-    Parameters
-    ----------
-    comparison
-        The policies.
-    key
-        Of the parameter.
-    values
-        Its draws, shape (draw,).
-
-    Returns
-    -------
-    dict
-        Share of those draws in which each policy is first, by key of the parameter and ``"low"`` or ``"high"``.
-    """
+    """Look again who is first in the draws in which a parameter is low, and in those in which it is high."""
     low, high = np.quantile(values, (1 / 3, 2 / 3))
     measured = comparison.effects[HEADLINE]
     return {

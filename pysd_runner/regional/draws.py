@@ -224,12 +224,7 @@ class ShockLaw:
 
 
 def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
-    """Size of shocks and what classes share, from the last years of a panel.
-
-    The shared part solves ``var(class mean) = shared * var + (1 - shared) * var / n`` by moments, over classes of two
-    regions or more, in the years in which all of them are seen. Growth is that from one year to the next; where years
-    are missing from the panel, none is made up.
-    """
+    """Size of shocks and what classes share, from the last years of a panel."""
     growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
     seen = np.isfinite(growth)
     if seen.sum() < 10:
@@ -253,12 +248,7 @@ def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
 def shock_paths(
     law: ShockLaw, groups: Sequence[str], years: Array, persistence: Array, rng: np.random.Generator
 ) -> TimePath:
-    """Draw paths of yearly growth shocks.
-
-    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom, scaled
-    so that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class. More
-    draws or more years leave those before them as they were.
-    """
+    """Draw paths of yearly growth shocks."""
     draws, regions, count = persistence.size, len(groups), years.size
     names = sorted({name for name in groups if name})
     scale = np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)

@@ -106,12 +106,7 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
 ) -> RegionInputs:
-    """Start values of every region in one year of a panel.
-
-    Shares that nobody observes follow the relative size of their indicators:
-    ``share = level * indicator ** (1 / loading) / national mean of the same``,
-    so that the national value is met before the ceiling applies.
-    """
+    """Start values of every region in one year of a panel."""
     check_money(yuan_per_unit)
     bindings = model.bindings
     assert model.spec is not None  # noqa: S101
@@ -399,10 +394,7 @@ def _mean_seen(values: Array) -> Array:
 
 
 def yearly_memory(decay: Array, step: float) -> Array:
-    """Share of growth momentum that is left after a year of Euler steps.
-
-    ``phi = (1 - step / decay) ** (1 / step)``
-    """
+    """Share of growth momentum that is left after a year of Euler steps."""
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
 
 

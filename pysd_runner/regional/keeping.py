@@ -57,18 +57,7 @@ _CLOSE = 1e-6
 
 
 def headline(data: xr.Dataset) -> xr.Dataset:
-    """Outcomes that a folder of results keeps, rounded: all of the nation and of classes, `KEPT` of the regions.
-
-    Parameters
-    ----------
-    data
-        Outcomes of a projection.
-
-    Returns
-    -------
-    xarray.Dataset
-        Its attribute ``computed`` names what `completed` adds.
-    """
+    """Outcomes that a folder of results keeps, rounded: all of the nation and of classes, `KEPT` of the regions."""
     found = _computed(data)
     follows = {
         name: data[name].attrs
@@ -84,18 +73,7 @@ def headline(data: xr.Dataset) -> xr.Dataset:
 
 
 def completed(data: xr.Dataset) -> xr.Dataset:
-    """Add the outcomes that follow from those that were kept.
-
-    Parameters
-    ----------
-    data
-        What `headline` gave; other data sets stay as they are.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same for what is complete already.
-    """
+    """Add the outcomes that follow from those that were kept."""
     follows = computed(data)
     missing = [name for name in follows if name not in data]
     if not missing:

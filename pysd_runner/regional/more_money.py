@@ -31,30 +31,7 @@ def spent_money(model: Model) -> Callable[[Data], Array]:
 def more_money(
     study: Study, inputs: ProjectionInputs, policy: Mapping[str, Any], *, more: float = MORE
 ) -> dict[str, dict[str, Any]]:
-    """A policy with a little more money for each lever, each class and each region.
-
-    Parameters
-    ----------
-    study
-        Model and draws.
-    inputs
-        Regions and their classes.
-    policy
-        Values by variable.
-    more
-        How much, as a share of output a year: of the nation for a lever, of its own for a class or region.
-
-    Returns
-    -------
-    dict
-        Values by ``lever.<key>``, ``class.<key>`` and ``region.<code>``. Money of a class or region is added by its
-        claim, so that shares are as wanted in the first year and follow output and need from there.
-
-    Raises
-    ------
-    InvalidInput
-        If the budget or a mix changes over time.
-    """
+    """A policy with a little more money for each lever, each class and each region."""
     bound = inputs.model.bindings
     names = bound.policy
     budget = policy[names["budget"]]

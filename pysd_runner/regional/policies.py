@@ -82,15 +82,7 @@ def policy_values(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, Any
 
 
 def regional_outcomes(start: Start, names: VariableNames) -> dict[str, Outcome]:
-    """Outcomes of a regional model.
-
-    Parameters
-    ----------
-    start
-        The last observed year, from which it is known who is behind and who leads.
-    names
-        Variables of the model by what they mean.
-    """
+    """Outcomes of a regional model."""
     found = []
     if start.behind.any():
         found.append(_gap(start.behind, names))
@@ -245,42 +237,18 @@ def _regions_slopes(names: VariableNames, data: Data) -> dict[str, Array]:
 
 
 def references(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """Policies that split the effect of a scenario into who gets the money and what it buys.
-
-    Parameters
-    ----------
-    inputs
-        What every scenario starts from.
-    scenario
-        A policy that spends.
-    """
+    """Policies that split the effect of a scenario into who gets the money and what it buys."""
     found = two_by_two(scenario, model=inputs.model)
     return {name: policy_values(inputs, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
 
 
 def loop_values(model: Model) -> dict[str, dict[str, float]]:
-    """Values that switch each feedback loop of a model off, by its name; the declarations say which.
-
-    Loops that a choice of policy switches off are left out.
-
-    Parameters
-    ----------
-    model
-        With a ``checks.toml`` beside its file.
-    """
+    """Values that switch each feedback loop of a model off, by its name; the declarations say which."""
     return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
 
 
 def loop_labels(model: Model, lang: str) -> dict[str, str]:
-    """The same loops in words, by name.
-
-    Parameters
-    ----------
-    model
-        The model.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """The same loops in words, by name."""
     return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
 
 

@@ -76,27 +76,13 @@ class TimingSpace(Space):
         return found
 
     def mixes(self, point: Array) -> Array:
-        """Shares of the levers in each year, shape (lever, year).
-
-        Parameters
-        ----------
-        point
-            The numbers.
-        """
+        """Shares of the levers in each year, shape (lever, year)."""
         shares, parts = self._windows(np.asarray(point, dtype=float))
         money = shares[:, None] * parts[0]
         return np.asarray(money / money.sum(axis=0))
 
     def order(self, point: Array) -> pd.DataFrame:
-        """One row a lever, the earliest first: mean year of its money, its part of all money, first and last year.
-
-        A year counts where the lever gets at least half of its largest share.
-
-        Parameters
-        ----------
-        point
-            The numbers.
-        """
+        """One row a lever, the earliest first: mean year of its money, its part of all money, first and last year."""
         mix, years = self.mixes(point), self._times - 0.5
         rows = {}
         for lever, own in zip(self.levers, mix, strict=True):
@@ -187,19 +173,7 @@ def _when(knob: Knob, kind: str, lower: float, upper: float) -> Knob:
 
 
 def timed_scenario(scenario: Scenario, space: TimingSpace, point: Array, labels: dict[str, str]) -> Scenario:
-    """The scenario that a point of a space of timing is, with a mix for every year.
-
-    Parameters
-    ----------
-    scenario
-        The one the space was made from.
-    space
-        What was chosen.
-    point
-        The numbers.
-    labels
-        In English and Chinese.
-    """
+    """The scenario that a point of a space of timing is, with a mix for every year."""
     columns = np.round(space.mixes(point), DIGITS).T
     years = tuple(float(year) for year in range(space.years[0], space.years[1] + 1))
     mixes = tuple(FrozenMapping(zip(space.levers, (column / column.sum()).tolist(), strict=True)) for column in columns)

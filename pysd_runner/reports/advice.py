@@ -23,17 +23,7 @@ ERRORS = 2
 
 
 def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what is advised.
-
-    Parameters
-    ----------
-    found
-        The advice.
-    labels
-        Labels of the policies, by name.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Say what is advised."""
     table = found.table()
     leading, rival = found.leading, found.second
     beaten = found.beaten(leading)
@@ -63,13 +53,7 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
 
 
 def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what would change the advice.
-
-    Parameters
-    ----------
-    found, labels, lang
-        As for `advice_sentences`.
-    """
+    """Say what would change the advice."""
     lines = [
         phrase(
             "advice switch",
@@ -108,19 +92,7 @@ def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[s
 
 
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
-    """Write the page, tables and figures into a folder.
-
-    Parameters
-    ----------
-    found
-        The advice.
-    names
-        Labels of the policies, by name and language.
-    folder
-        An existing or new folder.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Write the page, tables and figures into a folder."""
     from pysd_runner.plots import save_figure
     from pysd_runner.plots.fonts import usable_language
     from pysd_runner.plots.regret import plot_regret, plot_switches

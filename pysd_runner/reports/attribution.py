@@ -24,19 +24,7 @@ TRILLION = 1e12
 def attribution_sentences(
     found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Say what an attribution found.
-
-    Parameters
-    ----------
-    found
-        The attribution.
-    label
-        How the policy is called.
-    lang
-        ``"en"`` or ``"zh"``.
-    loops
-        Loops in words, by name.
-    """
+    """Say what an attribution found."""
     unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
     first = int(np.argmax(np.abs(shares)))
@@ -105,19 +93,7 @@ def attribution_screen(
 
 
 def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
-    """Say what the policy costs and where the next money does most.
-
-    Parameters
-    ----------
-    whole
-        Of the policy.
-    more
-        Of a little more money, by ``lever.<key>``, ``class.<name>`` and ``region.<code>``.
-    names
-        Labels of those.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Say what the policy costs and where the next money does most."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
@@ -135,17 +111,7 @@ def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: st
 
 
 def curve_sentences(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
-    """Say for which lever the next money does most at small and at large budgets, and how much less it buys there.
-
-    Parameters
-    ----------
-    curves
-        By budget, as a share of output.
-    names
-        Labels.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Say for which lever the next money does most at small and at large budgets, and how much less it buys there."""
     if len(curves) < 2:
         return []
     gains = {}
@@ -191,25 +157,7 @@ def write_attribution(
     money: tuple[Costs, Costs, Mapping[str, str]] | None = None,
     curves: Mapping[float, Costs] | None = None,
 ) -> None:
-    """Write tables, figures and a page into a folder.
-
-    Parameters
-    ----------
-    found
-        The attribution.
-    label
-        How the policy is called, by language.
-    folder
-        An existing or new folder.
-    lang
-        ``"en"`` or ``"zh"``.
-    loops
-        Loops in words, by name.
-    money
-        Costs of the policy and of more money, with labels, as `cost_sentences` takes them.
-    curves
-        Costs of more money at several budgets.
-    """
+    """Write tables, figures and a page into a folder."""
     from pysd_runner.plots import save_figure
     from pysd_runner.plots.fonts import usable_language
     from pysd_runner.plots.wedges import plot_wedges

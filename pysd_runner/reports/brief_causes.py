@@ -14,15 +14,7 @@ MOST_CAUSES, CHANCE = 3, 0.05
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cause:
-    """A quantity on which an answer hangs.
-
-    Attributes
-    ----------
-    parameter
-        Its key.
-    low, high
-        Share of the draws in which the answer holds, of those in the lowest and in the highest third of the quantity.
-    """
+    """A quantity on which an answer hangs."""
 
     parameter: str
     low: float
@@ -30,23 +22,7 @@ class Cause:
 
 
 def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
-    """Quantities whose lowest and highest thirds differ in how often an answer holds, by more than chance explains.
-
-    Two shares are compared by their pooled standard error; the level is divided by the number of quantities, so that
-    one is named by chance in one brief of twenty.
-
-    Parameters
-    ----------
-    parameters
-        Draws of every quantity, dimensions (parameter, draw).
-    holds
-        Whether the answer holds in each draw, shape (draw,).
-
-    Returns
-    -------
-    list of Cause
-        Three at most, the one with the largest difference first; empty when there are too few draws.
-    """
+    """Quantities whose lowest and highest thirds differ in how often an answer holds, by more than chance explains."""
     from scipy.stats import norm
 
     values = parameters.transpose("parameter", "draw").to_numpy()

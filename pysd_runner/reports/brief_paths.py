@@ -48,26 +48,7 @@ def told(values: Array) -> Told:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paths:
-    """What a brief follows over time.
-
-    Attributes
-    ----------
-    measure
-        ``relative``, output per head as a share of the nation's; ``leader``, the gap to the leading region; or
-        ``laggards``, how far the regions below the mean lie below it.
-    levels
-        Shares, dimensions (scenario, draw, year).
-    changed
-        What changes are measured in, as everywhere: the levels, of the nation its mean log gap.
-    history
-        What was observed, dimension (year,); None where it is not known.
-    mixes
-        Names of the scenarios that are compared.
-    baselines
-        For each of them, the scenario without policy.
-    ground
-        The scenario without policy that is told.
-    """
+    """What a brief follows over time."""
 
     measure: str
     levels: xr.DataArray
@@ -108,13 +89,7 @@ def _at(values: xr.DataArray, scenario: str, year: int) -> Array:
 
 
 def paths_of(projection: Projection, place: Place, mixes: Sequence[str]) -> Paths:
-    """Levels of a place under the scenarios that are compared.
-
-    Raises
-    ------
-    InvalidInput
-        If the results do not hold what is needed of a class or the nation, or hold no draw.
-    """
+    """Levels of a place under the scenarios that are compared."""
     data, history = projection.data, projection.history
     if not data.sizes["draw"]:
         raise InvalidInput("the results hold no draw; run the scenarios again")
@@ -249,10 +224,7 @@ def members(projection: Projection, place: Place) -> NDArray[np.bool_]:
 
 
 def money_by_lever(projection: Projection, place: Place, mixes: Sequence[str]) -> xr.DataArray | None:
-    """Money a year and money a year and head, means over draws and years; dimensions (scenario, lever, measure).
-
-    None where the results do not hold it.
-    """
+    """Money a year and money a year and head, means over draws and years; dimensions (scenario, lever, measure)."""
     data = projection.data
     if "lever_budget" not in data or "population" not in data or not mixes:
         return None
@@ -267,17 +239,7 @@ def money_by_lever(projection: Projection, place: Place, mixes: Sequence[str]) -
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Around:
-    """What a mix does to output per head in the last year, in per cent of its path without policy.
-
-    Attributes
-    ----------
-    own
-        Of the place.
-    rank
-        Position of a region among all by its median, from 1; 0 for a class or the nation.
-    regions
-        Medians of all regions, shape (region,).
-    """
+    """What a mix does to output per head in the last year, in per cent of its path without policy."""
 
     own: Told
     rank: int

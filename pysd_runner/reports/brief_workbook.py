@@ -16,19 +16,7 @@ _ROWS_OF_CHART = 18
 
 
 def to_workbook(document: Document, data: pd.DataFrame, money: pd.DataFrame | None, lang: str) -> bytes:
-    """Write a brief as a workbook.
-
-    Parameters
-    ----------
-    document
-        What it says.
-    data
-        What its figure draws, as `pysd_runner.plots.mixes.plot_mixes` gives it.
-    money
-        What its bars draw, as `pysd_runner.plots.money.plot_money` gives it; None for none.
-    lang
-        Language of sheets and columns.
-    """
+    """Write a brief as a workbook."""
     from openpyxl import Workbook
 
     book = Workbook()

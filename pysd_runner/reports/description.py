@@ -63,10 +63,7 @@ class Description:
 
 
 def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Description, ...]:
-    """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome.
-
-    Without a panel the shipped ones are looked at.
-    """
+    """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome."""
     spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)

@@ -21,17 +21,7 @@ MOST_ROWS, MOST_NAMED = 8, 5
 
 
 def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what an optimisation found.
-
-    Parameters
-    ----------
-    found
-        The optimum.
-    labels
-        Labels of the policies it is compared with, by name.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Say what an optimisation found."""
     draws = next(iter(found.effects.values())).shape[0]
     lines = [
         phrase(
@@ -116,21 +106,7 @@ def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list
 def write_optimum(
     found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
 ) -> None:
-    """Write tables, figures and a page into a folder.
-
-    Parameters
-    ----------
-    found
-        The optimum.
-    labels
-        Labels of the policies it is compared with, by name.
-    folder
-        An existing or new folder.
-    lang
-        ``"en"`` or ``"zh"``.
-    between
-        Policies between two aims.
-    """
+    """Write tables, figures and a page into a folder."""
     from pysd_runner.plots import save_figure
     from pysd_runner.plots.fonts import usable_language
 

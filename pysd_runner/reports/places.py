@@ -33,13 +33,7 @@ class Place:
 
 
 def find_place(text: str, regions: Sequence[Region]) -> Place:
-    """Find a region by code or name in either language, a class by its name, or the nation.
-
-    Raises
-    ------
-    UnknownName
-        If nothing is called so; the message suggests the nearest name.
-    """
+    """Find a region by code or name in either language, a class by its name, or the nation."""
     region = RegionBook(regions).find(text)
     if region is not None:
         return _region(region)

@@ -25,13 +25,7 @@ _KEYS = ("schema", "name", "label", "note", "model", "changes")
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A multiple of what holds without the scenario, in every draw.
-
-    Parameters
-    ----------
-    factor
-        For instance 0.8 for a fifth less.
-    """
+    """A multiple of what holds without the scenario, in every draw."""
 
     factor: float
 
@@ -44,17 +38,7 @@ Amount = float | Relative
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """What happens to one number.
-
-    Parameters
-    ----------
-    times
-        When, in the model's unit of time; empty where one value holds all the time.
-    amounts
-        As many values; one where there are no times. Before the first time holds what holds without the scenario.
-    interpolate
-        ``"step"``: a value holds until the next time; ``"linear"``: straight lines between times.
-    """
+    """What happens to one number."""
 
     times: tuple[float, ...] = ()
     amounts: tuple[Amount, ...]
@@ -73,17 +57,7 @@ def _said(amount: Amount) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelScenario:
-    """A named set of changes to the constants of a model.
-
-    Parameters
-    ----------
-    name
-        Short name, unique in a run.
-    changes
-        By name of a constant or of an element of one.
-    label, note
-        Name for people, and what the scenario is for.
-    """
+    """A named set of changes to the constants of a model."""
 
     name: str
     changes: Mapping[str, Change] = field(default_factory=FrozenMapping)
@@ -197,23 +171,7 @@ def _amount(value: Any, place: str) -> Amount:
 
 
 def load_model_scenario(path: str | Path) -> ModelScenario:
-    """Read a scenario of any model.
-
-    Parameters
-    ----------
-    path
-        YAML, JSON or TOML with ``name``, ``label``, ``note`` and ``changes``; ``schema: 2`` may be left out.
-
-    Returns
-    -------
-    ModelScenario
-        Checked, but for the names of the constants.
-
-    Raises
-    ------
-    InvalidScenario
-        If the file is missing or malformed; with the line.
-    """
+    """Read a scenario of any model."""
     path = Path(path)
     if not path.is_file():
         raise InvalidScenario(f"there is no scenario file {str(path)!r}")

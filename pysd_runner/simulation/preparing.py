@@ -118,23 +118,7 @@ class PreparedModel:
         return f"<PreparedModel of {self._task.file!r}: {len(self.parameters)} parameters -> {shape}>"
 
     def __call__(self, numbers: Any) -> Array:
-        """Run the model.
-
-        Parameters
-        ----------
-        numbers
-            Values of the parameters, in order, shape (parameter,).
-
-        Returns
-        -------
-        array
-            Shape (series, year); where the model does not give a finite number, neither does this.
-
-        Raises
-        ------
-        InvalidInput
-            If there are more or fewer numbers than parameters, or one is not finite.
-        """
+        """Run the model."""
         self._enter(numbers)
         with np.errstate(all="ignore"):
             if self._case is not None:

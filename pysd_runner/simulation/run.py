@@ -65,13 +65,7 @@ class Run(Tabled):
         return one_line("Run", self.data, (scenarios, draws), self.years, self.provenance)
 
     def __getitem__(self, name: str) -> Array:
-        """One outcome, shape (scenario, draw, ..., year).
-
-        Raises
-        ------
-        UnknownName
-            If the variable was not saved.
-        """
+        """One outcome, shape (scenario, draw, ..., year)."""
         from pysd_runner.core.errors import UnknownName, suggest
 
         known = {key(item): item for item in self.data}

@@ -17,24 +17,7 @@ Values = Mapping[str, Any]
 def stacked_values(
     each: Sequence[Mapping[str, Any]], model: Model, common: Mapping[str, Any], times: Array
 ) -> dict[str, Array | TimePath]:
-    """Values of several policies, stacked along the scenario axis.
-
-    Parameters
-    ----------
-    each
-        Values by variable of every policy.
-    model
-        The model.
-    common
-        Values that hold where a policy says nothing; else those of the model file.
-    times
-        Moments of the run, at which paths over time are read.
-
-    Returns
-    -------
-    dict
-        By variable, shape (scenario, draw, ...), or a `TimePath` of such values.
-    """
+    """Values of several policies, stacked along the scenario axis."""
     names = list(dict.fromkeys(name for values in each for name in values))
     stacked = {}
     for name in names:

@@ -109,15 +109,7 @@ class ParameterKeys:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bindings:
-    """What the names of a regional model mean, read from ``[bindings]`` of its ``model.toml``.
-
-    Attributes
-    ----------
-    ranges, variables, inputs, parameters
-        Names and keys by what they mean.
-    policy
-        Variable of each setting of a policy in scenario files.
-    """
+    """What the names of a regional model mean, read from ``[bindings]`` of its ``model.toml``."""
 
     ranges: RangeNames
     variables: VariableNames

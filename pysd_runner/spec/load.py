@@ -95,23 +95,7 @@ def _spec(text: str, file: str) -> ModelSpec:
 
 
 def load_bound_spec(model: str | Path) -> ModelSpec:
-    """Read the declarations of a regional model.
-
-    Parameters
-    ----------
-    model
-        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
-
-    Returns
-    -------
-    ModelSpec
-        With bindings.
-
-    Raises
-    ------
-    InvalidInput
-        If there are no declarations beside the file, or none of what its names mean.
-    """
+    """Read the declarations of a regional model."""
     if not binds(model):
         raise InvalidInput(
             f"{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
@@ -121,13 +105,7 @@ def load_bound_spec(model: str | Path) -> ModelSpec:
 
 
 def binds(model: str | Path) -> bool:
-    """Whether declarations beside a model file tie it to panels of regions.
-
-    Parameters
-    ----------
-    model
-        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
-    """
+    """Whether declarations beside a model file tie it to panels of regions."""
     path = declarations_beside(model_file(model))
     return path.is_file() and "bindings" in parsed(path)
 
@@ -138,18 +116,7 @@ def schema_of(path: Path) -> Any:
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    """Read a TOML file, not to be changed: the same text gives the same object.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InvalidModel
-        If it cannot be read or is not TOML.
-    """
+    """Read a TOML file, not to be changed: the same text gives the same object."""
     return _toml(_text(path), path.name)
 
 

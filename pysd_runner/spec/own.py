@@ -16,19 +16,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """What a model file says of one of its numbers.
-
-    Attributes
-    ----------
-    name
-        As written in the file, with its element.
-    value
-        None where it is computed from others.
-    unit, label
-        As in the file.
-    limits
-        Lower and upper end, or none.
-    """
+    """What a model file says of one of its numbers."""
 
     name: str
     value: float | None
@@ -43,31 +31,7 @@ def loose(name: str) -> str:
 
 
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
-    """Read the declarations that stand beside a model of one's own.
-
-    Parameters
-    ----------
-    path
-        A ``.toml`` of schema 2: sections ``parameters`` (by name of a constant or an element of one: ``value``,
-        ``lower``, ``upper``, ``prior``, ``role``, ``label``), ``measurements`` (``column``, ``outcome``, ``scale``,
-        ``kind``, ``errors``, ``sd``), ``outcomes`` (by name of a variable: ``label``, ``better``), ``levers``
-        (``constant``, its name unless that is the key; ``label``, ``off``, ``upper``, ``cost``) and ``budget``
-        (``total``).
-    facts
-        What the model file says of the numbers that can be parameters, by name.
-    variables
-        Unit of every variable of the file, by name.
-
-    Returns
-    -------
-    ModelSpec
-        Parameters under their names in the file.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is not readable, an entry is unknown or malformed, or the model has no such name.
-    """
+    """Read the declarations that stand beside a model of one's own."""
     path = Path(path)
     root = Table(parsed(path), f"{path.name}: ")
     schema = root.number("schema")

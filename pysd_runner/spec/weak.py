@@ -124,15 +124,7 @@ def prior_words(prior: Prior) -> str:
 
 
 def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
-    """The same parameter with a prior of the caller's own, whose bounds become its bounds where they are finite.
-
-    Parameters
-    ----------
-    parameter
-        A declaration.
-    prior
-        What is believed.
-    """
+    """The same parameter with a prior of the caller's own, whose bounds become its bounds where they are finite."""
     from dataclasses import replace
 
     lower, upper = (getattr(prior, name) for name in ("lower", "upper"))
@@ -157,18 +149,7 @@ def record_of(parameter: Parameter) -> dict[str, Any]:
 
 
 def parameter_of(record: Mapping[str, Any]) -> Parameter:
-    """The declaration `record_of` wrote.
-
-    Parameters
-    ----------
-    record
-        What was written.
-
-    Raises
-    ------
-    InvalidInput
-        If an entry is missing or unknown.
-    """
+    """The declaration `record_of` wrote."""
     try:
         content = dict(record)
         prior = content.pop("prior")

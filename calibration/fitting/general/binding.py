@@ -26,17 +26,7 @@ Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binding:
-    """A table as a model sees it.
-
-    Attributes
-    ----------
-    observations
-        How columns observe the model, by key.
-    driven
-        Columns that drive an input of the model, by variable.
-    notes
-        What a reader must know.
-    """
+    """A table as a model sees it."""
 
     observations: Mapping[str, Observation]
     driven: Mapping[str, Column]
@@ -44,33 +34,7 @@ class Binding:
 
 
 def bound(model: Model, table: Table, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:
-    """Match the columns of a table to the variables of a model.
-
-    What the caller declares comes first, then what stands beside the model, then the mapping given to `load_table`,
-    then names that are the same but for case, spaces and underscores. A column that is a constant of the model drives
-    it; any other observes.
-
-    Parameters
-    ----------
-    model, table
-        To be matched.
-    spec
-        Declarations beside the model, or None.
-    measurements
-        What the caller declares, by key or in a list.
-
-    Returns
-    -------
-    Binding
-        Columns without a match are named in its notes.
-
-    Raises
-    ------
-    UnknownName
-        If a declaration names a column or a variable that is not there.
-    InvalidPanel
-        If no column observes anything.
-    """
+    """Match the columns of a table to the variables of a model."""
     declared = {**({} if spec is None else spec.observations), **_by_key(measurements)}
     observations: dict[str, Observation] = {}
     for key, item in declared.items():
@@ -125,31 +89,7 @@ def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
 def series_of(
     model: Model, table: Table, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
 ) -> tuple[tuple[ObservedSeries, ...], list[str]]:
-    """The observations of a table within the moments of a run.
-
-    Parameters
-    ----------
-    model, table, binding
-        As matched.
-    held
-        What takes the place of values of the file, by variable.
-    moments
-        Saved moments of the run, a step apart, shape (moment,).
-    step
-        Step of the run.
-
-    Returns
-    -------
-    tuple
-        The series, and what was left out.
-
-    Raises
-    ------
-    InvalidInput
-        If entities and subscripts do not fit together.
-    InvalidPanel
-        If nothing is left to compare.
-    """
+    """The observations of a table within the moments of a run."""
     found, notes = [], []
     for key, observation in binding.observations.items():
         series, told = _series(model, table, key, observation, moments=moments, step=step)
@@ -316,23 +256,7 @@ def _places(model: Model, table: Table, column: Column, axis: str, dim: str) -> 
 
 
 def driven_paths(model: Model, table: Table, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
-    """Inputs that follow a column: straight lines between its values, the last one held.
-
-    Parameters
-    ----------
-    model, table, driven
-        Columns by the variable they drive.
-
-    Returns
-    -------
-    tuple
-        Paths by variable, and what is said of their ends.
-
-    Raises
-    ------
-    InvalidInput
-        If a value of an element is missing at a time others have one, or the subscripts do not fit.
-    """
+    """Inputs that follow a column: straight lines between its values, the last one held."""
     paths, notes = {}, []
     for variable, column in driven.items():
         dims = model.ir.variables[variable].dims

@@ -30,17 +30,7 @@ EXACT = 1e-3
 
 
 class TableComparison:
-    """Compares runs with the columns of a table.
-
-    Parameters
-    ----------
-    forward
-        Runs the model.
-    keys
-        Parameters in the order of its vectors.
-    series
-        Observations, in the order of the residuals.
-    """
+    """Compares runs with the columns of a table."""
 
     def __init__(self, forward: Forward, keys: Sequence[str], series: tuple[ObservedSeries, ...]) -> None:
         self._forward, self._keys, self.series = forward, tuple(keys), series

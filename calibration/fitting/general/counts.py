@@ -49,17 +49,7 @@ def _half_over_square(counts: Array, expected: Array, size: float) -> Array:
 
 
 def deviance_residual(counts: Array, expected: Array, size: float) -> Array:
-    """``sign(m - y) sqrt(D)``.
-
-    Parameters
-    ----------
-    counts
-        Observed, any shape.
-    expected
-        ``m``, positive, of a shape that broadcasts.
-    size
-        ``k``; infinite for Poisson.
-    """
+    """``sign(m - y) sqrt(D)``."""
     some = (expected - counts) * np.sqrt(2 * _half_over_square(counts, expected, size))
     none = np.sqrt(2 * (expected if not np.isfinite(size) else size * np.log1p(expected / size)))
     return np.where(counts > 0, some, none)
@@ -95,22 +85,7 @@ def pearson(counts: Array, expected: Array, spread: float = 0.0) -> float:
 
 
 def spread_of(counts: Array, expected: Array, freedom: float) -> float:
-    """Relative standard deviation beyond Poisson's: Pearson's statistic becomes its degrees of freedom.
-
-    ``sum (y - m)^2 / (m + (s m)^2) = freedom``.
-
-    Parameters
-    ----------
-    counts, expected
-        Shape (cell,).
-    freedom
-        Cells less parameters, at least 1.
-
-    Returns
-    -------
-    float
-        Within `LEAST_SPREAD` and `MOST_SPREAD`.
-    """
+    """Relative standard deviation beyond Poisson's: Pearson's statistic becomes its degrees of freedom."""
     from scipy.optimize import brentq
 
     def excess(log_spread: float) -> float:

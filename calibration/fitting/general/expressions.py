@@ -21,17 +21,7 @@ _BRACKETS = r"(?:\s*\[[^\[\]]*\])?"
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A formula of model variables.
-
-    Attributes
-    ----------
-    text
-        As the caller wrote it.
-    variables
-        Names of the variables it reads.
-    dims
-        Subscript ranges that are left, empty for a single number.
-    """
+    """A formula of model variables."""
 
     text: str
     variables: tuple[str, ...]
@@ -41,30 +31,11 @@ class Expression:
     _is_array: Mapping[str, bool]
 
     def value(self, outcomes: Mapping[str, Array]) -> Array:
-        """What it comes to.
-
-        Parameters
-        ----------
-        outcomes
-            By variable, shape (draw, element..., moment).
-
-        Returns
-        -------
-        ndarray
-            Shape (draw, element..., moment).
-        """
+        """What it comes to."""
         return _evaluated(self._tree, lambda name: (self._picked(name, outcomes, lead=1), None))[0]
 
     def linearised(self, outcomes: Mapping[str, Array], slopes: Mapping[str, Array]) -> tuple[Array, Array]:
-        """What it comes to, and how it moves.
-
-        Parameters
-        ----------
-        outcomes
-            By variable, shape (element..., moment).
-        slopes
-            By variable, shape (element..., moment, parameter).
-        """
+        """What it comes to, and how it moves."""
         value, moved = _evaluated(
             self._tree, lambda name: (self._picked(name, outcomes, lead=0), self._picked(name, slopes, lead=0))
         )
@@ -84,27 +55,7 @@ class Expression:
 
 
 def expression_of(model: Model, text: str) -> Expression:
-    """Read a formula.
-
-    Parameters
-    ----------
-    model
-        Whose variables it reads.
-    text
-        A variable, an element of one, or sums, differences, products, ratios and powers of them and of numbers.
-
-    Returns
-    -------
-    Expression
-        Ready to be evaluated.
-
-    Raises
-    ------
-    UnknownName
-        If it is a single name that the model does not have.
-    InvalidInput
-        If it is no formula, or its parts run over different subscripts.
-    """
+    """Read a formula."""
     try:
         variable, position = located(model, text)
     except UnknownName:

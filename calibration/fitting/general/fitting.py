@@ -217,13 +217,7 @@ def _searched(
 
 
 def objective_of(problem: TableProblem) -> Objective:
-    """What a search minimises.
-
-    Parameters
-    ----------
-    problem
-        With the errors to go by.
-    """
+    """What a search minimises."""
     lower, upper = problem.space.bounds
     return Objective(
         linearised=problem.linearised,

@@ -21,21 +21,7 @@ Values = Mapping[str, Any]
 
 
 class Forward:
-    """A model as a function of some of its numbers; it keeps the memory it works in and serves one thread at a time.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    targets
-        The numbers, in the order of the vectors.
-    held
-        What else takes the place of values of the file, by variable: numbers, arrays over its subscripts, paths.
-    outcomes
-        Variables that are read.
-    start, stop
-        Bounds of the run in the model's unit of time; None takes those of the file.
-    """
+    """A model as a function of some of its numbers; it keeps the memory it works in and serves one thread at a time."""
 
     def __init__(
         self,
@@ -79,28 +65,11 @@ class Forward:
         return np.asarray(self._prepared().clock.saved_times, dtype=float)
 
     def values(self, vectors: Array) -> dict[str, Array | TimePath]:
-        """What a run is given for some vectors.
-
-        Parameters
-        ----------
-        vectors
-            Shape (draw, parameter).
-        """
+        """What a run is given for some vectors."""
         return self._values(vectors)
 
     def batch(self, vectors: Array) -> dict[str, Array]:
-        """Outcomes of many vectors from one simulation.
-
-        Parameters
-        ----------
-        vectors
-            In the units of the parameters, shape (draw, parameter).
-
-        Returns
-        -------
-        dict
-            By variable, shape (draw, element..., moment); not finite where a run fails.
-        """
+        """Outcomes of many vectors from one simulation."""
         task = self._prepared()
         ready = {name: value for name, value in self._values(vectors).items() if name in self._bases}
         with np.errstate(all="ignore"):
@@ -108,23 +77,7 @@ class Forward:
         return {name: np.broadcast_to(item[0], (len(vectors), *item.shape[2:])) for name, item in found.items()}
 
     def linearised(self, vector: Array) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes of one vector and their derivatives.
-
-        Parameters
-        ----------
-        vector
-            Shape (parameter,).
-
-        Returns
-        -------
-        values, slopes : dict
-            Shape (element..., moment) and (element..., moment, parameter), by variable.
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model cannot be differentiated.
-        """
+        """Outcomes of one vector and their derivatives."""
         if self._slopes is None:
             self._slopes = jacobian_function(
                 self.model,

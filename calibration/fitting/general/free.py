@@ -43,28 +43,7 @@ class Target:
 
 
 def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
-    """Every single number that some names stand for.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    names
-        Constants, elements of constants, or stocks for their starting value; a constant with subscripts stands for all
-        its elements.
-
-    Returns
-    -------
-    tuple of Target
-        In the order given, each once.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such variable or element.
-    InvalidInput
-        If one has an equation of its own.
-    """
+    """Every single number that some names stand for."""
     found: dict[str, Target] = {}
     for name in names:
         variable, position = _located(model, name)
@@ -102,31 +81,7 @@ def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
 def parameters_of(
     model: Model, targets: Iterable[Target], *, spec: ModelSpec | None, priors: Mapping[str, Prior]
 ) -> tuple[Parameter, ...]:
-    """Declarations of some numbers: those of the caller, of the file beside the model, or weak ones.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    targets
-        The numbers.
-    spec
-        Declarations beside the model, or None.
-    priors
-        Priors of the caller, by name in any spelling.
-
-    Returns
-    -------
-    tuple of Parameter
-        One for each target.
-
-    Raises
-    ------
-    UnknownName
-        If a prior is given for what is not estimated.
-    InvalidInput
-        If nothing tells how large a number may be.
-    """
+    """Declarations of some numbers: those of the caller, of the file beside the model, or weak ones."""
     wanted = tuple(targets)
     facts = facts_of(model.ir)
     own = {target.name: prior for name, prior in priors.items() for target in targets_of(model, [name])}

@@ -18,27 +18,7 @@ LEVEL = 0.9
 
 
 def held_out(problem: TableProblem, result: FitResult, *, seed: int, draws: int = DRAWS) -> tuple[HeldOut, ...]:
-    """Score what lies after the last moment that was fitted.
-
-    Draws of the posterior are run to the end of the table, and errors of the sizes that were estimated are added, those
-    that persist starting from the last residual.
-
-    Parameters
-    ----------
-    problem
-        With a last moment (`until`), and the errors that were found.
-    result
-        What was found.
-    seed
-        Decides the draws.
-    draws
-        How many.
-
-    Returns
-    -------
-    tuple of HeldOut
-        One for each column with a later value.
-    """
+    """Score what lies after the last moment that was fitted."""
     until = problem.until
     if until is None or not (problem.table.times > until).any():
         return ()

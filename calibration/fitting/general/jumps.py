@@ -15,24 +15,7 @@ LEAST = 0.02
 
 
 def jumping(problem: TableProblem, point: Array) -> tuple[str, ...]:
-    """Parameters along which residuals jump near a point.
-
-    Over an interval ``h`` a smooth residual moves by the mean of the slopes at its ends times ``h``, up to a term in
-    ``h^3``: half the interval leaves an eighth of the difference in each half. Over a jump the difference stays what it
-    is in one of the halves.
-
-    Parameters
-    ----------
-    problem
-        What is fitted.
-    point
-        On the unbounded scale, shape (parameter,).
-
-    Returns
-    -------
-    tuple of str
-        Keys; all of them where the model cannot be differentiated at all and jumps along none in particular.
-    """
+    """Parameters along which residuals jump near a point."""
     return tuple(key for place, key in enumerate(problem.space.keys) if _jumps(problem, point, place))
 
 

@@ -18,27 +18,7 @@ def disturbed(
     *,
     seen: NDArray[np.bool_] | None = None,
 ) -> Array:
-    """Add errors to what a model says.
-
-    Parameters
-    ----------
-    series
-        The observations.
-    predicted
-        On the scale of the series, shape (draw, row, time).
-    noise
-        Size and persistence of the errors.
-    rng
-        Source of randomness.
-    seen
-        Moments whose errors are known because they were observed, shape (time,); errors after them go on from the last
-        one. None draws all of them anew.
-
-    Returns
-    -------
-    ndarray
-        In the unit of the column, shape of `predicted`.
-    """
+    """Add errors to what a model says."""
     if series.errors.is_count:
         return _counted(predicted, series, noise, rng)
     errors = np.zeros_like(predicted)

@@ -17,19 +17,7 @@ TOLD = 0.9
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Screening:
-    """Draws of the prior, the centre first.
-
-    Attributes
-    ----------
-    points
-        On the unbounded scale, shape (draw, parameter).
-    costs
-        Half the sum of squared residuals, infinite where a run failed, shape (draw,).
-    failed
-        Runs whose residuals are not finite, shape (draw,).
-    reason
-        Where the first failure came from.
-    """
+    """Draws of the prior, the centre first."""
 
     points: Array
     costs: Array
@@ -72,17 +60,7 @@ class Screening:
 
 
 def screened(problem: TableProblem, *, seed: int, draws: int = DRAWS) -> Screening:
-    """Run a model over draws of the prior.
-
-    Parameters
-    ----------
-    problem
-        With the errors to go by.
-    seed
-        Decides the draws.
-    draws
-        How many beside the centre.
-    """
+    """Run a model over draws of the prior."""
     space = problem.space
     drawn = space.sample(np.random.default_rng([seed, 0]), draws)
     points = np.concatenate([space.centre[None], drawn])

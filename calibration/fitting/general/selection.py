@@ -46,33 +46,7 @@ def selected(
     *,
     seed: int,
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Choose at most ten parameters.
-
-    Candidates are the parameters declared beside the model, else all its constants that are single numbers. At the
-    draws of the prior nearest to the data, ``s_k`` is how far one prior standard deviation of a candidate moves the
-    data, in errors of a tenth of their spread. The largest is taken, the part of every other that moves the data in
-    the same way is taken away from it, and so on while the largest that is left exceeds one error: what cannot be
-    told from those chosen stays at its value. It is done once more where a short search over those chosen ends.
-
-    Parameters
-    ----------
-    problem
-        Gives the priors of the caller.
-    model, held, series, run
-        Model, what is set, observations and bounds of the run.
-    seed
-        Decides the draws.
-
-    Returns
-    -------
-    tuple
-        Names, and the reasons, one line each.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no candidate, or the data feel none.
-    """
+    """Choose at most ten parameters."""
     targets, parameters = _candidates(problem, model, held)
     if not targets:
         raise InvalidInput(f"{model.path.name} has no constant that could be estimated; name some with free (--free)")

@@ -20,34 +20,7 @@ LEAST_COUNT = 1e-9
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ObservedSeries:
-    """A column of a table as an observation of a model.
-
-    Attributes
-    ----------
-    measurement
-        Its key, by which declarations name it.
-    observation
-        How it observes, the scale settled.
-    expression
-        What it observes.
-    labels
-        Entities, shape (row,); one empty text where there are none.
-    elements
-        Place of each row among the elements of the expression, flat, shape (row,).
-    times
-        Moments with an observation of some row, in the model's unit of time, shape (time,).
-    raw, values
-        What was observed, as it stands and on the scale, shape (row, time); NaN where nothing was.
-    weights
-        How the saved moments make what is compared, shape (row or 1, time, moment): between moments straight lines,
-        flows added up over their interval.
-    declared_sd
-        Standard deviation of the errors before anything was fitted.
-    spacing
-        Usual distance between two observations, which the persistence of errors is meant for.
-    unusable
-        Values that the scale cannot show.
-    """
+    """A column of a table as an observation of a model."""
 
     measurement: str
     observation: Observation
@@ -97,34 +70,12 @@ class ObservedSeries:
         return False
 
     def compared(self, outcome: Array) -> Array:
-        """What the model gives where something was observed, before the scale.
-
-        Parameters
-        ----------
-        outcome
-            Of the expression, shape (draw, element..., moment).
-
-        Returns
-        -------
-        ndarray
-            Shape (draw, row, time).
-        """
+        """What the model gives where something was observed, before the scale."""
         flat = outcome.reshape(len(outcome), -1, outcome.shape[-1])[:, self.elements]
         return self._weighted(flat)
 
     def slopes(self, slopes: Array) -> Array:
-        """Jacobian of the compared values.
-
-        Parameters
-        ----------
-        slopes
-            Of the expression, shape (element..., moment, parameter).
-
-        Returns
-        -------
-        ndarray
-            Shape (parameter, row, time).
-        """
+        """Jacobian of the compared values."""
         flat = np.moveaxis(slopes.reshape(-1, *slopes.shape[-2:])[self.elements], -1, 0)
         return self._weighted(flat)
 
@@ -144,17 +95,7 @@ class ObservedSeries:
         return 1 / (raw * (1 - raw)) if self.observation.scale == "logit" else np.ones_like(raw)
 
     def at(self, times: Array, values: Array, moments: Array, step: float) -> "ObservedSeries":
-        """The same column at other moments.
-
-        Parameters
-        ----------
-        times
-            Shape (time,).
-        values
-            On the scale, shape (row, time).
-        moments, step
-            Of the run that is compared.
-        """
+        """The same column at other moments."""
         weights = weights_of(times, moments, self.observation.kind, step)[None]
         return replace(self, times=times, raw=self.unscaled(values), values=values, weights=weights)
 
@@ -168,15 +109,7 @@ class ObservedSeries:
 
 
 class TimedWhitening(Whitening):
-    """Standardised innovations of residuals at uneven distances.
-
-    Persistence is meant for the usual distance of the series; over ``k`` times that distance ``rho^k`` is left.
-
-    Parameters
-    ----------
-    series
-        The observations.
-    """
+    """Standardised innovations of residuals at uneven distances."""
 
     def __init__(self, series: ObservedSeries) -> None:
         super().__init__(series)  # type: ignore[arg-type]
@@ -195,15 +128,7 @@ class TimedWhitening(Whitening):
 
 
 def to_scale(raw: Array, scale: str) -> Array:
-    """Values on a scale, NaN where it cannot show them.
-
-    Parameters
-    ----------
-    raw
-        Any shape.
-    scale
-        ``"level"``, ``"log"`` or ``"logit"``.
-    """
+    """Values on a scale, NaN where it cannot show them."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "log":
             return np.where(raw > 0, np.log(raw), np.nan)
@@ -213,15 +138,7 @@ def to_scale(raw: Array, scale: str) -> Array:
 
 
 def chosen_scale(observation: Observation, raw: Array) -> str:
-    """The scale of a column whose scale was left open.
-
-    Parameters
-    ----------
-    observation
-        How it observes.
-    raw
-        What was observed.
-    """
+    """The scale of a column whose scale was left open."""
     if observation.errors.is_count:
         return "level"
     if observation.scale != "auto":
@@ -231,29 +148,7 @@ def chosen_scale(observation: Observation, raw: Array) -> str:
 
 
 def weights_of(times: Array, moments: Array, kind: str, step: float) -> Array:
-    """How saved moments make what a column says.
-
-    Parameters
-    ----------
-    times
-        Of the observations, within the moments, shape (time,).
-    moments
-        Saved moments of the model, a step apart, shape (moment,).
-    kind
-        ``"level"``, ``"flow"`` or ``"cumulative"``.
-    step
-        Step of the run, over which Euler's method holds a flow.
-
-    Returns
-    -------
-    ndarray
-        Shape (time, moment).
-
-    Raises
-    ------
-    InvalidInput
-        If a flow is observed at one moment only, so that its interval is not known.
-    """
+    """How saved moments make what a column says."""
     if kind == "level":
         return _between(times, moments)
     flowed = _flowed(times, moments, step)

@@ -39,23 +39,7 @@ FEATURES = "+simd128,+bulk-memory,+mutable-globals,+sign-ext,+nontrapping-fptoin
 
 @dataclass(frozen=True, slots=True)
 class WasmModule:
-    """A compiled model.
-
-    Attributes
-    ----------
-    code
-        The module. It imports a memory and a stack pointer, and exports ``run``.
-    outcomes
-        Variables it saves, in the order of the outputs of the signature.
-    signature
-        What it is handed, and where it keeps what.
-    lanes
-        Draws it runs side by side.
-    functions
-        Mathematical functions it imports.
-    pages
-        Pages of 64 KiB that its constants take.
-    """
+    """A compiled model."""
 
     code: bytes
     outcomes: tuple[str, ...]
@@ -73,31 +57,7 @@ def wasm_module(
     *,
     lanes: int = LANES,
 ) -> WasmModule:
-    """Compile a model for the browser.
-
-    Parameters
-    ----------
-    model
-        What is integrated by Euler.
-    outcomes
-        Variables to save.
-    moving
-        Variables whose values come from outside, and whether they change over time.
-    varying
-        Those among them that differ between draws.
-    lanes
-        Draws side by side.
-
-    Returns
-    -------
-    WasmModule
-        The same bytes for the same request.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the compiled engine does not cover the model, or a function of it needs NumPy.
-    """
+    """Compile a model for the browser."""
     from pysd_runner.engine.llvm.compiler import object_code
 
     changing = frozenset(name for name, yes in moving.items() if yes)
@@ -130,17 +90,7 @@ def _machine() -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BrowserProgram:
-    """What a page needs to compute a task.
-
-    Attributes
-    ----------
-    module
-        The compiled model.
-    record
-        How it is called, as plain data.
-    inputs
-        What it is called with, by variable, in its order.
-    """
+    """What a page needs to compute a task."""
 
     module: WasmModule
     record: Mapping[str, Any]
