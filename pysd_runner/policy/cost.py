@@ -158,7 +158,7 @@ def cost_curves(
 
 
 def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
-    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit, and why that is missing."""
+    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit; why it is missing."""
     return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
 
 
