@@ -1,7 +1,6 @@
 """``gapsim optimise``: the best policy under uncertainty, by constraints."""
 
 import shutil
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,14 +38,11 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.space import Space
     from pysd_runner.regional.projection import ProjectionInputs
-    from pysd_runner.regional.timing import TimingSpace
     from pysd_runner.scenarios import Scenario
 
 
 # Length of a period of `Choice.PERIODS`, in years.
 PERIOD = 5
-# Levers with a smaller part of all money are not named in the order.
-LEAST_PART = 0.01
 
 
 class Choice(StrEnum):
@@ -56,7 +52,6 @@ class Choice(StrEnum):
     UNIFORM = "uniform"
     PERIODS = "periods"
     MONEY = "money"
-    TIMING = "timing"
 
 
 class StatisticName(StrEnum):
@@ -93,8 +88,7 @@ def optimise(
         Choice,
         typer.Option(
             "--choose",
-            help="Shares by class; one uniform mix; one that may change every five years; that and the money; "
-            "when each lever starts and ends.",
+            help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
         ),
     ] = Choice.CLASSES,
     outcome: OutcomeName = None,
@@ -150,7 +144,6 @@ def optimise(
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.regional.policies import policy_values
     from pysd_runner.regional.policy_spaces import DEFAULT_CONSTRAINTS, chosen_scenario
-    from pysd_runner.regional.timing import TimingSpace, timed_scenario
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
@@ -193,23 +186,16 @@ def optimise(
             )
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: phrase("optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
-    if isinstance(space, TimingSpace):
-        scenario = timed_scenario(root, space, found.point, names)
-    else:
-        scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
+    scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
     with folder, session.stage("Drawing and writing"):
         write_optimum(found, labels, folder.draft, lang, between=between)
         scenario.save(folder.draft / "optimised.yaml")
-        if isinstance(space, TimingSpace):
-            space.order(found.point).to_csv(folder.draft / "order.csv", lineterminator="\n")
     # The same command beside this one may have ended first.
     shutil.rmtree(kept, ignore_errors=True)
     session.kept.clear()
     session.data = {"folder": folder.path, **_data(found)}
     for line in optimum_screen(found, labels, lang):
         session.say(line)
-    if isinstance(space, TimingSpace):
-        session.say(_order(space, found.point, study.levers, lang))
     session.say()
     session.say(f"Results: {folder.path}")
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
@@ -243,29 +229,14 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
 
 def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
     from pysd_runner.regional.policy_spaces import class_space, uniform_space
-    from pysd_runner.regional.timing import timing_space
 
     if choose is Choice.CLASSES:
         return class_space(inputs, root)
     if choose is Choice.UNIFORM:
         return uniform_space(inputs, root)
-    if choose is Choice.TIMING:
-        return timing_space(inputs, root)
     first, until = inputs.bounds[0] + 1, inputs.bounds[1]
     periods = [float(year) for year in range(first, until, PERIOD)]
     return uniform_space(inputs, root, periods=periods, budget=choose is Choice.MONEY)
-
-
-def _order(space: "TimingSpace", point: Any, levers: Mapping[str, Any], lang: str) -> str:
-    """In which order the levers come, in one sentence."""
-    from pysd_runner.text import say
-
-    rows = [
-        say("policy_outcome.timed", lang, lever=levers[str(key)].label(lang), first=row["first"], last=row["last"])
-        for key, row in space.order(point).astype({"first": int, "last": int}).iterrows()
-        if row["part"] >= LEAST_PART
-    ]
-    return say("policy_outcome.order", lang, levers=say("description.comma", lang).join(rows))
 
 
 def _data(found: Any) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.latex import Tabled
-from pysd_runner.policy.gradual import gradual_values
 from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
 from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets
 
@@ -48,9 +47,6 @@ class Attribution(Tabled):
         Mean over all orders in which the levers may come in, same shape; sums to the total in every draw.
     errors
         Standard errors of `shapley` where orders were drawn at random; None where it is exact.
-    gradual
-        Values of Aumann and Shapley in the last year: all levers are turned up together, shape (lever, draw); None
-        where it was not asked for.
     synergy
         Interaction index of every pair in the last year, shape (lever, lever, draw); None where orders were drawn.
     parts
@@ -71,7 +67,6 @@ class Attribution(Tabled):
     left_out: Array
     shapley: Array
     errors: Array | None = None
-    gradual: Array | None = None
     synergy: Array | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
     loops: Mapping[str, Array] = field(default_factory=dict)
@@ -87,7 +82,7 @@ class Attribution(Tabled):
         Parameters
         ----------
         year
-            None takes the last; `gradual` is known there alone.
+            None takes the last.
 
         Returns
         -------
@@ -102,8 +97,6 @@ class Attribution(Tabled):
             row: dict[str, float] = {}
             for name, values in ways.items():
                 row |= _band(name, values[number, :, place])
-            if self.gradual is not None and place == len(self.years) - 1:
-                row |= _band("gradual", self.gradual[number])
             if self.errors is not None:
                 row["error"] = float(np.median(self.errors[number, :, place]))
             rows[lever.key] = row
@@ -113,8 +106,6 @@ class Attribution(Tabled):
         whole_row: dict[str, float] = {}
         for name, values in sums.items():
             whole_row |= _band(name, values)
-        if self.gradual is not None and place == len(self.years) - 1:
-            whole_row |= _band("gradual", self.gradual.sum(axis=0))
         found.loc["total"] = pd.Series(whole_row)
         return found
 
@@ -180,7 +171,6 @@ def attribute(  # noqa: PLR0913 - a front door
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
     loops: Mapping[str, Values] | None = None,
-    gradual: bool = True,
     orders: int | None = None,
     seed: int = 0,
     progress: Told | None = None,
@@ -206,8 +196,6 @@ def attribute(  # noqa: PLR0913 - a front door
         with its way of giving money), which split the effect further.
     loops
         Values that switch a feedback loop off, by its name.
-    gradual
-        Whether values of Aumann and Shapley are computed as well.
     orders
         How many orders are drawn at random; None computes up to ten levers exactly and draws 200 orders for more.
     seed
@@ -236,7 +224,7 @@ def attribute(  # noqa: PLR0913 - a front door
 
     References
     ----------
-    Shapley, L. S. (1953); Aumann, R. J. and Shapley, L. S. (1974), Values of Non-Atomic Games.
+    Shapley, L. S. (1953), A value for n-person games.
     """
     if not study.levers:
         raise InvalidInput("the model declares no levers, so there is nothing to attribute to")
@@ -265,8 +253,6 @@ def attribute(  # noqa: PLR0913 - a front door
         )
     else:
         result = _by_orders(study, name, measured, found, orders_of(len(levers), count, np.random.default_rng(seed)))
-    if gradual:
-        result = replace(result, gradual=gradual_values(study, policy, measured, none, progress))
     if reference:
         result = replace(result, parts=_split(study, policy, measured, none, reference))
     if loops:

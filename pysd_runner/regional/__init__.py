@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from pysd_runner.regional.binding import RegionalModel
     from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
     from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
-    from pysd_runner.regional.timing import timing_space
 
 _HOMES = {
     "RegionalModel": "binding",
@@ -16,7 +15,6 @@ _HOMES = {
     "policy_values": "policies",
     "regional_futures": "policies",
     "regional_study": "policies",
-    "timing_space": "timing",
     "uniform_space": "policy_spaces",
 }
 
@@ -27,7 +25,6 @@ __all__ = [
     "policy_values",
     "regional_futures",
     "regional_study",
-    "timing_space",
     "uniform_space",
 ]
 

@@ -54,12 +54,6 @@ def attribution_sentences(
     ]
     if found.errors is not None:
         lines.append(phrase("attribution sampled", lang))
-    if found.gradual is not None:
-        apart = np.abs(np.median(found.gradual, axis=1) - shares).max()
-        missed = np.abs(found.gradual.sum(axis=0) - total).max()
-        lines.append(
-            phrase("gradual", lang, apart=written(float(apart), DIGITS), missed=written(float(missed), 3), unit=unit)
-        )
     pairs = found.pairs()
     if len(pairs):
         one, two = pairs.index[0]
@@ -237,8 +231,6 @@ def _table(found: Attribution, lang: str) -> tuple[list[str], list[list[str]]]:
     """One row a lever, and the total."""
     table = found.table()
     columns = [("shapley", "shapley"), ("alone", "alone"), ("left_out", "left out")]
-    if found.gradual is not None:
-        columns.append(("gradual", "gradual column"))
     header = [phrase("lever", lang), *(phrase(title, lang) for _, title in columns)]
     if found.errors is not None:
         header.append(phrase("error", lang))

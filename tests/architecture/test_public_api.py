@@ -245,7 +245,6 @@ FRONT_DOORS = {
         "policy_values",
         "regional_futures",
         "regional_study",
-        "timing_space",
         "uniform_space",
     ],
     "pysd_runner.scenarios": [

@@ -97,20 +97,6 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     assert "Optimised" in run.out
 
 
-def test_when_levers_start_and_end_is_found_and_said(gapsim, small, tmp_path):
-    arguments = ("--choose", "timing", "--starts", 1, "--outcome", "theil_closed", "--unconstrained")
-    answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "timed")
-    assert answer.code == 0, answer.err
-    assert "In the order in which their money is spent: " in " ".join(answer.out.split())
-    order = pd.read_csv(tmp_path / "timed" / "order.csv")
-    assert order["mean_year"].is_monotonic_increasing
-    assert order["part"].sum() == pytest.approx(1)
-    scenario = load_scenario(tmp_path / "timed" / "optimised.yaml")
-    assert scenario.policy.mix.times == (2025.0, 2026.0, 2027.0)
-    run = gapsim("run", "timed/optimised.yaml", *small, "--draws", 2, "--until", 2028, "--open-loop", "--out", "run")
-    assert run.code == 0, run.err
-
-
 @pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_advice_is_one_page(gapsim, small, tmp_path):
     answer = gapsim("advise", *small, *QUICK, "--out", "advice")

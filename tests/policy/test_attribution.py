@@ -61,7 +61,7 @@ def test_contributions_are_means_over_orders():
             after = effects_of(few, [few.switched(base, active)], [outcome])["theil_closed"][0, :, -1]
             expected[player] += (after - before) / 6
             before = after
-    found = attribute(few, base, outcome="theil_closed", gradual=False)
+    found = attribute(few, base, outcome="theil_closed")
     assert found.shapley[..., -1] == pytest.approx(expected, abs=1e-12)
 
 
@@ -72,29 +72,13 @@ def test_a_lever_without_money_gets_exactly_nothing():
     found = attribute(study(), changed, outcome="gap_closed", loops={"idle": {}})
     for values in (found.shapley, found.alone, found.left_out):
         assert (values[3] == 0).all()
-    assert (found.gradual[3] == 0).all()
     assert (found.synergy[3] == 0).all()
     assert (found.loops["idle"] == 0).all()
 
 
-def test_levers_turned_up_together_nearly_sum_to_the_effect(found):
-    total = found.total[:, -1]
-    assert np.abs(found.gradual.sum(axis=0) - total).max() < 0.02 * np.abs(total).max()
-    # A slow twin: central differences along the way, for one lever.
-    nodes = (np.arange(40) + 0.5) / 40
-    step = 1e-4
-    slope = 0.0
-    for node in nodes:
-        up, down = np.full(7, node), np.full(7, node)
-        up[1] += step
-        down[1] -= step
-        slope = slope + (effect(up)[:, -1] - effect(down)[:, -1]) / (2 * step) / 40
-    assert found.gradual[1] == pytest.approx(slope, rel=0.03, abs=0.02 * np.abs(total).max())
-
-
 def test_synergy_of_two_levers_is_what_they_do_only_together():
     few = replace(study(), levers={key: study().levers[key] for key in ("skills", "knowledge")})
-    found = attribute(few, policy(), outcome="theil_closed", gradual=False)
+    found = attribute(few, policy(), outcome="theil_closed")
     both, one, two, none = (
         effects_of(few, [few.switched(policy(), active)], [few.outcomes["theil_closed"]])["theil_closed"][0, :, -1]
         for active in ((1, 1), (1, 0), (0, 1), (0, 0))
@@ -132,7 +116,7 @@ def test_a_loop_is_what_is_lost_without_it(found):
 
 
 def test_orders_drawn_at_random_sum_as_well():
-    found = attribute(study(), policy(), outcome="theil_closed", orders=4, gradual=False, seed=0)
+    found = attribute(study(), policy(), outcome="theil_closed", orders=4, seed=0)
     assert np.abs(found.shapley.sum(axis=0) - found.total).max() < 1e-12
     assert found.errors.shape == found.shapley.shape
     assert "error" in found.table()
@@ -160,7 +144,7 @@ def test_bad_questions_are_refused():
     with pytest.raises(InvalidInput, match="orders must be a whole number from 2"):
         attribute(study(), policy(), orders=1)
     with pytest.raises(InvalidInput, match="who missing"):
-        attribute(study(), policy(), reference={"reference": {}, "what": {}}, gradual=False)
+        attribute(study(), policy(), reference={"reference": {}, "what": {}})
 
 
 def test_a_projection_with_levers_off_is_the_attribution_of_the_rest(found):
