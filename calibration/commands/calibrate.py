@@ -46,7 +46,6 @@ if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.results import FitResult
     from pysd_runner.panel import Panel
 
-POOLED = "pooled"
 LEAST_SQUARES = "least_squares"
 
 Optimiser = Annotated[
@@ -64,14 +63,6 @@ Seconds = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="How many threads or processes; results do not depend on it."),
-]
-Effect = Annotated[
-    str | None,
-    typer.Option(
-        "--pool",
-        metavar="INPUT",
-        help="Estimate region effects of this input with partial pooling; the fit with them goes into pooled/.",
-    ),
 ]
 
 
@@ -101,7 +92,6 @@ def calibrate(
     executor: ExecutorName = None,
     workers: Workers = None,
     store: StoreFolder = None,
-    effect: Effect = None,
     first_year: Annotated[
         int | None,
         typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
@@ -164,7 +154,6 @@ def calibrate(
     if is_own(model):
         assert model is not None  # noqa: S101
         regional: dict[str, object] = {
-            "--pool": effect,
             "--first-year": first_year,
             "--last-year": last_year,
             "--mapping": mapping,
@@ -211,11 +200,6 @@ def calibrate(
     read = choice.read(session, first_year=first_year, last_year=last_year)
     source = str(model or MODEL)
     problem = steps.problem_of(read, source, **settings)
-    if effect:
-        # Before the work, not after it.
-        from calibration.fitting.pooling import check_poolable
-
-        check_poolable(problem, effect)
     names = variable_names(problem.spec.inputs.values(), lang)
     session.note(session.said(str(problem.describe()), names))
     search.tell(session)
@@ -228,8 +212,6 @@ def calibrate(
         steps.alternatives(session, read, problem, search, folder.draft, {"model": source, **settings}, sample=sample)
         if forecast:
             _forecast(session, read, problem, found, folder.draft, seed=seed)
-        if effect:
-            _pooled(session, problem, found, folder.draft / POOLED, effect)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.kept}; only its figures and its report are missing.")
@@ -256,18 +238,6 @@ def _forecast(
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     until = usual_end(seen.years[-1])
     baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
-
-
-def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
-    """Effects of regions, and a fit that holds them, in a folder of their own."""
-    from calibration.fitting.pooling import pool
-    from pysd_runner.export.frames import save_csv
-
-    with session.stage("Pooling effects of regions") as stage:
-        pooled = pool(problem, found, effect, progress=lambda done, count: stage.at("pooling", done, count))
-    pooled.fitted.save(folder / "fitted.json")
-    save_csv(pooled.table(), folder / "region_effects.csv")
-    session.say(pooled.summary())
 
 
 def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", lang: str) -> None:

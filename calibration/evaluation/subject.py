@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.draws import check_fit, panel_differences, region_effects
+from pysd_runner.regional.draws import check_fit, panel_differences
 from pysd_runner.simulation import Run, simulate
 
 Array = NDArray[np.float64]
@@ -58,7 +58,6 @@ class Calibrated:
             model=self.model,
             panel=self.panel,
             parameters={key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()},
-            effects=region_effects(self.result.fitted, self.panel),
             yuan_per_unit=self.yuan_per_unit,
         )
         return bound.values(bound.start(self.origin, self.result.fitted.first_year))

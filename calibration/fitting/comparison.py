@@ -48,11 +48,10 @@ class Comparison:
         window: tuple[int, int],
         yuan_per_unit: float,
         series: tuple[Series, ...] = (),
-        effects: Mapping[str, Array] | None = None,  # values of pooled inputs by key, shape (draw, region)
     ) -> None:
         self.model, self.panel, self.window, self.yuan_per_unit = model, panel, window, yuan_per_unit
-        self.series, self.effects = series, dict(effects or {})
-        self._bound = RegionalModel(model=model, panel=panel, effects=self.effects, yuan_per_unit=yuan_per_unit)
+        self.series = series
+        self._bound = RegionalModel(model=model, panel=panel, yuan_per_unit=yuan_per_unit)
         self._decay = model.bindings.parameters.momentum_decay
         self._entering: frozenset[str] | None = None
         self._ready: dict[tuple[tuple[str, ...], ...], Linearised] = {}
@@ -70,15 +69,14 @@ class Comparison:
         """Compiled programs stay behind when it is copied to another process."""
         return {**self.__dict__, "_ready": {}}
 
-    def copied(self, effects: Mapping[str, Array] | None = None) -> "Comparison":
-        """One of its own, so that threads share no memory; with other effects of regions where they are given."""
+    def copied(self) -> "Comparison":
+        """One of its own, so that threads share no memory."""
         return Comparison(
             self.model,
             self.panel,
             window=self.window,
             yuan_per_unit=self.yuan_per_unit,
             series=self.series,
-            effects=self.effects if effects is None else effects,
         )
 
     def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
@@ -94,7 +92,7 @@ class Comparison:
             throw=False,
         )
         sizes = [np.size(value) for value in parameters.values()]
-        draws = max([1, *sizes, *(len(value) for value in self.effects.values())])
+        draws = max([1, *sizes])
         return {name: np.broadcast_to(run[name][0], (draws, *run[name].shape[2:])) for name in names}
 
     def imputed(self, parameters: Mapping[str, Array | float]) -> tuple[Imputed, ...]:

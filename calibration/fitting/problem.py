@@ -172,30 +172,6 @@ class CalibrationProblem:
         other._comparison = self._comparison.copied()
         return other
 
-    def with_effects(self, effects: Mapping[str, Array]) -> "CalibrationProblem":
-        """The same problem with values for each region of inputs that are declared as pooled.
-
-        Parameters
-        ----------
-        effects
-            By key of the input, shape (draw, region).
-
-        Returns
-        -------
-        CalibrationProblem
-            Shares everything else with this one.
-
-        Raises
-        ------
-        UnknownName
-            If the model declares no such pooled input.
-        InvalidInput
-            If there are not as many values as regions.
-        """
-        other = copy(self)
-        other._comparison = self._comparison.copied(effects)
-        return other
-
     @property
     def model_sha256(self) -> str:
         """What a fit is bound to: the hash of the model file."""
@@ -233,7 +209,6 @@ class CalibrationProblem:
             sorted(self.fixed.items()),
             self.yuan_per_unit,
             sorted(self.noise.items()),
-            [(name, values.tolist()) for name, values in sorted(self._comparison.effects.items())],
             version("gapsim"),
             settings,
         )

@@ -44,8 +44,6 @@ class RegionalModel:
         Observations; nothing after the year that a run starts from is read.
     parameters
         By key, numbers or arrays of shape (draw,); the others have their declared values.
-    effects
-        Values of pooled inputs by key, shape (region,) or (draw, region).
     yuan_per_unit
         Value of one unit of the panel's currency in the money of the model.
     """
@@ -53,7 +51,6 @@ class RegionalModel:
     model: Model
     panel: Panel
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    effects: Mapping[str, Array] = field(default_factory=dict)
     yuan_per_unit: float = 1.0
 
     @property
@@ -80,7 +77,6 @@ class RegionalModel:
             year,
             parameters=self.parameters,
             carried=carried,
-            effects=self.effects,
             momentum_gain=momentum_gain,
             reference_years=reference_years,
             yuan_per_unit=self.yuan_per_unit,

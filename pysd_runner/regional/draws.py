@@ -63,13 +63,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
-    bound = RegionalModel(
-        model=model,
-        panel=panel,
-        parameters=parameters,
-        effects=region_effects(fitted, panel),
-        yuan_per_unit=yuan_per_unit,
-    )
+    bound = RegionalModel(model=model, panel=panel, parameters=parameters, yuan_per_unit=yuan_per_unit)
     inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year)
     values: dict[str, Any] = bound.values(inputs)
     noise = bound.bindings.variables.evaluation_noise
@@ -190,16 +184,6 @@ def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
     if fitted.panel_sha256 not in {item.sha256 for item in known}:
         return [f"{made_on}; the values of panel {panel.name!r} are others."]
     return []
-
-
-def region_effects(fitted: FittedParameters | None, panel: Panel) -> dict[str, Array]:
-    """Effects a calibration found for the regions of a panel, shape (region,)."""
-    if fitted is None:
-        return {}
-    return {
-        key: np.array([dict(zip(fitted.regions, values, strict=True)).get(code, 0.0) for code in panel.codes])
-        for key, values in fitted.region_effects.items()
-    }
 
 
 def growth_shocks(

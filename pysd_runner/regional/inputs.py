@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
@@ -94,14 +94,13 @@ class _Work:
             self.imputed.append(Imputed(item.key, item.variable, codes, how))
 
 
-def region_inputs(  # noqa: PLR0913 - the settings of `project`
+def region_inputs(
     model: Model,
     panel: Panel,
     year: int,
     *,
     parameters: Mapping[str, Any] | None = None,
     carried: Mapping[str, Any] | None = None,
-    effects: Mapping[str, Any] | None = None,
     momentum_gain: float = MOMENTUM_GAIN,
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
@@ -131,24 +130,11 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == keys.output_per_head:
             work.found[item.key] = work.found[item.key] * yuan_per_unit
-    for key, found in (effects or {}).items():
-        work.found[key] = _effect(model.spec, panel, key, found)
     work.found[keys.momentum] = _momentum(work, momentum_gain, time_step(model))
     if reference_years:
         work.found[keys.reference_shift] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
-
-
-def _effect(spec: ModelSpec, panel: Panel, key: str, found: Any) -> Array:
-    """Effects of an input, shape (draw, region)."""
-    if key not in spec.inputs or spec.inputs[key].pooled_sd == 0:
-        pooled = [name for name, item in spec.inputs.items() if item.pooled_sd > 0]
-        raise UnknownName(f"the model declares no pooled input {key!r}.{suggest(key, pooled)}")
-    values = np.atleast_2d(np.asarray(found, dtype=float))
-    if values.shape[-1] != len(panel.codes):
-        raise InvalidInput(f"effects of {key!r} have {values.shape[-1]} values for {len(panel.codes)} regions")
-    return values
 
 
 def check_money(yuan_per_unit: float) -> None:

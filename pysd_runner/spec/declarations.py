@@ -117,9 +117,6 @@ class RegionInput:
         Finite bounds of a plausible value.
     price_basis
         Prices in which money is expressed; empty where the unit holds no money.
-    pooled_sd
-        How far regions are believed to lie apart in it, as a standard deviation about zero, where a calibration may
-        find a value for each; 0 where it may not.
     note
         What the fallback rests on.
     en, zh
@@ -139,7 +136,6 @@ class RegionInput:
     note: str
     en: str
     zh: str
-    pooled_sd: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

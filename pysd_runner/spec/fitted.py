@@ -60,8 +60,6 @@ class FittedParameters:
         One word and one sentence about how the search ended.
     residual_sd
         Standard deviation of the residuals by measurement key, in the unit of that measurement.
-    region_effects
-        Values by region, in the order of ``regions``, by the key of the input they set.
     shock_sd
         Yearly standard deviation of the regional shock to log output.
     fixed
@@ -94,7 +92,6 @@ class FittedParameters:
     status: str
     message: str
     residual_sd: Mapping[str, float] = field(default_factory=dict)
-    region_effects: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shock_sd: float = 0.0
     fixed: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -111,12 +108,6 @@ class FittedParameters:
             if key in self.keys or not math.isfinite(value):
                 raise InvalidInput(
                     f"fitted parameters: fixed[{key!r}] = {value}: expected a finite value not estimated"
-                )
-        for key, effects in self.region_effects.items():
-            if len(effects) != len(self.regions):
-                raise InvalidInput(
-                    f"fitted parameters: region_effects[{key!r}] has {len(effects)} values "
-                    f"for {len(self.regions)} regions"
                 )
 
     @property
@@ -347,6 +338,8 @@ def load_fitted(path: str | Path) -> FittedParameters:
             f"parameters in it.{suggest(path.name, beside)}"
         )
     content = read_record(path, schema=SCHEMA, what="fitted parameters", remedy=REMEDY, earlier=EARLIER)
+    if content.pop("region_effects", None):
+        raise InvalidInput(f"{path} holds effects of regions, which are no longer estimated; calibrate again")
     check_entries(FittedParameters, content, str(path), REMEDY)
     restored = {name: value if name == "provenance" else null_to_nan(value) for name, value in content.items()}
     try:

@@ -261,10 +261,7 @@ def _region_input(key: str, table: Table) -> RegionInput:
         note=table.text("note", ""),
         en=table.text("en"),
         zh=table.text("zh"),
-        pooled_sd=table.number("pooled_sd", 0.0),
     )
-    if region_input.pooled_sd < 0:
-        table.fail("pooled_sd", f"must not be negative, found {region_input.pooled_sd:g}")
     if not region_input.lower < region_input.upper:
         table.fail("upper", f"must lie above lower = {region_input.lower:g}, found {region_input.upper:g}")
     if (rule == "proxy") != (region_input.proxy is not None):

@@ -103,7 +103,6 @@ def made_panel(
     *,
     noise: float = 0.0,
     seed: int = 0,
-    effects: Mapping[str, Array] | None = None,
 ) -> Panel:
     """A panel the model made with known parameters.
 
@@ -111,7 +110,7 @@ def made_panel(
     """
     model, start = model_of(count), start_panel(count)
     known = {key: item.value for key, item in model.spec.parameters.items()} | dict(truth or {})
-    inputs = region_inputs(model, start, FIRST, parameters=known, effects=effects)
+    inputs = region_inputs(model, start, FIRST, parameters=known)
     run = simulate(
         model,
         as_values(inputs, known, model),

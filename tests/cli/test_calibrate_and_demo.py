@@ -201,17 +201,6 @@ def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, sm
     assert FitResult.load("second").fitted.provenance["optimiser"].startswith("Minimize(")
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_effects_of_regions_are_kept_beside_the_fit(gapsim, small_panel):
-    answer = gapsim(
-        "calibrate", small_panel, "--first-year", 2019, "--starts", 1, "--no-profiles", "--pool", "fdev", "--out", "fit"
-    )
-    assert answer.code == 0
-    assert "Regional effects of fdev: sd" in answer.out
-    assert len(load_fitted("fit/pooled/fitted.json").region_effects["fdev"]) == 4
-    assert load_fitted("fit/fitted.json").region_effects == {}
-
-
 def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
     answer = gapsim("calibrate", "no such panel", "--optimiser", "lest_squares")
     assert answer.code == 2
@@ -225,11 +214,3 @@ def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     assert answer.code == 3
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"
-
-
-def test_an_input_that_cannot_be_pooled_is_refused_before_the_fit(gapsim, small_panel, tmp_path):
-    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--pool", "fdv", "--out", "fit")
-    assert answer.code == 2
-    assert "no pooled input 'fdv'. Did you mean 'fdev'?" in answer.err
-    assert "Calibrating" not in answer.err
-    assert not (tmp_path / "fit").exists()

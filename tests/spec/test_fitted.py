@@ -34,7 +34,6 @@ FITTED = FittedParameters(
     status="converged",
     message="收敛: the search ended at a minimum.",
     residual_sd={"output": 0.02, "skills": math.nan},
-    region_effects={"fdev": (0.01, -0.01)},
     shock_sd=0.021,
     fixed={"alpha": 0.33},
     provenance={"seed": 0, "starts": [1, 2.5], "note": None, "nested": {"x": True}},
@@ -63,7 +62,6 @@ def fitted_parameters(draw: st.DrawFn) -> FittedParameters:
     root = np.array([[draw(st.floats(-30, 30)) for _ in range(size)] for _ in range(size)]).reshape(size, size)
     covariance = tuple(tuple(row) for row in (root @ root.T).tolist())
     regions = tuple(draw(st.lists(words, max_size=3)))
-    effects = st.lists(numbers, min_size=len(regions), max_size=len(regions)).map(tuple)
     json_values = st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | numbers | words,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
@@ -86,7 +84,6 @@ def fitted_parameters(draw: st.DrawFn) -> FittedParameters:
         status=draw(words),
         message=draw(words),
         residual_sd=draw(st.dictionaries(words, numbers, max_size=3)),
-        region_effects=draw(st.dictionaries(words, effects, max_size=2)),
         shock_sd=draw(numbers),
         provenance=draw(st.dictionaries(words, json_values, max_size=3)),
     )
@@ -237,7 +234,6 @@ def test_draws_need_a_known_parameter_with_a_prior(spec: ModelSpec) -> None:
         ({"covariance": ((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
         ({"covariance": ((1.0, 2.0, 0.0), (2.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
         ({"at_bound": ("", "", "both")}, "at_bound"),
-        ({"region_effects": {"fdev": (0.1,)}}, "1 values for 2 regions"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) -> None:
@@ -263,6 +259,7 @@ def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) ->
         ({"keys": ["c0", "c0", "g_D"]}, "a key is repeated"),
         ({"estimates": [0.1]}, "1 entries for 3 keys"),
         ({"residual_sd": [1]}, "fit.json"),
+        ({"region_effects": {"fdev": [0.1, 0.2]}}, "holds effects of regions, which are no longer estimated"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
@@ -270,6 +267,12 @@ def test_a_wrong_file_is_refused(tmp_path: Path, change: dict[str, Any], says: s
     resealed(path, lambda content: content.update(change))
     with pytest.raises(InvalidInput, match=says):
         load_fitted(path)
+
+
+def test_a_file_of_an_earlier_version_without_effects_of_regions_is_read(tmp_path: Path) -> None:
+    path = FITTED.save(tmp_path / "fit.json")
+    resealed(path, lambda content: content.update({"region_effects": {}}))
+    assert same(load_fitted(path), FITTED)
 
 
 @pytest.mark.parametrize("change", [{"shock_sd": 0.5}, {"seal": "0" * 64}, {"extra": 1}])

@@ -178,16 +178,6 @@ def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projec
     np.testing.assert_allclose(subject.base["Output per Capita"][0, 0], baseline.to_numpy()[0], rtol=1e-12)
 
 
-def test_effects_of_regions_act_as_in_a_projection(result: FitResult, fitted_panel: Panel, subject: Subject) -> None:
-    effects = {"fdev": tuple(np.linspace(-0.1, 0.1, len(fitted_panel.codes)).tolist())}
-    fitted = replace(result.fitted, region_effects=effects)
-    pooled = Subject.of_fit(replace(result, fitted=fitted), fitted_panel, until=UNTIL)
-    data = project(subject.model, fitted_panel, "baseline", fitted, until=UNTIL, draws=1, shocks=False).data
-    found = pooled.base["Output per Capita"][0, 0]
-    np.testing.assert_allclose(found, data["output_per_head"].to_numpy()[0, 0], rtol=1e-12)
-    assert not np.allclose(found[:, -1], subject.base["Output per Capita"][0, 0, :, -1], rtol=1e-4)
-
-
 def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Projection) -> None:
     gap = 1 - projected.data["national_output_per_head"] / projected.data["output_per_head"].max("region")
     baseline = projected.baselines["zoned_need"]
@@ -323,7 +313,6 @@ def test_structure_and_numerics_of_the_shipped_model(subject: Subject) -> None:
 
 
 def test_a_loop_that_is_already_off_does_nothing(subject: Subject) -> None:
-    from dataclasses import replace
 
     off = replace(subject, values={**subject.values, "Agglomeration Elasticity": 0.0})
     assert "agglomeration" in failing(structure_tests(off))["loop"]
