@@ -1,30 +1,9 @@
-"""Whole numbers that callers hand over, and the number of cores."""
-
-import operator
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+"""Whole numbers that callers hand over, the number of cores, and how far ahead a forecast may look."""
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import cores, one_core, whole
 
-
-def whole(what: str, value: Any, *, least: int | None = None) -> int:
-    """A whole number, not below the least that is allowed.
-
-    >>> whole("draws", 3, least=1)
-    3
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or (least is not None and number < least):
-        limit = "" if least is None else f" from {least}"
-        raise InvalidInput(f"{what} must be a whole number{limit}; found {value!r}")
-    return number
-
+__all__ = ["FARTHEST", "check_ahead", "cores", "one_core", "whole"]
 
 # So many years ahead a forecast says nothing that its bands do not.
 FARTHEST = 50
@@ -36,28 +15,3 @@ def check_ahead(until: float, last: int) -> None:
         raise InvalidInput(
             f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {last}"
         )
-
-
-# What holds for the thread that asks.
-_here = threading.local()
-
-
-def cores() -> int:
-    """Cores this thread may use: those of the process, or one within `one_core`."""
-    if getattr(_here, "is_alone", False):
-        return 1
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on every system
-        return max(1, os.cpu_count() or 1)
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Let this thread take one core, because others work beside it."""
-    before = getattr(_here, "is_alone", False)
-    _here.is_alone = True
-    try:
-        yield
-    finally:
-        _here.is_alone = before

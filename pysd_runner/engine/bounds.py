@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import Clock, UnevenSaving, UnevenStop
+from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run

@@ -5,7 +5,7 @@ import warnings
 from functools import lru_cache
 from typing import Literal, get_args
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 
 Engine = Literal["auto", "llvm", "numpy", "pysd"]
 Precision = Literal["float64", "float32"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput
 
 # A run of more steps than this is a slip of the pen, and would not fit into memory.
 MOST_STEPS = 5_000_000

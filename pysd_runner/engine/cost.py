@@ -7,7 +7,7 @@ measured. No cache and no clock enters, so that the same run is computed by the 
 from dataclasses import dataclass
 from math import ceil, prod
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 
 # A model of fewer equations is compiled in well under half a second, which its next run has for free.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import MOST_STEPS, PRECISION, Axis
+from pysd_runner.engine.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

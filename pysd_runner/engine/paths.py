@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput
 
 # A schedule year and a simulated time that differ by rounding only are the same moment.
 SAME_TIME = 1e-9

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import GapsimError, InvalidInput, SimulationFailed
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.errors import GapsimError, InvalidInput, SimulationFailed
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.translated.source import Translated
 from pysd_runner.engine.ir import ModelIr, Reduction, walk

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.external import place_of
 from pysd_runner.engine.frontend.translated.source import Translated
 from pysd_runner.engine.frontend.xmile.expressions import plain_name

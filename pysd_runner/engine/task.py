@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import clocks, one_case
 from pysd_runner.engine.choice import Accuracy, Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.cost import Work, check_compiling
+from pysd_runner.engine.counts import whole
+from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run

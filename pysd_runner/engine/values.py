@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.paths import TimePath
 

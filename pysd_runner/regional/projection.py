@@ -15,9 +15,9 @@ import numpy as np
 
 from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.core.memory import machine_bytes
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
+from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, file_digest, read_record, write_record
 from pysd_runner.model import Model

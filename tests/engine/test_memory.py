@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine import memory_checks as memory
+from pysd_runner.engine import memory
 from pysd_runner.engine.pipe import Pipe, steps_of
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

@@ -34,6 +34,7 @@ CHINESE = (
     "pysd_runner/plots",
     "pysd_runner/reports",
     "pysd_runner/core",
+    "pysd_runner/engine/counts.py",
     "pysd_runner/explorer",
     "pysd_runner/spec/baseline.py",
     "pysd_runner/spec/fitted.py",

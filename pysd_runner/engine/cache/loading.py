@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.store import code_digest, default_store
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import identify, reads_outside
 from pysd_runner.engine.ir import ModelIr

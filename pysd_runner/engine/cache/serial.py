@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from types import NoneType, UnionType
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import ir
+from pysd_runner.engine.errors import InvalidInput
 
 # Raised when the same classes and fields are written in another way; other classes and fields are noticed anyway.
 FORMAT = 1

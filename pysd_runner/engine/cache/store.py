@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput
 
 Kind = Literal["ir", "object"]
 

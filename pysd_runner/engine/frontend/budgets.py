@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 
 # As much of a name is shown.
 _SHOWN = 40

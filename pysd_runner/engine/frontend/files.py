@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 
 VENSIM = frozenset({".mdl"})
 XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})

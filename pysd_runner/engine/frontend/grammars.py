@@ -5,7 +5,7 @@ from typing import Any
 
 from lark import Lark, Transformer, UnexpectedInput
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.positions import Place, fault, shortened
 
 # What a terminal of a grammar is called in a message; all others are shown as they are written.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 
 # Characters of a text of the file that a message quotes.
 QUOTED = 200

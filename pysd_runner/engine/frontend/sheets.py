@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 
 # Files that openpyxl reads, and those for which pandas needs a further package.
 WORKBOOKS = frozenset({".xlsx", ".xlsm"})

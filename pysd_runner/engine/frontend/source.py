@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
+from pysd_runner.engine.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import VENSIM, data_files, identify, reads_outside
 from pysd_runner.engine.frontend.syntax import Range, Syntax

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.memory import aligned
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
-from pysd_runner.engine.memory_checks import check_delays
+from pysd_runner.engine.memory import aligned, check_delays
 from pysd_runner.engine.paths import SAME_TIME, TimePath
 from pysd_runner.engine.pipe import steps_of
 

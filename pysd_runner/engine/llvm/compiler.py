@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 
 Run = Callable[[int, int, int, int, int], None]
 

@@ -5,7 +5,7 @@ The text holds generated names and numbers only, never a name or a comment of a 
 
 from collections.abc import Iterable
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,

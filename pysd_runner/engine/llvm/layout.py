@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pysd_runner.core.memory import LINE
+from pysd_runner.engine.memory import LINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     Element,
     Expression,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.function_table import SMALL
 from pysd_runner.engine.ir import Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer

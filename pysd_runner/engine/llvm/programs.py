@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.cache.store import default_store
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.compiler import Loaded, Processor, code_version, host, loaded, machine_for, object_code
 from pysd_runner.engine.llvm.emitter import Types

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import cores
-from pysd_runner.core.memory import aligned, spread
 from pysd_runner.engine.choice import Accuracy, Precision
+from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
 from pysd_runner.engine.llvm.compiler import Processor, host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.instructions import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
-from pysd_runner.engine.memory_checks import check_memory
+from pysd_runner.engine.memory import aligned, check_memory, spread
 from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.paths import TimePath
 

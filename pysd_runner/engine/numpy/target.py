@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.function_table import SMALL
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.memory_checks import check_memory
+from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.numpy.tables import Tables
 from pysd_runner.engine.paths import TimePath

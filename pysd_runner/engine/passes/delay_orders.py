@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy.target import compiled, run

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.function_table import TIME_STEP, operation
 from pysd_runner.engine.ir import (
     STATEFUL,

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import (
     Block,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.emitter import Types

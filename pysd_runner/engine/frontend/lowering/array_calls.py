@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from pysd_runner.core.errors import InvalidModel, suggest
+from pysd_runner.engine.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.lowering import arrays, places
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import transposed

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes

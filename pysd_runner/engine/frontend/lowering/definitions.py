@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from pysd_runner.core.errors import InvalidModel, suggest
+from pysd_runner.engine.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Range, Variable
 from pysd_runner.engine.names import key, tidy

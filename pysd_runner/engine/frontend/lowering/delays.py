@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import inputs
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import delays, places
 from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.function_table import SMALL, operation

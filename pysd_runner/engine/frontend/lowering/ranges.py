@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.core.errors import InvalidModel, suggest
+from pysd_runner.engine.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Numbered, Range, Target, labels_of
 from pysd_runner.engine.ir import Axis, Element, Index

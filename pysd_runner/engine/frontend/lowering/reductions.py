@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.tables import NARROWEST, Chosen, Points, is_jump, sorted_points
 from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import Expression, Mode, Number

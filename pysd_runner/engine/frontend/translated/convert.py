@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.files import VENSIM, XMILE, data_files, identify, reads_outside
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.source import Source

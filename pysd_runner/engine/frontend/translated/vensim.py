@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.translated.mapping import keep_mappings
 from pysd_runner.engine.frontend.translated.translation import (
     Reading,

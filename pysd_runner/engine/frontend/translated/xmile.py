@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.translated.translation import (
     Reading,
     explained,

@@ -4,7 +4,7 @@ import copy
 from functools import lru_cache
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 
 # Tags that change what a variable computes, and what to write instead.
 REFUSED = {

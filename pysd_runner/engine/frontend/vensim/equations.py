@@ -10,7 +10,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
 from pysd_runner.engine.frontend.positions import Place, shortened
 from pysd_runner.engine.frontend.syntax import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Call, Node, Number, Points, Stock, Text
 
 Build = Callable[..., Node]

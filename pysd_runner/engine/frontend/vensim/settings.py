@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.notes import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Feature
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import Integration
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.notes import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.frontend.xmile.document import fault_at, spelled
 from pysd_runner.engine.ir import Feature

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Number, Operation
 
 Build = Callable[..., Node]

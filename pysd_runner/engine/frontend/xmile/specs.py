@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Equation, Name, Node, Number, Operation, Variable
 from pysd_runner.engine.frontend.xmile.document import child, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import read_expression

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
     Call,
     Equation,

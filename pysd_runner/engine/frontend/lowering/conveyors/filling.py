@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.function_table import SMALL, operation, time_step

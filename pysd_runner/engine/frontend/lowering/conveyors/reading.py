@@ -2,7 +2,7 @@
 
 import math
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.conveyors.build import Parts
 from pysd_runner.engine.frontend.lowering.scope import Scope

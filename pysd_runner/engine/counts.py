@@ -1,0 +1,51 @@
+"""Whole numbers that callers hand over, and the number of cores."""
+
+import operator
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pysd_runner.engine.errors import InvalidInput
+
+
+def whole(what: str, value: Any, *, least: int | None = None) -> int:
+    """A whole number, not below the least that is allowed.
+
+    >>> whole("draws", 3, least=1)
+    3
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or (least is not None and number < least):
+        limit = "" if least is None else f" from {least}"
+        raise InvalidInput(f"{what} must be a whole number{limit}; found {value!r}")
+    return number
+
+
+# What holds for the thread that asks.
+_here = threading.local()
+
+
+def cores() -> int:
+    """Cores this thread may use: those of the process, or one within `one_core`."""
+    if getattr(_here, "is_alone", False):
+        return 1
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on every system
+        return max(1, os.cpu_count() or 1)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let this thread take one core, because others work beside it."""
+    before = getattr(_here, "is_alone", False)
+    _here.is_alone = True
+    try:
+        yield
+    finally:
+        _here.is_alone = before

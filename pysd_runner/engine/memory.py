@@ -1,0 +1,67 @@
+"""How much memory the machine has, whether a run fits into it, and arrays that lie well in it."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.errors import InvalidInput
+
+# Every value starts on a cache line.
+LINE = 64
+
+# Rows of results this many bytes apart, or a multiple of it, push each other out of the cache.
+ALIASED = 2048
+
+# Arrays of the largest variable that live at once while a step is computed.
+LIVE_ARRAYS = 12
+
+
+def machine_bytes() -> float:
+    """Memory of the machine in bytes; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) -> NDArray[Any]:
+    """An array that starts on a cache line."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + LINE, dtype=np.uint8)
+    shift = -raw.ctypes.data % LINE
+    array: NDArray[Any] = raw[shift : shift + size].view(dtype).reshape(shape)
+    if fill is not None:
+        array.fill(fill)
+    return array
+
+
+def spread(room: int, lanes: int, item: int) -> int:
+    """Room for the draws of a row such that rows do not all fall on the same lines of the processor's cache."""
+    return room + lanes if room * item % ALIASED == 0 else room
+
+
+def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
+    """Refuse a run that would not fit into memory."""
+    scenarios, draws = cases
+    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
+    needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
+    available = machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+        )
+
+
+def check_delays(rows: int, row_bytes: int, at_once: int) -> None:
+    """Refuse a run whose fixed delays would not fit into memory."""
+    needed, available = rows * row_bytes * at_once, machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"fixed delays (DELAY FIXED) of up to {rows} steps would need about {needed / 1e9:.3g} GB of memory, the "
+            f"machine has {available / 1e9:.3g}: take longer steps, shorter delays, fewer regions or one thread"
+        )
