@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from calibration.forecasting import Backtest
-from calibration.forecasting.comparison import mean_interval
 from calibration.forecasting.models import FINAL
-from calibration.forecasting.scores import percent
+from calibration.forecasting.scores import mean_interval, percent
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
 from calibration.commands.backtest import intervals
 from calibration.forecasting import Backtest, backtest, models
-from calibration.forecasting.comparison import ratio_interval
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
+from calibration.forecasting.scores import ratio_interval
 from pysd_runner.panel import Panel
 
 BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma, ndtri, stdtrit
 
-from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.baselines import last_level
 from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput

@@ -11,17 +11,16 @@ from calibration.filtering import FilterSettings
 from calibration.forecasting.baselines import (
     DampedDrift,
     Drift,
-    ErrorCorrection,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
-    ShrunkenErrorCorrection,
     Theta,
 )
 from calibration.forecasting.combination import Mixture
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
+from calibration.forecasting.error_correction import ErrorCorrection, ShrunkenErrorCorrection
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
 from pysd_runner.core.errors import UnknownName, suggest

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.forecasting.backtest import backtest
-from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at

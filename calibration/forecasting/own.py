@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.filtering.general import FAR, Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
+from calibration.filtering.ensemble import (
+    FAR,
+    Disturbance,
+    FilteredEnsemble,
+    FilterSetup,
+    ahead,
+    filtered,
+    learn,
+    setup_of,
+)
 from calibration.filtering.stocks import StockLaw
 from calibration.fitting.general.ending import measurements_of
 from calibration.fitting.general.fitting import fit_table
@@ -130,9 +139,9 @@ class _Known:
     fit: FitResult
     problem: TableProblem
     law: StockLaw | None
-    grid: Grid | None
+    grid: FilterSetup | None
     disturbance: Disturbance | None
-    passes: dict[int, Filtered] = field(default_factory=dict)
+    passes: dict[int, FilteredEnsemble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -225,7 +234,7 @@ class ModelForecaster:
             label: np.where(np.arange(len(self.data.times)) <= place, table, np.nan)
             for label, table in self.data.observed.items()
         }
-        grid = grid_of(
+        grid = setup_of(
             whole.model,
             law,
             self.data.series,
@@ -238,7 +247,7 @@ class ModelForecaster:
             fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed)
         )
 
-    def _pass(self, known: _Known, seed: int) -> tuple[Filtered, Grid]:
+    def _pass(self, known: _Known, seed: int) -> tuple[FilteredEnsemble, FilterSetup]:
         """Filter all moments once with what is known; states at a moment only know what came up to it."""
         law, grid, disturbance = known.law, known.grid, known.disturbance
         assert law is not None and grid is not None and disturbance is not None  # noqa: S101, PT018
@@ -728,7 +737,7 @@ def _disturbed_words(known: _Known, grid: Gridded) -> str:
     return text
 
 
-def _size_words(law: StockLaw, grid: Grid, found: Disturbance, spacing: float) -> str:
+def _size_words(law: StockLaw, grid: FilterSetup, found: Disturbance, spacing: float) -> str:
     stocks = list(dict.fromkeys(law.element_of(int(place))[0] for place in grid.disturbed))
     logs = bool(grid.logs[grid.disturbed].all())
     size = f"{100 * found.size:.2g} %" if logs else f"{found.size:.3g} of their spread"

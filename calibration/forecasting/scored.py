@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.comparison import diebold_mariano, mean_interval, ratio_interval
 from calibration.forecasting.models import REFERENCE
 from calibration.forecasting.plan import Plan
-from calibration.forecasting.scores import LEVELS, PINBALL, percent
+from calibration.forecasting.scores import LEVELS, PINBALL, diebold_mariano, mean_interval, percent, ratio_interval
 from pysd_runner.export.latex import Tabled
 
 if TYPE_CHECKING:

@@ -1,12 +1,18 @@
-"""Scores of predictive draws against realisations; error = forecast - observed, and lower is better unless said.
+"""Scores of predictive draws against realisations, and how sure it is that one forecast is better than another.
 
-CRPS, interval, pinball and energy scores are those of the scoringrules library.
+Error = forecast - observed, and lower is better unless said. CRPS, interval, pinball and energy scores are those of the
+scoringrules library. Regions of one year share its shocks, so that only origins count in tests and intervals: losses
+are averaged over regions first. Forecasts of several years from successive origins overlap, so that neighbouring
+origins are dependent.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.baselines import last_level
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
@@ -14,6 +20,8 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
 # The energy score compares all pairs of draws; so many are enough for the mean over origins.
 ENERGY_DRAWS = 100
+# Origins that a test needs at least.
+LEAST_ORIGINS = 4
 
 
 def crps(draws: Array, observed: Array) -> Array:
@@ -117,3 +125,158 @@ def all_scores(point: Array, draws: Array, observed: Array, scale: Array) -> dic
 def percent(level: float) -> int:
     """A probability as a whole number of percent."""
     return round(100 * level)
+
+
+@dataclass(frozen=True, slots=True)
+class DieboldMariano:
+    """Result of the test that two forecasts lose the same on average."""
+
+    statistic: float  # negative when the first loses less; NaN when it cannot be told
+    p_value: float
+    origins: int
+
+
+def by_origin(loss: Array) -> Array:
+    """Mean over regions of losses of shape (origin, region), NaN left out; shape (origin,)."""
+    known = np.isfinite(loss)
+    total = np.where(known, loss, 0.0).sum(axis=1)
+    result: Array = np.divide(total, known.sum(axis=1), out=np.full(len(loss), np.nan), where=known.any(axis=1))
+    return result
+
+
+def diebold_mariano(loss: Array, benchmark: Array, horizon: int) -> DieboldMariano:
+    r"""Test of equal accuracy for forecasts that overlap.
+
+    :math:`d_t` is the difference of losses averaged over regions; its long-run variance has the autocovariances up to
+    lag h - 1, with Bartlett weights where plain ones give no positive variance. The statistic
+    :math:`\bar d / \sqrt{\hat V/n}` is multiplied by :math:`\sqrt{(n + 1 - 2h + h(h-1)/n)/n}` and compared with
+    Student's t with n - 1 degrees of freedom.
+
+    References
+    ----------
+    Diebold & Mariano (1995), J. Bus. Econ. Stat. 13: 253-263. Harvey, Leybourne & Newbold (1997), Int. J. Forecasting
+    13: 281-291.
+    """
+    from scipy.special import stdtr
+
+    both = np.where(np.isfinite(loss) & np.isfinite(benchmark), loss - benchmark, np.nan)
+    difference = by_origin(both)
+    difference = difference[np.isfinite(difference)]
+    count = len(difference)
+    if count < max(LEAST_ORIGINS, horizon + 2):
+        return DieboldMariano(float("nan"), float("nan"), count)
+    variance = long_run_variance(difference, horizon - 1)
+    if variance <= 0:
+        return DieboldMariano(float("nan"), float("nan"), count)
+    correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
+    statistic = difference.mean() / np.sqrt(variance / count) * np.sqrt(max(correction, 0.0))
+    return DieboldMariano(float(statistic), float(2 * stdtr(count - 1, -abs(statistic))), count)
+
+
+def long_run_variance(series: Array, lags: int) -> float:
+    """Variance of a mean times the length: autocovariances up to some lag, with Bartlett weights if they must."""
+    centred = series - series.mean()
+    count = len(series)
+    covariances = np.array([centred[lag:] @ centred[: count - lag] / count for lag in range(lags + 1)])
+    plain = float(covariances[0] + 2 * covariances[1:].sum())
+    if plain > 0:
+        return plain
+    weights = 1 - np.arange(1, lags + 1) / (lags + 1)
+    return float(covariances[0] + 2 * (weights * covariances[1:]).sum())
+
+
+def blocks(count: int, length: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Circular block bootstrap: positions of origins, shape (repetition, origin)."""
+    # Politis & Romano (1992), in *Exploring the Limits of Bootstrap*.
+    length = min(length, count)
+    starts = rng.integers(0, count, size=(repetitions, -(-count // length)))
+    whole = (starts[:, :, None] + np.arange(length)) % count
+    return whole.reshape(repetitions, -1)[:, :count]
+
+
+def block_length(count: int, horizon: int) -> int:
+    """Length of a block: the overlap, and not less than the cube root of the number of origins."""
+    return max(horizon, round(float(np.cbrt(count))))
+
+
+def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
+    r"""How much wider an interval of a mean must be than the block bootstrap finds it.
+
+    Blocks drawn from few origins about their own mean vary too little, and cut the dependence of origins at their ends.
+    Forecasts over h years from origins k years apart share h - k of their shocks, so that errors correlate by
+    :math:`\max(1 - k/h, 0)`. With that the variance of the mean and the one the bootstrap is expected to find are
+    known; the factor is the root of their ratio, times the quantile of Student's t with n - 1 degrees of freedom over
+    the normal one, as in the correction of Harvey, Leybourne & Newbold (1997).
+    """
+    from scipy.special import ndtri, stdtrit
+
+    apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
+    correlation = np.maximum(1 - apart / horizon, 0.0)
+    whole, rest = divmod(count, length)
+    found = whole * _block_variance(correlation, length) + _block_variance(correlation, rest)
+    tail = (1 + level) / 2
+    return float(np.sqrt(correlation.sum() / found) * stdtrit(count - 1, tail) / ndtri(tail))
+
+
+def _block_variance(correlation: Array, length: int) -> float:
+    """Expected variance, over where it starts, of the sum of a circular block about the mean of all."""
+    count = len(correlation)
+    places = (np.arange(count)[:, None] + np.arange(length)) % count
+    block = np.zeros((count, count))
+    np.put_along_axis(block, places, 1.0, axis=1)
+    centred = block - length / count
+    return float(np.einsum("ij,jk,ik->i", centred, correlation, centred).mean())
+
+
+def ratio_interval(
+    loss: Array,
+    benchmark: Array,
+    horizon: int,
+    *,
+    power: float = 1.0,
+    level: float = 0.9,
+    seed: int = 0,
+    repetitions: int = 999,
+) -> tuple[float, float]:
+    """Block-bootstrap interval of a ratio of pooled losses over origins, widened by `spread_factor`."""
+    both = np.isfinite(loss) & np.isfinite(benchmark)
+    above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
+    found, low, high, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
+    if not found > 0:
+        return found**power, found**power
+    # Ratios cannot be negative: their logs are widened.
+    return (found * (low / found) ** factor) ** power, (found * (high / found) ** factor) ** power
+
+
+def mean_interval(
+    values: Array, horizon: int, *, level: float = 0.9, seed: int = 0, repetitions: int = 999
+) -> tuple[float, float]:
+    """Interval like `ratio_interval` of a pooled mean of ones and zeros, a coverage; parameters as above."""
+    known = np.isfinite(values)
+    above = np.where(known, values, 0.0).sum(axis=1)
+    below = known.sum(axis=1).astype(float)
+    found, *ends, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
+    if np.isnan(found):
+        return found, found
+    low, high = np.clip([found + factor * (end - found) for end in ends], 0.0, 1.0)
+    return float(low), float(high)
+
+
+def _bootstrap(
+    above: Array, below: Array, horizon: int, level: float, seed: int, repetitions: int
+) -> tuple[float, float, float, float]:
+    """A ratio of sums over origins, the quantiles of its block bootstrap, and how much wider they should be apart."""
+    if not 0 < level < 1:
+        raise InvalidInput(f"the level of an interval is {level}; expected a probability between 0 and 1")
+    held = below > 0
+    above, below = above[held], below[held]
+    count = len(above)
+    length = block_length(count, horizon)
+    if count < LEAST_ORIGINS or count <= length:
+        return (float("nan"),) * 4
+    chosen = blocks(count, length, repetitions, np.random.default_rng(seed))
+    ratios = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
+    found = float(above.sum() / below.sum())
+    low, high = (float(end) for end in np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2)))
+    # An interval holds its estimate, also where the bootstrap is lopsided.
+    return found, min(low, found), max(high, found), spread_factor(count, length, horizon, level)

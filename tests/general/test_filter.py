@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, backtest, fit, forecast
-from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of
+from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, setup_of
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import ModelForecaster, gridded, origin_of
@@ -57,7 +57,7 @@ def kalman(seen):
 def linear_law(linear, problem):
     """The linear model as a law of its stock, and the grid of its observations."""
     law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.observations, start=0.0)
-    return law, Grid(
+    return law, FilterSetup(
         times=np.arange(float(MOMENTS)),
         observed={"stock": problem.table.column("stock").values[None]},
         logs=np.array([False]),
@@ -88,7 +88,7 @@ def test_the_ensemble_is_it_within_its_sampling_error_which_falls_as_the_root(li
 
 def test_a_disturbance_at_the_origin_fades_by_its_memory(linear, problem):
     law, grid = linear_law(linear, problem)
-    known = Filtered(
+    known = FilteredEnsemble(
         states=np.full((1, 2, 1), 20.0),
         disturbances=np.full((1, 2, 1), 1.0),
         rows=np.zeros((1, 2), dtype=np.intp),
@@ -111,7 +111,7 @@ def test_an_element_says_nothing_of_another(tmp_path):
     for last in (0.2, 0.3):
         seen = np.full((4, 4), np.nan)
         seen[0, 3] = last
-        grid = grid_of(model, law, law.series, np.arange(4.0), {"stock": seen})
+        grid = setup_of(model, law, law.series, np.arange(4.0), {"stock": seen})
         found.append(filtered(law, grid, moved, seed=0, members=20).states[-1])
     assert (found[0][:, 0] != found[1][:, 0]).all()
     np.testing.assert_array_equal(found[0][:, 1:], found[1][:, 1:])

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 from calibration import CalibrationProblem, backtest, forecast
-from calibration.filtering.general import Disturbance, filtered, grid_of
+from calibration.filtering.ensemble import Disturbance, filtered, setup_of
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting.own import _verdict, gridded
 from pysd_runner import load_model, load_table
@@ -77,7 +77,7 @@ def test_members_that_leave_the_data_are_resampled_with_their_parameters():
         "Capacity": np.append(np.full(9, 200.0), 1e30)[None],
     }
     law = StockLaw(model, values, data.series, start=1790.0)
-    grid = grid_of(model, law, data.series, data.times, data.observed)
+    grid = setup_of(model, law, data.series, data.times, data.observed)
     found = filtered(law, grid, Disturbance(size=0.01, memory=0.0, errors={"population": 0.01}), seed=0, members=20)
     assert found.resampled == 2
     assert 9 in found.rows[0]

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import norm
 
 from calibration.forecasting import Forecast, Origin
-from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import EarlierOrigin, distances
 
 

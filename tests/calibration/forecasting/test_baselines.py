@@ -12,19 +12,24 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
 from calibration.forecasting.baselines import (
+    WEIGHTS,
     DampedDrift,
     Drift,
-    ErrorCorrection,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
-    ShrunkenErrorCorrection,
     Theta,
+    smoothed,
 )
-from calibration.forecasting.baselines.error_correction import coefficients, group_means, usual_size
-from calibration.forecasting.baselines.smoothing import WEIGHTS, smoothed
+from calibration.forecasting.error_correction import (
+    ErrorCorrection,
+    ShrunkenErrorCorrection,
+    coefficients,
+    group_means,
+    usual_size,
+)
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
 from pysd_runner.core.errors import InvalidInput

@@ -1,23 +1,33 @@
-"""Scores against their definitions, by plain loops, and the library against ours."""
+"""Scores against their definitions, by plain loops, and the library against ours; tests and intervals over origins."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from calibration.forecasting.scores import (
     LEVELS,
     PINBALL,
     all_scores,
+    block_length,
+    blocks,
+    by_origin,
     crps,
+    diebold_mariano,
     energy_score,
     interval_score,
+    long_run_variance,
+    mean_interval,
     naive_scale,
     percent,
     pinball,
     pit,
+    ratio_interval,
+    spread_factor,
 )
+from pysd_runner.core.errors import InvalidInput
 
 
 def plain_crps(draws: np.ndarray, observed: float) -> float:
@@ -127,3 +137,137 @@ def test_scores_scale_with_the_unit(scale: float) -> None:
     for name in ("crps", "interval_80", "pinball_5", "energy"):
         assert_allclose(scaled[name], scale * plain[name])
     assert_allclose(scaled["pit"], plain["pit"])
+
+
+def losses(origins: int = 40, regions: int = 5, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(1, 1, (origins, regions))
+
+
+def test_one_step_ahead_it_is_the_t_test_of_mean_differences() -> None:
+    own, other = losses(), losses(seed=1)
+    found = diebold_mariano(own, other, 1)
+    expected = stats.ttest_1samp(own.mean(axis=1) - other.mean(axis=1), 0)
+    assert_allclose((found.statistic, found.p_value), (expected.statistic, expected.pvalue), rtol=1e-9)
+
+
+def test_several_steps_ahead_it_is_the_formula_by_a_plain_loop() -> None:
+    difference = losses(regions=1)[:, 0]
+    count, horizon = len(difference), 3
+    centred = difference - difference.mean()
+    variance = sum(centred[t] ** 2 for t in range(count)) / count
+    for lag in range(1, horizon):
+        variance += 2 * sum(centred[t] * centred[t - lag] for t in range(lag, count)) / count
+    plain = difference.mean() / (variance / count) ** 0.5
+    corrected = plain * ((count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count) ** 0.5
+    found = diebold_mariano(difference[:, None], np.zeros((count, 1)), horizon)
+    assert_allclose(found.statistic, corrected)
+    assert_allclose(found.p_value, 2 * stats.t.sf(abs(corrected), count - 1))
+    assert found.origins == count
+
+
+def test_copies_of_a_region_add_no_evidence() -> None:
+    own, other = losses(regions=1), losses(regions=1, seed=1)
+    once = diebold_mariano(own, other, 2)
+    often = diebold_mariano(np.repeat(own, 30, axis=1), np.repeat(other, 30, axis=1), 2)
+    assert_allclose(often.p_value, once.p_value)
+
+
+def test_the_sign_is_negative_when_the_first_loses_less_and_turns_with_the_order() -> None:
+    own, other = losses(), losses(seed=1) + 1
+    assert diebold_mariano(own, other, 1).statistic < -3
+    assert_allclose(diebold_mariano(other, own, 1).statistic, -diebold_mariano(own, other, 1).statistic)
+
+
+def test_it_rejects_about_as_often_as_it_says_for_overlapping_errors() -> None:
+    rng = np.random.default_rng(0)
+    rejected = 0
+    for _ in range(300):
+        noise = rng.normal(size=82)
+        overlapping = (noise[2:] + noise[1:-1] + noise[:-2])[:, None]
+        rejected += diebold_mariano(overlapping, np.zeros_like(overlapping), 3).p_value < 0.1
+    assert 0.05 < rejected / 300 < 0.17
+
+
+def test_too_few_origins_and_equal_forecasts_cannot_be_told() -> None:
+    assert np.isnan(diebold_mariano(losses(3), losses(3, seed=1), 1).p_value)
+    assert np.isnan(diebold_mariano(losses(6), losses(6, seed=1), 5).p_value)
+    assert np.isnan(diebold_mariano(losses(), losses(), 1).statistic)
+
+
+def test_long_run_variance_takes_bartlett_weights_when_plain_ones_give_none() -> None:
+    series = np.tile([1.0, -1.0], 20)
+    assert long_run_variance(series, 1) > 0
+    assert_allclose(long_run_variance(series, 0), 1)
+
+
+def test_means_by_origin_leave_out_what_is_missing() -> None:
+    assert_allclose(by_origin(np.array([[1.0, np.nan, 3.0], [np.nan] * 3])), (2, np.nan))
+
+
+def test_blocks_are_runs_of_neighbours_that_go_round() -> None:
+    chosen = blocks(10, 4, 50, np.random.default_rng(0))
+    assert chosen.shape == (50, 10)
+    steps = np.diff(chosen, axis=1) % 10
+    inside = np.ones(9, dtype=bool)
+    inside[[3, 7]] = False
+    assert (steps[:, inside] == 1).all()
+    assert set(chosen.ravel()) == set(range(10))
+    assert block_length(27, 1) == 3
+    assert block_length(27, 5) == 5
+
+
+def test_interval_of_a_ratio_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    inside = 0
+    for trial in range(150):
+        common = rng.normal(size=(60, 1))
+        own, other = (0.8 * common + rng.normal(size=(60, 6))) ** 2, (common + rng.normal(size=(60, 6))) ** 2
+        low, high = ratio_interval(own, other, 1, power=0.5, seed=trial, repetitions=199)
+        inside += low <= (1.64 / 2) ** 0.5 <= high
+    assert 0.8 < inside / 150 < 0.96
+
+
+@pytest.mark.parametrize(("origins", "horizon"), [(12, 1), (12, 5), (16, 3), (48, 5)])
+def test_a_perfect_forecaster_is_inside_its_intervals_as_often_as_they_say(origins: int, horizon: int) -> None:
+    """Random walks forecast with their own law: 90 % intervals must hold nine times in ten, overlap or not."""
+    rng, trials = np.random.default_rng(0), 250
+    inside, plain = np.zeros(2), 0
+    for _ in range(trials):
+        walks = np.cumsum(rng.normal(size=(origins + horizon, 20)), axis=0)
+        error = (walks[horizon:] - walks[:-horizon]) / np.sqrt(horizon)
+        for place, (level, half) in enumerate(((0.5, 0.6745), (0.9, 1.6449))):
+            covered = (np.abs(error) <= half).astype(float)
+            low, high = mean_interval(covered, horizon, repetitions=199)
+            inside[place] += low <= level <= high
+        found, factor = covered.mean(), spread_factor(origins, block_length(origins, horizon), horizon, 0.9)
+        plain += found + (low - found) / factor <= 0.9 <= found + (high - found) / factor
+    assert (inside / trials >= 0.83).all()
+    assert (inside / trials <= 0.97).all()
+    # Without the factor they hold much less often where forecasts overlap.
+    assert plain < inside[1]
+    if horizon == 5:
+        assert plain / trials < 0.82
+
+
+def test_the_factor_is_that_of_a_simulated_bootstrap() -> None:
+    origins, horizon, trials = 14, 4, 4000
+    rng = np.random.default_rng(0)
+    shocks = rng.normal(size=(trials, origins + horizon))
+    errors = np.stack([shocks[:, lag : lag + origins] for lag in range(horizon)]).sum(axis=0)
+    shares = np.stack([np.bincount(row, minlength=origins) for row in blocks(origins, horizon, 500, rng)]) / origins
+    found = (errors @ shares.T).var(axis=1, ddof=1).mean()
+    wanted = np.sqrt(errors.mean(axis=1).var() / found)
+    tail = stats.t.ppf(0.95, origins - 1) / stats.norm.ppf(0.95)
+    assert_allclose(spread_factor(origins, horizon, horizon, 0.9), wanted * tail, rtol=0.03)
+    assert 1 < spread_factor(300, 7, 1, 0.9) < 1.03
+
+
+def test_interval_of_a_mean_is_around_it_and_depends_on_the_seed_alone() -> None:
+    covered = (np.random.default_rng(0).random((30, 8)) < 0.9).astype(float)
+    covered[3, 2] = np.nan
+    low, high = mean_interval(covered, 2)
+    assert low < np.nanmean(covered) < high
+    assert (low, high) == mean_interval(covered, 2)
+    assert np.isnan(mean_interval(covered[:3], 1)).all()
+    with pytest.raises(InvalidInput, match="probability"):
+        mean_interval(covered, 1, level=90)

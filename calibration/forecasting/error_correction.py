@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.baselines.history import Array, held, last_level
+from calibration.forecasting.baselines import Array, held, last_level
 from calibration.observation.robust import MAD_TO_SD, median_size
 from pysd_runner.core.errors import InvalidInput
 

@@ -44,7 +44,7 @@ class Disturbance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Grid:
+class FilterSetup:
     """Moments, observations and coordinates of a filter."""
 
     times: Array
@@ -56,7 +56,7 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Filtered:
+class FilteredEnsemble:
     """Members at every moment of the grid, after its observations.
 
     Attributes
@@ -83,9 +83,9 @@ class Filtered:
     resampled: int
 
 
-def grid_of(
+def setup_of(
     model: Model, law: StockLaw, series: Sequence[ObservedSeries], times: Array, observed: Mapping[str, Array]
-) -> Grid:
+) -> FilterSetup:
     """Coordinates and disturbed stocks of a filter."""
     path = _free_path(law, times)
     logs = np.asarray((path > 0).all(axis=(0, 1)))
@@ -100,7 +100,7 @@ def grid_of(
     middle = np.median(path, axis=1)
     units = np.where(logs, 1.0, np.maximum(middle.std(axis=0), LEAST))[disturbed]
     units = np.where(units > LEAST, units, np.maximum(np.abs(middle).max(axis=0)[disturbed], 1.0))
-    return Grid(
+    return FilterSetup(
         times=times,
         observed=observed,
         logs=logs,
@@ -140,7 +140,13 @@ def _near(model: Model, law: StockLaw, series: Sequence[ObservedSeries], disturb
 
 
 def learn(
-    law: StockLaw, grid: Grid, errors: Mapping[str, float], given: Mapping[str, bool], *, seed: int, few: int = FEW
+    law: StockLaw,
+    grid: FilterSetup,
+    errors: Mapping[str, float],
+    given: Mapping[str, bool],
+    *,
+    seed: int,
+    few: int = FEW,
 ) -> Disturbance:
     """Learn disturbances and errors from how well observations are foretold from those before."""
     in_logs = bool(grid.logs[grid.disturbed].all())
@@ -168,7 +174,7 @@ def learn(
 
 def _best(
     law: StockLaw,
-    grid: Grid,
+    grid: FilterSetup,
     candidates: Sequence[Disturbance],
     parts: Sequence[tuple[float, float, float]],
     seed: int,
@@ -188,12 +194,14 @@ def _unit(series: ObservedSeries, *, in_logs: bool) -> float:
     return size if size > 0 else max(float(np.abs(seen).max()), 1.0)
 
 
-def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, members: int) -> Filtered:
+def filtered(
+    law: StockLaw, grid: FilterSetup, disturbance: Disturbance, *, seed: int, members: int
+) -> FilteredEnsemble:
     """Filter with given disturbances."""
     work = _worked(law, grid, [disturbance], seed=seed, members=members)
     states, moved, rows = (np.stack(parts) for parts in zip(*work.kept, strict=True))
     likelihood = float(work.likelihood[0])
-    return Filtered(
+    return FilteredEnsemble(
         states=states,
         disturbances=moved,
         rows=rows,
@@ -203,9 +211,9 @@ def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, 
     )
 
 
-def _worked(law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, seed: int, members: int) -> "_Work":
+def _worked(law: StockLaw, grid: FilterSetup, candidates: Sequence[Disturbance], *, seed: int, members: int) -> "_Pass":
     """Filter with several disturbances at once, which share the random numbers, in one batch of simulations."""
-    work = _Work(law, grid, candidates, members, np.random.default_rng([seed, members]))
+    work = _Pass(law, grid, candidates, members, np.random.default_rng([seed, members]))
     now = law.start
     for place, time in enumerate(grid.times):
         work.forward(now, float(time), is_first=place == 0 and time <= law.start)
@@ -215,11 +223,16 @@ def _worked(law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, see
     return work
 
 
-class _Work:
+class _Pass:
     """A filter under way; `states` has shape (candidate, member, state), in coordinates."""
 
     def __init__(
-        self, law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], members: int, rng: np.random.Generator
+        self,
+        law: StockLaw,
+        grid: FilterSetup,
+        candidates: Sequence[Disturbance],
+        members: int,
+        rng: np.random.Generator,
     ) -> None:
         self.law, self.grid, self.rng = law, grid, rng
         self.count, self.members = len(candidates), members
@@ -390,7 +403,7 @@ def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
 
 
 def ahead(
-    law: StockLaw, grid: Grid, found: Filtered, place: int, times: Array, *, draws: int, seed: int
+    law: StockLaw, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
 ) -> dict[str, Array]:
     """Run members on without observations.
 
