@@ -32,9 +32,3 @@ __all__ = [
     "origin_at",
     "target_of",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name == "Learnt":
-        raise AttributeError("Learnt is called EmpiricalIntervals now; import that")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,35 +1,26 @@
 """Least-squares searches: functions and vectors only, no models and no panels."""
 
-from calibration.optimisers.catalogue import OPTIMISERS, optimiser_named
-from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
-from calibration.optimisers.least_squares import LeastSquares
-from calibration.optimisers.minimize import Minimize
-from calibration.optimisers.multistart import SAME_COST, Basin, MultiStart, Starts, basins
-from calibration.optimisers.objective import Objective, Optimiser, Optimum, Outcome
-from calibration.optimisers.reparametrised import Coordinates, Reparametrised
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "OPTIMISERS",
-    "SAME_COST",
-    "Basin",
-    "Coordinates",
-    "DifferentialEvolution",
-    "EvolutionStrategy",
-    "LeastSquares",
-    "Minimize",
-    "MultiStart",
-    "Objective",
-    "Optimiser",
-    "Optimum",
-    "Outcome",
-    "Reparametrised",
-    "Starts",
-    "basins",
-    "optimiser_named",
-]
+from pysd_runner.core.lazy import lazy_exports
 
-
-def __getattr__(name: str) -> object:
-    if name == "Turned":
-        raise AttributeError("Turned is called Reparametrised now: from calibration.optimisers import Reparametrised")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from calibration.optimisers.catalogue import OPTIMISERS as OPTIMISERS
+    from calibration.optimisers.catalogue import optimiser_named as optimiser_named
+    from calibration.optimisers.evolution import DifferentialEvolution as DifferentialEvolution
+    from calibration.optimisers.evolution import EvolutionStrategy as EvolutionStrategy
+    from calibration.optimisers.least_squares import LeastSquares as LeastSquares
+    from calibration.optimisers.minimize import Minimize as Minimize
+    from calibration.optimisers.multistart import SAME_COST as SAME_COST
+    from calibration.optimisers.multistart import Basin as Basin
+    from calibration.optimisers.multistart import MultiStart as MultiStart
+    from calibration.optimisers.multistart import Starts as Starts
+    from calibration.optimisers.multistart import basins as basins
+    from calibration.optimisers.objective import Objective as Objective
+    from calibration.optimisers.objective import Optimiser as Optimiser
+    from calibration.optimisers.objective import Optimum as Optimum
+    from calibration.optimisers.objective import Outcome as Outcome
+    from calibration.optimisers.reparametrised import Coordinates as Coordinates
+    from calibration.optimisers.reparametrised import Reparametrised as Reparametrised
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

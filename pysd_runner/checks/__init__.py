@@ -1,23 +1,22 @@
 """Checks of a model and of its runs: what stops it, units, behaviour rules and experiments declared beside a model."""
 
-from pysd_runner.checks.behaviour import BehaviourProblem, check_behaviour, outcomes_of
-from pysd_runner.checks.dimensions import DimensionProblem, check_dimensions
-from pysd_runner.checks.experiments import Experiment, Experiments, experiments_of
-from pysd_runner.checks.rules import Rule, load_rules, rules_of
-from pysd_runner.checks.running import Obstacle, check_running
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BehaviourProblem",
-    "DimensionProblem",
-    "Experiment",
-    "Experiments",
-    "Obstacle",
-    "Rule",
-    "check_behaviour",
-    "check_dimensions",
-    "check_running",
-    "experiments_of",
-    "load_rules",
-    "outcomes_of",
-    "rules_of",
-]
+from pysd_runner.core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from pysd_runner.checks.behaviour import BehaviourProblem as BehaviourProblem
+    from pysd_runner.checks.behaviour import check_behaviour as check_behaviour
+    from pysd_runner.checks.behaviour import outcomes_of as outcomes_of
+    from pysd_runner.checks.dimensions import DimensionProblem as DimensionProblem
+    from pysd_runner.checks.dimensions import check_dimensions as check_dimensions
+    from pysd_runner.checks.experiments import Experiment as Experiment
+    from pysd_runner.checks.experiments import Experiments as Experiments
+    from pysd_runner.checks.experiments import experiments_of as experiments_of
+    from pysd_runner.checks.rules import Rule as Rule
+    from pysd_runner.checks.rules import load_rules as load_rules
+    from pysd_runner.checks.rules import rules_of as rules_of
+    from pysd_runner.checks.running import Obstacle as Obstacle
+    from pysd_runner.checks.running import check_running as check_running
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -5,56 +5,28 @@ A missing value (NaN) in any region of a year makes the indicators of that year 
 substitute; zero, negative or infinite values raise where they have no meaning.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pysd_runner.indicators.classes import class_totals
-from pysd_runner.indicators.dispersion import coefficient_of_variation, sigma_dispersion
-from pysd_runner.indicators.gini import gini
-from pysd_runner.indicators.progress import gap_closed, halving_time, probability_of, years_to_halve
-from pysd_runner.indicators.relative import (
-    gap_to_leader,
-    log_relative_output,
-    output_share,
-    population_share,
-    relative_output,
-)
-from pysd_runner.indicators.theil import TheilParts, theil, theil_decomposition
+from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.indicators.classes import class_totals as class_totals
+from pysd_runner.indicators.dispersion import coefficient_of_variation as coefficient_of_variation
+from pysd_runner.indicators.dispersion import sigma_dispersion as sigma_dispersion
+from pysd_runner.indicators.gini import gini as gini
+from pysd_runner.indicators.progress import gap_closed as gap_closed
+from pysd_runner.indicators.progress import halving_time as halving_time
+from pysd_runner.indicators.progress import probability_of as probability_of
+from pysd_runner.indicators.progress import years_to_halve as years_to_halve
+from pysd_runner.indicators.relative import gap_to_leader as gap_to_leader
+from pysd_runner.indicators.relative import log_relative_output as log_relative_output
+from pysd_runner.indicators.relative import output_share as output_share
+from pysd_runner.indicators.relative import population_share as population_share
+from pysd_runner.indicators.relative import relative_output as relative_output
+from pysd_runner.indicators.theil import TheilParts as TheilParts
+from pysd_runner.indicators.theil import theil as theil
+from pysd_runner.indicators.theil import theil_decomposition as theil_decomposition
 
 if TYPE_CHECKING:
-    from pysd_runner.indicators.labelled import INDICATORS, indicators_of
-
-__all__ = [
-    "INDICATORS",
-    "TheilParts",
-    "class_totals",
-    "coefficient_of_variation",
-    "gap_closed",
-    "gap_to_leader",
-    "gini",
-    "halving_time",
-    "indicators_of",
-    "log_relative_output",
-    "output_share",
-    "population_share",
-    "probability_of",
-    "relative_output",
-    "sigma_dispersion",
-    "theil",
-    "theil_decomposition",
-    "years_to_halve",
-]
-
-_LABELLED = frozenset({"INDICATORS", "indicators_of"})
-
-
-def __getattr__(name: str) -> Any:
-    """Import the labelled functions, and xarray with them, only when they are asked for."""
-    if name in _LABELLED:
-        from pysd_runner.indicators import labelled
-
-        return getattr(labelled, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from pysd_runner.indicators.labelled import INDICATORS as INDICATORS
+    from pysd_runner.indicators.labelled import indicators_of as indicators_of
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,41 +1,16 @@
 """A panel bound to the regional model: start values, draws, shocks, scenarios, projection, labels, its policies."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.regional.binding import RegionalModel
-    from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
-    from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
-
-_HOMES = {
-    "RegionalModel": "binding",
-    "chosen_scenario": "policy_spaces",
-    "class_space": "policy_spaces",
-    "policy_values": "policies",
-    "regional_futures": "policies",
-    "regional_study": "policies",
-    "uniform_space": "policy_spaces",
-}
-
-__all__ = [
-    "RegionalModel",
-    "chosen_scenario",
-    "class_space",
-    "policy_values",
-    "regional_futures",
-    "regional_study",
-    "uniform_space",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name, and what it needs with it, only when it is asked for."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Names that can be imported."""
-    return sorted(__all__)
+    from pysd_runner.regional.binding import RegionalModel as RegionalModel
+    from pysd_runner.regional.policies import policy_values as policy_values
+    from pysd_runner.regional.policies import regional_futures as regional_futures
+    from pysd_runner.regional.policies import regional_study as regional_study
+    from pysd_runner.regional.policy_spaces import chosen_scenario as chosen_scenario
+    from pysd_runner.regional.policy_spaces import class_space as class_space
+    from pysd_runner.regional.policy_spaces import uniform_space as uniform_space
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -3,52 +3,21 @@
 Names are imported when they are first used, because reading files needs libraries that take a while to load.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for type checkers only; see the module's text
-    from pysd_runner.scenarios.description import with_comparisons
-    from pysd_runner.scenarios.load import compose, load_scenario, shipped_scenarios
-    from pysd_runner.scenarios.policy import Policy, Schedule
-    from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
-    from pysd_runner.scenarios.scenario import Scenario
-    from pysd_runner.scenarios.schema import scenario_schema
-    from pysd_runner.scenarios.template import scenario_template
+from pysd_runner.core.lazy import lazy_exports
 
-_HOMES = {
-    "InvalidScenarioFile": "problems",
-    "Policy": "policy",
-    "Problem": "problems",
-    "Scenario": "scenario",
-    "Schedule": "policy",
-    "compose": "load",
-    "load_scenario": "load",
-    "scenario_schema": "schema",
-    "scenario_template": "template",
-    "shipped_scenarios": "load",
-    "with_comparisons": "description",
-}
-
-__all__ = [
-    "InvalidScenarioFile",
-    "Policy",
-    "Problem",
-    "Scenario",
-    "Schedule",
-    "compose",
-    "load_scenario",
-    "scenario_schema",
-    "scenario_template",
-    "shipped_scenarios",
-    "with_comparisons",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if TYPE_CHECKING:
+    from pysd_runner.scenarios.description import with_comparisons as with_comparisons
+    from pysd_runner.scenarios.load import compose as compose
+    from pysd_runner.scenarios.load import load_scenario as load_scenario
+    from pysd_runner.scenarios.load import shipped_scenarios as shipped_scenarios
+    from pysd_runner.scenarios.policy import Policy as Policy
+    from pysd_runner.scenarios.policy import Schedule as Schedule
+    from pysd_runner.scenarios.problems import InvalidScenarioFile as InvalidScenarioFile
+    from pysd_runner.scenarios.problems import Problem as Problem
+    from pysd_runner.scenarios.scenario import Scenario as Scenario
+    from pysd_runner.scenarios.schema import scenario_schema as scenario_schema
+    from pysd_runner.scenarios.template import scenario_template as scenario_template
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -3,65 +3,32 @@
 Fitted parameters and forecasts are looked up when they are first used: loading a model needs none.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pysd_runner.spec.declarations import (
-    USUAL_ERRORS,
-    ErrorModel,
-    Lever,
-    Measurement,
-    ModelSpec,
-    Observation,
-    Outcome,
-    Parameter,
-    PolicyClass,
-    Proxy,
-    RegionInput,
-    Ridge,
-)
-from pysd_runner.spec.load import load_spec
-from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
+from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.spec.baseline import Baseline, load_baseline
-    from pysd_runner.spec.fitted import FittedParameters, load_fitted
-
-__all__ = [
-    "USUAL_ERRORS",
-    "Baseline",
-    "Beta",
-    "ErrorModel",
-    "FittedParameters",
-    "Lever",
-    "LogNormal",
-    "Measurement",
-    "ModelSpec",
-    "Normal",
-    "Observation",
-    "Outcome",
-    "Parameter",
-    "PolicyClass",
-    "Prior",
-    "Proxy",
-    "RegionInput",
-    "Ridge",
-    "Uniform",
-    "load_baseline",
-    "load_fitted",
-    "load_spec",
-]
-
-_HOMES = {"Baseline": "baseline", "load_baseline": "baseline", "FittedParameters": "fitted", "load_fitted": "fitted"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what fits have left behind only when it is asked for."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Names that can be imported."""
-    return sorted(__all__)
+    from pysd_runner.spec.baseline import Baseline as Baseline
+    from pysd_runner.spec.baseline import load_baseline as load_baseline
+    from pysd_runner.spec.declarations import USUAL_ERRORS as USUAL_ERRORS
+    from pysd_runner.spec.declarations import ErrorModel as ErrorModel
+    from pysd_runner.spec.declarations import Lever as Lever
+    from pysd_runner.spec.declarations import Measurement as Measurement
+    from pysd_runner.spec.declarations import ModelSpec as ModelSpec
+    from pysd_runner.spec.declarations import Observation as Observation
+    from pysd_runner.spec.declarations import Outcome as Outcome
+    from pysd_runner.spec.declarations import Parameter as Parameter
+    from pysd_runner.spec.declarations import PolicyClass as PolicyClass
+    from pysd_runner.spec.declarations import Proxy as Proxy
+    from pysd_runner.spec.declarations import RegionInput as RegionInput
+    from pysd_runner.spec.declarations import Ridge as Ridge
+    from pysd_runner.spec.fitted import FittedParameters as FittedParameters
+    from pysd_runner.spec.fitted import load_fitted as load_fitted
+    from pysd_runner.spec.load import load_spec as load_spec
+    from pysd_runner.spec.priors import Beta as Beta
+    from pysd_runner.spec.priors import LogNormal as LogNormal
+    from pysd_runner.spec.priors import Normal as Normal
+    from pysd_runner.spec.priors import Prior as Prior
+    from pysd_runner.spec.priors import Uniform as Uniform
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -36,8 +36,6 @@ def test_the_public_names() -> None:
 
 
 def test_names_of_before_say_the_new_ones() -> None:
-    with pytest.raises(ImportError, match=r"from pysd_runner\.regional import regional_study"):
-        from pysd_runner.policy import regional_study  # noqa: F401
     panel = load_panel("china")
     with pytest.raises(InvalidInput, match="forecasters now"):
         calibration.backtest(panel, models=["gapsim"])
