@@ -187,7 +187,7 @@ def backtest(
     # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
     try:
         if out is not None:
-            from pysd_runner.export.frames import save_csv
+            from pysd_runner.export.tables import save_csv
 
             save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
     finally:

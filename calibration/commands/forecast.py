@@ -227,7 +227,7 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     import pandas as pd
 
     from calibration.reporting.outlook import write_outlook
-    from pysd_runner.export.frames import save_csv
+    from pysd_runner.export.tables import save_csv
 
     write_outlook(result, out, lang=lang)
     save_csv(result.table(), out / "table.csv")

@@ -208,7 +208,7 @@ def backtest_own(
         CSV file to write, if any; whether to replace it.
     """
     from calibration.forecasting.own import backtest_table
-    from pysd_runner.export.frames import save_csv
+    from pysd_runner.export.tables import save_csv
     from pysd_runner.reports.folders import check_file, save_whole
 
     if out is not None:

@@ -136,7 +136,7 @@ def judged(
 ) -> "FitResult":
     """The fit with a verdict on every parameter; the tables behind the verdicts go into the folder."""
     from calibration.uncertainty import identify
-    from pysd_runner.export.frames import save_csv
+    from pysd_runner.export.tables import save_csv
 
     if not len(problem.space):
         return found
@@ -160,7 +160,7 @@ def sampled(
 ) -> "FitResult":
     """The fit with draws of its posterior; a sample that has not converged is told at once and at the end."""
     from calibration.uncertainty import sample
-    from pysd_runner.export.frames import save_csv
+    from pysd_runner.export.tables import save_csv
 
     with session.stage("Sampling the posterior") as stage:
         made = sample(

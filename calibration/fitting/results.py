@@ -13,8 +13,8 @@ from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
+from pysd_runner.export.tables import Tabled
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted
 
@@ -244,7 +244,7 @@ class FitResult(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the parameters, and observed and fitted values, into a workbook."""
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
 
@@ -331,7 +331,7 @@ class FitResult(Tabled):
 
 def write(result: FitResult, folder: Path) -> Path:
     """Write a fit; see `FitResult.save`."""
-    from pysd_runner.export.frames import save_csv
+    from pysd_runner.export.tables import save_csv
 
     result.fitted.save(folder / FITTED)
     save_csv(result.to_frame(), folder / RESIDUALS)

@@ -21,7 +21,7 @@ from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, UnknownName, apart, suggest
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel

@@ -35,7 +35,7 @@ from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.parallel import open_pool
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.general.scenario_runs import fitted_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
@@ -396,7 +396,7 @@ class TableOutlook:
 
     def _repr_html_(self) -> str:
         """The last moment as a table."""
-        from pysd_runner.export.frames import one_screen
+        from pysd_runner.export.tables import one_screen
 
         frame = self.to_frame()
         return one_screen(frame[frame["time"] == frame["time"].max()])
@@ -460,7 +460,7 @@ class TableOutlook:
         """Write the quantiles, scores of the past and weights into a workbook."""
         import pandas as pd
 
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
         return save_workbook({"forecast": self.to_frame(), "past": self.past, "weights": weights}, path)
@@ -470,7 +470,7 @@ class TableOutlook:
         import json
 
         from pysd_runner.export.files import write_text_whole
-        from pysd_runner.export.frames import save_csv
+        from pysd_runner.export.tables import save_csv
         from pysd_runner.plots.figure import ReportFigure
         from pysd_runner.plots.save import save_figure
         from pysd_runner.reports.document import Bullets, Document, Paragraph, Part, Picture, save_document
@@ -508,7 +508,7 @@ class TableBacktest(Tabled):
 
     def _repr_html_(self) -> str:
         """Skill as a table."""
-        from pysd_runner.export.frames import one_screen
+        from pysd_runner.export.tables import one_screen
 
         return one_screen(self.skill())
 
@@ -535,7 +535,7 @@ class TableBacktest(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write skill and scores into a workbook."""
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         return save_workbook({"skill": self.skill(), "scores": self.scores}, path)
 

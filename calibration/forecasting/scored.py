@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.forecasting.models import REFERENCE
 from calibration.forecasting.plan import Plan
 from calibration.forecasting.scores import LEVELS, PINBALL, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd

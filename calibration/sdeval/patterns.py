@@ -12,7 +12,7 @@ from calibration.sdeval.cycles import compare_autocorrelations, lagged_correlati
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
 from calibration.sdeval.trends import Trend, check_trend, fit_trend, trend_difference
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 
 Status = Literal["passed", "failed", "noted", "skipped"]
 StepName = Literal["trend", "period", "phase", "mean", "variation", "discrepancy"]

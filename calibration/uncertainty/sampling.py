@@ -16,7 +16,7 @@ from calibration.uncertainty.convergence import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.one_thread import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ class PosteriorSample(Tabled):
 
     def _repr_html_(self) -> str:
         """The parameters as a table."""
-        from pysd_runner.export.frames import one_screen
+        from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
 

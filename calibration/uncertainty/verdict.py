@@ -15,7 +15,7 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, Shape, profile
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd

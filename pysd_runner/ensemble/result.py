@@ -13,7 +13,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import Failure
 from pysd_runner.engine.ir import key
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.simulation.showing import one_line, time_axis
 
 if TYPE_CHECKING:

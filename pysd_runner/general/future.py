@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.engine.ir import key
-from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import read_record, write_record
+from pysd_runner.export.tables import Tabled
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, scenario_of
 
@@ -79,7 +79,7 @@ class Future(Tabled):
 
     def _repr_html_(self) -> str:
         """The outcomes at the end as a table."""
-        from pysd_runner.export.frames import one_screen
+        from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
 
@@ -223,7 +223,7 @@ class Future(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the quantiles over time and the table at the end into a workbook."""
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         frame = self.to_frame()
         index = [item for item in frame.columns if item not in ("quantile", "value")]
@@ -237,7 +237,7 @@ class Future(Tabled):
         ``future.nc`` holds every draw, ``end.csv`` the table, ``quantiles.csv`` quantiles over time.
         """
         from pysd_runner.export import save_netcdf
-        from pysd_runner.export.frames import save_csv
+        from pysd_runner.export.tables import save_csv
 
         folder = Path(folder)
         save_netcdf(self.data, folder / DATA)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.panel.names import key
 from pysd_runner.panel.problems import Problem
@@ -96,7 +96,7 @@ class Table(Tabled):
 
     def _repr_html_(self) -> str:
         """The contents as a small table."""
-        from pysd_runner.export.frames import one_screen
+        from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
 
@@ -273,7 +273,7 @@ class Table(Tabled):
         Path
             The file.
         """
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         frame = self.to_frame()
         if not self.axes:

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.layout import DIMS, in_layout
+from pysd_runner.export.labelled import DIMS, in_layout
 from pysd_runner.text import has_text, say
 
 

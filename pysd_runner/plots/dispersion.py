@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.layout import in_layout
+from pysd_runner.export.labelled import in_layout
 from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.bands import Bands, joined
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years

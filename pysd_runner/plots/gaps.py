@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.layout import in_layout
+from pysd_runner.export.labelled import in_layout
 from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, label_room, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet

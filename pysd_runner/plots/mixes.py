@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.layout import in_layout
+from pysd_runner.export.labelled import in_layout
 from pysd_runner.plots.arrays import history_in_layout, position_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.fan import (

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_bytes_whole
-from pysd_runner.export.frames import csv_bytes
+from pysd_runner.export.tables import csv_bytes
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.palette import drawing
 

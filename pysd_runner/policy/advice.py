@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.discovery import Box, Leaf, cart, prim
 from pysd_runner.policy.futures import Factor, Futures
 from pysd_runner.policy.information import Worth, partial_information, perfect_information

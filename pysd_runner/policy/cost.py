@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.study import Data, Outcome, Study, Values
 

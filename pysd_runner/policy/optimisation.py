@@ -15,7 +15,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.one_thread import one_thread
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.export.checkpoint import Checkpoint
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.kept_searches import SEARCHES, asked, keep_search, kept_searches
 from pysd_runner.policy.near_optimal import near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective

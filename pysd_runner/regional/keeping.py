@@ -110,5 +110,5 @@ def unknown(data: xr.Dataset, name: str) -> str:
     people = ": that needs the population of every region, which the panel lacks"
     if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
         return f"the projection has no outcome {name!r}{people}"
-    kept = "; written results keep draws of output and gaps, and the rest in projection_iamc.csv"
+    kept = "; written results keep draws of output and gaps, and a new projection has the rest"
     return f"the projection has no outcome {name!r}{kept * (COMPUTED in data.attrs)}.{suggest(name, map(str, data))}"

@@ -18,8 +18,8 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.engine.memory import machine_bytes
-from pysd_runner.export.latex import Tabled
 from pysd_runner.export.records import check_entries, file_digest, read_record, write_record
+from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
@@ -181,7 +181,7 @@ class Projection(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write a workbook: the nation and all regions in every year, a sheet each."""
-        from pysd_runner.export.workbooks import save_workbook
+        from pysd_runner.export.tables import save_workbook
 
         years = self.data["year"].to_numpy().tolist()
         codes = self.data["region"].to_numpy().tolist()

@@ -12,7 +12,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import percent
-from pysd_runner.export import save_csv, to_iamc
+from pysd_runner.export import save_csv
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
@@ -53,7 +53,6 @@ CONTENTS = (
     "levels.csv",
     "events.csv",
     "below_baseline.csv",
-    "projection_iamc.csv",
     "projection.nc",
     "history.nc",
     "parameters.nc",
@@ -91,9 +90,8 @@ def write_results(
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     # Tables and figures are those of the kept numbers, so that they come out the same whenever they are made again.
-    whole = projection.data
     projection = kept = save_with_inputs(projection, inputs, folder)
-    _write_tables(projection, whole.assign(kept.data.data_vars), answer, folder, lang)
+    _write_tables(projection, answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
@@ -130,7 +128,7 @@ def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
     return scenario_chances(projection.data, inputs.events, reference=BASELINE, forecast=forecast)
 
 
-def _write_tables(projection: Projection, outcomes: xr.Dataset, answer: Answer | None, folder: Path, lang: str) -> None:
+def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:
     if answer is not None:
         tables = {key: item.table() for key, item in answer.comparisons.items()}
         whole = pd.concat(tables, names=["definition"]).reset_index()
@@ -140,9 +138,6 @@ def _write_tables(projection: Projection, outcomes: xr.Dataset, answer: Answer |
     if projection.policies:
         save_csv(_below(projection), folder / "below_baseline.csv")
     save_csv(level_table(projection), folder / "levels.csv")
-    # The wide table, which other programs load, has all outcomes that have draws.
-    tabled = [name for name, values in outcomes.data_vars.items() if "draw" in values.dims]
-    save_csv(to_iamc(outcomes[tabled]), folder / "projection_iamc.csv")
 
 
 def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list[float]]]:

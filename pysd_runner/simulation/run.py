@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine import Engine, Failure, Precision
 from pysd_runner.engine.ir import Method, key
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.simulation.showing import labels, one_line, time_axis
 from pysd_runner.simulation.task import prepared, provenance

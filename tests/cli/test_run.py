@@ -31,7 +31,6 @@ WRITTEN = {
     "panel.json",
     "parameters.nc",
     "projection.nc",
-    "projection_iamc.csv",
     "ranking.csv",
     "run.json",
     "summary.csv",

@@ -7,8 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from pysd_runner.export.frames import csv_bytes
-from pysd_runner.export.workbooks import save_workbook
+from pysd_runner.export.tables import csv_bytes, save_workbook
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+A1", "-A1", "@SUM(A1)", "\tx"]
 PLAIN = ["a=b", "'=1", "-1.5", "+2e3", "-inf", "−3", ""]

@@ -10,7 +10,7 @@ from openpyxl import load_workbook
 
 import calibration
 import pysd_runner
-from pysd_runner.export.latex import Tabled
+from pysd_runner.export.tables import Tabled
 
 
 class Result(Tabled):
@@ -18,6 +18,11 @@ class Result(Tabled):
         rows = {"median": [1.5, 2.25], "share_%": [0.5, float("nan")]}
         frame = pd.DataFrame(rows, index=pd.Index(["a_b", "c"], name="scenario"))
         return frame if which == "all" else frame.loc[[which]]
+
+
+class Effects(Tabled):
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame({"region": ["A&B_1", "50 % {x}"], "gap": [-0.12345, float("nan")], "year": [2030, 2040]})
 
 
 class Wide(Tabled):
@@ -31,6 +36,13 @@ def test_the_named_index_is_a_column():
     assert r"scenario & median & share\_\% \\" in text
     assert r"a\_b & 1.5 & 0.5 \\" in text
     assert r"c & 2.25 &  \\" in text
+
+
+def test_a_table_for_latex_is_one_of_booktabs():
+    assert Effects().to_latex() == (
+        "\\begin{tabular}{lrr}\n\\toprule\nregion & gap & year \\\\\n\\midrule\n"
+        "A\\&B\\_1 & -0.123 & 2030 \\\\\n50 \\% \\{x\\} &  & 2040 \\\\\n\\bottomrule\n\\end{tabular}\n"
+    )
 
 
 def test_it_takes_what_table_takes():

@@ -7,7 +7,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
-from pysd_runner.export.long import quantiles_over_draws
+from pysd_runner.export.labelled import quantiles_over_draws
 
 
 def test_long_table_holds_every_number(futures):

@@ -1,0 +1,219 @@
+"""Labelled results: their one layout (scenario, draw, region, year), as a long table and in that of the IAMC."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+
+DIMS = ("scenario", "draw", "region", "year")
+NATION = "nation"
+# Columns in front of the years in the layout of the Integrated Assessment Modelling Consortium.
+INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
+
+FloatArray = NDArray[np.float64]
+
+
+def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
+    """Bring a labelled array to the dimensions (scenario, draw, region, year)."""
+    # A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length 1.
+    if not isinstance(values, xr.DataArray):
+        raise InvalidInput(
+            f"{what} is a {type(values).__name__} without labels; put them on with "
+            "pysd_runner.plots.label_array(values, years=..., scenarios=..., regions=...)"
+        )
+    if "class" in values.dims:
+        values = values.rename({"class": "region"})
+    strange = [str(dim) for dim in values.dims if dim not in DIMS]
+    if strange or "year" not in values.dims or "year" not in values.coords:
+        raise InvalidInput(
+            f"{what} has the dimensions {tuple(map(str, values.dims))}; expected some of {DIMS}, "
+            "with labels along 'year'"
+        )
+    for dim, label in (("scenario", "baseline"), ("draw", 0), ("region", NATION)):
+        if dim not in values.dims:
+            values = values.drop_vars(dim, errors="ignore").expand_dims({dim: [label]})
+    return values.transpose(*DIMS).astype(np.float64)
+
+
+def layers_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Variables of a dataset, those with a further dimension cut along it."""
+    layers: dict[str, xr.DataArray] = {}
+    for name in dataset.data_vars:
+        values = dataset[name]
+        further = [str(dim) for dim in values.dims if dim not in DIMS and dim != "class"]
+        if not further:
+            layers[str(name)] = values
+            continue
+        stacked = values.stack(layer=further, create_index=False)
+        for position, at in enumerate(np.ndindex(*(values.sizes[dim] for dim in further))):
+            labels = ",".join(str(values[dim].to_numpy()[k]) for dim, k in zip(further, at, strict=True))
+            layer = stacked.isel(layer=position, drop=True)
+            layers[f"{name}[{labels}]"] = layer.drop_vars(further, errors="ignore")
+    return layers
+
+
+def to_long_frame(
+    dataset: xr.Dataset, *, quantiles: Sequence[float] | None = None, nation: str = NATION
+) -> pd.DataFrame:
+    """Put results into a long table, one number a row, with its unit.
+
+    Parameters
+    ----------
+    dataset
+        Variables with any of the dims (scenario, draw, region, year); ``class`` stands for ``region``. A
+        variable without regions is one of the nation; further dimensions become part of its name.
+    quantiles
+        From 0 to 1: quantiles over the draws instead of the draws themselves. Draws without a number are left
+        out of the year and region they lack, and of no other.
+    nation
+        What the column ``region`` holds for variables of the nation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``scenario, region, year, variable, unit, draw`` (or ``quantile``)``, value``, in the order of
+        the dataset. Missing numbers keep their row. Observations, which have no scenario, are called
+        ``history``.
+
+    Raises
+    ------
+    InvalidInput
+        If a variable has other dimensions, or a quantile lies outside 0 to 1.
+    """
+    levels = None if quantiles is None else _checked(quantiles)
+    frames = [_variable_frame(name, values, levels, nation) for name, values in layers_of(dataset).items()]
+    last = "draw" if levels is None else "quantile"
+    columns = ["scenario", "region", "year", "variable", "unit", last, "value"]
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(frames, ignore_index=True)[columns]
+
+
+def to_iamc(
+    dataset: xr.Dataset,
+    *,
+    model: str = "gapsim",
+    quantiles: Sequence[float] = (0.05, 0.5, 0.95),
+    region_names: str = "name_en",
+    nation: str = NATION,
+) -> pd.DataFrame:
+    """Put results into the IAMC wide layout: one row for each series, one column for each year.
+
+    ``to_iamc(project(...).data)`` has all outcomes; what a folder of results keeps are output and gaps.
+
+    Parameters
+    ----------
+    dataset
+        Variables with any of the dims (scenario, draw, region, year); ``class`` stands for ``region``.
+    model
+        Content of the column ``Model``.
+    quantiles
+        Over the draws, each a row of its own whose variable ends in, for instance, ``|5.0th Percentile``, as
+        in the database of the sixth assessment report; a dataset with one draw gets one row and no ending.
+    region_names
+        Coordinate of the regions that is written; their codes where there is none.
+    nation
+        Content of the column ``Region`` for variables without regions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``Model, Scenario, Region, Variable, Unit`` and the years as whole numbers.
+
+    Raises
+    ------
+    InvalidInput
+        If a year is not whole, or a variable has other dimensions.
+
+    References
+    ----------
+    Huppmann, D. et al. (2021), pyam: Analysis and visualisation of integrated assessment and macro-energy
+    scenarios, Open Research Europe 1:74.
+    """
+    frames = [_iamc_frame(name, values, quantiles, region_names, nation) for name, values in layers_of(dataset).items()]
+    years = sorted({int(year) for frame in frames for year in frame.columns.difference(list(INDEX))})
+    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return whole.assign(Model=model).reindex(columns=[*INDEX, *years])
+
+
+def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
+    """Quantiles over the second axis of the layout, of the draws that have a number."""
+    known = np.isfinite(values).any(axis=1, keepdims=True)
+    # Draws that lie side by side take half the time.
+    series = np.ascontiguousarray(np.moveaxis(np.where(known, values, 0.0), 1, -1))
+    found = np.quantile(series, list(levels), axis=-1)
+    # NumPy goes series by series where numbers are missing, so it is asked for those alone.
+    partly = np.isnan(series).any(axis=-1)
+    if partly.any():
+        found[:, partly] = np.nanquantile(series[partly], list(levels), axis=-1)
+    return np.where(known, np.moveaxis(found, 0, 1), np.nan)
+
+
+def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Quantiles that lie between 0 and 1."""
+    wrong = [level for level in quantiles if not 0 <= level <= 1]
+    if wrong or not quantiles:
+        raise InvalidInput(f"quantiles={list(quantiles)}: expected numbers from 0 to 1, at least one")
+    return tuple(quantiles)
+
+
+def _variable_frame(name: str, values: xr.DataArray, levels: tuple[float, ...] | None, nation: str) -> pd.DataFrame:
+    """Long table of one variable."""
+    full = in_layout(values, what=name)
+    array = full.to_numpy()
+    members: NDArray[np.generic] | tuple[float, ...] = full["draw"].to_numpy()
+    if levels is not None:
+        array, members = quantiles_over_draws(array, levels), levels
+    scenarios = full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
+    is_national = not {"region", "class"} & {str(dim) for dim in values.dims}
+    regions = np.asarray([nation]) if is_national else full["region"].to_numpy()
+    index = pd.MultiIndex.from_product([scenarios, members, regions, full["year"].to_numpy()])
+    frame = pd.DataFrame({"value": array.ravel()})
+    for position, column in enumerate(("scenario", "draw" if levels is None else "quantile", "region", "year")):
+        frame[column] = index.get_level_values(position).to_numpy()
+    frame["variable"] = name
+    frame["unit"] = str(values.attrs.get("units", values.attrs.get("unit", "")))
+    return frame
+
+
+def _iamc_frame(
+    name: str, values: xr.DataArray, quantiles: Sequence[float], region_names: str, nation: str
+) -> pd.DataFrame:
+    """Rows of one variable: scenario by scenario and region by region, the quantiles of each together."""
+    full = in_layout(values, what=name)
+    years = full["year"].to_numpy()
+    if not np.array_equal(years, np.round(years)):
+        raise InvalidInput(
+            f"{name}: year {years[years != np.round(years)][0]:g} is not whole; select whole years first"
+        )
+    has_draws = full.sizes["draw"] > 1
+    array = quantiles_over_draws(full.to_numpy(), quantiles) if has_draws else full.to_numpy()
+    endings = [f"|{100 * level:.1f}th Percentile" for level in quantiles] if has_draws else [""]
+    scenarios = full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
+    regions = _regions(full, values, region_names, nation)
+    variable = str(values.attrs.get("iamc_variable", _title(name)))
+    unit = str(values.attrs.get("units", values.attrs.get("unit", "")))
+    labels = pd.MultiIndex.from_product(
+        [[str(scenario) for scenario in scenarios], regions, [variable + ending for ending in endings]],
+        names=["Scenario", "Region", "Variable"],
+    ).to_frame(index=False)
+    labels["Unit"] = "dimensionless" if unit in {"", "1", "Dmnl"} else unit
+    rows = array.transpose(0, 2, 1, 3).reshape(len(labels), len(years))
+    return labels.join(pd.DataFrame(rows, columns=years.astype(int)))
+
+
+def _title(name: str) -> str:
+    """Name in the manner of the consortium: words with capitals, layers after a bar."""
+    return name.replace("_", " ").replace("[", "|").replace("]", "").title()
+
+
+def _regions(full: xr.DataArray, values: xr.DataArray, column: str, nation: str) -> list[str]:
+    """Names of the regions as they are written."""
+    if not {"region", "class"} & {str(dim) for dim in values.dims}:
+        return [nation]
+    labels = full[column] if column in full.coords else full["region"]
+    return [str(label) for label in np.atleast_1d(labels.to_numpy())]
