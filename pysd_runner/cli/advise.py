@@ -78,7 +78,7 @@ def advise(
     from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
     from pysd_runner.regional.projection import projection_inputs
     from pysd_runner.reports.advice import advice_screen, write_advice
-    from pysd_runner.scenarios.description import distinct
+    from pysd_runner.scenarios.crossing import distinct
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)

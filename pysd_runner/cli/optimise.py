@@ -215,7 +215,7 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
     from dataclasses import replace
 
     from pysd_runner.scenarios import load_scenario, shipped_scenarios
-    from pysd_runner.scenarios.description import distinct
+    from pysd_runner.scenarios.crossing import distinct
 
     found = [load_scenario(name, model=inputs.model) for name in shipped_scenarios(inputs.model)]
     alike = [

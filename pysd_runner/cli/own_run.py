@@ -82,9 +82,9 @@ def _write(future: "Future", folder: Path) -> None:
         save_figure(figure, folder / "figures", name)
         parts.append(Picture(f"figures/{name}.png", figure.sentence))
     for scenario in future.scenarios[1:]:
-        parts += [Heading(scenario.label), *([Paragraph(scenario.note)] if scenario.note else [])]
+        parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
         parts.append(Bullets(list(scenario.describe())))
-    title = f"{', '.join(item.label for item in future.scenarios[1:]) or 'Baseline'}: {future.model}"
+    title = f"{', '.join(item.label['en'] for item in future.scenarios[1:]) or 'Baseline'}: {future.model}"
     save_document(Document(title=title, lang="en", parts=parts), folder, "report")
 
 

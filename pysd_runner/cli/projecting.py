@@ -214,8 +214,7 @@ def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "A
     from pysd_runner.regional.comparison import start_of
     from pysd_runner.regional.projection import recorded_model
     from pysd_runner.scenarios import Scenario, with_comparisons
-    from pysd_runner.scenarios.crossing import two_by_two
-    from pysd_runner.scenarios.description import distinct
+    from pysd_runner.scenarios.crossing import distinct, two_by_two
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None

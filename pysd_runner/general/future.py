@@ -14,7 +14,7 @@ from pysd_runner.engine.ir import key
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.export.tables import Tabled
 from pysd_runner.panel.table import Table
-from pysd_runner.scenarios.changes import ModelScenario, scenario_of
+from pysd_runner.scenarios import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class Future(Tabled):
 
     model: str
     data: "xr.Dataset"
-    scenarios: tuple[ModelScenario, ...]
+    scenarios: tuple[Scenario, ...]
     observed: Mapping[str, str] = field(default_factory=dict)
     history: Table | None = None
     better: Mapping[str, str] = field(default_factory=dict)
@@ -168,16 +168,19 @@ class Future(Tabled):
                 found.append(self._sentence(scenario, name, end))
         return tuple(found)
 
-    def _sentence(self, scenario: ModelScenario, name: str, end: float) -> str:
+    def _sentence(self, scenario: Scenario, name: str, end: float) -> str:
         moved = self.difference(name).sel(scenario=scenario.name).sel(time=end).to_numpy()
         low, median, high = _quantiles(moved)
         unit = self[name].attrs.get("units", "")
         # "4 foxes less foxes" says it twice.
         spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
         if low == high == 0:
-            return f"{scenario.label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
+            return (
+                f"{scenario.label['en']}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip()
+                + "."
+            )
         way = "more" if median >= 0 else "less"
-        text = f"{scenario.label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
+        text = f"{scenario.label['en']}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
         text += f" {self.time_unit}" if self.time_unit else ""
         if moved.size > 1:
             text += f" (90 % of draws: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
@@ -274,10 +277,7 @@ def load_future(folder: str | Path) -> Future:
             known = [axis for axis in _header(seen) if axis not in ("time", "column", "value")]
             frame = _renamed(seen)
             history = load_table(frame, time="time", entity=known or None, name="observed")
-        scenarios = tuple(
-            scenario_of(item["name"], item["changes"], label=item["label"], note=item["note"])
-            for item in record["scenarios"]
-        )
+        scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
         return Future(
             model=record["model"],
             data=data,

@@ -15,7 +15,8 @@ from pysd_runner.general.starting import PREFIX, with_starts
 from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
-from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
+from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.load import load_changes
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import failure_message, simulate
 from pysd_runner.simulation.showing import time_unit
@@ -31,7 +32,7 @@ MOST_STOCKS = 12
 # Draws of the posterior from which the ends of intervals are taken.
 SWING_DRAWS = 4000
 
-Scenarios = Sequence[ModelScenario | str | Mapping[str, Any]] | ModelScenario | str
+Scenarios = Sequence[Scenario | str | Mapping[str, Any]] | Scenario | str
 
 
 def project_any(  # noqa: PLR0913 - a front door
@@ -119,19 +120,24 @@ def project_any(  # noqa: PLR0913 - a front door
     )
 
 
-def cast_of(scenarios: Scenarios) -> list[ModelScenario]:
+def cast_of(scenarios: Scenarios) -> list[Scenario]:
     """Scenarios as they are run: the baseline first."""
-    several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | ModelScenario) else scenarios
-    found = [scenario_of(BASELINE, {})]
+    several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
+    found = [Scenario.of(BASELINE, {})]
     for number, item in enumerate(several, start=1):
-        if isinstance(item, ModelScenario):
+        if isinstance(item, Scenario):
             scenario = item
         elif isinstance(item, Mapping):
-            scenario = scenario_of(f"scenario {number}", item)
+            scenario = Scenario.of(f"scenario {number}", item)
         elif isinstance(item, str) and item == BASELINE:
             continue
         else:
-            scenario = load_model_scenario(str(item))
+            scenario = load_changes(str(item))
+        if scenario.model:
+            raise InvalidScenario(
+                f"scenario {scenario.name!r} sets the policy of {scenario.model}; give changes of constants, as "
+                "Scenario.of does"
+            )
         if scenario.name in {other.name for other in found}:
             raise InvalidScenario(f"two scenarios are called {scenario.name!r}; a run needs different names")
         found.append(scenario)
@@ -298,7 +304,7 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str
     return list(dict.fromkeys([*observed, *declared, *stocks[:MOST_STOCKS]]))
 
 
-def _dataset(run: Any, cast: Sequence[ModelScenario], draws: int) -> Any:
+def _dataset(run: Any, cast: Sequence[Scenario], draws: int) -> Any:
     import xarray as xr
 
     arrays = {}

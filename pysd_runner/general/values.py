@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidScenario, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.scenarios.changes import Amount, Change, ModelScenario, Relative
+from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.elements import constant_values, located
 
 Array = NDArray[np.float64]
@@ -20,7 +21,7 @@ BEFORE = 1e-6
 
 def changed_values(
     model: Model,
-    scenarios: Sequence[ModelScenario],
+    scenarios: Sequence[Scenario],
     common: Mapping[str, Any],
     *,
     start: float,
@@ -55,12 +56,14 @@ def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, .
 
 
 def _check_times(scenario: str, name: str, change: Change, start: float, stop: float) -> None:
-    if change.times and change.times[0] > stop:
+    if not isinstance(change, Schedule):
+        return
+    if change.times[0] > stop:
         raise InvalidScenario(
             f"scenario {scenario!r}: the first change of {name!r} is at {change.times[0]:g}, after the end of the run "
             f"({stop:g})"
         )
-    if change.times and change.times[-1] < start and change.interpolate == "linear":
+    if change.times[-1] < start and change.interpolate == "linear":
         raise InvalidScenario(f"scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start:g})")
 
 
@@ -75,13 +78,14 @@ def _lowered(
     step: float,
 ) -> Array | TimePath:
     own = _base(model, variable, base)
-    moving = isinstance(own, TimePath) or any(change.times for _, _, change, _ in parts)
+    moving = isinstance(own, TimePath) or any(isinstance(change, Schedule) for _, _, change, _ in parts)
     if not moving:
         assert isinstance(own, np.ndarray)  # noqa: S101
         values = np.repeat(own[None], count, axis=0)
         for number, position, change, _ in parts:
             where: tuple[Any, ...] = (number, slice(None), *(position or ()))
-            values[where] = _applied(change.amounts[0], values[where])
+            assert not isinstance(change, Schedule)  # noqa: S101
+            values[where] = _applied(change, values[where])
         return values
     times = _times(parts, own, start, step)
     still = np.stack([own.at(time)[0] if isinstance(own, TimePath) else own for time in times])
@@ -115,7 +119,7 @@ def _times(parts: Sequence[Any], own: Array | TimePath, start: float, step: floa
         if own.interpolate == "step":
             found |= {time - BEFORE * step for time in own.times[1:]}
     for _, _, change, _ in parts:
-        for number, time in enumerate(change.times):
+        for number, time in enumerate(change.times if isinstance(change, Schedule) else ()):
             found.add(time)
             if number == 0 or change.interpolate == "step":
                 found.add(time - BEFORE * step)
@@ -124,10 +128,10 @@ def _times(parts: Sequence[Any], own: Array | TimePath, start: float, step: floa
 
 def _scheduled(change: Change, times: Array, own: Array, step: float) -> Array:
     """Values at some moments, shape of `own`, (time, draw, ...)."""
-    if not change.times:
-        return _applied(change.amounts[0], own)
+    if not isinstance(change, Schedule):
+        return _applied(change, own)
     given = np.stack(
-        [_applied(amount, own[_nearest(times, at)]) for at, amount in zip(change.times, change.amounts, strict=True)]
+        [_applied(amount, own[_nearest(times, at)]) for at, amount in zip(change.times, change.values, strict=True)]
     )
     found = own.copy()
     for place, time in enumerate(times):

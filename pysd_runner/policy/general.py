@@ -17,7 +17,8 @@ from pysd_runner.policy.futures import Factor, Futures, futures_of
 from pysd_runner.policy.outcomes import variable_outcome
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
-from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
+from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.load import load_changes
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import simulate
 from pysd_runner.simulation.stacking import only_draws
@@ -95,7 +96,7 @@ def model_study(
     return _watching(_usable(study), judged)
 
 
-def policy_of(study: Study, changes: ModelScenario | Mapping[str, Any] | str) -> dict[str, Any]:
+def policy_of(study: Study, changes: Scenario | Mapping[str, Any] | str) -> dict[str, Any]:
     """Values by variable of a scenario, as a study takes them.
 
     Parameters
@@ -105,9 +106,9 @@ def policy_of(study: Study, changes: ModelScenario | Mapping[str, Any] | str) ->
     changes
         A scenario, a file of one, or changes by the name of a constant as in `Scenario.of`.
     """
-    scenario = changes if isinstance(changes, ModelScenario) else None
+    scenario = changes if isinstance(changes, Scenario) else None
     if scenario is None:
-        scenario = load_model_scenario(changes) if isinstance(changes, str) else scenario_of("policy", changes)  # type: ignore[arg-type]
+        scenario = load_changes(changes) if isinstance(changes, str) else Scenario.of("policy", changes)  # type: ignore[arg-type]
     start, stop = study.bounds
     base = {**study.values, **study.none}
     return dict(changed_values(study.model, [scenario], base, start=start, stop=stop, step=study.step))
@@ -165,7 +166,7 @@ def lever_space(study: Study) -> Space:
     return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})
 
 
-def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: str, label: str = "") -> ModelScenario:
+def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: str, label: str = "") -> Scenario:
     """The scenario that a point of a space is, for `project` and ``gapsim run``.
 
     Parameters
@@ -181,7 +182,7 @@ def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: 
         element_name(study.model.ir, knob.variable, knob.position): _rounded(float(value), knob.upper - knob.lower)
         for knob, value in zip(space.knobs, point, strict=True)
     }
-    return scenario_of(name, changes, label=label)
+    return Scenario.of(name, changes, label=label)
 
 
 def model_futures(study: Study, *, seed: int = 0) -> Futures:

@@ -14,8 +14,7 @@ from pysd_runner.policy.space import Knob, Space
 from pysd_runner.regional.policies import policy_values, regional_study
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
-from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.policy import BUDGET_LIMIT, Schedule
+from pysd_runner.scenarios.policy import BUDGET_LIMIT, FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.text import say
 

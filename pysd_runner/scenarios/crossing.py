@@ -1,11 +1,14 @@
-"""A policy is a mix of levers and a rule for who gets the money: the two are varied apart."""
+"""Scenarios beside each other: with what they must be compared with, and with mix and way of giving varied apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
+from typing import Any
 
-from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
-from pysd_runner.scenarios.scenario import Scenario
+from pysd_runner.scenarios.policy import FrozenMapping, Policy
+from pysd_runner.scenarios.scenario import Scenario, notices
 from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary
 from pysd_runner.text import in_both, say
 
@@ -17,6 +20,129 @@ WHO = {
 
 # The mix that others are compared with: what a zoned policy spends on each lever, the same in every region.
 REFERENCE = "uniform_mean_mix"
+
+
+def with_comparisons(
+    scenarios: Sequence[Scenario], *, model: str | ScenarioModel = SHIPPED_MODEL
+) -> tuple[Scenario, ...]:
+    """Scenarios with their baselines and with those they must be shown beside.
+
+    Parameters
+    ----------
+    scenarios
+        What was asked for.
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    tuple of Scenario
+        Baselines, one per set of assumptions, then the scenarios, then their companions; each once.
+        A companion takes the budget, the start and the assumptions of the scenario it stands beside, so
+        that the two cost the same and differ by policy alone; if that changes it, it is renamed.
+
+    Raises
+    ------
+    InvalidScenario
+        If two different scenarios have one name.
+    """
+    companions = [companion for scenario in scenarios for companion in _companions(scenario, model)]
+    baselines = [scenario.baseline() for scenario in (*scenarios, *companions)]
+    complete: dict[str, Scenario] = {}
+    for scenario in (*baselines, *scenarios, *companions):
+        if complete.setdefault(scenario.name, scenario) != scenario:
+            raise InvalidScenario(f"two different scenarios are called {scenario.name!r}; rename one of them")
+    return tuple(complete.values())
+
+
+def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Leave out scenarios that differ from an earlier one in nothing but their names."""
+    kept: dict[tuple[object, object], Scenario] = {}
+    for scenario in scenarios:
+        kept.setdefault((scenario.policy, scenario.assumptions), scenario)
+    return tuple(kept.values())
+
+
+def _companions(scenario: Scenario, model: str | ScenarioModel) -> Iterator[Scenario]:
+    for name in scenario.compare_with:
+        yield _beside(load_scenario(name, model=model), scenario)
+
+
+def _beside(companion: Scenario, scenario: Scenario) -> Scenario:
+    """Companion at the cost and under the assumptions of a scenario."""
+    policy = replace(companion.policy, budget=scenario.policy.budget, start=scenario.policy.start)
+    if policy == companion.policy and scenario.assumptions == companion.assumptions:
+        return companion
+    return replace(
+        companion,
+        name=f"{companion.name}_for_{scenario.name}",
+        label=FrozenMapping(
+            (language, f"{label} ({scenario.label.get(language, scenario.name)})")
+            for language, label in companion.label.items()
+        ),
+        policy=policy,
+        assumptions=scenario.assumptions,
+        assumption_set=scenario.assumption_set,
+        compare_with=(),
+    )
+
+
+def compose(name: str, *scenarios: Scenario) -> Scenario:
+    """Apply the changes of several scenarios to their common baseline, from left to right.
+
+    Parameters
+    ----------
+    name
+        Name of the result.
+    *scenarios
+        At least one; what a later one writes wins. Assumptions add up in the same way.
+
+    Returns
+    -------
+    Scenario
+        A scenario of the same baseline.
+
+    Raises
+    ------
+    InvalidScenario
+        If there is none, or they are deltas on different baselines or for different models.
+    """
+    if not scenarios:
+        raise InvalidScenario(f"nothing to compose {name!r} from; give at least one scenario")
+    root = scenarios[0].reference or scenarios[0]
+    settings: dict[str, Any] = dict(root.policy.settings())
+    changed: dict[str, None] = {}
+    assumptions: dict[str, float] = {}
+    for scenario in scenarios:
+        if scenario.model != root.model or (scenario.reference or scenario).policy != root.policy:
+            pair = f"{scenario.name!r} and {scenarios[0].name!r}"
+            raise InvalidScenario(f"{pair} do not share a model and a baseline")
+        own = scenario.policy.settings()
+        settings |= {key: own.get(key) for key in scenario.written}
+        changed |= dict.fromkeys(scenario.written)
+        assumptions |= scenario.assumptions
+    return notices(
+        Scenario(
+            name=name,
+            label=FrozenMapping((language, _joined(scenarios, language)) for language in ("en", "zh")),
+            policy=Policy.from_settings(settings),
+            assumptions=FrozenMapping(assumptions),
+            assumption_set=_joined_assumption_set(name, scenarios),
+            written=tuple(changed),
+            reference=root,
+            compare_with=tuple(dict.fromkeys(chain(*(scenario.compare_with for scenario in scenarios)))),
+            model=root.model,
+        )
+    )
+
+
+def _joined(scenarios: Iterable[Scenario], language: str) -> str:
+    return " + ".join(scenario.label.get(language, scenario.name) for scenario in scenarios)
+
+
+def _joined_assumption_set(name: str, scenarios: Iterable[Scenario]) -> str:
+    sets = dict.fromkeys(scenario.assumption_set for scenario in scenarios if scenario.assumption_set)
+    return name if len(sets) > 1 else next(iter(sets), "")
 
 
 def crossed(mixes: Iterable[Scenario], *, who: Iterable[str] = tuple(WHO)) -> tuple[Scenario, ...]:
@@ -56,7 +182,7 @@ def single_levers(budget: float, *, model: str | ScenarioModel = SHIPPED_MODEL) 
             ),
             note=FrozenMapping({"en": "", "zh": ""}),
             policy=replace(root.policy, budget=budget, mix=FrozenMapping({key: 1.0}), redistribution=0.0),
-            changes=("policy.budget", "policy.mix"),
+            written=("policy.budget", "policy.mix"),
             reference=root,
         )
         for key, word in load_vocabulary(model).levers.items()

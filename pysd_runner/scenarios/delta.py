@@ -1,13 +1,13 @@
-"""What one scenario file changes, and how several changes add up."""
+"""Settings of a policy as scenario files write them, there and back, and how those of several files add up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.policy import Interpolation, Mix, Schedule
+from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
 from pysd_runner.scenarios.schema import (
     ALL,
+    INTERPOLATE,
     BudgetPath,
     Languages,
     MixPath,
@@ -15,9 +15,10 @@ from pysd_runner.scenarios.schema import (
     ScenarioFile,
     SwitchPath,
     Targets,
+    parse_year,
+    write_year,
 )
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
-from pysd_runner.scenarios.years import parse_year
 
 SCHEDULED = ("budget", "mix")
 _NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband")
@@ -143,3 +144,31 @@ def both_languages(text: str | Languages | None, default: str = "") -> FrozenMap
     else:
         english = chinese = text or default
     return FrozenMapping({"en": english, "zh": chinese})
+
+
+def stored_policy(file: ScenarioFile) -> Policy:
+    """The policy of a file that stands by itself."""
+    return Policy.from_settings(policy_settings(file.policy or PolicyPart(), Vocabulary()))
+
+
+def plain_policy(policy: Policy) -> dict[str, Any]:
+    """Settings of a policy as plain data, as a file writes them."""
+    written: dict[str, Any] = {}
+    for key, value in policy.settings().items():
+        part, _, name = key.partition(".")
+        if name:
+            written.setdefault(part, {})[name] = _plain(value)
+        else:
+            written[part] = _plain(value)
+    return written
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        years = (write_year(time, value.since_start) for time in value.times)
+        return {INTERPOLATE: value.interpolate} | {
+            year: _plain(entry) for year, entry in zip(years, value.values, strict=True)
+        }
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,27 +1,40 @@
 """From scenario files to scenarios: find them, follow what they extend, report all that is wrong at once."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidScenario, UnknownName, suggest
 from pysd_runner.engine import SUFFIXES
-from pysd_runner.scenarios.assumptions import examine
-from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
-from pysd_runner.scenarios.complaints import validation_problems
+from pysd_runner.scenarios.checks import Names, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
-from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document, read_yaml
-from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.policy import Policy, Schedule
-from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem, quoted
-from pysd_runner.scenarios.regions import ScenarioRegion
-from pysd_runner.scenarios.scenario import BASELINE, Scenario
-from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary, model_name, scenario_folder
+from pysd_runner.scenarios.document import (
+    ENDINGS,
+    Document,
+    InvalidScenarioFile,
+    KeyPath,
+    Problem,
+    quoted,
+    read_document,
+    read_yaml,
+)
+from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
+from pysd_runner.scenarios.scenario import BASELINE, Scenario, notices
+from pysd_runner.scenarios.vocabulary import (
+    ScenarioModel,
+    ScenarioRegion,
+    examine,
+    load_vocabulary,
+    model_name,
+    policy_variables,
+    scenario_folder,
+)
 
 SHIPPED_MODEL = "regional_digital"
+# Keys of a file of changes.
+_KEYS = ("schema", "name", "label", "note", "model", "changes")
 
 
 def load_scenario(
@@ -36,7 +49,8 @@ def load_scenario(
     ----------
     name_or_path
         Name of a scenario shipped with the model, a YAML, JSON or TOML file, or what such a file says as a dictionary:
-        ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``.
+        ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``, or for any model
+        ``{"name": "lockdown", "changes": {"Contact Rate": {20: "x0.5"}}}``.
     model
         Name of a shipped model, or a loaded model; only a loaded one lets assumptions be checked here.
     regions
@@ -54,25 +68,75 @@ def load_scenario(
     InvalidScenario
         Everything that is wrong with the file and with what it extends.
     """
+    if not isinstance(model, str) and not policy_variables(model):
+        return load_changes(name_or_path)
     shipped = shipped_files(model)
+    file = Path("scenario") if isinstance(name_or_path, Mapping) else _locate(name_or_path, shipped)
+    document = _of_mapping(name_or_path) if isinstance(name_or_path, Mapping) else read_document(file)
+    if _is_of_changes(document.data):
+        return _changes(document, file.stem)
     names = Names(vocabulary=load_vocabulary(model), regions=regions)
     reader = _Reader(model=model, names=names, shipped=shipped)
     if isinstance(name_or_path, Mapping):
-        document = _of_mapping(name_or_path)
-        chain = reader.chain(Path(str(name_or_path.get("name", "scenario"))), (), document)
-    else:
-        chain = reader.chain(_locate(name_or_path, shipped), ())
+        file = Path(str(name_or_path.get("name", "scenario")))
+    chain = reader.chain(file, (), document)
     errors = [problem for problem in reader.problems if problem.severity == "error"]
     if errors:
         raise InvalidScenarioFile(reader.problems)
     return _scenario(chain, reader)
 
 
-def _of_mapping(content: Mapping[str, Any]) -> Document:
+def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
+    """Read a scenario of a model without a policy: changes of its constants."""
+    if isinstance(path, Mapping):
+        return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidScenario(f"there is no scenario file {str(path)!r}")
+    return _changes(read_document(path), path.stem)
+
+
+def _is_of_changes(content: Any) -> bool:
+    """Whether a file changes constants rather than a policy."""
+    return isinstance(content, Mapping) and "changes" in content
+
+
+def _changes(document: Document, name: str) -> Scenario:
+    content, place = document.data, Path(document.place).name
+    if not isinstance(content, Mapping):
+        raise InvalidScenario(f"{place}: expected a mapping with `changes`; found {type(content).__name__}")
+    for key in content:
+        if key not in _KEYS:
+            raise InvalidScenarioFile(
+                [document.report((key,), f"unknown key {key!r}", expected=f"one of {', '.join(_KEYS)}")]
+            )
+    if content.get("schema", CHANGES_SCHEMA) != CHANGES_SCHEMA:
+        words = (
+            f"scenarios of a model of your own have schema {CHANGES_SCHEMA}; schema {content['schema']} is that of the "
+            "shipped regional model"
+        )
+        raise InvalidScenarioFile([document.report(("schema",), words, expected=str(CHANGES_SCHEMA))])
+    texts = {key: _text(content, key, document) for key in ("label", "note")}
+    try:
+        return Scenario.of(content.get("name", name), content.get("changes", {}), **texts)
+    except InvalidScenario as error:
+        raise InvalidScenario(f"{place}: {error}") from error
+
+
+def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
+    value = content.get(key, "")
+    if isinstance(value, Mapping):
+        value = value.get("en") or value.get("zh") or ""
+    if not isinstance(value, str):
+        raise InvalidScenarioFile([document.report((key,), "expected a text")])
+    return value
+
+
+def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> Document:
     """What a file would say, as a document."""
     place = f"scenario {content.get('name', '')!r}" if content.get("name") else "scenario"
     try:
-        text = json.dumps({"schema": 1, **content}, default=dict, ensure_ascii=False)
+        text = json.dumps({"schema": schema, **content}, default=dict, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise InvalidScenario(
             f"{place}: holds what a scenario file cannot: {error}; use texts, numbers, lists and dictionaries"
@@ -242,7 +306,7 @@ def _scenario(chain: Sequence[_Link], reader: _Reader) -> Scenario:
         policy=Policy.from_settings(settings),
         assumptions=_merged(link.assumptions for link in chain),
         assumption_set=_assumption_set(rest),
-        changes=tuple(_changes(base, rest)) if is_delta else (),
+        written=tuple(_written(base, rest)) if is_delta else (),
         reference=replace(_scenario(base, reader), warnings=()) if is_delta else None,
         compare_with=_companions(chain),
         model=model_name(reader.model),
@@ -269,7 +333,7 @@ def _assumption_set(links: Sequence[_Link]) -> str:
     return _names(writers[-1])["name"] if writers else ""
 
 
-def _changes(base: Sequence[_Link], rest: Sequence[_Link]) -> dict[str, None]:
+def _written(base: Sequence[_Link], rest: Sequence[_Link]) -> dict[str, None]:
     before = add_settings(link.delta for link in base)
     after = add_settings(link.delta for link in (*base, *rest))
     written = {key for link in rest for key in link.delta.settings}
@@ -279,94 +343,6 @@ def _changes(base: Sequence[_Link], rest: Sequence[_Link]) -> dict[str, None]:
 def _companions(chain: Sequence[_Link]) -> tuple[str, ...]:
     written = [link.delta.file.compare_with for link in chain if link.delta.file.compare_with is not None]
     return tuple(written[-1]) if written else ()
-
-
-def compose(name: str, *scenarios: Scenario) -> Scenario:
-    """Apply the changes of several scenarios to their common baseline, from left to right.
-
-    Parameters
-    ----------
-    name
-        Name of the result.
-    *scenarios
-        At least one; what a later one writes wins. Assumptions add up in the same way.
-
-    Returns
-    -------
-    Scenario
-        A scenario of the same baseline.
-
-    Raises
-    ------
-    InvalidScenario
-        If there is none, or they are deltas on different baselines or for different models.
-    """
-    if not scenarios:
-        raise InvalidScenario(f"nothing to compose {name!r} from; give at least one scenario")
-    root = scenarios[0].reference or scenarios[0]
-    settings: dict[str, Any] = dict(root.policy.settings())
-    changes: dict[str, None] = {}
-    assumptions: dict[str, float] = {}
-    for scenario in scenarios:
-        if scenario.model != root.model or (scenario.reference or scenario).policy != root.policy:
-            pair = f"{scenario.name!r} and {scenarios[0].name!r}"
-            raise InvalidScenario(f"{pair} do not share a model and a baseline")
-        written = scenario.policy.settings()
-        settings |= {key: written.get(key) for key in scenario.changes}
-        changes |= dict.fromkeys(scenario.changes)
-        assumptions |= scenario.assumptions
-    return notices(
-        Scenario(
-            name=name,
-            label=FrozenMapping((language, _joined(scenarios, language)) for language in ("en", "zh")),
-            policy=Policy.from_settings(settings),
-            assumptions=FrozenMapping(assumptions),
-            assumption_set=_joined_assumption_set(name, scenarios),
-            changes=tuple(changes),
-            reference=root,
-            compare_with=tuple(dict.fromkeys(chain(*(scenario.compare_with for scenario in scenarios)))),
-            model=root.model,
-        )
-    )
-
-
-def _joined(scenarios: Iterable[Scenario], language: str) -> str:
-    return " + ".join(scenario.label.get(language, scenario.name) for scenario in scenarios)
-
-
-def _joined_assumption_set(name: str, scenarios: Iterable[Scenario]) -> str:
-    sets = dict.fromkeys(scenario.assumption_set for scenario in scenarios if scenario.assumption_set)
-    return name if len(sets) > 1 else next(iter(sets), "")
-
-
-def notices(scenario: Scenario) -> Scenario:
-    """Scenario with warnings about settings that have no effect."""
-    return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
-
-
-def _paid(policy: Policy) -> set[str]:
-    """Levers with a share in some mix that is used."""
-    used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
-    used += list(policy.class_mixes.values()) if policy.differentiation else []
-    mixes: list[Mapping[str, float]] = []
-    for item in used:
-        mixes += item.values if isinstance(item, Schedule) else [item or {}]
-    return {lever for mix in mixes for lever, share in mix.items() if share > 0}
-
-
-def _without_effect(scenario: Scenario) -> Iterator[str]:
-    policy = scenario.policy
-    changed = set(scenario.changes)
-    if not policy.spends:
-        if changed:
-            yield "no money is spent, so the policy changes nothing; set `policy.budget`."
-        return
-    if policy.levers and not any(policy.levers.get(key, True) for key in _paid(policy)):
-        yield "every lever with money is off, so nothing is spent; see `policy.levers`."
-    if policy.differentiation == 0 and any(key.startswith("class_mixes.") for key in changed):
-        yield "the class mixes have no effect at differentiation 0; set `policy.differentiation`."
-    if policy.differentiation == 1 and "mix" in changed:
-        yield "the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that."
 
 
 def shipped_files(model: str | ScenarioModel) -> dict[str, Path]:

@@ -3,25 +3,30 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import TimePath
-from pysd_runner.scenarios.assumptions import examine
+from pysd_runner.scenarios.document import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
-from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
-from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
-from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import (
     ScenarioModel,
+    ScenarioRegion,
     Words,
+    examine,
+    find_group,
+    find_region,
     find_word,
     load_vocabulary,
     policy_variables,
     range_names,
 )
+
+if TYPE_CHECKING:
+    from pysd_runner.scenarios.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
 ModelValue = float | FloatArray | TimePath
@@ -32,7 +37,7 @@ SUM_ROUNDING = 1e-12
 
 
 def lower(
-    scenario: Scenario,
+    scenario: "Scenario",
     model: ScenarioModel,
     regions: Sequence[ScenarioRegion],
     *,
@@ -53,7 +58,7 @@ def lower(
 class _Bench:
     """What is worked on, and what was found wrong so far."""
 
-    scenario: Scenario
+    scenario: "Scenario"
     model: ScenarioModel
     regions: Sequence[ScenarioRegion]
     problems: list[Problem]

@@ -1,23 +1,60 @@
-"""What is chosen: the policy of a scenario as values, without files and without a model."""
+"""What a scenario sets, as values: a policy, changes of constants, schedules; without files and without a model."""
 
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import fsum
+from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidScenario
-from pysd_runner.scenarios.frozen import FrozenMapping
 
-Interpolation = Literal["step", "linear"]
-Mix = FrozenMapping[float]
 Value = TypeVar("Value")
+Interpolation = Literal["step", "linear"]
 
 MIX_TOLERANCE = 1e-6
 BUDGET_LIMIT = 0.1
 BUDGET_USUAL = 0.01
 REDISTRIBUTION_LIMIT = 3.0
 REDISTRIBUTION_USUAL = (-1.0, 2.0)
+# Versions of the file of a policy with assumptions, and of that of changes.
+SCHEMA_VERSION, CHANGES_SCHEMA = 1, 2
+INTERPOLATIONS = ("step", "linear")
+_FACTOR = re.compile(r"[*x×]\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)")
+_PERCENT = re.compile(r"([+-]\s*[0-9.]+)\s*[%％]")
+
+
+class FrozenMapping(Mapping[str, Value], Generic[Value]):
+    """Read-only mapping from text to values; hashable and picklable.
+
+    >>> FrozenMapping({"access": 1.0})["access"]
+    1.0
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
+        self._items: dict[str, Value] = dict(items)
+
+    def __getitem__(self, key: str) -> Value:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+Mix = FrozenMapping[float]
 NO_MIXES: FrozenMapping[Mix] = FrozenMapping()
 ALL_ON: "FrozenMapping[bool | Schedule[bool]]" = FrozenMapping()
 
@@ -235,3 +272,84 @@ def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:
     """List the settings of a policy that differ from a reference."""
     known = reference.settings()
     return {key: value for key, value in policy.settings().items() if key not in known or known[key] != value}
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A multiple of what holds without the scenario, in every draw."""
+
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{100 * (self.factor - 1):+g} %"
+
+
+Amount = float | Relative
+# What happens to one number.
+Change = Amount | Schedule[Amount]
+
+
+def said_change(change: Change) -> str:
+    """A change in words."""
+    if not isinstance(change, Schedule):
+        return _said(change)
+    joint = " then " if change.interpolate == "step" else " rising or falling to "
+    return joint.join(f"{_said(a)} from {t:g}" for t, a in zip(change.times, change.values, strict=True))
+
+
+def _said(amount: Amount) -> str:
+    return str(amount) if isinstance(amount, Relative) else f"{amount:g}"
+
+
+def plain_change(change: Change) -> Any:
+    """A change as plain data, which `read_change` reads."""
+    if not isinstance(change, Schedule):
+        return _plain(change)
+    steps = zip(change.times, change.values, strict=True)
+    return {**{repr(time): _plain(item) for time, item in steps}, "interpolate": change.interpolate}
+
+
+def _plain(amount: Amount) -> str | float:
+    return f"x{amount.factor!r}" if isinstance(amount, Relative) else amount
+
+
+def read_change(value: Any, place: str) -> Change:
+    """A change as it was written: a number, a factor or a percentage, or these by time."""
+    if isinstance(value, Schedule):
+        return value
+    if not isinstance(value, Mapping):
+        return _amount(value, place)
+    entries = dict(value)
+    interpolate = entries.pop("interpolate", "step")
+    if interpolate not in INTERPOLATIONS:
+        raise InvalidScenario(f"{place}: interpolate: expected step or linear, found {interpolate!r}")
+    if not entries:
+        raise InvalidScenario(f"{place}: a schedule needs at least one time, such as {{20: 4}}")
+    steps = sorted((_time(time, place), _amount(amount, f"{place} at {time}")) for time, amount in entries.items())
+    times = tuple(time for time, _ in steps)
+    if len(set(times)) < len(times):
+        raise InvalidScenario(f"{place}: a time stands twice")
+    return Schedule(times=times, values=tuple(amount for _, amount in steps), interpolate=interpolate)
+
+
+def _time(text: Any, place: str) -> float:
+    try:
+        time = float(text)
+    except (TypeError, ValueError):
+        time = math.nan
+    if not math.isfinite(time):
+        raise InvalidScenario(f"{place}: expected a time in the model's unit, found {text!r}")
+    return time
+
+
+def _amount(value: Any, place: str) -> Amount:
+    if isinstance(value, Relative):
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, str):
+        if match := _FACTOR.fullmatch(value.strip()):
+            return Relative(float(match[1]))
+        if match := _PERCENT.fullmatch(value.strip()):
+            return Relative(1 + float(match[1].replace(" ", "")) / 100)
+    raise InvalidScenario(f"{place}: expected a number, or a change such as 'x0.8' or '-20 %'; found {value!r}")

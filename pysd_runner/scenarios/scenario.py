@@ -1,11 +1,23 @@
-"""A scenario: a named policy plus assumptions."""
+"""A scenario: a named policy plus assumptions, or changes of a model's constants."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.policy import Policy
+from pysd_runner.core.errors import InvalidScenario, suggest
+from pysd_runner.scenarios.policy import (
+    CHANGES_SCHEMA,
+    SCHEMA_VERSION,
+    Change,
+    FrozenMapping,
+    Policy,
+    Schedule,
+    plain_change,
+    read_change,
+    said_change,
+)
 from pysd_runner.text import in_both
 
 if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists scenarios
@@ -15,19 +27,20 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
     from numpy.typing import ArrayLike, NDArray
 
     from pysd_runner.engine import TimePath
-    from pysd_runner.scenarios.changes import ModelScenario
-    from pysd_runner.scenarios.regions import ScenarioRegion
-    from pysd_runner.scenarios.vocabulary import ScenarioModel, Vocabulary
+    from pysd_runner.scenarios.vocabulary import ScenarioModel, ScenarioRegion, Vocabulary
 
     ModelValue = float | NDArray[np.float64] | TimePath
 
 BASELINE = "baseline"
 NO_POLICY = Policy()
+NO_CHANGES: FrozenMapping[Change] = FrozenMapping()
+# What a stored scenario holds beyond a scenario file.
+_EXTRA = ("assumption_set", "changes", "reference", "model")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """A named policy plus assumptions.
+    """A named policy plus assumptions; of a model without a policy, changes of its constants.
 
     Parameters
     ----------
@@ -42,13 +55,15 @@ class Scenario:
     assumption_set
         Name of the scenario the assumptions came from; empty without any.
     changes
+        What happens to a constant, or to an element of one, by its name.
+    written
         Dotted keys of the policy that were written on top of the reference.
     reference
         The baseline the scenario is a delta on; None for a baseline.
     compare_with
         Shipped scenarios that must be shown beside this one.
     model
-        Name of the model.
+        Name of the model whose policy it is; empty for changes alone, which any model takes.
     warnings
         What was unusual in the files; no part of the scenario's identity.
     """
@@ -59,32 +74,59 @@ class Scenario:
     policy: Policy = NO_POLICY
     assumptions: Mapping[str, float] = FrozenMapping()
     assumption_set: str = ""
-    changes: tuple[str, ...] = ()
+    changes: Mapping[str, Change] = NO_CHANGES
+    written: tuple[str, ...] = ()
     reference: "Scenario | None" = None
     compare_with: tuple[str, ...] = ()
     model: str = "regional_digital"
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("label", "note", "assumptions"):
+        for name in ("label", "note", "assumptions", "changes"):
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
-    @staticmethod
-    def of(name: str, changes: Mapping[str, Any], *, label: str = "", note: str = "") -> "ModelScenario":
-        """Make a scenario of any model; see `pysd_runner.scenarios.changes.scenario_of`.
+    @classmethod
+    def of(cls, name: str, changes: Mapping[str, Any], *, label: str = "", note: str = "") -> "Scenario":
+        """Make a scenario of any model.
 
         Parameters
         ----------
         name
             Short name.
         changes
-            By name of a constant: a number, a change such as ``"-20 %"``, or a schedule ``{20: 4, 40: 9}``.
+            By name of a constant, or of an element as ``"Contact Rate[north]"``: a number; a text such as ``"x0.8"`` or
+            ``"-20 %"``; or a schedule ``{20: 4, 40: "x0.5", "interpolate": "linear"}``.
         label, note
             Name for people, and what it is for.
-        """
-        from pysd_runner.scenarios.changes import scenario_of
 
-        return scenario_of(name, changes, label=label, note=note)
+        Returns
+        -------
+        Scenario
+            Checked, but for the names, which meet their model later.
+
+        Raises
+        ------
+        InvalidScenario
+            If a value is none of these.
+
+        Examples
+        --------
+        >>> Scenario.of("lockdown", {"Contact Rate": {20: "x0.5", 40: 9}}).describe()
+        ('Contact Rate: -50 % from 20 then 9 from 40',)
+        """
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidScenario(f"a scenario needs a name; found {name!r}")
+        if not isinstance(changes, Mapping):
+            raise InvalidScenario(
+                f"scenario {name!r}: changes are a mapping from constants to values; found {changes!r}"
+            )
+        found = {}
+        for variable, value in changes.items():
+            if not isinstance(variable, str):
+                raise InvalidScenario(f"scenario {name!r}: a constant is named by a text; found {variable!r}")
+            found[variable] = read_change(value, f"scenario {name!r}: {variable}")
+        text = label or name
+        return cls(name=name, label={"en": text, "zh": text}, note={"en": note, "zh": note}, changes=found, model="")
 
     def baseline(self) -> "Scenario":
         """No-policy scenario under the same assumptions.
@@ -95,6 +137,8 @@ class Scenario:
             What this scenario must be compared with; itself when it spends nothing. It is called
             ``baseline``, or ``baseline_`` and the name of the set of assumptions.
         """
+        if not self.model:
+            return Scenario.of(BASELINE, {}) if self.changes else self
         if not self.policy.spends:
             return self
         root = self.reference or self
@@ -141,9 +185,34 @@ class Scenario:
         InvalidScenario
             If nothing is changed, there is no such setting, or the policy cannot be.
         """
-        from pysd_runner.scenarios.changes import with_changes
-
-        return with_changes(self, name, assumptions or {}, policy)
+        known = tuple(item.name for item in fields(Policy))
+        for key in policy:
+            if key not in known:
+                raise InvalidScenario(
+                    f"a policy has no setting {key!r}; it has {', '.join(known)}.{suggest(key, known)}"
+                )
+        assumed = assumptions or {}
+        if not policy and not assumed:
+            raise InvalidScenario("nothing is changed; name a setting, as in with_(budget=0.006)")
+        parts = [f"{key} {_short(value)}" for key, value in (*policy.items(), *assumed.items())]
+        called = name or "_".join([self.name, *(re.sub(r"[^\w.-]+", "_", part) for part in parts)])
+        label = {lang: name or f"{text} ({', '.join(parts)})" for lang, text in (self.label or {"en": called}).items()}
+        made = replace(self.policy, **policy)
+        before, after = self.policy.settings(), made.settings()
+        written = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        return notices(
+            replace(
+                self,
+                name=called,
+                label=label,
+                policy=made,
+                assumptions={**self.assumptions, **assumed},
+                assumption_set=called if assumed else self.assumption_set,
+                written=tuple(dict.fromkeys([*self.written, *written])),
+                reference=self.reference or self,
+                warnings=(),
+            )
+        )
 
     def values(
         self,
@@ -201,6 +270,8 @@ class Scenario:
         InvalidInput
             If there is no such language.
         """
+        if not self.model:
+            return tuple(f"{name}: {said_change(change)}" for name, change in self.changes.items())
         from pysd_runner.scenarios.description import describe
 
         return describe(self, lang, vocabulary)
@@ -213,9 +284,26 @@ class Scenario:
         dict
             Self-contained: it replays without any file.
         """
-        from pysd_runner.scenarios.stored import to_dict
+        if not self.model:
+            changes = {name: plain_change(change) for name, change in self.changes.items()}
+            texts = {"label": self.label["en"], "note": self.note["en"]}
+            return {"schema": CHANGES_SCHEMA, "name": self.name, **texts, "changes": changes}
+        from pysd_runner.scenarios.delta import plain_policy
 
-        return to_dict(self)
+        return {
+            "schema": SCHEMA_VERSION,
+            "name": self.name,
+            "label": dict(self.label),
+            "note": dict(self.note),
+            "extends": [],
+            "compare_with": list(self.compare_with),
+            "policy": plain_policy(self.policy),
+            "assumptions": dict(self.assumptions),
+            "assumption_set": self.assumption_set,
+            "changes": list(self.written),
+            "reference": None if self.reference is None else self.reference.to_dict(),
+            "model": self.model,
+        }
 
     def save(self, path: "str | Path") -> "Path":
         """Write the scenario to a file that ``gapsim run`` takes, whole or not at all.
@@ -230,10 +318,21 @@ class Scenario:
         Path
             The file.
         """
-        from pysd_runner.export.files import write_text_whole
-        from pysd_runner.scenarios.stored import to_yaml
+        import io
 
-        return write_text_whole(path, to_yaml(self))
+        from ruamel.yaml import YAML
+
+        from pysd_runner.export.files import write_text_whole
+
+        left_out = _EXTRA if self.model else ()
+        plain = {key: value for key, value in self.to_dict().items() if key not in left_out and value not in ([], {})}
+        stream = io.StringIO()
+        writer = YAML()
+        writer.default_flow_style = False
+        writer.allow_unicode = True
+        writer.width = 120
+        writer.dump(plain, stream)
+        return write_text_whole(path, stream.getvalue())
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "Scenario":
@@ -254,6 +353,70 @@ class Scenario:
         InvalidScenario
             If the data are not those of a scenario; lists everything found.
         """
-        from pysd_runner.scenarios.stored import from_dict
+        if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
+            return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
+        from pysd_runner.scenarios.checks import stored_file
+        from pysd_runner.scenarios.delta import both_languages, stored_policy
 
-        return from_dict(stored)
+        file = stored_file(stored, _EXTRA)
+        reference = stored.get("reference")
+        return Scenario(
+            name=file.name or "",
+            label=both_languages(file.label, file.name or ""),
+            note=both_languages(file.note),
+            policy=stored_policy(file),
+            assumptions={key: float(value) for key, value in (file.assumptions or {}).items()},
+            assumption_set=str(stored.get("assumption_set", "")),
+            written=tuple(stored.get("changes", ())),
+            reference=None if reference is None else Scenario.from_dict(reference),
+            compare_with=tuple(file.compare_with or ()),
+            model=str(stored.get("model", "")),
+        )
+
+
+def _short(value: Any) -> str:
+    """A setting in a name."""
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "changed"
+
+
+def notices(scenario: Scenario) -> Scenario:
+    """Scenario with warnings about settings that have no effect."""
+    return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
+
+
+def _paid(policy: Policy) -> set[str]:
+    """Levers with a share in some mix that is used."""
+    used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
+    used += list(policy.class_mixes.values()) if policy.differentiation else []
+    mixes: list[Mapping[str, float]] = []
+    for item in used:
+        mixes += item.values if isinstance(item, Schedule) else [item or {}]
+    return {lever for mix in mixes for lever, share in mix.items() if share > 0}
+
+
+def _without_effect(scenario: Scenario) -> Iterator[str]:
+    policy = scenario.policy
+    changed = set(scenario.written)
+    if not policy.spends:
+        if changed:
+            yield "no money is spent, so the policy changes nothing; set `policy.budget`."
+        return
+    if policy.levers and not any(policy.levers.get(key, True) for key in _paid(policy)):
+        yield "every lever with money is off, so nothing is spent; see `policy.levers`."
+    if policy.differentiation == 0 and any(key.startswith("class_mixes.") for key in changed):
+        yield "the class mixes have no effect at differentiation 0; set `policy.differentiation`."
+    if policy.differentiation == 1 and "mix" in changed:
+        yield "the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that."
+
+
+def scenario_template() -> str:
+    """Return a commented scenario file that loads as it is.
+
+    Returns
+    -------
+    str
+        YAML.
+    """
+    return files("pysd_runner.scenarios").joinpath("template.yaml").read_text(encoding="utf-8")

@@ -1,16 +1,20 @@
-"""The words a model lends to scenario files: its levers and its classes."""
+"""The words of scenario files: levers, classes and constants of a model, and regions as people write them."""
 
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.paths import is_shipped, model_file
-from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.panel.names import CHINESE_ENDING
+from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import ModelSpec
 from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
 
+MOST_LISTED = 8
 USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 
 
@@ -134,3 +138,112 @@ def _elements(elements: Iterable[str]) -> Words:
     return FrozenMapping(
         (name.casefold(), Word(key=name.casefold(), element=name, en=name, zh=name)) for name in elements
     )
+
+
+class ScenarioRegion(Protocol):
+    """What is needed of a region."""
+
+    @property
+    def code(self) -> str:
+        """Unique code."""
+
+    @property
+    def name_en(self) -> str:
+        """English name."""
+
+    @property
+    def name_zh(self) -> str:
+        """Chinese name."""
+
+    @property
+    def group(self) -> str:
+        """Class of regions it belongs to, or empty."""
+
+
+def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
+    """Position of a region."""
+    wanted = _plain(text)
+    for names in zip(*((region.code, region.name_en, region.name_zh) for region in regions), strict=True):
+        found = [position for position, name in enumerate(names) if name and _plain(name) == wanted]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            codes = ", ".join(regions[position].code for position in found)
+            raise UnknownName(f"{len(found)} regions are called {text!r}; write the code instead: {codes}.")
+    every = [name for region in regions for name in (region.code, region.name_en, region.name_zh) if name]
+    listed = [region.name_en or region.code for region in regions]
+    raise UnknownName(f"no region is called {text!r}; regions: {_listing(listed)}.{suggest(text, every)}")
+
+
+def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
+    """Positions of the regions of a group."""
+    found = tuple(
+        position for position, region in enumerate(regions) if region.group and _plain(region.group) == _plain(text)
+    )
+    if found:
+        return found
+    groups = list(dict.fromkeys(region.group for region in regions if region.group))
+    known = f"groups: {_listing(groups)}" if groups else "the regions have no groups"
+    raise UnknownName(f"no group of regions is called {text!r}; {known}.{suggest(text, groups)}")
+
+
+def _plain(text: str) -> str:
+    return CHINESE_ENDING.sub("", unicodedata.normalize("NFKC", text).strip().casefold())
+
+
+def _listing(names: Iterable[str]) -> str:
+    names = list(names)
+    more = len(names) - MOST_LISTED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:MOST_LISTED])} and {more} more"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assumed:
+    """What a model says about one assumption."""
+
+    key: str  # as written in the scenario
+    variable: str = ""  # the constant that is meant; empty if there is none
+    error: str = ""
+    warning: str = ""
+    remedy: str = ""
+
+
+def examine(assumptions: Mapping[str, float], model: ScenarioModel) -> Iterator[Assumed]:
+    """Look every assumption up in a model."""
+    seen: dict[str, str] = {}
+    for key, value in assumptions.items():
+        finding = _examine_one(key, value, model)
+        if finding.variable and finding.variable in seen:
+            other = seen[finding.variable]
+            finding = Assumed(key=key, error=f"the same constant as {other!r}; write it once")
+        elif finding.variable:
+            seen[finding.variable] = key
+        yield finding
+
+
+def _examine_one(key: str, value: float, model: ScenarioModel) -> Assumed:
+    try:
+        name = model.find(key)
+    except UnknownName as unknown:
+        return Assumed(key=key, error=str(unknown))
+    if not name:
+        return Assumed(key=key, error="belongs to the measurement equations; no simulation depends on it")
+    home = next((setting for setting, variable in policy_variables(model).items() if variable == name), None)
+    if home is not None:
+        error = f"{name!r} is policy, not an assumption"
+        return Assumed(key=key, error=error, remedy=f"Write `policy.{home}`.")
+    kind = model.variables[name].kind if name in model.variables else "internal"
+    if kind != "constant":
+        return Assumed(key=key, error=f"{name!r} is not a constant ({kind}); only constants can be assumed")
+    return Assumed(key=key, variable=name, warning=_out_of_bounds(name, value, model))
+
+
+def _out_of_bounds(name: str, value: float, model: ScenarioModel) -> str:
+    parameters = model.spec.parameters.values() if model.spec is not None else ()
+    for parameter in parameters:
+        if parameter.variable == name and not parameter.lower <= value <= parameter.upper:
+            return (
+                f"{value:g} {parameter.unit} lies outside the bounds of {name!r}, "
+                f"{parameter.lower:g} to {parameter.upper:g}"
+            )
+    return ""

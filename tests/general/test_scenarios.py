@@ -13,8 +13,8 @@ from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import futures_of, load_future
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
 from pysd_runner.plots.over_time import plot_fan
-from pysd_runner.scenarios import Scenario
-from pysd_runner.scenarios.changes import load_model_scenario, scenario_of
+from pysd_runner.scenarios import Scenario, load_scenario
+from pysd_runner.scenarios.load import load_changes
 from tests.general.models import LOGISTIC, REGIONS, SIR, infections, made, written
 
 
@@ -153,10 +153,10 @@ def test_a_run_goes_on_from_the_state_of_another(sir):
 def test_scenarios_come_from_files(tmp_path):
     path = tmp_path / "lockdown.yaml"
     path.write_text("name: lockdown\nlabel: Stay home\nchanges:\n  Contact Rate: {10: 4, 30: x0.5}\n", encoding="utf-8")
-    found = load_model_scenario(path)
+    found = load_changes(path)
     assert found.describe() == ("Contact Rate: 4 from 10 then -50 % from 30",)
     kept = found.to_dict()
-    assert scenario_of(kept["name"], kept["changes"], label=kept["label"]) == found
+    assert Scenario.from_dict(kept) == found == load_scenario(path)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_bad_files_are_refused(tmp_path, text, told):
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidScenario) as caught:
-        load_model_scenario(path)
+        load_changes(path)
     assert told in str(caught.value)
 
 

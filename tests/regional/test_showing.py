@@ -137,7 +137,7 @@ def test_a_scenario_from_another_in_a_line(projection, model, panel):
     assert (double.name, double.policy.budget) == ("zoned_need_budget_0.006", 0.006)
     assert double.policy.mix == zoned.policy.mix
     assert double.baseline() == zoned.baseline()
-    assert "budget" in double.changes
+    assert "budget" in double.written
     assert double.label["en"] == "Zoned by class, by need (budget 0.006)"
     assert zoned.with_(name="mine", redistribution=0.0).label["zh"] == "mine"
     with pytest.raises(InvalidScenario, match="Did you mean 'budget'"):

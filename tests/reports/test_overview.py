@@ -16,8 +16,7 @@ from pysd_runner.reports.headline import headline_lines, implausible
 from pysd_runner.reports.overview import how_made, overview, policy_table, split_table
 from pysd_runner.reports.results import level_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
-from pysd_runner.scenarios.crossing import two_by_two
-from pysd_runner.scenarios.description import distinct
+from pysd_runner.scenarios.crossing import distinct, two_by_two
 
 
 def national_gaps(projection, scenario, year):

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
-from pysd_runner.scenarios.crossing import REFERENCE, WHO, crossed, mix_of, single_levers, two_by_two, who_of
-from pysd_runner.scenarios.description import distinct
+from pysd_runner.scenarios.crossing import REFERENCE, WHO, crossed, distinct, mix_of, single_levers, two_by_two, who_of
 
 
 def test_every_policy_is_given_in_both_ways_and_nothing_else_changes():

@@ -16,7 +16,7 @@ from pysd_runner.scenarios import (
     shipped_scenarios,
     with_comparisons,
 )
-from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.scenarios.policy import FrozenMapping
 from tests.scenarios.places import SmallModel, loaded, write
 
 
@@ -24,7 +24,7 @@ def test_a_file_is_a_delta_on_the_baseline(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, "policy: {budget: 0.002}\n")
     baseline = load_scenario("baseline")
     assert scenario.reference == baseline
-    assert scenario.changes == ("budget",)
+    assert scenario.written == ("budget",)
     assert {**scenario.policy.settings(), "budget": 0.0} == baseline.policy.settings()
     assert scenario.name == "mine"
 
@@ -84,7 +84,7 @@ def test_interpolation_alone_bends_the_inherited_schedules(tmp_path: Path) -> No
     scenario = loaded(tmp_path, "extends: access_ladder\npolicy: {interpolate: linear}\n")
     assert isinstance(scenario.policy.mix, Schedule)
     assert scenario.policy.mix.interpolate == "linear"
-    assert "mix" in scenario.changes
+    assert "mix" in scenario.written
 
 
 def test_interpolation_beside_a_schedule_leaves_the_inherited_ones(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_composition_is_the_same_as_a_list(tmp_path: Path) -> None:
     written = loaded(tmp_path, f"extends: [{', '.join(parts)}]\n")
     composed = compose("mine", *(load_scenario(name) for name in parts))
     assert composed.policy == written.policy
-    assert set(composed.changes) == set(written.changes)
+    assert set(composed.written) == set(written.written)
     assert composed.reference == written.reference
     assert composed.label["zh"].count(" + ") == 2
 

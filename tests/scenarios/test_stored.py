@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario, shipped_scenarios
-from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.years import parse_year, write_year
+from pysd_runner.scenarios.policy import FrozenMapping
+from pysd_runner.scenarios.schema import parse_year, write_year
 from tests.scenarios.test_values import mixes
 
 moments = st.integers(0, 400).map(lambda quarter: quarter / 4) | st.floats(0, 3000, allow_subnormal=False)
@@ -62,9 +62,9 @@ plain = st.builds(
         FrozenMapping
     ),
     assumption_set=st.text(),
-    changes=st.lists(st.text()).map(tuple),
+    written=st.lists(st.text()).map(tuple),
     compare_with=st.lists(st.text()).map(tuple),
-    model=st.text(),
+    model=st.text(min_size=1),
 )
 scenarios = st.builds(
     lambda scenario, reference: Scenario(**{**_fields(scenario), "reference": reference}), plain, st.none() | plain

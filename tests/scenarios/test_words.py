@@ -19,7 +19,7 @@ from pysd_runner.scenarios import (
     scenario_template,
     shipped_scenarios,
 )
-from pysd_runner.scenarios.years import YEAR_PATTERN, parse_year
+from pysd_runner.scenarios.schema import YEAR_PATTERN, parse_year
 from pysd_runner.spec import load_spec
 from pysd_runner.text import say
 from tests.scenarios.places import CLASSES, LEVERS, SmallModel, loaded, write

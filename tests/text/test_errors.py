@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pysd_runner
-from pysd_runner.scenarios.problems import Problem
+from pysd_runner.scenarios.document import Problem
 from pysd_runner.text.notices import error_in_language
 from tests.text.messages import Blank, dummies, findings, messages, raised, shown
 

@@ -135,11 +135,10 @@ def read_table(path: Path) -> None:
 
 def read_scenario(path: Path) -> None:
     """A scenario; what is accepted is saved and read again."""
-    from pysd_runner.scenarios import load_scenario
-    from pysd_runner.scenarios.stored import from_dict, to_dict
+    from pysd_runner.scenarios import Scenario, load_scenario
 
     found = load_scenario(path)
-    if from_dict(json.loads(json.dumps(to_dict(found)))) != found:
+    if Scenario.from_dict(json.loads(json.dumps(found.to_dict()))) != found:
         raise AssertionError("the scenario does not come back")
 
 
