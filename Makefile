@@ -5,6 +5,7 @@
 #   make coverage the whole test suite, and which lines it runs; fails below the floor in pyproject.toml
 #   make lint     style, types, import rules
 #   make docs     the documentation site, in docs/_build/html
+#   make frozen BASE=main   hashes of numbers, records and messages, beside those of a revision
 #   make bench    the engine against others, as ratios; the numbers in results/bench.json
 #   make wheel    a wheel, in dist
 #   make clean    remove what was built; `make distclean` also removes the environment
@@ -17,6 +18,7 @@ BIN     := $(VENV)/bin
 OUT     ?= results/demo
 WORKERS ?= 2
 PYTEST  ?=
+BASE    ?= HEAD
 BENCH   ?=
 OLDEST  := (3, 11)
 
@@ -28,18 +30,21 @@ endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test coverage lint docs bench wheel clean distclean
+.PHONY: help demo test frozen coverage lint docs bench wheel clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+	@sed -n '3,15s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
 	$(BIN)/gapsim demo --out $(OUT) --force
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+frozen: $(VENV)/.dev
+	$(BIN)/python -m tests.frozen --against $(BASE)
 
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST)

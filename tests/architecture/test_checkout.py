@@ -33,6 +33,7 @@ KINDS_OF_TESTS = {
     "architecture",
     "data",
     "documentation",
+    "frozen",
     "integration",
     "models",
     "properties",
