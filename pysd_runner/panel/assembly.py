@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.panel.names import SPELLINGS, key
-from pysd_runner.panel.observations import Cells, IndexArray, Keys
+from pysd_runner.panel.observations import Cells, Keys
 from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.regions import Places
+from pysd_runner.panel.tables import IndexArray, TextArray, is_empty, text_of, texts_of
 from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import CURRENCY, VARIABLES
@@ -41,10 +42,30 @@ class Grid:
 
     values: FloatArray  # naN where nothing was observed
     rows: IndexArray  # row of the file, 0 where there is none
-    columns: NDArray[np.object_]
-    texts: NDArray[np.object_]
-    flags: NDArray[np.object_]
     faulty: NDArray[np.bool_]  # cells whose text could not be used
+    cells: Cells
+    index: IndexArray  # which of the cells stands there, -1 where none does
+
+    def column(self, place: tuple[int, ...]) -> str:
+        """Heading of the column in which a value stands; empty where nothing does."""
+        index = self.index[place]
+        return "" if index < 0 else str(self.cells.columns[index])
+
+    def text(self, place: tuple[int, ...]) -> str:
+        """A value as it stands in the file."""
+        index = self.index[place]
+        return "" if index < 0 else text_of(self.cells.entries[index])
+
+    def texts(self) -> TextArray:
+        """All values as they stand in the file."""
+        return self._placed(texts_of(self.cells.entries))
+
+    def flags(self) -> TextArray:
+        """Mark of each value."""
+        return self._placed(np.where(is_empty(self.cells.entries), "", self.cells.flags))
+
+    def _placed(self, texts: TextArray) -> TextArray:
+        return np.where(self.index < 0, "", texts[self.index]) if len(texts) else np.full(self.index.shape, "", object)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +95,14 @@ def to_grid(
     grid = Grid(
         values=np.full(axes.shape, np.nan),
         rows=np.zeros(axes.shape, dtype=np.int64),
-        columns=np.full(axes.shape, "", dtype=object),
-        texts=np.full(axes.shape, "", dtype=object),
-        flags=np.full(axes.shape, "", dtype=object),
         faulty=np.zeros(axes.shape, dtype=bool),
+        cells=cells,
+        index=np.full(axes.shape, -1, dtype=np.int64),
     )
     grid.values[place] = numbers.values[kept]
     grid.rows[place] = keys.rows[cells.take[kept]]
-    grid.columns[place] = cells.columns[kept]
-    grid.texts[place] = cells.texts[kept]
-    grid.flags[place] = np.where(cells.texts[kept] == "", "", cells.flags[kept])
     grid.faulty[place] = numbers.faulty[kept]
+    grid.index[place] = kept
     problems = [
         _repeat(
             axes.regions[row[position]],
@@ -102,7 +120,8 @@ def to_grid(
 def _repeats(row: IndexArray, column: IndexArray) -> NDArray[np.bool_]:
     """Cells of a region and year that an earlier cell is about."""
     repeated = np.ones(len(row), dtype=bool)
-    repeated[np.unique(np.stack([row, column]), axis=1, return_index=True)[1]] = False
+    place = row * (int(column.max(initial=0)) + 1) + column
+    repeated[np.unique(place, return_index=True)[1]] = False
     return repeated
 
 
@@ -150,7 +169,7 @@ def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], axes: Ax
         if present[run.region, run.start : run.stop].any():
             own = grid.rows[run.region, run.start : run.stop]
             row = int(own[own > 0][0]) if (own > 0).any() else int(grid.rows[run.region, run.start - 1])
-            column = str(grid.columns[run.region, run.start - 1])
+            column = grid.column((run.region, run.start - 1))
             problems.append(_gap(axes, run, row=row, variable=variable, column=column))
     return problems
 
@@ -245,8 +264,8 @@ def _out_of_range(
             rule="magnitude",
             message=f"{what} is {per_head[place]:.4g} a year{more}; {advice}",
             row=int(grid.rows[place]),
-            column=str(grid.columns[place]),
-            found=str(grid.texts[place]),
+            column=grid.column(place),
+            found=grid.text(place),
             expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
             severity=severity,
         )
@@ -290,8 +309,8 @@ def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
                     f"{size[region, column]:,.3g} from {axes.years[start]} to {axes.years[column]}{count}; "
                     "does the column hold two units, or is a decimal point misplaced?",
                     row=int(grid.rows[region, column]),
-                    column=str(grid.columns[region, column]),
-                    found=f"{grid.texts[region, start]}, then {grid.texts[region, column]}",
+                    column=grid.column((region, column)),
+                    found=f"{grid.text((region, start))}, then {grid.text((region, column))}",
                     expected=f"changes by less than a factor of {factor:g}, in one unit and steady prices",
                     severity="error" if severity == "error" else "warning",
                 )
@@ -307,9 +326,18 @@ def _last_seen(values: FloatArray) -> IndexArray:
     return before
 
 
+def _middles(values: FloatArray) -> FloatArray:
+    """Median of the finite values of each region, NaN where there is none."""
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
+    held = np.isfinite(ordered).sum(axis=1)
+    row = np.arange(len(values))
+    # Without a value both are -1, where the last is NaN.
+    return np.asarray((ordered[row, (held - 1) // 2] + ordered[row, held // 2 - (held == 0)]) / 2)
+
+
 def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
     """Report regions whose output per head lies far beyond what any two economies differ by."""
-    levels = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in grid.values])
+    levels = _middles(grid.values)
     held = levels[np.isfinite(levels) & (levels > 0)]
     if len(held) < 3:
         return []
@@ -328,8 +356,8 @@ def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
             message=f"output per head of {codes} is {times} times away from the middle of the regions; "
             "does the column hold two units?",
             row=int(grid.rows[first, column]),
-            column=str(grid.columns[first, column]),
-            found=str(grid.texts[first, column]),
+            column=grid.column((first, column)),
+            found=grid.text((first, column)),
             expected=f"regions within a factor of {STRANGE:g} of their middle, {middle:,.0f}",
         )
     ]
@@ -345,9 +373,9 @@ def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
             rule="impossible-value",
             message="more people in information services than in all urban units",
             row=int(part.rows[place]),
-            column=str(part.columns[place]),
-            found=str(part.texts[place]),
-            expected=f"at most urban_unit_employment, {whole.texts[place]}",
+            column=part.column(place),
+            found=part.text(place),
+            expected=f"at most urban_unit_employment, {whole.text(place)}",
         )
         for place in map(tuple, np.argwhere(part.values > whole.values))
     ]
@@ -370,8 +398,8 @@ def zeros(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
                     message=f"{where} is zero in {axes.years[column]} and above zero before and after; "
                     "leave the cell empty where nothing was observed",
                     row=int(grid.rows[region, column]),
-                    column=str(grid.columns[region, column]),
-                    found=str(grid.texts[region, column]),
+                    column=grid.column((region, column)),
+                    found=grid.text((region, column)),
                     expected="a share like those before and after",
                     severity="warning",
                 )

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, suggest
 from pysd_runner.panel.names import VARIABLE_OF, key
-from pysd_runner.panel.observations import Cells, IndexArray, Observations
+from pysd_runner.panel.observations import Cells, Observations
 from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.tables import IndexArray, is_empty
 from pysd_runner.panel.units import EXAMPLES, PLAIN, Unit, canonical_text, factor_for, parse_unit
 from pysd_runner.panel.variables import CURRENCY, VARIABLES
 
@@ -89,14 +90,16 @@ def _unknown_targets(observations: Observations, given: Mapping[str, str]) -> li
 
 def _file_unit(cells: Cells, rows: IndexArray, missing: frozenset[str]) -> tuple[_Given | None, list[Problem]]:
     """Find the unit the file gives, and where it changes its mind."""
-    held = np.array([text != "" and text not in missing for text in cells.texts], dtype=bool)
-    if not held.any() or not (cells.units[held] != "").any():
-        texts = [str(text) for text in cells.units if text]
-        return (_Given(text=texts[0], by="the file"), []) if texts else (None, [])
-    first_of: dict[str, int] = {}
-    for position in np.flatnonzero(held):
-        first_of.setdefault(str(cells.units[position]), int(position))
-    main = next(text for text in first_of if text)
+    import pandas as pd
+
+    codes, texts = pd.factorize(cells.units)
+    if not any(texts):
+        return None, []
+    held = np.flatnonzero(~is_empty(cells.entries, missing))
+    first_of = {str(texts[code]): held[place] for place, code in _firsts(codes[held])}
+    main = next((text for text in first_of if text), "")
+    if not main:
+        return _Given(text=next(str(text) for text in texts if text), by="the file"), []
     problems = [
         Problem(
             rule="mixed-units",
@@ -110,6 +113,12 @@ def _file_unit(cells: Cells, rows: IndexArray, missing: frozenset[str]) -> tuple
         if text != main and not (text and _agree(text, main))
     ]
     return _Given(text=main, by="the file"), problems
+
+
+def _firsts(codes: IndexArray) -> list[tuple[int, int]]:
+    """Place and code of the first of each, in order."""
+    found, places = np.unique(codes, return_index=True)
+    return sorted(zip(places.tolist(), found.tolist(), strict=True))
 
 
 def _other_unit(cells: Cells, main: _Given | None) -> NDArray[np.bool_]:
@@ -161,7 +170,7 @@ def _measure(cells: Cells, chosen: _Given | None, rows: IndexArray) -> tuple[Mea
             found=chosen.text,
             expected=f"a unit such as {EXAMPLES[known.kind]}",
         )
-        unclear = np.ones(len(cells.texts), dtype=bool)
+        unclear = np.ones(len(cells.entries), dtype=bool)
         return Measure(text=chosen.text, unit=known.unit, unclear=unclear), [problem]
     return Measure(
         text=chosen.text, unit=known.unit, factor=factor, currency=unit.currency, price_basis=unit.price_basis

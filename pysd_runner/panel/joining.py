@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from pysd_runner.panel.layout import Layout
-from pysd_runner.panel.observations import Cells, IndexArray, Keys, Observations, TextArray
-
-_EMPTY: TextArray = np.empty(0, dtype=object)
+from pysd_runner.panel.observations import Cells, Keys, Observations
+from pysd_runner.panel.tables import IndexArray, stacked
 
 
 def joined(parts: Sequence[tuple[str, Layout, Observations]]) -> tuple[Layout, Observations]:
@@ -48,10 +47,10 @@ def _one_below_the_other(keys: Sequence[Keys]) -> Keys:
     rows: IndexArray = np.concatenate([item.rows for item in keys]) if keys else np.empty(0, dtype=np.int64)
     return Keys(
         rows=rows,
-        regions=_stacked([item.regions for item in keys]),
-        names=_stacked([item.names for item in keys]),
-        groups=_stacked([item.groups for item in keys]),
-        years=_stacked([item.years for item in keys]),
+        regions=stacked([item.regions for item in keys]),
+        names=stacked([item.names for item in keys]),
+        groups=stacked([item.groups for item in keys]),
+        years=stacked([item.years for item in keys]),
     )
 
 
@@ -60,14 +59,10 @@ def _merged(parts: Sequence[Cells]) -> Cells:
     first = parts[0]
     return replace(
         first,
-        columns=_stacked([item.columns for item in parts]),
+        columns=stacked([item.columns for item in parts]),
         take=np.concatenate([item.take for item in parts]),
-        years=_stacked([item.years for item in parts]),
-        texts=_stacked([item.texts for item in parts]),
-        units=_stacked([item.units for item in parts]),
-        flags=_stacked([item.flags for item in parts]),
+        years=stacked([item.years for item in parts]),
+        entries=stacked([item.entries for item in parts]),
+        units=stacked([item.units for item in parts]),
+        flags=stacked([item.flags for item in parts]),
     )
-
-
-def _stacked(parts: Sequence[TextArray]) -> TextArray:
-    return np.concatenate(parts) if parts else _EMPTY

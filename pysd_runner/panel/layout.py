@@ -9,7 +9,7 @@ from pysd_runner.core.errors import InvalidInput, suggest
 from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Table
+from pysd_runner.panel.tables import TextFile, text_of
 from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
 
@@ -277,22 +277,22 @@ def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
     )
 
 
-def take_unit_row(table: Table, layout: Layout) -> tuple[Table, Layout]:
+def take_unit_row(table: TextFile, layout: Layout) -> tuple[TextFile, Layout]:
     """Move a row of units from the data to the meaning of the columns."""
-    if layout.shape != "wide" or not table.cells or not _is_unit_row(table, layout):
+    if layout.shape != "wide" or not len(table.rows) or not _is_unit_row(table, layout):
         return table, layout
-    cells, row = table.cells[0], table.numbers[0]
+    row = int(table.rows[0])
     observed = tuple(
-        meaning if meaning.unit else replace(meaning, unit=cells[meaning.position].strip(), unit_row=row)
+        meaning if meaning.unit else replace(meaning, unit=text_of(table.columns[meaning.position][0]), unit_row=row)
         for meaning in layout.observed
     )
-    return replace(table, cells=table.cells[1:], numbers=table.numbers[1:]), replace(layout, observed=observed)
+    return table.taken(slice(1, None)), replace(layout, observed=observed)
 
 
-def _is_unit_row(table: Table, layout: Layout) -> bool:
-    cells = table.cells[0]
-    keys = [cells[meaning.position].strip() for role, meaning in layout.roles.items() if role in {"region", "year"}]
-    units = [text for meaning in layout.observed if (text := cells[meaning.position].strip())]
+def _is_unit_row(table: TextFile, layout: Layout) -> bool:
+    cells = [text_of(column[0]) for column in table.columns]
+    keys = [cells[meaning.position] for role, meaning in layout.roles.items() if role in {"region", "year"}]
+    units = [text for meaning in layout.observed if (text := cells[meaning.position])]
     nameless = all(not text or ROLE_OF.get(key(text)) == "unit" for text in keys)
     return nameless and bool(units) and all(_is_unit(text) for text in units)
 

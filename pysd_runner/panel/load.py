@@ -30,7 +30,6 @@ from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key, visible
 from pysd_runner.panel.observations import (
     SIDECAR,
-    IndexArray,
     Observations,
     Series,
     national_of,
@@ -43,7 +42,7 @@ from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, regions_of, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
-from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.tables import IndexArray, TextFile, is_empty, is_typed, of_frame, read_table, texts_of
 from pysd_runner.panel.units import YUAN, canonical_text
 from pysd_runner.panel.validation import Numbers, numbers_of, styles_of
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
@@ -160,25 +159,27 @@ class _File:
 
     called: str  # as the caller wrote it
     path: Path  # without a file for a data frame
-    frame: "pd.DataFrame | None" = None
+    held: TextFile | None = None
 
-    def table(self, mapping: PanelMapping) -> Table:
-        """What it holds, as text."""
-        if self.frame is not None:
-            return _as_text(self.frame)
+    def table(self, mapping: PanelMapping) -> TextFile:
+        """What it holds."""
+        if self.held is not None:
+            return self.held
         return in_form(read_table(self.path, encoding=mapping.encoding, sheet=mapping.sheet), self.path)
 
     @property
     def sha256(self) -> str:
         """Hash of its content."""
-        content = self.path.read_bytes() if self.frame is None else self.frame.to_csv().encode()
-        return hashlib.sha256(content).hexdigest()
+        if self.held is None:
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(repr([(name, is_typed(column)) for name, column in self.held.named]).encode())
+        for _, column in self.held.named:
+            digest.update(column.astype(float).tobytes() if is_typed(column) else "\0".join(column).encode())
+        return digest.hexdigest()
 
 
-def _as_text(frame: "pd.DataFrame") -> Table:
-    """A data frame as a file of text; an index that has a name is a column."""
-    from pysd_runner.panel.table_reading import of_frame
-
+def _columns_of(frame: "pd.DataFrame") -> TextFile:
+    """A data frame as a file; an index that has a name is a column."""
     return of_frame(frame.reset_index() if any(name is not None for name in frame.index.names) else frame)
 
 
@@ -188,9 +189,9 @@ def _files(source: "Source") -> tuple[_File, ...]:
     if isinstance(source, Mapping):
         import pandas as pd
 
-        return (_File(called="dictionary", path=Path("panel"), frame=pd.DataFrame(dict(source))),)
+        return (_File(called="dictionary", path=Path("panel"), held=_columns_of(pd.DataFrame(dict(source)))),)
     if hasattr(source, "columns"):
-        return (_File(called="data frame", path=Path("panel"), frame=cast("pd.DataFrame", source)),)
+        return (_File(called="data frame", path=Path("panel"), held=_columns_of(cast("pd.DataFrame", source))),)
     return (_File(called=str(source), path=panel_file(source)),)  # type: ignore[arg-type]
 
 
@@ -220,7 +221,7 @@ def _examine(
     national: National,
 ) -> _Examination:
     context, problems = _context(files, mapping, regions, national)
-    parts: list[tuple[Table, Layout, Observations]] = []
+    parts: list[tuple[TextFile, Layout, Observations]] = []
     unused: list[dict[str, Problem]] = []
     for file in files:
         table = file.table(mapping)
@@ -299,7 +300,7 @@ def _book(regions: Regions) -> RegionBook | None:
             return RegionBook(_apart(cast("Sequence[Region]", regions)))
         import pandas as pd
 
-        return regions_of(_as_text(pd.DataFrame(regions)), Path("regions"))
+        return regions_of(_columns_of(pd.DataFrame(regions)), Path("regions"))
     shipped = shipped_panels()
     if str(regions) in shipped and not Path(regions).is_file():
         file = declarations_beside(shipped[str(regions)]).regions
@@ -315,7 +316,7 @@ def _apart(regions: Sequence[Region]) -> list[Region]:
 
 def _national(given: National, path: Path) -> Series:
     if hasattr(given, "columns"):
-        return national_of(_as_text(cast("pd.DataFrame", given)), Path("national"))
+        return national_of(_columns_of(cast("pd.DataFrame", given)), Path("national"))
     if isinstance(given, Mapping):
         return {name: {int(year): float(value) for year, value in series.items()} for name, series in given.items()}
     if given is not None:
@@ -324,9 +325,9 @@ def _national(given: National, path: Path) -> Series:
     return read_national(beside) if beside.is_file() and beside != path else {}
 
 
-def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]]:
+def _selected(table: TextFile, mapping: PanelMapping) -> tuple[TextFile, list[Problem]]:
     """Rows the mapping leaves out, each selection reported."""
-    kept = np.ones(len(table.cells), dtype=bool)
+    kept = np.ones(len(table.rows), dtype=bool)
     problems: list[Problem] = []
     for selections, dropping in ((mapping.drop, True), (mapping.keep, False)):
         for heading, values in selections.items():
@@ -334,19 +335,15 @@ def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]
             if position is None:
                 problems.append(_no_such_heading(heading, table, "drop" if dropping else "keep"))
                 continue
-            chosen = np.array(
-                [not {cells[position].strip(), visible(cells[position])}.isdisjoint(values) for cells in table.cells],
-                dtype=bool,
-            )
+            texts = texts_of(table.columns[position])
+            chosen = np.array([not {text, visible(text)}.isdisjoint(values) for text in texts], dtype=bool)
             out = chosen if dropping else ~chosen
             kept &= ~out
             problems.append(_left_out(table, heading, values, out, dropping=dropping))
-    cells = tuple(row for row, keep in zip(table.cells, kept, strict=True) if keep)
-    numbers = tuple(number for number, keep in zip(table.numbers, kept, strict=True) if keep)
-    return replace(table, cells=cells, numbers=numbers), problems
+    return table if kept.all() else table.taken(kept), problems
 
 
-def _no_such_heading(heading: str, table: Table, what: str) -> Problem:
+def _no_such_heading(heading: str, table: TextFile, what: str) -> Problem:
     near = suggest(heading, table.header)
     return Problem(
         rule="unknown-column",
@@ -357,33 +354,33 @@ def _no_such_heading(heading: str, table: Table, what: str) -> Problem:
     )
 
 
-def _left_out(table: Table, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool) -> Problem:
+def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool) -> Problem:
     places = np.flatnonzero(out)
     rule = f"{heading} is{'' if dropping else ' not'} {' or '.join(values)}"
     return Problem(
         rule="left-out",
         message=f"{len(places)} rows are left out because the mapping says so: {rule}",
-        row=table.numbers[places[0]] if len(places) else None,
+        row=int(table.rows[places[0]]) if len(places) else None,
         column=heading,
         found=f"{len(places)} of {len(out)} rows",
         severity="warning",
     )
 
 
-def _unused_mapping(table: Table, layout: Layout, mapping: PanelMapping) -> list[Problem]:
+def _unused_mapping(table: TextFile, layout: Layout, mapping: PanelMapping) -> list[Problem]:
     from pysd_runner.panel.names import split_unit
 
     names = set(table.header)
     position = layout.position("variable")
     if position is not None:
-        names |= {cells[position].strip() for cells in table.cells}
+        names |= set(texts_of(table.columns[position]))
     loose = {key(name) for name in names} | {key(split_unit(name)[0]) for name in names}
     if layout.shape == "years":
         loose.add(key("value"))
     return [_no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in loose]
 
 
-def _undeclared(observations: Observations, layout: Layout, table: Table) -> list[Problem]:
+def _undeclared(observations: Observations, layout: Layout, table: TextFile) -> list[Problem]:
     """Report required variables that a long file does not hold, and a missing population."""
     held = {cells.variable for cells in observations.cells}
     problems = []
@@ -404,11 +401,11 @@ def _undeclared(observations: Observations, layout: Layout, table: Table) -> lis
             rule="no-values", message=f"{cells.variable} has no value at all", column=cells.variable, expected="numbers"
         )
         for cells in observations.cells
-        if cells.variable in REQUIRED and len(cells.texts) and not (cells.texts != "").any()
+        if cells.variable in REQUIRED and len(cells.entries) and is_empty(cells.entries).all()
     ]
 
 
-def _assembled(context: _Context, table: Table, layout: Layout, observations: Observations) -> _Examination:
+def _assembled(context: _Context, table: TextFile, layout: Layout, observations: Observations) -> _Examination:
     missing = frozenset(context.mapping.missing)
     heading = layout.roles["region"].heading if "region" in layout.roles else "region"
     measured, problems = measures(observations, context.mapping.units, context.declared.units, missing)
@@ -486,7 +483,7 @@ def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Me
 
 def _panel(
     context: _Context,
-    table: Table,
+    table: TextFile,
     layout: Layout,
     axes: Axes,
     grids: Mapping[str, Grid],
@@ -512,7 +509,7 @@ def _panel(
         currency=currency,
         price_basis=_price_basis(measured, context.mapping),
         file_rows={name: grid.rows for name, grid in grids.items()},
-        original={name: grid.texts for name, grid in grids.items()},
+        original={name: grid.texts() for name, grid in grids.items() if not is_typed(grid.cells.entries)},
         provenance=_provenance(context, table, layout, measured),
     )
 
@@ -528,7 +525,7 @@ def _price_basis(measured: Mapping[str, Measure], mapping: PanelMapping) -> str:
 
 
 def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndarray:
-    marks = grid.flags.copy()
+    marks = grid.flags()
     years = np.array(axes.years)
     for mark in declared.marks.get(name, ()):
         marked = np.isfinite(grid.values) & (years >= mark.first) & (years <= mark.last)
@@ -536,7 +533,9 @@ def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndar
     return marks
 
 
-def _provenance(context: _Context, table: Table, layout: Layout, measured: Mapping[str, Measure]) -> dict[str, object]:
+def _provenance(
+    context: _Context, table: TextFile, layout: Layout, measured: Mapping[str, Measure]
+) -> dict[str, object]:
     headings = {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)}
     return {
         "file": ", ".join(file.path.name for file in context.files),

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -53,11 +54,10 @@ def _is_invisible(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cc", "Cf") or "\ufe00" <= sign <= "\ufe0f" or sign == "\u034f"
 
 
+@lru_cache(maxsize=50_000)
 def key(text: str) -> str:
     """Form of a name in which case, spaces, underscores, dashes and what cannot be seen do not matter."""
-    plain = tidy(text)
-    if not plain.isascii():
-        plain = "".join(sign for sign in plain if not _is_invisible(sign))
+    plain = text.strip() if text.isascii() else "".join(sign for sign in tidy(text) if not _is_invisible(sign))
     return _SEPARATORS.sub("", plain.casefold())
 
 

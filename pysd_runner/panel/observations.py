@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
 from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, visible
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.tables import Entries, IndexArray, TextArray, TextFile, read_table, same, stacked, texts_of
 from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import VARIABLES
 
-TextArray = NDArray[np.object_]
-IndexArray = NDArray[np.int64]
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 _WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
@@ -51,7 +48,7 @@ class Cells:
     columns: TextArray  # heading of each cell's column
     take: IndexArray  # entry of the keys that each cell belongs to
     years: TextArray  # year of each cell as text
-    texts: TextArray
+    entries: Entries
     units: TextArray  # unit text of each cell; empty where the file gives none
     flags: TextArray  # mark of each cell
     unit_row: int | None = None  # row of the file that gives the unit when it is not each cell's own; None when it is
@@ -65,9 +62,9 @@ class Observations:
     cells: tuple[Cells, ...]
 
 
-def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Problem]]:
+def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Problem]]:
     """Collect the cells of each variable."""
-    text = _text_columns(table)
+    text = _columns(table, layout)
     invisible = _without_invisible(table, layout, text)
     keys = _keys(table, layout, text)
     if layout.shape == "wide":
@@ -83,28 +80,30 @@ def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[O
     return observations, invisible + problems
 
 
-def _text_columns(table: Table) -> list[TextArray]:
-    columns: list[TextArray] = []
-    for position in range(len(table.header)):
-        column = np.empty(len(table.cells), dtype=object)
-        column[:] = [cells[position].strip() for cells in table.cells]
-        columns.append(column)
+def _columns(table: TextFile, layout: Layout) -> list[Entries]:
+    """The columns, those that say what a row is about as texts."""
+    columns = list(table.columns)
+    for role, meaning in layout.roles.items():
+        if role != "value":
+            columns[meaning.position] = texts_of(columns[meaning.position])
     return columns
 
 
-def _without_invisible(table: Table, layout: Layout, text: Sequence[TextArray]) -> list[Problem]:
-    """Take characters that cannot be seen out of names of regions and groups, in place; each spelling once."""
+def _without_invisible(table: TextFile, layout: Layout, text: list[Entries]) -> list[Problem]:
+    """Take characters that cannot be seen out of names of regions and groups; each spelling once."""
+    import pandas as pd
+
     problems = []
     for role in ("region", "region_name", "group"):
         if (position := layout.position(role)) is None:
             continue
-        column = text[position]
-        as_seen = {found: visible(found) for found in dict.fromkeys(column)}
+        codes, found_texts = pd.factorize(text[position])
+        as_seen = {found: visible(found) for found in found_texts}
         problems += [
             Problem(
                 rule="invisible",
                 message=f"the name holds characters that cannot be seen, and is read as {seen!r}",
-                row=table.numbers[int(np.flatnonzero(column == found)[0])],
+                row=int(table.rows[int(np.flatnonzero(text[position] == found)[0])]),
                 column=table.header[position],
                 found=ascii(found),
                 expected=seen,
@@ -114,19 +113,19 @@ def _without_invisible(table: Table, layout: Layout, text: Sequence[TextArray]) 
             # Composed letters look as they did.
             if seen != unicodedata.normalize("NFC", " ".join(found.split()))
         ]
-        column[:] = [as_seen[found] for found in column]
+        text[position] = np.array([*as_seen.values(), None], dtype=object)[codes]
     return problems
 
 
-def _optional(text: Sequence[TextArray], layout: Layout, role: str, count: int) -> TextArray:
+def _optional(text: Sequence[Entries], layout: Layout, role: str, count: int) -> TextArray:
     position = layout.position(role)
-    return np.full(count, "", dtype=object) if position is None else text[position]
+    return same("", count) if position is None else text[position]
 
 
-def _keys(table: Table, layout: Layout, text: Sequence[TextArray]) -> Keys:
-    count = len(table.cells)
+def _keys(table: TextFile, layout: Layout, text: Sequence[Entries]) -> Keys:
+    count = len(table.rows)
     return Keys(
-        rows=np.array(table.numbers, dtype=np.int64),
+        rows=table.rows,
         regions=_optional(text, layout, "region", count),
         names=_optional(text, layout, "region_name", count),
         groups=_optional(text, layout, "group", count),
@@ -134,18 +133,17 @@ def _keys(table: Table, layout: Layout, text: Sequence[TextArray]) -> Keys:
     )
 
 
-def _wide(table: Table, layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells, ...]:
+def _wide(table: TextFile, layout: Layout, keys: Keys, text: Sequence[Entries]) -> tuple[Cells, ...]:
     count = len(keys.rows)
     everything = np.arange(count)
-    blank = np.full(count, "", dtype=object)
     return tuple(
         Cells(
             variable=meaning.name,
-            columns=np.full(count, meaning.heading, dtype=object),
+            columns=same(meaning.heading, count),
             take=everything,
             years=keys.years,
-            texts=text[meaning.position],
-            units=np.full(count, meaning.unit, dtype=object) if meaning.unit else blank,
+            entries=text[meaning.position],
+            units=same(meaning.unit, count),
             flags=_optional(text, layout, "flag", count),
             unit_row=meaning.unit_row or table.header_row,
         )
@@ -154,7 +152,7 @@ def _wide(table: Table, layout: Layout, keys: Keys, text: Sequence[TextArray]) -
 
 
 def _named(
-    table: Table, layout: Layout, columns: Mapping[str, str], keys: Keys, text: Sequence[TextArray]
+    table: TextFile, layout: Layout, columns: Mapping[str, str], keys: Keys, text: Sequence[Entries]
 ) -> tuple[Observations, list[Problem]]:
     """Group rows by the variable they name, in a long file or in one with a column for each year."""
     import pandas as pd
@@ -177,22 +175,22 @@ def _named(
 
 
 def _long(
-    variable: str, rows: IndexArray, layout: Layout, keys: Keys, text: Sequence[TextArray], units: TextArray
+    variable: str, rows: IndexArray, layout: Layout, keys: Keys, text: Sequence[Entries], units: TextArray
 ) -> Cells:
     value = layout.roles["value"]
     return Cells(
         variable=variable,
-        columns=np.full(len(rows), value.heading, dtype=object),
+        columns=same(value.heading, len(rows)),
         take=rows,
         years=keys.years[rows],
-        texts=text[value.position][rows],
+        entries=text[value.position][rows],
         units=units[rows],
         flags=_optional(text, layout, "flag", len(keys.rows))[rows],
     )
 
 
 def _by_year(
-    variable: str, rows: IndexArray, layout: Layout, table: Table, text: Sequence[TextArray], units: TextArray
+    variable: str, rows: IndexArray, layout: Layout, table: TextFile, text: Sequence[Entries], units: TextArray
 ) -> Cells:
     positions = list(layout.years)
     headings = np.array([table.header[position] for position in positions], dtype=object)
@@ -203,9 +201,9 @@ def _by_year(
         columns=np.repeat(headings, len(rows)),
         take=np.tile(rows, len(positions)),
         years=np.repeat(years, len(rows)),
-        texts=np.concatenate(blocks) if blocks else np.empty(0, dtype=object),
+        entries=stacked(blocks),
         units=np.tile(units[rows], len(positions)),
-        flags=np.full(len(rows) * len(positions), "", dtype=object),
+        flags=same("", len(rows) * len(positions)),
     )
 
 
@@ -282,8 +280,12 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
     """Read the year column."""
     # A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
     # of the year as their years. Both are said. A column that mixes forms is not read.
-    forms, told = _form(texts)
-    years = np.array([_NO_YEAR if (match := forms.fullmatch(text)) is None else int(match[1]) for text in texts])
+    import pandas as pd
+
+    codes, found = pd.factorize(texts)
+    forms, told = _form(found)
+    matches = [forms.fullmatch(text) for text in found]
+    years = np.array([_NO_YEAR if match is None else int(match[1]) for match in matches], dtype=np.int64)[codes]
     problems = [_as_years(told, texts, rows, heading)] if told else []
     out_of_range = (years < FIRST_YEAR) | (years > LAST_YEAR)
     for position in np.flatnonzero(out_of_range):
@@ -359,7 +361,7 @@ def read_national(path: Path) -> Series:
     return national_of(read_table(path), path)
 
 
-def national_of(table: Table, path: Path) -> Series:
+def national_of(table: TextFile, path: Path) -> Series:
     """National series of a file, or of what stands for one; the path is what messages call it."""
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
@@ -371,19 +373,19 @@ def national_of(table: Table, path: Path) -> Series:
     if "year" not in roles:
         raise InvalidPanel(f"{path}: no column 'year'; columns found: {list(table.header)}")
     series: Series = {}
-    for row, cells in zip(table.numbers, table.cells, strict=True):
+    for row, *cells in zip(table.rows, *map(texts_of, table.columns), strict=True):
         for name, text, unit in _entries(table, cells, roles):
-            _add(series, name, cells[roles["year"]].strip(), text, unit, f"{path}: row {row}")
+            _add(series, name, cells[roles["year"]], text, unit, f"{path}: row {row}")
     return series
 
 
-def _entries(table: Table, cells: list[str], roles: Mapping[str, int]) -> list[tuple[str, str, str]]:
+def _entries(table: TextFile, cells: list[str], roles: Mapping[str, int]) -> list[tuple[str, str, str]]:
     if "variable" in roles and "value" in roles:
         unit = cells[roles["unit"]] if "unit" in roles else ""
-        return [(cells[roles["variable"]].strip(), cells[roles["value"]].strip(), unit.strip())]
+        return [(cells[roles["variable"]], cells[roles["value"]], unit)]
     used = set(roles.values())
     return [
-        (label, cells[position].strip(), unit)
+        (label, cells[position], unit)
         for position, heading in enumerate(table.header)
         if position not in used
         for label, unit in [split_unit(heading)]

@@ -5,14 +5,16 @@ TSV) and the World Bank (a column for each year, the indicator in a column). Lay
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pysd_runner.panel.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Table
+from pysd_runner.panel.tables import Entries, TextFile
 
 # geo\TIME_PERIOD heads the first column of a TSV, and the names of the others stand before it.
 _KEYS = re.compile(r"(?P<names>[\w,]+)\\(?:time(?:_period)?)", re.IGNORECASE)
@@ -23,7 +25,7 @@ _DATED = re.compile(r"(?:estat_)?(?P<code>[a-z0-9]+(?:_[a-z0-9]+)*)", re.IGNOREC
 _EUROSTAT: Mapping[str, Any] = OFFICES["eurostat"]
 
 
-def in_form(table: Table, path: Path) -> Table:
+def in_form(table: TextFile, path: Path) -> TextFile:
     """Put the export of an office into the form of a panel file; any other table stays as it is."""
     if not table.readable:
         return table
@@ -36,12 +38,12 @@ def in_form(table: Table, path: Path) -> Table:
     return _with_indicator(table)
 
 
-def _of_tsv(table: Table, path: Path) -> Table:
+def _of_tsv(table: TextFile, path: Path) -> TextFile:
     """Part the keys of the first column, and flags from numbers."""
     match = _KEYS.fullmatch(table.header[0])
     assert match is not None  # noqa: S101
     names = match["names"].split(",")
-    parts = [cells[0].split(",") for cells in table.cells]
+    parts = [text.split(",") for text in table.columns[0]]
     uneven = next((place for place, part in enumerate(parts) if len(part) != len(names)), None)
     if uneven is not None:
         return replace(
@@ -51,73 +53,80 @@ def _of_tsv(table: Table, path: Path) -> Table:
                 Problem(
                     rule="row-length",
                     message="the first column does not have a key for each name in its heading",
-                    row=table.numbers[uneven],
+                    row=int(table.rows[uneven]),
                     column=table.header[0],
-                    found=table.cells[uneven][0],
+                    found=str(table.columns[0][uneven]),
                     expected=f"{len(names)} keys with commas between",
                 ),
             ),
         )
-    cells = tuple(
-        [part.strip() for part in keys] + [_plain(text) for text in row[1:]]
-        for keys, row in zip(parts, table.cells, strict=True)
-    )
+    keys = [_each(part.strip() for part in column) for column in zip(*parts, strict=True)]
+    columns = (*keys, *(_each(map(_plain, column)) for column in table.columns[1:]))
     code = _DATED.match(path.stem)
-    return _named(replace(table, header=(*names, *table.header[1:]), cells=cells), code["code"] if code else "")
+    return _named(replace(table, header=(*names, *table.header[1:]), columns=columns), code["code"] if code else "")
+
+
+def _each(texts: Iterable[str]) -> Entries:
+    return np.array([*texts, None], dtype=object)[:-1]
 
 
 def _plain(text: str) -> str:
     """A number without its flags; a colon stands for none."""
-    match = _NUMBER.fullmatch(text.strip())
-    return text.strip() if match is None else match["number"] or ""
+    match = _NUMBER.fullmatch(text)
+    return text if match is None else match["number"] or ""
 
 
-def _of_sdmx(table: Table) -> Table:
+def _of_sdmx(table: TextFile) -> TextFile:
     """Leave out what describes the file, and name the variable by the data set."""
     flow = next((place for place, name in enumerate(table.header) if key(name) in ("dataflow", "structureid")), None)
-    told = table.cells[0][flow] if flow is not None and table.cells else ""
+    told = str(table.columns[flow][0]) if flow is not None and len(table.rows) else ""
     match = _FLOW.match(told)
-    left_out = set(map(key, _EUROSTAT["described"]))
-    kept = [place for place, name in enumerate(table.header) if key(name) not in left_out]
-    cells = tuple([row[place] for place in kept] for row in table.cells)
-    header = tuple(table.header[place] for place in kept)
-    return _named(replace(table, header=header, cells=cells), match["code"] if match else "")
+    return _named(_without(table, map(key, _EUROSTAT["described"])), match["code"] if match else "")
 
 
-def _named(table: Table, code: str) -> Table:
+def _without(table: TextFile, names: Iterable[str]) -> TextFile:
+    """Leave out the columns of some headings."""
+    gone = set(names)
+    return _chosen(table, [place for place, name in enumerate(table.header) if key(name) not in gone])
+
+
+def _chosen(table: TextFile, places: Sequence[int]) -> TextFile:
+    header = tuple(table.header[place] for place in places)
+    return replace(table, header=header, columns=tuple(table.columns[place] for place in places))
+
+
+def _named(table: TextFile, code: str) -> TextFile:
     """Name the variable by data set and unit, say units in words, and leave out keys that are the same in all rows."""
     plain = [key(name) for name in table.header]
     unit = plain.index("unit") if "unit" in plain else None
     constant = [
         place
         for place, name in enumerate(table.header)
-        if ROLE_OF.get(key(name)) is None
-        and year_heading(name) is None
-        and len({row[place] for row in table.cells}) == 1
+        if ROLE_OF.get(key(name)) is None and year_heading(name) is None and len(set(table.columns[place])) == 1
     ]
     variable = _EUROSTAT["variables"].get(code.lower(), code.lower())
-    kept = [place for place in range(len(table.header)) if place not in constant]
-    rows = []
-    for row in table.cells:
-        given = row[unit] if unit is not None else ""
-        name = _EUROSTAT["by_unit"].get(given, variable)
-        cells = list(row)
-        if unit is not None:
-            cells[unit] = _EUROSTAT["units"].get(given, given)
-        rows.append([*(cells[place] for place in kept), name])
-    header = tuple("region" if key(table.header[place]) == "geo" else table.header[place] for place in kept)
-    return replace(table, header=(*header, "variable"), cells=tuple(rows))
+    given = table.columns[unit] if unit is not None else [""] * len(table.rows)
+    names = _each(_EUROSTAT["by_unit"].get(text, variable) for text in given)
+    columns = list(table.columns)
+    if unit is not None:
+        columns[unit] = _each(_EUROSTAT["units"].get(text, text) for text in given)
+    header = tuple("region" if key(name) == "geo" else name for name in table.header)
+    kept = [place for place in range(len(header)) if place not in constant]
+    return _beside(_chosen(replace(table, header=header, columns=tuple(columns)), kept), names)
 
 
-def _of_world_bank(table: Table) -> Table:
+def _beside(table: TextFile, names: Entries) -> TextFile:
+    """Put a column of variables behind the others."""
+    return replace(table, header=(*table.header, "variable"), columns=(*table.columns, names))
+
+
+def _of_world_bank(table: TextFile) -> TextFile:
     """Leave out the codes of indicators, which say what their names say, and take two points for no value."""
-    left_out = {key(name) for name in OFFICES["world_bank"]["described"]}
-    kept = [place for place, name in enumerate(table.header) if key(name) not in left_out]
-    cells = tuple(["" if row[place].strip() == ".." else row[place] for place in kept] for row in table.cells)
-    return replace(table, header=tuple(table.header[place] for place in kept), cells=cells)
+    kept = _without(table, map(key, OFFICES["world_bank"]["described"]))
+    return replace(kept, columns=tuple(np.where(column == "..", "", column) for column in kept.columns))
 
 
-def _with_indicator(table: Table) -> Table:
+def _with_indicator(table: TextFile) -> TextFile:
     """Put the indicator that stands above a table beside each of its rows."""
     plain = [ROLE_OF.get(key(split_unit(name)[0])) for name in table.header]
     years = [name for name in table.header if year_heading(name) is not None]
@@ -126,7 +135,7 @@ def _with_indicator(table: Table) -> Table:
     indicator = _indicator(table.titles)
     if not indicator:
         return table
-    return replace(table, header=(*table.header, "variable"), cells=tuple([*cells, indicator] for cells in table.cells))
+    return _beside(table, np.full(len(table.rows), indicator, dtype=object))
 
 
 def _indicator(titles: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, suggest
 from pysd_runner.panel.names import CHINESE_ENDING, key
-from pysd_runner.panel.observations import IndexArray, Keys, TextArray
+from pysd_runner.panel.observations import Keys
 from pysd_runner.panel.panel import Region
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, read_table, texts_of
 
 _FIELDS = ("code", "name_en", "name_zh", "class", "row", "column")
 _ALIASES = {
@@ -56,25 +56,26 @@ def read_regions(path: Path) -> RegionBook:
     return regions_of(read_table(path), path)
 
 
-def regions_of(table: Table, path: Path) -> RegionBook:
+def regions_of(table: TextFile, path: Path) -> RegionBook:
     """Regions of a region file, or of what stands for one; the path is what messages call it."""
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
     records = _records(table, path)
-    regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.numbers, strict=True)])
+    regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
     _no_repeats([region.code for region in regions], table, path, "code")
     if "row" in records[0]:
         _no_repeats([f"{region.row},{region.column}" for region in regions], table, path, "tile")
     return RegionBook(regions)
 
 
-def _records(table: Table, path: Path) -> list[dict[str, str]]:
+def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
     names = [_ALIASES.get(heading.casefold(), heading.casefold()) for heading in table.header]
     if "code" not in names:
         raise InvalidPanel(
             f"{path}: no column 'code'; columns found: {list(table.header)}; expected {', '.join(_FIELDS)}"
         )
-    return [{name: cell.strip() for name, cell in zip(names, cells, strict=True)} for cells in table.cells]
+    rows = zip(*map(texts_of, table.columns), strict=True)
+    return [dict(zip(names, map(str, row), strict=True)) for row in rows]
 
 
 def _region(record: Mapping[str, str], path: Path, row: int) -> Region:
@@ -101,9 +102,9 @@ def _tile(record: Mapping[str, str], name: str, path: Path, row: int) -> int:
     return int(text)
 
 
-def _no_repeats(labels: Sequence[str], table: Table, path: Path, what: str) -> None:
+def _no_repeats(labels: Sequence[str], table: TextFile, path: Path, what: str) -> None:
     seen: dict[str, int] = {}
-    for label, row in zip(labels, table.numbers, strict=True):
+    for label, row in zip(labels, table.rows.tolist(), strict=True):
         if label in seen:
             raise InvalidPanel(
                 f"{path}: row {row}: {what} {label!r} already stands in row {seen[label]}; expected once"
@@ -255,6 +256,8 @@ def _labelled(regions: list[Region], index: IndexArray, keys: Keys) -> tuple[lis
     groups, clashing_groups = _one_each(regions, index, keys.groups, keys.rows, "group")
     labelled = [
         replace(region, name_en=name or region.name_en, name_zh=name or region.name_zh, group=group)
+        if name or group
+        else region
         for region, name, group in zip(regions, names, groups, strict=True)
     ]
     return labelled, clashing_names + clashing_groups

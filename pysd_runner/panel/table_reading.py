@@ -2,21 +2,34 @@
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
-from pysd_runner.panel import tables
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.table import Array, Column, Table
+from pysd_runner.panel.tables import (
+    Entries,
+    IndexArray,
+    TextArray,
+    TextFile,
+    is_empty,
+    is_typed,
+    of_frame,
+    read_table,
+    stacked,
+    text_of,
+    texts_of,
+)
 from pysd_runner.panel.validation import STYLES, NumberStyle, numbers_of, styles_of
 
 if TYPE_CHECKING:
@@ -26,6 +39,8 @@ if TYPE_CHECKING:
 Source = "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table"
 
 IGNORE = "ignore"
+# What a column may hold beside names and numbers.
+_BESIDE = ("unit", "flag", "source")
 # Headings of a column of times beside those a panel knows.
 _TIMES = {
     "t",
@@ -43,7 +58,6 @@ _TIMES = {
     "\u5929",
     "\u6708",
 }
-_THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 _NO_MEASURE = Measure(text="", unit="")
 
@@ -113,7 +127,7 @@ def load_table(  # noqa: PLR0913 - a front door
     """
     if isinstance(source, Table):
         return source
-    text, label, told = _as_text(source, encoding=encoding, sheet=sheet)
+    text, label, told = _as_columns(source, encoding=encoding, sheet=sheet)
     asked = _Asked(
         time=time,
         entity=(entity,) if isinstance(entity, str) else None if entity is None else tuple(entity),
@@ -184,12 +198,11 @@ class _Asked:
     decimal: str | None
 
 
-def _as_text(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[tables.Table, str, str]:
-    """Any source as a file of text, with its name and where it comes from."""
+def _as_columns(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[TextFile, str, str]:
+    """Any source as columns, with its name and where it comes from."""
     if isinstance(source, str | Path):
         path = Path(source)
-        read = tables.read_table(path, encoding=encoding, sheet=sheet)
-        return read, path.stem, str(path.name)
+        return read_table(path, encoding=encoding, sheet=sheet), path.stem, str(path.name)
     import pandas as pd
 
     kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
@@ -217,50 +230,43 @@ def _as_text(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[t
     )
 
 
-def of_frame(frame: "pd.DataFrame") -> tables.Table:
-    """A data frame as text; numbers keep every digit."""
-    if frame.empty:
-        problem = Problem(rule="empty-file", message="the data hold no row", expected="a row for each moment")
-        return tables.Table(problems=(problem,))
-    cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    header = tuple(str(item) if not isinstance(item, datetime.date) else item.isoformat() for item in frame.columns)
-    return tables.Table(header=header, numbers=tuple(range(2, len(cells) + 2)), cells=tuple(cells))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Cells of one column of the data: the rows they stand in, and the elements that the heading names."""
+
+    heading: str
+    take: IndexArray
+    entries: Entries
+    labels: tuple[str, ...] = ()
 
 
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, datetime.date):
-        text = value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
-        return "" if text == "NaT" else text
-    if isinstance(value, float | np.floating):
-        # A number has a decimal point, whatever the texts beside it have: not to be taken for thousands.
-        text = repr(float(value))
-        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
-    if isinstance(value, np.datetime64):
-        return "" if np.isnat(value) else str(value.astype("datetime64[s]")).replace("T", " ")
-    text = str(value)
-    return "" if text in ("NaT", "<NA>", "nan") else text
+@dataclass(slots=True)
+class _Found:
+    """One observed quantity: its unit, and its cells column by column."""
+
+    unit: str = ""
+    parts: list[_Part] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A column of numbers: where it stands, what it is called, and the elements its heading names."""
+class _Moments:
+    """The moment of each row, NaN where it has none; their unit, and dates by moment if they are such."""
 
-    position: int
-    name: str
+    numbers: Array
     unit: str
-    labels: tuple[str, ...] = ()
+    dates: Mapping[float, datetime.datetime] = field(default_factory=dict)
 
 
 class _Reading:
     """One table in the making; `problems` grows."""
 
-    def __init__(self, text: tables.Table, asked: _Asked) -> None:
-        self._text, self._asked = text, asked
+    def __init__(self, text: TextFile, asked: _Asked) -> None:
+        self._asked = asked
         self.problems: list[Problem] = []
         # Characters that cannot be seen would make two names of one.
-        self._cells = [[visible(cell) for cell in row] for row in text.cells]
+        self._text = replace(
+            text, columns=tuple(column if is_typed(column) else _seen(column) for column in text.columns)
+        )
 
     def table(self, name: str, source: str) -> Table | None:
         """Everything put together; None where it cannot be."""
@@ -270,31 +276,31 @@ class _Reading:
             return None
         variable, value = self._role("variable"), self._role("value")
         is_long = variable is not None and value is not None
-        rows = self._long(time, variable or 0, value or 0) if is_long else self._wide(time)
-        moments = self._moments([row[0] for row in rows.times], time)
-        if moments is None or errors_of(self.problems):
+        entities = self._entities({time, variable, value} if is_long else {time})
+        found = self._long(variable or 0, value or 0) if is_long else self._wide({time, *entities})
+        moments = self._moments(time)
+        if errors_of(self.problems):
             return None
-        return self._assembled(name, source, rows, moments, time)
+        return self._assembled(name, source, found, entities, moments)
+
+    def _problem(self, rule: str, message: str, *, row: int | None = None, **fields: str) -> None:
+        self.problems.append(Problem(rule=rule, message=message, row=row, **fields))  # type: ignore[arg-type]
 
     def _check_mapping(self) -> None:
         """Every heading the caller names must be there."""
         values = self._values_of(self._role("variable"))
-        known = {key(item): item for heading in self._text.header for item in (heading, split_unit(heading)[0])}
-        known |= {key(item.partition("[")[0]): item for item in self._text.header} | {
-            key(item): item for item in values
-        }
+        header = self._text.header
+        known = {key(item) for heading in header for item in (heading, split_unit(heading)[0])}
+        known |= {key(item.partition("[")[0]) for item in header} | {key(item) for item in values}
         named = [*self._asked.columns, *self._asked.units, *(self._asked.entity or ())]
         for heading in (*named, *([self._asked.time] if self._asked.time else [])):
             if key(heading) not in known:
-                near = suggest(heading, [*self._text.header, *values])
-                self.problems.append(
-                    Problem(
-                        rule="unknown-column",
-                        message=f"there is no such column.{near}",
-                        column=heading,
-                        found=", ".join(self._text.header),
-                        expected=heading,
-                    )
+                self._problem(
+                    "unknown-column",
+                    f"there is no such column.{suggest(heading, [*header, *values])}",
+                    column=heading,
+                    found=", ".join(header),
+                    expected=heading,
                 )
 
     def _position(self, heading: str) -> int | None:
@@ -309,412 +315,349 @@ class _Reading:
         return found[0] if found else None
 
     def _values_of(self, position: int | None) -> list[str]:
-        return [] if position is None else list(dict.fromkeys(row[position] for row in self._cells if row[position]))
+        """Texts of a column, each once."""
+        return [] if position is None else [text for text in _each_once(self._text.columns[position]) if text]
 
     def _time_column(self) -> int | None:
         if self._asked.time is not None:
             return self._position(self._asked.time)
-        known = [
-            place
-            for place, item in enumerate(self._text.header)
-            if key(split_unit(item)[0]) in _TIMES or ROLE_OF.get(key(split_unit(item)[0])) == "year"
-        ]
-        if known:
-            return known[0]
-        if self._across():
-            self._turn()
+        header = self._text.header
+        for place, item in enumerate(header):
+            if key(split_unit(item)[0]) in _TIMES or ROLE_OF.get(key(split_unit(item)[0])) == "year":
+                return place
+        across = [place for place, item in enumerate(header) if _number(item) is not None or read_dates([item])]
+        if len(across) > 1:
+            self._turn(across)
             return self._time_column()
-        self.problems.append(
-            Problem(
-                rule="missing-column",
-                message="no column of times was found; name it with `time` (--time)",
-                row=self._text.header_row,
-                found=", ".join(self._text.header),
-                expected="a column called time, day, month, year, date, ...",
-            )
+        self._problem(
+            "missing-column",
+            "no column of times was found; name it with `time` (--time)",
+            row=self._text.header_row,
+            found=", ".join(header),
+            expected="a column called time, day, month, year, date, ...",
         )
         return None
 
-    def _across(self) -> list[int]:
-        """Columns whose headings are moments; at least two, or there are none."""
-        places = [
-            place
-            for place, item in enumerate(self._text.header)
-            if _number(item) is not None or read_dates([item]) is not None
-        ]
-        return places if len(places) > 1 else []
-
-    def _turn(self) -> None:
+    def _turn(self, across: Sequence[int]) -> None:
         """A column for each moment becomes a row for each value."""
-        across = self._across()
-        kept = [place for place in range(len(self._text.header)) if place not in across]
-        named = any(ROLE_OF.get(key(self._text.header[place])) == "variable" for place in kept)
-        headings = [self._text.header[place] for place in kept]
-        if not named and kept:
-            headings[0] = "variable"
-        elif not kept:
-            headings = ["variable"]
-        cells, numbers = [], []
-        for number, row in zip(self._text.numbers, self._cells, strict=True):
-            for place in across:
-                ahead = [row[item] for item in kept] or ["value"]
-                cells.append([*ahead, self._text.header[place], row[place]])
-                numbers.append(number)
-        self._cells = cells
-        self._text = replace(
-            self._text, header=(*headings, "time", "value"), cells=tuple(cells), numbers=tuple(numbers)
-        )
+        text, count = self._text, len(across)
+        kept = [place for place in range(len(text.header)) if place not in across]
+        named = any(ROLE_OF.get(key(text.header[place])) == "variable" for place in kept)
+        headings = [text.header[place] for place in kept]
+        if not named:
+            headings[:1] = ["variable"]
+        ahead = [text.columns[place] for place in kept] or [np.full(len(text.rows), "value", dtype=object)]
+        moments = np.array([text.header[place] for place in across], dtype=object)
+        values = stacked([text.columns[place] for place in across]).reshape(count, -1).T.ravel()
+        columns = (*(np.repeat(column, count) for column in ahead), np.tile(moments, len(text.rows)), values)
+        rows = np.repeat(text.rows, count)
+        self._text = replace(text, header=(*headings, "time", "value"), columns=columns, rows=rows)
 
-    def _entities(self, taken: set[int]) -> list[int]:
-        """Columns that name entities."""
+    def _entities(self, taken: set[int | None]) -> list[int]:
+        """Columns that name entities: those named, or those of names, in which no cell is a number."""
         if self._asked.entity is not None:
             found = [self._position(item) for item in self._asked.entity]
             return [item for item in found if item is not None]
-        skipped = {place for place, item in enumerate(self._text.header) if self._target(item) == IGNORE}
         return [
             place
-            for place, item in enumerate(self._text.header)
+            for place, (item, column) in enumerate(self._text.named)
             if place not in taken
-            and place not in skipped
-            and ROLE_OF.get(key(item)) not in ("unit", "flag", "source")
             and not self._target(item)
-            and self._is_text(place)
+            and ROLE_OF.get(key(item)) not in _BESIDE
+            and not is_typed(column)
+            and self._is_names(column)
         ]
 
-    def _is_text(self, position: int) -> bool:
-        """Whether a column holds names: no cell is a number, and they are not all alike faults."""
-        held = [row[position] for row in self._cells if row[position] and row[position] not in self._asked.missing]
-        return bool(held) and not any(_looks_numeric(text) for text in held)
+    def _is_names(self, column: Entries) -> bool:
+        held = set(_each_once(column)) - self._asked.missing - {""}
+        return bool(held) and not any(style.fits(text) for text in held for style in STYLES)
 
     def _target(self, heading: str) -> str:
         """What the caller's mapping makes of a heading."""
-        for name, target in self._asked.columns.items():
-            if key(name) in (key(heading), key(split_unit(heading)[0])):
-                return target
-        return ""
+        return self._said(self._asked.columns, heading, split_unit(heading)[0])
 
-    def _unit(self, heading: str, name: str) -> str:
-        for given, unit in self._asked.units.items():
-            if key(given) in (key(heading), key(name)):
-                return unit
-        return ""
+    @staticmethod
+    def _said(said: Mapping[str, str], *headings: str) -> str:
+        known = set(map(key, headings))
+        return next((text for name, text in said.items() if key(name) in known), "")
 
-    def _wide(self, time: int) -> "_Rows":
-        entities = self._entities({time})
-        places = [
-            item
-            for item in self._headed({time, *entities})
-            if self._target(self._text.header[item.position]) != IGNORE and self._target(item.name) != IGNORE
-        ]
-        if not places:
-            self.problems.append(
-                Problem(
-                    rule="missing-column",
-                    message="there is no column of observations beside times and names",
-                    row=self._text.header_row,
-                    found=", ".join(self._text.header),
-                    expected="a column of numbers",
-                )
-            )
-        rows = _Rows(axes=tuple(self._text.header[place] for place in entities))
-        for item in places:
-            for number, row in zip(self._text.numbers, self._cells, strict=True):
-                if row[item.position] == "" or row[item.position] in self._asked.missing:
-                    continue
-                who = (*(row[place] for place in entities), *item.labels)
-                rows.add(
-                    item.name, item.unit, who, (row[time], number), row[item.position], self._text.header[item.position]
-                )
-            rows.seen(item.name, item.unit)
-        rows.moments = [(row[time], number) for number, row in zip(self._text.numbers, self._cells, strict=True)]
-        return rows
+    def _held(self, entries: Entries) -> IndexArray:
+        return np.flatnonzero(~is_empty(entries, self._asked.missing))
 
-    def _headed(self, taken: set[int]) -> list[_Place]:
-        """Columns of numbers with their names, units and elements."""
+    def _wide(self, taken: set[int]) -> dict[str, _Found]:
+        """Cells of a file with a column for each quantity, or for each element of one."""
+        found: dict[str, _Found] = {}
         header = self._text.header
-        left = [place for place in range(len(header)) if place not in taken]
-        left = [place for place in left if ROLE_OF.get(key(header[place])) not in ("unit", "flag", "source")]
+        left = [
+            place
+            for place in range(len(header))
+            if place not in taken and ROLE_OF.get(key(header[place])) not in _BESIDE
+        ]
         matches = {place: _ELEMENT.fullmatch(header[place]) for place in left}
-        shared = [key(match["name"]) for match in matches.values() if match]
-        found, names = [], dict[str, int]()
+        shared = Counter(key(match["name"]) for match in matches.values() if match)
+        names = set[str]()
         for place in left:
             match = matches[place]
-            if match and shared.count(key(match["name"])) > 1:
-                labels = tuple(label.strip() for label in match["labels"].split(","))
-                found.append(_Place(place, match["name"], self._unit(header[place], match["name"]), labels))
+            labels: tuple[str, ...] = ()
+            if match and shared[key(match["name"])] > 1:
+                name, labels = match["name"], tuple(label.strip() for label in match["labels"].split(","))
+                unit = self._said(self._asked.units, header[place], name)
+            else:
+                name, unit = split_unit(header[place])
+                if key(name) in names or not name:
+                    self._no_heading(header[place], name)
+                    continue
+                names.add(key(name))
+                unit = unit or self._said(self._asked.units, header[place], name)
+            if IGNORE in (self._target(header[place]), self._target(name)):
                 continue
-            name, unit = split_unit(header[place])
-            if key(name) in names or not name:
-                self.problems.append(
-                    Problem(
-                        rule="repeated-heading" if name else "empty-heading",
-                        message="a heading stands twice" if name else "a column has no heading",
-                        row=self._text.header_row,
-                        column=header[place],
-                        found=header[place],
-                        expected="one heading for each column",
-                    )
-                )
-                continue
-            names[key(name)] = place
-            found.append(_Place(place, name, unit or self._unit(header[place], name)))
+            take = self._held(self._text.columns[place])
+            column = found.setdefault(name, _Found())
+            column.unit = column.unit or unit
+            column.parts += [_Part(header[place], take, self._text.columns[place][take], labels)] if len(take) else []
+        if not found:
+            self._problem(
+                "missing-column",
+                "there is no column of observations beside times and names",
+                row=self._text.header_row,
+                found=", ".join(header),
+                expected="a column of numbers",
+            )
         return found
 
-    def _long(self, time: int, variable: int, value: int) -> "_Rows":
-        entities = self._entities({time, variable, value})
+    def _no_heading(self, heading: str, name: str) -> None:
+        self._problem(
+            "repeated-heading" if name else "empty-heading",
+            "a heading stands twice" if name else "a column has no heading",
+            row=self._text.header_row,
+            column=heading,
+            found=heading,
+            expected="one heading for each column",
+        )
+
+    def _long(self, variable: int, value: int) -> dict[str, _Found]:
+        """Cells of a file with a row for each value."""
+        import pandas as pd
+
+        texts = texts_of(self._text.columns[variable])
+        for place in np.flatnonzero(texts == ""):
+            self._problem(
+                "empty-variable",
+                "the row does not say which variable it holds",
+                row=int(self._text.rows[place]),
+                column=self._text.header[variable],
+                expected="the name of a variable",
+            )
+        codes, given = pd.factorize(texts)
         unit = self._role("unit")
-        rows = _Rows(axes=tuple(self._text.header[place] for place in entities))
-        for number, row in zip(self._text.numbers, self._cells, strict=True):
-            name, inner = split_unit(row[variable])
-            if not name:
-                self.problems.append(
-                    Problem(
-                        rule="empty-variable",
-                        message="the row does not say which variable it holds",
-                        row=number,
-                        column=self._text.header[variable],
-                        expected="the name of a variable",
-                    )
-                )
-                continue
+        units = None if unit is None else texts_of(self._text.columns[unit])
+        held = ~is_empty(self._text.columns[value], self._asked.missing)
+        parted = [split_unit(text) for text in given]
+        found: dict[str, _Found] = {}
+        for name in dict.fromkeys(label for label, _ in parted if label):
             if self._target(name) == IGNORE:
                 continue
-            given = inner or (row[unit] if unit is not None else "") or self._unit(name, name)
-            rows.seen(name, given)
-            if row[value] != "" and row[value] not in self._asked.missing:
-                who = tuple(row[place] for place in entities)
-                rows.add(name, given, who, (row[time], number), row[value], self._text.header[value])
-        rows.moments = [(row[time], number) for number, row in zip(self._text.numbers, self._cells, strict=True)]
-        return rows
+            own = [code for code, (label, _) in enumerate(parted) if label == name]
+            rows = np.flatnonzero(codes == own[0] if len(own) == 1 else np.isin(codes, own))
+            take = rows[held[rows]]
+            said = next((inner for code in own for inner in [parted[code][1]] if inner), "")
+            if not said and units is not None:
+                said = next((text for text in _each_once(units[rows]) if text), "")
+            part = _Part(self._text.header[value], take, self._text.columns[value][take])
+            unit_of = said or self._said(self._asked.units, name)
+            found[name] = _Found(unit_of, [part] if len(take) else [])
+        return found
 
-    def _moments(self, texts: list[str], column: int) -> "_Moments | None":
-        """Every text of a time as a number."""
-        heading = self._text.header[column]
-        held = list(dict.fromkeys(text for text in texts if text))
-        dates = read_dates(held)
-        unit = self._asked.time_unit or ""
+    def _moments(self, position: int) -> _Moments:
+        """The time of every row as a number."""
+        import pandas as pd
+
+        heading, column = self._text.named[position]
+        codes, found = pd.factorize(column)
+        held = [text_of(item) for item in found]
+        for place in np.flatnonzero(np.append(np.array(held, dtype=object) == "", [True])[codes]):
+            self._problem(
+                "not-a-time",
+                "the time is empty",
+                row=int(self._text.rows[place]),
+                column=heading,
+                expected="a number or a date",
+            )
+        dates = None if is_typed(column) else read_dates([text for text in held if text])
         if dates is not None:
-            found, written = dates
-            chosen = checked_unit(unit) if unit else written
-            numbers = counted(found, chosen, min(found))
-            return _Moments(dict(zip(held, numbers, strict=True)), chosen, dict(zip(held, found, strict=True)))
+            days, written = dates
+            unit = checked_unit(self._asked.time_unit) if self._asked.time_unit else written
+            numbers = counted(days, unit, min(days))
+            known = iter(numbers)
+            every = [next(known) if text else np.nan for text in held]
+            return _Moments(np.array([*every, np.nan])[codes], unit, dict(zip(numbers, days, strict=True)))
+        every = found.astype(float).tolist() if is_typed(column) else [self._moment(text) for text in held]
+        for code, number in enumerate(every):
+            if held[code] and not np.isfinite(number):
+                self._problem(
+                    "not-a-time",
+                    "not a time; dates and numbers may not be mixed",
+                    row=int(self._text.rows[np.flatnonzero(codes == code)[0]]),
+                    column=heading,
+                    found=held[code],
+                    expected="a number, or a date such as 2020-03-01, 2020-03 or 2020Q1",
+                )
         label, inner = split_unit(heading)
-        unit = (
-            unit
-            or inner
-            or unit_of_time(label)
-            or ("year" if ROLE_OF.get(key(label)) == "year" and _years(held) else "")
-        )
-        numbers_by_text: dict[str, float] = {}
+        unit = self._asked.time_unit or inner or unit_of_time(label)
+        if not unit and ROLE_OF.get(key(label)) == "year" and all(1500 <= item <= 2500 for item in every):
+            unit = "year"
+        return _Moments(np.array([*every, np.nan])[codes], unit)
+
+    def _moment(self, text: str) -> float:
         style = NumberStyle(decimal=self._asked.decimal or ".")
-        for text in held:
-            number = float(style.plain(text)) if style.fits(text) else None
-            if number is None and text.endswith("\u5e74"):
-                number = _number(text.removesuffix("\u5e74"))
-            if number is None:
-                self.problems.append(
-                    Problem(
-                        rule="not-a-time",
-                        message="not a time; dates and numbers may not be mixed",
-                        row=next(row for given, row in self._all_times(column) if given == text),
-                        column=heading,
-                        found=text,
-                        expected="a number, or a date such as 2020-03-01, 2020-03 or 2020Q1",
-                    )
-                )
-                continue
-            numbers_by_text[text] = number
-        return _Moments(numbers_by_text, unit, {})
+        if style.fits(text):
+            return float(style.plain(text))
+        number = _number(text.removesuffix("\u5e74")) if text.endswith("\u5e74") else None
+        return np.nan if number is None else number
 
-    def _all_times(self, column: int) -> list[tuple[str, int]]:
-        return [(row[column], number) for number, row in zip(self._text.numbers, self._cells, strict=True)]
-
-    def _assembled(self, name: str, source: str, rows: "_Rows", moments: "_Moments", time: int) -> Table | None:
-        for text, number in rows.moments:
-            if not text:
-                self.problems.append(
-                    Problem(
-                        rule="not-a-time",
-                        message="the time is empty",
-                        row=number,
-                        column=self._text.header[time],
-                        expected="a number or a date",
-                    )
-                )
-        if errors_of(self.problems):
-            return None
-        used = sorted({moments.numbers[text] for text, _ in rows.moments})
-        places = {moment: place for place, moment in enumerate(used)}
-        axes, extents = self._axes(rows)
+    def _assembled(
+        self, name: str, source: str, found: Mapping[str, _Found], entities: Sequence[int], moments: _Moments
+    ) -> Table | None:
+        used, times = np.unique(moments.numbers, return_inverse=True)
+        axes, extents, codes = self._axes(found, entities)
         columns = {}
-        for called, cells in rows.cells.items():
-            over = rows.axes_of(called, axes)
-            values = self._filled(called, cells, [extents[axis] for axis in over], places, moments)
-            if values is None:
-                continue
-            target = self._target(called) or next(
-                (self._target(cell.heading) for cell in cells if self._target(cell.heading)), ""
-            )
-            columns[called] = Column(
-                name=called, values=values, axes=over, unit=rows.units.get(called, ""), variable=target
-            )
+        for called, quantity in found.items():
+            over = axes[: max((len(entities) + len(part.labels) for part in quantity.parts), default=len(entities))]
+            places = [*codes[called], times[_taken(quantity)]]
+            shape = (*(len(extents[axis]) for axis in over), len(used))
+            values = self._filled(called, quantity, places, shape, extents)
+            headings = [called, *(part.heading for part in quantity.parts)]
+            target = next((target for heading in headings if (target := self._target(heading))), "")
+            columns[called] = Column(name=called, values=values, axes=over, unit=quantity.unit, variable=target)
             if not np.isfinite(values).any():
-                self.problems.append(
-                    Problem(
-                        rule="no-values", message=f"{called} has no value at all", column=called, expected="numbers"
-                    )
-                )
-        dates = {number: date for text, date in moments.dates.items() for number in [moments.numbers[text]]}
+                self._problem("no-values", f"{called} has no value at all", column=called, expected="numbers")
         if errors_of(self.problems) or not columns:
             return None
         return Table(
             name=name,
-            times=np.array(used, dtype=float),
+            times=used,
             columns=columns,
             time_unit=moments.unit,
             axes={axis: extents[axis] for axis in axes if any(axis in item.axes for item in columns.values())},
-            dates=tuple(dates[moment] for moment in used) if dates else (),
+            dates=tuple(moments.dates[moment] for moment in used) if moments.dates else (),
             source=source,
         )
 
-    def _axes(self, rows: "_Rows") -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-        """Names of all axes and the entities on each."""
-        depth = max((len(cell.who) for cells in rows.cells.values() for cell in cells), default=0)
-        axes = (*rows.axes, *(f"element{'' if n == 0 else n + 1}" for n in range(depth - len(rows.axes))))
+    def _axes(
+        self, found: Mapping[str, _Found], entities: Sequence[int]
+    ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, list[IndexArray]]]:
+        """Names of all axes, the entities on each, and for every quantity the place of each cell on its axes."""
+        import pandas as pd
+
+        depth = max((len(part.labels) for item in found.values() for part in item.parts), default=0)
+        axes = [self._text.header[place] for place in entities]
+        axes += [f"element{'' if number == 0 else number + 1}" for number in range(depth)]
         extents: dict[str, tuple[str, ...]] = {}
-        for place, axis in enumerate(axes):
-            found = dict.fromkeys(
-                cell.who[place] for cells in rows.cells.values() for cell in cells if len(cell.who) > place
-            )
-            extents[axis] = tuple(found)
-            if "" in found:
-                blank = next(
-                    c for cells in rows.cells.values() for c in cells if len(c.who) > place and not c.who[place]
+        codes: dict[str, list[IndexArray]] = {name: [] for name in found}
+        for number, axis in enumerate(axes):
+            whole = texts_of(self._text.columns[entities[number]]) if number < len(entities) else None
+            label = number - len(entities)
+            whos = {
+                name: whole[_taken(item)]
+                if whole is not None
+                else np.repeat(
+                    np.array([part.labels[label] for part in item.parts], dtype=object),
+                    [len(part.take) for part in item.parts],
                 )
-                self.problems.append(
-                    Problem(
-                        rule="empty-entity",
-                        message="the row does not say whom it is about",
-                        row=blank.row,
-                        column=axis,
-                        expected="a name",
-                    )
-                )
-        return axes, extents
+                for name, item in found.items()
+                if whole is not None or (item.parts and len(item.parts[0].labels) > label)
+            }
+            every, texts = pd.factorize(stacked(list(whos.values())))
+            extents[axis] = tuple(texts)
+            ends = np.cumsum([len(who) for who in whos.values()])[:-1]
+            for name, part in zip(whos, np.split(every, ends), strict=True):
+                codes[name].append(part)
+            if "" in extents[axis]:
+                self._nobody(axis, next(_taken(found[name])[who == ""][0] for name, who in whos.items() if "" in who))
+        return tuple(axes), extents, codes
+
+    def _nobody(self, axis: str, place: int) -> None:
+        self._problem(
+            "empty-entity",
+            "the row does not say whom it is about",
+            row=int(self._text.rows[place]),
+            column=axis,
+            expected="a name",
+        )
 
     def _filled(
         self,
         name: str,
-        cells: "list[_Cell]",
-        extents: list[tuple[str, ...]],
-        places: Mapping[float, int],
-        moments: "_Moments",
-    ) -> Array | None:
-        """Values of one column on the grid; repeated cells and what is no number are problems."""
-        values = np.full((*(len(items) for items in extents), len(places)), np.nan)
-        numbers = self._numbers(name, cells)
-        rows: dict[tuple[int, ...], int] = {}
-        for cell, number in zip(cells, numbers, strict=True):
-            at = (
-                *(items.index(label) for items, label in zip(extents, cell.who, strict=True)),
-                places[moments.numbers[cell.time]],
+        quantity: _Found,
+        places: Sequence[IndexArray],
+        shape: tuple[int, ...],
+        extents: Mapping[str, tuple[str, ...]],
+    ) -> Array:
+        """Values of one quantity on the grid; repeated cells and what is no number are problems."""
+        values = np.full(shape, np.nan)
+        cells, keys = self._cells(name, quantity)
+        numbers = self._numbers(cells, keys)
+        flat = np.ravel_multi_index(tuple(places), shape)
+        first = np.full(values.size, -1, dtype=np.int64)
+        first[flat[::-1]] = np.arange(len(flat))[::-1]
+        for cell in np.flatnonzero(first[flat] != np.arange(len(flat))):
+            at = np.unravel_index(flat[cell], shape)[:-1]
+            labels = ", ".join(items[place] for items, place in zip(extents.values(), at, strict=False))
+            who = f" for {labels}" if labels else ""
+            self._problem(
+                "duplicate",
+                f"{name} has a second value at this time{who}; the first stands in row "
+                f"{keys.rows[first[flat[cell]]]}. Name the columns that tell the rows apart with `entity` (--entity), "
+                "or leave one out",
+                row=int(keys.rows[cell]),
+                column=str(cells.columns[cell]),
+                found=text_of(cells.entries[cell]),
+                expected="one value for each time and entity",
             )
-            if at in rows:
-                who = f" for {', '.join(cell.who)}" if cell.who else ""
-                self.problems.append(
-                    Problem(
-                        rule="duplicate",
-                        message=f"{name} has a second value at this time{who}; the first stands in row {rows[at]}. "
-                        "Name the columns that tell the rows apart with `entity` (--entity), or leave one out",
-                        row=cell.row,
-                        column=cell.heading,
-                        found=cell.text,
-                        expected="one value for each time and entity",
-                    )
-                )
-                continue
-            rows[at] = cell.row
-            values[at] = number
+        values.flat[flat[::-1]] = numbers[::-1]
         return values
 
-    def _numbers(self, name: str, cells: "list[_Cell]") -> Array:
-        """The cells as numbers; the messages are those of a panel."""
-        size = len(cells)
-        empty = np.full(size, "", dtype=object)
-        keys = Keys(
-            rows=np.array([cell.row for cell in cells], dtype=np.int64),
-            regions=empty,
-            names=empty,
-            groups=empty,
-            years=np.array([cell.time for cell in cells], dtype=object),
-        )
-        observed = Cells(
+    def _cells(self, name: str, quantity: _Found) -> tuple[Cells, Keys]:
+        """The cells of one quantity as those of a panel, whose messages they share."""
+        take = _taken(quantity)
+        empty = np.full(len(take), "", dtype=object)
+        keys = Keys(rows=self._text.rows[take], regions=empty, names=empty, groups=empty, years=empty)
+        headings = np.array([part.heading for part in quantity.parts], dtype=object)
+        cells = Cells(
             variable=f"column {name}",
-            columns=np.array([cell.heading for cell in cells], dtype=object),
-            take=np.arange(size),
-            years=keys.years,
-            texts=np.array([cell.text for cell in cells], dtype=object),
+            columns=np.repeat(headings, [len(part.take) for part in quantity.parts]),
+            take=np.arange(len(take)),
+            years=empty,
+            entries=stacked([part.entries for part in quantity.parts]),
             units=empty,
             flags=empty,
         )
-        styles, told = styles_of(Observations(keys=keys, cells=(observed,)), self._asked.missing, self._asked.decimal)
-        self.problems += told
-        if not size:
-            return np.zeros(0)
-        read, found = numbers_of(observed, keys, _NO_MEASURE, self._asked.missing, styles[observed.variable])
-        self.problems += found
+        return cells, keys
+
+    def _numbers(self, cells: Cells, keys: Keys) -> Array:
+        styles, told = styles_of(Observations(keys=keys, cells=(cells,)), self._asked.missing, self._asked.decimal)
+        read, found = numbers_of(cells, keys, _NO_MEASURE, self._asked.missing, styles[cells.variable])
+        self.problems += [*told, *found]
         return np.asarray(read.values, dtype=float)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    """Times by their text, their unit, and their dates if they are such."""
+def _seen(column: TextArray) -> TextArray:
+    import pandas as pd
 
-    numbers: Mapping[str, float]
-    unit: str
-    dates: Mapping[str, datetime.datetime]
+    codes, found = pd.factorize(column)
+    return np.array([*map(visible, found), None], dtype=object)[codes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """One value as it stands in the data."""
+def _each_once(column: Entries) -> list[str]:
+    import pandas as pd
 
-    who: tuple[str, ...]
-    time: str
-    row: int
-    text: str
-    heading: str
+    return [text_of(item) for item in pd.unique(column)]
 
 
-class _Rows:
-    """Cells by column."""
-
-    def __init__(self, axes: tuple[str, ...]) -> None:
-        self.axes = axes
-        self.cells: dict[str, list[_Cell]] = {}
-        self.units: dict[str, str] = {}
-        self.moments: list[tuple[str, int]] = []
-
-    @property
-    def times(self) -> list[tuple[str, int]]:
-        """All times with their rows."""
-        return self.moments
-
-    def seen(self, name: str, unit: str) -> None:
-        """Note a column, whether it has a value or not."""
-        self.cells.setdefault(name, [])
-        if unit:
-            self.units.setdefault(name, unit)
-
-    def add(self, name: str, unit: str, who: tuple[str, ...], when: tuple[str, int], text: str, heading: str) -> None:
-        """Note a value."""
-        self.seen(name, unit)
-        self.cells[name].append(_Cell(who, when[0], when[1], text, heading))
-
-    def axes_of(self, name: str, axes: tuple[str, ...]) -> tuple[str, ...]:
-        """Axes of one column: those its values have names on."""
-        depth = max((len(cell.who) for cell in self.cells[name]), default=len(self.axes))
-        return axes[:depth]
+def _taken(quantity: _Found) -> IndexArray:
+    """Rows of all cells of a quantity."""
+    parts = [part.take for part in quantity.parts]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
 def _number(text: str) -> float | None:
@@ -722,12 +665,3 @@ def _number(text: str) -> float | None:
         return float(text.strip())
     except ValueError:
         return None
-
-
-def _looks_numeric(text: str) -> bool:
-    return any(style.fits(text) for style in STYLES)
-
-
-def _years(texts: Sequence[str]) -> bool:
-    numbers = [_number(text) for text in texts]
-    return all(item is not None and 1500 <= item <= 2500 for item in numbers)

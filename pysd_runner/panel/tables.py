@@ -1,19 +1,30 @@
-"""Reading a CSV or xlsx file as a table of text, nothing interpreted, every row numbered as in the file."""
+"""A file or a data frame as columns of entries, nothing interpreted, every row numbered as in the file."""
 
 import csv
+import datetime
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.panel.names import OFFICES, key, tidy
 from pysd_runner.panel.problems import Problem
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Rows = list[tuple[int, list[str]]]
+TextArray = NDArray[np.object_]
+IndexArray = NDArray[np.int64]
+# A column: texts as they stand in a file, or the numbers of a typed frame, which become text only where one is shown.
+Entries = NDArray[Any]
 
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -23,20 +34,25 @@ _DELIMITERS = (",", ";", "\t")
 _LOOKED_AT = 30
 # Columns from which on a line with two cells is no row of a table, and cells a note may have.
 _WIDE_TABLE, _NOTE = 4, 2
+_THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 # A workbook that unpacks to more, or a sheet that spans more, is no table of observations; a sheet has no more rows.
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 LONGEST_HEADING = 1000
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
-    """A file as text."""
+def _no_rows() -> IndexArray:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TextFile:
+    """A file, or a data frame that stands for one."""
 
     header: tuple[str, ...] = ()
     header_row: int = 1  # row of the file they stand in
-    numbers: tuple[int, ...] = ()  # row of the file of each data row
-    cells: tuple[list[str], ...] = ()  # data rows, each as long as the header
+    rows: IndexArray = field(default_factory=_no_rows)  # row of the file of each data row
+    columns: tuple[Entries, ...] = ()  # one for each heading, each as long as `rows`
     encoding: str = ""  # encoding of a text file, or the name of the sheet
     titles: tuple[str, ...] = ()  # lines above the header
     problems: tuple[Problem, ...] = ()  # what is wrong with the file as a file
@@ -46,8 +62,103 @@ class Table:
         """Whether there is a header to interpret."""
         return bool(self.header)
 
+    @property
+    def named(self) -> list[tuple[str, Entries]]:
+        """Columns with their headings."""
+        return list(zip(self.header, self.columns, strict=True))
 
-def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> Table:
+    def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
+        """Some of the rows."""
+        return replace(self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns))
+
+
+def text_of(value: Any) -> str:
+    """An entry as the text a file would hold; a number keeps every digit."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, datetime.date):
+        text = value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
+        return "" if text == "NaT" else text
+    if isinstance(value, float | np.floating):
+        # A number has a decimal point, whatever the texts beside it have: not to be taken for thousands.
+        text = repr(float(value))
+        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
+    if isinstance(value, np.datetime64):
+        return "" if np.isnat(value) else str(value.astype("datetime64[s]")).replace("T", " ")
+    text = str(value).strip()
+    return "" if text in ("NaT", "<NA>", "nan") else text
+
+
+def is_typed(entries: Entries) -> bool:
+    """Whether a column holds numbers, not texts."""
+    return entries.dtype != object
+
+
+def texts_of(entries: Entries) -> TextArray:
+    """A column as texts; equal numbers are written once."""
+    if not is_typed(entries):
+        return entries
+    import pandas as pd
+
+    codes, found = pd.factorize(entries)
+    # The last text is that of a missing value, whose code is -1.
+    return _of_texts([*map(text_of, found), ""])[codes]
+
+
+def is_empty(entries: Entries, missing: Collection[str] = ()) -> NDArray[np.bool_]:
+    """Where nothing stands, or a text for a missing value."""
+    if not is_typed(entries):
+        empty = np.asarray(entries == "", dtype=bool)
+        return empty | np.isin(entries.astype(str), list(missing)) if missing else empty
+    empty = np.isnan(entries)
+    for text in missing:
+        with suppress(ValueError):
+            empty = empty | (entries == float(text))
+    return empty
+
+
+def same(text: str, count: int) -> TextArray:
+    """A column with one text in every row, which takes no space."""
+    return np.broadcast_to(np.array(text, dtype=object), count)
+
+
+def stacked(parts: Sequence[Entries]) -> Entries:
+    """Entries one below the other: texts where some of them are."""
+    if not parts:
+        return np.empty(0, dtype=object)
+    return np.concatenate(parts if all(map(is_typed, parts)) else list(map(texts_of, parts)))
+
+
+def _of_texts(texts: Sequence[str]) -> TextArray:
+    column = np.empty(len(texts), dtype=object)
+    column[:] = texts
+    return column
+
+
+def of_frame(frame: "pd.DataFrame") -> TextFile:
+    """A data frame as it stands: numbers stay numbers, everything else is text."""
+    if frame.empty:
+        problem = Problem(rule="empty-file", message="the data hold no row", expected="a row for each moment")
+        return TextFile(problems=(problem,))
+    header = tuple(str(item) if not isinstance(item, datetime.date) else item.isoformat() for item in frame.columns)
+    columns = tuple(_of_series(frame.iloc[:, place]) for place in range(len(header)))
+    return TextFile(header=header, rows=np.arange(2, len(frame) + 2), columns=columns)
+
+
+def _of_series(series: "pd.Series[Any]") -> Entries:
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype):
+        if not types.is_complex_dtype(series.dtype):
+            return series.to_numpy(float, na_value=np.nan) if series.hasnans else series.to_numpy()
+    elif series.dtype != object or types.infer_dtype(series) == "string":
+        codes, found = pd.factorize(series)
+        return _of_texts([*map(text_of, found), ""])[codes]
+    return _of_texts(list(map(text_of, series)))
+
+
+def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> TextFile:
     """Read a file as text."""
     if not path.is_file():
         return _failed("no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file")
@@ -63,14 +174,14 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
     return _read_text(content, encoding)
 
 
-def _failed(rule: str, message: str, **fields: str) -> Table:
-    return Table(problems=(Problem(rule=rule, message=message, **fields),))  # type: ignore[arg-type]
+def _failed(rule: str, message: str, **fields: str) -> TextFile:
+    return TextFile(problems=(Problem(rule=rule, message=message, **fields),))  # type: ignore[arg-type]
 
 
-def _read_text(content: bytes, encoding: str | None) -> Table:
+def _read_text(content: bytes, encoding: str | None) -> TextFile:
     decoded = _decode(content, encoding)
     if isinstance(decoded, Problem):
-        return Table(problems=(decoded,))
+        return TextFile(problems=(decoded,))
     text, used, problems = decoded
     table = _assemble(_split(text))
     return replace(table, encoding=used, problems=(*problems, *table.problems))
@@ -209,7 +320,7 @@ def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, 
         start = skipped + 1 + reader.line_num  # type: ignore[attr-defined]
 
 
-def _read_workbook(path: Path, sheet: str | None) -> Table:
+def _read_workbook(path: Path, sheet: str | None) -> TextFile:
     try:
         with path.open("rb") as stream:
             read = _rows_of(stream, path.name, sheet)
@@ -217,14 +328,14 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
         raise
     except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it runs into in a damaged file
         return _failed("wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file")
-    if isinstance(read, Table):
+    if isinstance(read, TextFile):
         return read
     title, rows, problems = read
     table = _assemble(_padded(_after_comments(rows)))
     return replace(table, encoding=f"sheet {title}", problems=(*problems, *table.problems))
 
 
-def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Problem]] | Table:
+def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Problem]] | TextFile:
     """Name and rows of the sheet and what to doubt, or a table that says why there are none."""
     import openpyxl
 
@@ -258,7 +369,7 @@ def _filled(cells: list[str]) -> list[str]:
     return cells
 
 
-def _too_large(name: str, found: str, expected: str) -> Table:
+def _too_large(name: str, found: str, expected: str) -> TextFile:
     message = f"{name!r} is larger than any table of observations; does a cell stand far away from the table?"
     return _failed("too-large", message, found=found, expected=expected)
 
@@ -285,7 +396,7 @@ def _cell_text(value: object) -> str:
     if isinstance(value, float):
         text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         # A number of a workbook has a decimal point, whatever the texts beside it have: not to be taken for thousands.
-        return f"{text}0" if re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{3}", text) else text
+        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
     return str(value)
 
 
@@ -333,7 +444,7 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]
     ]
 
 
-def _assemble(rows: Rows) -> Table:
+def _assemble(rows: Rows) -> TextFile:
     """Header, data rows of the header's length, and the faults of shape."""
     if not rows:
         return _failed("empty-file", "the file is empty", expected="a header and one row for each region and year")
@@ -344,7 +455,7 @@ def _assemble(rows: Rows) -> Table:
         headings = headings[:-1]
     header = tuple(tidy(heading) for heading in headings)
     if too_long := [place for place, heading in enumerate(header) if len(heading) > LONGEST_HEADING]:
-        return Table(problems=(_no_heading(header_row, too_long[0], header),))
+        return TextFile(problems=(_no_heading(header_row, too_long[0], header),))
     numbers, cells, uneven = _even_rows(_without_footer(body), len(header))
     problems = [*told, *uneven]
     if not numbers:
@@ -356,11 +467,11 @@ def _assemble(rows: Rows) -> Table:
                 expected="one row for each region and year",
             )
         )
-    return Table(
+    return TextFile(
         header=header,
         header_row=header_row,
-        numbers=tuple(numbers),
-        cells=tuple(cells),
+        rows=np.array(numbers, dtype=np.int64),
+        columns=tuple(_of_texts([row[place].strip() for row in cells]) for place in range(len(header))),
         titles=titles,
         problems=tuple(problems),
     )

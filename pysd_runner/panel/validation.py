@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.tables import Entries, is_empty, is_typed, text_of
 from pysd_runner.panel.variables import VARIABLES
 
 PERCENT = 0.01
@@ -66,7 +67,7 @@ def styles_of(
     # is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could
     # be read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of
     # its variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
-    texts = {cells.variable: set(map(str, cells.texts)) - missing - {""} for cells in observations.cells}
+    texts = {cells.variable: _written(cells.entries) - missing - {""} for cells in observations.cells}
     if decimal in (None, PLAIN.decimal) and all(PLAIN.fits(text) for found in texts.values() for text in found):
         return dict.fromkeys(texts, PLAIN), []
     marks = DECIMALS if decimal is None else (decimal,)
@@ -83,6 +84,13 @@ def styles_of(
     }
     styles = dict.fromkeys(texts, plain) | found
     return styles, _told(observations, styles)
+
+
+def _written(entries: Entries) -> set[str]:
+    """Texts of a column; of numbers of a typed frame one with a decimal point is enough."""
+    if is_typed(entries):
+        return set(map(text_of, entries[(entries % 1 != 0) & np.isfinite(entries)][:1]))
+    return set(map(str, entries))
 
 
 def _in_one_way(texts: Mapping[str, set[str]], decimal: str) -> dict[str, NumberStyle]:
@@ -114,11 +122,11 @@ def _told(observations: Observations, styles: Mapping[str, NumberStyle]) -> list
     """Say for each variable how its numbers are read, with the first for which it matters."""
     problems = []
     for cells in observations.cells:
-        if (style := styles[cells.variable]) == PLAIN:
+        if (style := styles[cells.variable]) == PLAIN or is_typed(cells.entries):
             continue
         odd = [
             (int(observations.keys.rows[take]), str(column), str(text))
-            for take, column, text in zip(cells.take, cells.columns, cells.texts, strict=True)
+            for take, column, text in zip(cells.take, cells.columns, cells.entries, strict=True)
             if style.fits(str(text)) and _read_otherwise(style, str(text))
         ]
         if odd:
@@ -172,18 +180,22 @@ def numbers_of(
 def _parse(
     cells: Cells, keys: Keys, missing: frozenset[str], style: NumberStyle
 ) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
-    texts = cells.texts.copy()
-    if missing:
-        texts[np.isin(texts.astype(str), list(missing))] = ""
-    bad = [position for position, text in enumerate(texts) if text and not style.fits(text)]
-    problems = [(position, _not_a_number(cells, keys, position)) for position in bad]
-    texts[bad] = ""
-    numbers = np.array([float(style.plain(text)) if text else np.nan for text in texts], dtype=float)
-    return numbers, problems
+    empty = is_empty(cells.entries, missing)
+    if is_typed(cells.entries):
+        numbers = np.where(empty, np.nan, cells.entries.astype(float))
+        bad = np.flatnonzero(np.isinf(numbers)).tolist()
+    else:
+        held = [(position, text) for position, text in enumerate(cells.entries) if not empty[position]]
+        bad = [position for position, text in held if not style.fits(text)]
+        numbers = np.full(len(empty), np.nan)
+        fitting = [(position, text) for position, text in held if style.fits(text)] if bad else held
+        numbers[[position for position, _ in fitting]] = [float(style.plain(text)) for _, text in fitting]
+    numbers[bad] = np.nan
+    return numbers, [(position, _not_a_number(cells, keys, position)) for position in bad]
 
 
 def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
-    text = str(cells.texts[position])
+    text = text_of(cells.entries[position])
     if _EITHER_WAY.fullmatch(text):
         advice = "; is the comma the decimal point? say `decimal: ','` or `decimal: '.'` in a mapping file"
     elif any(style.fits(text) for style in STYLES):
@@ -223,7 +235,7 @@ def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) ->
         message=f"impossible value of {cells.variable}; leave the cell empty where nothing was observed",
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
-        found=str(cells.texts[position]),
+        found=text_of(cells.entries[position]),
         expected=expected,
     )
 
@@ -264,7 +276,7 @@ def _doubt(cells: Cells, keys: Keys, position: int, message: str) -> Problem:
         message=message,
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
-        found=str(cells.texts[position]),
+        found=text_of(cells.entries[position]),
         expected="percent from 0 to 100",
         severity="warning",
     )
@@ -279,7 +291,7 @@ def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[in
         message=f"{cells.variable} is read as a fraction but looks like percent ({len(above)} above 1)",
         row=int(keys.rows[cells.take[above[0]]]),
         column=str(cells.columns[above[0]]),
-        found=str(cells.texts[above[0]]),
+        found=text_of(cells.entries[above[0]]),
         expected="a fraction from 0 to 1, or the unit percent",
     )
     others = [

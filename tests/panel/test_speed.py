@@ -1,12 +1,16 @@
-"""Ten thousand regions load in seconds; the limit is loose because machines differ."""
+"""Large files and frames load fast; the limits are loose because machines differ."""
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_panel, load_table
 
 
 def test_ten_thousand_regions(write: Callable[..., Path]) -> None:
@@ -18,3 +22,22 @@ def test_ten_thousand_regions(write: Callable[..., Path]) -> None:
     panel = load_panel(path)
     assert time.perf_counter() - start < 30
     np.testing.assert_array_equal(panel["output"], output)
+
+
+@pytest.mark.parametrize(
+    "load", [partial(load_panel, mapping={f"x{n}": f"mine {n}" for n in range(1, 10)}), load_table]
+)
+def test_numbers_of_a_frame_are_not_written_out_and_read_again(load: Callable[..., Any], tmp_path: Path) -> None:
+    columns = np.random.default_rng(0).uniform(1e4, 5e4, (10, 20_000))
+    frame = pd.DataFrame(
+        {"region": [f"R{row // 20}" for row in range(20_000)], "year": np.tile(np.arange(2000, 2020), 1000)}
+        | {"output_per_head": columns[0]}
+        | {f"x{place}": columns[place] for place in range(1, 10)}
+    )
+    load(frame.head())
+    start = time.process_time()
+    found = load(frame)
+    # A twentieth of a second here; a second and a half where every number becomes a text.
+    assert time.process_time() - start < 0.5
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    assert found.sha256 == load(tmp_path / "data.csv").sha256
