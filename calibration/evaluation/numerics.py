@@ -11,7 +11,7 @@ from calibration.evaluation.phrases import NOTHING, Phrase
 from calibration.evaluation.subject import Subject
 from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
-from pysd_runner.checks.experiments import Balance
+from pysd_runner.checks.declarations import Balance
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.engine.ir import Method
 

@@ -15,7 +15,7 @@ from calibration.fitting.estimates import ParameterEstimate
 from calibration.sdeval import Loop as KnockOut
 from calibration.sdeval import knock_out
 from pysd_runner.checks import Rule, check_behaviour, check_dimensions, experiments_of, rules_of
-from pysd_runner.checks.experiments import Expectation, Experiment, Loop, Pulse, Relation
+from pysd_runner.checks.declarations import Expectation, Experiment, Loop, Pulse, Relation
 from pysd_runner.checks.units import Unit, parse_unit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath

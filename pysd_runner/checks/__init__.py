@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from pysd_runner.checks.behaviour import BehaviourProblem as BehaviourProblem
     from pysd_runner.checks.behaviour import check_behaviour as check_behaviour
     from pysd_runner.checks.behaviour import outcomes_of as outcomes_of
+    from pysd_runner.checks.declarations import Experiment as Experiment
+    from pysd_runner.checks.declarations import Experiments as Experiments
+    from pysd_runner.checks.declarations import Rule as Rule
+    from pysd_runner.checks.declarations import experiments_of as experiments_of
+    from pysd_runner.checks.declarations import load_rules as load_rules
+    from pysd_runner.checks.declarations import rules_of as rules_of
     from pysd_runner.checks.dimensions import DimensionProblem as DimensionProblem
     from pysd_runner.checks.dimensions import check_dimensions as check_dimensions
-    from pysd_runner.checks.experiments import Experiment as Experiment
-    from pysd_runner.checks.experiments import Experiments as Experiments
-    from pysd_runner.checks.experiments import experiments_of as experiments_of
-    from pysd_runner.checks.rules import Rule as Rule
-    from pysd_runner.checks.rules import load_rules as load_rules
-    from pysd_runner.checks.rules import rules_of as rules_of
     from pysd_runner.checks.running import Obstacle as Obstacle
     from pysd_runner.checks.running import check_running as check_running
 else:

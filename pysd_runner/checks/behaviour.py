@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.checks.rules import EVERYTHING, Kind, Rule
+from pysd_runner.checks.declarations import EVERYTHING, Kind, Rule
 from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.simulation import Run

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.checks.experiments import Loop, load_experiments
+from pysd_runner.checks.declarations import Loop, load_experiments
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of

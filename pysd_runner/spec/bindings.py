@@ -1,9 +1,10 @@
 """What the names of a regional model mean: which are output, population, shocks, shares and the rest."""
 
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
-from pysd_runner.spec.tables import Table
+from pysd_runner.core.declared import Fail
+from pysd_runner.core.errors import suggest
 
 # Settings of a policy in scenario files.
 POLICY_SETTINGS = (
@@ -20,8 +21,6 @@ POLICY_SETTINGS = (
     "targets.classes",
     "targets.pilots",
 )
-
-Names = TypeVar("Names")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,9 +101,9 @@ class ParameterKeys:
     momentum_decay: str
     shock_size: str
     # What links regions besides the baseline catch-up: digital effects, then mobility.
-    couplings: tuple[str, ...]
+    couplings: tuple[str, ...] = ()
     # Assumptions about policy without an estimate; a future has each of them or not.
-    doubted: tuple[str, ...]
+    doubted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,22 +121,15 @@ class Bindings:
         return (*_values(self.variables), *self.policy.values())
 
 
-def read_bindings(root: Table) -> Bindings | None:
-    """Read the section ``bindings``; None where a file has none."""
-    table = root.table("bindings")
-    if table is None:
-        return None
-    policy = _opened(table, "policy")
-    found = Bindings(
-        ranges=_read(_opened(table, "ranges"), RangeNames),
-        variables=_read(_opened(table, "variables"), VariableNames),
-        inputs=_read(_opened(table, "inputs"), InputKeys),
-        parameters=_read(_opened(table, "parameters"), ParameterKeys),
-        policy={setting: policy.text(setting) for setting in POLICY_SETTINGS},
-    )
-    policy.finish()
-    table.finish()
-    return found
+def check_bindings(found: Bindings, fail: Fail) -> None:
+    """Every setting of a policy is bound, and nothing else."""
+    for setting in POLICY_SETTINGS:
+        if not found.policy.get(setting):
+            fail(f"policy.{setting}", "is missing")
+    for setting in found.policy:
+        if setting not in POLICY_SETTINGS:
+            known = ", ".join(POLICY_SETTINGS)
+            fail(f"policy.{setting}", f"unknown key; known: {known}.{suggest(setting, POLICY_SETTINGS)}")
 
 
 def bound_keys(names: InputKeys | ParameterKeys) -> tuple[tuple[str, str], ...]:
@@ -147,22 +139,6 @@ def bound_keys(names: InputKeys | ParameterKeys) -> tuple[tuple[str, str], ...]:
         value = getattr(names, item.name)
         pairs += [(item.name, key) for key in ((value,) if isinstance(value, str) else value)]
     return tuple(pairs)
-
-
-def _opened(table: Table, key: str) -> Table:
-    found = table.table(key)
-    if found is None:
-        table.fail(key, "is missing")
-    return found
-
-
-def _read(table: Table, kind: type[Names]) -> Names:
-    given: dict[str, Any] = {
-        item.name: table.text(item.name) if item.type is str or item.type == "str" else table.texts(item.name)
-        for item in fields(kind)  # type: ignore[arg-type]
-    }
-    table.finish()
-    return kind(**given)
 
 
 def _values(names: Any) -> tuple[str, ...]:

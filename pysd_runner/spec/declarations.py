@@ -52,17 +52,17 @@ class Parameter:
     """
 
     key: str
-    variable: str
+    variable: str = ""
     unit: str
     value: float
     lower: float
     upper: float
-    prior: Prior | None
+    prior: Prior | None = None
     role: Role
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     judgement: bool
-    note: str
-    price_basis: str
+    note: str = ""
+    price_basis: str = ""
     en: str
     zh: str
     switch: str = ""
@@ -89,11 +89,11 @@ class Proxy:
         Dimensionless; a level that is uncertain is the key of a parameter. ``cap`` is 0 where no ceiling applies.
     """
 
-    indicators: tuple[str, ...]
+    indicators: tuple[str, ...] = ()
     loading: str
-    of: str
+    of: str = ""
     level: float | str
-    cap: float
+    cap: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,14 +126,14 @@ class RegionInput:
     key: str
     variable: str
     unit: str
-    panel: str
+    panel: str = ""
     rule: FallbackRule
-    fallback: float | None
-    proxy: Proxy | None
+    fallback: float | None = None
+    proxy: Proxy | None = None
     lower: float
     upper: float
-    price_basis: str
-    note: str
+    price_basis: str = ""
+    note: str = ""
     en: str
     zh: str
 
@@ -271,14 +271,14 @@ class Measurement:
 
     key: str
     outcome: str
-    indicators: tuple[str, ...]
-    loading: str
-    relative: bool
-    increments: bool
+    indicators: tuple[str, ...] = ()
+    loading: str = ""
+    relative: bool = False
+    increments: bool = False
     sd: float
-    national: str
-    requires: str
-    note: str
+    national: str = ""
+    requires: str = ""
+    note: str = ""
     en: str
     zh: str
     errors: ErrorModel = USUAL_ERRORS
@@ -367,13 +367,14 @@ class PlausibleRange:
     key: str  # effect of policy, see `pysd_runner.policy.effects.effects`
     lower: float
     upper: float
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     note: str
     en: str
     zh: str
 
 
-RIDGE_FORMS: Mapping[str, int] = {"product": 2, "turnover": 3}
+RidgeForm = Literal["product", "turnover"]
+RIDGE_FORMS: Mapping[RidgeForm, int] = {"product": 2, "turnover": 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -396,9 +397,9 @@ class Ridge:
     """
 
     key: str
-    form: str
-    keys: tuple[str, ...]
-    reference: float
+    form: RidgeForm
+    keys: tuple[str, ...] = ()
+    reference: float = 1.0
     en: str
     zh: str
 
@@ -466,12 +467,12 @@ class ModelSpec:
     """
 
     name: str
-    parameters: Mapping[str, Parameter]
-    inputs: Mapping[str, RegionInput]
-    outcomes: Mapping[str, Outcome]
-    measurements: Mapping[str, Measurement]
-    levers: Mapping[str, Lever]
-    classes: Mapping[str, PolicyClass]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    inputs: Mapping[str, RegionInput] = field(default_factory=dict)
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    levers: Mapping[str, Lever] = field(default_factory=dict)
+    classes: Mapping[str, PolicyClass] = field(default_factory=dict)
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)

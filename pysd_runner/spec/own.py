@@ -1,14 +1,14 @@
 """Declarations beside a model of one's own: everything is optional, the model file fills in what is left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any
 
+from pysd_runner.core.declared import Fail, Reader, fail_at
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
-from pysd_runner.spec.declarations import DIRECTIONS, ROLES, Lever, ModelSpec, Observation, Outcome, Parameter, Role
-from pysd_runner.spec.load import parsed, read_errors, read_prior
-from pysd_runner.spec.tables import Table
+from pysd_runner.spec.declarations import DIRECTIONS, Lever, ModelSpec, Observation, Outcome, Parameter, Role
+from pysd_runner.spec.load import parsed, read_prior, without_schema
 from pysd_runner.spec.weak import prior_words, weak_parameter
 
 SCHEMA = 2
@@ -30,140 +30,161 @@ def loose(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").split())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Number:
+    """What may be declared of a number of the model file."""
+
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    label: str = ""
+    role: Role = "FREE"
+    prior: dict | None = None  # type: ignore[type-arg]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What may be declared of a variable that is looked at."""
+
+    variable: str = ""
+    better: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Setting:
+    """What may be declared of a constant that a policy sets."""
+
+    constant: str = ""
+    off: float | None = None
+    upper: float | None = None
+    cost: float = 1.0
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Budget:
+    total: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Declarations:
+    """The whole file."""
+
+    name: str = ""
+    parameters: Mapping[str, _Number] = field(default_factory=dict)
+    measurements: Mapping[str, Observation] = field(default_factory=dict)
+    outcomes: Mapping[str, _Seen] = field(default_factory=dict)
+    levers: Mapping[str, _Setting] = field(default_factory=dict)
+    budget: _Budget | None = None
+
+
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
     """Read the declarations that stand beside a model of one's own."""
     path = Path(path)
-    root = Table(parsed(path), f"{path.name}: ")
-    schema = root.number("schema")
-    if schema != SCHEMA:
-        root.fail("schema", f"declarations of a model of your own have schema {SCHEMA}, found {schema:g}")
-    name = root.text("name", path.stem)
+    place = f"{path.name}: "
+    content = without_schema(parsed(path), place, SCHEMA, "declarations of a model of your own have")
+    declared = _READER.read(_Declarations, _with_columns(content), place)
     known = {loose(item): fact for item, fact in facts.items()}
+
+    def fact_of(name: str, where: str, what: str) -> Fact:
+        found = known.get(loose(name))
+        if found is None:
+            raise InvalidModel(f"{where}: the model has no such {what}.{suggest(name, facts)}")
+        return found
+
     parameters = {}
-    for given, table in root.tables("parameters"):
-        fact = known.get(loose(given))
-        if fact is None:
-            near = suggest(given, facts)
-            raise InvalidModel(f'{path.name}: parameters["{given}"]: the model has no such constant or stock.{near}')
-        parameters[fact.name] = _parameter(fact, table)
-        table.finish()
-    observations = {}
-    for given, table in root.tables("measurements"):
-        observations[given] = _observation(given, table)
-        table.finish()
-    outcomes = {}
-    for given, table in root.tables("outcomes"):
-        outcome = _outcome(given, table, variables, path.name)
-        outcomes[outcome.key] = outcome
-        table.finish()
+    for given, number in declared.parameters.items():
+        where = f'{path.name}: parameters["{given}"]'
+        fact = fact_of(given, where, "constant or stock")
+        parameters[fact.name] = _parameter(fact, number, where)
+    outcomes = [_outcome(given, seen, variables, path.name) for given, seen in declared.outcomes.items()]
     levers = {}
-    for given, table in root.tables("levers"):
-        lever = _lever(given, table, known, path.name)
-        levers[lever.key] = lever
-        table.finish()
-    budget = _budget(root)
-    root.finish()
+    for given, setting in declared.levers.items():
+        where = f'{path.name}: levers["{given}"]'
+        levers[given] = _lever(given, fact_of(setting.constant or given, where, "constant"), setting, fail_at(where))
     return ModelSpec(
-        name=name,
+        name=declared.name or path.stem,
         parameters=parameters,
-        inputs={},
-        outcomes=outcomes,
-        measurements={},
+        outcomes={outcome.key: outcome for outcome in outcomes},
         levers=levers,
-        classes={},
-        observations=observations,
-        budget=budget,
+        observations=declared.measurements,
+        budget=None if declared.budget is None else declared.budget.total,
     )
 
 
-def _parameter(fact: Fact, table: Table) -> Parameter:
-    value = table.optional_number("value")
-    value = fact.value if value is None else value
+def _with_columns(content: dict[str, Any]) -> dict[str, Any]:
+    """A measurement is of the column that is called like it, unless it says another."""
+    measurements = content.get("measurements")
+    if not isinstance(measurements, dict):
+        return content
+    named = {key: {"column": key, **item} if isinstance(item, dict) else item for key, item in measurements.items()}
+    return {**content, "measurements": named}
+
+
+def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
+    value = fact.value if said.value is None else said.value
     if value is None:
-        table.fail("value", f"is missing: {fact.name!r} is computed from other numbers in the model file")
-    ends = (table.optional_number("lower"), table.optional_number("upper"))
-    ends = tuple(
-        end if end is not None else limit for end, limit in zip(ends, fact.limits or (None, None), strict=True)
-    )  # type: ignore[assignment]
-    limits = cast("tuple[float, ...]", ends) if all(end is not None for end in ends) else ()
-    label = table.text("label", fact.label)
-    role = cast("Role", table.word("role", ROLES)) if table.has("role") else "FREE"
+        fail_at(where)("value", f"is missing: {fact.name!r} is computed from other numbers in the model file")
+    lower, upper = (
+        limit if end is None else end
+        for end, limit in zip((said.lower, said.upper), fact.limits or (None, None), strict=True)
+    )
+    label = said.label or fact.label
     try:
-        if table.has("prior"):
+        if said.prior is not None:
             size = max(abs(value), 1.0) * 1000
-            lower = -size if ends[0] is None else ends[0]
-            upper = size if ends[1] is None else ends[1]
-            prior = read_prior(table, lower, upper)
+            lower, upper = -size if lower is None else lower, size if upper is None else upper
+            prior = read_prior(said.prior, f"{where}.prior", lower, upper)
             base = weak_parameter(fact.name, value=value or 1.0, unit=fact.unit, label=label)
-            words = "" if prior is None else prior_words(prior)
-            found = replace(base, value=value, prior=prior, lower=lower, upper=upper, note=f"declared: {words}")
+            note = f"declared: {prior_words(prior)}"
+            found = replace(base, value=value, prior=prior, lower=lower, upper=upper, note=note)
         else:
+            limits = () if lower is None or upper is None else (lower, upper)
             found = weak_parameter(fact.name, value=value, unit=fact.unit, limits=limits, label=label)
     except InvalidModel:
         raise
     except InvalidInput as error:
-        table.fail("prior", str(error))
+        fail_at(where)("prior", str(error))
     if not found.lower <= found.value <= found.upper:
-        table.fail("value", f"{found.value:g} lies outside [{found.lower:g}, {found.upper:g}]")
-    return replace(found, role=role)
+        fail_at(where)("value", f"{found.value:g} lies outside [{found.lower:g}, {found.upper:g}]")
+    return replace(found, role=said.role)
 
 
-def _observation(key: str, table: Table) -> Observation:
-    try:
-        return Observation(
-            column=table.text("column", key),
-            outcome=table.text("outcome"),
-            scale=table.text("scale", "auto"),
-            kind=table.text("kind", "level"),
-            errors=read_errors(table),
-            sd=table.optional_number("sd"),
-        )
-    except InvalidModel:
-        raise
-    except InvalidInput as error:
-        table.fail("outcome", str(error))
-
-
-def _outcome(name: str, table: Table, variables: Mapping[str, str], file: str) -> Outcome:
+def _outcome(name: str, seen: _Seen, variables: Mapping[str, str], file: str) -> Outcome:
     known = {loose(item): item for item in variables}
-    variable = table.text("variable", name)
+    variable = seen.variable or name
     if loose(variable) not in known:
         raise InvalidModel(f'{file}: outcomes["{name}"]: the model has no such variable.{suggest(variable, variables)}')
     variable = known[loose(variable)]
-    better = table.text("better", "")
-    if better not in DIRECTIONS:
-        table.fail("better", f"expected 'higher' or 'lower', or nothing; found {better!r}")
-    label = table.text("label", variable)
-    return Outcome(key=variable, variable=variable, unit=variables[variable], en=label, zh=label, better=better)
+    label = seen.label or variable
+    return Outcome(key=variable, variable=variable, unit=variables[variable], en=label, zh=label, better=seen.better)
 
 
-def _lever(name: str, table: Table, known: Mapping[str, Fact], file: str) -> Lever:
-    constant = table.text("constant", name)
-    fact = known.get(loose(constant))
-    if fact is None:
-        near = suggest(constant, [item.name for item in known.values()])
-        raise InvalidModel(f'{file}: levers["{name}"]: the model has no such constant.{near}')
-    off = table.optional_number("off")
-    off = fact.value if off is None else off
+def _lever(name: str, fact: Fact, setting: _Setting, fail: Fail) -> Lever:
+    off = fact.value if setting.off is None else setting.off
     if off is None:
-        table.fail("off", f"is missing: {fact.name!r} is computed from other numbers in the model file")
-    upper, cost = table.optional_number("upper"), table.number("cost", 1.0)
-    if upper is None and len(fact.limits) > 1:
-        upper = fact.limits[1]
+        fail("off", f"is missing: {fact.name!r} is computed from other numbers in the model file")
+    upper = fact.limits[1] if setting.upper is None and len(fact.limits) > 1 else setting.upper
     if upper is not None and not upper > off:
-        table.fail("upper", f"must lie above {off:g}, its value when it is off; found {upper:g}")
-    if not cost > 0:
-        table.fail("cost", f"must be positive; found {cost:g}")
-    label = table.text("label", fact.label or fact.name)
-    return Lever(key=name, element=fact.name, en=label, zh=label, off=off, upper=upper, cost=cost)
+        fail("upper", f"must lie above {off:g}, its value when it is off; found {upper:g}")
+    label = setting.label or fact.label or fact.name
+    return Lever(key=name, element=fact.name, en=label, zh=label, off=off, upper=upper, cost=setting.cost)
 
 
-def _budget(root: Table) -> float | None:
-    table = root.table("budget")
-    if table is None:
-        return None
-    total = table.number("total")
-    if not total > 0:
-        table.fail("total", f"must be positive; found {total:g}")
-    table.finish()
-    return total
+def _check_setting(setting: _Setting, fail: Fail) -> None:
+    if not setting.cost > 0:
+        fail("cost", f"must be positive; found {setting.cost:g}")
+
+
+def _check_seen(seen: _Seen, fail: Fail) -> None:
+    if seen.better not in DIRECTIONS:
+        fail("better", f"expected 'higher' or 'lower', or nothing; found {seen.better!r}")
+
+
+def _check_budget(budget: _Budget, fail: Fail) -> None:
+    if not budget.total > 0:
+        fail("total", f"must be positive; found {budget.total:g}")
+
+
+_READER = Reader(checks={_Setting: _check_setting, _Seen: _check_seen, _Budget: _check_budget})

@@ -1,5 +1,6 @@
 """What is believed about a parameter before any panel is seen: a density, a sampler and two scales."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite, log, pi
 from typing import Protocol
@@ -400,6 +401,14 @@ class Uniform(_OnInterval):
     def residual(self, x: ArrayLike) -> FloatArray:
         """Normal score of the position in the interval, within about -7 to 7."""
         return _score(self._share(x))
+
+
+FAMILIES: Mapping[str, type[Normal] | type[LogNormal] | type[Beta] | type[Uniform]] = {
+    "normal": Normal,
+    "lognormal": LogNormal,
+    "beta": Beta,
+    "uniform": Uniform,
+}
 
 
 def _score(probability: FloatArray) -> FloatArray:

@@ -7,19 +7,12 @@ from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.declarations import ROLES, Parameter, Role
-from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
+from pysd_runner.spec.priors import FAMILIES, Beta, LogNormal, Normal, Prior, Uniform
 
 # Standard deviation of the logarithm: nine times in ten between a fifth and five times the value of the file.
 SDLOG = 1.0
 # Without limits an estimate may be this many times larger or smaller than the file's value.
 FARTHEST = 1000.0
-
-_FAMILIES: Mapping[str, type[Normal] | type[LogNormal] | type[Beta] | type[Uniform]] = {
-    "normal": Normal,
-    "lognormal": LogNormal,
-    "beta": Beta,
-    "uniform": Uniform,
-}
 
 
 def weak_parameter(
@@ -139,7 +132,7 @@ def record_of(parameter: Parameter) -> dict[str, Any]:
     """A declaration as JSON can hold it, for a fit that is read where the declarations are not at hand."""
     content = {**asdict(parameter), "sources": list(parameter.sources)}
     prior = parameter.prior
-    family = next((name for name, kind in _FAMILIES.items() if isinstance(prior, kind)), None)
+    family = next((name for name, kind in FAMILIES.items() if isinstance(prior, kind)), None)
     if prior is None or family is None:
         return {**content, "prior": None}
     numbers = {name: getattr(prior, name) for name in type(prior).__dataclass_fields__}  # type: ignore[attr-defined]
@@ -158,7 +151,7 @@ def parameter_of(record: Mapping[str, Any]) -> Parameter:
         role = content.pop("role")
         if role not in ROLES:
             raise InvalidInput(f"role: unknown word {role!r}")
-        found = None if family is None else _FAMILIES[family](**numbers)
+        found = None if family is None else FAMILIES[family](**numbers)
         return Parameter(**{**content, "sources": tuple(content["sources"])}, prior=found, role=cast("Role", role))
     except (TypeError, KeyError, AttributeError) as error:
         raise InvalidInput(f"the declarations kept with a fit cannot be read: {error}; calibrate again") from error

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pysd_runner.checks.behaviour import BehaviourProblem, check_behaviour, outcomes_of
-from pysd_runner.checks.rules import Rule, rules_of
+from pysd_runner.checks.declarations import Rule, rules_of
 from pysd_runner.core.errors import InvalidModel, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.simulation import Run, simulate

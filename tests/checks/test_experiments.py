@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.checks import Experiments, experiments_of, load_rules
-from pysd_runner.checks.experiments import Expectation, Pulse, load_experiments
+from pysd_runner.checks.declarations import Expectation, Pulse, load_experiments
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.checks.rules import KINDS, load_rules, rules_of
+from pysd_runner.checks.declarations import KINDS, load_rules, rules_of
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model

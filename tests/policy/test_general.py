@@ -99,7 +99,8 @@ def test_unit_costs_differ_between_futures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("[levers.north]\nconstant", "[levers.north]\nof"), "levers.*north.*no such constant"),
+        (("[levers.north]\nconstant", "[levers.north]\nof"), r"levers.*north.*of: unknown key; known: constant"),
+        (("[levers.north]\nconstant", "[levers.nort]\n# constant"), "levers.*nort.*no such constant"),
         (('"Spent[North]"', '"Spent[Nort]"'), "no such constant.*Spent.North"),
         (("total = 5", "total = -5"), "budget.total: must be positive"),
         (("total = 5", "sum = 5"), "budget.total: is missing"),

@@ -21,7 +21,7 @@ from calibration.evaluation.ranking import policy_scores, ranking_tests, weighty
 from calibration.evaluation.residuals import residual_tests
 from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, sensitivity_tests
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
-from pysd_runner.checks.experiments import Expectation, Experiment
+from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName

@@ -1,0 +1,205 @@
+"""Data classes as schemas: reads the tables of a file of declarations, with errors that say what, where and why."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Declared = TypeVar("Declared", bound=DataclassInstance)
+
+# Raises an error that names an entry: its key, and what is wrong.
+Fail = Callable[[str, str], NoReturn]
+# A field that no file gives, and one whose name in files is another.
+NOT_READ: Mapping[str, Any] = {"key": None}
+
+
+def named(key: str) -> Mapping[str, Any]:
+    """Metadata of a field whose key in a file is another word."""
+    return {"key": key}
+
+
+class Reader:
+    """Reads data classes from tables: types are checked, keys that are not known are refused.
+
+    A text without a default must not be empty, numbers are finite, an ``int`` counts from 1, and entries of a tuple of
+    texts are distinct. In a mapping of data classes the name is the field ``key``.
+    """
+
+    def __init__(
+        self,
+        checks: Mapping[type, Callable[[Any, Fail], None]] | None = None,
+        readers: Mapping[object, Callable[[Any, str, Mapping[str, Any]], Any]] | None = None,
+    ) -> None:
+        # What must hold between the fields of a data class; what reads a type that is no data class, from the entry,
+        # its place and the fields before it.
+        self._checks, self._readers = dict(checks or {}), dict(readers or {})
+
+    def read(
+        self, kind: "type[Declared]", values: Any, place: str, *, without: tuple[str, ...] = (), **given: object
+    ) -> "Declared":
+        """Read a data class from the table at a place of a file; fields that are given are not looked for."""
+        if not isinstance(values, dict):
+            raise InvalidModel(f"{place}: expected a table, found {values!r}")
+        found: dict[str, Any] = dict(given)
+        keys = {
+            key: item for item in fields(kind) if item.name not in given and (key := _key(item)) and key not in without
+        }
+        for key, item in keys.items():
+            if key in values:
+                found[item.name] = self.value(_hints(kind)[item.name], values[key], inside(place, key), found)
+                if found[item.name] == "" and not _has_default(item):
+                    fail_at(place)(key, "must not be empty")
+            elif not _has_default(item):
+                fail_at(place)(key, "is missing")
+        refuse_unknown(values, keys, place)
+        try:
+            made = kind(**found)
+        except InvalidModel:
+            raise
+        except InvalidInput as error:
+            raise InvalidModel(f"{place.removesuffix(': ')}: {error}") from error
+        if kind in self._checks:
+            self._checks[kind](made, fail_at(place))
+        return made
+
+    def value(self, hint: Any, value: Any, place: str, found: Mapping[str, Any] | None = None) -> Any:
+        """Read one entry as a type says."""
+        kinds = [part for part in get_args(hint) if part is not NoneType] if isinstance(hint, UnionType) else [hint]
+        # A number, or a name that stands for one.
+        kind = str if str in kinds and isinstance(value, str) else kinds[0]
+        if kind in self._readers:
+            return self._readers[kind](value, place, found or {})
+        if kind in _PLAIN:
+            return _PLAIN[kind](value, place)
+        if is_dataclass(kind) and isinstance(kind, type):
+            return self.read(kind, value, place)
+        inner = get_args(kind)
+        if get_origin(kind) is Literal:
+            return word(value, place, inner)
+        if get_origin(kind) is tuple:
+            return _texts(value, place) if inner[0] is str else self._entries(inner[0], value, place)
+        return self._table(inner[1], value, place)
+
+    def _entries(self, kind: Any, values: Any, place: str) -> tuple[Any, ...]:
+        """Tables of a list, such as repeated ``[[rule]]``."""
+        if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
+            name = place.rpartition(".")[2].rpartition(" ")[2]
+            raise InvalidModel(f"{place}: expected tables that start with [[{name}]], found {values!r}")
+        return tuple(self.read(kind, item, f"{place}[{number}]") for number, item in enumerate(values, start=1))
+
+    def _table(self, kind: Any, values: Any, place: str) -> dict[str, Any]:
+        """Entries of one type under names of any kind, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
+        is_section = is_dataclass(kind) and isinstance(kind, type)
+        if not isinstance(values, dict):
+            name = place.rpartition(" ")[2]
+            what = f"tables such as [{name}.name]" if is_section else "a table"
+            raise InvalidModel(f"{place}: expected {what}, found {values!r}")
+        if not is_section:
+            return {name: self.value(kind, item, inside(place, name)) for name, item in values.items()}
+        keyed = any(item.name == "key" for item in fields(kind))
+        return {
+            name: self.read(kind, item, f'{place}["{name}"]', **({"key": name} if keyed else {}))
+            for name, item in values.items()
+        }
+
+
+def inside(place: str, key: str) -> str:
+    """Place of an entry of a table; that of a whole file ends with a colon."""
+    return f"{place}{'' if place.endswith(': ') else '.'}{key}"
+
+
+def fail_at(place: str) -> Fail:
+    """What raises errors about the entries of a table."""
+
+    def fail(key: str, message: str) -> NoReturn:
+        raise InvalidModel(f"{inside(place, key)}: {message}")
+
+    return fail
+
+
+def refuse_unknown(values: Mapping[str, Any], keys: Mapping[str, Any], place: str) -> None:
+    """Refuse keys that mean nothing."""
+    for key in values:
+        if key not in keys:
+            fail_at(place)(key, f"unknown key; known: {', '.join(keys)}.{suggest(key, keys)}")
+
+
+def word(value: Any, place: str, allowed: tuple[str, ...]) -> str:
+    """Read one of several words."""
+    found = _text(value, place)
+    if found not in allowed:
+        raise InvalidModel(f"{place}: expected one of {', '.join(allowed)}, found {value!r}.{suggest(found, allowed)}")
+    return found
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidModel(f"{place}: expected a text in quotes, found {value!r}")
+    return value.strip()
+
+
+def _number(value: Any, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidModel(f"{place}: expected a number without quotes, found {value!r}")
+    # A whole number may have more digits than any other.
+    if not abs(value) <= sys.float_info.max:
+        raise InvalidModel(f"{place}: expected a finite number, found {value!r}")
+    return float(value)
+
+
+def _count(value: Any, place: str) -> int:
+    number = _number(value, place)
+    if number < 1 or not number.is_integer():
+        raise InvalidModel(f"{place}: expected a whole number from 1, found {number:g}")
+    return int(number)
+
+
+def _flag(value: Any, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidModel(f"{place}: expected true or false, found {value!r}")
+    return value
+
+
+def _texts(value: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise InvalidModel(f"{place}: expected a list of texts, found {value!r}")
+    if len(set(value)) < len(value):
+        raise InvalidModel(f"{place}: an entry is repeated: {value!r}")
+    return tuple(value)
+
+
+def _untyped(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidModel(f"{place}: expected a table, found {value!r}")
+    return value
+
+
+_PLAIN: Mapping[Any, Callable[[Any, str], Any]] = {
+    str: _text,
+    float: _number,
+    int: _count,
+    bool: _flag,
+    dict: _untyped,
+}
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _key(item: "Field[Any]") -> str | None:
+    """The key of a field in a file; None where no file gives it."""
+    key: str | None = item.metadata.get("key", item.name)
+    return key
+
+
+def _has_default(item: "Field[Any]") -> bool:
+    return item.default is not MISSING or item.default_factory is not MISSING
