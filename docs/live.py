@@ -5,7 +5,8 @@ from typing import Any
 
 from calibration.forecasting.outlook import baseline_for
 from pysd_runner import load_model, load_panel
-from pysd_runner.explorer.regional import regional_page
+from pysd_runner.explorer.page import page_of
+from pysd_runner.explorer.policies import policies_explored
 from pysd_runner.regional.projection import last_origin, projection_inputs
 from pysd_runner.scenarios import load_scenario
 
@@ -26,7 +27,7 @@ def write(folder: Path) -> Path:
     offered = [load_scenario(name, model=model) for name in OFFERED]
     command = f"gapsim run SCENARIO --draws {DRAWS} --until {UNTIL} --seed {SEED}"
     path = folder / FILE
-    path.write_text(regional_page(inputs, offered, command=command), encoding="utf-8")
+    path.write_text(page_of(policies_explored(inputs, offered), command=command), encoding="utf-8")
     return path
 
 

@@ -107,7 +107,8 @@ def _regional(
     seed: int | None,
     lang: str,
 ) -> str:
-    from pysd_runner.explorer.regional import regional_page
+    from pysd_runner.explorer.page import page_of
+    from pysd_runner.explorer.policies import policies_explored
     from pysd_runner.scenarios import load_scenario
 
     if source is None:
@@ -119,7 +120,7 @@ def _regional(
     for text in _doubts(inputs):
         session.warn(text)
     with session.stage("Compiling the model for browsers"):
-        return regional_page(inputs, scenarios, lang=lang, command=call, told=told)
+        return page_of(policies_explored(inputs, scenarios, told=told), lang=lang, command=call)
 
 
 def _doubts(inputs: "ProjectionInputs") -> list[str]:
@@ -161,7 +162,7 @@ def _results(
     session: Session, folder: Path, *, draws: int
 ) -> "tuple[ProjectionInputs, list[Scenario], str, dict[str, object]]":
     """What the scenarios of a folder of results started from, and what its summary says of them."""
-    from pysd_runner.explorer.regional import EFFECTS
+    from pysd_runner.explorer.policies import EFFECTS
     from pysd_runner.model import load_model
     from pysd_runner.regional.projection import RECORD, check_files, projection_inputs, read_run_record
     from pysd_runner.reports.inputs import read_inputs
@@ -210,7 +211,8 @@ def _own(
     lang: str,
 ) -> str:
     from pysd_runner.cli.projecting import read_fit
-    from pysd_runner.explorer.own import own_page
+    from pysd_runner.explorer.constants import constants_explored
+    from pysd_runner.explorer.page import page_of
 
     model = choice.load_model()
     table = choice.load(session)
@@ -218,14 +220,5 @@ def _own(
     options = "" if fit is None else f" --fit {fit} --draws {draws} --seed {seed}"
     options += "" if until is None else f" --until {until:g}"
     with session.stage("Compiling the model for browsers"):
-        return own_page(
-            model,
-            table,
-            fitted,
-            until=until,
-            draws=draws,
-            seed=seed,
-            outcomes=outcomes,
-            lang=lang,
-            command=f"gapsim run SCENARIO --model {choice.model}{options}",
-        )
+        explored = constants_explored(model, table, fitted, until=until, draws=draws, seed=seed, outcomes=outcomes)
+        return page_of(explored, lang=lang, command=f"gapsim run SCENARIO --model {choice.model}{options}")

@@ -32,7 +32,7 @@ def test_page_of_results(gapsim, results, tmp_path):
     record = record_of(tmp_path / "x.html")
     assert record["draws"] == 2
     assert record["lang"] == "zh"
-    assert record["presets"]
+    assert record["policy"]["presets"]
     assert record["command"].startswith("gapsim run SCENARIO --draws 2")
 
 
@@ -68,7 +68,9 @@ def test_page_of_a_model(gapsim, tmp_path):
     assert answer.code == 0, answer.err
     record = record_of(tmp_path / "mine.html")
     assert record["times"][-1] == 10
-    assert [(item["name"], item["lower"], item["upper"]) for item in record["controls"]] == [("Contact Rate", 1, 20)]
+    (constants,) = record["constants"]
+    found = [(item["name"], item["lower"], item["upper"]) for item in constants["entries"]]
+    assert found == [("Contact Rate", 1, 20)]
     assert record["history"][0]["values"] == [3, 4]
     assert record["command"] == "gapsim run SCENARIO --model mine.mdl --until 10"
 

@@ -10,7 +10,7 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
-from pysd_runner.explorer.packing import Numbers, input_records
+from pysd_runner.explorer.page import Numbers, input_records
 from pysd_runner.model import load_model
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model

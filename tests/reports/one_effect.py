@@ -77,8 +77,8 @@ def _of_explorer(page: Path, label: str, effect: str) -> float:
     """What the card shows for the policy as it ships."""
     (text,) = _found(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page.read_text(encoding="utf-8"))
     record = json.loads(text)
-    (preset,) = (item for item in record["presets"] if item["en"] == label)
-    return float(record["told"]["policies"][preset["name"]][effect][1])
+    (preset,) = (item for item in record["policy"]["presets"] if item["en"] == label)
+    return float(record["policy"]["told"]["policies"][preset["name"]][effect][1])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ function speaker(record, lang) {
   };
   say.signed = (value, digits) => (value > 0 ? "+" : "") + say.number(value, digits);
   say.percent = (value) => `${say.number(100 * value, 1)} %`;
-  say.group = (key) => record.groups[key][lang];
+  say.group = (key) => record.regions.groups[key][lang];
   say.list = (items) => new Intl.ListFormat(locale, { type: "conjunction" }).format(items);
   return say;
 }
@@ -85,7 +85,12 @@ class Page {
   constructor(record, pool) {
     this.record = record;
     this.pool = pool;
-    this.model = record.kind === "regional" ? regionalModel(record) : ownModel(record);
+    const constants = constantsOf(record);
+    this.model = {
+      times: record.times,
+      ...(record.regions ? regionsOf(record) : elementsOf(record)),
+      ...(record.policy ? policyOf(record, constants) : changesOf(constants)),
+    };
     this.baselines = new Map();
     this.domains = {};
     this.state = this.initial();
@@ -115,7 +120,7 @@ class Page {
 
   // Numbers of a link are kept within the limits of their controls, and names the model does not have are dropped.
   bounded(scenario) {
-    const known = { windows: new Set((this.record.levers || []).map(({ key }) => key)), assumptions: new Set((this.record.assumptions || []).map(({ variable }) => variable)), changes: new Set((this.record.controls || []).map(({ name }) => name)) };
+    const known = { windows: new Set((this.record.policy?.levers || []).map(({ key }) => key)), changes: new Set(this.record.constants.flatMap(({ entries }) => entries).map(({ name }) => name)) };
     for (const [part, names] of Object.entries(known)) {
       for (const key of Object.keys(scenario[part] || {})) {
         const value = scenario[part][key], fits = part === "windows" ? Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) : Number.isFinite(value);
@@ -140,7 +145,7 @@ class Page {
   get scenario() { return this.state[this.state.slot]; }
   get slots() { return this.state.both ? ["a", "b"] : [this.state.slot]; }
   slotName(slot) {
-    const found = (this.record.presets || []).find(({ name }) => name === this.state[slot].preset);
+    const found = (this.record.policy?.presets || []).find(({ name }) => name === this.state[slot].preset);
     const name = this.say(`scenario_${slot}`);
     return found ? this.say("named", { name, preset: found[this.say.lang] }) : name;
   }
@@ -208,8 +213,8 @@ class Page {
     this.parts.warning.setAttribute("role", "status");
     const choice = html("div", { class: "row first" },
       html("label", { for: "outcome" }, say("outcome")), html("select", { id: "outcome", onchange: (event) => this.look({ outcome: event.target.value }) },
-        ...record.outcomes.map((item) => html("option", { value: item.key, selected: item.key === state.outcome }, item[say.lang] || item.label))),
-      html("label", { for: "area" }, say(record.kind === "regional" ? "area" : "element")), html("select", { id: "area", onchange: (event) => this.look({ area: event.target.value }) }));
+        ...record.outcomes.map((item) => html("option", { value: item.key, selected: item.key === state.outcome }, item[say.lang]))),
+      html("label", { for: "area" }, say(record.regions ? "area" : "element")), html("select", { id: "area", onchange: (event) => this.look({ area: event.target.value }) }));
     this.parts.area = choice.querySelector("#area");
     this.areas();
     const header = html("header", {},
@@ -234,10 +239,10 @@ class Page {
     const slot = (name) => html("button", { type: "button", id: `slot-${name}`, "aria-pressed": String(state.slot === name), onclick: () => { state.slot = name; this.reshape(); document.getElementById(`slot-${name}`).focus(); } }, say(`scenario_${name}`));
     parts.push(html("div", { class: "row", role: "group", "aria-label": say("which_scenario") }, slot("a"), slot("b")),
       this.box({ id: "both", label: say("both"), value: state.both }, (on) => { state.both = on; this.request(false); }));
-    if (record.presets && record.presets.length) {
+    if (record.policy?.presets.length) {
       parts.push(html("div", { class: "control" }, html("label", { for: "preset" }, say("preset")),
         html("select", { id: "preset", style: "width:100%", onchange: (event) => { state[state.slot] = this.model.preset(event.target.value); this.reshape(); document.getElementById("preset").focus(); } },
-          html("option", { value: "" }, say("own_mix")), ...record.presets.map((item) => html("option", { value: item.name, selected: item.name === this.scenario.preset }, item[say.lang])))));
+          html("option", { value: "" }, say("own_mix")), ...record.policy.presets.map((item) => html("option", { value: item.name, selected: item.name === this.scenario.preset }, item[say.lang])))));
     }
     parts.push(...this.model.controls(this.scenario, say).map((group) => this.group(group)));
     parts.push(html("div", { class: "row" }, html("button", { type: "button", id: "reset", onclick: () => { state[state.slot] = state.slot === "a" ? this.model.start() : this.model.second(); this.reshape(); document.getElementById("reset").focus(); } }, say("reset"))));
@@ -310,7 +315,7 @@ class Page {
 
   get area() { return this.model.areas(this.say, this.state.outcome).find(({ key }) => key === this.state.area); }
   get outcome() { return this.record.outcomes.find(({ key }) => key === this.state.outcome); }
-  get isPercent() { return this.model.percent(this.state.outcome); }
+  get isPercent() { return Boolean(this.outcome.percent); }
   get unit() { return this.isPercent ? "%" : this.outcome[`unit_${this.say.lang}`] || this.outcome.unit; }
   shown(value) { return this.isPercent ? 100 * value : value; }
 
@@ -324,7 +329,7 @@ class Page {
   draw(fast) {
     const { model, state } = this, { area } = this, key = state.outcome;
     const own = this.found[state.slot];
-    const series = [{ look: "baseline", label: this.say(this.record.kind === "own" ? "baseline_own" : "baseline"), times: model.times, spreads: this.spreads((row) => model.values(own.baseline, key, area, row, own.outcomes)) }];
+    const series = [{ look: "baseline", label: this.say(this.record.policy ? "baseline" : "baseline_own"), times: model.times, spreads: this.spreads((row) => model.values(own.baseline, key, area, row, own.outcomes)) }];
     const differences = [];
     for (const slot of this.slots) {
       const { baseline, outcomes } = this.found[slot];
@@ -357,7 +362,7 @@ class Page {
   width(part) { return Math.max(300, Math.min(1000, part.clientWidth || 640)); }
 
   title() {
-    const outcome = this.outcome[this.say.lang] || this.outcome.label;
+    const outcome = this.outcome[this.say.lang];
     return this.area.label ? this.say("title_of", { outcome, area: this.area.label }) : outcome;
   }
 
@@ -366,7 +371,7 @@ class Page {
     const title = this.title();
     const chart = fan({
       name: say("fan_name", { title }), series: this.series, seen: this.seen, width: this.width(parts.fan), height: window.innerWidth < 600 ? 230 : 310,
-      format: (value) => say.number(value), origin: this.model.origin, words: { time: (time) => String(time) },
+      format: (value) => say.number(value), origin: this.record.origin, words: { time: (time) => String(time) },
       domain: this.domain("fan", this.series, this.seen.values, fast),
     });
     this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series), parts.more);
@@ -384,9 +389,9 @@ class Page {
 
   drawRegions() {
     const { say, parts, record } = this;
-    if (record.kind !== "regional") return this.drawEnds();
+    if (!record.regions) return this.drawEnds();
     const order = this.heads[this.slots[0]].byRegion.map(({ spread: s }, place) => [s.middle, place]).sort((left, right) => right[0] - left[0]).map(([, place]) => place);
-    const entries = order.map((place) => ({ label: record.regions[place][say.lang], series: this.slots.map((slot) => ({ look: slot, spread: this.heads[slot].byRegion[place].spread })) }));
+    const entries = order.map((place) => ({ label: record.regions.places[place][say.lang], series: this.slots.map((slot) => ({ look: slot, spread: this.heads[slot].byRegion[place].spread })) }));
     const title = say("regions_title", { year: this.model.times.at(-1) });
     const chart = rows({ name: say("regions_name"), entries, width: this.width(parts.regions), format: (value) => `${say.signed(value)} %` });
     this.block(parts.regions, title, chart, say("regions_caption"), this.differences, () => this.regionTable(entries));
@@ -436,7 +441,7 @@ class Page {
     const first = this.heads[this.slots[0]].entries;
     const between = (s) => (this.record.draws > 1 ? `${say.number(s.middle)} (${say.number(s.low)} … ${say.number(s.high)})` : say.number(s.middle));
     const head = [say("outcome"), say("baseline_own"), ...this.slots.flatMap((slot) => [say(`scenario_${slot}`), say("difference")])];
-    const lines = first.map((entry, place) => [`${entry.label}${entry.unit ? ` (${entry.unit})` : ""}`, between(entry.before), ...this.slots.flatMap((slot) => { const found = this.heads[slot].entries[place]; return [between(found.after), between(found.change)]; })]);
+    const lines = first.map((entry, place) => [`${entry[say.lang]}${entry.element ? ` [${entry.element}]` : ""}${entry.unit ? ` (${entry.unit})` : ""}`, between(entry.before), ...this.slots.flatMap((slot) => { const found = this.heads[slot].entries[place]; return [between(found.after), between(found.change)]; })]);
     parts.regions.classList.add("figure-block");
     parts.regions.replaceChildren(html("h2", {}, say("ends_title", { time: this.model.times.at(-1) })), html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("ends_title", { time: this.model.times.at(-1) }) }, table(head, lines)));
     return null;
@@ -449,16 +454,16 @@ class Page {
 
   drawCards() {
     const { say, parts } = this;
-    if (this.record.kind !== "regional") return parts.cards.replaceChildren();
+    if (!this.record.regions) return parts.cards.replaceChildren();
     const card = (title, read, note = "") => html("section", { class: "card" }, html("h3", {}, title), ...this.slots.flatMap((slot) => read(this.heads[slot], slot)), note ? html("p", { class: "note" }, note) : null);
     const fewer = say("card_page", { draws: this.found[this.slots[0]].outcomes.draws });
     const figure = (text, slot, note) => [html("p", { class: `figure ${slot}` }, this.slots.length > 1 ? `${slot.toUpperCase()} ${text}` : text), note ? html("p", { class: "note" }, note) : null].filter(Boolean);
     const names = (entries) => (entries.length ? say.list([...entries.slice(0, 4).map(({ item, spread: s }) => `${item[say.lang]} ${say.signed(s.middle, 1)} %`), ...(entries.length > 4 ? [say("more", { count: entries.length - 4 })] : [])]) : say("nobody"));
     // What the results say of a policy is what the page says: its own draws are fewer.
     const effect = (key, spread, slot, unit, share = "") => {
-      const { draws } = this.found[slot].outcomes, own = this.interval(spread, 2, unit), [low, middle, high] = this.record.told?.policies[this.state[slot].preset]?.[key] || [];
+      const { draws } = this.found[slot].outcomes, own = this.interval(spread, 2, unit), [low, middle, high] = this.record.policy.told?.policies[this.state[slot].preset]?.[key] || [];
       if (middle === undefined) return figure(own, slot, [say("card_page", { draws }), share].filter(Boolean).join(say.lang === "zh" ? "" : " "));
-      return figure(this.interval({ low, middle, high }, 2, unit), slot, say("card_results", { draws: this.record.told.draws, few: draws, own }));
+      return figure(this.interval({ low, middle, high }, 2, unit), slot, say("card_results", { draws: this.record.policy.told.draws, few: draws, own }));
     };
     parts.cards.className = "cards";
     parts.cards.replaceChildren(
@@ -471,7 +476,7 @@ class Page {
 
   warnings() {
     const { say, record, model } = this, found = [];
-    if (record.kind === "regional" && !record.forecast) found.push(say("no_forecast"));
+    if (record.forecast === false) found.push(say("no_forecast"));
     for (const slot of this.slots) {
       if (model.nothing(this.state[slot])) found.push(say("nothing", { name: say(`scenario_${slot}`) }));
       const baseline = this.found[slot].baseline, forecast = this.baselines.get("[]");
@@ -482,7 +487,7 @@ class Page {
 
   apart(left, right) {
     const row = this.model.times.length - 1;
-    return this.record.regions.some((_, region) => left.values(0, region, row).some((value, draw) => Math.abs(value / right.values(0, region, row)[draw] - 1) > 1e-9));
+    return this.record.regions.places.some((_, region) => left.values(0, region, row).some((value, draw) => Math.abs(value / right.values(0, region, row)[draw] - 1) > 1e-9));
   }
 
   sentence() {
@@ -490,11 +495,11 @@ class Page {
     return this.slots.map((slot, number) => {
       const s = this.series[number + 1].spreads[last], base = this.series[0].spreads[last], change = this.differences[number].spreads[last];
       const unit = this.isPercent ? " %" : "", points = this.isPercent ? ` ${say("points")}` : "";
-      const text = say(this.record.draws === 1 ? "sentence_plain" : this.record.kind === "own" ? "sentence_own" : "sentence", {
+      const text = say(this.record.draws === 1 ? "sentence_plain" : this.record.policy ? "sentence" : "sentence_own", {
         name: this.slotName(slot), time: this.model.times[last], title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high), draws: this.record.draws,
         baseline: say.number(base.middle) + unit, change: say.signed(change.middle) + points, from: say.signed(change.low), to: say.signed(change.high),
       });
-      if (this.record.kind !== "regional") return text;
+      if (!this.record.regions) return text;
       const { loses, byRegion } = this.heads[slot];
       return `${text}${say.lang === "zh" ? "" : " "}${say("sentence_losers", { count: loses.length, all: byRegion.length })}`;
     }).join(say.lang === "zh" ? "" : " ");
@@ -520,10 +525,10 @@ class Page {
 
   saveCsv() {
     const lines = [["scenario", "outcome", "area", "unit", "time", "median", "p05", "p20", "p80", "p95"]];
-    const add = (series, unit, suffix) => series.forEach((item) => item.spreads.forEach((s, row) => lines.push([item.label + suffix, this.outcome[this.say.lang] || this.outcome.label, this.area.label, unit, this.model.times[row], s.middle, s.low, s.inner[0], s.inner[1], s.high])));
+    const add = (series, unit, suffix) => series.forEach((item) => item.spreads.forEach((s, row) => lines.push([item.label + suffix, this.outcome[this.say.lang], this.area.label, unit, this.model.times[row], s.middle, s.low, s.inner[0], s.inner[1], s.high])));
     add(this.series, this.unit, "");
     add(this.differences, this.isPercent ? this.say("points") : this.unit, ` ${this.say("less_baseline")}`);
-    this.seen.times.forEach((time, place) => { if (Number.isFinite(this.seen.values[place])) lines.push([this.say("observed"), this.outcome[this.say.lang] || this.outcome.label, this.area.label, this.unit, time, this.seen.values[place], "", "", "", ""]); });
+    this.seen.times.forEach((time, place) => { if (Number.isFinite(this.seen.values[place])) lines.push([this.say("observed"), this.outcome[this.say.lang], this.area.label, this.unit, time, this.seen.values[place], "", "", "", ""]); });
     const quoted = (value) => { const text = String(value); const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text; return /[",\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe; };
     save("explorer.csv", "text/csv", `\ufeff${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`);
   }

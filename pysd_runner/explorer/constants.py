@@ -1,4 +1,4 @@
-"""The page of any model: its constants are sliders, its outcomes are drawn over the data."""
+"""What a page has of any model: its constants are sliders, its outcomes are drawn over the data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -9,8 +9,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import ModelIr, key
-from pysd_runner.explorer.packing import Numbers, input_records
-from pysd_runner.explorer.page import page
+from pysd_runner.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.facts import facts_of
 from pysd_runner.general.clock import in_time_of
 from pysd_runner.general.scenario_runs import observed_of, outcomes_of, run_of
@@ -20,17 +19,16 @@ from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
-from pysd_runner.text import in_both
+from pysd_runner.text import LANGUAGES, in_both
 
 # As many sliders as one still looks through, and elements of an outcome that can be chosen.
-MOST_CONTROLS, MOST_ELEMENTS = 24, 60
+MOST_SLIDERS, MOST_ELEMENTS = 24, 60
 
 # By which factors an estimated constant can be changed, and how far from its value any other.
 FACTORS, FARTHEST = (0.0, 2.0), 2.0
-DIMENSIONLESS = "Dmnl"
 
 
-def own_page(  # noqa: PLR0913 - a front door
+def constants_explored(
     model: Model,
     data: Table | None = None,
     fitted: FittedParameters | None = None,
@@ -39,43 +37,35 @@ def own_page(  # noqa: PLR0913 - a front door
     draws: int = 32,
     seed: int = 0,
     outcomes: Sequence[str] | None = None,
-    lang: str = "en",
-    command: str = "",
-) -> str:
-    """Write the page of a model of one's own."""
+) -> Explored:
+    """Any model: what its page runs, its constants as sliders, its outcomes over the data."""
     run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed, data=data)
     start, stop = started.clock.start, started.clock.stop
     observed = observed_of(model, data, fitted)
     names = outcomes_of(model, outcomes, observed)
     if not names:
         raise InvalidInput(f"{model.path.name} has no stock to draw; name outcomes with --outcome")
-    controls = list(_controls(model, common))
-    values = {**{item["variable"]: constant_values(model, item["variable"]) for item in controls}, **common}
+    sliders = list(_sliders(model, common))
+    values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
     task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
-    program = task.for_browsers()
     if task.failed_cases(task.compute()).all():
         raise InvalidInput(f"{model.path.name} gives no numbers with the values it starts from; try `gapsim run` first")
-    numbers = Numbers()
-    times = task.clock.saved_times
-    record = {
-        "kind": "own",
-        "title": in_both("explorer.title_own", model=model.name),
-        "command": command,
-        "model": {"name": model.name, "sha256": model.sha256},
-        "seed": seed,
-        "draws": draws if fitted is not None else 1,
-        "fitted": fitted is not None,
-        "program": dict(program.record),
-        "inputs": input_records(program.inputs, numbers),
-        "times": np.round(times, 9).tolist(),
-        "controls": controls,
-        "outcomes": [_outcome(run_model.ir, model, name) for name in names],
-        "history": list(_history(model, data, observed, start)),
-    }
-    return page(record, program.module.code, numbers, lang=lang)
+    note = "" if fitted is None else "constants_fitted"
+    return Explored(
+        model=model,
+        task=task,
+        title=in_both("explorer.title_own", model=model.name),
+        seed=seed,
+        draws=1 if fitted is None else draws,
+        times=np.round(task.clock.saved_times, 9).tolist(),
+        saved=list(names),
+        outcomes=[_outcome(run_model.ir, model, name) for name in names],
+        constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
+        sections={"history": list(_history(model, data, observed, start))},
+    )
 
 
-def _controls(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Declared parameters, else constants of the file, as sliders."""
     facts = facts_of(model.ir)
     declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
@@ -87,27 +77,30 @@ def _controls(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any
             continue
         if isinstance(common.get(variable), TimePath):
             continue
-        control = _control(model, fact, declared.get(name), common.get(variable))
-        if control is None:
+        slider = _slider(model, fact, declared.get(name), common.get(variable))
+        if slider is None:
             continue
-        yield control
+        yield slider
         found += 1
-        if found == MOST_CONTROLS:
+        if found == MOST_SLIDERS:
             return
 
 
-def _control(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
+def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
     variable, position = located(model, fact.name)
     relative = given is not None and np.ndim(given) > len(model.ir.variables[variable].dims)
     lower, upper = FACTORS if relative else _range(fact, declared)
     if not lower < upper:
         return None
+    label = (declared.en if declared is not None else fact.label) or fact.name
+    shown = label if label == fact.name else f"{label} ({fact.name})"
     return {
         "name": fact.name,
         "variable": variable,
         "cell": None if position is None else _cell(model.ir, variable, position),
         "relative": relative,
-        "label": (declared.en if declared is not None else fact.label) or fact.name,
+        **dict.fromkeys(LANGUAGES, shown),
+        "drawn": False,
         "unit": "" if fact.unit == DIMENSIONLESS else fact.unit,
         "value": float(fact.value or 0.0),
         "lower": lower,
@@ -135,7 +128,8 @@ def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
     labels = [", ".join(item) for item in product(*(ir.ranges[dim] for dim in variable.dims))]
     declared = {} if model.spec is None else {item.variable: item for item in model.spec.outcomes.values()}
     label = declared[name].en if name in declared and declared[name].en else name
-    return {"key": name, "label": label, "unit": variable.unit, "elements": labels[:MOST_ELEMENTS] or [""]}
+    elements = labels[:MOST_ELEMENTS] or [""]
+    return {"key": name, **dict.fromkeys(LANGUAGES, label), "unit": variable.unit, "elements": elements}
 
 
 def _history(model: Model, data: Table | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The page of the regional model in a browser: what it computes, what it gives away, how it is used."""
+"""The page of a projection in a browser: what it computes, what it gives away, how it is used."""
 
 import base64
 import json
@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
-from pysd_runner.explorer.regional import SAVED, regional_page
+from pysd_runner.explorer.page import page_of
+from pysd_runner.explorer.policies import SAVED, policies_explored
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.regional.projection import project, projection_inputs
@@ -46,7 +47,8 @@ def written(start, tmp_path_factory):
     command = "gapsim run SCENARIO --draws 12"
     offered = [load_scenario(name, model=model) for name in ("zoned_need", "uniform_per_head")]
     told = {"draws": 1000, "policies": {"zoned_need": {"gap_closed": [0.7, 1.75, 3.7], "output_change": [0.6, 2, 5]}}}
-    text = regional_page(projection_inputs(model, panel, **settings), offered, command=command, told=told)
+    explored = policies_explored(projection_inputs(model, panel, **settings), offered, told=told)
+    text = page_of(explored, command=command)
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(text, encoding="utf-8")
     return path
@@ -98,7 +100,7 @@ def test_downloaded_scenario_is_repeated_by_a_run(start, written, tmp_path, brow
         settled(page, lambda: page.fill("[id='window.skills.0']", "2027"))
         settled(page, lambda: page.fill("[id='window.data.1']", "2028"))
         page.click("text=Unit costs")
-        settled(page, lambda: page.press("[id='assumption.Cost per Person Trained']", "ArrowRight"))
+        settled(page, lambda: page.press("[id='constant.Cost per Person Trained']", "ArrowRight"))
         with page.expect_download() as download:
             page.click("#do-yaml")
         download.value.save_as(tmp_path / "mine.yaml")
@@ -202,7 +204,7 @@ def test_telephone_does_not_scroll_sideways(written, browser):
 def test_assumption_that_moves_the_baseline_says_so(written, browser):
     with opened(browser, written) as page:
         page.click("text=Other assumptions")
-        slider = "[id='assumption.Agglomeration Elasticity']"
+        slider = "[id='constant.Agglomeration Elasticity']"
         assert "off the forecast" not in page.inner_text("#warning")
         settled(page, lambda: page.press(slider, "ArrowRight"))
         assert "off the forecast" in page.inner_text("#warning")

@@ -1,14 +1,13 @@
-"""The page of the regional model: policies on the draws of a projection, beside no policy."""
+"""What a page has of a projection: policies on its draws, beside no policy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.explorer.packing import Numbers, input_records
-from pysd_runner.explorer.page import page
+from pysd_runner.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.regional.comparison import start_of
 from pysd_runner.regional.labelling import MONEY
 from pysd_runner.regional.projection import ProjectionInputs
@@ -25,67 +24,70 @@ from pysd_runner.text.notices import panel_title
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
 DRAWN = ("output_per_head", "relative_output", "gap_to_leader", "access", "skills", "application", "digital_index")
 
+PERCENT = ("relative_output", "gap_to_leader", "access", "skills", "application")
+
 # Policy settings that the page changes from year to year.
 MOVING = ("budget", "levers")
 
 # Effects that the page tells as the results do, where it is made from some.
 EFFECTS = ("gap_closed", "output_change")
 
-# What is not chosen and can be assumed otherwise, and how far from the middle of the draws.
-ASSUMED, FARTHEST = ("COST", "ASM"), 4.0
+# What is not chosen and can be assumed otherwise, by role, and how far from the middle of the draws.
+ASSUMED, FARTHEST = {"COST": "costs", "ASM": "assumptions"}, 4.0
 
 # Years of observations drawn before the origin.
 HISTORY = 15
 
 
-def regional_page(
+def policies_explored(
     inputs: ProjectionInputs,
     scenarios: Sequence[Scenario] = (),
     *,
-    lang: str = "en",
-    command: str = "",
     told: Mapping[str, object] | None = None,
-) -> str:
-    """Write the page of a projection."""
+) -> Explored:
+    """A projection: what its page runs, levers by class, regions, and what can be assumed otherwise."""
     if not inputs.common.inputs.has_population:
         raise InvalidInput("the page weights regions by people, and the panel has no population")
     model, (origin, until) = inputs.model, inputs.bounds
     root = load_scenario(BASELINE, model=model)
-    values = _values(inputs, root)
     saved = {key: inputs.spec.outcomes[key].variable for key in SAVED}
-    task = prepared(model, values, start=origin, stop=until, save_every=1, outcomes=list(saved.values()))
-    program = task.for_browsers()
-    numbers = Numbers()
-    record = {
-        "kind": "regional",
-        "title": {
+    task = prepared(model, _values(inputs, root), start=origin, stop=until, save_every=1, outcomes=list(saved.values()))
+    return Explored(
+        model=model,
+        task=task,
+        title={
             item: say("explorer.title_regional", item, panel=panel_title(inputs.panel.name, item)) for item in LANGUAGES
         },
-        "command": command,
-        "model": {"name": model.name, "sha256": model.sha256},
-        "seed": inputs.settings["seed"],
-        "draws": len(inputs.common.draws),
-        "forecast": inputs.baseline is not None,
-        "program": dict(program.record),
-        "inputs": input_records(program.inputs, numbers),
-        "years": list(range(origin, until + 1)),
-        "saved": list(saved),
-        "outcomes": _outcomes(inputs),
-        "money": float(inputs.settings["yuan_per_unit"]),
-        "regions": [_region(item) for item in inputs.panel.regions],
-        "groups": _groups(inputs),
-        "levers": _words(inputs.spec.levers.values()),
-        "classes": _words(inputs.spec.classes.values()),
-        "behind": start_of(inputs.panel).behind.astype(int).tolist(),
-        "history": _history(inputs),
-        "assumptions": _assumptions(inputs),
-        "limits": {"budget": BUDGET_USUAL, "redistribution": REDISTRIBUTION_USUAL},
-        "variables": dict(model.bindings.policy),
-        "root": _settings(root.policy, origin),
-        "presets": _presets(inputs, scenarios),
-        "told": told,
-    }
-    return page(record, program.module.code, numbers, lang=lang)
+        seed=inputs.settings["seed"],
+        draws=len(inputs.common.draws),
+        times=list(range(origin, until + 1)),
+        origin=origin,
+        saved=list(saved),
+        outcomes=_outcomes(inputs),
+        constants=[
+            {"title": title, "note": f"{title}_note", "folded": True, "entries": list(_assumptions(inputs, role))}
+            for role, title in ASSUMED.items()
+        ],
+        sections={
+            "forecast": inputs.baseline is not None,
+            "policy": {
+                "levers": _words(inputs.spec.levers.values()),
+                "classes": _words(inputs.spec.classes.values()),
+                "variables": dict(model.bindings.policy),
+                "limits": {"budget": BUDGET_USUAL, "redistribution": REDISTRIBUTION_USUAL},
+                "root": _settings(root.policy, origin),
+                "presets": _presets(inputs, scenarios),
+                "told": told,
+            },
+            "regions": {
+                "places": [_region(item) for item in inputs.panel.regions],
+                "groups": _groups(inputs),
+                "behind": start_of(inputs.panel).behind.astype(int).tolist(),
+                "money": float(inputs.settings["yuan_per_unit"]),
+                "history": _history(inputs),
+            },
+        },
+    )
 
 
 def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
@@ -108,7 +110,8 @@ def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
         units = {}
         if MONEY in outcome.unit:
             units = {f"unit_{lang}": _per_person(inputs.panel.currency, lang) for lang in LANGUAGES}
-        found.append({"key": key, "en": outcome.en, "zh": outcome.zh, "unit": "", **units})
+        shown = {"key": key, "en": outcome.en, "zh": outcome.zh, "percent": key in PERCENT, "unit": "", **units}
+        found.append(shown)
     return found
 
 
@@ -140,17 +143,25 @@ def _history(inputs: ProjectionInputs) -> dict[str, Any]:
     return {"years": list(years), **series}
 
 
-def _assumptions(inputs: ProjectionInputs) -> list[dict[str, Any]]:
-    """Unit costs and what is assumed without an estimate: their middle over the draws, and within which bounds."""
-    found = []
+def _assumptions(inputs: ProjectionInputs, role: str) -> Iterator[dict[str, Any]]:
+    """What has a role as sliders: the middle over the draws, and within which bounds."""
     for key, item in inputs.spec.parameters.items():
-        if item.role not in ASSUMED or item.variable not in inputs.common.values:
+        if item.role != role or item.variable not in inputs.common.values:
             continue
         middle = float(np.median(inputs.common.parameters[key]))
-        upper = min(item.upper, FARTHEST * middle) if middle > 0 else item.upper
-        words = {"variable": item.variable, "en": item.en, "zh": item.zh, "unit": item.unit, "role": item.role}
-        found.append({**words, "value": middle, "lower": item.lower, "upper": upper})
-    return found
+        yield {
+            "name": item.variable,
+            "variable": item.variable,
+            "cell": None,
+            "relative": False,
+            "en": item.en,
+            "zh": item.zh,
+            "drawn": True,
+            "unit": "" if item.unit == DIMENSIONLESS else item.unit,
+            "value": middle,
+            "lower": item.lower,
+            "upper": min(item.upper, FARTHEST * middle) if middle > 0 else item.upper,
+        }
 
 
 def _presets(inputs: ProjectionInputs, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.explorer.own import own_page
+from pysd_runner.explorer.constants import constants_explored
+from pysd_runner.explorer.page import page_of
 from pysd_runner.general.equations import equations_of
 from pysd_runner.general.scenario_runs import project_any
 from pysd_runner.model import load_model
@@ -41,7 +42,7 @@ def data(tmp_path_factory):
 
 def written(folder, *arguments, **settings):
     path = folder / "own.html"
-    path.write_text(own_page(*arguments, **settings), encoding="utf-8")
+    path.write_text(page_of(constants_explored(*arguments, **settings)), encoding="utf-8")
     return path
 
 
@@ -123,4 +124,4 @@ def test_names_of_a_model_are_text(model, browser, tmp_path):
 
 def test_models_that_need_python_are_refused_by_name(tmp_path):
     with pytest.raises(UnsupportedFeature, match="DELAY FIXED"):
-        own_page(load_model(write_model(tmp_path, FEATURES["pipe"] + "\ns = INTEG(a, 0) ~~|")))
+        page_of(constants_explored(load_model(write_model(tmp_path, FEATURES["pipe"] + "\ns = INTEG(a, 0) ~~|"))))
