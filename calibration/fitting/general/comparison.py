@@ -139,7 +139,7 @@ def _linearised(
         along = fisher_root(mean, size) if expected else deviance_slope(counts, mean, size)
         return residuals, along * cells.pick(raw_slopes)
     missed = np.where(series.seen, series.scaled(raw) - series.values, np.nan)
-    turned = np.where(series.seen, series.scale_slope(raw) * raw_slopes, np.nan)
+    turned = np.where(series.seen, series.scaled_slopes(raw, raw_slopes), np.nan)
     innovations = cells.standardised(missed, noise)
     slopes = cells.slopes(missed, turned, noise)
     loss = loss_of(series.errors)

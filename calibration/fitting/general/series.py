@@ -88,11 +88,11 @@ class ObservedSeries:
         """Values on the scale; NaN where the scale cannot show them."""
         return to_scale(raw, self.observation.scale)
 
-    def scale_slope(self, raw: Array) -> Array:
-        """Derivative of `scaled`."""
+    def scaled_slopes(self, raw: Array, slopes: Array) -> Array:
+        """Derivatives of `scaled` from those of what is scaled."""
         if self.observation.scale == "log":
-            return 1 / raw
-        return 1 / (raw * (1 - raw)) if self.observation.scale == "logit" else np.ones_like(raw)
+            return slopes / raw
+        return slopes / (raw * (1 - raw)) if self.observation.scale == "logit" else slopes
 
     def at(self, times: Array, values: Array, moments: Array, step: float) -> "ObservedSeries":
         """The same column at other moments."""
