@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.problem import CalibrationProblem
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
 from pysd_runner import load_model, load_table
@@ -89,7 +89,7 @@ def one_series(model: Model, memory: float, number: int, options: argparse.Names
     values = series(memory, number, options.length + HORIZON, options.seed)
     known, ahead = values[: options.length], values[options.length :]
     seen = load_table({"month": np.arange(options.length), "stock": known})
-    problem = TableProblem(model, seen, free=["Mean Inflow"], priors=_priors())
+    problem = CalibrationProblem(model, seen, free=["Mean Inflow"], priors=_priors())
     grid = gridded(problem)
     whole = mixture(grid, problem.space.keys)
     origin = origin_of(grid, len(grid.times) - 1, Memory())

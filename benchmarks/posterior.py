@@ -69,7 +69,7 @@ class Fitted:
 
 def levels(problem: CalibrationProblem, z: Array, variable: str) -> Array:
     """Simulate a national variable for many vectors of parameters, shape (draw, year)."""
-    return problem._comparison.outcomes(problem.parameters_at(z), [variable])[variable]
+    return problem.runs.copied(outcomes=[variable]).batch(problem.parameters_at(z), len(z))[variable]
 
 
 def misses(problem: CalibrationProblem, z: Array) -> tuple[Array, Array]:

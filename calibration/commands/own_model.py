@@ -11,7 +11,7 @@ from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
-    from calibration.fitting.general.table_problem import TableProblem
+    from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
 
 
@@ -70,16 +70,18 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     steps.refuse_failed(found, folder.path)
 
 
-def _problem(session: Session, asked: TableFitting) -> "TableProblem":
-    from calibration.fitting.general.table_problem import TableProblem
+def _problem(session: Session, asked: TableFitting) -> "CalibrationProblem":
+    from calibration.fitting.problem import CalibrationProblem
 
     model = asked.choice.load_model()
     table = asked.choice.load(session)
     assert table is not None  # noqa: S101
-    return TableProblem(model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.search.seed)
+    return CalibrationProblem(
+        model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.search.seed
+    )
 
 
-def _write(session: Session, found: "FitResult", problem: "TableProblem", folder: Path) -> None:
+def _write(session: Session, found: "FitResult", problem: "CalibrationProblem", folder: Path) -> None:
     """Draw the fit and write its report."""
     from calibration.reporting.table_fit import write_table_report
 

@@ -9,10 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.evaluation.subject import Calibrated
-from calibration.fitting.comparison import Comparison
 from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.panel_values import PanelValues
 from calibration.fitting.results import FitResult
+from calibration.fitting.runs import Runs
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
+from pysd_runner.regional.binding import RegionalModel
 
 Array = NDArray[np.float64]
 
@@ -80,16 +82,13 @@ def _array(frame: pd.DataFrame, column: str, result: FitResult) -> xr.DataArray:
 def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
     """Output per head and population in their own units, simulated over the window of the fit at its estimates."""
     fitted, panel = calibrated.result.fitted, calibrated.panel
-    comparison = Comparison(
-        calibrated.model,
-        panel,
-        window=(fitted.first_year, fitted.last_year),
-        yuan_per_unit=calibrated.yuan_per_unit,
-    )
+    tied = RegionalModel(model=calibrated.model, panel=panel, yuan_per_unit=calibrated.yuan_per_unit)
     names = calibrated.model.bindings.variables
     # Variables of the model that a panel observes in the same unit, by the panel's name.
     levels = {"output_per_head": names.output_per_head, "population": names.population}
-    found = comparison.outcomes(calibrated.estimates, list(levels.values()))
+    first, last = fitted.first_year, fitted.last_year
+    runs = Runs(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
+    found = runs.batch(calibrated.estimates, 1)
     years = list(range(fitted.first_year, fitted.last_year + 1))
     money = {"output_per_head": calibrated.yuan_per_unit}
     for name, variable in levels.items():

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
-from calibration.fitting.general.counts import LEAST_SPREAD
-from calibration.fitting.general.series import ObservedSeries
+from calibration.observation import Series
+from calibration.observation.counts import LEAST_SPREAD
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
@@ -84,7 +84,7 @@ class FilteredEnsemble:
 
 
 def setup_of(
-    model: Model, law: StockLaw, series: Sequence[ObservedSeries], times: Array, observed: Mapping[str, Array]
+    model: Model, law: StockLaw, series: Sequence[Series], times: Array, observed: Mapping[str, Array]
 ) -> FilterSetup:
     """Coordinates and disturbed stocks of a filter."""
     path = _free_path(law, times)
@@ -123,13 +123,13 @@ def _free_path(law: StockLaw, times: Array) -> Array:
     return path[:, usable] if usable.any() else np.nan_to_num(path)
 
 
-def _near(model: Model, law: StockLaw, series: Sequence[ObservedSeries], disturbed: NDArray[np.intp]) -> Array:
+def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: NDArray[np.intp]) -> Array:
     """One where state and observation may belong together: not where they are different elements of one range."""
     states = [law.element_of(place) for place in range(law.size)]
     states += [law.element_of(int(place)) for place in disturbed]
     columns = []
     for item in series:
-        for element in item.elements:
+        for element in item.places:
             column = np.ones(len(states))
             for row, (name, place) in enumerate(states):
                 dims = model.ir.variables[name].dims
@@ -185,10 +185,10 @@ def _best(
     return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
 
 
-def _unit(series: ObservedSeries, *, in_logs: bool) -> float:
+def _unit(series: Series, *, in_logs: bool) -> float:
     """Unit of the errors of a series in those of disturbances: levels are relative to their size or their spread."""
     seen = series.values[np.isfinite(series.values)]
-    if series.observation.scale != "level":
+    if series.scale != "level":
         return 1.0
     size = float(np.abs(seen).mean()) if in_logs else float(seen.std())
     return size if size > 0 else max(float(np.abs(seen).max()), 1.0)
@@ -327,14 +327,14 @@ class _Pass:
             np.concatenate(spread),
         )
 
-    def _raw(self, item: ObservedSeries, levels: Mapping[str, Array]) -> Array | None:
-        if item.observation.kind == "level":
+    def _raw(self, item: Series, levels: Mapping[str, Array]) -> Array | None:
+        if item.kind == "level":
             return levels[item.label].reshape(self.count, self.members, -1)
-        if item.observation.kind == "cumulative":
+        if item.kind == "cumulative":
             return self.totals[item.label]
         return self.flowed.get(item.label)
 
-    def _errors(self, item: ObservedSeries, raw: Array) -> Array:
+    def _errors(self, item: Series, raw: Array) -> Array:
         """Standard deviation of the errors, shape (candidate, observation)."""
         spread = self.errors[item.label]
         if item.errors.is_count:
@@ -441,13 +441,11 @@ def ahead(
         states[:, grid.disturbed] += moved * grid.units
         levels = law.seen(from_coordinates(states, grid.logs), float(time), rows)
         for item in law.series:
-            if item.observation.kind == "level":
+            if item.kind == "level":
                 columns[item.label].append(levels[item.label])
                 continue
             totals[item.label] = totals[item.label] + stretch.flowed[item.label]
-            columns[item.label].append(
-                totals[item.label] if item.observation.kind == "cumulative" else stretch.flowed[item.label]
-            )
+            columns[item.label].append(totals[item.label] if item.kind == "cumulative" else stretch.flowed[item.label])
         now = float(time)
     return {
         label: np.where(usable[:, None, None], np.stack(parts, axis=-1), np.nan) for label, parts in columns.items()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.series import ObservedSeries
+from calibration.observation import Series
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
@@ -33,9 +33,7 @@ class Stretch:
 class StockLaw:
     """A model as a law of its stocks."""
 
-    def __init__(
-        self, model: Model, values: Mapping[str, Any], series: Sequence[ObservedSeries], *, start: float
-    ) -> None:
+    def __init__(self, model: Model, values: Mapping[str, Any], series: Sequence[Series], *, start: float) -> None:
         stuck = without_start(model.ir)
         if stuck:
             raise UnsupportedFeature(
@@ -47,7 +45,7 @@ class StockLaw:
         self.sizes = [int(np.prod(self.shapes[name], dtype=int)) for name in self.names]
         self.series = tuple(series)
         self._outcomes = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-        self._flows = [item for item in series if item.observation.kind != "level"]
+        self._flows = [item for item in series if item.kind != "level"]
         self.start = start
         self._values = dict(values)
         self.members = max(
@@ -153,7 +151,7 @@ class StockLaw:
 
     def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:
         """What members say of the series observed as levels at a moment, on the model's scale, (member, row) each."""
-        levels = [item for item in self.series if item.observation.kind == "level"]
+        levels = [item for item in self.series if item.kind == "level"]
         if not levels:
             return {}
         names = list(dict.fromkeys(name for item in levels for name in item.expression.variables))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.comparison import is_growth
-from calibration.fitting.description import FIRST_YEAR
+from calibration.fitting.comparison import is_growth, standardised
 from calibration.fitting.diagnostics import (
     Finding,
+    dispersion_findings,
     parameter_findings,
     search_findings,
     series_findings,
@@ -24,7 +24,8 @@ from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, Ridge
 from calibration.fitting.laplace import Laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult, ResidualTable
-from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
+from calibration.observation import BEND, Series, Shocks, bounded, summarise_shocks
+from calibration.observation.counts import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
 from pysd_runner.spec import Beta, FittedParameters, ModelSpec, Prior, Uniform
@@ -52,11 +53,6 @@ class Ending:
     curvature: Laplace  # normal approximation at the best end
 
     @property
-    def source(self) -> str:
-        """What the data are called."""
-        return "panel"
-
-    @property
     def point(self) -> Array:
         """The estimate on the unbounded scale."""
         return self.ends.best.point
@@ -68,7 +64,10 @@ class Ending:
 
     def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
         """Put everything together."""
-        residuals = dict(zip(self._labels(), self.problem.raw_residuals(self.point), strict=True))
+        residuals = {
+            item.label: table
+            for item, table in zip(self.problem.series, self.problem.raw_residuals(self.point), strict=True)
+        }
         parameters = tuple(self._parameters())
         series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
         searches = tuple(self._searches())
@@ -88,21 +87,12 @@ class Ending:
             shocks=shocks,
             description=self.problem.describe(),
             findings=(),
-            region_names=self._region_names(),
+            region_names=dict(self.problem.bound.names),
             cost=self.ends.best.cost,
             stage_distance=float(apart.max()) if apart.size else 0.0,
             seconds=seconds,
-            time_unit=self._time_unit(),
+            time_unit=self.problem.bound.time_unit,
         ).with_findings(*self._findings(parameters, series, searches, optima, apart, is_settled))
-
-    def _region_names(self) -> dict[str, tuple[str, str]]:
-        return {item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions}
-
-    def _time_unit(self) -> str:
-        return ""
-
-    def _labels(self) -> list[str]:
-        return [item.label for item in self.problem.series]
 
     def _parameters(self) -> Iterator[ParameterEstimate]:
         """Estimates in the order of the declarations."""
@@ -130,7 +120,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction, source=self.source),
+                words=evidence(contraction, source=self.problem.bound.source),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
@@ -142,17 +132,18 @@ class Ending:
         return low, high
 
     def _series_fit(self, series: Series, residuals: Array) -> SeriesFit:
-        noise = self.problem.noise[series.label]
-        cells = Whitening(series)
-        declared = self.problem.spec.measurements[series.measurement]
-        innovations = cells.standardised(residuals, noise)
-        table = _spread_out(series, cells, innovations)
+        noise, cells = self.problem.noise[series.label], series.cells
+        innovations = standardised(series, residuals, noise)
+        table = cells.spread_out(innovations)
+        declared = self.problem.spec.measurements.get(series.measurement)
+        words, unit = series.errors.words, self.problem.bound.time_unit
+        is_declared = declared is not None
         return SeriesFit(
             measurement=series.measurement,
             indicator=series.indicator,
             relative=series.relative,
             increments=series.increments,
-            national=series.national,
+            national=is_declared and series.national,
             observations=len(cells),
             missing=series.missing,
             unusable=series.unusable,
@@ -163,10 +154,11 @@ class Ending:
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > BEND).sum()),
             leftover=correlation_of(bounded(table[:, 1:]), bounded(table[:, :-1])),
-            errors=series.errors.words,
+            errors=words if is_declared else f"{words}, scale {series.scale}",
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
-            en=declared.en,
-            zh=declared.zh,
+            interval="a year" if is_declared else f"{series.spacing:g} {unit}".strip(),
+            en=declared.en if declared is not None else series.expression.text,
+            zh=declared.zh if declared is not None else series.expression.text,
         )
 
     def _searches(self) -> Iterator[Search]:
@@ -242,6 +234,12 @@ class Ending:
                     "fitted": observed + apart,
                 }
 
+    def _of_regions(self, residuals: Mapping[str, Array]) -> dict[str, Any]:
+        """What is kept of a fit to regions alone."""
+        if not self.problem.bound.codes:
+            return {}
+        return {"growth": self._growth(residuals), "misses": list(self._misses(residuals))}
+
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         for item in self.problem.series:
             if is_growth(item):
@@ -250,35 +248,28 @@ class Ending:
 
     def _table(self) -> ResidualTable:
         rows: list[tuple[Any, ...]] = []
-        codes = self.problem.panel.codes
+        is_yearly = bool(self.problem.bound.codes)
         for item, fitted in zip(self.problem.series, self.problem.fitted(self.point), strict=True):
-            cells = Whitening(item)
             noise = self.problem.noise[item.label]
-            standard = _spread_out(item, cells, cells.standardised(fitted - item.values, noise))
+            standard = item.cells.spread_out(standardised(item, fitted - item.values, noise))
+            observed, model = item.observed, item.shown(fitted)
+            labels = item.labels or (("",) if item.national else self.problem.bound.codes)
+            times = item.years if is_yearly else item.times.tolist()
             for place, column in np.argwhere(item.seen):
                 rows.append(
                     (
-                        "" if item.national else codes[place],
+                        labels[place],
                         item.measurement,
                         item.indicator,
-                        item.years[column],
+                        times[column],
                         bool(item.used[place, column]),
-                        float(item.values[place, column]),
-                        float(fitted[place, column]),
+                        float(observed[place, column]),
+                        float(model[place, column]),
                         float(standard[place, column]),
                     )
                 )
-        region, measurement, indicator, year, used, observed, model, standardised = zip(*rows, strict=True)
-        return ResidualTable(
-            region=region,
-            measurement=measurement,
-            indicator=indicator,
-            year=year,
-            used=used,
-            observed=observed,
-            fitted=model,
-            standardised=standardised,
-        )
+        names = ("region", "measurement", "indicator", "year", "used", "observed", "fitted", "standardised")
+        return ResidualTable(**dict(zip(names, zip(*rows, strict=True), strict=True)))
 
     def _findings(
         self,
@@ -296,7 +287,18 @@ class Ending:
             finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
             found += [] if finding is None else [finding]
         found += [] if is_settled else [settling_finding()]
-        return [*found, *series_findings(series)]
+        return [*found, *series_findings(series), *self._dispersion()]
+
+    def _dispersion(self) -> Iterator[Finding]:
+        """Test Poisson errors by Pearson's chi-square."""
+        problem = self.problem
+        share = 1 - len(problem.space) / sum(len(item.cells) for item in problem.series)
+        for item, fitted in zip(problem.series, problem.fitted(self.point), strict=True):
+            if item.errors.family == "poisson":
+                expected = np.maximum(item.cells.pick(fitted), LEAST_COUNT)
+                statistic = pearson(item.cells.pick(item.values), expected)
+                freedom = max(share * len(item.cells), 1.0)
+                yield from dispersion_findings(item.measurement, item.indicator, statistic, freedom)
 
     def _fitted(
         self,
@@ -309,12 +311,12 @@ class Ending:
         problem, best = self.problem, self.ends.best
         return FittedParameters(
             model=problem.model.name,
-            model_sha256=problem.model.sha256,
+            model_sha256=problem.model_sha256,
             panel=problem.panel.name,
             panel_sha256=problem.panel.sha256,
             first_year=problem.first_year,
             last_year=problem.last_year,
-            regions=problem.panel.codes,
+            regions=problem.bound.codes,
             keys=tuple(item.key for item in parameters),
             estimates=tuple(item.estimate for item in parameters),
             standard_errors=tuple(item.standard_error for item in parameters),
@@ -326,11 +328,7 @@ class Ending:
             residual_sd=_by_measurement(series),
             shock_sd=_declared_shock(problem.spec) if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance={
-                **_provenance(problem, series, settings),
-                "growth": self._growth(residuals),
-                "misses": list(self._misses(residuals)),
-            },
+            provenance={**_provenance(problem, settings), **self._of_regions(residuals)},
         )
 
 
@@ -352,12 +350,6 @@ def at_bound(prior: Prior, estimate: float) -> str:
     return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
 
 
-def _spread_out(series: Series, cells: Whitening, values: Array) -> Array:
-    table = np.full(series.values.shape, np.nan)
-    table[cells.region, cells.year] = values
-    return table
-
-
 def correlation_of(now: Array, before: Array) -> float:
     """Correlation of standardised innovations about zero, over the pairs that are both there."""
     both = np.isfinite(now) & np.isfinite(before)
@@ -374,21 +366,13 @@ def _by_measurement(series: tuple[SeriesFit, ...]) -> dict[str, float]:
     }
 
 
-def _provenance(
-    problem: CalibrationProblem, series: tuple[SeriesFit, ...], settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    description = problem.describe()
+def _provenance(problem: CalibrationProblem, settings: Mapping[str, Any]) -> dict[str, Any]:
+    imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,
-        "yuan_per_unit": problem.yuan_per_unit,
-        "currency": problem.panel.currency,
-        "price_basis": problem.panel.price_basis,
-        "first_year_treatment": FIRST_YEAR,
+        **problem.bound.record,
+        **({"imputed": list(imputed)} if problem.bound.codes else {}),
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
-        "likelihood": {item.label: item.errors for item in series},
-        "definitions": {key: item.national for key, item in problem.spec.measurements.items() if item.alternatives},
-        "absent": list(description.absent),
-        "imputed": list(description.imputed),
         "gapsim": metadata.version("gapsim"),
         "numpy": np.__version__,
         "scipy": metadata.version("scipy"),

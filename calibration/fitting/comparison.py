@@ -1,107 +1,48 @@
-"""What a model says where a panel observes it, how that moves with parameters, and how far it is from the data."""
+"""What a model says where data observe it, how that moves with parameters, and how far it is from the data."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.stages import Stage, declarations
+from calibration.fitting.runs import Parameters, Runs, Spreads, unit
+from calibration.fitting.stages import Stage
 from calibration.fitting.window import OUTPUT
-from calibration.observation import (
-    MOST_PERSISTENT,
-    Noise,
-    Series,
-    Whitening,
-    declared_noise,
-    estimate_noise,
-    loss_of,
+from calibration.observation import Noise, Series, declared_noise, estimate_noise, estimate_spread, loss_of
+from calibration.observation.counts import (
+    deviance_residual,
+    deviance_slope,
+    expected_count,
+    fisher_root,
+    saturated,
+    size_of,
 )
-from pysd_runner.engine import Linearised, TimePath
-from pysd_runner.model import Model
-from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.inputs import Imputed, RegionInputs
-from pysd_runner.simulation import simulate
-from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
-Parameters = Mapping[str, Array | float]
 
-# Start values follow from parameters without a simulation; they are smooth, so that differences of fourth order over
-# this share of a parameter's spread err by about 1e-12 of themselves.
-STEP = 1e-3
-_PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
+# Student's distribution has a variance from here on.
+LEAST_FREEDOM = 3.0
 
 
 class Comparison:
-    """A model and a panel over a window, for many parameter vectors at once."""
+    """A model and its observations, for many parameter vectors at once.
 
-    # Parameters enter the model by themselves and through the start values of the regions. For slopes the model is
-    # differentiated exactly along both at once: every value that moves is handed over together with its derivatives.
+    Parameters
+    ----------
+    runs
+        The model as a function of its parameters.
+    series
+        Observations, in the order of the residuals.
+    free
+        How many parameters are estimated, each of which costs a degree of freedom.
+    """
 
-    def __init__(
-        self,
-        model: Model,
-        panel: Panel,
-        *,
-        window: tuple[int, int],
-        yuan_per_unit: float,
-        series: tuple[Series, ...] = (),
-    ) -> None:
-        self.model, self.panel, self.window, self.yuan_per_unit = model, panel, window, yuan_per_unit
-        self.series = series
-        self._bound = RegionalModel(model=model, panel=panel, yuan_per_unit=yuan_per_unit)
-        self._decay = model.bindings.parameters.momentum_decay
-        self._entering: frozenset[str] | None = None
-        self._ready: dict[tuple[tuple[str, ...], ...], Linearised] = {}
-        self._declared = declarations(model).parameters
-        self._whitenings = {item.label: Whitening(item) for item in series}
-        self._losses = {item.label: loss_of(item.errors) for item in series}
-        self._rows: dict[str, NDArray[np.intp]] = {}
-        start = 0
-        for item in series:
-            size = len(self._whitenings[item.label])
-            self._rows[item.label] = np.arange(start, start + size)
-            start += size
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Compiled programs stay behind when it is copied to another process."""
-        return {**self.__dict__, "_ready": {}}
+    def __init__(self, runs: Runs, series: tuple[Series, ...], *, free: int) -> None:
+        self.runs, self.series, self.free = runs, series, free
 
     def copied(self) -> "Comparison":
         """One of its own, so that threads share no memory."""
-        return Comparison(
-            self.model,
-            self.panel,
-            window=self.window,
-            yuan_per_unit=self.yuan_per_unit,
-            series=self.series,
-        )
-
-    def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
-        """Simulate all draws at once."""
-        bound = self._bound.at(parameters)
-        run = simulate(
-            self.model,
-            bound.values(bound.inputs(self.window[0])),
-            start=self.window[0],
-            stop=self.window[1],
-            save_every=1,
-            outcomes=names,
-            throw=False,
-        )
-        sizes = [np.size(value) for value in parameters.values()]
-        draws = max([1, *sizes])
-        return {name: np.broadcast_to(run[name][0], (draws, *run[name].shape[2:])) for name in names}
-
-    def imputed(self, parameters: Mapping[str, Array | float]) -> tuple[Imputed, ...]:
-        """List the start values that were not observed."""
-        return self.inputs(parameters).imputed
-
-    def inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
-        """Start values of the regions."""
-        return self._bound.at(parameters).inputs(self.window[0])
+        return Comparison(self.runs.copied(), self.series, free=self.free)
 
     def declared_noise(self) -> dict[str, Noise]:
         """Independent errors of the declared size, by label of the series."""
@@ -109,155 +50,153 @@ class Comparison:
 
     def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
         """Positions of the residuals of a block, or of all."""
-        kept = [self._rows[item.label] for item in self.series if stage is None or stage.owns(item)]
-        return np.concatenate(kept) if kept else np.arange(0)
+        owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])
+        kept = [place for place, item in enumerate(self.series) if stage is None or stage.owns(item)]
+        return np.flatnonzero(np.isin(owner, kept))
 
     def predicted(self, parameters: Parameters, draws: int) -> list[Array]:
-        """What the model says in the terms of each series."""
-        names = list(dict.fromkeys(item.outcome for item in self.series))
-        outcomes = self.outcomes(parameters, names)
+        """What the model says in the terms of each series, shape (draw, row, time) each."""
+        outcomes = self.runs.batch(parameters, draws)
         found = []
         for item in self.series:
-            loading = self._value(parameters, item.loading) if item.loading else 1.0
-            outcome = np.broadcast_to(outcomes[item.outcome], (draws, *outcomes[item.outcome].shape[1:]))
-            found.append(item.predicted(outcome, np.broadcast_to(np.asarray(loading, dtype=float), (draws,))))
+            loading = None
+            if item.loading:
+                number = np.asarray(self.runs.entering.number(parameters, item.loading), dtype=float)
+                loading = np.broadcast_to(number, (draws,))
+            found.append(item.predicted(item.compared(item.expression.value(outcomes)), loading))
         return found
 
     def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
-        """Standardised innovations of all series, outliers Huberised, shape (draw, cell)."""
-        memory = self._memory(parameters, draws)
-        parts = []
-        for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):
-            persistence = memory if has_momentum(item) else None
-            whitening, errors = self._whitenings[item.label], noise[item.label]
-            innovations = whitening.standardised(predicted - item.values, errors, persistence=persistence)
-            parts.append(self._losses[item.label].bent(innovations))
+        """Standardised innovations or deviances of all series, shape (draw, cell)."""
+        memory = np.broadcast_to(self.runs.entering.memory(parameters), (draws,))
+        parts = [
+            _residuals(item, table, noise[item.label], memory)
+            for item, table in zip(self.series, self.predicted(parameters, draws), strict=True)
+        ]
         return np.concatenate(parts, axis=1)
 
     def linearised(
-        self, parameters: Mapping[str, float], spreads: Mapping[str, float], noise: Mapping[str, Noise]
+        self, parameters: Parameters, spreads: Spreads, noise: Mapping[str, Noise], *, expected: bool = False
     ) -> tuple[Array, Array]:
-        """Standardised innovations of one parameter vector and their derivatives, shape (cell,)."""
-        names = list(dict.fromkeys(item.outcome for item in self.series))
-        outcomes, moved = self.moved_outcomes(parameters, spreads, names)
-        memory = self._memory(parameters, 1)
-        memory_slopes = self._memory_slopes(parameters, spreads)
+        """Residuals of one vector, shape (cell,), and their derivatives, shape (cell, parameter).
+
+        Parameters
+        ----------
+        parameters
+            Numbers by key.
+        spreads
+            What is moved, and how far it is uncertain.
+        noise
+            Errors by label of the series.
+        expected
+            Whether the squares of the derivatives are the expected information of counts.
+        """
+        outcomes, moved = self.runs.linearised(parameters, spreads)
+        entering = self.runs.entering
+        memory = np.broadcast_to(entering.memory(parameters), (1,)), entering.memory_slopes(parameters, spreads)
         residuals, slopes = [], []
         for item in self.series:
-            whitening, errors = self._whitenings[item.label], noise[item.label]
-            has_memory = has_momentum(item)
-            loading = float(self._value(parameters, item.loading)) if item.loading else 1.0
-            outcome = outcomes[item.outcome]
-            known = item.predicted(outcome[None], np.array([loading]))[0] - item.values
-            turned = item.slopes(outcome, loading, moved[item.outcome], _unit(spreads, item.loading))
-            raw = whitening.standardised(known[None], errors, persistence=memory if has_memory else None)[0]
-            raw_slopes = whitening.slopes(
-                known,
-                turned,
-                errors,
-                persistence=float(memory[0]) if has_memory else None,
-                persistence_slopes=memory_slopes if has_memory else None,
-            )
-            loss = self._losses[item.label]
-            residuals.append(loss.bent(raw))
-            slopes.append(loss.slope(raw) * raw_slopes)
+            value, slope = item.expression.linearised(outcomes, moved)
+            raw, raw_slopes = item.compared(value[None])[0], item.compared_slopes(slope)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                if item.errors.is_count:
+                    found = _counted(item, raw, raw_slopes, noise[item.label], expected=expected)
+                else:
+                    loading, along = 1.0, None
+                    if item.loading:
+                        loading = float(entering.number(parameters, item.loading))
+                        along = unit(spreads, item.loading)
+                    missed = item.predicted(raw[None], np.array([loading]))[0] - item.values
+                    turned = item.slopes(raw, raw_slopes, loading, along)
+                    found = _linearised(item, missed, turned, noise[item.label], *memory)
+            residuals.append(found[0])
+            slopes.append(found[1])
         return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
 
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
         """Estimate the errors of every series from the residuals of one parameter vector."""
-        memory = self._memory(parameters, 1)
+        memory = float(np.ravel(self.runs.entering.memory(parameters))[0])
         found = {}
-        for item, predicted in zip(self.series, self.predicted(parameters, 1), strict=True):
-            persistence = float(memory[0]) if has_momentum(item) else None
-            found[item.label] = estimate_noise(item, predicted[0] - item.values, persistence=persistence)
+        for item, table in zip(self.series, self.predicted(parameters, 1), strict=True):
+            if item.errors.is_count:
+                found[item.label] = estimate_spread(item, table[0], share=self._share)
+            else:
+                known = memory if has_momentum(item) else None
+                missed = table[0] - item.values
+                found[item.label] = estimate_noise(item, missed, persistence=known, share=self._share)
         return found
 
     def log_likelihood(self, residuals: Array, noise: Mapping[str, Noise]) -> Array:
-        """Log density of the observations given their residuals."""
-        scales = sum(
-            self._whitenings[item.label].log_scale(noise[item.label])
-            + len(self._whitenings[item.label]) * self._losses[item.label].log_mass
-            for item in self.series
-        )
+        """Log density of the observations given residuals of shape (draw, cell)."""
+        scales = sum(_log_scale(item, noise[item.label]) for item in self.series)
         is_known = np.asarray(np.isfinite(residuals).all(axis=1))
         squares = (np.where(is_known[:, None], residuals, 0.0) ** 2).sum(axis=1)
         return np.where(is_known, -0.5 * squares - scales, -np.inf)
 
-    def moved_outcomes(
-        self, parameters: Mapping[str, float], spreads: Mapping[str, float], names: Sequence[str]
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes of one parameter vector and their derivatives, shape (parameter, region, year)."""
-        values, seeds = self._moved(parameters, spreads)
-        identity = (tuple(names), tuple(spreads), tuple(values), tuple(seeds))
-        if identity not in self._ready:
-            self._ready[identity] = self._differentiated(values, tuple(seeds), names, len(spreads))
-        data, slopes = self._ready[identity].run(values, seeds)
-        return (
-            {name: data[name][0, 0] for name in names},
-            {name: np.moveaxis(slopes[name][0, 0], -1, 0) for name in names},
-        )
+    def known_sizes(self) -> Array:
+        """Weight of the slopes of every cell: one where the size of errors is known, less where it was estimated."""
+        return np.concatenate([np.full(len(item.cells), _weight(item, self._share)) for item in self.series])
 
-    def _differentiated(
-        self, values: Mapping[str, Array], seeded: tuple[str, ...], names: Sequence[str], count: int
-    ) -> Linearised:
-        start, stop = self.window
-        task = prepared(self.model, values, start=start, stop=stop, save_every=1, outcomes=names)
-        return Linearised(task, (), seeded=seeded, more=count)
-
-    def _moved(
-        self, parameters: Mapping[str, float], spreads: Mapping[str, float]
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Values that are handed to the model, and the derivatives of those that move."""
-        keys = list(spreads)
-        entering = [key for key in keys if key in self._read(parameters)]
-        steps = STEP * np.array([spreads[key] for key in entering])
-        draws: dict[str, Array | float] = dict(parameters)
-        for column, key in enumerate(entering):
-            around = np.full(1 + len(_PLACES) * len(entering), parameters[key])
-            around[1 + len(_PLACES) * column : 1 + len(_PLACES) * (column + 1)] += steps[column] * np.array(_PLACES)
-            draws[key] = around
-        inputs = self.inputs(draws)
-        values: dict[str, Array] = {}
-        seeds: dict[str, Array] = {}
-        for name, value in sorted(self._bound.at(parameters).values(inputs).items()):
-            if isinstance(value, TimePath):
-                raise TypeError("start values do not change over time")
-            values[name] = value[:, :1] if value.ndim == 3 else np.full((1, 1), value)
-            if value.ndim == 3 and value.shape[1] > 1:
-                beside = value[0, 1:].reshape(len(entering), len(_PLACES), -1)
-                seeds[name] = np.zeros((1, 1, value.shape[2], len(keys)))
-                places = [keys.index(key) for key in entering]
-                seeds[name][..., places] = np.einsum("p,cpr->rc", _WEIGHTS, beside) / steps
-        for column, key in enumerate(keys):
-            if self._declared[key].variable:
-                seeds[self._declared[key].variable] = (np.arange(len(keys)) == column).astype(float)[None, None]
-        return values, seeds
-
-    def _read(self, parameters: Mapping[str, Array | float]) -> frozenset[str]:
-        """Parameters the start values follow from."""
-        if self._entering is None:
-            self._entering = self.inputs(parameters).read
-        return self._entering
-
-    def _memory(self, parameters: Parameters, draws: int) -> Array:
-        """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
-        return np.broadcast_to(np.minimum(self._bound.at(parameters).memory(), MOST_PERSISTENT), (draws,))
-
-    def _memory_slopes(self, parameters: Parameters, spreads: Mapping[str, float]) -> Array | None:
-        """Derivatives of that share, shape (parameter,)."""
-        if self._decay not in spreads:
-            return None
-        bound = self._bound.at(parameters)
-        slope = 0.0 if bound.memory() > MOST_PERSISTENT else float(bound.memory_slope())
-        return slope * _unit(spreads, self._decay)
-
-    def _value(self, parameters: Parameters, key: str) -> Array | float:
-        return parameters.get(key, self._declared[key].value)
+    @property
+    def _share(self) -> float:
+        """Degrees of freedom of a cell."""
+        return max(1 - self.free / sum(len(item.cells) for item in self.series), 0.25)
 
 
-def _unit(spreads: Mapping[str, float], key: str) -> Array:
-    """One at the place of a parameter, else zero."""
-    return np.array([float(item == key) for item in spreads])
+def _residuals(series: Series, predicted: Array, noise: Noise, memory: Array) -> Array:
+    cells = series.cells
+    if series.errors.is_count:
+        expected = expected_count(cells.pick(predicted))
+        return deviance_residual(cells.pick(series.values), expected, size_of(noise, series.errors.family))
+    persistence = memory if has_momentum(series) else None
+    return loss_of(series.errors).bent(cells.standardised(predicted - series.values, noise, persistence=persistence))
+
+
+def _linearised(
+    series: Series, missed: Array, turned: Array, noise: Noise, memory: Array, memory_slopes: Array | None
+) -> tuple[Array, Array]:
+    cells, loss, fades = series.cells, loss_of(series.errors), has_momentum(series)
+    raw = cells.standardised(missed[None], noise, persistence=memory if fades else None)[0]
+    slopes = cells.slopes(
+        missed,
+        turned,
+        noise,
+        persistence=float(memory[0]) if fades else None,
+        persistence_slopes=memory_slopes if fades else None,
+    )
+    return loss.bent(raw), loss.slope(raw) * slopes
+
+
+def _counted(series: Series, raw: Array, raw_slopes: Array, noise: Noise, *, expected: bool) -> tuple[Array, Array]:
+    size, cells = size_of(noise, series.errors.family), series.cells
+    mean, counts = expected_count(cells.pick(raw)), cells.pick(series.values)
+    along = fisher_root(mean, size) if expected else deviance_slope(counts, mean, size)
+    return deviance_residual(counts, mean, size), along * cells.pick(raw_slopes)
+
+
+def standardised(series: Series, residuals: Array, noise: Noise) -> Array:
+    """Standardised innovations (counts: deviance residuals), shape (cell,), of residuals in the terms of a series."""
+    cells = series.cells
+    if not series.errors.is_count:
+        return cells.standardised(residuals, noise)
+    counts = cells.pick(series.values)
+    expected = np.maximum(counts + cells.pick(residuals), 1e-9)
+    return deviance_residual(counts, expected, size_of(noise, series.errors.family))
+
+
+def _log_scale(series: Series, noise: Noise) -> float:
+    cells = series.cells
+    if series.errors.is_count:
+        return -saturated(cells.pick(series.values), size_of(noise, series.errors.family))
+    return cells.log_scale(noise) + len(cells) * loss_of(series.errors).log_mass
+
+
+def _weight(series: Series, share: float) -> float:
+    """Root of ``(freedom - 2) / freedom``, or one."""
+    if series.is_given or series.errors.family == "poisson" or not series.sizes.by_parameters:
+        return 1.0
+    freedom = max(share * len(series.cells), LEAST_FREEDOM)
+    return float(np.sqrt((freedom - 2) / freedom))
 
 
 def is_growth(series: Series) -> bool:

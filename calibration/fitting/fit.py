@@ -1,8 +1,8 @@
-"""Fits a model to a panel: block by block, then all together, from several starts."""
+"""Fits a model to data: errors settled in turn with the parameters, then one search from several starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -11,28 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending
-from calibration.fitting.general.fitting import fit_table
-from calibration.fitting.general.table_problem import TableProblem
-from calibration.fitting.kept_work import (
-    CALIBRATION,
-    Settled,
-    keep_end,
-    keep_settled,
-    kept_ends,
-    kept_settled,
-)
-from calibration.fitting.laplace import Laplace, laplace
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.holdout import held_out
+from calibration.fitting.jumps import jumping
+from calibration.fitting.kept_work import CALIBRATION, Settled, keep_end, keep_settled, kept_ends, kept_settled
+from calibration.fitting.laplace import laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
+from calibration.fitting.screening import Screening, screened
 from calibration.observation import Noise
 from calibration.optimisers import (
+    SAME_COST,
     Coordinates,
     LeastSquares,
     MultiStart,
     Objective,
     Optimiser,
-    Optimum,
     Reparametrised,
+    Starts,
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
@@ -42,12 +38,57 @@ from pysd_runner.export.checkpoint import Checkpoint
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-# Errors are estimated again until they move by less than this share, at most so often.
+# Errors are estimated again until they move by less than this share, at most so often: of a model with blocks, which
+# start from the end of their stages, and of one without.
 SETTLED = 0.02
+ROUNDS_OF_BLOCKS, ROUNDS = 8, 12
 # Relative change of the cost at which the searches on the way there, and those of the stages, stop.
 ROUGH = 1e-6
 TIGHT = 1e-9
-MOST_ROUNDS = 8
+# Places of the screening from which the errors are settled; the lowest wins.
+TRIED = 3
+# The search where slopes say nothing.
+WITHOUT_SLOPES = "cma"
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a fit knows on its way."""
+
+    problem: CalibrationProblem
+    search: Optimiser
+    may_choose: bool  # whether the caller left the search open
+    starts: int
+    seed: int
+    deadline: float
+    progress: Progress | None
+    findings: list[Finding] = field(default_factory=list)
+    done: int = 0
+
+    @property
+    def has_blocks(self) -> bool:
+        return len(self.problem.stages) > 1
+
+    @property
+    def rounds(self) -> int:
+        return ROUNDS_OF_BLOCKS if self.has_blocks else ROUNDS
+
+    @property
+    def is_over(self) -> bool:
+        return monotonic() >= self.deadline
+
+    def at(self, what: str, done: int | None = None) -> None:
+        """Say what is being done."""
+        self.done = self.done if done is None else done
+        if self.progress is not None:
+            self.progress(what, self.done, self.rounds + self.starts + (not self.has_blocks))
+
+    def least_squares(self, tolerance: float) -> LeastSquares:
+        """Least squares within what is left of the time."""
+        return LeastSquares(tolerance=tolerance, seconds=max(self.deadline - monotonic(), 0.0))
+
+    def rough(self, problem: CalibrationProblem, start: Array) -> Array:
+        return self.least_squares(ROUGH).minimise(objective_of(problem), start).point
 
 
 @one_thread
@@ -113,142 +154,124 @@ def fit(
         raise InvalidInput(f"starts must be at least 1; found {starts}")
     if seconds is not None and not seconds > 0:
         raise InvalidInput(f"seconds must be positive; found {seconds:g}")
-    if isinstance(problem, TableProblem):
-        return fit_table(
-            problem,
-            starts=starts,
-            seed=seed,
-            optimiser=optimiser,
-            seconds=seconds,
-            executor=executor,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
     began = perf_counter()
-    clock = _Clock(np.inf if seconds is None else seconds)
-    search = _search_of(optimiser)
-    steps = _Steps(progress, MOST_ROUNDS + starts)
-    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, _settings_of(search)))
-    finished = kept_ends(kept, starts)
-    settled, before = _prepared(problem, kept, clock, steps)
-    points = [before.staged, *(_draw(settled, seed, number) for number in range(1, starts))]
-    steps.at(MOST_ROUNDS + len(finished), "searching from several starts")
-    ends = MultiStart(_reparametrised(search, settled), executor=executor, deadline=clock.end).minimise(
-        _objective(settled),
-        points,
-        finished=finished,
-        keep=partial(keep_end, kept),
-        progress=lambda done: steps.at(MOST_ROUNDS + done, "searching from several starts"),
+    search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
+    deadline = np.inf if seconds is None else monotonic() + seconds
+    work = _Work(problem, search, optimiser is None, starts, seed, deadline, progress)
+    # Draws of the prior are the same for more starts; the nearest of a screening are not.
+    kept = Checkpoint(
+        CALIBRATION, checkpoint, problem.digest(seed, "" if work.has_blocks else starts, settings_of(search))
     )
-    ending = Ending(problem=settled, ends=ends, staged=before.staged, curvature=_curvature(settled, ends.best))
-    return ending.result(
+    settled, before, others = _staged(work, kept) if work.has_blocks else _screened(work, kept)
+    ends = _searched(work, settled, [before.staged, *others], executor, kept)
+    if not work.has_blocks:
+        if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
+            # A lower optimum elsewhere: its errors are smaller than those the search went by.
+            settled, is_settled = _settle(work, settled, ends.best.point)
+            before = replace(before, noise=settled.noise, is_settled=is_settled)
+            again = [ends.best.point, before.staged, *others[: max(starts - 2, 0)]][:starts]
+            ends = _searched(work, settled, again, executor, Checkpoint(CALIBRATION, None, ""))
+        before = replace(before, staged=ends.best.point)
+    point = ends.best.point
+    ending = Ending(
+        problem=settled,
+        ends=ends,
+        staged=before.staged,
+        curvature=laplace(settled.space, point, settled.curvature_jacobian(point)),
+    )
+    result = ending.result(
         seed=seed,
         starts=starts,
-        optimiser=_settings_of(search),
+        optimiser=settings_of(work.search),
         is_settled=before.is_settled,
         seconds=perf_counter() - began,
     )
+    result = replace(result.with_findings(*work.findings), seconds=perf_counter() - began)
+    return result if problem.until is None else replace(result, holdout=held_out(settled, result, seed=seed))
 
 
-def _search_of(optimiser: Optimiser | str | None) -> Optimiser:
-    if optimiser is None:
-        return LeastSquares()
-    return optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser
-
-
-def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
-    """The search along and across the ridges of a problem, if there are any."""
-    change = problem.ridges
-    if not change.ridges:
-        return search
-    return Reparametrised(search, Coordinates(change.forward, change.backward, change.slopes))
-
-
-def _settings_of(search: Optimiser) -> str:
-    """Name and settings of a search, the same in every process."""
-    kind = type(search).__name__
-    if not is_dataclass(search):
-        return kind
-    return f"{kind}({', '.join(f'{item.name}={getattr(search, item.name)!r}' for item in fields(search))})"
-
-
-def _draw(problem: CalibrationProblem, seed: int, number: int) -> Array:
-    """Start point: a prior draw seeded by the start's index."""
-    return np.asarray(problem.space.sample(np.random.default_rng([seed, number]), 1)[0])
-
-
-class _Clock:
-    """When the time budget ends, and a least-squares search that keeps to it."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end = monotonic() + seconds
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the budget is spent."""
-        return monotonic() >= self.end
-
-    def search(self, tolerance: float) -> LeastSquares:
-        """Least squares within what is left."""
-        return LeastSquares(tolerance=tolerance, seconds=max(self.end - monotonic(), 0.0))
-
-
-class _Steps:
-    """Tells how far the work is."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def now(self, what: str) -> None:
-        """Say what is being done."""
-        self.at(self._done, what)
-
-    def at(self, done: int, what: str) -> None:
-        """Say how many steps are finished."""
-        self._done = done
-        if self._progress is not None:
-            self._progress(what, done, self._total)
-
-
-def _check_centre(problem: CalibrationProblem) -> None:
+def _staged(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled, list[Array]]:
+    """Settle the errors of a model with blocks; where its stages end, and draws of the prior."""
+    problem = work.problem
+    others = [_draw(problem, work.seed, number) for number in range(1, work.starts)]
+    if (earlier := kept_settled(kept)) is not None:
+        return problem.with_noise(earlier.noise), earlier, others
     if not np.isfinite(problem.residuals(problem.space.centre)).all():
         raise SimulationFailed(
-            f"{problem.model.name} gives no numbers at the centre of the priors for panel {problem.panel.name!r}; "
+            f"{problem.model.name} gives no numbers at the centre of the priors for panel {problem.data.name!r}; "
             "check the start values with `describe()`, units above all"
+        )
+    settled, is_settled = _settle(work, problem, _stages(work, problem, ROUGH))
+    work.at("fitting block by block")
+    return settled, _kept(work, kept, settled, _stages(work, settled, TIGHT), is_settled=is_settled), others
+
+
+def _screened(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled, list[Array]]:
+    """Settle the errors from the nearest of many draws of the prior; where that ends, and the other near ones."""
+    problem = work.problem
+    work.at("looking at draws of the prior", 0)
+    look = screened(problem, seed=work.seed)
+    _check_some(problem, look)
+    finding = look.finding(problem.space.keys, problem)
+    work.findings += [] if finding is None else [finding]
+    others = list(look.best[: work.starts - 1])
+    if (earlier := kept_settled(kept)) is not None:
+        return _without_slopes(work, problem.with_noise(earlier.noise), earlier.staged), earlier, others
+    tries = []
+    for number, point in enumerate(look.best[:TRIED]):
+        work.at("estimating the errors", number)
+        tries.append(work.least_squares(ROUGH).minimise(objective_of(problem), point))
+    best = min(tries, key=lambda item: item.cost).point
+    settled, is_settled = _settle(work, problem, best)
+    point = work.rough(settled, best)
+    settled = _without_slopes(work, settled, point)
+    return settled, _kept(work, kept, settled, point, is_settled=is_settled), others
+
+
+def _kept(work: _Work, kept: Checkpoint, settled: CalibrationProblem, point: Array, *, is_settled: bool) -> Settled:
+    found = Settled(noise=settled.noise, is_settled=is_settled, staged=point)
+    # What a budget cut short is not kept: with more time it would come out otherwise.
+    if not work.is_over:
+        keep_settled(kept, found)
+    return found
+
+
+def _check_some(problem: CalibrationProblem, look: Screening) -> None:
+    if look.failed.all():
+        raise SimulationFailed(
+            f"{problem.model.name} gives no numbers that can be compared with table {problem.data.name!r} for any of "
+            f"{len(look.failed)} draws of the priors{look.reason}; check units, starting values and priors"
         )
 
 
-def _prepared(
-    problem: CalibrationProblem, kept: Checkpoint, clock: _Clock, steps: _Steps
-) -> tuple[CalibrationProblem, Settled]:
-    """The problem with settled errors, and where the stages end; from the checkpoint if that has them."""
-    if (earlier := kept_settled(kept)) is not None:
-        return problem.with_noise(earlier.noise), earlier
-    _check_centre(problem)
-    settled, is_settled = _settle(problem, clock, steps)
-    steps.now("fitting block by block")
-    staged = _stages(settled, settled.space.centre, clock, TIGHT)
-    found = Settled(noise=settled.noise, is_settled=is_settled, staged=staged)
-    # What a budget cut short is not kept: with more time it would come out otherwise.
-    if not clock.is_over:
-        keep_settled(kept, found)
-    return settled, found
-
-
-def _settle(problem: CalibrationProblem, clock: _Clock, steps: _Steps) -> tuple[CalibrationProblem, bool]:
+def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> tuple[CalibrationProblem, bool]:
     """Fit and estimate the errors in turn until these hardly move."""
-    point = _stages(problem, problem.space.centre, clock, ROUGH)
-    for number in range(MOST_ROUNDS):
-        steps.at(number, "estimating the errors")
-        point = clock.search(ROUGH).minimise(_objective(problem), point).point
+    for number in range(work.rounds):
+        work.at("estimating the errors", number)
+        point = work.rough(problem, point)
         noise = problem.estimated_noise(point)
         moved = max(_change(problem.noise[label], noise[label]) for label in noise)
         problem = problem.with_noise(noise)
         if moved < SETTLED:
             return problem, True
-        if clock.is_over:
+        if work.is_over:
             break
     return problem, False
+
+
+def _searched(
+    work: _Work, problem: CalibrationProblem, points: Sequence[Array], executor: str | Executor | None, kept: Checkpoint
+) -> Starts:
+    what = "searching from several starts"
+    finished = kept_ends(kept, len(points))
+    work.at(what, work.rounds + len(finished))
+    return MultiStart(_reparametrised(work.search, problem), executor=executor, deadline=work.deadline).minimise(
+        objective_of(problem),
+        points,
+        finished=finished,
+        keep=partial(keep_end, kept),
+        progress=lambda done: work.at(what, work.rounds + done),
+    )
 
 
 def _change(old: Noise, new: Noise) -> float:
@@ -257,9 +280,9 @@ def _change(old: Noise, new: Noise) -> float:
     return max([moved, *(abs(now / then - 1) for now, then in zip(new.regional, before, strict=True))])
 
 
-def _stages(problem: CalibrationProblem, point: Array, clock: _Clock, tolerance: float) -> Array:
+def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array:
     """Fit each block to its own series, the others held where they are."""
-    point = point.copy()
+    point = problem.space.centre.copy()
     data = len(problem.rows())
     for stage in problem.stages:
         columns = [place for place, key in enumerate(problem.space.keys) if key in stage.parameters]
@@ -267,25 +290,8 @@ def _stages(problem: CalibrationProblem, point: Array, clock: _Clock, tolerance:
         if columns and len(rows):
             kept = np.concatenate([rows, data + np.array(columns)])
             block = _block(problem, point, columns, kept)
-            point[columns] = clock.search(tolerance).minimise(block, point[columns]).point
+            point[columns] = work.least_squares(tolerance).minimise(block, point[columns]).point
     return point
-
-
-def _objective(problem: CalibrationProblem) -> Objective:
-    lower, upper = problem.space.bounds
-    return Objective(
-        linearised=problem.linearised,
-        lower=lower,
-        upper=upper,
-        scale=problem.space.scale,
-        residual_batch=problem.residual_batch,
-        centre=problem.space.centre,
-        copied=partial(_copied_objective, problem),
-    )
-
-
-def _copied_objective(problem: CalibrationProblem) -> Objective:
-    return _objective(problem.copied())
 
 
 def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> Objective:
@@ -307,5 +313,66 @@ def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: N
     )
 
 
-def _curvature(problem: CalibrationProblem, best: Optimum) -> Laplace:
-    return laplace(problem.space, best.point, problem.jacobian(best.point))
+def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
+    """The search along and across the ridges of a problem, if there are any."""
+    change = problem.ridges
+    if not change.ridges:
+        return search
+    return Reparametrised(search, Coordinates(change.forward, change.backward, change.slopes))
+
+
+def _draw(problem: CalibrationProblem, seed: int, number: int) -> Array:
+    """Start point: a prior draw seeded by the start's index."""
+    return np.asarray(problem.space.sample(np.random.default_rng([seed, number]), 1)[0])
+
+
+def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> CalibrationProblem:
+    """Tell of jumps; another search where the caller left it open."""
+    jumps = jumping(problem, point)
+    if not jumps:
+        return problem
+    names = ", ".join(jumps)
+    how = "searched without slopes" if work.may_choose else "searched as you asked"
+    work.findings.append(
+        Finding(
+            "jumps",
+            f"The model jumps along {names}: {how}, and standard errors come from wide differences; sample the "
+            "posterior for intervals.",
+            "warning",
+        )
+    )
+    if work.may_choose:
+        work.search = optimiser_named(WITHOUT_SLOPES)
+    return problem.with_wide_steps()
+
+
+def objective_of(problem: CalibrationProblem) -> Objective:
+    """What a search minimises.
+
+    Parameters
+    ----------
+    problem
+        With the errors to go by.
+    """
+    lower, upper = problem.space.bounds
+    return Objective(
+        linearised=problem.linearised,
+        lower=lower,
+        upper=upper,
+        scale=problem.space.scale,
+        residual_batch=problem.residual_batch,
+        centre=problem.space.centre,
+        copied=partial(_copied, problem),
+    )
+
+
+def _copied(problem: CalibrationProblem) -> Objective:
+    return objective_of(problem.copied())
+
+
+def settings_of(search: Optimiser) -> str:
+    """Name and settings of a search, the same in every process."""
+    kind = type(search).__name__
+    if not is_dataclass(search):
+        return kind
+    return f"{kind}({', '.join(f'{item.name}={getattr(search, item.name)!r}' for item in fields(search))})"

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from calibration.fitting.laplace import Laplace, laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
@@ -78,10 +77,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
         If the fit is one of another panel, model, window or set of parameters.
     """
     _check(problem, fit)
-    errors = fit.fitted.provenance["errors"]
-    settled = problem.with_noise(
-        {label: Noise(item["sd"], item["persistence"], tuple(item["regional"])) for label, item in errors.items()}
-    )
+    settled = problem.with_noise_of(fit.fitted)
     point = settled.space.to_vector(fit.fitted.as_values())
     return point_at(settled, point)
 

@@ -1,32 +1,37 @@
-"""Model, panel, parameters and errors joined: residuals, their Jacobian and the log posterior."""
+"""Model, data, parameters and errors joined: residuals, their Jacobian and the log posterior."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
-from calibration.fitting.description import Description, line_of, notes_on, notes_on_errors
-from calibration.fitting.stages import Stage, declarations, stages_of
-from calibration.fitting.window import window_of
-from calibration.observation import Noise, Observed, Series, build_series
-from calibration.parameters import ParameterSpace, RidgeChange, applying, chosen, overrides
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
+from calibration.fitting.description import Description
+from calibration.fitting.panel_binding import bound_panel
+from calibration.fitting.runs import Runs
+from calibration.fitting.stages import Stage
+from calibration.fitting.table_binding import bound_table
+from calibration.observation import Noise, Observed, Series
+from calibration.parameters import ParameterSpace, RidgeChange, applying
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.spec import ErrorModel, ModelSpec
+from pysd_runner.panel.table import Table
+from pysd_runner.simulation.task import prepared
+from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 
 Array = NDArray[np.float64]
 
 # Step of the differences in prior standard deviations. Rounding in a run is about 1e-14 of a residual's size and the
 # truncation of central differences goes with the square of the step; both stay near 1e-7 of a derivative here.
 STEP = 1e-3
+# The same along a model that jumps.
+WIDE_STEP = 0.1
 
 
 class CalibrationProblem:
@@ -77,69 +82,115 @@ class CalibrationProblem:
     (2019, 2024, 31)
     """
 
-    _kinds: ClassVar[dict[type, type["CalibrationProblem"]]] = {}
-
-    def __init_subclass__(cls, *, data: type | None = None, **more: object) -> None:
-        """Make ``CalibrationProblem(model, data)`` one of this kind for another kind of data."""
-        super().__init_subclass__(**more)
-        if data is not None:
-            CalibrationProblem._kinds[data] = cls
-
-    def __new__(cls, *given: object, **_: object) -> "CalibrationProblem":
-        """One for the kind of data; copies are made without any."""
-        kind = CalibrationProblem._kinds.get(type(given[1]), cls) if len(given) > 1 else cls
-        return object.__new__(kind if cls is CalibrationProblem else cls)
-
     def __init__(  # noqa: PLR0913 - a front door
         self,
         model: Model,
-        panel: Panel,
+        data: Panel | Table,
         *,
+        free: Iterable[str] | None = None,
+        values: Mapping[str, Any] | None = None,
         first_year: int | None = None,
         last_year: int | None = None,
-        free: Iterable[str] | None = None,
-        values: Mapping[str, float] | None = None,
         errors: Mapping[str, ErrorModel] | None = None,
         definitions: Mapping[str, str] | None = None,
         yuan_per_unit: float = 1.0,
+        priors: Mapping[str, Prior] | None = None,
+        measurements: Mapping[str, Observation] | Iterable[Observation] | None = None,
+        start: float | None = None,
+        until: float | None = None,
+        seed: int = 0,
     ) -> None:
-        self.spec = _with_errors(_with_definitions(declarations(model), definitions or {}), errors or {})
-        self.fixed = overrides(self.spec, values)
-        self.space = ParameterSpace.of(chosen(self.spec, free=free, fixed=self.fixed))
-        self.first_year, self.last_year = window_of(self.spec, panel, first_year, last_year)
-        self.panel = _until(panel, self.last_year)
-        self.model = _with_regions(model, len(panel.regions))
-        self.stages = stages_of(self.model)
-        self.observed: Observed = build_series(
-            self.spec, self.panel, first_year=self.first_year, last_year=self.last_year
-        )
-        if not self.observed.series:
-            told = [item for item in self.observed.absent if item.indicator in panel] or self.observed.absent
-            reasons = "; ".join(str(item) for item in told)
-            raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
-        self._comparison = Comparison(
-            self.model,
-            self.panel,
-            window=(self.first_year, self.last_year),
-            yuan_per_unit=yuan_per_unit,
-            series=self.series,
-        )
+        if isinstance(data, Table):
+            own: dict[str, Any] = {"priors": priors, "measurements": measurements, "start": start, "until": until}
+            self.bound = bound_table(model, data, free=free, values=values, seed=seed, **own)
+        else:
+            self.bound = bound_panel(
+                model,
+                data,
+                first_year=first_year,
+                last_year=last_year,
+                free=free,
+                values=values,
+                errors=errors,
+                definitions=definitions,
+                yuan_per_unit=yuan_per_unit,
+            )
+        self._step = STEP
+        self._comparison = Comparison(self.bound.runs, self.series, free=len(self.space))
         self.noise: Mapping[str, Noise] = self._comparison.declared_noise()
+
+    def __repr__(self) -> str:
+        cells = sum(len(item.cells) for item in self.series)
+        noun = "parameter" if len(self.space) == 1 else "parameters"
+        what = f"{self.model.name!r} on {self.panel.name!r}"
+        return f"<CalibrationProblem of {what}: {len(self.space)} {noun}, {cells} observations>"
+
+    @property
+    def model(self) -> Model:
+        """The model, with as many entities as the data."""
+        return self.bound.model
+
+    @property
+    def data(self) -> Any:
+        """The observations."""
+        return self.bound.data
+
+    panel = data  # the name that scripts use
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how model and data were tied."""
+        return tuple(self.bound.record.get("notes", ()))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Declarations, with what the caller changed."""
+        return self.bound.spec
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The parameters that are estimated."""
+        return self.bound.space
+
+    @property
+    def fixed(self) -> Mapping[str, float]:
+        """Values that are set, by key."""
+        return self.bound.fixed
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Blocks that are fitted one after the other."""
+        return self.bound.stages
+
+    @property
+    def observed(self) -> Observed:
+        """The observations, and what is absent and why."""
+        return self.bound.observed
+
+    @property
+    def first_year(self) -> Any:
+        """Where the simulation starts."""
+        return self.bound.window[0]
+
+    @property
+    def last_year(self) -> Any:
+        """Where it ends."""
+        return self.bound.window[1]
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Years of the window."""
+        return tuple(range(int(self.first_year), int(self.last_year) + 1))
+
+    @property
+    def until(self) -> float | None:
+        """The last moment that is fitted, where later ones are held out."""
+        return self.bound.until
 
     @property
     def series(self) -> tuple[Series, ...]:
         """The observations, in the order of the residuals."""
         return self.observed.series
-
-    @property
-    def years(self) -> tuple[int, ...]:
-        """Years of the window."""
-        return tuple(range(self.first_year, self.last_year + 1))
-
-    @property
-    def yuan_per_unit(self) -> float:
-        """Value of one unit of the panel's currency in yuan."""
-        return self._comparison.yuan_per_unit
 
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
         """The same problem with other errors.
@@ -174,17 +225,18 @@ class CalibrationProblem:
 
     @property
     def model_sha256(self) -> str:
-        """What a fit is bound to: the hash of the model file."""
-        return self.model.sha256
+        """What a fit is bound to: the hash of the model file, or of all equations."""
+        return self.bound.model_sha256 or self.model.sha256
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:
         """Other definitions that this panel could be fitted with, one for each national series it has."""
+        national = getattr(self.panel, "national", {})
         return tuple(
             {key: series}
             for key, item in self.spec.measurements.items()
             for series in item.alternatives
-            if series in self.panel.national
+            if series in national
         )
 
     def digest(self, *settings: object) -> str:
@@ -200,15 +252,22 @@ class CalibrationProblem:
         str
             Hexadecimal SHA-256 of model, declarations, panel, window, parameters, errors, money and settings.
         """
+        entering = self.runs.entering
+        held = [
+            (name, getattr(value, "values", np.asarray(value)).tolist())
+            for name, value in sorted(entering.held.items())
+        ]
         parts = (
-            self.model.sha256,
+            self.model_sha256,
             self.spec,
             self.panel.sha256,
-            self.years,
+            self.bound.window,
             self.space.keys,
             sorted(self.fixed.items()),
-            self.yuan_per_unit,
+            held,
+            self.bound.record.get("yuan_per_unit", 1.0),
             sorted(self.noise.items()),
+            [(item.label, item.scale, item.kind, item.errors, item.sd) for item in self.series],
             version("gapsim"),
             settings,
         )
@@ -303,8 +362,25 @@ class CalibrationProblem:
         return self.linearised(z, columns=columns)[1]
 
     def curvature_jacobian(self, z: Array) -> Array:
-        """Derivatives whose squares are the information at a point, by which uncertainty is told."""
-        return self.jacobian(z)
+        """Derivatives whose squares are the information of data and priors, by which uncertainty is told.
+
+        Counts give what is expected of them. Where the size of errors was estimated, parameters have Student's
+        distribution, whose variance is that of the normal one times ``freedom / (freedom - 2)``.
+        """
+        found = self._information_jacobian(z)
+        factors = self._comparison.known_sizes()
+        found[: len(factors)] *= factors[:, None]
+        return found
+
+    def _information_jacobian(self, z: Array) -> Array:
+        if not any(item.errors.is_count for item in self.series):
+            return np.array(self.jacobian(z))
+        along = self.space.value_slopes(z)
+        try:
+            _, slopes = self._comparison.linearised(self._numbers(z), self._spreads(along), self.noise, expected=True)
+        except UnsupportedFeature:
+            return self.jacobian(z)
+        return np.concatenate([slopes * along, np.diag(self.space.prior_slopes(z))], axis=0)
 
     def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
         """Residuals and their derivatives, exact to rounding, from one simulation.
@@ -430,24 +506,29 @@ class CalibrationProblem:
     def _data_residuals(self, z: Array) -> Array:
         return self._comparison.residuals(self.parameters_at(z), len(z), self.noise)
 
+    def _numbers(self, z: Array) -> dict[str, float]:
+        return {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
+
+    def _spreads(self, along: Array) -> dict[str, float]:
+        # Always of all of them, so that one program serves every stage; directions cost little.
+        spreads = np.abs(along) * self.space.scale
+        return dict(zip(self.space.keys, spreads.tolist(), strict=True))
+
     def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
-        parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
-        # Always along all of them, so that one program serves every stage; directions cost little.
-        spreads = np.abs(self.space.value_slopes(z)) * self.space.scale
-        if not len(spreads):
+        if not len(self.space) or self._step != STEP:
             return self._differences(z, columns)
-        moved = dict(zip(self.space.keys, spreads.tolist(), strict=True))
         try:
-            residuals, slopes = self._comparison.linearised(parameters, moved, self.noise)
+            along = self.space.value_slopes(z)
+            residuals, slopes = self._comparison.linearised(self._numbers(z), self._spreads(along), self.noise)
         except UnsupportedFeature:
             return self._differences(z, columns)
-        return residuals, slopes[:, columns] * self.space.value_slopes(z)[list(columns)]
+        return residuals, slopes[:, columns] * along[list(columns)]
 
     def _differences(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
         lower, upper = self.space.bounds
-        step = STEP * self.space.scale
+        step = self._step * self.space.scale
         points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
         for place, column in enumerate(columns):
             points[2 * place, column] = min(z[column] + step[column], upper[column])
@@ -457,24 +538,78 @@ class CalibrationProblem:
         widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
         return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
 
+    def with_wide_steps(self) -> "CalibrationProblem":
+        """The same problem with slopes from wide differences, for a model that jumps."""
+        other = copy(self)
+        other._step = WIDE_STEP
+        return other
+
+    def again(self, *, until: float | None, free: Iterable[str]) -> "CalibrationProblem":
+        """The same problem with another last moment and these parameters.
+
+        Parameters
+        ----------
+        until
+            The last moment that is fitted.
+        free
+            Parameters.
+        """
+        asked = {name: value for name, value in self.bound.asked.items() if name != "binding"}
+        seen = {item.label: item.observation for item in self.series}
+        return CalibrationProblem(self.model, self.panel, free=free, until=until, measurements=seen, **asked)
+
+    def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
+        """The same problem with the errors that a fit settled on.
+
+        Parameters
+        ----------
+        fitted
+            Of this problem.
+        """
+        kept = {
+            label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
+            for label, item in fitted.provenance["errors"].items()
+        }
+        return self.with_noise({**self.noise, **kept})
+
+    @property
+    def runs(self) -> Runs:
+        """Runs of the model over the window."""
+        return self._comparison.runs
+
+    def runs_to(self, stop: float) -> tuple[Runs, float]:
+        """Runs that go on to a later moment, and their step.
+
+        Parameters
+        ----------
+        stop
+            The last moment, in the model's unit of time; the end of a step at or after it is taken.
+        """
+        entering, first = self.runs.entering, self.first_year
+        step = prepared(self.model, entering.held, start=first, outcomes=[]).clock.step
+        end = first + max(int(np.ceil((stop - first) / step - 1e-6)), 1) * step
+        return Runs(entering, outcomes=self.runs.outcomes, start=first, stop=end, save_every=step), step
+
     def describe(self) -> Description:
         """Say what can be estimated from what is there, before anything is fitted."""
         estimated = {
             stage.name: tuple(key for key in self.space.keys if key in stage.parameters) for stage in self.stages
         }
         observed = {stage.name for stage in self.stages if any(stage.owns(item) for item in self.series)}
+        imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
         return Description(
             panel=self.panel.name,
-            regions=len(self.panel.regions),
+            regions=len(self.bound.codes),
             first_year=self.first_year,
             last_year=self.last_year,
-            series=tuple(line_of(item) for item in self.series),
+            series=self.bound.lines,
             absent=tuple(str(item) for item in self.observed.absent),
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
             fixed=dict(self.fixed),
-            imputed=tuple(str(item) for item in self._comparison.imputed(self.parameters_at(self.space.centre))),
-            notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series), *self._cut_ridges()),
+            imputed=imputed,
+            notes=(*self.bound.said, *self._cut_ridges()),
+            opening=self.bound.opening,
         )
 
     def _cut_ridges(self) -> list[str]:
@@ -488,53 +623,3 @@ class CalibrationProblem:
                     f"{'is' if len(held) == 1 else 'are'} not moved: what the others are found to be hangs on that."
                 )
         return found
-
-
-def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec:
-    """The declarations with other errors."""
-    measurements = dict(spec.measurements)
-    for key, item in errors.items():
-        if key not in measurements:
-            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
-        if measurements[key].national and item.scale == "region":
-            raise InvalidInput(f"measurement {key!r} is a national series and has one scale")
-        if item.is_count:
-            raise InvalidInput(f"measurement {key!r} compares logarithms or shares; {item.family} is for counts")
-        if item.memory == "momentum" and not measurements[key].increments:
-            raise InvalidInput(f"measurement {key!r} compares levels; momentum is the memory of yearly changes")
-        measurements[key] = replace(measurements[key], errors=item)
-    return replace(spec, measurements=measurements)
-
-
-def _with_definitions(spec: ModelSpec, definitions: Mapping[str, str]) -> ModelSpec:
-    """The declarations with other national series."""
-    measurements = dict(spec.measurements)
-    for key, series in definitions.items():
-        if key not in measurements:
-            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
-        item = measurements[key]
-        if series not in (item.national, *item.alternatives):
-            known = [name for name in (item.national, *item.alternatives) if name]
-            raise UnknownName(
-                f"measurement {key!r} cannot be read from {series!r}; expected {' or '.join(known) or 'nothing else'}"
-            )
-        measurements[key] = replace(item, national=series)
-    return replace(spec, measurements=measurements)
-
-
-def _until(panel: Panel, last_year: int) -> Panel:
-    """The panel without anything after a year."""
-    national = {
-        name: {year: value for year, value in series.items() if year <= last_year}
-        for name, series in panel.national.items()
-    }
-    return replace(panel.subset(years=range(panel.years[0], last_year + 1)), national=national)
-
-
-def _with_regions(model: Model, count: int) -> Model:
-    """The model with as many regions as the panel."""
-    if model.region_range not in model.ranges:
-        raise InvalidInput(f"{model.path.name} has no range of regions, so a panel cannot be tied to it")
-    if len(model.ranges[model.region_range]) == count:
-        return model
-    return model.with_regions(count)

@@ -21,18 +21,18 @@ from calibration.filtering.ensemble import (
     setup_of,
 )
 from calibration.filtering.stocks import StockLaw
-from calibration.fitting.general.ending import measurements_of
-from calibration.fitting.general.fitting import fit_table
-from calibration.fitting.general.predicted import disturbed
-from calibration.fitting.general.series import ObservedSeries
-from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.fit import fit as fit_problem
+from calibration.fitting.predicted import disturbed
+from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
+from calibration.fitting.table_binding import measurements_of
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
+from calibration.observation import Series
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.export.tables import Tabled
@@ -72,14 +72,14 @@ RATE, HALF_LIFE = 0.3, 20.0
 class Gridded:
     """The observations of a problem on an even grid of moments."""
 
-    problem: TableProblem
+    problem: CalibrationProblem
     times: Array
     observed: Mapping[str, Array]
 
     @property
-    def series(self) -> tuple[ObservedSeries, ...]:
+    def series(self) -> tuple[Series, ...]:
         """The observations."""
-        return self.problem.observations
+        return self.problem.series
 
     @property
     def spacing(self) -> float:
@@ -95,7 +95,7 @@ class Gridded:
         """All rows under each other, as forecasters know them; positions of the grid are its years."""
         values = np.concatenate([self.observed[item.label] for item in self.series])
         return Target(
-            name=self.problem.table.name,
+            name=self.problem.panel.name,
             regions=tuple(self.rows),
             groups=(),
             years=tuple(range(len(self.times))),
@@ -107,9 +107,9 @@ class Gridded:
         return np.asarray(self.times[-1] + self.spacing * np.arange(1, count + 1), dtype=float)
 
 
-def gridded(problem: TableProblem) -> Gridded:
+def gridded(problem: CalibrationProblem) -> Gridded:
     """Put observations on an even grid."""
-    series = problem.observations
+    series = problem.series
     moments = np.unique(np.concatenate([item.times for item in series]))
     if len(moments) < 2:
         raise InvalidInput("a forecast needs observations at two moments at least")
@@ -137,7 +137,7 @@ class _Known:
     """A fit and what its filter knows, up to some moment."""
 
     fit: FitResult
-    problem: TableProblem
+    problem: CalibrationProblem
     law: StockLaw | None
     grid: FilterSetup | None
     disturbance: Disturbance | None
@@ -214,17 +214,9 @@ class ModelForecaster:
         problem = whole.again(until=until, free=self.free)
         fit = self.given
         if fit is None:
-            fit = fit_table(
-                problem,
-                starts=2,
-                seed=seed,
-                optimiser=None,
-                seconds=None,
-                executor=None,
-                checkpoint=None if self.checkpoint is None else self.checkpoint / f"{place}",
-                progress=None,
-            )
-        settled = problem.with_noise_of(fit)
+            folder = None if self.checkpoint is None else self.checkpoint / f"{place}"
+            fit = fit_problem(problem, starts=2, seed=seed, checkpoint=folder)
+        settled = problem.with_noise_of(fit.fitted)
         values = fitted_values(whole.model, fit.fitted, draws=self.members, seed=seed)
         try:
             law = StockLaw(whole.model, values, self.data.series, start=problem.first_year)
@@ -242,7 +234,7 @@ class ModelForecaster:
             {k: v[:, : place + 1] for k, v in seen.items()},
         )
         errors = {item.label: settled.noise[item.label].total_sd for item in self.data.series}
-        given = {item.label: item.observation.is_given or item.errors.is_count for item in self.data.series}
+        given = {item.label: item.is_given or item.errors.is_count for item in self.data.series}
         return _Known(
             fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed)
         )
@@ -265,7 +257,7 @@ class ModelForecaster:
         parts = []
         for item in self.data.series:
             raw = paths[item.label]
-            if item.observation.kind == "cumulative":
+            if item.kind == "cumulative":
                 last = self._last(item, place)
                 raw = raw + last
             with np.errstate(all="ignore"):
@@ -273,7 +265,7 @@ class ModelForecaster:
             parts.append(scaled + self._noise(item, raw, found.law, rng))
         return np.concatenate(parts, axis=1)
 
-    def _last(self, item: ObservedSeries, place: int) -> Array:
+    def _last(self, item: Series, place: int) -> Array:
         table = item.unscaled(self.data.observed[item.label][:, : place + 1])
         found = np.zeros((1, len(table), 1))
         for row, line in enumerate(table):
@@ -281,7 +273,7 @@ class ModelForecaster:
             found[0, row, 0] = seen[-1] if seen.size else 0.0
         return found
 
-    def _noise(self, item: ObservedSeries, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
+    def _noise(self, item: Series, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
         """Errors of observation on the scale of the series."""
         spread = law.errors[item.label]
         if not item.errors.is_count:
@@ -297,7 +289,7 @@ class ModelForecaster:
         run, step = known.problem.runs_to(float(times[-1]))
         rng = np.random.default_rng([seed, place, 9])
         drawn = known.fit.fitted.sample(rng, draws, spec=known.problem.spec)
-        outcomes = run.batch(np.stack([drawn[key] for key in known.problem.space.keys], axis=1))
+        outcomes = run.batch(drawn, draws)
         parts = []
         for item in self.data.series:
             table = np.concatenate(
@@ -606,9 +598,9 @@ def forecast_table(  # noqa: PLR0913 - a front door
     if fit is not None and free is None:
         free = list(fit.fitted.keys)
     if fit is not None:
-        settings = {"measurements": measurements_of(fit), "start": fit.fitted.provenance["start"], **settings}
+        settings = {"measurements": measurements_of(fit.fitted), "start": fit.fitted.provenance["start"], **settings}
     tell("fitting the model", 0, 4)
-    problem = TableProblem(model, data, free=free, seed=seed, **settings)
+    problem = CalibrationProblem(model, data, free=free, seed=seed, **settings)
     grid = gridded(problem)
     last = float(grid.times[-1])
     if not until > last:
@@ -635,14 +627,14 @@ def forecast_table(  # noqa: PLR0913 - a front door
     out = _by_column(grid, found, later)
     return TableOutlook(
         draws=out,
-        table=problem.table,
+        table=problem.panel,
         columns={item.label: item.indicator for item in grid.series},
         weights=weights,
         past=_frame(scored),
         events={item.text: item.probability(out) for item in asked},
         verdict=_verdict(scored) if past else "Past forecasts were not scored.",
         disturbance=_disturbed_words(known, grid),
-        time_unit=problem.time_unit,
+        time_unit=problem.bound.time_unit,
         fit=known.fit,
         moved=_moved(until, later, grid.spacing),
         provenance={"seed": seed, "draws": draws, "until": until, "spacing": grid.spacing, "model": model.name},
@@ -683,7 +675,7 @@ def _by_column(grid: Gridded, draws: Array, later: Array) -> "dict[str, xr.DataA
     import xarray as xr
 
     found, place = {}, 0
-    unit = grid.problem.time_unit
+    unit = grid.problem.bound.time_unit
     for item in grid.series:
         part = item.unscaled(draws[:, place : place + len(item.labels)])
         place += len(item.labels)
@@ -693,7 +685,7 @@ def _by_column(grid: Gridded, draws: Array, later: Array) -> "dict[str, xr.DataA
             "entity": list(item.labels),
             "time": ("time", later, {"units": unit} if unit else {}),
         }
-        name = grid.problem.table.column(item.indicator).unit
+        name = grid.problem.panel.column(item.indicator).unit
         found[item.label] = xr.DataArray(part, dims=["draw", "entity", "time"], coords=coords, attrs={"units": name})
     return found
 
@@ -790,7 +782,7 @@ def backtest_table(  # noqa: PLR0913 - a front door
     InvalidInput
         If there are too few observations.
     """
-    problem = TableProblem(model, data, free=free, seed=seed, **settings)
+    problem = CalibrationProblem(model, data, free=free, seed=seed, **settings)
     grid = gridded(problem)
     if not _can_score(grid):
         raise InvalidInput(f"a back-test needs more than {FIRST_ORIGIN + 2} moments; the table has {len(grid.times)}")

@@ -1,7 +1,7 @@
 """How a panel observes a model: series, their errors, and residuals in units of these errors."""
 
 from calibration.observation.build import Absent, Observed, build_series
-from calibration.observation.estimation import estimate_noise
+from calibration.observation.estimation import estimate_noise, estimate_spread
 from calibration.observation.losses import Loss, loss_of
 from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
 from calibration.observation.robust import BEND, bounded, bounded_slope, log_mass
@@ -24,6 +24,7 @@ __all__ = [
     "build_series",
     "declared_noise",
     "estimate_noise",
+    "estimate_spread",
     "log_mass",
     "loss_of",
     "summarise_shocks",

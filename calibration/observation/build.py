@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from calibration.observation.expressions import variable_itself
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Measurement, ModelSpec
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 # and by more than so many of the region's usual departures, was counted anew: births, deaths and migration do not move
 # a region so far in one year alone. Judgement.
 RECOUNTED, USUAL_DEPARTURES, AROUND = 0.015, 5.0, 2
+# The axis of what is observed by region.
+REGIONS = ("region",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +198,13 @@ def _series(
     return Series(
         measurement=measurement.key,
         indicator=name,
-        outcome=measurement.outcome,
+        expression=variable_itself(measurement.outcome, () if national else REGIONS),
+        scale="level" if national else "log",
         loading="" if direct else measurement.loading,
         relative=relative,
         increments=increments,
-        national=national,
         declared_sd=sd,
-        years=window,
+        times=np.array(window, dtype=float),
         values=values,
         missing=int((~seen[:, 1:]).sum()),
         errors=measurement.errors,

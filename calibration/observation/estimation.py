@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.observation.counts import expected_count, spread_of
 from calibration.observation.losses import Loss, loss_of
 from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
 from calibration.observation.robust import held
-from calibration.observation.series import Series
+from calibration.observation.series import DECLARED, Series
 from calibration.observation.whitening import Whitening
 
 Array = NDArray[np.float64]
@@ -15,57 +16,77 @@ Array = NDArray[np.float64]
 # leave a variance of their own an error of 45 percent, and a region that is quiet by chance would rule the fit.
 PRIOR_REGION = 4.0
 # The declared standard deviation counts as this many observations, a persistence of zero as this many pairs.
-PRIOR_OBSERVATIONS = 4.0
+PRIOR_OBSERVATIONS = DECLARED.weight
 PRIOR_PAIRS = 4.0
 
 
-def estimate_noise(series: Series, residuals: Array, *, persistence: float | None = None) -> Noise:
+def estimate_noise(series: Series, residuals: Array, *, persistence: float | None = None, share: float = 1.0) -> Noise:
     """Estimate size and persistence of the errors from residuals of a fit.
 
-    Persistence is the pooled regression of residuals on those of the year before, both held within a few robust
-    standard deviations, with `PRIOR_PAIRS` pairs of no persistence added; zero where errors are declared independent.
-    The standard deviation of the innovations is that of the declared family (`calibration.observation.losses`), with
-    the declared one counting as `PRIOR_OBSERVATIONS` observations; each year whose mean was removed costs one degree of
-    freedom. With Huber's and Student's families a few wild cells therefore hardly move either. With a scale for each
-    region its standard deviation is found in the same way from its own cells, that of all regions counting as
-    `PRIOR_REGION` observations. Errors whose size is declared to be known stay as declared.
+    Persistence is the pooled regression of residuals on those of the moment before, with `PRIOR_PAIRS` pairs of no
+    persistence added; zero where errors are declared independent. The standard deviation of the innovations is that of
+    the declared family (`calibration.observation.losses`). With Huber's and Student's families a few wild cells
+    therefore hardly move either. With a scale for each region its standard deviation is found in the same way from its
+    own cells, that of all regions counting as `PRIOR_REGION` observations.
 
     Parameters
     ----------
     series
-        The observations.
+        The observations; its `sizes` say what the declared size counts for, and what costs degrees of freedom.
     residuals
-        Fitted less observed, shape (region, year).
+        Fitted less observed, shape (row, time).
     persistence
         Persistence where it is known; None to estimate it.
+    share
+        Degrees of freedom of a cell where estimated parameters cost some.
 
     Returns
     -------
     Noise
         In the terms of the series.
     """
-    cells = Whitening(series)
-    if series.errors.known:
+    cells, errors, sizes = series.cells, series.errors, series.sizes
+    if errors.known and not series.is_given:
         return declared_noise(series)
-    if series.errors.memory == "independent":
+    if errors.memory == "independent":
         persistence = 0.0
     if persistence is None:
-        kept = held(np.where(series.seen, residuals, np.nan))
+        kept = held(np.where(series.seen, residuals, np.nan)) if sizes.holds else residuals
         persistence = _persistence(cells.pick(kept)[cells.follows], cells.pick_previous(kept)[cells.follows])
+    declared = series.declared_sd * float(np.sqrt(1 - persistence**2))
+    if series.is_given:
+        return Noise(declared, persistence)
     innovations = cells.innovations(residuals, Noise(1.0, persistence))
     lost = len(np.unique(cells.year)) if series.relative else 0
-    freedom = max(len(cells) - lost, 0)
-    loss = loss_of(series.errors)
-    sd = loss.sd(
-        innovations,
-        freedom=freedom,
-        declared=series.declared_sd * float(np.sqrt(1 - persistence**2)),
-        weight=PRIOR_OBSERVATIONS,
-    )
-    if series.errors.scale == "series":
+    freedom = max(share * len(cells), 1.0) if sizes.by_parameters else max(len(cells) - lost, 0)
+    loss = loss_of(errors)
+    sd = loss.sd(innovations, freedom=freedom, declared=declared, weight=sizes.weight)
+    if sizes.least:
+        seen = series.values[np.isfinite(series.values)]
+        sd = max(sd, sizes.least * (float(seen.std()) or float(np.abs(seen).max()) or 1.0))
+    if errors.scale == "series":
         return Noise(sd, persistence)
-    share = freedom / max(len(cells), 1)
-    return Noise(sd, persistence, _regional(loss, cells, innovations, sd=sd, share=share, count=len(series.values)))
+    part = freedom / max(len(cells), 1)
+    return Noise(sd, persistence, _regional(loss, cells, innovations, sd=sd, share=part, count=len(series.values)))
+
+
+def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
+    """Estimate how counts vary beyond Poisson's law, so that Pearson's statistic is its degrees of freedom.
+
+    Parameters
+    ----------
+    series
+        Counts.
+    predicted
+        What a model expects, shape (row, time).
+    share
+        Degrees of freedom of a cell.
+    """
+    if series.is_given or series.errors.family == "poisson":
+        return Noise(series.declared_sd)
+    counts = series.cells.pick(series.values)
+    expected = expected_count(series.cells.pick(predicted))
+    return Noise(spread_of(counts, expected, max(share * len(counts), 1.0)))
 
 
 def _regional(

@@ -1,12 +1,15 @@
 """Size and persistence of the errors of a series."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.series import Series
 from pysd_runner.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from calibration.observation.series import Series
 
 MOST_PERSISTENT = 0.97
 
@@ -66,7 +69,7 @@ class Noise:
         return self.sd * np.array(self.regional)[regions]
 
 
-def declared_noise(series: Series) -> Noise:
+def declared_noise(series: "Series") -> Noise:
     """Independent errors of the declared size.
 
     Parameters

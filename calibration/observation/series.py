@@ -1,11 +1,16 @@
 """One observed series: what was measured, and what the model says in the same terms."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.spec import USUAL_ERRORS, ErrorModel
+from calibration.observation.whitening import Whitening
+from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
+
+if TYPE_CHECKING:
+    from calibration.observation.expressions import Expression
 
 Array = NDArray[np.float64]
 
@@ -13,126 +18,288 @@ Array = NDArray[np.float64]
 FILLED_IN = "no region's value ever changes: that looks filled in, not observed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Series:
-    """One indicator as an observation of one variable of the model.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How the size of errors is estimated from residuals.
 
-    ``log indicator = c_t + loading * log outcome + e``. The year's effect ``c_t`` goes out with the mean over the
-    regions observed in that year; yearly changes are compared where levels carry persistent errors. A national series
-    compares levels without logarithms.
+    Attributes
+    ----------
+    weight
+        Observations that the declared size counts as.
+    holds
+        Whether wild residuals are held before their persistence is estimated.
+    least
+        Least size in units of the spread of what was seen: what is met exactly must not rule all others.
+    by_parameters
+        Whether estimated parameters cost degrees of freedom; otherwise each moment whose mean was removed.
+    """
+
+    weight: float = 4.0
+    holds: bool = True
+    least: float = 0.0
+    by_parameters: bool = False
+
+
+DECLARED, FOUND = Sizes(), Sizes(weight=0.0, holds=False, least=1e-3, by_parameters=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One indicator as an observation of the model.
+
+    ``f(indicator) = c_t + loading * f(outcome) + e`` with ``f`` the scale. The moment's effect ``c_t`` goes out with
+    the mean over the rows observed then where the series is relative; changes from one moment to the next are compared
+    where levels carry persistent errors.
 
     Attributes
     ----------
     measurement, indicator
-        Key of the declared measurement; name of the panel variable or national series.
-    outcome
-        Name of the observed variable in the model file.
-    loading
-        Key of the parameter the log outcome is multiplied with; empty for 1.
-    relative, increments, national
-        Whether the year's mean is removed; whether yearly changes are compared; whether it is a national series.
-    declared_sd
-        Standard deviation of the error as declared.
-    years
-        Years of the window, ascending, shape (year,).
+        Key of the declared measurement; name of the column, panel variable or national series.
+    expression
+        What of the model it observes.
+    times
+        Moments, ascending, shape (time,).
     values
-        What was observed in the terms above, shape (region, year), one row for a national series; NaN where missing.
-    errors
-        How the errors are distributed.
+        What was observed in the terms above, shape (row, time); NaN where missing.
+    declared_sd
+        Standard deviation of the error before anything was fitted.
+    scale, kind
+        As of `pysd_runner.spec.Observation`, the scale settled.
+    loading
+        Key of the parameter that what the model says is multiplied with on the scale; empty for 1.
+    relative, increments
+        Whether the moment's mean is removed; whether changes are compared.
+    labels, elements
+        Name of each row and its place among the elements of the expression; None for all of them in their order.
+    weights
+        How the saved moments make what is compared, shape (row or 1, time, moment); None where each is compared.
+    is_first_given
+        Whether the first moment gives no residual because start values come from it. Its residual still conditions the
+        next one (see `Whitening`).
+    raw
+        What was observed as it stands; None where a reader is shown the terms.
+    errors, sd, sizes
+        How the errors are distributed; their size where it is given; how it is estimated otherwise.
+    spacing
+        Usual distance between two observations, which the persistence of errors is meant for.
     missing, unusable, recounted
-        Cells of the later years of the window without an observation; cells whose value has no logarithm; changes that
-        join two counts of the population. The last are among the missing.
+        Cells without an observation; cells whose value the scale cannot show; changes that join two counts of the
+        population. The last are among the missing.
     """
 
+    _: KW_ONLY
     measurement: str
     indicator: str
-    outcome: str
-    loading: str
-    relative: bool
-    increments: bool
-    national: bool
-    declared_sd: float
-    years: tuple[int, ...]
+    expression: "Expression"
+    times: Array
     values: Array
-    missing: int
-    unusable: int
+    declared_sd: float
+    scale: str = "log"
+    kind: str = "level"
+    loading: str = ""
+    relative: bool = False
+    increments: bool = False
+    labels: tuple[str, ...] = ()
+    elements: NDArray[np.intp] | None = None
+    weights: Array | None = None
+    is_first_given: bool = True
+    raw: Array | None = None
     errors: ErrorModel = USUAL_ERRORS
+    sd: float | None = None
+    sizes: Sizes = DECLARED
+    spacing: float = 1.0
+    missing: int = 0
+    unusable: int = 0
     recounted: int = 0
+    label: str = ""
+    cells: Whitening = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", Whitening(self))
+        object.__setattr__(self, "label", self.label or f"{self.measurement}:{self.indicator}")
 
     @property
-    def label(self) -> str:
-        """Measurement and indicator, unique in a problem."""
-        return f"{self.measurement}:{self.indicator}"
+    def outcome(self) -> str:
+        """The observed variable, the first of an expression."""
+        return self.expression.variables[0]
+
+    @property
+    def national(self) -> bool:
+        """Whether it is one series for all regions."""
+        return not self.expression.dims
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The moments as years."""
+        return tuple(int(time) for time in self.times)
+
+    @property
+    def observation(self) -> Observation:
+        """How a column observes the model, as declared or found."""
+        return Observation(
+            column=self.indicator,
+            outcome=self.expression.text,
+            scale=self.scale,
+            kind=self.kind,
+            errors=self.errors,
+            sd=self.sd,
+        )
+
+    @property
+    def observed(self) -> Array:
+        """What was observed as a reader is shown it, shape (row, time)."""
+        return self.values if self.raw is None else self.raw
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """Place of each row among the elements of the expression."""
+        return np.arange(len(self.values)) if self.elements is None else self.elements
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the size of the errors is given; otherwise it is estimated."""
+        return self.sd is not None
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """Cells with an observation, the first year among them, shape (region, year)."""
+        """Cells with an observation, shape (row, time)."""
         return np.isfinite(self.values)
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Cells that give a residual, shape (region, year).
-
-        The first year gives none: start values come from the same indicators in that year, so the model meets them by
-        construction. Its residual still conditions the next one (see `Whitening`).
-        """
+        """Cells that give a residual, shape (row, time)."""
         used = self.seen.copy()
-        used[:, 0] = False
+        used[:, : int(self.is_first_given)] = False
         return used
 
-    def predicted(self, outcome: Array, loading: Array) -> Array:
-        """Say what the model gives in the terms of the observation.
+    def compared(self, outcome: Array) -> Array:
+        """What the model gives where something was observed, before the scale.
 
         Parameters
         ----------
         outcome
-            The observed variable, shape (draw, region, year); (draw, year) for a national series.
-        loading
-            Shape (draw,).
+            Of the expression, shape (draw, element..., moment).
 
         Returns
         -------
         ndarray
-            Shape (draw, region, year), NaN where nothing was observed.
+            Shape (draw, row, time).
         """
-        if self.national:
-            return np.where(self.seen, outcome[:, None, :], np.nan)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            logs = loading[:, None, None] * np.log(outcome)
-        return in_terms(logs, self.seen, relative=self.relative, increments=self.increments)
+        flat = outcome.reshape(len(outcome), -1, outcome.shape[-1])
+        return self._weighted(flat if self.elements is None else flat[:, self.elements])
 
-    def slopes(self, outcome: Array, loading: float, outcome_slopes: Array, loading_slopes: Array) -> Array:
-        """How what the model gives in the terms of the observation moves.
+    def compared_slopes(self, slopes: Array) -> Array:
+        """Derivatives of `compared`, shape (parameter, row, time), from (element..., moment, parameter)."""
+        flat = slopes.reshape(-1, *slopes.shape[-2:])
+        return self._weighted(np.moveaxis(flat if self.elements is None else flat[self.elements], -1, 0))
+
+    def _weighted(self, flat: Array) -> Array:
+        if self.weights is None:
+            return flat
+        # A run that overflows times a weight of nought is no number, and the draw is left out.
+        with np.errstate(invalid="ignore"):
+            return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
+
+    def predicted(self, raw: Array, loading: Array | None = None) -> Array:
+        """What the model says in the terms of the observation.
 
         Parameters
         ----------
-        outcome
-            The observed variable, shape (region, year); (year,) for a national series.
+        raw
+            What `compared` gave, shape (draw, row, time).
         loading
-            What its logarithm is multiplied with.
-        outcome_slopes, loading_slopes
-            Their derivatives, shape (parameter, region, year) or (parameter, year), and (parameter,).
+            Shape (draw,); None for one.
 
         Returns
         -------
         ndarray
-            Derivatives of `predicted`, shape (parameter, region, year), NaN where nothing was observed.
+            Shape of `raw`, NaN where nothing was observed.
         """
-        if self.national:
-            return np.where(self.seen, outcome_slopes[:, None, :], np.nan)
+        scaled = self.scaled(raw)
+        return self._in_terms(scaled if loading is None else loading[:, None, None] * scaled)
+
+    def slopes(self, raw: Array, raw_slopes: Array, loading: float, loading_slopes: Array | None = None) -> Array:
+        """Derivatives of `predicted`, shape (parameter, row, time), NaN where nothing was observed.
+
+        Parameters
+        ----------
+        raw, raw_slopes
+            What `compared` gave, shape (row, time), and its derivatives.
+        loading, loading_slopes
+            What it is multiplied with on the scale, and its derivatives, shape (parameter,); None for none.
+        """
         with np.errstate(invalid="ignore", divide="ignore"):
-            logs = loading_slopes[:, None, None] * np.log(outcome) + loading * outcome_slopes / outcome
-        return in_terms(logs, self.seen, relative=self.relative, increments=self.increments)
+            moved = self._scaled_slopes(raw, loading * raw_slopes)
+            if loading_slopes is not None:
+                moved = loading_slopes[:, None, None] * self.scaled(raw) + moved
+        return self._in_terms(moved)
+
+    def _in_terms(self, scaled: Array) -> Array:
+        return in_terms(scaled, self.seen, relative=self.relative, increments=self.increments)
+
+    def scaled(self, raw: Array) -> Array:
+        """Values on the scale; NaN where the scale cannot show them."""
+        return to_scale(raw, self.scale)
+
+    def _scaled_slopes(self, raw: Array, slopes: Array) -> Array:
+        if self.scale == "log":
+            return slopes / raw
+        return slopes / (raw * (1 - raw)) if self.scale == "logit" else slopes
+
+    def unscaled(self, values: Array) -> Array:
+        """The inverse of `scaled`."""
+        if self.scale == "log":
+            return np.exp(values)
+        return 1 / (1 + np.exp(-values)) if self.scale == "logit" else values
+
+    def shown(self, values: Array) -> Array:
+        """Values in the terms as a reader is shown them."""
+        return values if self.raw is None else self.unscaled(values)
+
+    def at(self, times: Array, values: Array, moments: Array, step: float) -> "Series":
+        """The same column at other moments.
+
+        Parameters
+        ----------
+        times
+            Shape (time,).
+        values
+            On the scale, shape (row, time).
+        moments, step
+            Of the run that is compared.
+        """
+        from calibration.observation.moments import weights_of
+
+        weights = weights_of(times, moments, self.kind, step)[None]
+        return replace(self, times=times, raw=self.unscaled(values), values=values, weights=weights)
 
 
-def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
-    """Yearly changes if asked for, then less the mean of the year over the cells that are seen."""
+def to_scale(raw: Array, scale: str) -> Array:
+    """Values on a scale, NaN where it cannot show them.
+
+    Parameters
+    ----------
+    raw
+        Any shape.
+    scale
+        ``"level"``, ``"log"`` or ``"logit"``.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "log":
+            return np.where(raw > 0, np.log(raw), np.nan)
+        if scale == "logit":
+            return np.where((raw > 0) & (raw < 1), np.log(raw / (1 - raw)), np.nan)
+    return np.asarray(raw, dtype=float)
+
+
+def in_terms(scaled: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
+    """Changes if asked for, then less the mean of the moment over the cells that are seen."""
     if increments:
-        logs = np.concatenate([np.full_like(logs[..., :1], np.nan), np.diff(logs, axis=-1)], axis=-1)
+        scaled = np.concatenate([np.full_like(scaled[..., :1], np.nan), np.diff(scaled, axis=-1)], axis=-1)
     if relative:
         count = np.maximum(seen.sum(axis=0), 1)
-        logs = logs - np.where(seen, logs, 0.0).sum(axis=-2, keepdims=True) / count
-    return np.where(seen, logs, np.nan)
+        scaled = scaled - np.where(seen, scaled, 0.0).sum(axis=-2, keepdims=True) / count
+    return np.where(seen, scaled, np.nan)
 
 
 def never_changes(values: Array) -> bool:

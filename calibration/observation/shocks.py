@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from calibration.observation.estimation import PRIOR_OBSERVATIONS
 from calibration.observation.series import Series
-from calibration.observation.whitening import Whitening
 
 Array = NDArray[np.float64]
 
@@ -75,7 +74,7 @@ def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Sh
     Shocks
         Size, memory and tails.
     """
-    cells = Whitening(series)
+    cells = series.cells
     shocks = cells.pick(residuals)
     lost = len(np.unique(cells.year)) if series.relative else 0
     freedom = max(len(cells) - lost, 0)

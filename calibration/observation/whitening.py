@@ -1,10 +1,14 @@
 """Residuals that follow each other, turned into independent ones of standard deviation one."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.noise import Noise
-from calibration.observation.series import Series
+
+if TYPE_CHECKING:
+    from calibration.observation.series import Series
 
 Array = NDArray[np.float64]
 
@@ -12,10 +16,11 @@ Array = NDArray[np.float64]
 class Whitening:
     """Standardised innovations of the residuals of one series.
 
-    Residuals of a region follow ``r_t = rho r_{t-1} + e_t`` with sd ``s`` of ``e_t``; a cell ``k`` years after the
-    last seen one has ``r_t - rho^k r_{t-k}`` of variance ``s^2 (1 - rho^{2k}) / (1 - rho^2)``. The residual of the
-    first year is taken as given; a cell without a predecessor has the stationary variance ``s^2 / (1 - rho^2)``. With
-    ``rho = 0`` this is the residual divided by ``s``.
+    Residuals of a row follow ``r_t = rho r_{t-1} + e_t`` with sd ``s`` of ``e_t``, ``t`` counted in usual distances of
+    the series; a cell ``k`` of them after the last seen one has ``r_t - rho^k r_{t-k}`` of variance
+    ``s^2 (1 - rho^{2k}) / (1 - rho^2)``. Where the first moment gives no residual, that residual is taken as given; a
+    cell without a predecessor has the stationary variance ``s^2 / (1 - rho^2)``. With ``rho = 0`` this is the residual
+    divided by ``s``.
 
     Parameters
     ----------
@@ -23,39 +28,48 @@ class Whitening:
         The observations.
     """
 
-    def __init__(self, series: Series) -> None:
-        region, year = np.nonzero(series.used)
-        self.region: NDArray[np.intp] = region
-        self.year: NDArray[np.intp] = year
+    def __init__(self, series: "Series") -> None:
+        self.shape = series.values.shape
+        row, moment = np.nonzero(series.used)
+        self.region: NDArray[np.intp] = row
+        self.year: NDArray[np.intp] = moment
         before = np.where(series.seen, np.arange(series.values.shape[1]), -1)
         last = np.maximum.accumulate(before, axis=1)
         previous = np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
-        self.previous: NDArray[np.intp] = previous[region, year]
+        self.previous: NDArray[np.intp] = previous[row, moment]
         self.has_previous: NDArray[np.bool_] = self.previous >= 0
+        apart = series.times[moment] - series.times[np.maximum(self.previous, 0)]
+        self._distance: Array = np.where(self.has_previous, apart, 0.0) / series.spacing
 
     def __len__(self) -> int:
         return len(self.region)
 
     @property
     def follows(self) -> NDArray[np.bool_]:
-        """Cells whose predecessor is the year before, shape (cell,)."""
-        return np.asarray(self.has_previous & (self.year - self.previous == 1), dtype=bool)
+        """Cells whose predecessor is about the usual distance away, shape (cell,)."""
+        return np.asarray(self.has_previous & (self._distance < 1.5), dtype=bool)
 
     def pick(self, table: Array) -> Array:
-        """Take the used cells, shape (..., cell), of a table (..., region, year)."""
+        """Take the used cells, shape (..., cell), of a table (..., row, time)."""
         return np.asarray(table[..., self.region, self.year])
 
     def pick_previous(self, table: Array) -> Array:
         """Take the last seen cell before each used one, 0 where there is none, shape (..., cell)."""
         return np.where(self.has_previous, table[..., self.region, np.maximum(self.previous, 0)], 0.0)
 
+    def spread_out(self, cells: Array) -> Array:
+        """The reverse of `pick`: a table of shape (row, time), NaN where no cell is used."""
+        table = np.full(self.shape, np.nan)
+        table[self.region, self.year] = cells
+        return table
+
     def innovations(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
-        """Innovations of the standard deviation of each region's error, whatever the distance to the cell before.
+        """Innovations of the standard deviation of each row's error, whatever the distance to the cell before.
 
         Parameters
         ----------
         residuals
-            Fitted less observed, shape (..., region, year).
+            Fitted less observed, shape (..., row, time).
         noise
             Their standard deviation and persistence.
         persistence
@@ -89,9 +103,9 @@ class Whitening:
         Parameters
         ----------
         residuals
-            Shape (region, year).
+            Shape (row, time).
         residual_slopes
-            Their derivatives, shape (parameter, region, year).
+            Their derivatives, shape (parameter, row, time).
         noise, persistence
             As for `innovations`.
         persistence_slopes
@@ -114,13 +128,8 @@ class Whitening:
         """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
         return float(np.log(noise.cell_sds(self.region) * self._spread(noise)).sum())
 
-    @property
-    def _distance(self) -> NDArray[np.intp]:
-        """Years since the last seen cell, 0 where there is none."""
-        return np.where(self.has_previous, self.year - self.previous, 0)
-
     def _spread(self, noise: Noise) -> Array:
-        """Standard deviation of each cell given its predecessor, in units of its region's."""
+        """Standard deviation of each cell given its predecessor, in units of its row's."""
         rho = noise.persistence
         if rho == 0:
             return np.ones(len(self))

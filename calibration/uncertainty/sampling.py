@@ -170,9 +170,8 @@ class PosteriorSample(Tabled):
         attrs = {"inference_library": "emcee", "warm_up_left_out": self.steps - chains.shape[1], "seed": self.seed}
         coords = {"chain": np.arange(len(chains)), "draw": np.arange(chains.shape[1])}
         groups = {"posterior": xr.Dataset(arrays, coords=coords, attrs=attrs)}
-        table = getattr(problem, "table", None)
-        if table is not None:
-            groups["observed_data"] = table.to_xarray()
+        if not problem.bound.codes:
+            groups["observed_data"] = problem.data.to_xarray()
         return xr.DataTree.from_dict(groups)
 
     def attached(self, fit: FitResult) -> FitResult:

@@ -49,6 +49,7 @@ class Linearised:
             method="euler",
         )
         self._single: SingleCase | None = None
+        self._seeded: Mapping[str, Array] | None = None  # what the single case was entered with last
 
     @staticmethod
     def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
@@ -61,18 +62,21 @@ class Linearised:
         seeds: Mapping[str, Array] | None = None,
         *,
         progress: Callable[[int], None] | None = None,
+        copy: bool = True,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Compute outcomes and derivatives, shape (scenario, draw, ..., year)."""
+        # Arrays that are not copied are written anew by the next call; the same seeds are not entered twice.
         outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
         changed: dict[str, Array] = {**(values or {}), **outer}
-        task = replace(self._task, values={**self._task.values, **changed})
-        if task.engine == "llvm" and all(_is_single(value) for value in task.values.values()):
-            if self._single is None:
-                self._single = SingleCase(task)
-            found = {name: array.copy() for name, array in self._single.run(changed).items()}
-        else:
-            found = task.compute(progress=progress)
-        return self.split(found)
+        is_single = all(map(_is_single, changed.values()))
+        if self._single is None or not is_single:
+            task = replace(self._task, values={**self._task.values, **changed})
+            if not (is_single and task.engine == "llvm" and all(map(_is_single, task.values.values()))):
+                return self.split(task.compute(progress=progress))
+            self._single = SingleCase(task)
+        found = self._single.run((values or {}) if seeds is self._seeded else changed)
+        self._seeded = seeds
+        return self.split({name: array.copy() for name, array in found.items()} if copy else found)
 
     def single(self) -> "SingleCase | None":
         """The compiled program with its memory for the values of the task; None where another engine computes it."""

@@ -56,10 +56,10 @@ def kalman(seen):
 
 def linear_law(linear, problem):
     """The linear model as a law of its stock, and the grid of its observations."""
-    law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.observations, start=0.0)
+    law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.series, start=0.0)
     return law, FilterSetup(
         times=np.arange(float(MOMENTS)),
-        observed={"stock": problem.table.column("stock").values[None]},
+        observed={"stock": problem.data.column("stock").values[None]},
         logs=np.array([False]),
         disturbed=np.array([0]),
         units=np.ones(1),
@@ -69,7 +69,7 @@ def linear_law(linear, problem):
 
 def ensemble_error(linear, problem, members, seeds=6):
     """Root mean square distance of the ensemble's means from the filter by hand, in standard errors and plain."""
-    means, variances, _ = kalman(problem.table.column("stock").values)
+    means, variances, _ = kalman(problem.data.column("stock").values)
     law, grid = linear_law(linear, problem)
     moved = Disturbance(size=SPREAD, memory=0.0, errors={"stock": ERROR})
     paths = np.stack(
@@ -106,7 +106,7 @@ def test_an_element_says_nothing_of_another(tmp_path):
     table = load_table({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
     problem = CalibrationProblem(model, table, free=["Rate"])
     rates = np.repeat(np.linspace(0.05, 0.15, 20)[None, :, None], 2, axis=2)
-    law = StockLaw(model, {"Rate": rates}, problem.observations, start=0.0)
+    law = StockLaw(model, {"Rate": rates}, problem.series, start=0.0)
     moved, found = Disturbance(size=0.05, memory=0.0, errors={"stock": 0.05}), []
     for last in (0.2, 0.3):
         seen = np.full((4, 4), np.nan)
@@ -166,7 +166,7 @@ def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
 
 def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
     outlook = forecast(
-        problem.table,
+        problem.data,
         model=linear,
         until=30,
         free=["Inflow"],
@@ -193,11 +193,11 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
     changed = load_table(
         {
             "month": np.arange(MOMENTS),
-            "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.table.column("stock").values),
+            "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.data.column("stock").values),
         }
     )
     other = gridded(
-        CalibrationProblem(linear, changed, free=["Inflow"], measurements=dict(problem.binding.observations))
+        CalibrationProblem(linear, changed, free=["Inflow"], measurements=[item.observation for item in problem.series])
     )
     found = [
         mixture(data, ["Inflow"]).forecast(origin_of(data, 15, Memory()), horizon=3, draws=100, seed=0).draws
@@ -207,7 +207,7 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
 
 
 def test_scores_have_the_reference_at_one(linear, problem):
-    scored = backtest(problem.table, model=linear, free=["Inflow"], horizons=(1, 3), draws=100)
+    scored = backtest(problem.data, model=linear, free=["Inflow"], horizons=(1, 3), draws=100)
     skill = scored.table()
     reference = skill[skill["forecaster"] == "persistence"]
     np.testing.assert_allclose(reference["relative_rmse"], 1.0)
@@ -215,10 +215,10 @@ def test_scores_have_the_reference_at_one(linear, problem):
 
 
 def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
-    outlook = forecast(problem.table, model=linear, until=25.5, free=["Inflow"], draws=50, past=False)
+    outlook = forecast(problem.data, model=linear, until=25.5, free=["Inflow"], draws=50, past=False)
     assert outlook["stock"]["time"].to_numpy()[-1] == 26
     assert "It ends at 26 and not at 25.5" in " ".join(outlook.sentences())
-    assert not forecast(problem.table, model=linear, until=26, free=["Inflow"], draws=50, past=False).moved
+    assert not forecast(problem.data, model=linear, until=26, free=["Inflow"], draws=50, past=False).moved
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
 )
 def test_bad_wishes_are_refused(linear, problem, change, told):
     with pytest.raises(InvalidInput) as caught:
-        forecast(problem.table, model=linear, free=["Inflow"], **change)
+        forecast(problem.data, model=linear, free=["Inflow"], **change)
     assert told in str(caught.value)
 
 
@@ -300,11 +300,11 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
 def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, problem, executor, request, tmp_path):
     executor = request.getfixturevalue("dask") if executor == "dask" else executor
     settings = {"model": linear, "free": ["Inflow"], "horizons": (1, 3), "draws": 50}
-    alone = backtest(problem.table, **settings).scores
-    found = backtest(problem.table, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
+    alone = backtest(problem.data, **settings).scores
+    found = backtest(problem.data, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
     assert found.equals(alone)
     ends = sorted((tmp_path / "kept").glob("*/start-*.npz"))
     assert len(ends) > 2
     written = [path.stat().st_mtime_ns for path in ends]
-    assert backtest(problem.table, checkpoint=tmp_path / "kept", **settings).scores.equals(alone)
+    assert backtest(problem.data, checkpoint=tmp_path / "kept", **settings).scores.equals(alone)
     assert [path.stat().st_mtime_ns for path in ends] == written

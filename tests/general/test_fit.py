@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.general.counts import deviance_residual, deviance_slope, saturated
+from calibration.observation.counts import deviance_residual, deviance_slope, saturated
 from calibration.uncertainty import identify, sample
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
@@ -203,7 +203,7 @@ def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
     model = made(tmp_path, DRIVEN, stop=10, step=1)
     table = load_table({"year": [0, 1, 2, 3], "price": [1, 2, 3, None], "stock": [0, 0.25, 0.75, 1.5]})
     problem = CalibrationProblem(model, table, free=["Response"])
-    path = problem.runs.batch(np.array([[0.25]]))["Stock"][0]
+    path = problem.runs.batch({problem.space.keys[0]: 0.25}, 1)["Stock"][0]
     np.testing.assert_allclose(path, [0, 0.25, 0.75, 1.5])
     assert any("its last value holds" in note for note in problem.notes)
 
@@ -325,7 +325,7 @@ def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     assert "1862 is moment 0 of the model, which does not count calendar years." in problem.notes
     later = made(tmp_path, LOGISTIC, stop=1900)
     kept = CalibrationProblem(later, load_table({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
-    assert kept.table.times[0] == 1862
+    assert kept.data.times[0] == 1862
 
 
 def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_start(tmp_path):
@@ -334,7 +334,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
     seen = {"week": np.arange(31), "total": np.maximum(run, 1)}
     table = load_table(seen, columns={"total": "Total Reported"})
     problem = CalibrationProblem(model, table, free=["Contact Rate"], until=25)
-    (series,) = problem.observations
+    (series,) = problem.series
     assert series.observation.scale == "log"
     assert np.flatnonzero(~series.seen[0]).tolist() == [0]
     assert any("'total' is left out: Total Reported starts at zero" in note for note in problem.notes)
@@ -371,7 +371,7 @@ def test_declarations_beside_the_model_are_read(tmp_path):
 
 
 def test_runs_that_overflow_are_no_warning(sir):
-    (item,) = CalibrationProblem(sir, infections(sir), free=FREE).observations
+    (item,) = CalibrationProblem(sir, infections(sir), free=FREE).series
     raw = np.ones((2, item.weights.shape[-1]))
     raw[1, -1] = np.inf
     found = item.compared(raw)

@@ -181,7 +181,7 @@ def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Pane
     assert problem.series[-1].label == "skill_level:digital_skill_intermediate"
     assert problem.stages[1].measurements == ("skills", "skill_level")
     z = somewhere(problem)
-    run = problem._comparison.outcomes(problem.parameters_at(z), ["Skilled People", "Connected People"])
+    run = problem.runs.copied(outcomes=["Skilled People", "Connected People"]).batch(problem.parameters_at(z), 1)
     share = run["Skilled People"].sum(axis=1) / run["Connected People"].sum(axis=1)
     assert problem.raw_residuals(z)[-1][0, 6] == pytest.approx(share[0, 6] - 0.6, rel=1e-12)
     text = str(problem.describe())
@@ -254,7 +254,8 @@ def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
     whole = load_panel("china")
     problem = CalibrationProblem(load_model("regional_digital", regions=31), whole)
     z = problem.space.sample(np.random.default_rng(0), 400)
-    share = problem._comparison.outcomes(problem.parameters_at(z), ["National Skill Share"])["National Skill Share"]
+    runs = problem.runs.copied(outcomes=["National Skill Share"])
+    share = runs.batch(problem.parameters_at(z), len(z))["National Skill Share"]
     found = share[:, problem.years.index(2023)]
     low, high = np.quantile(found, [0.05, 0.95])
     assert 0.2 <= low < high <= 0.8

@@ -61,7 +61,7 @@ def test_a_model_without_derivatives_is_differenced(problem, monkeypatch):
     z = problem.space.centre
     exact = problem.jacobian(z)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise UnsupportedFeature("no")
 
     monkeypatch.setattr(Comparison, "linearised", refuse)
@@ -90,9 +90,9 @@ def test_the_memory_of_momentum_is_held_below_one(problem):
     decays = np.array([0.9, 100.0])
     shares = yearly_memory(decays, 0.25)
     assert shares[0] < MOST_PERSISTENT < shares[1]
-    comparison = problem._comparison
-    assert comparison._memory({"tau_m": decays}, 2).tolist() == [shares[0], MOST_PERSISTENT]
-    below, above = (comparison._memory_slopes({"tau_m": decay}, {"tau_m": 1.0}).tolist() for decay in decays)
+    entering = problem.runs.entering
+    assert entering.memory({"tau_m": decays}).tolist() == [shares[0], MOST_PERSISTENT]
+    below, above = (entering.memory_slopes({"tau_m": decay}, {"tau_m": 1.0}).tolist() for decay in decays)
     assert below == [yearly_memory_slope(decays[0], 0.25)]
     assert above == [0.0]
 

@@ -21,6 +21,7 @@ from calibration.observation import (
     summarise_shocks,
 )
 from calibration.observation.build import recounts
+from calibration.observation.expressions import variable_itself
 from calibration.observation.robust import robust_sd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
@@ -43,16 +44,12 @@ def series_of(values: np.ndarray, *, relative: bool = False, increments: bool = 
     return Series(
         measurement="m",
         indicator="i",
-        outcome="o",
-        loading="",
+        expression=variable_itself("o", ("region",)),
         relative=relative,
         increments=increments,
-        national=False,
         declared_sd=0.5,
-        years=tuple(range(values.shape[1])),
+        times=np.arange(values.shape[1], dtype=float),
         values=values,
-        missing=0,
-        unusable=0,
     )
 
 

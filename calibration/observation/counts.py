@@ -8,13 +8,15 @@ to minus the log density up to a constant. Poisson: ``D = 2 (y log(y / m) - (y -
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation import MOST_PERSISTENT, Noise
+from calibration.observation.noise import MOST_PERSISTENT, Noise
 
 Array = NDArray[np.float64]
 
 # Relative spread beyond Poisson's below which counts are as good as Poisson's.
 LEAST_SPREAD = 1e-3
 MOST_SPREAD = 10.0
+# The least a count is expected to be: a model that gives none at all does not exclude one for certain.
+LEAST_COUNT = 1e-9
 # Where the argument is this small its series is used.
 _SMALL = 1e-3
 
@@ -97,6 +99,12 @@ def spread_of(counts: Array, expected: Array, freedom: float) -> float:
     if excess(high) >= 0:
         return MOST_SPREAD
     return float(np.exp(brentq(excess, low, high)))
+
+
+def expected_count(raw: Array) -> Array:
+    """What a model expects to be counted; a negative number is no expectation."""
+    with np.errstate(invalid="ignore"):
+        return np.where(raw < 0, np.nan, np.maximum(raw, LEAST_COUNT))
 
 
 def size_of(noise: Noise, family: str) -> float:

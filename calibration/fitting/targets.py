@@ -1,18 +1,24 @@
 """What a calibration of any model may move: constants, elements of them, and starting values of stocks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from calibration.fitting.runs import Parameters, Spreads
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.facts import facts_of
-from pysd_runner.general.starting import PREFIX
+from pysd_runner.general.starting import PREFIX, with_starts
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located
+from pysd_runner.simulation.run import simulate
 from pysd_runner.spec import ModelSpec, Parameter, Prior
 from pysd_runner.spec.weak import weak_parameter, with_prior
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,3 +137,71 @@ def _computed(model: Model, target: Target) -> float:
             "those, or declare its value and prior beside the model"
         )
     return float(np.asarray(constant_values(model, target.variable))[target.position])
+
+
+class TargetValues:
+    """Parameters that are single numbers of the model itself.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    targets
+        The numbers.
+    held
+        What else takes the place of values of the file, by variable: numbers, arrays over its subscripts, paths.
+    """
+
+    def __init__(self, model: Model, targets: Sequence[Target], *, held: Mapping[str, Any]) -> None:
+        self._original, self._targets, self.held = model, tuple(targets), dict(held)
+        self.model = with_starts(model, (item.variable for item in self._targets if item.is_start))
+        self.keys = tuple(item.name for item in self._targets)
+        self._bases = {item.entered: self._base(item) for item in self._targets}
+        self._seeds: dict[tuple[str, ...], dict[str, Array]] = {}
+
+    def imputed(self, parameters: Parameters) -> tuple[str, ...]:  # noqa: ARG002
+        """None: every start value is one of the model."""
+        return ()
+
+    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+        """Values by variable, shape (1, draw, element...)."""
+        arrays = {name: np.repeat(base[None, None], draws, axis=1) for name, base in self._bases.items()}
+        for item in self._targets:
+            place: tuple[Any, ...] = (0, slice(None), *item.position)
+            arrays[item.entered][place] = np.ravel(parameters[item.name])
+        return arrays
+
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
+        # The same seeds every time, so that the engine need not take them in again.
+        if tuple(spreads) not in self._seeds:
+            columns = {key: column for column, key in enumerate(spreads)}
+            seeds = {name: np.zeros((1, 1, *base.shape, len(columns))) for name, base in self._bases.items()}
+            for item in self._targets:
+                seeds[item.entered][(0, 0, *item.position, columns[item.name])] = 1.0
+            self._seeds[tuple(spreads)] = seeds
+        return self.values(parameters, 1), self._seeds[tuple(spreads)]
+
+    def number(self, parameters: Parameters, key: str) -> float:  # noqa: ARG002
+        """A parameter that does not enter the model: there is none."""
+        raise KeyError(key)
+
+    def memory(self, parameters: Parameters) -> float:  # noqa: ARG002
+        """Share of extra growth that is left a year later: none."""
+        return 0.0
+
+    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> None:  # noqa: ARG002
+        """Derivatives of that share: none."""
+        return
+
+    def _base(self, target: Target) -> Array:
+        """What the elements have that are not moved."""
+        if target.entered in self.held:
+            return np.asarray(self.held[target.entered], dtype=float)
+        if not target.position:
+            return np.zeros(())
+        if target.is_start:
+            plain = {name: value for name, value in self.held.items() if name in self._original.ir.variables}
+            found = simulate(self._original, plain, outcomes=[target.variable])[target.variable]
+            return np.asarray(found[0, 0, ..., 0], dtype=float)
+        return np.array(constant_values(self._original, target.variable), dtype=float)

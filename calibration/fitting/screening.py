@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.diagnostics import Finding
-from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.problem import CalibrationProblem
 
 Array = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Screening:
         order = np.argsort(self.costs, kind="stable")
         return self.points[order[: int((~self.failed).sum())]]
 
-    def finding(self, keys: tuple[str, ...], problem: TableProblem) -> Finding | None:
+    def finding(self, keys: tuple[str, ...], problem: CalibrationProblem) -> Finding | None:
         """What a reader must know of draws that failed; None where none did."""
         count = int(self.failed.sum())
         if not count:
@@ -39,7 +39,7 @@ class Screening:
         where = self._where(keys, problem)
         return Finding("failed-draws", f"{text}{where}{self.reason}. The search stays among the others.", "warning")
 
-    def _where(self, keys: tuple[str, ...], problem: TableProblem) -> str:
+    def _where(self, keys: tuple[str, ...], problem: CalibrationProblem) -> str:
         """The cut of one parameter that tells failures from the others best."""
         values = problem.space.to_values(self.points)
         best, text = TOLD, ""
@@ -59,7 +59,7 @@ class Screening:
         return text
 
 
-def screened(problem: TableProblem, *, seed: int, draws: int = DRAWS) -> Screening:
+def screened(problem: CalibrationProblem, *, seed: int, draws: int = DRAWS) -> Screening:
     """Run a model over draws of the prior."""
     space = problem.space
     drawn = space.sample(np.random.default_rng([seed, 0]), draws)
@@ -71,12 +71,12 @@ def screened(problem: TableProblem, *, seed: int, draws: int = DRAWS) -> Screeni
     return Screening(points=points, costs=costs, failed=failed, reason=_reason(problem, points[failed]))
 
 
-def _reason(problem: TableProblem, points: Array) -> str:
+def _reason(problem: CalibrationProblem, points: Array) -> str:
     """Where the first failure came from."""
     if not len(points):
         return ""
     first = points[:1]
-    run = problem.runs.run(np.stack(list(problem.space.to_values(first).values()), axis=1))
+    run = problem.runs.run(problem.space.to_values(first), 1)
     values = ", ".join(f"{key} = {value[0]:.3g}" for key, value in problem.space.to_values(first).items())
     if run.failures:
         return f"; the first one, with {values}: {run.failures[0]}"

@@ -3,15 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.counts import size_of
-from calibration.fitting.general.series import LEAST_COUNT, ObservedSeries
-from calibration.observation import Noise
+from calibration.observation import Noise, Series
+from calibration.observation.counts import LEAST_COUNT, size_of
 
 Array = NDArray[np.float64]
 
 
 def disturbed(
-    series: ObservedSeries,
+    series: Series,
     predicted: Array,
     noise: Noise,
     rng: np.random.Generator,
@@ -38,7 +37,7 @@ def disturbed(
     return series.unscaled(predicted + errors)
 
 
-def _standard(series: ObservedSeries, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def _standard(series: Series, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Errors of standard deviation one; wild ones are left to Student's family."""
     if series.errors.family == "student":
         nu = series.errors.degrees
@@ -46,7 +45,7 @@ def _standard(series: ObservedSeries, rng: np.random.Generator, shape: tuple[int
     return rng.standard_normal(shape)
 
 
-def _counted(predicted: Array, series: ObservedSeries, noise: Noise, rng: np.random.Generator) -> Array:
+def _counted(predicted: Array, series: Series, noise: Noise, rng: np.random.Generator) -> Array:
     known = np.isfinite(predicted)
     mean = np.where(known, np.maximum(predicted, LEAST_COUNT), 1.0)
     size = size_of(noise, series.errors.family)

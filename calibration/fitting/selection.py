@@ -1,25 +1,21 @@
 """Which parameters to estimate where nobody said: those the data feel most and can tell from each other."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.comparison import TableComparison
-from calibration.fitting.general.forward import Forward
-from calibration.fitting.general.free import Target, parameters_of, targets_of
-from calibration.fitting.general.series import ObservedSeries
-from calibration.observation import Noise
+from calibration.fitting.comparison import Comparison
+from calibration.fitting.runs import Runs
+from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
+from calibration.observation import Noise, Series
 from calibration.optimisers import LeastSquares, Objective
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.facts import facts_of
 from pysd_runner.model import Model
-from pysd_runner.spec import Parameter
-
-if TYPE_CHECKING:
-    from calibration.fitting.general.table_problem import RunOf
+from pysd_runner.spec import Parameter, Prior
 
 Array = NDArray[np.float64]
 
@@ -38,22 +34,22 @@ _STEP = 0.05
 
 
 def selected(
-    problem: Any,
     model: Model,
     held: Mapping[str, Any],
-    series: tuple[ObservedSeries, ...],
-    run: "RunOf",
+    series: tuple[Series, ...],
+    bounds: Mapping[str, float],
     *,
+    priors: Mapping[str, Prior],
     seed: int,
 ) -> tuple[list[str], tuple[str, ...]]:
     """Choose at most ten parameters."""
-    targets, parameters = _candidates(problem, model, held)
+    targets, parameters = _candidates(model, held, priors)
     if not targets:
         raise InvalidInput(f"{model.path.name} has no constant that could be estimated; name some with free (--free)")
     space = ParameterSpace.of(parameters)
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-    forward = Forward(model, targets, held=held, outcomes=names, start=run.start, stop=run.stop)
-    comparison = TableComparison(forward, space.keys, series)
+    runs = Runs(TargetValues(model, targets, held=held), outcomes=names, **bounds)
+    comparison = Comparison(runs, series, free=len(space))
     noise = {item.label: Noise(_error(item)) for item in series}
     slopes = _sensitivities(comparison, space, noise, seed)
     if not np.isfinite(slopes).any():
@@ -72,9 +68,7 @@ def selected(
     return _greedy(space, again[None] if np.isfinite(again).all() else slopes)
 
 
-def _roughly(
-    comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]
-) -> Array:
+def _roughly(comparison: Comparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]) -> Array:
     """Where a short search over some parameters ends, the others at their centres."""
     lower, upper = space.bounds
 
@@ -95,7 +89,7 @@ def _roughly(
 
 
 def _candidates(
-    problem: Any, model: Model, held: Mapping[str, Any]
+    model: Model, held: Mapping[str, Any], own: Mapping[str, Prior]
 ) -> tuple[tuple[Target, ...], tuple[Parameter, ...]]:
     declared = {} if model.spec is None else model.spec.parameters
     if declared:
@@ -118,7 +112,6 @@ def _candidates(
             except InvalidInput:
                 continue
             targets.append(target)
-    own = problem._priors
     if own:
         given = {item.name for item in targets_of(model, own)}
         kept = [place for place, target in enumerate(targets) if target.name in given]
@@ -131,14 +124,14 @@ def _candidates(
     return tuple(targets), tuple(parameters)
 
 
-def _error(series: ObservedSeries) -> float:
+def _error(series: Series) -> float:
     if series.errors.is_count:
         return ERROR
     seen = series.values[np.isfinite(series.values)]
     return ERROR * float(seen.std() or abs(seen[0]) or 1.0)
 
 
-def _sensitivities(comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], seed: int) -> Array:
+def _sensitivities(comparison: Comparison, space: ParameterSpace, noise: Mapping[str, Noise], seed: int) -> Array:
     """How one prior standard deviation moves the residuals, shape (point, residual, parameter)."""
     points = np.concatenate([space.centre[None], space.sample(np.random.default_rng([seed, 2]), DRAWS)])
     with np.errstate(all="ignore"):
@@ -156,10 +149,10 @@ def _sensitivities(comparison: TableComparison, space: ParameterSpace, noise: Ma
     return np.stack(found)
 
 
-def _slopes(comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], point: Array) -> Array:
+def _slopes(comparison: Comparison, space: ParameterSpace, noise: Mapping[str, Noise], point: Array) -> Array:
     values = {key: float(value) for key, value in space.to_values(point).items()}
     try:
-        _, slopes = comparison.linearised(values, {}, noise)
+        _, slopes = comparison.linearised(values, dict.fromkeys(space.keys, 1.0), noise)
         return slopes * (space.value_slopes(point) * space.scale)
     except UnsupportedFeature:
         count = len(space)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.core.errors import UnsupportedFeature
 
 Array = NDArray[np.float64]
@@ -14,12 +14,12 @@ PIECES = 24
 LEAST = 0.02
 
 
-def jumping(problem: TableProblem, point: Array) -> tuple[str, ...]:
+def jumping(problem: CalibrationProblem, point: Array) -> tuple[str, ...]:
     """Parameters along which residuals jump near a point."""
     return tuple(key for place, key in enumerate(problem.space.keys) if _jumps(problem, point, place))
 
 
-def _jumps(problem: TableProblem, point: Array, place: int) -> bool:
+def _jumps(problem: CalibrationProblem, point: Array, place: int) -> bool:
     lower, upper = (bound[place] for bound in problem.space.bounds)
     reach = min(problem.space.scale[place], 1.0)
     low, high = (float(np.clip(point[place] + side * reach, lower, upper)) for side in (-1, 1))

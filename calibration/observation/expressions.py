@@ -54,6 +54,11 @@ class Expression:
         return array[(slice(None),) * lead + (None,) * len(self.dims)] if is_single else array
 
 
+def variable_itself(name: str, dims: tuple[str, ...] = ()) -> Expression:
+    """The expression that is one variable, all its elements."""
+    return Expression(name, (name,), dims, ast.Name("v0"), {"v0": (name, None)}, {name: bool(dims)})
+
+
 def expression_of(model: Model, text: str) -> Expression:
     """Read a formula."""
     try:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.expressions import Expression, expression_of
-from calibration.fitting.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
+from calibration.observation.expressions import Expression, expression_of
+from calibration.observation.moments import chosen_scale, weights_of
+from calibration.observation.series import FOUND, Series, to_scale
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.general.matching import matched, same
@@ -88,7 +89,7 @@ def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
 
 def series_of(
     model: Model, table: Table, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
-) -> tuple[tuple[ObservedSeries, ...], list[str]]:
+) -> tuple[tuple[Series, ...], list[str]]:
     """The observations of a table within the moments of a run."""
     found, notes = [], []
     for key, observation in binding.observations.items():
@@ -110,9 +111,9 @@ def series_of(
     return tuple(found), notes
 
 
-def _starts_at_zero(model: Model, series: ObservedSeries, held: Mapping[str, Any], start: float, step: float) -> bool:
+def _starts_at_zero(model: Model, series: Series, held: Mapping[str, Any], start: float, step: float) -> bool:
     """Whether logarithms are compared at the start of the run, where the file's own values give none."""
-    if series.observation.scale != "log" or series.times[0] > start:
+    if series.scale != "log" or series.times[0] > start:
         return False
     task = prepared(model, held, outcomes=list(series.expression.variables), start=start, stop=start + step)
     first = {name: values[0, ..., :1] for name, values in task.compute().items()}
@@ -122,7 +123,7 @@ def _starts_at_zero(model: Model, series: ObservedSeries, held: Mapping[str, Any
 
 def _series(
     model: Model, table: Table, key: str, observation: Observation, *, moments: Array, step: float
-) -> tuple[ObservedSeries | None, list[str]]:
+) -> tuple[Series | None, list[str]]:
     column = table.column(observation.column)
     expression = expression_of(model, observation.outcome)
     labels, elements, raw = _rows(model, table, column, expression)
@@ -155,10 +156,17 @@ def _series(
         values = np.where(times <= moments[0] + slack, np.nan, values)
     if not np.isfinite(values).any():
         return None, [*notes, f"Column {column.name!r} has no value that can be compared."]
-    return ObservedSeries(
+    return Series(
         measurement=key,
-        observation=settled,
+        label=key,
+        indicator=column.name,
         expression=expression,
+        scale=scale,
+        kind=observation.kind,
+        errors=observation.errors,
+        sd=observation.sd,
+        sizes=FOUND,
+        is_first_given=False,
         labels=labels,
         elements=elements,
         times=times,
@@ -167,6 +175,7 @@ def _series(
         weights=_weights(times, values, moments, observation.kind, step),
         declared_sd=_start_sd(settled, values),
         spacing=float(np.median(np.diff(times))) if times.size > 1 else 1.0,
+        missing=int((~np.isfinite(values)).sum()),
         unusable=lost,
     ), notes
 

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.columns import series_of
+from calibration.fitting.comparison import Comparison
 from calibration.fitting.estimates import HeldOut
-from calibration.fitting.general.binding import series_of
-from calibration.fitting.general.comparison import TableComparison
-from calibration.fitting.general.predicted import disturbed
-from calibration.fitting.general.series import ObservedSeries
-from calibration.fitting.general.table_problem import TableProblem
+from calibration.fitting.predicted import disturbed
+from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
+from calibration.observation import Series
 
 Array = NDArray[np.float64]
 
@@ -17,34 +17,43 @@ DRAWS = 500
 LEVEL = 0.9
 
 
-def held_out(problem: TableProblem, result: FitResult, *, seed: int, draws: int = DRAWS) -> tuple[HeldOut, ...]:
+def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int, draws: int = DRAWS) -> tuple[HeldOut, ...]:
     """Score what lies after the last moment that was fitted."""
     until = problem.until
-    if until is None or not (problem.table.times > until).any():
+    if until is None or not (problem.panel.times > until).any():
         return ()
-    later = problem.table.after(until)
+    later = problem.panel.after(until)
     run, step = problem.runs_to(float(later.times[-1]))
     series, _ = series_of(
-        problem.model, problem.table, problem.binding, held=problem.held, moments=run.moments, step=step
+        problem.model,
+        problem.panel,
+        problem.bound.asked["binding"],
+        held=problem.runs.entering.held,
+        moments=run.moments,
+        step=step,
     )
     rng = np.random.default_rng([seed, 1])
     drawn = result.fitted.sample(rng, draws, spec=problem.spec)
-    comparison = TableComparison(run, problem.space.keys, series)
+    comparison = Comparison(run, series, free=len(problem.space))
     predicted = comparison.predicted({key: drawn[key] for key in problem.space.keys}, draws)
     found = []
     for item, table in zip(series, predicted, strict=True):
         noise = problem.noise.get(item.label)
         after = item.times > until
-        if noise is None or not np.isfinite(item.raw[:, after]).any() or not np.isfinite(item.raw[:, ~after]).any():
+        if (
+            noise is None
+            or not np.isfinite(item.observed[:, after]).any()
+            or not np.isfinite(item.observed[:, ~after]).any()
+        ):
             continue
         noisy = disturbed(item, table, noise, rng, seen=~after)
         found.append(_scored(item, noisy, after))
     return tuple(found)
 
 
-def _scored(series: ObservedSeries, predicted: Array, after: NDArray[np.bool_]) -> HeldOut:
+def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldOut:
     """Scores on the scale of the data; `predicted` has shape (draw, row, time)."""
-    raw = series.raw
+    raw = series.observed
     last = _last_before(raw, after)
     cells = np.isfinite(raw) & after[None] & np.isfinite(last)[:, None]
     observed = raw[cells]

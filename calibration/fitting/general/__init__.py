@@ -1,1 +1,0 @@
-"""Calibration of any model on any table of observations; nothing here knows regions."""
