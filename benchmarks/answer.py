@@ -16,12 +16,12 @@ from calibration.forecasting import forecast, target_of
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
-from pysd_runner.regional.comparison import Comparison, compare
-from pysd_runner.regional.draws import CommonDraws, common_draws
-from pysd_runner.regional.projection import project
+from pysd_runner.policy.ranking import Comparison, compare
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
+from pysd_runner.study.draws import CommonDraws, common_draws
+from pysd_runner.study.projection import project
 
 Array = NDArray[np.float64]
 

@@ -26,16 +26,19 @@ from pysd_runner.policy import (
     Space,
     Study,
     attribute,
+    class_space,
     effects_of,
     optimise,
+    policy_values,
+    regional_study,
+    uniform_space,
 )
+from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
 from pysd_runner.policy.subsets import subsets
-from pysd_runner.regional import class_space, policy_values, regional_study, uniform_space
-from pysd_runner.regional.policy_spaces import DEFAULT_CONSTRAINTS
-from pysd_runner.regional.projection import ProjectionInputs, projection_inputs
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import load_baseline, load_fitted
+from pysd_runner.study.projection import ProjectionInputs, projection_inputs
 
 Array = NDArray[np.float64]
 

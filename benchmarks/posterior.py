@@ -17,7 +17,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
-from pysd_runner.regional.draws import parameter_draws
+from pysd_runner.study.draws import parameter_draws
 
 Array = NDArray[np.float64]
 Result = TypeVar("Result")

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.inputs import as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Measurement, ModelSpec
+from pysd_runner.study.region_inputs import as_values, region_inputs, time_step, yearly_memory
 
 Array = NDArray[np.float64]
 

@@ -31,21 +31,21 @@ ROLES = {
 # Numbers outside the declarations that somebody chose: module, name, what it decides.
 CHOSEN = (
     (
-        "pysd_runner.regional.inputs",
+        "pysd_runner.study.region_inputs",
         "ACCESS_SHARE_OF_CEILING",
         "access where nothing observes it, as a share of what incomes can afford",
     ),
     (
-        "pysd_runner.regional.inputs",
+        "pysd_runner.study.region_inputs",
         "SHARPNESS",
         "how closely an inferred share follows the lower of itself and its ceiling",
     ),
-    ("pysd_runner.regional.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
-    ("pysd_runner.regional.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
-    ("pysd_runner.regional.draws", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
-    ("pysd_runner.regional.draws", "WINDOW", "years of the panel that speak about the size of shocks"),
+    ("pysd_runner.study.region_inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
+    ("pysd_runner.study.region_inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
+    ("pysd_runner.study.draws", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
+    ("pysd_runner.study.draws", "WINDOW", "years of the panel that speak about the size of shocks"),
     (
-        "pysd_runner.regional.draws",
+        "pysd_runner.study.draws",
         "TYPICAL_SD",
         "yearly standard deviation of shocks where the panel is too short to tell",
     ),

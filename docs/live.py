@@ -7,8 +7,8 @@ from calibration.forecasting.outlook import baseline_for
 from pysd_runner import load_model, load_panel
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import policies_explored
-from pysd_runner.regional.projection import last_origin, projection_inputs
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.study.projection import last_origin, projection_inputs
 
 FILE = "explorer_live.html"
 UNTIL, DRAWS, SEED = 2040, 32, 0

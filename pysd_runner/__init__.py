@@ -6,6 +6,7 @@ The front doors are looked up when they are first used, so that importing this p
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.core.moved import let_old_names_work
 
 if TYPE_CHECKING:
     from pysd_runner.doors import project as project
@@ -14,12 +15,23 @@ if TYPE_CHECKING:
     from pysd_runner.panel import check_panel as check_panel
     from pysd_runner.panel import load_panel as load_panel
     from pysd_runner.panel import load_table as load_table
-    from pysd_runner.regional.projection import load_projection as load_projection
-    from pysd_runner.regional.showing import together as together
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.simulation import simulate as simulate
     from pysd_runner.simulation.preparing import prepare as prepare
     from pysd_runner.simulation.sensitivities import jacobian as jacobian
+    from pysd_runner.study.projection import load_projection as load_projection
+    from pysd_runner.study.showing import together as together
 else:
+    let_old_names_work(
+        {
+            "pysd_runner.general.diagram": "pysd_runner.study.diagram",
+            "pysd_runner.general.future": "pysd_runner.study.future",
+            "pysd_runner.general.scenario_runs": "pysd_runner.study.scenario_runs",
+            "pysd_runner.regional": ("pysd_runner.policy", "pysd_runner.study"),
+            "pysd_runner.regional.policies": "pysd_runner.policy.regions",
+            "pysd_runner.regional.policy_spaces": "pysd_runner.policy.spaces",
+            "pysd_runner.regional.projection": "pysd_runner.study.projection",
+        }
+    )
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

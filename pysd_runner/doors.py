@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any, overload
 
-from pysd_runner.general.future import Future
-from pysd_runner.general.scenario_runs import project_any
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel, load_table
 from pysd_runner.panel.table import Table
-from pysd_runner.regional.projection import Projection
-from pysd_runner.regional.projection import project as project_regions
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.load import binds
+from pysd_runner.study.future import Future
+from pysd_runner.study.projection import Projection
+from pysd_runner.study.projection import project as project_regions
+from pysd_runner.study.scenario_runs import project_any
 
 
 @overload
@@ -51,7 +51,7 @@ def project(
         The regional model, or any other; loaded, or what `load_model` takes.
     data
         A panel of regions, for which `pysd_runner.projection.project` says what else there is; or a table of
-        observations, or None, for which `pysd_runner.general.scenario_runs.project_any` does. A data frame, dictionary
+        observations, or None, for which `pysd_runner.study.scenario_runs.project_any` does. A data frame, dictionary
         or file is read as a panel for a model of regions, and as a table for any other.
     scenarios, fitted
         As for these.

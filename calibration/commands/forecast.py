@@ -165,7 +165,7 @@ def forecast(
     asked["events"] = events or ()
     check_forecast(read, **asked)
     if fitted is not None:
-        from pysd_runner.regional.draws import panel_differences
+        from pysd_runner.study.draws import panel_differences
 
         for text in panel_differences(fitted, read):
             session.warn(text)

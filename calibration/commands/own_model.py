@@ -142,7 +142,7 @@ def forecast_own(
     """
     from calibration.fitting.results import FitResult
     from calibration.forecasting.own import forecast_table
-    from pysd_runner.general.equations import check_equations
+    from pysd_runner.study.equations import check_equations
 
     if until is None:
         raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")

@@ -14,7 +14,7 @@ from calibration.fitting.panel_values import PanelValues
 from calibration.fitting.results import FitResult
 from calibration.fitting.runs import Runs
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
-from pysd_runner.regional.binding import RegionalModel
+from pysd_runner.study.binding import RegionalModel
 
 Array = NDArray[np.float64]
 

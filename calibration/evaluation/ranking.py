@@ -10,10 +10,10 @@ from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.phrases import Phrase
 from calibration.evaluation.subject import Subject
 from calibration.sdeval import RankingSensitivity, ranking_sensitivity
-from pysd_runner.regional.draws import parameter_draws
-from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
+from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.scenario_stacks import scenario_values
 
 Array = NDArray[np.float64]
 

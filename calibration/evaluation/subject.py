@@ -16,9 +16,9 @@ from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.draws import check_fit, panel_differences
 from pysd_runner.simulation import Run, simulate
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.draws import check_fit, panel_differences
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

@@ -14,8 +14,8 @@ from calibration.parameters import ParameterSpace, chosen, overrides
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import RegionalModel
 from pysd_runner.spec import ErrorModel, ModelSpec
+from pysd_runner.study.binding import RegionalModel
 
 
 def bound_panel(  # noqa: PLR0913 - the settings of a front door

@@ -9,8 +9,8 @@ from calibration.fitting.runs import Parameters, Spreads, unit
 from calibration.observation import MOST_PERSISTENT
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.inputs import RegionInputs
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.region_inputs import RegionInputs
 
 Array = NDArray[np.float64]
 

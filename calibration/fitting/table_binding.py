@@ -16,8 +16,6 @@ from calibration.observation import Observed, Series
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.general.clock import in_time_of
-from pysd_runner.general.equations import equations_hash, equations_of
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
@@ -25,6 +23,8 @@ from pysd_runner.simulation.showing import time_unit
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 from pysd_runner.spec.weak import record_of
+from pysd_runner.study.clock import in_time_of
+from pysd_runner.study.equations import equations_hash, equations_of
 
 Array = NDArray[np.float64]
 

@@ -25,9 +25,9 @@ from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import shipped_model
-from pysd_runner.regional.draws import check_fit
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.study.binding import shipped_model
+from pysd_runner.study.draws import check_fit
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

@@ -75,10 +75,10 @@ def advise(
     answer, who loses and what to measure next.
     """
     from pysd_runner.policy.advice import advise as advised
-    from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
-    from pysd_runner.regional.projection import projection_inputs
+    from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
     from pysd_runner.reports.advice import advice_screen, write_advice
     from pysd_runner.scenarios.crossing import distinct
+    from pysd_runner.study.projection import projection_inputs
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)

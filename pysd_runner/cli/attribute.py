@@ -36,7 +36,7 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
-    from pysd_runner.regional.projection import ProjectionInputs
+    from pysd_runner.study.projection import ProjectionInputs
 
 
 # Multiples of the budget of a policy at which the next money is looked at.
@@ -79,7 +79,7 @@ def attribute(
     the money against what it buys, and the feedback loops.
     """
     from pysd_runner.policy.attribution import attribute as attributed
-    from pysd_runner.regional.policies import loop_labels, loop_values, policy_values, references
+    from pysd_runner.policy.regions import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
     from pysd_runner.reports.certainty import filled
     from pysd_runner.reports.headline import no_present_value
@@ -150,7 +150,7 @@ def _money(
     """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
     from pysd_runner.core.errors import InvalidInput
     from pysd_runner.policy.cost import costs
-    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
+    from pysd_runner.policy.more_money import money_variables, more_money, spent_money
 
     money = (spent_money(study.model), money_variables(study.model))
     whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
@@ -173,7 +173,7 @@ def _curves(
 ) -> "dict[float, Costs]":
     """What the next money buys at several multiples of the budget of a policy."""
     from pysd_runner.policy.cost import cost_curves
-    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
+    from pysd_runner.policy.more_money import money_variables, more_money, spent_money
     from pysd_runner.scenarios.policy import BUDGET_LIMIT
 
     name = study.model.bindings.policy["budget"]

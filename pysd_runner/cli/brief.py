@@ -31,9 +31,9 @@ from pysd_runner.cli.tables import refuse
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.regional.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.places import Place
+    from pysd_runner.study.projection import Projection
 
 # What is compared where nothing is asked for.
 MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
@@ -124,7 +124,7 @@ def brief(
     read = files_of(results) if results is not None else [*choice.files, *files_of(fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
-        from pysd_runner.regional.projection import load_projection
+        from pysd_runner.study.projection import load_projection
 
         projection = load_projection(results.parent if results.is_file() else results)
         places = _places(projection, regions)

@@ -130,7 +130,7 @@ def check(
 
 def _check_table(session: Session, choice: TableChoice) -> int:
     """The same for a table and a model of one's own."""
-    from pysd_runner.general.matching import problems_of, uses_of
+    from pysd_runner.study.matching import problems_of, uses_of
 
     model = choice.load_model()
     problems, table = choice.check()

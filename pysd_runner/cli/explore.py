@@ -12,8 +12,8 @@ from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, TimeUnit, is
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.regional.projection import ProjectionInputs
     from pysd_runner.scenarios import Scenario
+    from pysd_runner.study.projection import ProjectionInputs
 
 DRAWS = 32
 NAME, ENDING = "explorer.html", ".html"
@@ -138,7 +138,7 @@ def _shipped(
     from pysd_runner.cli.run import SHIPPED_PANEL
     from pysd_runner.model import load_model
     from pysd_runner.panel import load_panel
-    from pysd_runner.regional.projection import last_origin, projection_inputs
+    from pysd_runner.study.projection import last_origin, projection_inputs
 
     panel = load_panel(SHIPPED_PANEL)
     fitted = None if fit is None else read_fit(fit)
@@ -164,11 +164,11 @@ def _results(
     """What the scenarios of a folder of results started from, and what its summary says of them."""
     from pysd_runner.explorer.policies import EFFECTS
     from pysd_runner.model import load_model
-    from pysd_runner.regional.projection import RECORD, check_files, projection_inputs, read_run_record
     from pysd_runner.reports.inputs import read_inputs
     from pysd_runner.reports.replay import is_record
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
+    from pysd_runner.study.projection import RECORD, check_files, projection_inputs, read_run_record
 
     folder = folder.parent if folder.is_file() else folder
     file = folder / RECORD

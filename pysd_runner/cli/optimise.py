@@ -37,8 +37,8 @@ from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.space import Space
-    from pysd_runner.regional.projection import ProjectionInputs
     from pysd_runner.scenarios import Scenario
+    from pysd_runner.study.projection import ProjectionInputs
 
 
 # Length of a period of `Choice.PERIODS`, in years.
@@ -142,8 +142,8 @@ def optimise(
     from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import optimise as optimised
-    from pysd_runner.regional.policies import policy_values
-    from pysd_runner.regional.policy_spaces import DEFAULT_CONSTRAINTS, chosen_scenario
+    from pysd_runner.policy.regions import policy_values
+    from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS, chosen_scenario
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
@@ -228,7 +228,7 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
 
 
 def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
-    from pysd_runner.regional.policy_spaces import class_space, uniform_space
+    from pysd_runner.policy.spaces import class_space, uniform_space
 
     if choose is Choice.CLASSES:
         return class_space(inputs, root)

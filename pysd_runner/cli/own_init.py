@@ -157,7 +157,7 @@ def _measurements(model: "Model", table: "Table | None") -> list[list[str]]:
     if table is None:
         return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
     from pysd_runner.core.errors import suggest
-    from pysd_runner.general.matching import matched
+    from pysd_runner.study.matching import matched
 
     pairs = matched(model, table)
     found = []

@@ -9,8 +9,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.general.future import Future
     from pysd_runner.plots.figure import ReportFigure
+    from pysd_runner.study.future import Future
 
 
 def run_own(
@@ -42,7 +42,7 @@ def run_own(
     out, force
         Folder for the results; whether to replace what is there.
     """
-    from pysd_runner.general.scenario_runs import DRAWS, cast_of, project_any
+    from pysd_runner.study.scenario_runs import DRAWS, cast_of, project_any
 
     name = "-".join(Path(item).stem for item in scenarios[:3])
     folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(fit)])

@@ -44,8 +44,8 @@ def plot(
 
     Figures of the same name are replaced. Prints the names of the pictures.
     """
-    from pysd_runner.general.future import is_future, load_future
     from pysd_runner.plots import save_figure
+    from pysd_runner.study.future import is_future, load_future
 
     at = result.parent if result.is_file() else result
     if is_future(at):
@@ -57,8 +57,8 @@ def plot(
             if path.suffix == ".png":
                 session.say(str(path))
         return
-    from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs
+    from pysd_runner.study.projection import load_projection
 
     folder = result.parent if result.is_file() else result
     projection = load_projection(folder)

@@ -14,8 +14,8 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.study import Study
-    from pysd_runner.regional.projection import ProjectionInputs
     from pysd_runner.scenarios import Scenario
+    from pysd_runner.study.projection import ProjectionInputs
 
 SHIPPED_PANEL = "china"
 # As `SearchDraws` says.
@@ -90,7 +90,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.regional.projection import last_origin, projection_inputs
+    from pysd_runner.study.projection import last_origin, projection_inputs
 
     fitted = None if job.fit is None else read_fit(job.fit)
     panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
@@ -125,7 +125,7 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
     lang
         Language of names.
     """
-    from pysd_runner.regional.policies import regional_study
+    from pysd_runner.policy.regions import regional_study
 
     study = regional_study(inputs, lang=lang)
     study.outcome(outcome or "")

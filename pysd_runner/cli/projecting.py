@@ -10,13 +10,13 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.panel import Panel
-    from pysd_runner.regional.answer import Answer
-    from pysd_runner.regional.projection import Projection
+    from pysd_runner.policy.answer import Answer
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import FittedParameters
+    from pysd_runner.study.projection import Projection
 
 MODEL = "regional_digital"
 DRAWS, UNTIL = 2500, 2040
@@ -107,9 +107,9 @@ def settings_of(
     scenarios: int = 1,
 ) -> dict[str, Any]:
     """What was asked for, else what is usual; refused before any work where it cannot be done."""
-    from pysd_runner.regional.draws import check_fit, check_rate
-    from pysd_runner.regional.projection import check_size, last_origin
     from pysd_runner.reports.evidence import money_of
+    from pysd_runner.study.draws import check_fit, check_rate
+    from pysd_runner.study.projection import check_size, last_origin
 
     last = last_origin(panel)
     settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
@@ -139,11 +139,11 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.regional.draws import check_fit
-    from pysd_runner.regional.projection import last_origin, project
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
+    from pysd_runner.study.draws import check_fit
+    from pysd_runner.study.projection import last_origin, project
 
     model = load_model(job.model, regions=len(job.panel.regions))
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
@@ -210,11 +210,11 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
-    from pysd_runner.regional.answer import answer
-    from pysd_runner.regional.comparison import start_of
-    from pysd_runner.regional.projection import recorded_model
+    from pysd_runner.policy.answer import answer
+    from pysd_runner.policy.ranking import start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import distinct, two_by_two
+    from pysd_runner.study.projection import recorded_model
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None

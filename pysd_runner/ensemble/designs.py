@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.simulation.elements import element_name, located
 from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.study.draws import parameter_draws
 
 if TYPE_CHECKING:
     import pandas as pd

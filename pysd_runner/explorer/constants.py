@@ -11,14 +11,14 @@ from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.facts import facts_of
-from pysd_runner.general.clock import in_time_of
-from pysd_runner.general.scenario_runs import observed_of, outcomes_of, run_of
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
+from pysd_runner.study.clock import in_time_of
+from pysd_runner.study.scenario_runs import observed_of, outcomes_of, run_of
 from pysd_runner.text import LANGUAGES, in_both
 
 # As many sliders as one still looks through, and elements of an outcome that can be chosen.

@@ -8,15 +8,15 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.explorer.page import DIMENSIONLESS, Explored
-from pysd_runner.regional.comparison import start_of
-from pysd_runner.regional.labelling import MONEY
-from pysd_runner.regional.projection import ProjectionInputs
-from pysd_runner.regional.scenario_stacks import scenario_values
+from pysd_runner.policy.ranking import start_of
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.task import prepared
+from pysd_runner.study.labelling import MONEY
+from pysd_runner.study.projection import ProjectionInputs
+from pysd_runner.study.scenario_stacks import scenario_values
 from pysd_runner.text import LANGUAGES, has_text, in_both, say
 from pysd_runner.text.notices import panel_title
 

@@ -18,18 +18,24 @@ if TYPE_CHECKING:
     from pysd_runner.policy.futures import Futures as Futures
     from pysd_runner.policy.futures import Mechanism as Mechanism
     from pysd_runner.policy.futures import futures_of as futures_of
-    from pysd_runner.policy.general import lever_space as lever_space
-    from pysd_runner.policy.general import model_futures as model_futures
-    from pysd_runner.policy.general import model_study as model_study
-    from pysd_runner.policy.general import policy_of as policy_of
-    from pysd_runner.policy.general import space_scenario as space_scenario
     from pysd_runner.policy.objective import Constraint as Constraint
     from pysd_runner.policy.objective import Objective as Objective
     from pysd_runner.policy.optimisation import Optimum as Optimum
     from pysd_runner.policy.optimisation import optimise as optimise
     from pysd_runner.policy.outcomes import variable_outcome as variable_outcome
+    from pysd_runner.policy.regions import policy_values as policy_values
+    from pysd_runner.policy.regions import regional_futures as regional_futures
+    from pysd_runner.policy.regions import regional_study as regional_study
     from pysd_runner.policy.space import Knob as Knob
     from pysd_runner.policy.space import Space as Space
+    from pysd_runner.policy.spaces import chosen_scenario as chosen_scenario
+    from pysd_runner.policy.spaces import class_space as class_space
+    from pysd_runner.policy.spaces import uniform_space as uniform_space
+    from pysd_runner.policy.studies import lever_space as lever_space
+    from pysd_runner.policy.studies import model_futures as model_futures
+    from pysd_runner.policy.studies import model_study as model_study
+    from pysd_runner.policy.studies import policy_of as policy_of
+    from pysd_runner.policy.studies import space_scenario as space_scenario
     from pysd_runner.policy.study import Lever as Lever
     from pysd_runner.policy.study import Outcome as Outcome
     from pysd_runner.policy.study import Study as Study

@@ -11,7 +11,6 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
-from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.brief_causes import LEAST_DRAWS, causes
 from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
@@ -29,6 +28,7 @@ from pysd_runner.reports.document import Bullets, Document, Heading, Link, Parag
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
 from pysd_runner.reports.places import Place, find_place
+from pysd_runner.study.projection import Projection
 from pysd_runner.text import LANGUAGES, say
 from pysd_runner.text.notices import panel_title
 

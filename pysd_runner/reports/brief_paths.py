@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Region
-from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
 from pysd_runner.reports.places import Place
+from pysd_runner.study.projection import Projection
 from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:

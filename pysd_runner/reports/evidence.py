@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from pysd_runner.regional.projection import Projection, recorded_model
 from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
+from pysd_runner.study.projection import Projection, recorded_model
 from pysd_runner.text import say
 from pysd_runner.text.notices import in_language, panel_title, variable_names
 

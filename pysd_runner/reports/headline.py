@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.laggards import mean_log_gap
+from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.regional.answer import ROBUST, Answer
-from pysd_runner.regional.comparison import Comparison
-from pysd_runner.regional.projection import Projection
+from pysd_runner.policy.ranking import Comparison
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.spec import ModelSpec
+from pysd_runner.study.projection import Projection
 from pysd_runner.text import say
 from pysd_runner.text.notices import in_language, variable_names
 

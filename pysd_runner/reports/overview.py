@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import percent, written
+from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.effects import HEADLINE
-from pysd_runner.regional.answer import Answer
-from pysd_runner.regional.comparison import FACTORS, SCANNED, Comparison
-from pysd_runner.regional.projection import Projection
+from pysd_runner.policy.ranking import FACTORS, SCANNED, Comparison
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
+from pysd_runner.study.projection import Projection
 from pysd_runner.text import say
 
 # Policies shown on the screen; the folder has them all.

@@ -15,8 +15,10 @@ from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.keeping import KEPT_ERROR
-from pysd_runner.regional.projection import (
+from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
+from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
+from pysd_runner.study.keeping import KEPT_ERROR
+from pysd_runner.study.projection import (
     REMEDY,
     Projection,
     changed_files,
@@ -25,8 +27,6 @@ from pysd_runner.regional.projection import (
     read_run_record,
     recorded_model,
 )
-from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
-from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,9 +17,7 @@ from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.dots import largest
-from pysd_runner.regional.answer import Answer
-from pysd_runner.regional.keeping import completed, headline
-from pysd_runner.regional.projection import Projection
+from pysd_runner.policy.answer import Answer
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import (
     FEW_REGIONS,
@@ -40,6 +38,8 @@ from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, how_made, policy_table, split_table
 from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.study.keeping import completed, headline
+from pysd_runner.study.projection import Projection
 from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
 

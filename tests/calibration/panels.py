@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, Region
-from pysd_runner.regional.inputs import as_values, region_inputs
 from pysd_runner.simulation import simulate
+from pysd_runner.study.region_inputs import as_values, region_inputs
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pysd_runner.regional.projection import load_projection
+from pysd_runner.study.projection import load_projection
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 

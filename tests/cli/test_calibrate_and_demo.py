@@ -10,8 +10,8 @@ import pytest
 from calibration import FitResult
 from calibration.commands import steps
 from calibration.fitting.diagnostics import Finding
-from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
+from pysd_runner.study.projection import load_projection
 from tests.english import sentences_in, visible
 
 
@@ -173,7 +173,7 @@ def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkey
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite")
 
-    monkeypatch.setattr("pysd_runner.regional.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.study.projection.project", fail)
     answer = gapsim("demo", "--draws", 2, "--out", "demo")
     assert answer.code == 4
     assert "is kept in demo/fit; go on with `gapsim run zoned_need --fit demo/fit`" in answer.err

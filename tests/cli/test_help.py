@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.general.models import SIR, infections, made
+from tests.study.models import SIR, infections, made
 
 COMMANDS = [
     "init",

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
+from pysd_runner.study.projection import load_projection
 
 PROGRAM = """
 import sys

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner import load_model, simulate
-from tests.general.models import HUNTED, LINEAR, SIR, infections, made, written
+from tests.study.models import HUNTED, LINEAR, SIR, infections, made, written
 
 
 @pytest.fixture

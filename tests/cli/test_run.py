@@ -17,8 +17,8 @@ from pysd_runner.cli.baselines import kept_in
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import Baseline, load_baseline
+from pysd_runner.study.projection import load_projection
 from tests.records import resealed
 from tests.regional.test_projection import fit_of
 
@@ -387,7 +387,7 @@ def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeyp
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
 
-    monkeypatch.setattr("pysd_runner.regional.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.study.projection.project", fail)
     answer = gapsim("run", "zoned_need", *small, *QUICK)
     assert answer.code == 4
     assert "error: Output is not finite" in answer.err

@@ -87,7 +87,7 @@ def test_chinese_pages_say_that_they_are_chinese(opened):
 
 def test_types_in_the_reference_lead_to_their_pages(opened):
     page = opened("api/projections.html", 1280)
-    entry = page.locator("dl.py.function", has=page.locator("[id='pysd_runner.regional.projection.project']"))
+    entry = page.locator("dl.py.function", has=page.locator("[id='pysd_runner.study.projection.project']"))
     links = entry.locator("a.reference.internal").evaluate_all(
         "(nodes) => nodes.map((node) => node.getAttribute('href'))"
     )

@@ -116,7 +116,7 @@ def test_bounds_come_from_the_declarations(shipped):
 
 
 def test_prior_draws_are_those_of_a_projection(shipped):
-    from pysd_runner.regional.draws import parameter_draws
+    from pysd_runner.study.draws import parameter_draws
 
     design = prior_draws(shipped, 7, seed=4)
     found = parameter_draws(shipped.spec, None, 7, np.random.default_rng(4))

@@ -8,12 +8,12 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.explorer.constants import constants_explored
 from pysd_runner.explorer.page import page_of
-from pysd_runner.general.equations import equations_of
-from pysd_runner.general.scenario_runs import project_any
 from pysd_runner.model import load_model
 from pysd_runner.panel.table_reading import load_table
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.weak import record_of, weak_parameter
+from pysd_runner.study.equations import equations_of
+from pysd_runner.study.scenario_runs import project_any
 from tests.engine.small_models import FEATURES, write_model
 from tests.explorer.browser import opened, outcomes, settled
 

@@ -13,9 +13,9 @@ from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import SAVED, policies_explored
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.projection import project, projection_inputs
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
+from pysd_runner.study.projection import project, projection_inputs
 from tests.explorer.browser import REACHABLE, UNNAMED, opened, outcomes, settled, violations
 
 UNTIL, DRAWS = 2030, 12

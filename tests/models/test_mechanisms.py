@@ -17,8 +17,8 @@ from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.inputs import as_values, region_inputs
 from pysd_runner.simulation import Run, simulate
+from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.validation.four_regions import (
     FOUR_REGIONS,
     NAMES,

@@ -16,10 +16,10 @@ from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional import class_space, policy_values
-from pysd_runner.regional.draws import parameter_draws
-from pysd_runner.regional.projection import project, projection_inputs
+from pysd_runner.policy import class_space, policy_values
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.projection import project, projection_inputs
 from tests.models.renamed import SHIPPED, renamed_folder
 
 REGIONS = ("110000", "410000", "620000")

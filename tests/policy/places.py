@@ -3,9 +3,9 @@
 from functools import cache
 
 from pysd_runner import load_model, load_panel
-from pysd_runner.regional.policies import policy_values, regional_study
-from pysd_runner.regional.projection import projection_inputs
+from pysd_runner.policy.regions import policy_values, regional_study
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.study.projection import projection_inputs
 
 REGIONS = ("110000", "310000", "410000", "620000")
 UNTIL, DRAWS = 2029, 8

@@ -9,8 +9,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.policy.advice import BEATEN, Advice, advise
 from pysd_runner.policy.futures import FACTORS, Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.information import partial_information, perfect_information
+from pysd_runner.policy.regions import regional_futures
 from pysd_runner.policy.study import effects_of
-from pysd_runner.regional.policies import regional_futures
 from tests.policy.places import policy, study
 
 

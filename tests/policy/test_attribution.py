@@ -8,11 +8,11 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.attribution import attribute
+from pysd_runner.policy.regions import loop_labels, loop_values, references
 from pysd_runner.policy.study import effects_of
-from pysd_runner.regional.policies import loop_labels, loop_values, references
-from pysd_runner.regional.projection import project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.simulation import simulate
+from pysd_runner.study.projection import project
 from tests.policy.places import inputs, policy, study
 
 

@@ -7,8 +7,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import Costs, cost_curves, costs, curve_table, present_value
 from pysd_runner.policy.effects import DISCOUNT
+from pysd_runner.policy.more_money import money_variables, more_money, spent_money
 from pysd_runner.policy.study import effects_of
-from pysd_runner.regional.more_money import money_variables, more_money, spent_money
 from tests.policy.places import inputs, policy, study
 
 

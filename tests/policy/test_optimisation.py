@@ -13,11 +13,11 @@ from pysd_runner.policy.frontier import front
 from pysd_runner.policy.near_optimal import NEAR, near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import optimise
+from pysd_runner.policy.regions import policy_values
 from pysd_runner.policy.search import Start, least_relaxed
 from pysd_runner.policy.space import Knob, Space, rounded
+from pysd_runner.policy.spaces import chosen_scenario, class_space, uniform_space
 from pysd_runner.policy.study import effects_of
-from pysd_runner.regional.policies import policy_values
-from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
 

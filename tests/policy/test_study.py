@@ -12,9 +12,9 @@ from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.policy import study as module
 from pysd_runner.policy.gradients import Gradients
 from pysd_runner.policy.outcomes import variable_outcome
+from pysd_runner.policy.ranking import compare, start_of
+from pysd_runner.policy.spaces import class_space, uniform_space
 from pysd_runner.policy.study import effects_of
-from pysd_runner.regional.comparison import compare, start_of
-from pysd_runner.regional.policy_spaces import class_space, uniform_space
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import UNTIL, inputs, policy, study
 

@@ -9,9 +9,9 @@ import pytest
 from pysd_runner import load_model, load_panel
 from pysd_runner.policy.discovery import cart, prim
 from pysd_runner.policy.information import partial_information, perfect_information
-from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
-from pysd_runner.regional.projection import projection_inputs
+from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.study.projection import projection_inputs
 from tests.policy.places import REGIONS
 
 POLICIES = ("skills_programme", "zoned_need", "frontier_for_all")

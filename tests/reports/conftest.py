@@ -4,7 +4,7 @@ import pytest
 
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.projection import project
+from pysd_runner.study.projection import project
 
 REGIONS = ("110000", "310000", "410000", "620000")
 

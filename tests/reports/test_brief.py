@@ -14,10 +14,10 @@ from pysd_runner import brief
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots.fonts import can_draw
 from pysd_runner.plots.save import png_bytes
-from pysd_runner.regional.projection import project
 from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, Table
 from pysd_runner.reports.places import find_place
+from pysd_runner.study.projection import project
 from tests.plots.reading import texts_of as texts_in
 
 HOSTILE = "<script>alert('x')</script> & \"Co\""

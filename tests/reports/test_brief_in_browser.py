@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pysd_runner import brief
-from pysd_runner.regional.projection import project
+from pysd_runner.study.projection import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 

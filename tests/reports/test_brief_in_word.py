@@ -9,7 +9,7 @@ import pytest
 from pysd_runner import brief
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.projection import project
+from pysd_runner.study.projection import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 

@@ -8,7 +8,6 @@ from markdown_it import MarkdownIt
 from pysd_runner import brief
 from pysd_runner.plots.figure import open_sheet
 from pysd_runner.plots.save import save_figure
-from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.document import (
     Bullets,
     Document,
@@ -21,6 +20,7 @@ from pysd_runner.reports.document import (
     save_document,
     to_markdown,
 )
+from pysd_runner.study.projection import Projection
 from tests.explorer.browser import violations
 
 # Closes the element it stands in and changes the title of the page, if it is read as code.

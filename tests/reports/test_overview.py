@@ -7,9 +7,8 @@ import pytest
 from scipy import stats
 
 from pysd_runner.core.numbers import interval, written
-from pysd_runner.regional.answer import answer
-from pysd_runner.regional.comparison import quantile_error, tail_effective_size
-from pysd_runner.regional.projection import project
+from pysd_runner.policy.answer import answer
+from pysd_runner.policy.ranking import quantile_error, tail_effective_size
 from pysd_runner.reports.certainty import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines, implausible
@@ -17,6 +16,7 @@ from pysd_runner.reports.overview import how_made, overview, policy_table, split
 from pysd_runner.reports.results import level_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
+from pysd_runner.study.projection import project
 
 
 def national_gaps(projection, scenario, year):

@@ -15,10 +15,10 @@ from pysd_runner.panel import load_panel
 from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.validation import PLAIN, STYLES
 from pysd_runner.plots import fonts
-from pysd_runner.regional.projection import project
 from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
+from pysd_runner.study.projection import project
 from pysd_runner.text import blanks, texts
 from pysd_runner.text.notices import NUMBERS, ROOMS, in_language, in_lines, panel_title
 from tests.english import sentences_in

@@ -27,10 +27,10 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.inputs import as_values, region_inputs
-from pysd_runner.regional.projection import Projection, project
 from pysd_runner.reports.document import Document, Table, to_html, to_markdown
 from pysd_runner.simulation import simulate
+from pysd_runner.study.projection import Projection, project
+from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.calibration.panels import without
 
 UNTIL = 2026

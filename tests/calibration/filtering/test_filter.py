@@ -18,8 +18,8 @@ from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import shipped_model
-from pysd_runner.regional.inputs import time_step
+from pysd_runner.study.binding import shipped_model
+from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
 # Every restriction on: no momentum, no mean reversion.

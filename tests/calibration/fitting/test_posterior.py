@@ -7,8 +7,8 @@ from scipy.integrate import quad
 
 from calibration import CalibrationProblem
 from calibration.observation import BEND, Noise, Series, Whitening, bounded, log_mass, loss_of
-from pysd_runner.regional.inputs import yearly_memory
 from pysd_runner.spec import ErrorModel
+from pysd_runner.study.region_inputs import yearly_memory
 from tests.calibration.panels import made_panel, model_of, scaled
 
 COUNT, YEARS = 5, 6

@@ -9,7 +9,7 @@ from calibration import CalibrationProblem
 from calibration.fitting.comparison import Comparison
 from calibration.observation import BEND, MOST_PERSISTENT, Noise, Whitening, bounded, bounded_slope
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.regional.inputs import yearly_memory, yearly_memory_slope
+from pysd_runner.study.region_inputs import yearly_memory, yearly_memory_slope
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS = 5, 6

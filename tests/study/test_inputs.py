@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.inputs import as_values, region_inputs, relative_growth, smooth_minimum
 from pysd_runner.simulation import simulate
+from pysd_runner.study.region_inputs import as_values, region_inputs, relative_growth, smooth_minimum
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.regional.keeping import unknown
+from pysd_runner.study.keeping import unknown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from pysd_runner import load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
-from tests.general.models import DELAYED, LINEAR, REGIONS, SEIR, made
+from tests.study.models import DELAYED, LINEAR, REGIONS, SEIR, made
 
 SPREAD, ERROR, MOMENTS = 0.5, 0.4, 25
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.inputs import (
+from pysd_runner.simulation import simulate
+from pysd_runner.spec.bindings import Bindings
+from pysd_runner.study.region_inputs import (
     MOMENTUM_GAIN,
     RegionInputs,
     as_values,
@@ -20,8 +22,6 @@ from pysd_runner.regional.inputs import (
     yearly_memory,
     yearly_memory_slope,
 )
-from pysd_runner.simulation import simulate
-from pysd_runner.spec.bindings import Bindings
 
 Array = NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.draws import parameter_draws
-from pysd_runner.regional.projection import load_projection, project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.projection import load_projection, project
 from tests.records import resealed
 
 

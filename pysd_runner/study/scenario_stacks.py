@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.inputs import time_step
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation.stacking import stacked_values
+from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import MORE
 from pysd_runner.policy.study import Data, Study
-from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.study.projection import ProjectionInputs
 
 Array = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ import pytest
 
 from pysd_runner import load_model, load_panel, project
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.regional.draws import common_draws
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
+from pysd_runner.study.draws import common_draws
 
 SHOCK = "Technology Shock"
 REGIONS = ("110000", "310000", "410000", "620000")

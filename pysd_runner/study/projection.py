@@ -22,13 +22,13 @@ from pysd_runner.export.records import check_entries, file_digest, read_record, 
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
-from pysd_runner.regional.inputs import RegionInputs
-from pysd_runner.regional.keeping import KEPT_ERROR, completed, unknown
-from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+from pysd_runner.study.draws import CommonDraws, check_fit, common_draws, panel_differences
+from pysd_runner.study.keeping import KEPT_ERROR, completed, unknown
+from pysd_runner.study.region_inputs import RegionInputs
+from pysd_runner.study.scenario_stacks import scenario_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ class Projection(Tabled):
         InvalidInput
             If there is no such year.
         """
-        from pysd_runner.regional.showing import table
+        from pysd_runner.study.showing import table
 
         return table(self.data, self.baselines, outcome=outcome, region=region, year=year)
 
@@ -163,7 +163,7 @@ class Projection(Tabled):
         import pandas as pd
 
         from pysd_runner.plots.over_time import plot_fan
-        from pysd_runner.regional.showing import chosen
+        from pysd_runner.study.showing import chosen
 
         values = chosen(self.data, outcome, region)[0]
         if "region" in values.dims and region is None:
@@ -517,7 +517,7 @@ def project(  # noqa: PLR0913 - a front door
     SimulationFailed
         If a case is not finite.
     """
-    from pysd_runner.regional.labelling import history_dataset, parameters_of, projection_dataset, with_sources
+    from pysd_runner.study.labelling import history_dataset, parameters_of, projection_dataset, with_sources
 
     inputs = projection_inputs(
         model,

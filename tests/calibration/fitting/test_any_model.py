@@ -11,7 +11,7 @@ from pysd_runner import load_model, load_table, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
 from pysd_runner.text.notices import in_language
-from tests.general.models import (
+from tests.study.models import (
     DRIVEN,
     FRAGILE,
     HUNTED,

@@ -9,10 +9,10 @@ import xarray as xr
 from pysd_runner import load_model, load_panel, load_projection
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
-from pysd_runner.regional.keeping import KEPT, completed, computed, headline
-from pysd_runner.regional.projection import project
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.results import save_with_inputs
+from pysd_runner.study.keeping import KEPT, completed, computed, headline
+from pysd_runner.study.projection import project
 
 REGIONS = ("110000", "310000", "410000", "620000")
 

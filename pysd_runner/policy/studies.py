@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine import TimePath
-from pysd_runner.general.scenario_runs import DRAWS, run_of
-from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.policy.futures import Factor, Futures, futures_of
 from pysd_runner.policy.outcomes import variable_outcome
@@ -24,6 +22,8 @@ from pysd_runner.simulation.run import simulate
 from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec import Outcome as DeclaredOutcome
+from pysd_runner.study.scenario_runs import DRAWS, run_of
+from pysd_runner.study.values import changed_values
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from pysd_runner import load_model, load_panel, load_scenario, together
 from pysd_runner import project as project_any
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
-from pysd_runner.regional.projection import project
+from pysd_runner.study.projection import project
 
 REGIONS = ("110000", "310000", "410000", "620000")
 DOUBLE = {"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}

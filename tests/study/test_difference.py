@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.regional.projection import Projection
+from pysd_runner.study.projection import Projection
 
 
 @pytest.fixture

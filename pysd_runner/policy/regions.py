@@ -11,14 +11,14 @@ from pysd_runner.checks.declarations import Loop, load_experiments
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
+from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
-from pysd_runner.regional.comparison import start_of
-from pysd_runner.regional.inputs import time_step
-from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec.bindings import VariableNames
+from pysd_runner.study.projection import ProjectionInputs
+from pysd_runner.study.region_inputs import time_step
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]

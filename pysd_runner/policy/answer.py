@@ -9,10 +9,10 @@ import numpy as np
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import PRESENT_VALUES
-from pysd_runner.regional.comparison import Comparison, compare, scanned, terciles
-from pysd_runner.regional.draws import common_draws
+from pysd_runner.policy.ranking import Comparison, compare, scanned, terciles
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.study.draws import common_draws
 
 # A policy that is first in at least this share of the draws, whatever is assumed, is called robust.
 LEAST_SPLIT = 90

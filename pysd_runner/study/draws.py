@@ -11,11 +11,11 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.binding import RegionalModel
-from pysd_runner.regional.implied_shocks import ImpliedShocks, implied_shocks
-from pysd_runner.regional.inputs import RegionInputs, check_money, relative_growth
 from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.region_inputs import RegionInputs, check_money, relative_growth
+from pysd_runner.study.shocks import ImpliedShocks, implied_shocks
 
 Array = NDArray[np.float64]
 

@@ -9,13 +9,13 @@ from calibration import CalibrationProblem, fit
 from pysd_runner import load_model, load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
-from pysd_runner.general.equations import check_equations, equations_of
-from pysd_runner.general.future import futures_of, load_future
-from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import load_changes
-from tests.general.models import LOGISTIC, REGIONS, SIR, infections, made, written
+from pysd_runner.study.equations import check_equations, equations_of
+from pysd_runner.study.future import futures_of, load_future
+from pysd_runner.study.starting import PREFIX, stocks_of, with_starts
+from tests.study.models import LOGISTIC, REGIONS, SIR, infections, made, written
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_one_draw_is_the_estimate(sir, fitted):
 
 
 def _spec(fitted):
-    from pysd_runner.general.scenario_runs import spec_of
+    from pysd_runner.study.scenario_runs import spec_of
 
     return spec_of(fitted)
 

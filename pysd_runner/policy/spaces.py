@@ -10,12 +10,12 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.objective import Constraint
+from pysd_runner.policy.regions import policy_values, regional_study
 from pysd_runner.policy.space import Knob, Space
-from pysd_runner.regional.policies import policy_values, regional_study
-from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.study.projection import ProjectionInputs
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]

@@ -12,12 +12,12 @@ from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import HEADLINE, Start, effects
-from pysd_runner.regional.draws import CommonDraws
-from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.stacking import only_draws
+from pysd_runner.study.draws import CommonDraws
+from pysd_runner.study.scenario_stacks import scenario_values
 
 Array = NDArray[np.float64]
 # A parameter, and what was done with it.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pysd_runner.indicators import indicators_of
 from pysd_runner.indicators.laggards import laggards, mean_log_gap
 from pysd_runner.panel import Panel
-from pysd_runner.regional.keeping import ADDED, WEIGHTED
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
+from pysd_runner.study.keeping import ADDED, WEIGHTED
 
 # Money in the declarations of a model.
 MONEY = "Yuan"

@@ -11,13 +11,13 @@ from calibration.uncertainty import identify, sample
 from pysd_runner import load_model, load_table, project, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble import latin_hypercube
-from pysd_runner.general.diagram import diagram, flows_of, save_diagram
-from pysd_runner.general.scenario_runs import swings
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.plots.sensitivity import plot_pairs, plot_phase, plot_profile, plot_tornado
 from pysd_runner.scenarios import Scenario
+from pysd_runner.study.diagram import diagram, flows_of, save_diagram
+from pysd_runner.study.scenario_runs import swings
 from tests.documentation.readme import ROOT
-from tests.general.models import REGIONS, SIR, infections, made
+from tests.study.models import REGIONS, SIR, infections, made
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,6 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
 from pysd_runner.engine import Task, TimePath
-from pysd_runner.general.clock import check_end, in_time_of
-from pysd_runner.general.equations import check_equations, equations_of
-from pysd_runner.general.future import BASELINE, Future
-from pysd_runner.general.starting import PREFIX, with_starts
-from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios import Scenario
@@ -23,6 +18,11 @@ from pysd_runner.simulation.showing import time_unit
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.weak import parameter_of
+from pysd_runner.study.clock import check_end, in_time_of
+from pysd_runner.study.equations import check_equations, equations_of
+from pysd_runner.study.future import BASELINE, Future
+from pysd_runner.study.starting import PREFIX, with_starts
+from pysd_runner.study.values import changed_values
 
 Array = NDArray[np.float64]
 
