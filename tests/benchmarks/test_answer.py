@@ -11,7 +11,7 @@ from calibration.forecasting import target_of
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.spec import Baseline
-from tests.regional.test_projection import fit_of
+from tests.study.test_projection import fit_of
 
 DRAWS, UNTIL = 4, 2035
 NUMBER = r"-?\d+\.\d+"

@@ -20,7 +20,7 @@ from pysd_runner.panel import load_panel
 from pysd_runner.spec import Baseline, load_baseline
 from pysd_runner.study.projection import load_projection
 from tests.records import resealed
-from tests.regional.test_projection import fit_of
+from tests.study.test_projection import fit_of
 
 WRITTEN = {
     "baseline.nc",
