@@ -13,8 +13,8 @@ from pysd_runner.cli.options import Encoding, ExecutorName, Force, Map, MappingF
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
-from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # loads numpy

@@ -6,8 +6,8 @@ What was tried is written in ``docs/forecast_choices.md``.
 import math
 from dataclasses import dataclass
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import whole
 
 BELOW_ONE, FINITE = math.nextafter(1.0, 0.0), math.nextafter(math.inf, 0.0)
 # The largest value that each grid may have, and how it is said; the smallest is 0.

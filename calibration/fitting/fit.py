@@ -32,7 +32,7 @@ from calibration.optimisers import (
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.core.one_thread import one_thread
+from pysd_runner.core.parallel import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]

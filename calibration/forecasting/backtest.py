@@ -18,8 +18,7 @@ from calibration.forecasting.plan import Plan, check_model, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
 from calibration.forecasting.target import target_of
-from pysd_runner.core.one_thread import one_thread
-from pysd_runner.core.parallel import Pool, open_pool
+from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel

@@ -19,13 +19,14 @@ from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_model, check_yearly
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, UnknownName, apart, suggest
+from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.draws import check_fit
 

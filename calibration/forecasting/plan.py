@@ -9,8 +9,8 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 
 # The first origin has seen this many years.

@@ -16,8 +16,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.one_thread import one_thread
-from pysd_runner.core.parallel import open_pool
+from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.one_thread import one_thread
+from pysd_runner.core.parallel import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.tables import Tabled
 

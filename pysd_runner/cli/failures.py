@@ -4,10 +4,10 @@ import signal
 import traceback
 from collections.abc import Callable
 
-from pysd_runner.cli.interruption import listening
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
 from pysd_runner.core.errors import GapsimError
+from pysd_runner.core.interruption import listening
 from pysd_runner.text import say
 from pysd_runner.text.notices import error_in_language
 

@@ -92,7 +92,7 @@ def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
 
 def usual_end(last: int) -> int:
     """Last year where none is asked for."""
-    from pysd_runner.core.counts import FARTHEST
+    from pysd_runner.spec.baseline import FARTHEST
 
     return max(last + 1, min(UNTIL, last + FARTHEST))
 

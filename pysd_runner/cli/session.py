@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pysd_runner.cli.interruption import Interruption
 from pysd_runner.cli.streams import is_unicode, write_line
+from pysd_runner.core.interruption import Interruption
 from pysd_runner.text.notices import in_lines
 
 SCHEMA_VERSION = 1

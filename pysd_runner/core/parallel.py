@@ -4,7 +4,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -18,15 +19,18 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from pysd_runner.core.counts import cores, one_core, whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import cores, one_core, whole
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Items that wait for each worker: enough that none stands idle, few enough to bound memory.
 AHEAD = 2
@@ -62,7 +66,7 @@ class Pool:
             return
         running: dict[Future[Result], int] = {}
         coming = enumerate(items)
-        try:
+        with _watched(running):
             while True:
                 for number, item in islice(coming, self.limit - len(running)):
                     running[self.executor.submit(_alone, work, item)] = number
@@ -71,23 +75,56 @@ class Pool:
                 ready = wait(running, return_when=FIRST_COMPLETED).done
                 for future in sorted(ready, key=running.__getitem__):
                     yield running.pop(future), future.result()
-        except BrokenExecutor as error:
-            raise WorkerLost("a worker ended early, as when there is not enough memory; take fewer workers") from error
-        except CancelledError as error:
-            raise WorkerLost("the scheduler is gone, or somebody cancelled the work") from error
-        finally:
-            for future in running:
-                future.cancel()
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The same in the order of the items."""
-        early: dict[int, Result] = {}
-        coming = 0
-        for number, result in self.finished(work, items):
-            early[number] = result
-            while coming in early:
-                yield early.pop(coming)
-                coming += 1
+        """The same in the order of the items; few results wait for their turn, so that memory is bounded."""
+        if self.executor is None:
+            yield from map(work, items)
+            return
+        waiting: deque[Future[Result]] = deque()
+        with _watched(waiting):
+            for item in items:
+                if len(waiting) >= self.limit:
+                    yield waiting.popleft().result()
+                waiting.append(self.executor.submit(_alone, work, item))
+            while waiting:
+                yield waiting.popleft().result()
+
+
+@contextmanager
+def _watched(futures: Collection[Future[Any]]) -> Iterator[None]:
+    """Say what became of workers that are lost, and let go of work that nobody waits for."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise WorkerLost("a worker ended early, as when there is not enough memory; take fewer workers") from error
+    except CancelledError as error:
+        raise WorkerLost("the scheduler is gone, or somebody cancelled the work") from error
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function with its matrix decompositions on one thread."""
+    # Matrices of some sixty rows gain nothing from a second thread, and lose a great deal where another process keeps
+    # it busy. Workers have one thread as well, and with more a product can differ in its last bit.
+
+    @wraps(function)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _limited_algebra():
+            return function(*args, **kwargs)
+
+    return limited
+
+
+def _limited_algebra() -> Any:
+    """Limit linear algebra to one thread, from now on or within a block."""
+    # Loaded first: limits reach only the libraries that are there, and SciPy brings one of its own.
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _alone(work: Callable[[Item], Result], item: Item) -> Result:
@@ -213,11 +250,7 @@ def _begin() -> None:
     """Leave Ctrl-C to the process that gives the work, end when it ends, even if killed, and take one core."""
     _ignore_interruption()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Loaded first: limits reach only the libraries that are there, and SciPy brings one of its own.
-    import scipy.linalg  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=1, user_api="blas")
+    _limited_algebra()
 
 
 def _end_with_parent() -> None:

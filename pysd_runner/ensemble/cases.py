@@ -1,5 +1,6 @@
 """Brings parameters, paths and scenarios to the cases of an ensemble: every scenario on the same draws."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -7,11 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
+from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
-from pysd_runner.ensemble.blocks import blocks
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import Position, constant_values, element_name, located
@@ -24,6 +24,25 @@ Array = NDArray[np.float64]
 
 # Name of the only scenario where none are given.
 BASE = "base"
+
+# Bytes of the outcomes of one block. No measure of the machine enters, so that blocks are the same everywhere.
+BLOCK_BYTES = 32_000_000
+
+# A larger block gains nothing, and progress is told once a block.
+MOST_DRAWS = 4096
+
+# No block has fewer draws, however large their outcomes: the compiled engine runs a few draws one by one, slowly and
+# with sums in another order. Blocks are a multiple of this, which is a whole vector,
+LEAST_DRAWS = 16
+
+# and larger blocks of this, which is several vectors of every compiled kernel.
+VECTOR = 64
+
+# A small ensemble is divided so often, for several threads to have work,
+PARTS = 16
+
+# unless that leaves a block with less work than this, in variables times steps times draws: about five milliseconds.
+LEAST_WORK = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +71,16 @@ class Cases:
         cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
         size = 8 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         return blocks(draws, size, cells * self.first.clock.times.size)
+
+
+def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> list[slice]:
+    """Divide draws into blocks."""
+    fits = max(LEAST_DRAWS, BLOCK_BYTES // max(1, bytes_per_draw))
+    size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS), LEAST_WORK // max(1, work_per_draw)))
+    size -= size % (VECTOR if size > VECTOR else LEAST_DRAWS)
+    # What is left over joins the last block: a few draws alone take a kernel of their own.
+    firsts = [first for first in range(0, draws, size) if first == 0 or draws - first >= min(size, VECTOR)]
+    return [slice(first, last) for first, last in itertools.pairwise([*firsts, draws])]
 
 
 def without_frames(

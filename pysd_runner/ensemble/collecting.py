@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.memory import aligned, machine_bytes, spread
-from pysd_runner.ensemble.blocks import LEAST_DRAWS
-from pysd_runner.ensemble.cases import Cases
+from pysd_runner.ensemble.cases import LEAST_DRAWS, Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
 
 Array = NDArray[np.floating]

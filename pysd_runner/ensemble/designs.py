@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import element_name, located
 from pysd_runner.spec import FittedParameters, ModelSpec

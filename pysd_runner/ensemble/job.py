@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.engine import Engine, Failure, Precision, TimePath
+from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import Method
-from pysd_runner.ensemble.blocks import VECTOR
-from pysd_runner.ensemble.cases import Cases, cases_of
+from pysd_runner.ensemble.cases import VECTOR, Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.recipe import Draws, Recipe, plain
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.run import MOST_TRACED, Keep, listening
+from pysd_runner.ensemble.run import MOST_TRACED, Keep
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.ensemble.store import (
     FAILED,
@@ -121,7 +121,7 @@ class Job:
                 missing.append(number)
         work = partial(run_block, str(store.path), store.digest)
         try:
-            with open_pool(executor, workers, items=len(missing)) as pool, listening() as interruption:
+            with open_pool(executor, workers, items=len(missing)) as pool, between_steps() as interruption:
                 for place, _ in pool.finished(work, missing):
                     told(_size(recipe.part(missing[place])))
                     interruption.check()

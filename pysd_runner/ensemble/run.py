@@ -1,22 +1,20 @@
 """Runs any loaded model for many draws of its parameters, under several scenarios, all on the same draws."""
 
 import hashlib
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import cores, whole
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.interruption import between_steps
+from pysd_runner.core.parallel import open_pool
 from pysd_runner.engine import Engine, Failure, Precision, TimePath
+from pysd_runner.engine.counts import cores, whole
 from pysd_runner.engine.ir import Method
-from pysd_runner.ensemble.blocks import in_order
 from pysd_runner.ensemble.cases import Cases, cases_of, without_frames
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
-Accuracy = Literal["full", "fast"]
 
 
 def run_ensemble(  # noqa: PLR0913 - a front door
@@ -51,7 +48,6 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
-    accuracy: Accuracy = "full",
     throw: bool = False,
     progress: Told = False,
 ) -> Ensemble:
@@ -96,10 +92,6 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     precision
         ``"float64"``, or ``"float32"`` for results in half the memory, good to about six digits; the compiled engine
         computes in it as well, at up to twice the speed.
-    accuracy
-        ``"full"``, or ``"fast"`` for powers that the compiled engine gives within two units in the last place in place
-        of one; where powers are half of the work, a run takes a tenth less. Nothing changes in single precision and
-        in other engines.
     throw
         Whether a case that is not finite raises; otherwise failed cases are counted and described, and left out of
         statistics.
@@ -128,13 +120,11 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     """
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
-    if accuracy not in get_args(Accuracy):
-        raise InvalidInput(f"accuracy must be 'full' or 'fast'; found {accuracy!r}")
     seed = whole("seed", seed, least=0)
     cases, scenarios = without_frames(model, cases, scenarios)
     asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
     asked |= {"engine": engine, "method": method, "seed": seed}
-    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision, accuracy)
+    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision)
     shapes = found.shapes
     parts = _parts(found)
     collector: Collector
@@ -150,7 +140,6 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     made = {
         "seed": seed,
         "precision": precision,
-        "accuracy": accuracy,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
         "varied": sorted(found.parameters),
         "values_sha256": _digest(cases.cases if isinstance(cases, Design) else cases, scenarios or {}),
@@ -192,8 +181,8 @@ class _Work:
         if min(threads, len(parts)) > 1 and self.cases.first.engine == "llvm":
             self.compile(parts[0])
         try:
-            with listening() as interruption:
-                for part, reduced in in_order(self.compute, parts, threads):
+            with open_pool("threads", threads) as pool, between_steps() as interruption:
+                for part, reduced in zip(parts, pool.in_order(self.compute, parts), strict=True):
                     self.take(part, reduced)
                     told(part.stop - part.start)
                     interruption.check()
@@ -237,10 +226,10 @@ class _Work:
         self.done = part.stop
 
 
-def _ready(cases: Cases, precision: Precision, accuracy: Accuracy) -> Cases:
+def _ready(cases: Cases, precision: Precision) -> Cases:
     """Threads are those of blocks; the compiled engine computes in the precision that is kept, others in double."""
     inside: Precision = precision if cases.first.engine == "llvm" else "float64"
-    settings: dict[str, Any] = {"threads": 1, "precision": inside, "accuracy": accuracy}
+    settings: dict[str, Any] = {"threads": 1, "precision": inside}
     return replace(cases, tasks=tuple(replace(task, **settings) for task in cases.tasks))
 
 
@@ -316,36 +305,3 @@ def _plain(value: Any) -> Any:
     if np.ndim(value) == 0 and isinstance(value, int | float | np.number):
         return float(value)
     return f"{type(value).__name__} of shape {np.shape(getattr(value, 'values', value))}"
-
-
-class Interruption:
-    """Remembers that an interruption was asked for."""
-
-    def __init__(self, former: Callable[[int, FrameType | None], Any]) -> None:
-        self._former, self._is_asked = former, False
-
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal."""
-        if self._is_asked:
-            self._former(number, frame)
-        self._is_asked = True
-
-    def check(self) -> None:
-        """Stop if an interruption was asked for."""
-        if self._is_asked:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def listening() -> Iterator[Interruption]:
-    """Listen for Ctrl-C between blocks; the former handler comes back afterwards."""
-    former = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(former):
-        yield Interruption(signal.default_int_handler)
-        return
-    interruption = Interruption(former)
-    signal.signal(signal.SIGINT, interruption.ask)
-    try:
-        yield interruption
-    finally:
-        signal.signal(signal.SIGINT, former)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
 from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
+from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.optimisation import Told, optimise

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.one_thread import one_thread
-from pysd_runner.core.parallel import open_pool
+from pysd_runner.core.parallel import one_thread, open_pool
+from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.kept_searches import SEARCHES, asked, keep_search, kept_searches

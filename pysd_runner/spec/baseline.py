@@ -19,6 +19,8 @@ VARIABLE = "log_relative_output"
 ORDER = 7
 # Means over regions below this, in log points, are zero.
 ROUNDING = 1e-12
+# So many years ahead a forecast says nothing that its bands do not.
+FARTHEST = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -178,3 +180,11 @@ def load_baseline(path: str | Path) -> Baseline:
 
 def _file(path: Path) -> Path:
     return path / FILE if path.is_dir() else path
+
+
+def check_ahead(until: float, last: int) -> None:
+    """Refuse a year too far ahead."""
+    if until > last + FARTHEST:
+        raise InvalidInput(
+            f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {last}"
+        )

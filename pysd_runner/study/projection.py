@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.counts import check_ahead, whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
+from pysd_runner.engine.counts import whole
 from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.export.records import check_entries, file_digest, read_record, write_record
 from pysd_runner.export.tables import Tabled
@@ -25,6 +25,7 @@ from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.study.keeping import KEPT_ERROR, completed, unknown
 from pysd_runner.study.region_inputs import RegionInputs

@@ -4,7 +4,7 @@ import pytest
 import scipy.linalg  # noqa: F401 - brings a library of its own, which is limited too
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pysd_runner.core.one_thread import one_thread
+from pysd_runner.core.parallel import one_thread
 
 
 def threads() -> list[int]:

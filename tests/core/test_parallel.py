@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, WorkerLost, open_pool
+from pysd_runner.engine.counts import cores
 
 PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 STARTING = "from pysd_runner.core.parallel import processes\n"
@@ -162,6 +162,15 @@ def test_items_are_taken_as_workers_become_free() -> None:
     with open_pool("threads", 2) as pool:
         for place, _ in pool.finished(square, items()):
             assert len(taken) <= place + 1 + 2 * pool.limit
+
+
+def test_results_that_wait_are_bounded_and_nothing_begins_after_the_last_was_taken() -> None:
+    begun: list[int] = []
+    with open_pool("threads", 3) as pool:
+        found = pool.in_order(lambda number: begun.append(number) or number, range(1000))
+        assert [next(found) for _ in range(5)] == [0, 1, 2, 3, 4]  # type: ignore[call-overload]
+        found.close()  # type: ignore[attr-defined]
+        assert len(begun) <= 5 + pool.limit
 
 
 def test_a_failure_goes_through_and_what_waits_never_begins() -> None:

@@ -54,8 +54,8 @@ def model(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of 64 draws."""
-    monkeypatch.setattr("pysd_runner.ensemble.blocks.MOST_DRAWS", 64)
-    monkeypatch.setattr("pysd_runner.ensemble.blocks.LEAST_WORK", 0)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.MOST_DRAWS", 64)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.LEAST_WORK", 0)
 
 
 def content(folder: Path) -> dict[str, bytes]:

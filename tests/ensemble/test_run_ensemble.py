@@ -15,8 +15,9 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine import Task
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.ensemble import Ensemble, Statistics, blocks, grid, latin_hypercube, run_ensemble
+from pysd_runner.ensemble import Ensemble, Statistics, grid, latin_hypercube, run_ensemble
 from pysd_runner.ensemble import run as running
+from pysd_runner.ensemble.cases import BLOCK_BYTES, VECTOR, blocks
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
@@ -48,9 +49,9 @@ def explosive(tmp_path_factory):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of sixteen draws."""
-    monkeypatch.setattr(blocks, "VECTOR", 16)
-    monkeypatch.setattr(blocks, "MOST_DRAWS", 16)
-    monkeypatch.setattr(blocks, "LEAST_WORK", 0)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.VECTOR", 16)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.MOST_DRAWS", 16)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.LEAST_WORK", 0)
 
 
 def draws_of(count, seed=0):
@@ -391,25 +392,6 @@ def test_results_in_single_precision_take_half_the_memory(model, engine):
     assert single.provenance["precision"] == "float32"
 
 
-def test_fast_powers_are_near_and_the_default_is_full(tmp_path):
-    pytest.importorskip("llvmlite")
-    growing = load_model(write_model(tmp_path, "a = 0.3 ~~|\ns = INTEG(0.1*s^a - s^9/1e9, 1) ~~|\np = (s + 1)^a ~~|"))
-    cases = {"a": np.linspace(-0.9, 0.9, 333)}
-    # A draw gives the same in whatever company, beside exponents that the shorter logarithm is not used for too.
-    wider = {"a": np.concatenate([cases["a"], [-5.0, 5.0, 0.0]])}
-    full, fast, beside = (
-        run_ensemble(growing, given, outcomes=["s", "p"], accuracy=accuracy, engine="llvm")
-        for given, accuracy in ((cases, "full"), (cases, "fast"), (wider, "fast"))
-    )
-    default = run_ensemble(growing, cases, outcomes=["s", "p"], engine="llvm")
-    for name in ("s", "p"):
-        np.testing.assert_array_equal(full[name], default[name])
-        np.testing.assert_array_equal(beside[name][:, :333], fast[name])
-        np.testing.assert_allclose(fast[name], full[name], rtol=1e-13)
-    assert (fast["p"] != full["p"]).any()
-    assert (default.provenance["accuracy"], fast.provenance["accuracy"]) == ("full", "fast")
-
-
 def test_the_data_set_has_labels_units_and_parameters(model, tmp_path):
     design = grid(model, {"rate": [0.1, 0.2]})
     found = run_ensemble(model, design, outcomes=OUTCOMES, scenarios=SCENARIOS, start=1, stop=4)
@@ -505,7 +487,6 @@ def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
         ({}, {"engine": "fast"}, InvalidInput, "engine"),
         ({}, {"keep": "mean"}, InvalidInput, "keep must be"),
         ({}, {"precision": "half"}, InvalidInput, "precision must be"),
-        ({}, {"accuracy": "low"}, InvalidInput, "accuracy must be"),
         ({}, {"threads": 0}, InvalidInput, "threads must be"),
         ({}, {"seed": -1}, InvalidInput, "seed must be"),
         ({}, {"scenarios": {}}, InvalidInput, "at least one"),
@@ -553,12 +534,12 @@ def test_policy_mixes_of_the_shipped_model_are_scenarios():
 
 @pytest.mark.parametrize(("draws", "size"), [(1, 8), (1000, 40_000), (10**6, 40_000), (1000, 10**9), (10**6, 8)])
 def test_blocks_cover_all_draws_in_order_and_are_bounded(draws, size):
-    parts = blocks.blocks(draws, size)
+    parts = blocks(draws, size)
     assert parts[0].start == 0
     assert parts[-1].stop == draws
     assert all(first.stop == second.start for first, second in itertools.pairwise(parts))
     lengths = {part.stop - part.start for part in parts}
-    assert max(lengths) * size <= max(blocks.BLOCK_BYTES + blocks.VECTOR * size, size)
+    assert max(lengths) * size <= max(BLOCK_BYTES + VECTOR * size, size)
     assert len(parts) == 1 or min(lengths) >= min(64, parts[0].stop)
     assert min(lengths) >= min(16, draws)
     assert all(part.start % min(64, parts[0].stop) == 0 for part in parts)
@@ -574,7 +555,7 @@ LARGE = (
 def test_a_draw_has_the_same_bits_however_large_its_outcomes_are(tmp_path, monkeypatch):
     large = load_model(write_model(tmp_path, LARGE, final=300, step=0.5, saveper=0.5))
     g = np.linspace(-1e-4, 1e-4, 45)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.BLOCK_BYTES", 1)
     for draws in (4, 45):
         apart = run_ensemble(large, {"g": g[:draws]}, outcomes=["s", "x"])
         together = simulate(large, {"g": g[None, :draws]}, outcomes=["s", "x"])
@@ -587,7 +568,7 @@ def test_what_threads_share_is_compiled_for_blocks_as_they_are(tmp_path, monkeyp
     from pysd_runner.engine.llvm import programs
 
     large = load_model(write_model(tmp_path, LARGE, final=10, step=0.5, saveper=0.5))
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.BLOCK_BYTES", 1)
     made, make = [], programs._program
     monkeypatch.setattr(programs, "_program", lambda *request: made.append(request) or make(*request))
     run_ensemble(large, {"g": np.linspace(0, 1e-4, 40)}, outcomes=["s"], threads=2)
@@ -595,22 +576,8 @@ def test_what_threads_share_is_compiled_for_blocks_as_they_are(tmp_path, monkeyp
 
 
 def test_blocks_of_a_small_model_have_enough_work():
-    assert len(blocks.blocks(1000, 8, 1000)) == 1
-    assert [part.stop for part in blocks.blocks(1000, 8, 10**6)][:2] == [64, 128]
-
-
-def test_blocks_that_wait_are_bounded_and_none_begins_after_the_last_was_taken():
-    begun, lock = [], threading.Lock()
-
-    def work(part):
-        with lock:
-            begun.append(part.start)
-        return part.start
-
-    found = blocks.in_order(work, blocks.blocks(100_000, 10**6), threads=3)
-    assert [next(found)[1] for _ in range(5)] == [0, 32, 64, 96, 128]
-    found.close()
-    assert len(begun) <= 5 + 3 + blocks.AHEAD
+    assert len(blocks(1000, 8, 1000)) == 1
+    assert [part.stop for part in blocks(1000, 8, 10**6)][:2] == [64, 128]
 
 
 @pytest.fixture(scope="module")
@@ -699,8 +666,8 @@ def test_blocks_written_in_place_are_those_of_one_block(tmp_path, monkeypatch, p
         )
         for name in ("s", "rate")
     }
-    monkeypatch.setattr(blocks, "MOST_DRAWS", 48)
-    monkeypatch.setattr(blocks, "VECTOR", 16)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.MOST_DRAWS", 48)
+    monkeypatch.setattr("pysd_runner.ensemble.cases.VECTOR", 16)
     for threads in (1, 3):
         found = run_ensemble(model, cases, threads=threads, **settings)
         for name, values in expected.items():
