@@ -64,11 +64,11 @@ def browser():
 @pytest.fixture
 def _fresh_fonts():
     """Forget which fonts were found, before and after."""
-    from pysd_runner.plots import fonts
+    from pysd_runner.plots import typography
 
     def forget():
-        for cached in (fonts._chinese_families, fonts._warn_once, fonts._has_glyph, fonts._base_has):
-            cached.cache_clear()
+        for name in ("_chinese_families", "_warn_once", "_has_glyph", "_base_has"):
+            getattr(typography, name).cache_clear()
 
     forget()
     yield
@@ -80,7 +80,7 @@ def no_chinese(monkeypatch, _fresh_fonts):
     """A machine without any font for Chinese."""
     from matplotlib import font_manager
 
-    monkeypatch.setattr("pysd_runner.plots.fonts.CANDIDATES", ())
+    monkeypatch.setattr("pysd_runner.plots.typography.CANDIDATES", ())
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
 
 
@@ -108,9 +108,9 @@ def behaviour_rules(request, monkeypatch):
 @pytest.fixture(scope="session")
 def has_chinese():
     """Whether this machine can draw Chinese."""
-    from pysd_runner.plots import fonts
+    from pysd_runner.plots import typography
 
-    return len(fonts.families()) > 1
+    return len(typography.families()) > 1
 
 
 @pytest.fixture(scope="session")

@@ -238,7 +238,7 @@ class FitResult(Tabled):
         ax
             Where to draw the first series; None makes a figure of all of them.
         """
-        from pysd_runner.plots.observed import plot_fitted
+        from pysd_runner.plots.over_time import plot_fitted
 
         return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
 

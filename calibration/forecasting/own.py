@@ -463,8 +463,7 @@ class TableOutlook:
 
         from pysd_runner.export.files import write_text_whole
         from pysd_runner.export.tables import save_csv
-        from pysd_runner.plots.figure import ReportFigure
-        from pysd_runner.plots.save import save_figure
+        from pysd_runner.plots.figure import ReportFigure, save_figure
         from pysd_runner.reports.document import Bullets, Document, Paragraph, Part, Picture, save_document
 
         folder = Path(folder)
@@ -533,7 +532,7 @@ class TableBacktest(Tabled):
 
     def plot(self, *, ax: Any = None) -> Any:
         """Error relative to persistence by intervals ahead, a line for each forecaster."""
-        from pysd_runner.plots.lines import plot_lines
+        from pysd_runner.plots.over_time import plot_lines
 
         found = self.skill()
         lines = {

@@ -11,9 +11,8 @@ from calibration.fitting.results import FitResult
 from calibration.reporting.wording import say_evidence, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import FAN, INK, MUTED, RULE, SCENARIO, drawing
-from pysd_runner.plots.typography import shortened
+from pysd_runner.plots.typography import shortened, usable_language
 from pysd_runner.text import say
 
 _ROW, _NAMES, _WORDS = 0.21, 2.35, 1.45

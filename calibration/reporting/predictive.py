@@ -11,9 +11,8 @@ from calibration.reporting.wording import series_name, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import FAN, INK, RULE, SCENARIO, drawing
-from pysd_runner.plots.typography import shortened
+from pysd_runner.plots.typography import shortened, usable_language
 from pysd_runner.text import say
 
 _ROW, _NAMES = 0.21, 2.6

@@ -14,10 +14,9 @@ from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.dots import MOST_CHARTS, largest
 from pysd_runner.plots.fan import set_ends
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, SCENARIO, drawing
 from pysd_runner.plots.sentences import joined_sentences
-from pysd_runner.plots.typography import shortened
+from pysd_runner.plots.typography import shortened, usable_language
 from pysd_runner.text import say
 
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3

@@ -15,10 +15,9 @@ from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.dots import MOST_NAMED
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing
 from pysd_runner.plots.sentences import joined_sentences
-from pysd_runner.plots.typography import shortened, wrapped
+from pysd_runner.plots.typography import shortened, usable_language, wrapped
 from pysd_runner.text import say
 
 _ROW, _NAMES, _GAP, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26

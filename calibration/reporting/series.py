@@ -9,9 +9,8 @@ from calibration.fitting.results import FitResult
 from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, RULE, SCENARIO, drawing
-from pysd_runner.plots.typography import wrapped
+from pysd_runner.plots.typography import usable_language, wrapped
 from pysd_runner.text import say
 
 _COLUMNS, _GAP, _LEFT = 3, 0.46, 0.5

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from calibration.fitting.description import Description
 from calibration.fitting.results import FitResult
-from pysd_runner.plots.figure import ReportFigure
-from pysd_runner.plots.observed import plot_fitted
-from pysd_runner.plots.save import save_figure
+from pysd_runner.plots.figure import ReportFigure, save_figure
+from pysd_runner.plots.over_time import plot_fitted
 from pysd_runner.reports.document import (
     Bullets,
     Document,

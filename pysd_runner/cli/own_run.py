@@ -74,7 +74,7 @@ def run_own(
 
 def _write(future: "Future", folder: Path) -> None:
     """Say what every scenario changes and is, with a figure of every outcome that can be drawn."""
-    from pysd_runner.plots.save import save_figure
+    from pysd_runner.plots.figure import save_figure
     from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, save_document
 
     parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]

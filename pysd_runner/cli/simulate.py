@@ -181,8 +181,8 @@ def _save(table: Mapping[str, Any], run: "Run", path: Path) -> None:
 def _draw(table: Mapping[str, Any], units: Mapping[str, str], shown: Sequence[str], run: "Run", path: Path) -> None:
     import pandas as pd
 
+    from pysd_runner.plots.figure import save_png
     from pysd_runner.plots.over_time import plot_series
-    from pysd_runner.plots.save import save_png
 
     frame = pd.DataFrame({label: table[label] for label in shown}, index=run.years)
     save_png(plot_series(frame, units, title=str(run.provenance["model"]), time_unit=run.time_unit), path)

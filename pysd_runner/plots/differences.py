@@ -11,18 +11,14 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import position_of
-from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
+from pysd_runner.plots.arrays import Names, Quantity, number, position_of, quantity_of
+from pysd_runner.plots.bands import MEDIAN, Bands, Behind, difference_bands
 from pysd_runner.plots.dots import draw_intervals
 from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.figure_data import Behind
-from pysd_runner.plots.fonts import heading_style, usable_language
-from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, GRID, INK, MUTED, drawing
-from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
-from pysd_runner.plots.typography import balanced, shortened, text_width
+from pysd_runner.plots.typography import balanced, heading_style, shortened, text_width, usable_language
 from pysd_runner.text import say
 
 _GAP = 0.16

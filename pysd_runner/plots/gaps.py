@@ -9,16 +9,25 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
-from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, label_room, set_values, set_years
+from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, origin_of, position_of, quantity_of
+from pysd_runner.plots.fan import (
+    EndLabel,
+    Panel,
+    common_limits,
+    draw_end_labels,
+    draw_origin,
+    draw_panel,
+    is_leader,
+    label_room,
+    panel_of,
+    set_values,
+    set_years,
+    table_behind,
+)
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import heading_style, usable_language
-from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, MUTED, SCENARIO, drawing
-from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader, panel_of, table_behind
-from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
-from pysd_runner.plots.typography import balanced, shortened, wrapped
+from pysd_runner.plots.typography import balanced, heading_style, shortened, usable_language, wrapped
 from pysd_runner.text import say
 
 MOST_PANELS = 12

@@ -1,6 +1,6 @@
-"""Fans of anything over time, one or several, over what was observed."""
+"""Anything over time: fans, series of one run, fits, plain lines, over what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.plots.figure import KeyEntry, ReportFigure, open_sheet
-from pysd_runner.plots.palette import GRID, INK, drawing
+from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.palette import GRID, INK, SCENARIO, drawing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,9 +22,9 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Colours told apart by people who see few; the first is the baseline's.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MOST_LINES = len(COLOURS)
-MOST_PANELS = 9
-
-Values = "xr.DataArray | Mapping[str, xr.DataArray] | Sequence[xr.DataArray]"
+# Small charts that one picture holds, of draws and of a fit, and how many stand in a row.
+MOST_PANELS, MOST_FITS, COLUMNS = 9, 12, 3
+_DOTS: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 2.2, "label": "observed"}
 
 
 def plot_fan(
@@ -103,21 +103,14 @@ def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, ti
     names = [str(name) for name in table.columns[:MOST_PANELS]]
     if not names:
         raise InvalidInput("there is nothing to draw")
-    columns = min(len(names), 3)
-    rows = -(-len(names) // columns)
-    height = 3.0 if len(names) == 1 else 1.75 * rows
+    height = _height(len(names), 3.0, 1.75)
     with drawing():
-        sheet = open_sheet(width=7.2, height=height, title=title, subtitle="", caption="", key=())
-        width = (sheet.width - 0.55 * columns) / columns
-        for number, name in enumerate(names):
-            row, column = divmod(number, columns)
-            axes = sheet.axes(0.55 + column * (width + 0.55), 0.12 + row * height / rows, width, height / rows - 0.55)
+        sheet = open_sheet(width=PAGE_WIDTH, height=height, title=title, subtitle="", caption="", key=())
+        for name, axes in zip(names, _charts(sheet, len(names)), strict=True):
             axes.plot(table.index, table[name], color=COLOURS[0], linewidth=1.5)
             unit = _plain(units.get(name, ""))
             axes.set_title(f"{name} ({unit})" if unit else name, fontsize=7.5, loc="left", pad=2)
-            axes.set_xlabel(time_unit, fontsize=7.5)
-            axes.tick_params(labelsize=7)
-            axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
+            _finish(axes, time_unit)
     drawn = table[names].rename_axis("time")
     sheet.figure.data = drawn.reset_index().melt("time", var_name="series")
     end = f"{float(table.index[-1]):g} {time_unit}".strip()
@@ -153,23 +146,21 @@ def _panels(first: "xr.DataArray", entities: Sequence[str]) -> list[dict[str, An
 def _figure(
     lines: "dict[str, xr.DataArray]", observed: Any, panels: list[dict[str, Any]], name: str, time_unit: str, unit: str
 ) -> ReportFigure:
-    columns = min(len(panels), 3)
-    rows = -(-len(panels) // columns)
-    height = 3.0 if len(panels) == 1 else 1.75 * rows
+    height = _height(len(panels), 3.0, 1.75)
     draws = max(item.sizes["draw"] for item in lines.values())
     several = draws > 1
     caption = f"Median of {draws} draws, with 50 % and 90 % intervals." if several else ""
     key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
     key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
     sheet = open_sheet(
-        width=7.2, height=height, title=name, subtitle=_plain(unit), caption=caption, key=key if len(key) > 1 else ()
+        width=PAGE_WIDTH,
+        height=height,
+        title=name,
+        subtitle=_plain(unit),
+        caption=caption,
+        key=key if len(key) > 1 else (),
     )
-    width = (sheet.width - 0.55 * columns) / columns
-    for number, panel in enumerate(panels):
-        row, column = divmod(number, columns)
-        left = 0.55 + column * (width + 0.55)
-        top = 0.12 + row * height / rows
-        axes = sheet.axes(left, top, width, height / rows - 0.55)
+    for panel, axes in zip(panels, _charts(sheet, len(panels)), strict=True):
         picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}
         _draw(axes, picked, _of(observed, panel), time_unit, "")
         if panel:
@@ -206,19 +197,31 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
             axes.fill_between(times, bands[1], bands[3], color=colour, alpha=0.25, linewidth=0, zorder=1 + place / 10)
         axes.plot(times, bands[2], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
     if observed is not None:
-        axes.plot(
-            observed.index,
-            observed.to_numpy(),
-            color=INK,
-            linestyle="none",
-            marker="o",
-            markersize=2.2,
-            zorder=5,
-            label="observed",
-        )
-    axes.set_xlabel(time_unit, fontsize=7.5)
+        axes.plot(observed.index, observed.to_numpy(), zorder=5, **_DOTS)
     if unit:
         axes.set_ylabel(_plain(unit), fontsize=7.5)
+    _finish(axes, time_unit)
+
+
+def _height(count: int, alone: float, row: float) -> float:
+    """Height of the room of so many small charts, in inches."""
+    return alone if count == 1 else row * -(-count // COLUMNS)
+
+
+def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0.55) -> "Iterator[Axes]":
+    """Axes of so many small charts, row by row."""
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    width = (sheet.width - 0.55 * columns) / columns
+    for number in range(count):
+        row, column = divmod(number, columns)
+        left, top = 0.55 + column * (width + 0.55), above + row * sheet.height / rows
+        yield sheet.axes(left, top, width, sheet.height / rows - between)
+
+
+def _finish(axes: "Axes", across: str) -> None:
+    """Name the axis across, with small numbers and light lines."""
+    axes.set_xlabel(across, fontsize=7.5)
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
 
@@ -248,3 +251,66 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
     spelled = f" {_plain(unit)}" if _plain(unit) else ""
     when = f"{at:g} {time_unit}".strip()
     return f"{name} at {when}{spelled and ',' + spelled}: {'; '.join(said)}."
+
+
+def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":
+    """Draw fitted against observed values over time."""
+    if frame.empty:
+        raise InvalidInput("there is no value to draw")
+    grouped = frame.groupby(["indicator", "region"], sort=False)
+    groups = [((str(part["indicator"].iloc[0]), str(part["region"].iloc[0])), part) for _, part in grouped]
+    if ax is not None:
+        _draw_fit(ax, groups[0][1], time_unit)
+        return ax
+    shown = groups[:MOST_FITS]
+    height = _height(len(shown), 2.8, 1.8)
+    left_out = f" The first {MOST_FITS} of {len(groups)} series are drawn." if len(groups) > len(shown) else ""
+    with drawing():
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height,
+            title="Fitted and observed",
+            subtitle="",
+            caption=f"Lines: the model at the estimate. Points: observations.{left_out}",
+            key=(
+                KeyEntry(text="fitted", colours=(SCENARIO,)),
+                KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1))),
+            ),
+        )
+        charts = _charts(sheet, len(shown), above=0.2, between=0.65)
+        for ((name, who), part), axes in zip(shown, charts, strict=True):
+            _draw_fit(axes, part, time_unit)
+            axes.set_title(f"{name}, {who}" if who else str(name), fontsize=7.5, loc="left", pad=2)
+    sheet.figure.data = frame.copy()
+    sheet.figure.sentence = _sentence_of_fit(groups)
+    return sheet.figure
+
+
+def _draw_fit(axes: "Axes", part: pd.DataFrame, time_unit: str) -> None:
+    ordered = part.sort_values("year")
+    axes.plot(ordered["year"], ordered["fitted"], color=SCENARIO, linewidth=1.4, zorder=3, label="fitted")
+    axes.plot(ordered["year"], ordered["observed"], zorder=4, **_DOTS)
+    _finish(axes, time_unit)
+
+
+def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
+    said = []
+    for (name, who), part in groups[:MOST_FITS]:
+        spread = float(((part["observed"] - part["observed"].mean()) ** 2).sum())
+        missed = float(((part["fitted"] - part["observed"]) ** 2).sum())
+        share = f"{100 * (1 - missed / spread):.0f} % of the variation explained" if spread > 0 else "constant"
+        said.append(f"{name}{f', {who}' if who else ''}: {len(part)} values, {share}")
+    return f"Fitted and observed. {'; '.join(said)}."
+
+
+def plot_lines(
+    lines: Mapping[str, tuple[Array, Array]], *, ax: "Axes | None" = None, across: str = "", up: str = ""
+) -> "Axes":
+    """Draw lines with a key."""
+    axes = ReportFigure(figsize=(5.4, 3.2), dpi=160).add_subplot() if ax is None else ax
+    for place, (name, (x, y)) in enumerate(lines.items()):
+        axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.4, marker="o", markersize=2.5, label=name)
+    axes.set_ylabel(up, fontsize=7.5)
+    _finish(axes, across)
+    axes.legend(fontsize=7, frameon=False)
+    return axes

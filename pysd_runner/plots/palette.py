@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 
-from pysd_runner.plots.fonts import families
+from pysd_runner.plots.typography import families
 
 LineStyle = Literal["-"] | tuple[float, tuple[float, ...]]
 

@@ -7,10 +7,8 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import position_of
+from pysd_runner.plots.arrays import Names, Quantity, number, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
-from pysd_runner.plots.naming import Names
-from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.text import say
 
 #: What a band may include uncertainty about.

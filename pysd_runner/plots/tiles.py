@@ -10,16 +10,22 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
+from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, origin_of, position_of, quantity_of
 from pysd_runner.plots.bands import MEDIAN
 from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for
-from pysd_runner.plots.fan import label_room, set_ends, set_values, set_years
+from pysd_runner.plots.fan import (
+    Panel,
+    common_limits,
+    draw_panel,
+    label_room,
+    panel_of,
+    set_ends,
+    set_values,
+    set_years,
+    table_behind,
+)
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.fonts import heading_style, usable_language
-from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO, drawing
-from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
-from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import (
     chosen_scenarios,
     direction,
@@ -28,7 +34,7 @@ from pysd_runner.plots.sentences import (
     joined_sentences,
     sources_of,
 )
-from pysd_runner.plots.typography import shortened
+from pysd_runner.plots.typography import heading_style, shortened, usable_language
 from pysd_runner.text import say
 
 _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8

@@ -153,8 +153,8 @@ def write_attribution(
 ) -> None:
     """Write tables, figures and a page into a folder."""
     from pysd_runner.plots import save_figure
-    from pysd_runner.plots.fonts import usable_language
-    from pysd_runner.plots.wedges import plot_wedges
+    from pysd_runner.plots.policies import plot_wedges
+    from pysd_runner.plots.typography import usable_language
 
     folder.mkdir(parents=True, exist_ok=True)
     save_csv(found.table().reset_index(), folder / "attribution.csv")

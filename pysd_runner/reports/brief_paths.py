@@ -18,7 +18,7 @@ from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
-    from pysd_runner.plots.money import Money
+    from pysd_runner.plots.mixes import Money
 
 Array = NDArray[np.float64]
 
@@ -133,8 +133,8 @@ def chart_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang
 
 def bars_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
     """Draw what each mix consists of for a place; None where the results do not hold it."""
-    from pysd_runner.plots.fonts import can_draw, usable_language
-    from pysd_runner.plots.money import plot_money
+    from pysd_runner.plots.mixes import plot_money
+    from pysd_runner.plots.typography import can_draw, usable_language
 
     found = money_by_lever(projection, place, mixes)
     if found is None:
@@ -151,7 +151,7 @@ def _money(projection: Projection, found: xr.DataArray, name: str, lang: str) ->
     """Money by lever and mix, in the words of a language."""
     import pandas as pd
 
-    from pysd_runner.plots.money import Money
+    from pysd_runner.plots.mixes import Money
 
     levers = {item.element: getattr(item, lang) for item in declarations_of(projection).levers.values()}
     currency, mixes = currency_of(projection, lang), [str(mix) for mix in found["scenario"].to_numpy()]

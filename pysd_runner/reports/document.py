@@ -171,7 +171,7 @@ def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
     if picture.figure is None:
         content = (folder / picture.file).with_suffix(".svg").read_bytes()
     else:
-        from pysd_runner.plots.save import svg_bytes
+        from pysd_runner.plots.figure import svg_bytes
 
         content = svg_bytes(picture.figure)
     text = content.decode("utf-8")

@@ -74,7 +74,7 @@ def _shipped() -> tuple[Verdict, str]:
 
 
 def _fonts() -> tuple[Verdict, str]:
-    from pysd_runner.plots.fonts import BASE, families
+    from pysd_runner.plots.typography import BASE, families
 
     found = [name for name in families() if name != BASE]
     if found:

@@ -108,7 +108,7 @@ def write_optimum(
 ) -> None:
     """Write tables, figures and a page into a folder."""
     from pysd_runner.plots import save_figure
-    from pysd_runner.plots.fonts import usable_language
+    from pysd_runner.plots.typography import usable_language
 
     drawn = usable_language(lang)
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,13 +130,13 @@ def write_optimum(
     parts += [Heading(phrase("effects", lang)), Table(header=header, rows=rows)]
     shares = _shares(found, drawn)
     if len(shares):
-        from pysd_runner.plots.shares import plot_shares
+        from pysd_runner.plots.policies import plot_shares
 
         figure = plot_shares(shares, title=phrase("shares figure", drawn), lang=drawn)
         save_figure(figure, folder / "figures", "policy")
         parts.append(Picture("figures/policy.png", figure.sentence))
     if between is not None:
-        from pysd_runner.plots.front import plot_front
+        from pysd_runner.plots.policies import plot_front
 
         save_csv(between.table(), folder / "front.csv")
         figure = plot_front(

@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from pysd_runner.plots.save import png_bytes
+from pysd_runner.plots.figure import png_bytes
 from pysd_runner.reports.document import Bullets, Document, Heading, Link, Listing, Paragraph, Part, Picture, Table
 from pysd_runner.reports.plain import printable
 

@@ -7,8 +7,7 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export.labelled import in_layout
 from pysd_runner.plots import label_array, plot_gaps
-from pysd_runner.plots.arrays import position_of, region_label, scenario_label
-from pysd_runner.plots.quantities import number, quantity_of
+from pysd_runner.plots.arrays import number, position_of, quantity_of, region_label, scenario_label
 
 
 def test_a_plain_array_with_labels_is_drawn_like_a_labelled_one(futures):

@@ -1,14 +1,68 @@
-"""Lines of text and labels beside lines."""
+"""Fonts that can draw Chinese, lines of text, and labels beside lines."""
 
+import warnings
 from itertools import pairwise
 
+import matplotlib as mpl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from pysd_runner.plots import MissingFont, plot_gaps, plot_tiles, typography
 from pysd_runner.plots.palette import drawing
 from pysd_runner.plots.typography import balanced, shortened, spread, text_width, wrapped
+from tests.plots.reading import texts_of
+
+
+def test_without_a_font_labels_are_english_and_said_once(no_chinese, futures):
+    gaps = futures["gap_to_leader"]
+    with pytest.warns(MissingFont, match="apt-get install fonts-noto-cjk"):
+        figure = plot_gaps(gaps, regions=["130000"], lang="zh")
+    assert figure.sentence.startswith("Province 3, 2035")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = plot_tiles(gaps.isel(region=[0, 1]), lang="zh")
+    again.canvas.draw()
+
+
+def test_names_that_cannot_be_drawn_give_way(no_chinese, futures):
+    gaps = futures["gap_to_leader"].isel(region=[0, 1])
+    chinese = gaps.assign_coords(region=["甘肃", "新疆"], name_en=("region", ["甘肃省", "Xinjiang"]))
+    figure = plot_gaps(chinese, lang="en")
+    words = {text.get_text() for text in texts_of(figure)}
+    assert {"Region 1", "Xinjiang"} <= words
+    figure.canvas.draw()
+
+
+def test_chinese_everywhere_when_a_font_is_there(futures, has_chinese):
+    if not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
+    figure = plot_gaps(futures["gap_to_leader"], regions=["甘肃"], lang="zh")
+    words = [text.get_text() for text in texts_of(figure)]
+    assert "甘肃：与领先地区的差距" in words
+    assert "最后观测年份 2024" in words
+    assert "90% 区间" in figure.caption
+    figure.canvas.draw()
+
+
+def test_headings_are_bold_only_where_the_font_can(no_chinese):
+    assert typography.heading_style("Gap")["weight"] == "bold"
+    assert typography.heading_style("Gap")["family"] == [typography.BASE]
+
+
+def test_drawing_sets_a_list_of_families_and_restores(has_chinese):
+    before = list(mpl.rcParams["font.family"])
+    with drawing():
+        assert mpl.rcParams["font.family"][0] == "DejaVu Sans"
+        assert len(mpl.rcParams["font.family"]) > 1 or not has_chinese
+    assert list(mpl.rcParams["font.family"]) == before
+
+
+def test_can_draw():
+    assert typography.can_draw("Gansu −1.6 %")
+    assert not typography.can_draw("\U0010ffff")
+
 
 LABELS = st.lists(st.tuples(st.floats(-5, 15), st.floats(0.1, 1.5)), min_size=1, max_size=6)
 

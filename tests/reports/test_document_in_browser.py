@@ -6,8 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from pysd_runner import brief
-from pysd_runner.plots.figure import open_sheet
-from pysd_runner.plots.save import save_figure
+from pysd_runner.plots.figure import open_sheet, save_figure
 from pysd_runner.reports.document import (
     Bullets,
     Document,

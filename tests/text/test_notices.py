@@ -14,7 +14,7 @@ from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.validation import PLAIN, STYLES
-from pysd_runner.plots import fonts
+from pysd_runner.plots import typography
 from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
@@ -70,9 +70,9 @@ def test_what_commands_say_is_said_in_chinese(text):
 
 
 def test_a_font_that_is_missing_is_said_in_chinese():
-    fonts._warn_once.cache_clear()
-    with pytest.warns(fonts.MissingFont) as found:
-        fonts._warn_once()
+    typography._warn_once.cache_clear()
+    with pytest.warns(typography.MissingFont) as found:
+        typography._warn_once()
     assert not sentences_in(in_language(str(found[0].message), "zh"))
 
 

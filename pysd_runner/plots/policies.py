@@ -1,0 +1,237 @@
+"""Pictures of policy analyses: what each lever adds, shares of levers, trade-offs, regret and switching values."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from numpy.typing import NDArray
+
+from pysd_runner.core.numbers import percent, written
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, open_sheet
+from pysd_runner.plots.palette import BASELINE, INK, MUTED, SCENARIO, drawing
+from pysd_runner.plots.typography import shortened, usable_language
+from pysd_runner.text import say
+
+#: Hues of Okabe and Ito in an order in which neighbours differ in lightness too.
+HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
+
+
+def plot_wedges(
+    wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str = "en"
+) -> ReportFigure:
+    """Draw contributions over time as stacked areas."""
+    lang = usable_language(lang)
+    years = wedges.index.to_numpy(dtype=float)
+    order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
+    colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
+    with drawing():
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=2.9,
+            title=title,
+            subtitle=unit,
+            caption=say("policy_figure.wedges_caption", lang),
+            key=[KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order],
+        )
+        axes = sheet.axes(0.5, 0.05, sheet.width - 0.6, 2.6)
+        above, below = np.zeros(len(years)), np.zeros(len(years))
+        for name in order:
+            values = wedges[name].to_numpy()
+            up, down = np.maximum(values, 0), np.minimum(values, 0)
+            for base, part in ((above, up), (below, down)):
+                if part.any():
+                    axes.fill_between(years, base, base + part, color=colours[name], linewidth=0.4, edgecolor="white")
+            above, below = above + up, below + down
+        axes.plot(years, wedges.sum(axis=1).to_numpy(), color=INK, linewidth=1.4)
+        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.set_xlim(years[0], years[-1])
+    figure = sheet.figure
+    long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
+    figure.data = long.assign(unit=unit)
+    last, first = wedges.iloc[-1], order[0]
+    figure.sentence = say(
+        "policy_figure.wedges_sentence",
+        lang,
+        year=int(years[-1]),
+        first=labels.get(str(first), str(first)),
+        value=written(float(last[first]), 2),
+        total=written(float(last.sum()), 2),
+        unit=unit,
+    )
+    return figure
+
+
+# Shares below this are not named.
+NAMED = 0.06
+
+
+def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> ReportFigure:
+    """Draw mixes as stacked bars."""
+    lang = usable_language(lang)
+    colours = dict(zip(shares.columns, HUES, strict=False))
+    with drawing():
+        height = 0.36 * len(shares)
+        key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.3,
+            title=title,
+            subtitle="",
+            caption=say("policy_figure.shares_caption", lang),
+            key=key,
+        )
+        axes = sheet.axes(1.1, 0.05, sheet.width - 1.2, height)
+        left = np.zeros(len(shares))
+        for name in shares.columns:
+            values = shares[name].to_numpy()
+            axes.barh(range(len(shares)), values, left=left, color=colours[name], edgecolor="white", height=0.8)
+            for row, value in enumerate(values):
+                if value >= NAMED:
+                    axes.text(left[row] + value / 2, row, percent(value), ha="center", va="center", size=LABEL_SIZE)
+            left = left + values
+        axes.set_yticks(range(len(shares)), labels=[str(name) for name in shares.index])
+        axes.set_ylim(len(shares) - 0.5, -0.5)
+        axes.set_xlim(0, 1)
+        axes.set_xticks([])
+        axes.grid(visible=False)
+    figure = sheet.figure
+    long = shares.rename_axis("mix").reset_index().melt(id_vars="mix", var_name="lever", value_name="share")
+    figure.data = long.assign(unit="Dmnl")
+    parts = []
+    for group, mix in zip(shares.index, shares.to_numpy(), strict=True):
+        place = int(mix.argmax())
+        parts.append(
+            say(
+                "policy_figure.shares_sentence",
+                lang,
+                group=group,
+                lever=shares.columns[place],
+                share=percent(float(mix[place])),
+            )
+        )
+    figure.sentence = say("policy_figure.shares_between", lang).join(parts)
+    return figure
+
+
+def plot_front(
+    values: NDArray[np.float64],
+    *,
+    labels: tuple[str, str],
+    units: tuple[str, str],
+    title: str,
+    lang: str = "en",
+) -> ReportFigure:
+    """Draw a front of policies."""
+    lang = usable_language(lang)
+    with drawing():
+        sheet = open_sheet(
+            width=PAGE_WIDTH, height=3.2, title=title, subtitle="", caption=say("policy_figure.front_caption", lang)
+        )
+        axes = sheet.axes(0.6, 0.05, sheet.width - 0.8, 2.65)
+        axes.plot(values[:, 0], values[:, 1], color=SCENARIO, linewidth=1.2, marker="o", markersize=5)
+        axes.axhline(0, color=MUTED, linewidth=0.5)
+        axes.set_xlabel(f"{labels[0]}, {units[0]}")
+        axes.set_ylabel(f"{labels[1]}, {units[1]}", color=INK)
+    figure = sheet.figure
+    figure.data = pd.DataFrame({"policy": np.arange(len(values)), labels[0]: values[:, 0], labels[1]: values[:, 1]})
+    figure.sentence = say(
+        "policy_figure.front_sentence",
+        lang,
+        a=labels[0],
+        b=labels[1],
+        a0=written(float(values[0, 0]), 2),
+        a1=written(float(values[-1, 0]), 2),
+        b0=written(float(values[0, 1]), 2),
+        b1=written(float(values[-1, 1]), 2),
+        unit_a=units[0],
+        unit_b=units[1],
+    )
+    return figure
+
+
+# Columns of the heat map: futures are averaged in so many groups of equal size.
+GROUPS = 60
+_SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
+
+
+def plot_regret(
+    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str = "en"
+) -> ReportFigure:
+    """Draw the regret of policies as a heat map."""
+    lang = usable_language(lang)
+    ordered = regret[:, np.argsort(regret[0], kind="stable")]
+    groups = np.array_split(np.arange(ordered.shape[1]), min(GROUPS, ordered.shape[1]))
+    means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)
+    with drawing():
+        height = 0.3 * len(labels)
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.55,
+            title=title,
+            subtitle=unit,
+            caption=say("policy_figure.regret_caption", lang),
+        )
+        axes = sheet.axes(2.3, 0.05, sheet.width - 2.9, height)
+        shades = LinearSegmentedColormap.from_list("regret", _SHADES)
+        image = axes.imshow(means, aspect="auto", cmap=shades, vmin=0, interpolation="nearest")
+        names = [shortened(sheet.figure, label, LABEL_SIZE, 2.15) for label in labels]
+        axes.set_yticks(range(len(labels)), labels=names)
+        axes.set_xticks([])
+        axes.set_xlabel(say("policy_figure.regret_futures", lang))
+        axes.grid(visible=False)
+        sheet.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
+    figure = sheet.figure
+    frame = pd.DataFrame(means, index=pd.Index(labels, name="policy"))
+    figure.data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
+    best = int(regret.mean(axis=1).argmin())
+    figure.sentence = say(
+        "policy_figure.regret_sentence",
+        lang,
+        first=labels[best],
+        value=written(float(regret[best].mean()), 2),
+        most=written(float(regret[best].max()), 2),
+        unit=unit,
+    )
+    return figure
+
+
+def plot_switches(
+    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str = "en"
+) -> ReportFigure:
+    """Draw switching values of costs."""
+    lang = usable_language(lang)
+    with drawing():
+        height = 0.42 * len(switches)
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.5,
+            title=title,
+            subtitle="",
+            caption=say("policy_figure.switch_caption", lang),
+        )
+        axes = sheet.axes(2.6, 0.05, sheet.width - 2.8, height)
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(0.48, 2.1)
+        axes.set_ylim(len(switches) - 0.5, -0.5)
+        names = []
+        for row, (label, _, level, median, below, above) in enumerate(switches):
+            ratio = level / median
+            axes.plot([0.5, ratio], [row, row], color=SCENARIO, linewidth=3, solid_capstyle="butt")
+            axes.plot([ratio, 2.0], [row, row], color=BASELINE, linewidth=3, solid_capstyle="butt")
+            axes.plot([ratio], [row], marker="|", markersize=12, color=INK)
+            room = 0.5 * (sheet.width - 2.9)
+            axes.text(0.5, row - 0.18, shortened(sheet.figure, below, 6.5, room), size=6.5, color=SCENARIO, ha="left")
+            axes.text(2.0, row - 0.18, shortened(sheet.figure, above, 6.5, room), size=6.5, color=BASELINE, ha="right")
+            names.append(shortened(sheet.figure, label, LABEL_SIZE, 2.4))
+        axes.set_yticks(range(len(switches)), labels=names)
+        axes.set_xticks([0.5, 1.0, 2.0], labels=["0.5", "1", "2"])
+        axes.minorticks_off()
+        axes.set_xlabel(say("policy_figure.regret_multiple", lang), color=MUTED)
+    figure = sheet.figure
+    columns = ["cost", "unit", "level", "median", "below", "above"]
+    figure.data = pd.DataFrame([list(item) for item in switches], columns=columns)
+    label, unit, level, _, below, above = switches[0]
+    shown = f"{level:.3g} {unit}".strip()
+    figure.sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
+    return figure
