@@ -5,20 +5,17 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
-from pysd_runner.engine import Budgets, load_lowered
+from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import HIDDEN, ModelIr, Variable, key
 from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import load_own_spec
-
-if TYPE_CHECKING:
-    from pysd_runner.engine import Translated
 
 # Range of regions where no declarations name it.
 REGION_RANGE = "Region"
@@ -100,11 +97,9 @@ class Model:
         return {name: item for name, item in self.ir.variables.items() if not item.hidden}
 
     @property
-    def translated(self) -> "Translated":
-        """The file as PySD's translators read it, with the ranges of this model."""
-        from pysd_runner.engine import translate_again
-
-        return translate_again(self.path, self.sha256, self.lowered, self.files, self.elements)
+    def file(self) -> ModelFile:
+        """Where it was read from."""
+        return ModelFile(self.path, self.sha256, self.files)
 
     def find(self, name: str) -> str:
         """Name of a variable as written in the file."""

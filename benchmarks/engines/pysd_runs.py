@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.engines import Array, Unavailable
 from benchmarks.models import Subject
-from pysd_runner.engine.frontend.translated.source import translate
 from pysd_runner.engine.names import key
-from pysd_runner.engine.sanitised import Sanitised, sanitise
+from pysd_runner.engine.reference import BuiltModel, build
+from pysd_runner.model import load_model
 
 Lookups = Literal["released", "patched", "kept"]
 
@@ -32,10 +32,9 @@ _NOTES: dict[Lookups, str] = {
 
 @dataclass(slots=True)
 class PreparedPySD:
-    """A model that PySD built, under generated names."""
+    """A model that PySD built."""
 
-    runner: Any
-    safe: Sanitised
+    built: BuiltModel
     subject: Subject
     lookups: Lookups
     mended: bool = field(default=False)
@@ -46,12 +45,12 @@ class PreparedPySD:
 
     def single(self, row: Array) -> Any:
         """Run one draw: a data frame with one column per variable."""
-        names = [self.safe.variables[key(name)] for name in self.subject.parameters]
+        names = [self.built.variables[key(name)] for name in self.subject.parameters]
         with warnings.catch_warnings(), _patches(self.lookups, mended=self.mended):
             warnings.simplefilter("ignore")
-            return self.runner.run(
+            return self.built.runner.run(
                 params=dict(zip(names, row.tolist(), strict=True)),
-                return_columns=[self.safe.variables[key(name)] for name in self.subject.outcomes],
+                return_columns=[self.built.variables[key(name)] for name in self.subject.outcomes],
                 progress=False,
                 flatten_output=False,
             )
@@ -64,7 +63,7 @@ class PreparedPySD:
     def _series(self, frame: Any) -> Array:
         parts = []
         for name in self.subject.outcomes:
-            column = frame[self.safe.variables[key(name)]].to_numpy()
+            column = frame[self.built.variables[key(name)]].to_numpy()
             steps = [np.asarray(getattr(item, "values", item), dtype=float).ravel() for item in column]
             parts.append(np.stack(steps, axis=-1))
         return np.concatenate(parts)
@@ -93,20 +92,17 @@ class PySD:
         return f"pysd {version('pysd')}"
 
     def prepare(self, subject: Subject, folder: Path) -> PreparedPySD:
-        """Build a model as PySD does, after names were replaced by safe ones."""
-        import pysd
-        from pysd.builders.python.python_model_builder import ModelBuilder
-
+        """Build a model as PySD does."""
         place = folder / f"pysd_{subject.name}_{self.lookups}"
         place.mkdir(parents=True)
+        model = load_model(subject.path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            safe = sanitise(translate(subject.path), place)
             try:
-                runner = pysd.load(ModelBuilder(safe.abstract).build_model())
+                built = build(model.file, model.ir, place)
             except Exception as error:  # PySD raises whatever its builder or the generated module runs into.
                 raise Unavailable(f"PySD cannot build {subject.name}: {error}") from error
-        return PreparedPySD(runner, safe, subject, self.lookups)
+        return PreparedPySD(built, subject, self.lookups)
 
 
 @contextlib.contextmanager

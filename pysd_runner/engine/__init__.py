@@ -9,11 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.cache.loading import load_lowered, translate_again
+    from pysd_runner.engine.cache.loading import ModelFile, load_lowered
     from pysd_runner.engine.choice import Engine, Precision, chosen
     from pysd_runner.engine.frontend.budgets import Budgets
     from pysd_runner.engine.frontend.files import SUFFIXES
-    from pysd_runner.engine.frontend.translated.source import Translated
     from pysd_runner.engine.linearised import Linearised
     from pysd_runner.engine.llvm.compiler import host
     from pysd_runner.engine.numpy.target import leading_shape
@@ -31,11 +30,11 @@ _HOMES = {
     "Engine": "choice",
     "Failure": "tracing",
     "Linearised": "linearised",
+    "ModelFile": "cache.loading",
     "Precision": "choice",
     "SUFFIXES": "frontend.files",
     "Task": "task",
     "TimePath": "paths",
-    "Translated": "frontend.translated.source",
     "check_cases": "values",
     "chosen": "choice",
     "difference_of_methods": "passes.integration",
@@ -45,7 +44,6 @@ _HOMES = {
     "load_lowered": "cache.loading",
     "plan": "passes.order",
     "prepared": "task",
-    "translate_again": "cache.loading",
 }
 
 __all__ = [
@@ -55,10 +53,10 @@ __all__ = [
     "Engine",
     "Failure",
     "Linearised",
+    "ModelFile",
     "Precision",
     "Task",
     "TimePath",
-    "Translated",
     "check_cases",
     "chosen",
     "difference_of_methods",
@@ -68,7 +66,6 @@ __all__ = [
     "load_lowered",
     "plan",
     "prepared",
-    "translate_again",
 ]
 
 

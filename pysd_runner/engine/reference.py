@@ -1,8 +1,11 @@
-"""Runs a model through PySD itself: the slow twin every other target is compared with."""
+"""Runs a model file through PySD itself: the slow twin every other target is compared with."""
 
+import ast
+import re
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +13,132 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.cache.loading import ModelFile
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.errors import GapsimError, InvalidInput, SimulationFailed
+from pysd_runner.engine.errors import GapsimError, InvalidInput, SimulationFailed, UnsupportedFeature
+from pysd_runner.engine.frontend.files import VENSIM, data_files
+from pysd_runner.engine.frontend.lowering.external import place_of
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative
-from pysd_runner.engine.frontend.translated.source import Translated
+from pysd_runner.engine.frontend.vensim.settings import aliases
+from pysd_runner.engine.frontend.vensim.text import read_text
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.sanitised import Sanitised, sanitise
 
 Array = NDArray[np.float64]
+
+# PySD reads numbers of a file with ``eval`` and writes names of the file into a Python module without escaping all.
+_NUMBERS = re.compile(r"[\d\s.,eE+()\[\]-]*")
+_UNSAFE = re.compile(r"['\"\\\n\r]")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model that PySD built, with its own spelling of names by their comparison keys."""
+
+    runner: Any
+    variables: Mapping[str, str]
+    ranges: Mapping[str, str]
+    elements: Mapping[str, str]
+    series: frozenset[str]  # comparison keys of the variables that read a series from a file
+
+
+def build(file: ModelFile, model: ModelIr, folder: Path) -> BuiltModel:
+    """Have PySD read a model file and build its Python module in a folder; nothing of the file's text is run."""
+    import pysd
+    from pysd.builders.python.python_model_builder import ModelBuilder
+
+    abstract = _read(file.path)
+    files = {**_named_in_settings(file.path), **file.files}
+    main = abstract.sections[0]
+    for item in main.subscripts:
+        if not isinstance(item.subscripts, str):
+            item.subscripts = _labels(item, model)
+    for number, section in enumerate(abstract.sections):
+        section.path = folder / ("model.py" if number == 0 else f"macro{number}.py")
+        section.split, section.views_dict = False, None
+        section.constraints = section.test_inputs = ()
+        section.elements = tuple(_element(item, file.path, files) for item in section.elements)
+    for text in _texts(abstract.sections):
+        if _UNSAFE.search(text.strip('"')):
+            raise UnsupportedFeature(f"{file.path}: {text!r} cannot be handed to PySD safely")
+    series = [item.name for item in main.elements if type(item.components[0].ast).__name__ == "GetDataStructure"]
+    labels = [label for item in main.subscripts if not isinstance(item.subscripts, str) for label in item.subscripts]
+    runner = pysd.load(ModelBuilder(abstract).build_model())
+    return BuiltModel(
+        runner,
+        {key(name): python_name for name, python_name in runner.namespace.items()},
+        {key(item.name): item.name for item in main.subscripts},
+        {key(label): label for label in labels},
+        frozenset(map(key, series)),
+    )
+
+
+def _read(path: Path) -> Any:
+    """The abstract model of PySD's translators."""
+    from pysd.translators.vensim import vensim_element
+    from pysd.translators.vensim.vensim_file import VensimFile
+    from pysd.translators.xmile import xmile_element
+    from pysd.translators.xmile.xmile_file import XmileFile
+
+    vensim_element.eval = xmile_element.eval = _literal
+    found = (VensimFile if path.suffix.lower() in VENSIM else XmileFile)(path)
+    found.parse()
+    return found.get_abstract_model()
+
+
+def _named_in_settings(path: Path) -> dict[str, Path]:
+    """Data files by the names that the settings of a Vensim file give them."""
+    if path.suffix.lower() not in VENSIM:
+        return {}
+    return data_files(aliases(read_text(path.read_bytes()).settings), path)
+
+
+def _literal(text: str) -> Any:
+    """A number, a sum of numbers, points or a text."""
+    if _NUMBERS.fullmatch(text):
+        return eval(text, {"__builtins__": {}})  # noqa: S307 - digits, signs and brackets
+    return ast.literal_eval(text)
+
+
+def _labels(item: Any, model: ModelIr) -> list[str]:
+    """Elements of a range: as PySD spells them, unless the model has others or reads them from a file."""
+    ours = next((labels for name, labels in model.ranges.items() if key(name) == key(item.name)), None)
+    theirs = item.subscripts if isinstance(item.subscripts, list) else []
+    return theirs if ours is None or [*map(key, ours)] == [*map(key, theirs)] else list(ours)
+
+
+def _element(item: Any, path: Path, files: Mapping[str, Path]) -> Any:
+    """A variable without the texts that PySD would write into its module, and with the data files we would read."""
+    parts = [_component(part, path, files) for part in item.components]
+    return replace(item, components=parts, units="", limits=(None, None), documentation="")
+
+
+def _component(part: Any, path: Path, files: Mapping[str, Path]) -> Any:
+    from pysd.translators.structures.abstract_model import AbstractComponent
+
+    kind = type(part.ast).__name__
+    if kind == "DataStructure":
+        # Its values come from the caller, as those of any other variable do.
+        return AbstractComponent(part.subscripts, 0)
+    if kind in ("GetDataStructure", "GetLookupsStructure", "GetConstantsStructure"):
+        place = place_of(part.ast.file, path, files)
+        return replace(part, ast=replace(part.ast, file=place.as_posix()))
+    return part
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Every text of an abstract model."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list | tuple):
+        for part in node:
+            yield from _texts(part)
+    elif is_dataclass(node):
+        for item in fields(node):
+            yield from _texts(getattr(node, item.name))
 
 
 class UnlimitedOutflow(UserWarning):
@@ -29,7 +146,7 @@ class UnlimitedOutflow(UserWarning):
 
 
 def run_reference(
-    source: Translated,
+    file: ModelFile,
     model: ModelIr,
     values: Mapping[str, Array | TimePath],
     clock: Clock,
@@ -38,10 +155,11 @@ def run_reference(
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
     """Run every case through PySD, one after the other, from a private temporary folder."""
+    file.check_unchanged(model)
     _refuse_missing_data(model, values)
     _warn_of_limits(model)
     try:
-        return _run_cases(source, model, values, clock, outcomes, progress)
+        return _run_cases(file, model, values, clock, outcomes, progress)
     except SimulationFailed as error:
         if _is_circle(error.__cause__):
             # Planning names the variables, where the whole model is covered.
@@ -54,7 +172,7 @@ def _is_circle(error: BaseException | None) -> bool:
 
 
 def _run_cases(
-    source: Translated,
+    file: ModelFile,
     model: ModelIr,
     values: Mapping[str, Array | TimePath],
     clock: Clock,
@@ -69,16 +187,15 @@ def _run_cases(
     data = {name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes}
     with tempfile.TemporaryDirectory(prefix="gapsim-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        safe = sanitise(source, Path(folder))
-        runner = _guarded(source, lambda: _build(safe))
+        built = _guarded(file, lambda: build(file, model, Path(folder)))
         for draw in range(draws):
             for scenario in range(scenarios):
                 # Each case gets a model of its own, so that no override persists into the next.
-                runner.reload()
+                built.runner.reload()
                 case = (scenario, draw)
-                frame = _guarded(source, partial(_run_case, runner, safe, model, values, clock, outcomes, case))
+                frame = _guarded(file, partial(_run_case, built, model, values, clock, outcomes, case))
                 for name in outcomes:
-                    data[name][scenario, draw] = _column(frame, safe, model, name)
+                    data[name][scenario, draw] = _column(frame, built, model, name)
             if progress is not None:
                 progress(1)
     return data
@@ -113,7 +230,7 @@ def _reduced_ranges(model: ModelIr) -> set[str]:
     }
 
 
-def _guarded(source: Translated, action: Callable[[], Any]) -> Any:
+def _guarded(file: ModelFile, action: Callable[[], Any]) -> Any:
     try:
         return action()
     except GapsimError:
@@ -121,21 +238,11 @@ def _guarded(source: Translated, action: Callable[[], Any]) -> Any:
     except Exception as error:
         # PySD raises whatever its generated code runs into.
         reason = " ".join(str(error).split())[:300]
-        raise SimulationFailed(
-            f"{source.path}: PySD cannot run this model: {type(error).__name__}: {reason}"
-        ) from error
-
-
-def _build(safe: Sanitised) -> Any:
-    import pysd
-    from pysd.builders.python.python_model_builder import ModelBuilder
-
-    return pysd.load(ModelBuilder(safe.abstract).build_model())
+        raise SimulationFailed(f"{file.path}: PySD cannot run this model: {type(error).__name__}: {reason}") from error
 
 
 def _run_case(
-    runner: Any,
-    safe: Sanitised,
+    built: BuiltModel,
     model: ModelIr,
     values: Mapping[str, Array | TimePath],
     clock: Clock,
@@ -143,12 +250,11 @@ def _run_case(
     case: tuple[int, int],
 ) -> Any:
     given = {
-        safe.variables[key(name)]: _component(runner, safe, model, name, value, clock, case)
-        for name, value in values.items()
+        built.variables[key(name)]: _given(built, model, name, value, clock, case) for name, value in values.items()
     }
-    return runner.run(
+    return built.runner.run(
         params=given,
-        return_columns=[safe.variables[key(name)] for name in outcomes],
+        return_columns=[built.variables[key(name)] for name in outcomes],
         initial_condition=(clock.start, {}),
         final_time=None if "FINAL TIME" in clock.own else float(clock.times[-1]),
         time_step=None if "TIME STEP" in clock.own else clock.step,
@@ -158,9 +264,8 @@ def _run_case(
     )
 
 
-def _component(
-    runner: Any,
-    safe: Sanitised,
+def _given(
+    built: BuiltModel,
     model: ModelIr,
     name: str,
     value: Array | TimePath,
@@ -169,16 +274,16 @@ def _component(
 ) -> Any:
     dims = model.variables[name].dims
     if not isinstance(value, TimePath):
-        return _labelled(safe, model, dims, _pick(value, case))
+        return _labelled(built, model, dims, _pick(value, case))
     path = TimePath(
         times=value.times, values=np.stack([_pick(item, case) for item in value.values]), interpolate=value.interpolate
     )
-    if key(name) in safe.series:
+    if key(name) in built.series:
         # PySD replaces the points of a series, not the variable that reads it.
         import pandas as pd
 
-        return pd.Series({time: _labelled(safe, model, dims, path.at(time)) for time in clock.times.tolist()})
-    return lambda: _labelled(safe, model, dims, path.at(runner.time()))
+        return pd.Series({time: _labelled(built, model, dims, path.at(time)) for time in clock.times.tolist()})
+    return lambda: _labelled(built, model, dims, path.at(built.runner.time()))
 
 
 def _pick(value: Array, case: tuple[int, int]) -> Array:
@@ -186,43 +291,43 @@ def _pick(value: Array, case: tuple[int, int]) -> Array:
     return np.asarray(value[scenario, draw])
 
 
-def _labelled(safe: Sanitised, model: ModelIr, dims: tuple[str, ...], value: Array) -> Any:
+def _labelled(built: BuiltModel, model: ModelIr, dims: tuple[str, ...], value: Array) -> Any:
     if not dims:
         return float(value)
     import xarray as xr
 
-    names = [safe.ranges[key(dim)] for dim in dims]
+    names = [built.ranges[key(dim)] for dim in dims]
     coords = {
-        name: [safe.elements[key(label)] for label in model.ranges[dim]] for name, dim in zip(names, dims, strict=True)
+        name: [built.elements[key(label)] for label in model.ranges[dim]] for name, dim in zip(names, dims, strict=True)
     }
     return xr.DataArray(value, coords, names)
 
 
-def _column(frame: Any, safe: Sanitised, model: ModelIr, name: str) -> Array:
+def _column(frame: Any, built: BuiltModel, model: ModelIr, name: str) -> Array:
     """Saved values of a variable, shape (..., year), in the order of its ranges."""
-    column = frame[safe.variables[key(name)]]
+    column = frame[built.variables[key(name)]]
     dims = model.variables[name].dims
     steps = []
     for item in column.to_numpy():
         if dims and hasattr(item, "dims"):
-            steps.append(_placed(item, safe, model, dims))
+            steps.append(_placed(item, built, model, dims))
         else:
             steps.append(np.broadcast_to(np.asarray(item, dtype=float), model.shape(dims)))
     return np.stack(steps, axis=-1)
 
 
-def _placed(item: Any, safe: Sanitised, model: ModelIr, dims: tuple[str, ...]) -> Array:
+def _placed(item: Any, built: BuiltModel, model: ModelIr, dims: tuple[str, ...]) -> Array:
     """An array of PySD's in the order of our ranges."""
     # PySD may take another range for a variable that is defined by its elements: then the dimensions are in the order
     # of the left side, and cells it does not have are NaN.
-    order = [safe.ranges.get(key(dim), "") for dim in dims]
+    order = [built.ranges.get(key(dim), "") for dim in dims]
     if set(item.dims) == set(order):
         item = item.transpose(*order)
     result = np.full(model.shape(dims), np.nan)
     ours, theirs = [], []
     for dim, other in zip(dims, item.dims, strict=True):
         found = {str(label): place for place, label in enumerate(item.coords[other].to_numpy())}
-        named = [safe.elements[key(label)] for label in model.ranges[dim]]
+        named = [built.elements[key(label)] for label in model.ranges[dim]]
         ours.append([place for place, label in enumerate(named) if label in found])
         theirs.append([found[label] for label in named if label in found])
     result[np.ix_(*ours)] = np.asarray(item.to_numpy(), dtype=float)[np.ix_(*theirs)]

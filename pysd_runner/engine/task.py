@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.bounds import clocks, one_case
+from pysd_runner.engine.cache.loading import ModelFile
 from pysd_runner.engine.choice import Accuracy, Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.cost import Work, check_compiling
@@ -24,7 +25,6 @@ from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
 from pysd_runner.engine.values import fitted_to
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.frontend.translated.source import Translated
     from pysd_runner.engine.linearised import SingleCase
     from pysd_runner.engine.wasm.module import BrowserProgram
 
@@ -42,8 +42,7 @@ class Task:
     """A simulation whose input was checked."""
 
     ir: ModelIr
-    file: str  # name of the model file, for messages
-    translated: "Callable[[], Translated]"  # the file as PySD reads it, which engine "pysd" runs
+    file: ModelFile  # where it was read from; engine "pysd" runs that
     values: Mapping[str, Array | TimePath]
     clock: Clock
     outcomes: tuple[str, ...]  # variables to save, by their names in the file
@@ -98,7 +97,7 @@ class Task:
         if self.engine == "pysd":
             from pysd_runner.engine.reference import run_reference
 
-            return run_reference(self.translated(), self.ir, self.values, self.clock, self.outcomes, progress=progress)
+            return run_reference(self.file, self.ir, self.values, self.clock, self.outcomes, progress=progress)
         if self.engine == "llvm":
             return _run_llvm(self, progress, into)
         return _run_numpy(self, progress)
@@ -168,10 +167,9 @@ def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
 
 def prepared(  # noqa: PLR0913 - the settings of `simulate`
     ir: ModelIr,
-    file: str,
+    file: ModelFile,
     given: Mapping[str, Any],
     *,
-    translated: "Callable[[], Translated]",
     start: float | None = None,
     stop: float | None = None,
     step: float | None = None,
@@ -192,11 +190,9 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     ir
         The lowered model.
     file
-        Name of the model file, for messages.
+        Where it was read from.
     given
         Values by variable.
-    translated
-        Gives the file as PySD reads it, which ``engine="pysd"`` runs.
     start, stop, step, save_every, engine, seed, threads, precision, method
         As for `pysd_runner.simulate`.
     outcomes
@@ -212,11 +208,11 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(ir, [*given, *outcomes])
-    by = method_of(ir, file, method)
+    by = method_of(ir, file.name, method)
     if engine == "pysd" and by != "euler":
-        wish = "" if method else f", which {file} asks for; pass method='euler' to compare"
+        wish = "" if method else f", which {file.name} asks for; pass method='euler' to compare"
         raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
-    found = clocks(ir, file, ready, bounds, method=by, seed=seed)
+    found = clocks(ir, file.name, ready, bounds, method=by, seed=seed)
     clock = found.first
     if engine == "llvm":
         work = Work.of(ir, clock.times.size, max(math.prod(leading_shape(ready)), runs or 1))
@@ -228,7 +224,6 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     task = Task(
         ir=ir,
         file=file,
-        translated=translated,
         values=ready,
         clock=clock,
         clocks=found.cases,

@@ -115,7 +115,7 @@ class PreparedModel:
 
     def __repr__(self) -> str:
         shape = f"{len(self.series)} series x {self.years.size} moments"
-        return f"<PreparedModel of {self._task.file!r}: {len(self.parameters)} parameters -> {shape}>"
+        return f"<PreparedModel of {self._task.file.name!r}: {len(self.parameters)} parameters -> {shape}>"
 
     def __call__(self, numbers: Any) -> Array:
         """Run the model."""

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -22,10 +22,9 @@ def prepared(
     given = model.by_variable({} if values is None else values)
     return prepared_task(
         model.ir,
-        model.path.name,
+        model.file,
         given,
         outcomes=_wanted(model, outcomes),
-        translated=partial(getattr, model, "translated"),
         seconds=model.budgets.seconds,
         **settings,
     )

@@ -243,18 +243,3 @@ def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
     assert not any(MARK.casefold() in code.casefold() for code in codes)
 
 
-def test_what_is_handed_to_the_builder_of_pysd_holds_nothing_of_the_file(work, monkeypatch):
-    from pysd.builders.python.python_model_builder import ModelBuilder
-
-    build, codes = ModelBuilder.build_model, []
-
-    def build_model(self):
-        made = build(self)
-        codes.append(Path(made).read_text(encoding="utf-8"))
-        return made
-
-    monkeypatch.setattr(ModelBuilder, "build_model", build_model)
-    path = write(work / "models" / "model.mdl", "{UTF-8}\n" + EVERYWHERE + CONTROL.format(final=2, step=1, saveper=1))
-    assert simulate(load_model(path), engine="pysd")["a"].shape == (1, 1, 3)
-    assert codes
-    assert MARK.casefold() not in codes[0].casefold()

@@ -216,7 +216,7 @@ def test_a_table_is_read_by_the_rule_of_the_function_it_is_handed_to(tmp_path):
         simulate(load_model(write_model(tmp_path, "y = LOOKUP FORWARD(Time, 1) ~~|\n")))
 
 
-@pytest.mark.parametrize("engine", ["numpy", "auto", "pysd"])
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
 def test_lookup_of_xmile_reads_the_table_it_is_handed(engine, tmp_path):
     path = tmp_path / "model.xmile"
     path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(f, TIME + 1)"), encoding="utf-8")

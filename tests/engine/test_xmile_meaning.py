@@ -2,45 +2,13 @@
 
 import pytest
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.simulation import simulate
 from tests.engine.xmile_files import DIMENSIONS, OVER_D, OVER_N, aux, flow, load_xmile, stock
 
 
 def paths(model):
     return {name: values[0, 0].tolist() for name, values in simulate(model).data.items()}
-
-
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        (
-            stock("waiting", 0, ["i"], ["o"], more="<queue/>") + flow("i", 1) + '<flow name="o"/>',
-            r"<queue> of stock 'waiting' \(line 6\)",
-        ),
-        (
-            stock("belt", 0, ["i"], ["o"], more="<conveyor><len>3</len></conveyor>")
-            + flow("i", 1)
-            + '<flow name="o"/>',
-            "<conveyor> of stock 'belt'",
-        ),
-        (
-            stock("s", 0, ["o"]) + flow("o", 1, "<multiplier>3</multiplier>"),
-            "<multiplier> of flow 'o'",
-        ),
-    ],
-)
-def test_what_pysd_passes_over_is_refused_there_by_name(variables, message, tmp_path):
-    model = load_xmile(tmp_path, variables)
-    simulate(model)
-    with pytest.raises(UnsupportedFeature, match=f"PySD.*{message}"):
-        simulate(model, engine="pysd")
-
-
-def test_many_refusals_are_counted(tmp_path):
-    variables = "".join(stock(f"s{number}", 0, more="<queue/>") for number in range(7))
-    with pytest.raises(UnsupportedFeature, match=r"stock 's4' [^;]*; and 2 more"):
-        simulate(load_xmile(tmp_path, variables), engine="pysd")
 
 
 def test_a_flow_is_converted_where_it_enters_a_stock(tmp_path):
@@ -51,7 +19,7 @@ def test_a_flow_is_converted_where_it_enters_a_stock(tmp_path):
     assert found["b"][:3] == [0, 15, 22.5]
 
 
-@pytest.mark.parametrize("engine", ["numpy", "llvm", "pysd"])
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 def test_a_dimension_with_a_size_has_numbered_elements(engine, tmp_path):
     variables = aux("x", 2, OVER_N) + aux("t", "SUM(x[*])") + aux("u", "g[3]")
     variables += stock("s", 1, ["g"], more=OVER_N) + flow("g", "x*N", OVER_N)
@@ -91,7 +59,7 @@ ONE_EACH = {
 }
 
 
-@pytest.mark.parametrize("engine", ["numpy", "llvm", "pysd"])
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 @pytest.mark.parametrize("case", ONE_EACH)
 def test_every_element_reads_its_own_table(case, engine, tmp_path):
     parts, expected = ONE_EACH[case]

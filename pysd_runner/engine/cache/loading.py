@@ -6,9 +6,8 @@ A hit needs no grammar, which is most of the time a first load takes.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.store import code_digest, default_store
@@ -17,8 +16,25 @@ from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import identify, reads_outside
 from pysd_runner.engine.ir import ModelIr
 
-if TYPE_CHECKING:
-    from pysd_runner.engine.frontend.translated.source import Translated
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file on disk as it was when it was lowered."""
+
+    path: Path
+    sha256: str  # hash of its bytes
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.path.name
+
+    def check_unchanged(self, model: ModelIr) -> None:
+        """Refuse a file that changed, or a data file of it that did."""
+        changed = [self.path] if _digest(self.path) != self.sha256 else []
+        if changed := changed + changed_files(model, self.path.parent):
+            raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,39 +138,6 @@ def _same_files(model: ModelIr, folder: Path) -> bool:
 def changed_files(model: ModelIr, folder: Path) -> list[Path]:
     """Data files of a model that are gone or hold something else than when it was lowered."""
     return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
-
-
-def translate_again(
-    path: Path,
-    sha256: str,
-    model: ModelIr | None,
-    files: Mapping[str, Path],
-    elements: Mapping[str, Sequence[str]],
-) -> "Translated":
-    """A model file as PySD reads it, refused if anything changed since it was lowered.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sha256
-        Hash that it had.
-    model
-        What it was lowered to, None where that was not possible.
-    files
-        Data files by the name that the model has for them.
-    elements
-        Other elements of some of its subscript ranges.
-    """
-    from pysd_runner.engine.frontend.translated.source import translate
-
-    source = translate(path)
-    changed = [path] if source.sha256 != sha256 else []
-    if model is not None:
-        changed += changed_files(model, path.parent)
-    if changed:
-        raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
-    return replace(source, files={**source.files, **files}).with_ranges(elements)
 
 
 def _digest(path: Path) -> str:
