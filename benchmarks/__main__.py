@@ -17,7 +17,7 @@ from benchmarks.table import heading, ratio_table
 
 YARDSTICKS = Path(__file__).parents[2] / "shared" / "benchmarks"
 
-OURS = ("llvm", "llvm fast", "numpy")
+OURS = ("llvm", "numpy")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -15,7 +15,6 @@ from benchmarks.targets import ENSEMBLE, SINGLE, goal
 BEGIN, END = "<!-- results: written by benchmarks.page -->", "<!-- end of results -->"
 PROCESSORS = ("<!-- processors: written by benchmarks.page -->", "<!-- end of processors -->")
 BASE = "llvm"
-FULL_AND_FAST = (BASE, f"{BASE} fast")
 TITLES = {"digi1": "digi1", "digi31": "digi31", "world3": "World3-03", "regional_digital": "shipped, 31 regions"}
 
 
@@ -50,7 +49,7 @@ def by_processor(record: Mapping[str, Any]) -> str:
     parts = [
         _measured_on(record),
         f"How many times longer C takes than the compiled engine per run, the median of {rounds} interleaved pairs of "
-        'samples, with `accuracy="full"` / `"fast"`; to be reached is what stands in brackets, in bold if missed.',
+        "samples; to be reached is what stands in brackets, in bold if missed.",
         "**Compiled for this processor, C with -march=native**",
         _pairs(record["models"], "native"),
     ]
@@ -62,15 +61,14 @@ def by_processor(record: Mapping[str, Any]) -> str:
 
 def _pairs(models: Mapping[str, Any], processor: str) -> str:
     columns = [(name, kind) for name in models for kind in ("ensemble", "single")]
-    engines = [name for name in next(iter(models.values()))["single"] if name not in FULL_AND_FAST]
+    engines = [name for name in next(iter(models.values()))["single"] if name != BASE]
     lines = ["| | " + " | ".join(f"{TITLES[name]}, {kind}" for name, kind in columns) + " |"]
     lines.append("|---|" + "---:|" * len(columns))
     for engine in engines:
         cells = []
         for name, kind in columns:
-            ratios = {ours: _paired(models[name][kind], engine, ours) for ours in FULL_AND_FAST}
-            told = [_with_goal(ratio, goal(processor, ours, kind, engine, name)) for ours, ratio in ratios.items()]
-            cells.append(" / ".join(told))
+            ratio = _paired(models[name][kind], engine, BASE)
+            cells.append(_with_goal(ratio, goal(processor, BASE, kind, engine, name)))
         lines.append(f"| {engine} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

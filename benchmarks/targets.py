@@ -22,7 +22,7 @@ SINGLE: dict[tuple[str, str], float] = {
 # By engine of ours and kind of run.
 AVX512 = {("llvm", "ensemble"): ENSEMBLE, ("llvm", "single"): SINGLE}
 AVX2 = {
-    ("llvm fast", "ensemble"): {("hand C -O3", "digi31"): 3.0, ("hand C -O3 -ffast-math", "digi31"): 2.1},
+    ("llvm", "ensemble"): {("hand C -O3", "digi31"): 3.0, ("hand C -O3 -ffast-math", "digi31"): 2.1},
     ("llvm", "single"): {("hand C -O3", "digi1"): 0.55},
 }
 PROCESSORS = {"native": AVX512} | dict.fromkeys(["x86-64-v3", "haswell", "znver2", "znver3"], AVX2)

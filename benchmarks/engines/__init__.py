@@ -78,7 +78,7 @@ def compiled_engines(yardsticks: Path, sdeverywhere: Path | None, processor: str
     from benchmarks.engines.ours import Ours
     from benchmarks.engines.sde import SDEverywhere
 
-    engines: list[Engine] = [Ours("llvm", processor=processor), Ours("llvm", accuracy="fast", processor=processor)]
+    engines: list[Engine] = [Ours("llvm", processor=processor)]
     engines += [HandWritten(yardsticks, fast, processor) for fast in (False, True)]
     engines += [SDEverywhere(sdeverywhere, fast, processor) for fast in (False, True)]
     return {engine.name: engine for engine in engines}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +185,6 @@ class Ours:
 
     engine: str
     threads: int = 1
-    accuracy: Literal["full", "fast"] = "full"
     processor: str = "native"
     note: str = ""
     batched: bool = True
@@ -194,7 +193,7 @@ class Ours:
     @property
     def name(self) -> str:
         """As in the tables."""
-        return self.engine if self.accuracy == "full" else f"{self.engine} {self.accuracy}"
+        return self.engine
 
     def version(self) -> str:
         """Version of this project and of what compiles it."""
@@ -222,10 +221,10 @@ class Ours:
         rows = np.tile(loaded.subject.base, (64, 1))
         ir, outcomes = loaded.model.ir, loaded.subject.outcomes
         own = self.processor == "native"
-        how = partial(compiled, accuracy=self.accuracy, processor=host() if own else processor_named(self.processor))
+        how = partial(compiled, processor=host() if own else processor_named(self.processor))
         many = how(ir, outcomes, loaded.values(rows), single=False)
         alone = how(ir, outcomes, loaded.values(rows[:1]), single=True)
-        kind = LlvmModel if own and self.accuracy == "full" else LlvmPrograms
+        kind = LlvmModel if own else LlvmPrograms
         return kind(loaded, many, alone, self.threads)
 
 

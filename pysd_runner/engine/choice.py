@@ -9,7 +9,6 @@ from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 
 Engine = Literal["auto", "llvm", "numpy", "pysd"]
 Precision = Literal["float64", "float32"]
-Accuracy = Literal["full", "fast"]
 
 
 class SlowerEngine(RuntimeWarning):

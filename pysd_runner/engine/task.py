@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.bounds import clocks, one_case
 from pysd_runner.engine.cache.loading import ModelFile
-from pysd_runner.engine.choice import Accuracy, Engine, Precision, chosen
+from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.cost import Work, check_compiling
 from pysd_runner.engine.counts import whole
@@ -51,7 +51,6 @@ class Task:
     first_draw: int = 0  # number of the first draw in the whole ensemble, which the random functions go by
     threads: int | None = None  # how many blocks of draws the compiled engine runs at once
     precision: Precision = "float64"  # type of the numbers in the compiled engine
-    accuracy: Accuracy = "full"  # of powers in the compiled engine
     method: Method = "euler"  # how stocks are integrated
     clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
@@ -154,7 +153,7 @@ class Task:
 
         one = self.case(0, 0) if self.clocks else self
         model, inputs = one.integrated
-        target.compiled(model, one.outcomes, inputs, precision=one.precision, accuracy=one.accuracy)
+        target.compiled(model, one.outcomes, inputs, precision=one.precision)
 
 
 def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
@@ -305,7 +304,7 @@ def _run_llvm(
     from pysd_runner.engine.llvm import target
 
     (model, inputs), clock = task.integrated, task.clock
-    program = target.compiled(model, task.outcomes, inputs, precision=task.precision, accuracy=task.accuracy)
+    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
     return target.run(
         program,
         inputs,

@@ -241,5 +241,3 @@ def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
     assert run["a"].shape == (1, 1, 3)
     assert codes
     assert not any(MARK.casefold() in code.casefold() for code in codes)
-
-

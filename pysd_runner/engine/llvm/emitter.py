@@ -30,7 +30,6 @@ class Types:
     real: str
     permutes: bool = False
     fused: bool = True  # whether a product and a sum can be rounded once, together
-    fast: bool = False  # whether powers may be 2 units in the last place off; needs ``fused``
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""

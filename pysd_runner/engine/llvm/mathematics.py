@@ -91,7 +91,6 @@ _BODIES: dict[str, tuple[int, _Body]] = {
     "exp": (1, elementary.exp),
     "ln": (1, elementary.ln),
     "power": (2, powers.power),
-    "fast_power": (2, powers.fast_power),
     "sqrt": (1, _square_root),
     "integer": (1, _integer),
     "xidz": (3, _xidz),
@@ -104,7 +103,7 @@ _BODIES: dict[str, tuple[int, _Body]] = {
 # single exponential is better in place. Loops over the lanes give back their room on the stack.
 _INLINING = {
     "exp": '"function-inline-cost-multiplier"="4"',
-    **dict.fromkeys(["ln", "power", "fast_power", *C_LIBRARY], "noinline"),
+    **dict.fromkeys(["ln", "power", *C_LIBRARY], "noinline"),
 }
 
 # Called by others only, and rarely.

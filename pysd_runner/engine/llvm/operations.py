@@ -92,7 +92,7 @@ def _power(writer: Writer, parts: Sequence[Value]) -> Value:
         return base
     if exponent.literal == 2.0:
         return writer.binary("fmul", base, base)
-    return _function("fast_power" if writer.types.fast else "power")(writer, parts)
+    return _function("power")(writer, parts)
 
 
 def _xidz(writer: Writer, parts: Sequence[Value]) -> Value:

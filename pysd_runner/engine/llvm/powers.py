@@ -3,8 +3,7 @@
 The logarithm is the sum of two numbers, in twice the precision; special cases are those of IEEE 754. Vectors of plain
 numbers and results take the short way; one that holds a special case or a result near the ends of the range goes to the
 careful function. Both give the same where both apply. The error is below 0.85 units in the last place; for bases from
-0.95 to 1.1 whose power is beyond 1e90 or below 1e-90, below 1.6. A second power, with the logarithm as one exact number
-and one rounded, stays below 2 in fewer steps. Coefficients and tables were computed with 60 digits.
+0.95 to 1.1 whose power is beyond 1e90 or below 1e-90, below 1.6. Coefficients and tables were computed with 60 digits.
 """
 
 import math
@@ -66,31 +65,6 @@ EXP2_COEFFICIENTS = numbers(
     "0x1.430a80ff09e70p-13"
 )
 
-# For `fast_power`: numbers near 1/m whose logarithms to base 2 are, but for 2**-64.9, minus `FAST_LOGS`, which are
-# multiples of 2**-40. That leaves a rest between -0.0294 and 0.0323.
-FAST_INVERSES = numbers(
-    "0x1.0000000000000p+0 0x1.e172ffd849240p-1 0x1.c6b69c64d926fp-1 0x1.aed112e53701dp-1 0x1.9945bf725baf9p-1 "
-    "0x1.85cfc1010651cp-1 0x1.741c565e39b8dp-1 0x1.63ef29e7ec338p-1 0x1.551d5460bc5b9p-1 0x1.477a5c75f2cc4p-1 "
-    "0x1.3ae478321d8d9p-1 0x1.2f39db502eeebp-1 0x1.2467a38060fddp-1 0x1.1a54970d8d21ep-1 0x1.10ed34f6af089p-1 "
-    "0x1.0821abc3d03bfp-1"
-)
-FAST_LOGS = numbers(
-    "0x0.0p+0 0x1.6b8fcb9240000p-4 0x1.5e970b6658000p-3 0x1.fe183afe88000p-3 0x1.4ad6127e30000p-2 "
-    "0x1.92cecd7180000p-2 0x1.d7763bc294000p-2 0x1.0c8f9ab9d2000p-1 0x1.2bf9702e74000p-1 0x1.4a1c23bd2c000p-1 "
-    "0x1.670ec67a26000p-1 0x1.82f1b53b40000p-1 0x1.9dc953a13e000p-1 0x1.b7af486f8c000p-1 0x1.d0b4fddc46000p-1 "
-    "0x1.e8e6fcd73e000p-1"
-)
-# log2(1 + r) / r for r of `FAST_INVERSES`, the first being log2(e) rounded; r times it has the error 2**-57.9.
-FAST_LOG_COEFFICIENTS = numbers(
-    "0x1.71547652b82fep+0 -0x1.71547652b825ap-1 0x1.ec709dc3a1bc7p-2 -0x1.7154765556862p-2 "
-    "0x1.2776c4f92c786p-2 -0x1.ec70689040b12p-3 0x1.a618381811f9fp-3 -0x1.722a64e25c95dp-3 "
-    "0x1.47352d9dbd29bp-3"
-)
-
-# Binary exponents of the bases, and the exponents, between which `fast_power` computes by itself: results are normal
-# numbers then, and the exponent, which multiplies the error of the logarithm, keeps it small.
-FAST_BASES, FAST_EXPONENT = (-254, 255), 4.0
-
 # Added to a number below 2**47, it leaves the number rounded to sixteenths in the low bits.
 ROUNDER = 1.5 * 2.0**48
 EXPONENT = 2047 * 2**52
@@ -112,47 +86,6 @@ def power(to: Instructions, x: str, y: str) -> str:
     inside = to.compare("olt", to.intrinsic("fabs", whole), to.number(NORMAL))
     to.branch(to.every(to.both(normal_positive(to, x), inside)), "end", "careful")
     return end_plain(to, value, "careful_power", x, y)
-
-
-def fast_power(to: Instructions, x: str, y: str) -> str:
-    """Power within 2 units in the last place; lanes with an unusual base or exponent get what `power` gives."""
-    # Its error in units in the last place is at most 0.5 from the last rounding, 0.5 from the root, 0.2 from the series
-    # of 2**r and 0.65 from y times the logarithm; the largest found is 1.35.
-    to.label("plain")
-    far, near = _fast_log2(to, x)
-    rounder = to.number(ROUNDER)
-    shifted = to.fused(y, to.add(far, near), rounder)
-    whole = to.subtract(shifted, rounder)
-    # The larger part of the logarithm is exact, and what its product leaves is small: little is lost.
-    rest = to.fused(y, near, to.fused(y, far, to.negative(whole)))
-    less_one = to.multiply(rest, to.polynomial(rest, EXP2_COEFFICIENTS))
-    scale = _root(to, shifted, to.integers("shl", to.to_bits(shifted), to.bits(48)))
-    value = to.fused(less_one, scale, scale)
-    lowest, beyond = (bits_of(2.0**exponent) for exponent in FAST_BASES)
-    above = to.integers("sub", to.to_bits(x), to.bits(lowest))
-    small = to.compare("olt", to.intrinsic("fabs", y), to.number(FAST_EXPONENT))
-    usual = to.both(to.below(above, to.bits(beyond - lowest)), small)
-    to.branch(to.every(usual), "end", "careful")
-    to.label("careful")
-    # What a draw gives must not depend on those beside it.
-    other = to.choose(usual, value, to.call("power", x, y))
-    to.jump("end")
-    to.label("end")
-    return to.merge((value, "plain"), (other, "careful"))
-
-
-def _fast_log2(to: Instructions, x: str) -> tuple[str, str]:
-    """Logarithm to base 2 of a usual number: an exact number, and one below 0.047 with the relative error 3e-16."""
-    part = to.integers("add", to.to_bits(x), to.bits(TO_PART))
-    place = to.integers("lshr", part, to.bits(48))
-    exponent = to.integers("or", to.integers("lshr", part, to.bits(52)), to.bits(bits_of(2.0**52)))
-    k = to.subtract(to.from_bits(exponent), to.number(EXCESS))
-    # The table holds c with its exponent counted twice, so that subtracting the exponent of x leaves c / 2**k.
-    inverse = to.pick("fast_inverses", [float_of(bits_of(item) + EXPONENT_ONE) for item in FAST_INVERSES], place)
-    inverse = to.from_bits(to.integers("sub", to.to_bits(inverse), to.integers("and", part, to.bits(EXPONENT))))
-    r = to.fused(x, inverse, to.number(-1.0))
-    near = to.multiply(r, to.polynomial(r, FAST_LOG_COEFFICIENTS))
-    return to.add(k, to.pick("fast_logs", FAST_LOGS, place)), near
 
 
 def careful_power(to: Instructions, x: str, y: str) -> str:

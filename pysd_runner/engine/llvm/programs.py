@@ -142,7 +142,7 @@ def _key(model: ModelIr, recipe: Recipe) -> str:
         recipe.given,
         sorted(recipe.moving),
         None if recipe.varying is None else sorted(recipe.varying),
-        [recipe.types.lanes, recipe.types.real, recipe.types.permutes, recipe.types.fast],
+        [recipe.types.lanes, recipe.types.real, recipe.types.permutes],
         asdict(recipe.processor or host()),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.choice import Accuracy, Precision
+from pysd_runner.engine.choice import Precision
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
@@ -37,13 +37,12 @@ def compiled(
     values: Mapping[str, Any],
     *,
     precision: Precision = "float64",
-    accuracy: Accuracy = "full",
     single: bool | None = None,
     processor: Processor | None = None,
 ) -> Program:
     """Compile a model for some outcomes and the way its values vary, for this processor or another that can run it."""
     processor = processor or host()
-    recipe = recipe_of(outcomes, values, precision=precision, accuracy=accuracy, single=single, processor=processor)
+    recipe = recipe_of(outcomes, values, precision=precision, single=single, processor=processor)
     return program_of(model, recipe)
 
 
@@ -52,7 +51,6 @@ def recipe_of(
     values: Mapping[str, Any],
     *,
     precision: Precision = "float64",
-    accuracy: Accuracy = "full",
     single: bool | None = None,
     processor: Processor,
 ) -> Recipe:
@@ -65,7 +63,7 @@ def recipe_of(
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
     lanes = native if alone else native * UNROLLED
-    types = Types(lanes, real, permutes=native == REGISTER and double, fast=accuracy == "fast" and double)
+    types = Types(lanes, real, permutes=native == REGISTER and double)
     return Recipe(tuple(outcomes), tuple(values), moving, varying, types, processor)
 
 
