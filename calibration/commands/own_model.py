@@ -83,7 +83,7 @@ def _problem(session: Session, asked: TableFitting) -> "CalibrationProblem":
 
 def _write(session: Session, found: "FitResult", problem: "CalibrationProblem", folder: Path) -> None:
     """Draw the fit and write its report."""
-    from calibration.reporting.table_fit import write_table_report
+    from calibration.reporting.report import write_table_report
 
     with session.stage("Drawing the fit and writing its report"):
         write_table_report(found, folder, description=problem.describe())

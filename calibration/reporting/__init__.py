@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from calibration.fitting.results import FitResult
-from calibration.reporting.parameters import plot_parameters
-from calibration.reporting.predictive import plot_predictive
-from calibration.reporting.regions import plot_regions
+from calibration.reporting.fitted import plot_regions, plot_residuals, plot_series
+from calibration.reporting.intervals import plot_parameters, plot_predictive
 from calibration.reporting.report import report_of, write_report
-from calibration.reporting.residuals import plot_residuals
-from calibration.reporting.series import plot_series
 from pysd_runner.plots.figure import ReportFigure
 
 __all__ = [

@@ -10,8 +10,14 @@ import pytest
 
 from calibration import FitResult
 from calibration.reporting import draw_fit, report_of, write_report
-from calibration.reporting.fitness import cells_of, numbers_of, pooled_durbin_watson, regions_of, strongest_correlations
-from calibration.reporting.wording import say_found
+from calibration.reporting.facts import (
+    cells_of,
+    numbers_of,
+    pooled_durbin_watson,
+    regions_of,
+    say_found,
+    strongest_correlations,
+)
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
 from pysd_runner.reports.document import Table, to_markdown

@@ -1,4 +1,4 @@
-"""How well a fit follows its panel, by series and by region, and whether what it leaves has a pattern."""
+"""Numbers and names that the report of a fit and its pictures share: how well it follows its data, what it leaves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.spec.load import load_bound_spec
+from pysd_runner.text import has_text, say
+from pysd_runner.text.notices import in_language, panel_title, variable_names
 
 Array = NDArray[np.float64]
 
@@ -19,7 +23,7 @@ FEWEST_YEARS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cells:
+class SeriesCells:
     """One series as arrays (region, year), NaN where a cell was not used."""
 
     regions: tuple[str, ...]  # region codes; one empty text for a national series
@@ -29,7 +33,7 @@ class Cells:
     standardised: Array  # innovations in standard deviations
 
 
-def cells_of(result: FitResult, series: SeriesFit) -> Cells:
+def cells_of(result: FitResult, series: SeriesFit) -> SeriesCells:
     """Arrange the cells of a series by region and year."""
     regions = ("",) if series.national else tuple(result.region_names)
     years = tuple(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
@@ -41,7 +45,7 @@ def cells_of(result: FitResult, series: SeriesFit) -> Cells:
             cell = row_of[table.region[place]], table.year[place] - years[0]
             for name, array in arrays.items():
                 array[cell] = getattr(table, name)[place]
-    return Cells(regions=regions, years=years, **arrays)
+    return SeriesCells(regions=regions, years=years, **arrays)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,3 +146,35 @@ def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int =
     pairs = [(keys[i], keys[j], float(matrix[i, j])) for i, j in zip(*np.triu_indices(len(keys), k=1), strict=True)]
     strong = [pair for pair in pairs if abs(pair[2]) >= least]
     return sorted(strong, key=lambda pair: -abs(pair[2]))[:most]
+
+
+def say_evidence(words: str, lang: str) -> str:
+    """What an estimate rests on, in a language."""
+    key = f"evidence.{words}"
+    return say(key, lang) if has_text(key) else words
+
+
+def say_found(line: str, result: FitResult, lang: str) -> str:
+    """A finding or note of a fit, which is kept in English, in a language."""
+    return line if lang == "en" else in_language(line, lang, _names(result, lang))
+
+
+def _names(result: FitResult, lang: str) -> dict[str, str]:
+    """What variables and parameters are called in a language, by variable."""
+    try:
+        inputs = load_bound_spec(result.fitted.model).inputs
+    except InvalidInput:  # a model whose files are no longer there
+        inputs = {}
+    return variable_names(inputs.values(), lang) | {item.name: str(getattr(item, lang)) for item in result.parameters}
+
+
+def window(result: FitResult, lang: str) -> dict[str, object]:
+    """Panel and years of a fit, for the blanks of subtitles."""
+    fitted = result.fitted
+    return {"panel": panel_title(fitted.panel, lang), "first": fitted.first_year, "last": fitted.last_year}
+
+
+def series_name(series: SeriesFit, lang: str) -> str:
+    """Short name of a series."""
+    key = f"series.{series.indicator}"
+    return say(key, lang) if has_text(key) else series.indicator.replace("_", " ")
