@@ -19,8 +19,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
-from pysd_runner.simulation.showing import time_unit
-from pysd_runner.simulation.task import prepared
+from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 from pysd_runner.spec.weak import record_of
 from pysd_runner.study.clock import in_time_of

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import Position, constant_values, element_name, located
-from pysd_runner.simulation.task import prepared
+from pysd_runner.simulation.task import RunSettings, prepared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,9 @@ def cases_of(
     given: Design | Mapping[str, Any],
     scenarios: Mapping[str, Mapping[str, Any]] | None,
     draws: int | None = None,
-    **asked: Any,
+    *,
+    outcomes: Sequence[str] | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Cases:
     """Put together the cases of an ensemble."""
     values = given.cases if isinstance(given, Design) else given
@@ -116,7 +118,7 @@ def cases_of(
     whole_variables = _whole_variables(model, values)
     common = {name: _by_draw(model, name, value, isinstance(given, Design)) for name, value in whole_variables.items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)
-    asked |= {"runs": draws or 1}
+    asked: dict[str, Any] = {**settings, "outcomes": outcomes, "runs": draws or 1}
     tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
     for name, task in zip(named, tasks, strict=True):
         if task.clock != tasks[0].clock:

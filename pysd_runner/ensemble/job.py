@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import WorkerLost, open_pool
-from pysd_runner.engine import Engine, Failure, Precision, TimePath
+from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import whole
-from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import VECTOR, Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
@@ -37,8 +36,7 @@ from pysd_runner.ensemble.store import (
     statistics_of_block,
 )
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import labels
-from pysd_runner.simulation.task import provenance, versions
+from pysd_runner.simulation.task import RunSettings, labels, provenance, versions
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -257,23 +255,17 @@ class Job:
         return tuple(found)
 
 
-def ensemble_job(  # noqa: PLR0913 - a front door
+def ensemble_job(
     model: Model,
     cases: Draws | Design | Mapping[str, Any],
     *,
     store: str | Path,
     outcomes: Sequence[str] | None = None,
     scenarios: Mapping[str, Mapping[str, Any]] | None = None,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    engine: Engine = "auto",
-    method: Method | None = None,
-    seed: int = 0,
     draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
+    **settings: Unpack[RunSettings],
 ) -> Job:
     """Begin an ensemble in a store, or find the same one again.
 
@@ -289,7 +281,7 @@ def ensemble_job(  # noqa: PLR0913 - a front door
         `Draws`, which every block makes for itself; or as for `run_ensemble`, whose values are written to the store.
     store
         Folder to make; ``xarray.open_zarr("store/runs.zarr", consolidated=False)`` reads the runs in it.
-    outcomes, scenarios, start, stop, step, save_every, engine, method, seed, draws, keep, precision
+    outcomes, scenarios, draws, keep, precision, **settings
         As for `run_ensemble`.
 
     Returns
@@ -303,9 +295,7 @@ def ensemble_job(  # noqa: PLR0913 - a front door
         If the folder is there and holds something else, or as `run_ensemble` does.
     """
     given, count, made = _given(model, cases)
-    asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
-    asked |= {"engine": engine, "method": method, "seed": seed}
-    found = cases_of(model, given, scenarios, draws if made is None else None, **asked)
+    found = cases_of(model, given, scenarios, draws if made is None else None, outcomes=outcomes, **settings)
     count = found.draws if count is None else count
     size = min(found.blocks(count)[0].stop, count)
     values = {} if made is not None else _by_variable(given)
@@ -321,13 +311,13 @@ def ensemble_job(  # noqa: PLR0913 - a front door
         block=max(VECTOR, size - size % VECTOR),
         scenarios=_plain(model, scenarios),
         outcomes=found.first.outcomes,
-        start=start,
-        stop=stop,
-        step=step,
-        save_every=save_every,
+        start=settings.get("start"),
+        stop=settings.get("stop"),
+        step=settings.get("step"),
+        save_every=settings.get("save_every"),
         engine=found.first.engine,
         method=found.first.method,
-        seed=seed,
+        seed=found.first.seed,
         precision=precision,
         statistics=_kept(keep),
         versions=versions(found.first.engine),

@@ -14,7 +14,7 @@ from pysd_runner.engine import Failure
 from pysd_runner.engine.ir import key
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.export.tables import Tabled
-from pysd_runner.simulation.showing import one_line, time_axis
+from pysd_runner.simulation.task import one_line, time_axis
 
 if TYPE_CHECKING:
     import pandas as pd

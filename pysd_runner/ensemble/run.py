@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import open_pool
-from pysd_runner.engine import Engine, Failure, Precision, TimePath
+from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import cores, whole
-from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, cases_of, without_frames
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import labels
-from pysd_runner.simulation.task import provenance, versions
+from pysd_runner.simulation.task import RunSettings, labels, provenance, versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,19 +35,13 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     *,
     outcomes: Sequence[str] | None = None,
     scenarios: "Mapping[str, Mapping[str, Any]] | pd.DataFrame | None" = None,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    engine: Engine = "auto",
-    method: Method | None = None,
     threads: int | None = None,
-    seed: int = 0,
     draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
     throw: bool = False,
     progress: Told = False,
+    **settings: Unpack[RunSettings],
 ) -> Ensemble:
     """Run a model for many draws of its parameters.
 
@@ -73,17 +65,8 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         subscripts, or `TimePath`; or a data frame with a row for each scenario and a column for each variable. None
         stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of the shipped model give such values:
         ``load_scenario(...).values(model, panel.regions)``.
-    start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
-        file's own is not, moments that fall on a step are saved, with a warning.
-    engine
-        What computes, as in `simulate`; ``"auto"`` is the compiled one where it can be loaded.
-    method
-        How stocks are integrated: ``"euler"`` or ``"rk4"``; None takes what the file asks for.
     threads
         How many blocks are worked on at once; None takes every core the process may use.
-    seed
-        Decides the random numbers of the model's own equations, a whole number from 0.
     draws
         How many draws, where no value says it: chance alone makes them differ. None takes as many as values have.
     keep
@@ -98,6 +81,8 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     progress
         True shows a bar with the remaining time on standard error; a function is called with the number of draws
         finished since the last call.
+    **settings
+        ``start``, ``stop``, ``step``, ``save_every``, ``engine``, ``seed`` and ``method``, as for `simulate`.
 
     Returns
     -------
@@ -120,11 +105,8 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     """
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
-    seed = whole("seed", seed, least=0)
     cases, scenarios = without_frames(model, cases, scenarios)
-    asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
-    asked |= {"engine": engine, "method": method, "seed": seed}
-    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision)
+    found = _ready(cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings), precision)
     shapes = found.shapes
     parts = _parts(found)
     collector: Collector
@@ -138,7 +120,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     with _telling(progress, found.draws) as told:
         work.run(parts, _threads(threads, found), told)
     made = {
-        "seed": seed,
+        "seed": found.first.seed,
         "precision": precision,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
         "varied": sorted(found.parameters),

@@ -15,7 +15,7 @@ from pysd_runner.policy.effects import HEADLINE, Start, effects
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.stacking import only_draws
+from pysd_runner.simulation.elements import only_draws
 from pysd_runner.study.draws import CommonDraws
 from pysd_runner.study.scenario_stacks import scenario_values
 

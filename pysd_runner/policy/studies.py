@@ -17,9 +17,8 @@ from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.load import load_changes
-from pysd_runner.simulation.elements import constant_values, element_name, located
+from pysd_runner.simulation.elements import constant_values, element_name, located, only_draws
 from pysd_runner.simulation.run import simulate
-from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec import Outcome as DeclaredOutcome
 from pysd_runner.study.scenario_runs import DRAWS, run_of

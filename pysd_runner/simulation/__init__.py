@@ -10,5 +10,6 @@ if TYPE_CHECKING:
     from pysd_runner.simulation.run import Run as Run
     from pysd_runner.simulation.run import simulate as simulate
     from pysd_runner.simulation.sensitivities import jacobian as jacobian
+    from pysd_runner.simulation.task import RunSettings as RunSettings
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -2,34 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Direction, Engine, Task
-from pysd_runner.engine.ir import Method
+from pysd_runner.engine import Direction, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import element_name
 from pysd_runner.simulation.sensitivities import JacobianFunction, Parameter, Point, task_of
+from pysd_runner.simulation.task import RunSettings
 
 Array = NDArray[np.float64]
 
 
-def prepare(  # noqa: PLR0913 - a front door
+def prepare(
     model: Model,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
     *,
     values: Mapping[str, Any] | None = None,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    engine: Engine = "auto",
-    seed: int = 0,
-    method: Method | None = None,
+    **settings: Unpack[RunSettings],
 ) -> "PreparedModel":
     """Make a function of a model, ``f(numbers) -> array``, for code that calls it thousands of times.
 
@@ -48,14 +42,8 @@ def prepare(  # noqa: PLR0913 - a front door
         Variables that are returned.
     values
         Values of other variables that replace those of the file, as for `simulate`, for one case.
-    start, stop, step, save_every
-        Bounds and steps, as for `simulate`; the numbers cannot move them.
-    engine
-        What computes it, as for `simulate`; ``"pysd"`` excepted.
-    seed
-        Seed of the random functions of the model, the same in every call.
-    method
-        How stocks are integrated, as for `simulate`.
+    **settings
+        As for `simulate`, the engine ``"pysd"`` excepted; the numbers cannot move bounds and steps.
 
     Returns
     -------
@@ -79,9 +67,7 @@ def prepare(  # noqa: PLR0913 - a front door
     """
     if isinstance(outcomes, str) or not len(outcomes):
         raise InvalidInput(f"outcomes are a list of at least one name; found {outcomes!r}")
-    bounds = {"start": start, "stop": stop, "step": step, "save_every": save_every}
-    asked: dict[str, Any] = {"outcomes": outcomes, "engine": engine, "seed": seed, "method": method}
-    task, moved = task_of(model, values, parameters, bounds, **asked)
+    task, moved = task_of(model, values, parameters, outcomes, settings)
     if task.engine == "pysd":
         raise InvalidInput("a prepared model is computed by engine 'llvm' or 'numpy'; found 'pysd'")
     return PreparedModel(task, moved)

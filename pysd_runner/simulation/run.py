@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import SimulationFailed
-from pysd_runner.engine import Engine, Failure, Precision
-from pysd_runner.engine.ir import Method, key
+from pysd_runner.engine import Failure, Precision
+from pysd_runner.engine.ir import key
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import labels, one_line, time_axis
-from pysd_runner.simulation.task import prepared, provenance
+from pysd_runner.simulation.task import RunSettings, labels, one_line, prepared, provenance, time_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,22 +146,16 @@ class Run(Tabled):
         return Path(save_netcdf(self.to_xarray(), Path(path)))
 
 
-def simulate(  # noqa: PLR0913 - a front door
+def simulate(
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
     outcomes: Sequence[str] | None = None,
-    engine: Engine = "auto",
-    seed: int = 0,
     threads: int | None = None,
     precision: Precision = "float64",
-    method: Method | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Run:
     """Simulate a model.
 
@@ -174,31 +167,19 @@ def simulate(  # noqa: PLR0913 - a front door
         Values that replace those of the file, by variable name or key of the declarations: a number, an array over the
         subscripts of the variable, with (scenario, draw) in front if it varies, or a `TimePath`. They hold for this
         run only.
-    start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
-        file's own is not, moments that fall on a step are saved, with a warning.
     outcomes
         Variables to save; None saves every variable of the file.
-    engine
-        ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
-        one case after the other. ``"auto"`` is the compiled one; or NumPy where llvmlite cannot be loaded, and where a
-        model of more than 300 equations is predicted to be compiled longer than NumPy takes for all of the run.
-    seed
-        Seed of the model's random functions, a whole number from 0. The same seed gives the same numbers; every draw
-        has its own, and scenarios share theirs. PySD draws numbers of its own.
     threads
         How many blocks of draws the compiled engine runs at once; None takes every core the process may
         use. Results do not depend on it.
     precision
         Type of the numbers; ``"float32"`` needs the compiled engine.
-    method
-        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta; None takes what
-        the file asks for, with a warning where that is neither. What moves once per step (fixed delays, DELAY N,
-        SMOOTH N, samples, random numbers) is held within a step. PySD knows Euler only.
     throw
         Whether a case that is not finite raises; otherwise it is counted and described in the result.
     progress
         Called with the number of draws finished.
+    **settings
+        ``start``, ``stop``, ``step``, ``save_every``, ``engine``, ``seed`` and ``method``: see `RunSettings`.
 
     Returns
     -------
@@ -216,21 +197,7 @@ def simulate(  # noqa: PLR0913 - a front door
     SimulationFailed
         If a case is not finite and `throw` is true; the message names the first variable, element, time and draw.
     """
-    task = prepared(
-        model,
-        values,
-        start=start,
-        stop=stop,
-        step=step,
-        save_every=save_every,
-        outcomes=outcomes,
-        engine=engine,
-        seed=seed,
-        threads=threads,
-        precision=precision,
-        method=method,
-        runs=1,
-    )
+    task = prepared(model, values, outcomes=outcomes, threads=threads, precision=precision, runs=1, **settings)
     data = task.compute(progress=progress)
     failed = task.failed_cases(data)
     failures = task.traced(failed, data)

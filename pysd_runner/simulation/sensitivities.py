@@ -7,19 +7,18 @@ choice follows the branch that is taken. What jumps has derivative zero.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.engine import Direction, Engine, Linearised, Task, TimePath
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr, key
+from pysd_runner.engine import Direction, Linearised, Task, TimePath
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, key
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
 from pysd_runner.simulation.run import failure_message
-from pysd_runner.simulation.showing import labels, one_line, time_axis
-from pysd_runner.simulation.task import prepared, provenance
+from pysd_runner.simulation.task import RunSettings, labels, one_line, prepared, provenance, time_axis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,22 +74,16 @@ class Jacobian:
         return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
 
 
-def jacobian(  # noqa: PLR0913 - a front door
+def jacobian(
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    engine: Engine = "auto",
-    seed: int = 0,
     threads: int | None = None,
-    method: Method | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Jacobian:
     """Simulate a model together with the derivatives of its outcomes.
 
@@ -107,21 +100,14 @@ def jacobian(  # noqa: PLR0913 - a front door
         to all of it.
     outcomes
         Variables whose derivatives are wanted.
-    start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
-        file's own is not, moments that fall on a step are saved, with a warning.
-    engine
-        What computes it, as for `simulate`; PySD has no derivatives.
-    seed
-        Seed of the random functions of the model, a whole number from 0, which no parameter moves.
     threads
         How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
-    method
-        How stocks are integrated, as for `simulate`.
     throw
         Whether a case that is not finite raises; otherwise it is marked in the result.
     progress
         Called with the number of draws finished.
+    **settings
+        As for `simulate`; PySD has no derivatives, and no parameter moves random numbers.
 
     Returns
     -------
@@ -140,21 +126,9 @@ def jacobian(  # noqa: PLR0913 - a front door
     SimulationFailed
         If a case is not finite and `throw` is true.
     """
-    task = prepared(
-        model,
-        values,
-        start=start,
-        stop=stop,
-        step=step,
-        save_every=save_every,
-        outcomes=outcomes,
-        engine=engine,
-        seed=seed,
-        threads=threads,
-        method=method,
-    )
+    task = prepared(model, values, outcomes=outcomes, threads=threads, **settings)
     moved = directions(model, parameters)
-    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    _check_controls(task, moved, settings)
     work = Linearised(task, moved)
     data, derivatives = work.run(progress=progress)
     failed = task.failed_cases(data)
@@ -173,41 +147,31 @@ def jacobian(  # noqa: PLR0913 - a front door
     )
 
 
-def jacobian_function(  # noqa: PLR0913 - a front door
+def jacobian_function(
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    engine: Engine = "auto",
-    method: Method | None = None,
+    **settings: Unpack[RunSettings],
 ) -> "JacobianFunction":
     """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case."""
-    bounds = {"start": start, "stop": stop, "step": step, "save_every": save_every}
-    return JacobianFunction(
-        *task_of(model, values, parameters, bounds, outcomes=outcomes, engine=engine, method=method)
-    )
+    return JacobianFunction(*task_of(model, values, parameters, outcomes, settings))
 
 
 def task_of(
     model: Model,
     values: Mapping[str, Any] | None,
     parameters: Sequence[Parameter],
-    bounds: Mapping[str, float | None],
-    **asked: Any,
+    outcomes: Sequence[str],
+    settings: RunSettings,
 ) -> tuple[Task, tuple[Direction, ...]]:
     """One case that is computed again and again, and what is moved in it."""
     moved = directions(model, parameters)
     known = model.by_variable({} if values is None else values)
     ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
-    settings: dict[str, Any] = {**bounds, **asked}
-    task = prepared(model, ready, **settings)
-    controls = {INITIAL_TIME: "start", FINAL_TIME: "stop", TIME_STEP: "step", SAVEPER: "save_every"}
-    _check_controls(task, moved, {control: bounds[name] for control, name in controls.items()})
+    task = prepared(model, ready, outcomes=outcomes, **settings)
+    _check_controls(task, moved, settings)
     return task, moved
 
 
@@ -291,8 +255,14 @@ def label_of(model: ModelIr, direction: Direction) -> str:
     return element_name(model, direction.variable, direction.position)
 
 
-def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, float | None]) -> None:
+def _check_controls(task: Task, moved: Sequence[Direction], settings: RunSettings) -> None:
     """Refuse bounds and steps of the run that depend on what is moved."""
+    asked = {
+        INITIAL_TIME: settings.get("start"),
+        FINAL_TIME: settings.get("stop"),
+        TIME_STEP: settings.get("step"),
+        SAVEPER: settings.get("save_every"),
+    }
     own = [name for name, value in asked.items() if value is None and name not in task.values]
     if own:
         Linearised.check_still(task, moved, own)

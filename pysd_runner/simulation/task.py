@@ -1,18 +1,52 @@
-"""A simulation of a model as the engine takes it, with names as the model file writes them."""
+"""A simulation of a model as the engine takes it, and what every result says of it."""
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, TIME_STEP, Method
 from pysd_runner.model import Model
 
 # Packages whose versions decide the numbers, and the one the compiled engine adds to them.
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
+
+
+class RunSettings(TypedDict, total=False):
+    """How a model is run, for everything that runs one; what is left out or None is as the file has it.
+
+    Parameters
+    ----------
+    start, stop, step, save_every
+        Bounds and steps in the model's unit of time. The save interval is a multiple of the step; where the file's own
+        is not, moments that fall on a step are saved, with a warning.
+    engine
+        ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
+        one case after the other. ``"auto"`` is the compiled one; or NumPy where llvmlite cannot be loaded, and where a
+        model of more than 300 equations is predicted to be compiled longer than NumPy takes for all of the run.
+    seed
+        Seed of the model's random functions, a whole number from 0. The same seed gives the same numbers; every draw
+        has its own, and scenarios share theirs. PySD draws numbers of its own.
+    method
+        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta; None takes what
+        the file asks for, with a warning where that is neither. What moves once per step (fixed delays, DELAY N,
+        SMOOTH N, samples, random numbers) is held within a step. PySD knows Euler only.
+    """
+
+    start: float | None
+    stop: float | None
+    step: float | None
+    save_every: float | None
+    engine: Engine
+    seed: int
+    method: Method | None
 
 
 def prepared(
@@ -64,3 +98,39 @@ def versions(engine: Engine) -> dict[str, str]:
 def _version(package: str) -> str:
     """Version of a package; looking it up takes longer than a small ensemble."""
     return metadata.version(package)
+
+
+def one_line(
+    kind: str, outcomes: Collection[str], cases: tuple[int, int], years: NDArray[np.float64], made: Mapping[str, Any]
+) -> str:
+    """Say what results are, on one line."""
+    names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
+    scenarios, draws = (
+        f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in zip(cases, ("scenario", "draw"), strict=True)
+    )
+    moments = f"{years.size} moments from {years[0]:g} to {years[-1]:g}" if years.size else "no moments"
+    source = f" of {made['model']!r}" if "model" in made else ""
+    engine = f", engine {made['engine']}" if "engine" in made else ""
+    return f"<{kind}{source}: {names}, {scenarios} x {draws}, {moments}{engine}>"
+
+
+def time_unit(model: Model) -> str:
+    """Unit of time of a model, as its controls give it."""
+    units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
+    return next((unit for unit in units if unit), "")
+
+
+def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
+    """What every result says of its variables: subscript ranges, units, elements of the ranges, unit of time."""
+    known = {name: model.ir.variables[name] for name in names}
+    return {
+        "dims": {name: item.dims for name, item in known.items()},
+        "units": {name: item.unit for name, item in known.items()},
+        "ranges": model.ir.ranges,
+        "time_unit": time_unit(model),
+    }
+
+
+def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:
+    """The coordinate of saved moments for a labelled data set."""
+    return "year", years, {"units": unit} if unit else {}

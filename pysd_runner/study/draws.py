@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.simulation.stacking import only_draws
+from pysd_runner.simulation.elements import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs, check_money, relative_growth

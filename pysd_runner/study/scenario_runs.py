@@ -14,8 +14,7 @@ from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import failure_message, simulate
-from pysd_runner.simulation.showing import time_unit
-from pysd_runner.simulation.task import prepared
+from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.weak import parameter_of
 from pysd_runner.study.clock import check_end, in_time_of

@@ -9,7 +9,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
-from pysd_runner.simulation.stacking import stacked_values
+from pysd_runner.simulation.elements import stacked_values
 from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]

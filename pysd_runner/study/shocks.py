@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.stacking import only_draws
+from pysd_runner.simulation.elements import only_draws
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

@@ -257,7 +257,7 @@ FRONT_DOORS = {
         "with_comparisons",
     ],
     "pysd_runner.study": ["RegionalModel"],
-    "pysd_runner.simulation": ["PreparedModel", "Run", "jacobian", "prepare", "simulate"],
+    "pysd_runner.simulation": ["PreparedModel", "Run", "RunSettings", "jacobian", "prepare", "simulate"],
     "pysd_runner.spec": [
         "Observation",
         "USUAL_ERRORS",
