@@ -145,7 +145,7 @@ def fits(model: Model, panel: Panel, starts: int) -> list[Fitted]:
     list of Fitted
         The first version last: thirteen parameters, the shares of the first year held, no anchor.
     """
-    bare = replace(panel, national={name: item for name, item in panel.national.items() if name not in DEFINITIONS})
+    bare = panel.with_national({name: item for name, item in panel.national.items() if name not in DEFINITIONS})
     problems = {name: CalibrationProblem(model, panel, definitions={ANCHOR: name}) for name in DEFINITIONS}
     problems["first version"] = CalibrationProblem(model, bare, free=ASKED, values=FORMER_SHARES)
     made = []

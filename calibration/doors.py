@@ -7,8 +7,7 @@ from calibration.forecasting import backtest as backtest_regions
 from calibration.forecasting import forecast as forecast_regions
 from calibration.forecasting.own import TableBacktest, TableOutlook, backtest_table, forecast_table
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Panel
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Panel, Table
 
 if TYPE_CHECKING:
     from calibration.forecasting import Outlook

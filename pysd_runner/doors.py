@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, load_panel, load_table
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Panel, Table, load_panel, load_table
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.load import binds
 from pysd_runner.study.future import Future

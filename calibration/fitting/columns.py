@@ -13,7 +13,7 @@ from calibration.observation.series import FOUND, Series, to_scale
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel.table import Column, Table
+from pysd_runner.panel import Column, Table
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
 from pysd_runner.study.matching import matched, same

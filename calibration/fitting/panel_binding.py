@@ -35,7 +35,7 @@ def bound_panel(  # noqa: PLR0913 - the settings of a front door
     fixed = overrides(spec, values)
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
     first, last = window_of(spec, panel, first_year, last_year)
-    seen, whole = _until(panel, last), _with_regions(model, len(panel.regions))
+    seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
     observed = build_series(spec, seen, first_year=first, last_year=last)
     if not observed.series:
         told = [item for item in observed.absent if item.indicator in panel] or observed.absent
@@ -99,15 +99,6 @@ def _with_definitions(spec: ModelSpec, definitions: Mapping[str, str]) -> ModelS
             )
         measurements[key] = replace(item, national=series)
     return replace(spec, measurements=measurements)
-
-
-def _until(panel: Panel, last_year: int) -> Panel:
-    """The panel without anything after a year."""
-    national = {
-        name: {year: value for year, value in series.items() if year <= last_year}
-        for name, series in panel.national.items()
-    }
-    return replace(panel.subset(years=range(panel.years[0], last_year + 1)), national=national)
 
 
 def _with_regions(model: Model, count: int) -> Model:

@@ -20,8 +20,7 @@ from calibration.observation import Noise, Observed, Series
 from calibration.parameters import ParameterSpace, RidgeChange, applying
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Panel, Table
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 

@@ -17,8 +17,8 @@ from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
+from pysd_runner.panel import Table
 from pysd_runner.panel.calendar import unit_of_time
-from pysd_runner.panel.table import Table
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 from pysd_runner.spec.weak import record_of

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -90,15 +90,7 @@ def origin_at(target: Target, year: int, *, panel: Panel | None = None, memory: 
         If the target does not hold the year.
     """
     kept = memory if memory is not None else Memory()
-    return Origin(target=target.until(year), panel=None if panel is None else cut(panel, year), memory=kept)
-
-
-def cut(panel: Panel, year: int) -> Panel:
-    """Everything of a panel up to a year, national series included."""
-    national = {
-        name: {when: value for when, value in series.items() if when <= year} for name, series in panel.national.items()
-    }
-    return replace(panel.subset(years=range(panel.years[0], year + 1)), national=national)
+    return Origin(target=target.until(year), panel=None if panel is None else panel.until(year), memory=kept)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

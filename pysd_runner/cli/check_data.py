@@ -17,8 +17,7 @@ from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, T
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # reading panels loads pandas
-    from pysd_runner.panel import Panel, Problem
-    from pysd_runner.panel.table import Table
+    from pysd_runner.panel import Panel, Problem, Table
 
 
 def register(app: typer.Typer) -> None:
@@ -179,7 +178,7 @@ def _check_target(out: Path, choice: PanelChoice, *, force: bool) -> None:
 def _write(panel: "Panel", out: Path) -> None:
     """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
     from pysd_runner.export import save_csv
-    from pysd_runner.panel.panel import DERIVED
+    from pysd_runner.panel.column import DERIVED
 
     frame = panel.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != DERIVED]

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
-    from pysd_runner.panel.table import Table
+    from pysd_runner.panel import Table
 
 # A constant with more elements than this is left to its file.
 MOST_ELEMENTS = 20

@@ -12,8 +12,7 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
-    from pysd_runner.panel import Problem
-    from pysd_runner.panel.table import Table
+    from pysd_runner.panel import Problem, Table
 
 # Endings of model files.
 ENDINGS = (".mdl", ".xmile", ".stmx", ".itmx", ".xml")

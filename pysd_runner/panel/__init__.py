@@ -1,17 +1,19 @@
 """Observations by region and year: read, checked, in canonical units."""
 
+from pysd_runner.panel.column import Column
+from pysd_runner.panel.column import Entity as Region
 from pysd_runner.panel.coverage import check_size, of_regions, with_output
+from pysd_runner.panel.data import Data
 from pysd_runner.panel.load import check_panel, load_panel
 from pysd_runner.panel.mapping import PanelMapping, load_mapping
-from pysd_runner.panel.panel import Flags, Panel, Region
+from pysd_runner.panel.old import Panel, Table
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.shipped import shipped_panels
-from pysd_runner.panel.table import Column, Table
 from pysd_runner.panel.table_reading import check_table, load_table
 
 __all__ = [
     "Column",
-    "Flags",
+    "Data",
     "Panel",
     "PanelMapping",
     "Problem",

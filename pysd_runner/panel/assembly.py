@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.panel.column import Array, Entity, Origins
 from pysd_runner.panel.names import SPELLINGS, key
 from pysd_runner.panel.observations import Cells, Keys
-from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.regions import Places
-from pysd_runner.panel.tables import IndexArray, TextArray, is_empty, text_of, texts_of
+from pysd_runner.panel.tables import IndexArray, TextArray, is_empty, is_typed, text_of
 from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import CURRENCY, VARIABLES
@@ -40,7 +40,7 @@ LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 class Grid:
     """One variable on the grid of regions and years."""
 
-    values: FloatArray  # naN where nothing was observed
+    values: Array  # naN where nothing was observed
     rows: IndexArray  # row of the file, 0 where there is none
     faulty: NDArray[np.bool_]  # cells whose text could not be used
     cells: Cells
@@ -56,12 +56,15 @@ class Grid:
         index = self.index[place]
         return "" if index < 0 else text_of(self.cells.entries[index])
 
-    def texts(self) -> TextArray:
-        """All values as they stand in the file."""
-        return self._placed(texts_of(self.cells.entries))
+    def origins(self) -> Origins:
+        """Rows and texts of all values."""
+        entries = self.cells.entries
+        return Origins(rows=self.rows, texts=None if is_typed(entries) else self._placed(entries))
 
-    def flags(self) -> TextArray:
-        """Mark of each value."""
+    def flags(self) -> TextArray | None:
+        """Mark of each value; None where nothing is marked."""
+        if not (self.cells.flags != "").any():
+            return None
         return self._placed(np.where(is_empty(self.cells.entries), "", self.cells.flags))
 
     def _placed(self, texts: TextArray) -> TextArray:
@@ -72,7 +75,7 @@ class Grid:
 class Axes:
     """The axes of a panel."""
 
-    regions: tuple[Region, ...]
+    regions: tuple[Entity, ...]
     years: tuple[int, ...]
 
     @property
@@ -125,7 +128,7 @@ def _repeats(row: IndexArray, column: IndexArray) -> NDArray[np.bool_]:
     return repeated
 
 
-def _repeat(region: Region, year: int, row: int, grid: Grid, place: tuple[int, int]) -> Problem:
+def _repeat(region: Entity, year: int, row: int, grid: Grid, place: tuple[int, int]) -> Problem:
     first = int(grid.rows[place])
     return Problem(
         rule="duplicate",
@@ -244,7 +247,7 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
 
 
 def _out_of_range(
-    grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str, severity: Severity = "error"
+    grid: Grid, per_head: Array, lower: float, upper: float, what: str, severity: Severity = "error"
 ) -> list[Problem]:
     """Report values out of range: many as one."""
     wrong = (per_head < lower) | (per_head > upper)
@@ -318,7 +321,7 @@ def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
     return []
 
 
-def _last_seen(values: FloatArray) -> IndexArray:
+def _last_seen(values: Array) -> IndexArray:
     """Column before each in which the region was last seen, -1 where there is none."""
     seen = np.where(np.isfinite(values), np.arange(values.shape[1]), -1)
     before = np.full(values.shape, -1, dtype=np.int64)
@@ -326,7 +329,7 @@ def _last_seen(values: FloatArray) -> IndexArray:
     return before
 
 
-def _middles(values: FloatArray) -> FloatArray:
+def _middles(values: Array) -> Array:
     """Median of the finite values of each region, NaN where there is none."""
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     held = np.isfinite(ordered).sum(axis=1)
@@ -455,7 +458,7 @@ def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray((np.abs(values[:, known] - others) <= CLOSE * others).all(axis=1))
 
 
-def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]) -> FloatArray | None:
+def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, Array]) -> Array | None:
     if numerator not in values or denominator not in values:
         return None
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -463,14 +466,14 @@ def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, Fl
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
-def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def derived(values: Mapping[str, Array]) -> dict[str, Array]:
     """Variables that can be computed and are not there."""
     # output per head = output / population; output = output per head x population; users and ports per 100 = 100 x
     # users or ports / population; share of information services = their employment / urban employment; urban share =
     # urban / (urban + rural population), which may be of another vintage than the population.
     town, country = values.get("urban_population"), values.get("rural_population")
     people = {} if town is None or country is None else {"town": town, "all": town + country}
-    made: dict[str, FloatArray | None] = {
+    made: dict[str, Array | None] = {
         "output_per_head": _per("output", "population", 1.0, values),
         "output": values["output_per_head"] * values["population"]
         if {"output_per_head", "population"} <= set(values)

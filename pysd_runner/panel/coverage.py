@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel.panel import Panel
+from pysd_runner.panel.old import Panel
 from pysd_runner.panel.problems import Problem
 
 OUTPUT = "output_per_head"
@@ -53,7 +53,7 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
     chosen = [year for year in (first_year, last_year) if year is not None]
     if OUTPUT not in panel or not set(chosen) <= set(panel.years):
         return panel
-    seen = np.isfinite(panel[OUTPUT])
+    seen = np.isfinite(panel.array(OUTPUT))
     ends = _ends(panel.years, seen, first_year, last_year)
     kept = np.asarray(seen[:, [panel.years.index(year) for year in ends]].all(axis=1))
     if kept.all() or (chosen and kept.mean() < MOST_LOST):
@@ -105,7 +105,7 @@ def of_regions(panel: Panel, codes: Iterable[str]) -> Panel:
     wanted = set(codes)
     if not wanted < set(panel.codes):
         return panel
-    return panel.subset(regions=wanted)
+    return panel.subset(entities=wanted)
 
 
 def _ends(years: Sequence[int], seen: NDArray[np.bool_], first: int | None, last: int | None) -> tuple[int, ...]:
@@ -145,5 +145,5 @@ def _subset(panel: Panel, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Pa
         expected="output per head at both ends of the window; choose other years or fill the gaps to keep them",
         severity="warning",
     )
-    fewer = panel.subset(regions=[region.code for region, stays in zip(panel.regions, kept, strict=True) if stays])
+    fewer = panel.subset(entities=[region.code for region, stays in zip(panel.regions, kept, strict=True) if stays])
     return replace(fewer, problems=(problem, *fewer.problems))

@@ -23,7 +23,9 @@ from pysd_runner.panel.assembly import (
     totals,
     zeros,
 )
+from pysd_runner.panel.column import DERIVED, Column, Entity
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
+from pysd_runner.panel.data import REGION
 from pysd_runner.panel.joining import joined
 from pysd_runner.panel.layout import Layout, interpret, missing_column, take_unit_row
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
@@ -38,11 +40,11 @@ from pysd_runner.panel.observations import (
     years_of,
 )
 from pysd_runner.panel.office import in_form
-from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
+from pysd_runner.panel.old import Panel
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, regions_of, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
-from pysd_runner.panel.tables import IndexArray, TextFile, is_empty, is_typed, of_frame, read_table, texts_of
+from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, is_empty, is_typed, of_frame, read_table, texts_of
 from pysd_runner.panel.units import YUAN, canonical_text
 from pysd_runner.panel.validation import Numbers, numbers_of, styles_of
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 
 Mappable = PanelMapping | Mapping[str, str] | str | Path | None
 # A file, or what stands for one: a data frame, a dictionary of columns, a list of rows.
-Regions: TypeAlias = "str | Path | Sequence[Region] | Rows | None"
+Regions: TypeAlias = "str | Path | Sequence[Entity] | Rows | None"
 National: TypeAlias = "str | Path | Mapping[str, Mapping[int, float]] | pd.DataFrame | None"
 
 
@@ -86,7 +88,7 @@ def load_panel(
         file.
     regions
         Region file with names, groups and tiles, the name of a shipped panel whose regions these are, or the
-        regions themselves: a data frame or dictionary of the columns of such a file, a list of rows, or `Region`
+        regions themselves: a data frame or dictionary of the columns of such a file, a list of rows, or `Entity`
         objects. The panel may then name a region by code or by either name.
     encoding
         Encoding of a text file; None recognises UTF-8, UTF-16 by its mark, and GB18030 (which includes GBK).
@@ -296,8 +298,8 @@ def _book(regions: Regions) -> RegionBook | None:
     if regions is None:
         return None
     if not isinstance(regions, str | Path):
-        if not hasattr(regions, "keys") and all(isinstance(item, Region) for item in regions):
-            return RegionBook(_apart(cast("Sequence[Region]", regions)))
+        if not hasattr(regions, "keys") and all(isinstance(item, Entity) for item in regions):
+            return RegionBook(_apart(cast("Sequence[Entity]", regions)))
         import pandas as pd
 
         return regions_of(_columns_of(pd.DataFrame(regions)), Path("regions"))
@@ -308,7 +310,7 @@ def _book(regions: Regions) -> RegionBook | None:
     return read_regions(Path(regions))
 
 
-def _apart(regions: Sequence[Region]) -> list[Region]:
+def _apart(regions: Sequence[Entity]) -> list[Entity]:
     """Give every region a tile of its own when some share one, as regions made without tiles do."""
     shared = len({(region.row, region.column) for region in regions}) < len(regions)
     return with_tiles([replace(region, row=-1, column=-1) for region in regions] if shared else regions)
@@ -492,26 +494,32 @@ def _panel(
     rate = context.mapping.yuan_per_unit
     currency = currency_of(measured) if rate is None else YUAN
     values = {name: grid.values * (rate or 1.0) if _is_money(name) else grid.values for name, grid in grids.items()}
-    units = {name: panel_unit(measured[name], currency, known=name in VARIABLES) for name in grids}
-    marks = {name: _marks(grid, context.declared, name, axes) for name, grid in grids.items()}
+    columns = {
+        name: Column(
+            name=name,
+            values=values[name],
+            axes=(REGION,),
+            unit=panel_unit(measured[name], currency, known=name in VARIABLES),
+            marks=_marks(grid, context.declared, name, axes),
+            origins=grid.origins(),
+        )
+        for name, grid in grids.items()
+    }
     for name, array in derived(values).items():
-        values[name] = array
-        units[name] = canonical_text(derived_unit(name), currency)
-        marks[name] = np.where(np.isfinite(array), DERIVED, "").astype(object)
-    return Panel(
+        marks = np.where(np.isfinite(array), DERIVED, "").astype(object)
+        unit = canonical_text(derived_unit(name), currency)
+        columns[name] = Column(name=name, values=array, axes=(REGION,), unit=unit, marks=marks)
+    panel = Panel(
         name=context.declared.name or context.files[0].path.stem,
-        regions=axes.regions,
-        years=axes.years,
-        values=values,
-        units=units,
-        national=context.national,
-        flags=Flags((region.code for region in axes.regions), axes.years, marks),
+        times=np.array(axes.years, dtype=float),
+        columns=columns,
+        entities={REGION: axes.regions},
+        time_unit="year",
         currency=currency,
         price_basis=_price_basis(measured, context.mapping),
-        file_rows={name: grid.rows for name, grid in grids.items()},
-        original={name: grid.texts() for name, grid in grids.items() if not is_typed(grid.cells.entries)},
         provenance=_provenance(context, table, layout, measured),
     )
+    return panel.with_national(context.national)
 
 
 def _is_money(name: str) -> bool:
@@ -524,8 +532,11 @@ def _price_basis(measured: Mapping[str, Measure], mapping: PanelMapping) -> str:
     )
 
 
-def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndarray:
+def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> TextArray | None:
     marks = grid.flags()
+    if marks is None and name not in declared.marks:
+        return None
+    marks = np.full(grid.values.shape, "", dtype=object) if marks is None else marks
     years = np.array(axes.years)
     for mark in declared.marks.get(name, ()):
         marked = np.isfinite(grid.values) & (years >= mark.first) & (years <= mark.last)

@@ -1,4 +1,4 @@
-"""Region files, and finding the region a panel means by a code or a name."""
+"""Entity files, and finding the region a panel means by a code or a name."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.names import CHINESE_ENDING, key
+from pysd_runner.panel.column import Entity, by_label, label_key
+from pysd_runner.panel.names import key
 from pysd_runner.panel.observations import Keys
-from pysd_runner.panel.panel import Region
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, read_table, texts_of
 
@@ -30,25 +30,18 @@ _NO_VALUE = frozenset({"nan", "none", "null", "n/a", "#n/a", "<na>"})
 class RegionBook:
     """The regions of a region file, found by code or by either name."""
 
-    def __init__(self, regions: Sequence[Region]) -> None:
+    def __init__(self, regions: Sequence[Entity]) -> None:
         self.regions = tuple(regions)
-        self._known: dict[str, Region] = {}
-        for region in regions:
-            for label in (region.code, region.name_en, region.name_zh):
-                self._known.setdefault(_place(label), region)
+        self._known = by_label(regions)
 
-    def find(self, text: str) -> Region | None:
+    def find(self, text: str) -> Entity | None:
         """Return the region meant by a code or name, or None."""
-        return self._known.get(_place(text))
+        return self._known.get(label_key(text))
 
     def suggestion(self, text: str) -> str:
         """Return ``" Did you mean 'x'?"``, or an empty text when no label is near."""
         labels = [label for region in self.regions for label in (region.name_en, region.name_zh, region.code) if label]
         return suggest(text, labels)
-
-
-def _place(text: str) -> str:
-    return CHINESE_ENDING.sub("", key(text))
 
 
 def read_regions(path: Path) -> RegionBook:
@@ -78,12 +71,12 @@ def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
     return [dict(zip(names, map(str, row), strict=True)) for row in rows]
 
 
-def _region(record: Mapping[str, str], path: Path, row: int) -> Region:
+def _region(record: Mapping[str, str], path: Path, row: int) -> Entity:
     code = record["code"]
     if not code:
         raise InvalidPanel(f"{path}: row {row}: the code is empty; expected a code of the panel's region column")
     name_en = record.get("name_en") or record.get("name_zh") or code
-    return Region(
+    return Entity(
         code=code,
         name_en=name_en,
         name_zh=record.get("name_zh") or name_en,
@@ -112,7 +105,7 @@ def _no_repeats(labels: Sequence[str], table: TextFile, path: Path, what: str) -
         seen[label] = row
 
 
-def with_tiles(regions: Iterable[Region]) -> list[Region]:
+def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
     """Place regions that have no tile on a near-square grid, below the tiles that are taken."""
     from dataclasses import replace
 
@@ -129,7 +122,7 @@ def with_tiles(regions: Iterable[Region]) -> list[Region]:
 class Places:
     """The regions of a file, and the one each row is about."""
 
-    regions: tuple[Region, ...]  # in order of first appearance
+    regions: tuple[Entity, ...]  # in order of first appearance
     index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
 
 
@@ -178,13 +171,13 @@ def _empty(keys: Keys, heading: str) -> list[Problem]:
 
 def _as_written(
     texts: TextArray, keys: Keys, firsts: IndexArray, heading: str
-) -> tuple[list[Region | None], list[Problem]]:
+) -> tuple[list[Entity | None], list[Problem]]:
     spelled: dict[str, str] = {}
     problems = []
-    found: list[Region | None] = []
+    found: list[Entity | None] = []
     for position, text in enumerate(texts):
         code = str(text)
-        found.append(Region(code=code, name_en=code, name_zh=code, row=-1, column=-1) if code else None)
+        found.append(Entity(code=code, name_en=code, name_zh=code, row=-1, column=-1) if code else None)
         if code.casefold() in _NO_VALUE:
             problems.append(
                 Problem(
@@ -215,9 +208,9 @@ def _as_written(
 
 def _from_book(
     texts: TextArray, keys: Keys, firsts: IndexArray, counts: IndexArray, heading: str, book: RegionBook
-) -> tuple[list[Region | None], list[Problem]]:
+) -> tuple[list[Entity | None], list[Problem]]:
     problems = []
-    found: list[Region | None] = []
+    found: list[Entity | None] = []
     for position, text in enumerate(texts):
         region = book.find(str(text)) if text else None
         found.append(region)
@@ -248,7 +241,7 @@ def _from_book(
     return found, problems
 
 
-def _labelled(regions: list[Region], index: IndexArray, keys: Keys) -> tuple[list[Region], list[Problem]]:
+def _labelled(regions: list[Entity], index: IndexArray, keys: Keys) -> tuple[list[Entity], list[Problem]]:
     """Names and groups from columns of the panel itself."""
     from dataclasses import replace
 
@@ -264,7 +257,7 @@ def _labelled(regions: list[Region], index: IndexArray, keys: Keys) -> tuple[lis
 
 
 def _one_each(
-    regions: list[Region], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
+    regions: list[Entity], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
 ) -> tuple[list[str], list[Problem]]:
     chosen = [""] * len(regions)
     problems = []

@@ -12,11 +12,12 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
+from pysd_runner.panel.column import Array, Column, Entity
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.panel.observations import Cells, Keys, Observations
+from pysd_runner.panel.old import Table
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
-from pysd_runner.panel.table import Array, Column, Table
 from pysd_runner.panel.tables import (
     Entries,
     IndexArray,
@@ -123,7 +124,7 @@ def load_table(  # noqa: PLR0913 - a front door
     Examples
     --------
     >>> load_table({"day": [0, 1, 4], "infected": [5, 8, None], "recovered": [0, 1, 5]})
-    <Table 'table': infected, recovered; 3 moments from 0 to 4 day>
+    <Data 'table': infected, recovered; 3 moments from 0 to 4 day>
     """
     if isinstance(source, Table):
         return source
@@ -538,9 +539,13 @@ class _Reading:
             times=used,
             columns=columns,
             time_unit=moments.unit,
-            axes={axis: extents[axis] for axis in axes if any(axis in item.axes for item in columns.values())},
+            entities={
+                axis: tuple(map(Entity.of, extents[axis]))
+                for axis in axes
+                if any(axis in item.axes for item in columns.values())
+            },
             dates=tuple(moments.dates[moment] for moment in used) if moments.dates else (),
-            source=source,
+            provenance={"file": source},
         )
 
     def _axes(

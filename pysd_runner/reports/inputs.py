@@ -11,7 +11,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.export import write_text_whole
 from pysd_runner.export.records import file_digest
-from pysd_runner.panel import Flags, Panel, Region
+from pysd_runner.panel import Panel, Region
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
@@ -142,7 +142,7 @@ def panel_to_dict(panel: Panel) -> dict[str, Any]:
         "units": {name: panel.units[name] for name in panel.values},
         "values": {name: _with_gaps(array) for name, array in panel.values.items()},
         "national": {name: {str(year): value for year, value in item.items()} for name, item in panel.national.items()},
-        "flags": {name: array.tolist() for name, array in panel.flags.marks().items()},
+        "flags": {name: array.tolist() for name, array in panel.marks.items()},
     }
 
 
@@ -164,16 +164,17 @@ def _panel(stored: Mapping[str, Any]) -> Panel:
     regions = tuple(Region(**item) for item in stored["regions"])
     years = tuple(int(year) for year in stored["years"])
     marks = {name: np.array(rows, dtype=object) for name, rows in stored["flags"].items()}
-    return Panel(
+    panel = Panel(
         name=stored["name"],
         regions=regions,
         years=years,
-        values={name: np.array(rows, dtype=float) for name, rows in stored["values"].items()},
-        units=dict(stored["units"]),
+        values={},
+        units={},
         national={
             name: {int(year): value for year, value in item.items()} for name, item in stored["national"].items()
         },
-        flags=Flags((item.code for item in regions), years, marks),
         currency=stored["currency"],
         price_basis=stored["price_basis"],
     )
+    values = {name: np.array(rows, dtype=float) for name, rows in stored["values"].items()}
+    return panel.with_values(values, stored["units"], marks)

@@ -91,7 +91,7 @@ def _variable_facts(panel: Panel, name: str) -> dict[str, Any]:
             for region, value in zip(panel.regions, panel[name][:, last], strict=True)
             if years and np.isnan(value)
         ],
-        "derived": bool((panel.flags.of(name) == "derived").any()),
+        "derived": bool(np.any(panel.marks.get(name, "") == "derived")),
     }
 
 

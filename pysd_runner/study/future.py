@@ -13,7 +13,7 @@ from pysd_runner.core.numbers import three_digits
 from pysd_runner.engine.ir import key
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.export.tables import Tabled
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Table
 from pysd_runner.scenarios import Scenario
 
 if TYPE_CHECKING:

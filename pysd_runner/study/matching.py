@@ -3,8 +3,7 @@
 from pysd_runner.core.errors import InvalidInput, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
-from pysd_runner.panel import Problem
-from pysd_runner.panel.table import Column, Table
+from pysd_runner.panel import Column, Problem, Table
 from pysd_runner.simulation.elements import located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.study.clock import in_time_of

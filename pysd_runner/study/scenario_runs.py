@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Table
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.simulation.elements import constant_values, element_name, located

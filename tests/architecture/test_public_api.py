@@ -180,7 +180,7 @@ FRONT_DOORS = {
         "Column",
         "Table",
         "load_table",
-        "Flags",
+        "Data",
         "Panel",
         "PanelMapping",
         "Problem",

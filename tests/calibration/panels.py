@@ -123,11 +123,15 @@ def made_panel(
     later = _later(start, run, known, years, noise, rng)
     national = run["National Access Share"][0, 0, 1:] + noise * 0.005 * rng.normal(size=years)
     levels = {FIRST + 1 + place: float(value) for place, value in enumerate(national)}
-    return replace(
-        start,
+    return Panel(
+        name=start.name,
+        regions=start.regions,
         years=(*start.years, *range(FIRST + 1, FIRST + years + 1)),
         values={name: np.concatenate([start[name], later[name]], axis=1) for name in start.values},
+        units=start.units,
         national={"internet_penetration": {FIRST: 0.45, **levels}},
+        currency=start.currency,
+        price_basis=start.price_basis,
     )
 
 
@@ -158,17 +162,14 @@ def scaled(panel: Panel, variable: str, cells: Sequence[tuple[int, int]], factor
     values = panel[variable].copy()
     for cell in cells:
         values[cell] *= factor
-    return replace(panel, values={**panel.values, variable: values})
+    return panel.with_values({**panel.values, variable: values})
 
 
 def permuted(panel: Panel, order: Sequence[int]) -> Panel:
     """The same panel with its regions in another order."""
     rows = list(order)
-    return replace(
-        panel,
-        regions=tuple(panel.regions[row] for row in rows),
-        values={name: array[rows] for name, array in panel.values.items()},
-    )
+    values = {name: array[rows] for name, array in panel.values.items()}
+    return replace(panel.with_values(values), entities={"region": tuple(panel.regions[row] for row in rows)})
 
 
 def renamed(panel: Panel) -> Panel:
@@ -177,10 +178,10 @@ def renamed(panel: Panel) -> Panel:
         replace(region, code=f"région {len(panel.regions) - k}", name_en="same", name_zh="同名")
         for k, region in enumerate(panel.regions)
     )
-    return replace(panel, regions=regions)
+    return replace(panel, entities={"region": regions})
 
 
 def without(panel: Panel, *variables: str, national: bool = True) -> Panel:
     """The panel without some variables, and without its national series if asked for."""
     kept = {name: array for name, array in panel.values.items() if name not in variables}
-    return replace(panel, values=kept, national=panel.national if national else {})
+    return panel.with_values(kept).with_national(panel.national if national else {})

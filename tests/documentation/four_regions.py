@@ -23,6 +23,6 @@ def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     logs = walk(4, 16) + np.array([-0.5, 0.5, -0.5, 0.5])[:, None]
     panel = panel_of(logs, 2009, groups=("west", "east"))
     regions = (replace(region, row=0, column=place) for place, region in enumerate(panel.regions))
-    panel = replace(panel, regions=tuple(regions))
+    panel = replace(panel, entities={"region": tuple(regions)})
     patch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
     patch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)

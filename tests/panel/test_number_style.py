@@ -36,7 +36,7 @@ def test_numbers_with_one_meaning_are_read_and_that_is_said(
 ) -> None:
     panel = load_panel(write(file_of(*texts)))
     assert panel["output_per_head"].tolist() == [list(numbers)]
-    assert list(panel.original["output_per_head"][0]) == list(texts)
+    assert list(panel.column("output_per_head").origins.texts[0]) == list(texts)
     told = [problem for problem in panel.problems if problem.rule == "number-style"]
     assert len(told) == (1 if said else 0)
     assert all(said in problem.message and problem.row == 2 and problem.found == texts[0] for problem in told)

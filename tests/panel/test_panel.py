@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.panel import Flags, Panel, Region, load_panel
+from pysd_runner.panel import Panel, Region, load_panel
 from pysd_runner.panel.assembly import derived
 
 Write = Callable[..., Path]
@@ -38,8 +38,8 @@ def test_axes_and_values(panel: Panel) -> None:
 
 
 def test_where_each_value_came_from(panel: Panel) -> None:
-    assert panel.file_rows["output"].tolist() == [[3, 2], [4, 0]]
-    assert panel.original["output"].tolist() == [["4e4", "5e4"], ["3e4", ""]]
+    assert panel.column("output").origins.rows.tolist() == [[3, 2], [4, 0]]
+    assert panel.column("output").origins.texts.tolist() == [["4e4", "5e4"], ["3e4", ""]]
     assert panel.flags["output", "A", 2000] == "guess"
     assert panel.flags["output_per_head", "A", 2000] == "derived"
     assert panel.provenance["shape"] == "wide"
@@ -58,7 +58,7 @@ def test_unknown_names_get_a_suggestion(panel: Panel) -> None:
         panel["outptu"]
     with pytest.raises(UnknownName, match="'Alpha'"):
         panel.region("Alfa")
-    with pytest.raises(UnknownName, match="no year 1999"):
+    with pytest.raises(UnknownName, match="nothing for 1999"):
         panel.subset(years=[1999])
 
 
@@ -72,7 +72,7 @@ def test_subset(panel: Panel) -> None:
     assert (small.codes, small.years) == (("A",), (2000,))
     assert small["output"].tolist() == [[3e4]]
     assert dict(small.flags)["output", "A", 2000] == "guess"
-    assert small.file_rows["output"].tolist() == [[4]]
+    assert small.column("output").origins.rows.tolist() == [[4]]
     assert panel.subset().sha256 == panel.sha256
     assert small.sha256 != panel.sha256
     with pytest.raises(UnknownName, match="nothing"):
@@ -151,14 +151,14 @@ def test_it_can_be_pickled(panel: Panel) -> None:
     assert dict(again.flags) == dict(panel.flags)
 
 
-def test_flags_are_a_mapping() -> None:
+def test_what_is_not_marked_has_no_flag() -> None:
+    region = Region(code="A", name_en="A", name_zh="A")
+    values = {"output": np.ones((1, 2)), "other": np.ones((1, 2))}
+    panel = Panel(name="x", regions=(region,), years=(2000, 2001), values=values, units={})
     marks = np.array([["", "spliced"]], dtype=object)
-    flags = Flags(("A",), (2000, 2001), {"output": marks, "nothing": np.full((1, 2), "", dtype=object)})
-    assert dict(flags) == {("output", "A", 2001): "spliced"}
-    assert len(flags) == 1
-    assert ("output", "A", 2000) not in flags
-    assert ("other", "A", 2000) not in flags
-    assert flags.of("other").tolist() == [["", ""]]
+    marked = panel.with_values(values, marks={"output": marks, "other": np.full((1, 2), "", dtype=object)})
+    assert marked.flags == {("output", "A", 2001): "spliced"}
+    assert set(marked.marks) == {"output"}
 
 
 def test_derivation_against_plain_arithmetic() -> None:
@@ -195,4 +195,4 @@ def test_importing_the_package_is_light() -> None:
 
 def test_replace_keeps_the_checks(panel: Panel) -> None:
     with pytest.raises(InvalidInput, match="shape"):
-        replace(panel, years=(2000,))
+        replace(panel, times=np.array([2000.0]))

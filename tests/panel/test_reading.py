@@ -70,7 +70,7 @@ def test_a_row_of_units_below_the_headings(write: Write) -> None:
     panel = load_panel(write("地区,年份,地区生产总值,人口\n,单位,亿元,万人\n北京,2020,36102.6,2189\n"))
     assert panel["output"][0, 0] == pytest.approx(36102.6e8)
     assert panel["population"][0, 0] == 2189e4
-    assert panel.file_rows["output"][0, 0] == 3
+    assert panel.column("output").origins.rows[0, 0] == 3
     assert panel.problems == ()
 
 
@@ -240,7 +240,7 @@ def test_texts_for_missing_are_named_never_guessed(write: Write) -> None:
     assert [problem.rule for problem in check_panel(path)] == ["not-a-number"]
     panel = load_panel(path, mapping=PanelMapping(missing=("n/a",)))
     assert np.isnan(panel["output"][0, 0])
-    assert panel.original["output"][0, 0] == "n/a"
+    assert panel.column("output").origins.texts[0, 0] == "n/a"
 
 
 def test_rows_are_left_out_only_on_request_and_reported(write: Write) -> None:

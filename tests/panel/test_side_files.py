@@ -309,7 +309,7 @@ def test_a_panel_tells_what_it_holds(tmp_path):
     path = tmp_path / "panel.csv"
     path.write_text(TestFrames.PANEL.replace("b,2011,5e4\n", "b,2011,\n"), encoding="utf-8")
     panel = load_panel(path)
-    assert repr(panel).startswith("<Panel 'panel': 2 regions, 2010 to 2011; output_per_head")
+    assert repr(panel) == "<Data 'panel': output_per_head; 2 moments from 2010 to 2011; 2 by region>"
     assert "<table" in panel._repr_html_()
     first = panel.table().set_index("variable").loc["output_per_head"]
     assert (first["values"], first["missing"], first["first"], first["last"]) == (3, 1, 2010, 2011)

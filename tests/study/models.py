@@ -6,7 +6,7 @@ import numpy as np
 
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.model import Model
-from pysd_runner.panel.table import Table
+from pysd_runner.panel import Table
 
 CONTROLS = """
 INITIAL TIME = 0

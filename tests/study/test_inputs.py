@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import Data, load_panel
 from pysd_runner.simulation import simulate
 from pysd_runner.study.region_inputs import as_values, region_inputs, relative_growth, smooth_minimum
 
@@ -293,16 +293,14 @@ def test_growth_over_several_years_is_not_that_of_one(panel):
 
 
 def test_order_of_regions_does_not_matter(model, panel):
-    from dataclasses import replace
-
     order = np.random.default_rng(3).permutation(31)
-    shuffled = replace(
-        panel,
-        regions=tuple(panel.regions[place] for place in order),
-        values={name: panel[name][order].copy() for name in panel.variables},
-        flags=type(panel.flags)((panel.regions[place].code for place in order), panel.years),
-        file_rows={},
-        original={},
+    shuffled = Data.by_region(
+        name=panel.name,
+        regions=[panel.regions[place] for place in order],
+        years=panel.years,
+        values={name: panel[name][order] for name in panel.variables},
+        units=panel.units,
+        national=panel.national,
     )
     straight, other = region_inputs(model, panel, 2018).values, region_inputs(model, shuffled, 2018).values
     for name in straight:

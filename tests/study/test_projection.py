@@ -440,7 +440,7 @@ def test_one_region_can_be_projected(panel):
 def test_money_comes_back_in_the_currency_of_the_panel(model, panel):
     units = {name: unit.replace("Yuan", "Taler") for name, unit in panel.units.items()}
     money = {name: panel[name] / 7 for name in ("output", "output_per_head")}
-    taler = replace(panel, values={**panel.values, **money}, units=units, currency="Taler")
+    taler = replace(panel.with_values({**panel.values, **money}, units), currency="Taler")
     in_yuan = project(model, panel, ["zoned_need"], draws=2, until=2026)
     in_taler = project(model, taler, ["zoned_need"], draws=2, until=2026, yuan_per_unit=7)
     for name in ("output", "output_per_head", "national_output_per_head", "policy_budget"):
@@ -460,7 +460,7 @@ def test_an_exchange_rate_that_is_none(model, panel, rate):
 
 
 def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
-    bare = replace(panel, values={"output_per_head": panel["output_per_head"].copy()})
+    bare = panel.with_values({"output_per_head": panel["output_per_head"]})
     result = project(model, bare, ["zoned_need"], draws=2, until=2026)
     kept = {"output_per_head", "gap_to_leader", "sigma", "access", "skills", "application"}
     assert kept <= set(result.data)

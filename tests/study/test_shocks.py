@@ -1,11 +1,9 @@
 """Shocks to regional growth have the size, the persistence and the common part they are declared to have."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import Data, load_panel
 from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, shock_law, shock_paths
 
 GROUPS = ["East"] * 3 + ["West"] * 3
@@ -76,13 +74,8 @@ def test_a_simulated_panel_gives_back_its_law():
     ]
     levels = np.exp(np.cumsum(values[:24], axis=0)).T
     years = tuple(range(2001, 2025))
-    panel = replace(
-        china,
-        years=years,
-        values={"output_per_head": levels},
-        flags=type(china.flags)(china.codes, years),
-        file_rows={},
-        original={},
+    panel = Data.by_region(
+        name="made", regions=china.regions, years=years, values={"output_per_head": levels}, units={}
     )
     law = shock_law(panel)
     assert law.sd == pytest.approx(0.03, rel=0.25)

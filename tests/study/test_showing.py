@@ -53,7 +53,7 @@ def test_the_table_is_the_data(projection):
 
 
 def test_an_outcome_that_needs_people_says_so(model, panel):
-    bare = replace(panel, values={"output_per_head": panel["output_per_head"]}, units={"output_per_head": "yuan"})
+    bare = panel.with_values({"output_per_head": panel["output_per_head"]}, {"output_per_head": "yuan"})
     with pytest.raises(UnknownName, match="no outcome 'laggard_gap': that needs the population of every region, which"):
         project(model, bare, ["zoned_need"], until=2026, draws=2).table("laggard_gap")
 

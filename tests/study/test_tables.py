@@ -131,7 +131,7 @@ def test_parts_in_time_and_what_is_shown(tmp_path):
     assert list(table.after(1).times) == [2]
     with pytest.raises(InvalidInput, match="has nothing"):
         table.until(-1)
-    assert repr(table) == "<Table 'table': a; 3 moments from 0 to 2 day>"
+    assert repr(table) == "<Data 'table': a; 3 moments from 0 to 2 day>"
     assert table.sha256 != load_table({"day": [0, 1, 2], "a": [1, 2, 4]}).sha256
     written = table.to_excel(tmp_path / "t.xlsx")
     np.testing.assert_array_equal(load_table(written, sheet="observations").column("a").values, [1, 2, 3])

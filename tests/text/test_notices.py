@@ -2,7 +2,6 @@
 
 import ast
 import re
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_a_font_that_is_missing_is_said_in_chinese():
 
 def bare(panel):
     """Output per head alone."""
-    return replace(panel, values={"output_per_head": panel["output_per_head"]}, units={"output_per_head": "yuan"})
+    return panel.with_values({"output_per_head": panel["output_per_head"]}, {"output_per_head": "yuan"})
 
 
 def early(panel, model):

@@ -121,11 +121,8 @@ def test_order_and_names_of_regions_do_not_matter(panel: Panel, problem: Calibra
 
 
 def test_currency_does_not_matter(panel: Panel, problem: CalibrationProblem) -> None:
-    dollars = replace(
-        panel,
-        values={**panel.values, "output_per_head": panel["output_per_head"] / 7, "output": panel["output"] / 7},
-        currency="dollar",
-    )
+    money = {name: panel[name] / 7 for name in ("output_per_head", "output")}
+    dollars = replace(panel.with_values({**panel.values, **money}), currency="dollar")
     other = CalibrationProblem(model_of(COUNT), dollars, yuan_per_unit=7.0)
     np.testing.assert_allclose(
         other.residuals(somewhere(problem)), problem.residuals(somewhere(problem)), rtol=1e-7, atol=1e-7
@@ -173,7 +170,7 @@ def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Panel, problem: Calibra
 
 def anchored(panel: Panel, **levels: float) -> Panel:
     """The panel with surveys of digital skills in one year."""
-    return replace(panel, national={**panel.national, **{name: {FIRST + 6: value} for name, value in levels.items()}})
+    return panel.with_national({**panel.national, **{name: {FIRST + 6: value} for name, value in levels.items()}})
 
 
 def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Panel) -> None:
@@ -299,7 +296,7 @@ def test_nothing_after_the_last_year_is_used(panel: Panel) -> None:
         array[:, -3:] *= 3
     national = {"internet_penetration": {**panel.national["internet_penetration"], FIRST + 8: 0.1}}
     spoilt = CalibrationProblem(
-        model_of(COUNT), replace(panel, values=spoilt_values, national=national), last_year=FIRST + 5
+        model_of(COUNT), panel.with_values(spoilt_values).with_national(national), last_year=FIRST + 5
     )
     np.testing.assert_array_equal(cut.residuals(somewhere(cut)), spoilt.residuals(somewhere(cut)))
 
@@ -348,7 +345,7 @@ def test_windows_that_do_not_fit(panel: Panel, years: dict[str, int], message: s
 def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
     head = panel["output_per_head"].copy()
     head[4, panel.years.index(2012)] = np.nan
-    holed = replace(panel, values={**panel.values, "output_per_head": head})
+    holed = panel.with_values({**panel.values, "output_per_head": head})
     with pytest.raises(InvalidInput, match=f"first_year 2012: output per head is missing for {panel.codes[4]}"):
         CalibrationProblem(model_of(COUNT), holed, first_year=2012)
     assert CalibrationProblem(model_of(COUNT), holed).last_year == FIRST + 8
@@ -357,7 +354,7 @@ def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
 def test_a_panel_full_of_gaps_says_which_regions_to_leave_out(panel: Panel) -> None:
     head = panel["output_per_head"].copy()
     head[1, 1:] = np.nan
-    holed = replace(panel, values={**panel.values, "output_per_head": head})
+    holed = panel.with_values({**panel.values, "output_per_head": head})
     with pytest.raises(InvalidPanel, match=rf"leave regions out; fewest values: {panel.codes[1]} \(1 of 11 years\)"):
         CalibrationProblem(model_of(COUNT), holed)
 

@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="another back-test"):
         small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"], seed=1)
     panel = panel_of(walk(6, 16), groups=("a", "b"))
-    changed = replace(panel, national={"gdp": {panel.years[0]: 0.1}})
+    changed = panel.with_national({"gdp": {panel.years[0]: 0.1}})
     with pytest.raises(InvalidInput, match="another back-test"):
         backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "forecasters": ["mean_reversion"]})
     (tmp_path / "other").mkdir()

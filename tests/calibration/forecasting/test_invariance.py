@@ -40,13 +40,14 @@ def china() -> Panel:
 def in_other_money(panel: Panel, factor: float) -> Panel:
     """Output multiplied."""
     money = [name for name in panel.values if name in {"output", "output_per_head"}]
-    return replace(panel, values={**panel.values, **{name: panel[name] * factor for name in money}})
+    return panel.with_values({**panel.values, **{name: panel[name] * factor for name in money}})
 
 
 def reordered(panel: Panel, order: np.ndarray) -> Panel:
     """The regions in another order."""
     values = {name: value[order] for name, value in panel.values.items()}
-    return replace(panel, regions=tuple(panel.regions[place] for place in order), values=values)
+    regions = tuple(panel.regions[place] for place in order)
+    return replace(panel.with_values(values), entities={"region": regions})
 
 
 @pytest.mark.parametrize("forecaster", ["filtered", "gapsim"])

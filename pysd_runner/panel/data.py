@@ -1,0 +1,486 @@
+"""Observations of anything over time, by entity where there are several; by region and year they are a panel."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.tables import Tabled
+from pysd_runner.panel import forms
+from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
+from pysd_runner.panel.column import Array, Column, Entity, TextArray, by_label, label_key, series_column
+from pysd_runner.panel.names import key
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.variables import CURRENCY
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+REGION = "region"
+# Columns shown on one line.
+SHOWN = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Data(Tabled):
+    """Observations by entity and time, made by `load_data`.
+
+    ``data[name]`` is a labelled array, ``data.array(name)`` a plain one of shape (entity..., time).
+
+    Parameters
+    ----------
+    name
+        Shipped name, name of the file, or what the caller called them.
+    times
+        Increasing moments, shape (time,); years for a panel.
+    columns
+        What was observed, by name; series with moments of their own stand beside the others.
+    entities
+        Entities by name of their axis, in order of first appearance; the axis of a panel is ``"region"``.
+    time_unit
+        Unit of the times; empty where none is known.
+    dates
+        The moments as dates, where the data gave dates; otherwise empty.
+    currency
+        Currency of the money values of a panel, ``"currency"`` when the file does not say; otherwise empty.
+    price_basis
+        For instance ``"current prices"``; empty when the file does not say.
+    provenance
+        How they were read: file, its SHA-256, encoding, layout, headings used, units given.
+    problems
+        Doubts, which did not stop them from loading.
+    """
+
+    name: str
+    times: Array
+    columns: Mapping[str, Column]
+    entities: Mapping[str, tuple[Entity, ...]] = field(default_factory=dict)
+    time_unit: str = ""
+    dates: tuple[datetime.datetime, ...] = ()
+    currency: str = ""
+    price_basis: str = ""
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, column in self._own.items():
+            shape = (*(len(self.entities[axis]) for axis in column.axes), len(self.times))
+            if column.values.shape != shape:
+                raise InvalidInput(f"column {name!r} has shape {column.values.shape}; expected {shape}")
+
+    @classmethod
+    def by_region(
+        cls,
+        *,
+        name: str,
+        regions: Iterable[Entity],
+        years: Iterable[int],
+        values: Mapping[str, ArrayLike],
+        units: Mapping[str, str],
+        national: Mapping[str, Mapping[int, float]] | None = None,
+        currency: str = CURRENCY,
+        price_basis: str = "",
+    ) -> Self:
+        """A panel of arrays.
+
+        Parameters
+        ----------
+        name
+            What it is called.
+        regions, years
+            The axes.
+        values
+            Arrays (region, year) by variable, in canonical units.
+        units
+            Unit by variable.
+        national
+            National series, ``{variable: {year: value}}``; shares as fractions.
+        currency, price_basis
+            Of the money values.
+        """
+        empty = cls(
+            name=name,
+            times=np.array(list(years), dtype=float),
+            columns={},
+            entities={REGION: tuple(regions)},
+            time_unit="year",
+            currency=currency,
+            price_basis=price_basis,
+        )
+        return empty.with_values(values, units).with_national(national or {})
+
+    @property
+    def _own(self) -> dict[str, Column]:
+        """Columns over the entities and moments of the data."""
+        return {name: column for name, column in self.columns.items() if column.times is None}
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether these are regions by year with their output, in canonical units."""
+        return bool(self.currency)
+
+    @property
+    def axis(self) -> str:
+        """Name of the axis of time."""
+        return "year" if self.is_panel else "time"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the columns, those of the file first, derived ones last."""
+        return tuple(self._own)
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """Arrays (entity..., time) by name."""
+        return {name: column.values for name, column in self._own.items()}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units by name."""
+        return {name: column.unit for name, column in self._own.items()}
+
+    @property
+    def national(self) -> dict[str, dict[int, float]]:
+        """Series beside the regions, ``{name: {year: value}}``."""
+        return {column.name: column.series() for column in self.columns.values() if column.times is not None}
+
+    @property
+    def marks(self) -> dict[str, TextArray]:
+        """Marks of every marked column, each of the shape of its values."""
+        return {name: column.marks for name, column in self._own.items() if column.marks is not None}
+
+    @property
+    def flags(self) -> dict[tuple[str, str, int], str]:
+        """Marks of a panel by variable, region code and year."""
+        return {
+            (name, self.codes[row], self.years[place]): str(marks[row, place])
+            for name, marks in self.marks.items()
+            for row, place in np.argwhere(np.asarray(marks != ""))
+        }
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Codes of the entities by name of the axis."""
+        return {axis: tuple(entity.code for entity in found) for axis, found in self.entities.items()}
+
+    @property
+    def regions(self) -> tuple[Entity, ...]:
+        """Regions of a panel, in order of first appearance in the file."""
+        return self.entities.get(REGION, ())
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Region codes, in order."""
+        return tuple(region.code for region in self.regions)
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The moments as whole numbers."""
+        return tuple(map(int, self.times.tolist()))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the region groups, in order of first appearance, without the empty one."""
+        return tuple(dict.fromkeys(region.group for region in self.regions if region.group))
+
+    @property
+    def span(self) -> str:
+        """First and last moment in words."""
+        unit = f" {self.time_unit}" if self.time_unit and self.time_unit != "year" else ""
+        moments = f"{len(self.times)} moment{'' if len(self.times) == 1 else 's'}"
+        if self.dates:
+            return f"{moments} from {self.dates[0]:%Y-%m-%d} to {self.dates[-1]:%Y-%m-%d}"
+        return f"{moments} from {self.times[0]:g} to {self.times[-1]:g}{unit}"
+
+    def __repr__(self) -> str:
+        names = list(self._own)
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        over = ", ".join(f"{len(items)} by {axis}" for axis, items in self.entities.items())
+        span = self.span if len(self.times) else "no moment"
+        return f"<Data {self.name!r}: {shown}; {span}{f'; {over}' if over else ''}>"
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a column, in any case and spacing."""
+        return isinstance(name, str) and (name in self._own or key(name) in map(key, self._own))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._own)
+
+    def __getitem__(self, name: str) -> "xr.DataArray":
+        """Observed values with their labels, dimensions (entities..., year or time)."""
+        return self.to_xarray([name])[self.column(name).name]
+
+    def array(self, name: str) -> Array:
+        """Observed values, shape (entity..., time), NaN where missing.
+
+        Parameters
+        ----------
+        name
+            In any case and spacing.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such column.
+        """
+        return self.column(name).values
+
+    def column(self, name: str) -> Column:
+        """One column.
+
+        Parameters
+        ----------
+        name
+            In any case and spacing.
+
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        """
+        known = self._own
+        if name in known:
+            return known[name]
+        found = next((item for item in known if key(item) == key(name)), None)
+        if found is None:
+            listed = f"{', '.join(known)}.{suggest(name, known)}"
+            raise UnknownName(f"data {self.name!r} has no column {name!r}; it has {listed}")
+        return known[found]
+
+    def entity(self, name: str, axis: str = REGION) -> Entity:
+        """Return the entity with this code or name.
+
+        Parameters
+        ----------
+        name
+            Code, or name in either language.
+        axis
+            Name of the axis.
+
+        Raises
+        ------
+        UnknownName
+            If none is called so.
+        """
+        return self._entities([name], axis)[0]
+
+    def _entities(self, names: Iterable[str], axis: str) -> list[Entity]:
+        entities = self.entities.get(axis, ())
+        known = by_label(entities)
+        found = []
+        for name in names:
+            if label_key(name) not in known:
+                labels = [label for item in entities for label in (item.code, item.name_en, item.name_zh)]
+                raise UnknownName(f"data {self.name!r} has no {axis} {name!r}.{suggest(name, labels)}")
+            found.append(known[label_key(name)])
+        return found
+
+    def years_with(self, name: str) -> tuple[int, ...]:
+        """Return the years in which at least one entity has an observation.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such column.
+        """
+        seen = np.isfinite(self.array(name)).reshape(-1, len(self.times)).any(axis=0)
+        return tuple(map(int, self.times[seen].tolist()))
+
+    def subset(
+        self, *, entities: Iterable[str] | None = None, times: Iterable[float] | None = None, axis: str = REGION
+    ) -> Self:
+        """Choose entities and moments; the order is that of the data. Series beside them stay whole.
+
+        Parameters
+        ----------
+        entities
+            Codes or names; None keeps all.
+        times
+            Moments, for instance a range of years; None keeps all. Moments the data lack are an error unless a range
+            is given.
+        axis
+            Axis of the entities.
+
+        Raises
+        ------
+        UnknownName
+            If an entity or a moment is not there.
+        """
+        kept = {name: np.arange(len(items)) for name, items in self.entities.items()}
+        if entities is not None:
+            codes = {item.code for item in self._entities(entities, axis)}
+            kept[axis] = np.flatnonzero([item.code in codes for item in self.entities[axis]])
+        moments = self._places_of(times)
+        if not len(moments) or not all(map(len, kept.values())):
+            raise UnknownName(f"nothing is left of data {self.name!r}, which has {self.span}")
+        columns = {
+            name: column if column.times is not None else column.cut(np.ix_(*(kept[a] for a in column.axes), moments))
+            for name, column in self.columns.items()
+        }
+        return replace(
+            self,
+            times=self.times[moments],
+            columns=columns,
+            entities={name: tuple(items[place] for place in kept[name]) for name, items in self.entities.items()},
+            dates=tuple(self.dates[place] for place in moments) if self.dates else (),
+        )
+
+    def _places_of(self, times: Iterable[float] | None) -> NDArray[np.intp]:
+        if times is None:
+            return np.arange(len(self.times))
+        wanted = set(times)
+        missing = sorted(wanted - set(self.times.tolist()))
+        if missing and not isinstance(times, range):
+            ends = f"{self.times[0]:g} to {self.times[-1]:g}"
+            raise UnknownName(f"data {self.name!r} has nothing for {missing[0]:g}; it has {ends}")
+        return np.flatnonzero([time in wanted for time in self.times.tolist()])
+
+    def until(self, time: float) -> Self:
+        """The data without anything after a moment, series beside them included.
+
+        Parameters
+        ----------
+        time
+            The last moment kept, in the unit of the data.
+
+        Raises
+        ------
+        InvalidInput
+            If nothing is left.
+        """
+        return self._kept(self.times <= time, f"at or before {time:g}")._beside(lambda times: times <= time)
+
+    def after(self, time: float) -> Self:
+        """The data without anything up to a moment; the counterpart of `until`."""
+        return self._kept(self.times > time, f"after {time:g}")._beside(lambda times: times > time)
+
+    def _kept(self, kept: NDArray[np.bool_], where: str) -> Self:
+        if not kept.any():
+            raise InvalidInput(f"data {self.name!r} has nothing {where}; it has {self.span}")
+        return self.subset(times=self.times[kept].tolist())
+
+    def _beside(self, keeps: Callable[[Array], NDArray[np.bool_]]) -> Self:
+        """Some moments of the series that stand beside the data."""
+        columns = {}
+        for name, column in self.columns.items():
+            columns[name] = column
+            if column.times is not None:
+                kept = keeps(column.times)
+                columns[name] = replace(column, values=column.values[kept], times=column.times[kept])
+        return replace(self, columns=columns)
+
+    def in_unit(self, unit: str, *, since: datetime.datetime | None = None) -> Self:
+        """The same data with their dates counted in another unit.
+
+        Parameters
+        ----------
+        unit
+            Hours, days, weeks, months, quarters or years.
+        since
+            Date that is moment zero; None takes the first one. Years are those of the calendar whatever it is.
+
+        Raises
+        ------
+        InvalidInput
+            If there are no dates, or there is no such unit.
+        """
+        wanted = checked_unit(unit)
+        if not self.dates:
+            if unit_of_time(self.time_unit) == wanted:
+                return self
+            raise InvalidInput(f"data {self.name!r} has numbers for times, no dates; they cannot be counted in {unit}")
+        times = np.array(counted(self.dates, wanted, self.dates[0] if since is None else since))
+        return replace(self, times=times, time_unit=wanted)
+
+    def with_column(self, column: Column) -> Self:
+        """Add or replace one column."""
+        return replace(self, columns={**self.columns, column.name: column})
+
+    def with_values(
+        self,
+        values: Mapping[str, ArrayLike],
+        units: Mapping[str, str] | None = None,
+        marks: Mapping[str, TextArray] | None = None,
+    ) -> Self:
+        """The same entities and moments with these columns and no others, series beside them kept.
+
+        Parameters
+        ----------
+        values
+            Arrays over the axes the column of that name has, or (region, year) for a new one.
+        units
+            Unit by name; None keeps those there are.
+        marks
+            Marks by name; what is not named keeps its own.
+        """
+        own, axes = self._own, tuple(self.entities)
+        columns = {}
+        for name, array in values.items():
+            old = own.get(name, Column(name=name, values=np.empty(0), axes=axes))
+            unit = old.unit if units is None else units.get(name, "")
+            new = np.array(array, dtype=float)
+            columns[name] = replace(old, values=new, unit=unit, marks=(marks or {}).get(name, old.marks))
+        beside = {name: column for name, column in self.columns.items() if column.times is not None}
+        return replace(self, columns={**columns, **beside})
+
+    def with_national(self, national: Mapping[str, Mapping[int, float]]) -> Self:
+        """The same data with these series beside them and no others."""
+        beside = {name if name not in self._own else f"{name} (national)": series for name, series in national.items()}
+        names = dict(zip(beside, national, strict=True))
+        return replace(self, columns={**self._own, **{at: series_column(names[at], beside[at]) for at in beside}})
+
+    def table(self) -> "pd.DataFrame":
+        """What they hold, one row a column: unit, entities, first and last moment, values, missing ones between."""
+        return forms.contents(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Every observation as a long table: entities, year or time, variable, value, unit, flag.
+
+        Missing observations are rows with a missing value, so that nothing disappears.
+        """
+        return forms.frame(self)
+
+    def to_xarray(self, names: Iterable[str] | None = None) -> "xr.Dataset":
+        """Return a labelled data set, dimensions (entities..., year or time); each column carries its unit.
+
+        Parameters
+        ----------
+        names
+            Columns; None takes all.
+        """
+        return forms.labelled(self, self.variables if names is None else names)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the observations into a workbook, one row a moment where there are no entities.
+
+        Parameters
+        ----------
+        path
+            File to write, ``.xlsx``.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        return forms.workbook(self, path)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content: entities, moments, values, units, and for a panel groups, marks and national series.
+
+        File format, encoding, headings and row numbers do not change it.
+        """
+        return forms.hash_of_panel(self) if self.is_panel else forms.hash_of_table(self)

@@ -1,0 +1,121 @@
+"""Data as tables, labelled arrays, workbooks and hashes."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pysd_runner.export.tables import save_workbook
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from pysd_runner.panel.data import Data
+
+_NAMES = ("name_en", "name_zh", "group")
+
+
+def contents(data: "Data") -> "pd.DataFrame":
+    """What data hold, one row a column."""
+    import pandas as pd
+
+    rows = []
+    for name in data.variables:
+        column = data.columns[name]
+        seen = np.isfinite(column.values).reshape(-1, len(data.times))
+        held = np.flatnonzero(seen.any(axis=0))
+        inside = seen[:, held[0] : held[-1] + 1] if held.size else seen[:, :0]
+        times = data.years if data.is_panel else data.times
+        rows.append(
+            {
+                "variable": column.name,
+                "observes": column.variable,
+                "unit": column.unit,
+                "over": ", ".join(column.axes),
+                "first": times[held[0]] if held.size else np.nan,
+                "last": times[held[-1]] if held.size else np.nan,
+                "values": int(seen.sum()),
+                "missing": int((~inside).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def frame(data: "Data") -> "pd.DataFrame":
+    """Every observation in a row of its own."""
+    import pandas as pd
+
+    times = np.array(data.years, dtype=np.int64) if data.is_panel else data.times
+    frames = []
+    for name, values in data.values.items():
+        column = data.columns[name]
+        *places, moments = np.unravel_index(np.arange(values.size), values.shape)
+        part: dict[str, object] = {
+            axis: np.array(data.labels[axis], dtype=object)[place]
+            for axis, place in zip(column.axes, places, strict=True)
+        }
+        part |= {data.axis: times[moments], "variable": np.full(values.size, name, dtype=object)}
+        part |= {"value": values.ravel(), "unit": np.full(values.size, column.unit, dtype=object)}
+        part["flag"] = np.full(values.size, "", dtype=object) if column.marks is None else column.marks.ravel()
+        frames.append(pd.DataFrame(part))
+    order = [*data.entities, data.axis, "variable", "value", "unit", "flag"]
+    return pd.concat(frames, ignore_index=True)[order]
+
+
+def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
+    """Columns as a labelled data set."""
+    import xarray as xr
+
+    arrays = {
+        item.name: xr.DataArray(item.values, dims=[*item.axes, data.axis], attrs={"units": item.unit})
+        for item in map(data.column, names)
+    }
+    times = list(data.years) if data.is_panel else data.times
+    coords: dict[str, object] = {axis: list(codes) for axis, codes in data.labels.items()}
+    coords[data.axis] = (data.axis, times, {"units": data.time_unit} if data.time_unit else {})
+    attributes = {"name": data.name}
+    if data.is_panel:
+        coords |= {part: ("region", [getattr(item, part) for item in data.regions]) for part in _NAMES}
+        attributes |= {"currency": data.currency, "price_basis": data.price_basis, "sha256": data.sha256}
+    return xr.Dataset(arrays, coords=coords, attrs=attributes)
+
+
+def workbook(data: "Data", path: str | Path) -> Path:
+    """Observations and contents as a workbook."""
+    observed = data.to_frame()
+    if not data.entities:
+        observed = observed.pivot_table(index=data.axis, columns="variable", values="value").reset_index()
+    return save_workbook({"observations": observed, "columns": data.table()}, path)
+
+
+def hash_of_panel(data: "Data") -> str:
+    """Hash of regions and groups, years, values, units, marks and national series."""
+    header = {
+        "regions": [[region.code, region.group] for region in data.regions],
+        "years": list(data.years),
+        "units": dict(sorted(data.units.items())),
+        "national": {name: sorted(series.items()) for name, series in sorted(data.national.items())},
+        "flags": sorted([*place, mark] for place, mark in data.flags.items()),
+        "currency": data.currency,
+        "price_basis": data.price_basis,
+    }
+    digest = hashlib.sha256(json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode())
+    for _, values in sorted(data.values.items()):
+        array = np.where(np.isnan(values), np.nan, values) + 0.0
+        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def hash_of_table(data: "Data") -> str:
+    """Hash of the moments and all values."""
+    digest = hashlib.sha256(np.ascontiguousarray(data.times).tobytes())
+    for name, values in sorted(data.values.items()):
+        column = data.columns[name]
+        digest.update(repr((name, column.axes, column.unit, column.variable)).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update(repr(sorted(data.labels.items())).encode())
+    return digest.hexdigest()
