@@ -38,7 +38,7 @@ from pysd_runner.policy.subsets import subsets
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import load_baseline, load_fitted
-from pysd_runner.study.projection import ProjectionInputs, projection_inputs
+from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 
 Array = NDArray[np.float64]
 
@@ -185,7 +185,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed (0)")
     options = parser.parse_args(given)
     panel = load_panel(PANEL)
-    inputs = projection_inputs(
+    inputs = inputs_of(
         load_model(MODEL, regions=len(panel.regions)),
         panel,
         load_fitted(options.fit / "fitted.json"),

@@ -8,7 +8,7 @@ from pysd_runner import load_model, load_panel
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import policies_explored
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.study.projection import last_origin, projection_inputs
+from pysd_runner.study.inputs import inputs_of, last_origin
 
 FILE = "explorer_live.html"
 UNTIL, DRAWS, SEED = 2040, 32, 0
@@ -23,7 +23,7 @@ def write(folder: Path) -> Path:
     panel = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     model = load_model("regional_digital", regions=len(panel.regions))
     baseline = baseline_for(panel, None, until=UNTIL, draws=FORECAST, seed=SEED)
-    inputs = projection_inputs(model, panel, until=UNTIL, draws=DRAWS, seed=SEED, baseline=baseline)
+    inputs = inputs_of(model, panel, until=UNTIL, draws=DRAWS, seed=SEED, baseline=baseline)
     offered = [load_scenario(name, model=model) for name in OFFERED]
     command = f"gapsim run SCENARIO --draws {DRAWS} --until {UNTIL} --seed {SEED}"
     path = folder / FILE

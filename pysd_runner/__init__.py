@@ -9,7 +9,6 @@ from pysd_runner.core.lazy import lazy_exports
 from pysd_runner.core.moved import let_old_names_work
 
 if TYPE_CHECKING:
-    from pysd_runner.doors import project as project
     from pysd_runner.ensemble import run_ensemble as run_ensemble
     from pysd_runner.model import load_model as load_model
     from pysd_runner.panel import check_panel as check_panel
@@ -20,18 +19,21 @@ if TYPE_CHECKING:
     from pysd_runner.simulation import simulate as simulate
     from pysd_runner.simulation.preparing import prepare as prepare
     from pysd_runner.simulation.sensitivities import jacobian as jacobian
-    from pysd_runner.study.projection import load_projection as load_projection
+    from pysd_runner.study.loading import load_future as load_future
+    from pysd_runner.study.projection import project as project
     from pysd_runner.study.showing import together as together
 else:
     let_old_names_work(
         {
             "pysd_runner.general.diagram": "pysd_runner.study.diagram",
-            "pysd_runner.general.future": "pysd_runner.study.future",
-            "pysd_runner.general.scenario_runs": "pysd_runner.study.scenario_runs",
+            "pysd_runner.general.future": ("pysd_runner.study.future", "pysd_runner.study.loading"),
+            "pysd_runner.general.scenario_runs": "pysd_runner.study.projection",
             "pysd_runner.regional": ("pysd_runner.policy", "pysd_runner.study"),
             "pysd_runner.regional.policies": "pysd_runner.policy.regions",
             "pysd_runner.regional.policy_spaces": "pysd_runner.policy.spaces",
-            "pysd_runner.regional.projection": "pysd_runner.study.projection",
+            "pysd_runner.regional.projection": ("pysd_runner.study.projection", "pysd_runner.study.inputs"),
         }
     )
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__, __file__, {"load_projection": "pysd_runner.study.loading.load_future"}
+    )

@@ -233,7 +233,7 @@ def _forecast(
 ) -> None:
     """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
     from pysd_runner.cli.baselines import DRAWS, baseline_of
-    from pysd_runner.study.projection import last_origin
+    from pysd_runner.study.inputs import last_origin
 
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     until = usual_end(seen.years[-1])

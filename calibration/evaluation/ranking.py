@@ -13,7 +13,7 @@ from calibration.sdeval import RankingSensitivity, ranking_sensitivity
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
 from pysd_runner.study.draws import parameter_draws
-from pysd_runner.study.scenario_stacks import scenario_values
+from pysd_runner.study.values import scenario_values
 
 Array = NDArray[np.float64]
 

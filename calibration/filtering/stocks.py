@@ -12,7 +12,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
-from pysd_runner.study.starting import PREFIX, stocks_of, with_starts, without_start
+from pysd_runner.study.equations import PREFIX, stocks_of, with_starts, without_start
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from pysd_runner.simulation.elements import constant_values, element_name, locat
 from pysd_runner.simulation.run import simulate
 from pysd_runner.spec import ModelSpec, Parameter, Prior
 from pysd_runner.spec.weak import weak_parameter, with_prior
-from pysd_runner.study.starting import PREFIX, with_starts
+from pysd_runner.study.equations import PREFIX, with_starts
 
 Array = NDArray[np.float64]
 

@@ -38,7 +38,7 @@ from pysd_runner.core.parallel import open_pool
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Table
-from pysd_runner.study.scenario_runs import fitted_values
+from pysd_runner.study.inputs import fitted_values
 
 if TYPE_CHECKING:
     import pandas as pd

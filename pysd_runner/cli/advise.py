@@ -78,7 +78,7 @@ def advise(
     from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
     from pysd_runner.reports.advice import advice_screen, write_advice
     from pysd_runner.scenarios.crossing import distinct
-    from pysd_runner.study.projection import projection_inputs
+    from pysd_runner.study.inputs import inputs_of
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
@@ -93,9 +93,7 @@ def advise(
     studies = {main: study}
     for name, fitted in others.items():
         with session.stage(f"Drawing what every policy starts from, {name}"):
-            again = projection_inputs(
-                inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings)
-            )
+            again = inputs_of(inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings))
         studies[name] = regional_study(again, lang=lang)
     with session.stage("Comparing policies in futures") as stage:
         found = advised(

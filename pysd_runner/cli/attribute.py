@@ -36,7 +36,7 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
-    from pysd_runner.study.projection import ProjectionInputs
+    from pysd_runner.study.inputs import ProjectionInputs
 
 
 # Multiples of the budget of a policy at which the next money is looked at.

@@ -33,7 +33,7 @@ from pysd_runner.core.errors import InvalidInput
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.places import Place
-    from pysd_runner.study.projection import Projection
+    from pysd_runner.study.future import Future
 
 # What is compared where nothing is asked for.
 MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
@@ -124,9 +124,9 @@ def brief(
     read = files_of(results) if results is not None else [*choice.files, *files_of(fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
-        from pysd_runner.study.projection import load_projection
+        from pysd_runner.study.loading import load_future
 
-        projection = load_projection(results.parent if results.is_file() else results)
+        projection = load_future(results.parent if results.is_file() else results)
         places = _places(projection, regions)
         with folder:
             explorer = _explorer_beside(results, folder)
@@ -171,7 +171,7 @@ def _formats(text: str) -> list[str]:
     return wanted
 
 
-def _places(projection: "Projection", regions: Sequence[str]) -> "list[Place]":
+def _places(projection: "Future", regions: Sequence[str]) -> "list[Place]":
     from pysd_runner.reports.brief_paths import regions_of
     from pysd_runner.reports.places import find_place
 
@@ -184,7 +184,7 @@ def _once(places: "list[Place]") -> "list[Place]":
     return list({(place.kind, place.code): place for place in places}.values())
 
 
-def _asked(projection: "Projection", given: Sequence[str]) -> list[str]:
+def _asked(projection: "Future", given: Sequence[str]) -> list[str]:
     """Names of the scenarios that were asked for by name or file: a run adds what they are compared with."""
     from pysd_runner.scenarios import load_scenario
 
@@ -194,7 +194,7 @@ def _asked(projection: "Projection", given: Sequence[str]) -> list[str]:
 
 def _write(
     session: Session,
-    projection: "Projection",
+    projection: "Future",
     places: "Sequence[Place]",
     mixes: Sequence[str],
     formats: Sequence[str],

@@ -13,7 +13,7 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.projection import ProjectionInputs
+    from pysd_runner.study.inputs import ProjectionInputs
 
 DRAWS = 32
 NAME, ENDING = "explorer.html", ".html"
@@ -138,7 +138,7 @@ def _shipped(
     from pysd_runner.cli.run import SHIPPED_PANEL
     from pysd_runner.model import load_model
     from pysd_runner.panel import load_panel
-    from pysd_runner.study.projection import last_origin, projection_inputs
+    from pysd_runner.study.inputs import inputs_of, last_origin
 
     panel = load_panel(SHIPPED_PANEL)
     fitted = None if fit is None else read_fit(fit)
@@ -151,7 +151,7 @@ def _shipped(
     if last > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, folder, model=model, until=last, draws=draws, seed=seed)
     with session.stage("Drawing what every scenario starts from"):
-        inputs = projection_inputs(model, seen, fitted, baseline=baseline, **settings)
+        inputs = inputs_of(model, seen, fitted, baseline=baseline, **settings)
     call = f"gapsim run SCENARIO --draws {draws} --until {last} --seed {seed}"
     return inputs, call + (f" --fit {fit}" if fit is not None else "") + (
         "" if baseline is not None else " --open-loop"
@@ -168,7 +168,9 @@ def _results(
     from pysd_runner.reports.replay import is_record
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.projection import RECORD, check_files, projection_inputs, read_run_record
+    from pysd_runner.study.inputs import inputs_of
+    from pysd_runner.study.keeping import RECORD
+    from pysd_runner.study.loading import check_files, read_run_record
 
     folder = folder.parent if folder.is_file() else folder
     file = folder / RECORD
@@ -184,9 +186,7 @@ def _results(
     if model.sha256 != record["simulation"]["model_sha256"]:
         session.warn("The model has changed since these results were made.")
     with session.stage("Drawing what every scenario starts from"):
-        inputs = projection_inputs(
-            model, found.panel, found.fitted, baseline=found.baseline, **{**settings, "draws": draws}
-        )
+        inputs = inputs_of(model, found.panel, found.fitted, baseline=found.baseline, **{**settings, "draws": draws})
     scenarios = [Scenario.from_dict(item) for item in record["scenarios"]]
     options = [f"--draws {draws}", f"--until {settings['until']}", f"--seed {settings['seed']}"]
     if found.fitted is not None:

@@ -38,7 +38,7 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.space import Space
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.projection import ProjectionInputs
+    from pysd_runner.study.inputs import ProjectionInputs
 
 
 # Length of a period of `Choice.PERIODS`, in years.
@@ -234,7 +234,7 @@ def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tup
         return class_space(inputs, root)
     if choose is Choice.UNIFORM:
         return uniform_space(inputs, root)
-    first, until = inputs.bounds[0] + 1, inputs.bounds[1]
+    first, until = inputs.years[0] + 1, inputs.years[1]
     periods = [float(year) for year in range(first, until, PERIOD)]
     return uniform_space(inputs, root, periods=periods, budget=choose is Choice.MONEY)
 

@@ -42,7 +42,8 @@ def run_own(
     out, force
         Folder for the results; whether to replace what is there.
     """
-    from pysd_runner.study.scenario_runs import DRAWS, cast_of, project_any
+    from pysd_runner.study.inputs import DRAWS
+    from pysd_runner.study.projection import cast_of, project
 
     name = "-".join(Path(item).stem for item in scenarios[:3])
     folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(fit)])
@@ -52,9 +53,7 @@ def run_own(
     fitted = None if fit is None else read_fit(fit)
     wanted = DRAWS if draws is None else draws
     with session.stage(f"Running {len(cast)} scenarios", total=wanted) as stage:
-        future = project_any(
-            model, table, cast[1:], fitted, until=until, draws=wanted, seed=seed, progress=stage.advance
-        )
+        future = project(model, table, cast[1:], fitted, until=until, draws=wanted, seed=seed, progress=stage.advance)
     for text in future.warnings:
         session.warn(text)
     with folder:
@@ -81,10 +80,10 @@ def _write(future: "Future", folder: Path) -> None:
     for name, figure in figures_of(future):
         save_figure(figure, folder / "figures", name)
         parts.append(Picture(f"figures/{name}.png", figure.sentence))
-    for scenario in future.scenarios[1:]:
+    for scenario in future.cast[1:]:
         parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
         parts.append(Bullets(list(scenario.describe())))
-    title = f"{', '.join(item.label['en'] for item in future.scenarios[1:]) or 'Baseline'}: {future.model}"
+    title = f"{', '.join(item.label['en'] for item in future.cast[1:]) or 'Baseline'}: {future.model}"
     save_document(Document(title=title, lang="en", parts=parts), folder, "report")
 
 

@@ -45,10 +45,11 @@ def plot(
     Figures of the same name are replaced. Prints the names of the pictures.
     """
     from pysd_runner.plots import save_figure
-    from pysd_runner.study.future import is_future, load_future
+    from pysd_runner.study.keeping import FUTURE
+    from pysd_runner.study.loading import load_future
 
     at = result.parent if result.is_file() else result
-    if is_future(at):
+    if (at / FUTURE).is_file():
         refuse({"--kind": kind, "--scenario": scenario, "--region": region}, "these are results of a model of your own")
         target = at / "figures" if out is None else out
         made = [path for name, figure in figures_of(load_future(at)) for path in save_figure(figure, target, name)]
@@ -58,12 +59,10 @@ def plot(
                 session.say(str(path))
         return
     from pysd_runner.reports.figures import figure_jobs
-    from pysd_runner.study.projection import load_projection
 
-    folder = result.parent if result.is_file() else result
-    projection = load_projection(folder)
+    projection = load_future(at)
     jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
-    target = folder / "figures" if out is None else out
+    target = at / "figures" if out is None else out
     written: list[Path] = []
     session.data = {"folder": target, "files": written}
     with session.stage("Drawing", total=len(jobs)) as stage:

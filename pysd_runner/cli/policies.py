@@ -15,7 +15,7 @@ from pysd_runner.core.errors import InvalidInput
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.study import Study
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.projection import ProjectionInputs
+    from pysd_runner.study.inputs import ProjectionInputs
 
 SHIPPED_PANEL = "china"
 # As `SearchDraws` says.
@@ -90,7 +90,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.study.projection import last_origin, projection_inputs
+    from pysd_runner.study.inputs import inputs_of, last_origin
 
     fitted = None if job.fit is None else read_fit(job.fit)
     panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
@@ -103,7 +103,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
         until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))
         baseline = baseline_of(session, seen, fitted, folder, model=model, until=until, draws=draws, seed=seed)
     with session.stage("Drawing what every policy starts from"):
-        found = projection_inputs(model, seen, fitted, baseline=baseline, **settings)
+        found = inputs_of(model, seen, fitted, baseline=baseline, **settings)
     if fitted is None:
         session.warn("No calibration was given: every parameter is drawn from its prior.")
     if baseline is None:

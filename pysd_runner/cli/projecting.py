@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import FittedParameters
-    from pysd_runner.study.projection import Projection
+    from pysd_runner.study.future import Future
 
 MODEL = "regional_digital"
 DRAWS, UNTIL = 2500, 2040
@@ -109,7 +109,7 @@ def settings_of(
     """What was asked for, else what is usual; refused before any work where it cannot be done."""
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.study.draws import check_fit, check_rate
-    from pysd_runner.study.projection import check_size, last_origin
+    from pysd_runner.study.inputs import check_size, last_origin
 
     last = last_origin(panel)
     settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
@@ -135,7 +135,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
 
 
-def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChecks]":
+def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]":
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
@@ -143,7 +143,8 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
     from pysd_runner.study.draws import check_fit
-    from pysd_runner.study.projection import last_origin, project
+    from pysd_runner.study.inputs import last_origin
+    from pysd_runner.study.projection import project
 
     model = load_model(job.model, regions=len(job.panel.regions))
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
@@ -207,7 +208,7 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
     chances(events, futures_of(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
 
 
-def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
+def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
     from pysd_runner.policy.answer import answer
@@ -241,7 +242,7 @@ def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "A
 
 def write(
     session: Session,
-    projection: "Projection",
+    projection: "Future",
     inputs: "Inputs",
     folder: "WholeFolder",
     lang: str,

@@ -17,8 +17,9 @@ from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
-from pysd_runner.study.clock import in_time_of
-from pysd_runner.study.scenario_runs import observed_of, outcomes_of, run_of
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.matching import in_time_of
+from pysd_runner.study.projection import observed_of, outcomes_of
 from pysd_runner.text import LANGUAGES, in_both
 
 # As many sliders as one still looks through, and elements of an outcome that can be chosen.
@@ -39,8 +40,8 @@ def constants_explored(
     outcomes: Sequence[str] | None = None,
 ) -> Explored:
     """Any model: what its page runs, its constants as sliders, its outcomes over the data."""
-    run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed, data=data)
-    start, stop = started.clock.start, started.clock.stop
+    inputs = inputs_of(model, data, fitted, until=until, draws=draws, seed=seed)
+    run_model, common, (start, stop) = inputs.run_model, inputs.common.values, inputs.bounds
     observed = observed_of(model, data, fitted)
     names = outcomes_of(model, outcomes, observed)
     if not names:

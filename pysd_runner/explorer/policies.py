@@ -14,9 +14,9 @@ from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.task import prepared
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.labelling import MONEY
-from pysd_runner.study.projection import ProjectionInputs
-from pysd_runner.study.scenario_stacks import scenario_values
+from pysd_runner.study.values import scenario_values
 from pysd_runner.text import LANGUAGES, has_text, in_both, say
 from pysd_runner.text.notices import panel_title
 
@@ -48,7 +48,7 @@ def policies_explored(
     """A projection: what its page runs, levers by class, regions, and what can be assumed otherwise."""
     if not inputs.common.inputs.has_population:
         raise InvalidInput("the page weights regions by people, and the panel has no population")
-    model, (origin, until) = inputs.model, inputs.bounds
+    model, (origin, until) = inputs.model, inputs.years
     root = load_scenario(BASELINE, model=model)
     saved = {key: inputs.spec.outcomes[key].variable for key in SAVED}
     task = prepared(model, _values(inputs, root), start=origin, stop=until, save_every=1, outcomes=list(saved.values()))
@@ -93,13 +93,13 @@ def policies_explored(
 def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
     """What all scenarios share, and the policy settings of no policy, over time where the page changes them."""
     common = inputs.common.values
-    values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.bounds)}
+    values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.years)}
     for key in MOVING:
         name = inputs.model.bindings.policy[key]
         elements = inputs.model.variables[name].dims
         still = np.zeros(()) if key == "budget" else np.ones([len(inputs.model.ranges[dim]) for dim in elements])
-        values[name] = TimePath(times=np.array([float(inputs.bounds[0])]), values=still[None], interpolate="step")
-    neutral = {inputs.model.bindings.policy["start"]: float(inputs.bounds[0] + 1)}
+        values[name] = TimePath(times=np.array([float(inputs.years[0])]), values=still[None], interpolate="step")
+    neutral = {inputs.model.bindings.policy["start"]: float(inputs.years[0] + 1)}
     return {**values, **{name: value for name, value in neutral.items() if name not in values}}
 
 
@@ -134,7 +134,7 @@ def _words(entries: Iterable[Any]) -> list[dict[str, str]]:
 
 
 def _history(inputs: ProjectionInputs) -> dict[str, Any]:
-    years = [year for year in inputs.panel.years if year > inputs.bounds[0] - HISTORY]
+    years = [year for year in inputs.panel.years if year > inputs.years[0] - HISTORY]
     seen = inputs.panel.subset(years=years)
     series = {
         name: [[None if np.isnan(value) else float(value) for value in row] for row in seen[name]]
@@ -168,7 +168,7 @@ def _presets(inputs: ProjectionInputs, scenarios: Sequence[Scenario]) -> list[di
     shipped = [load_scenario(name, model=inputs.model) for name in shipped_scenarios(inputs.model)]
     found: dict[str, dict[str, Any]] = {}
     for scenario in (*scenarios, *shipped):
-        settings = _settings(scenario.policy, inputs.bounds[0])
+        settings = _settings(scenario.policy, inputs.years[0])
         if scenario.name in found or settings is None or scenario.assumptions or not scenario.policy.spends:
             continue
         label = {lang: scenario.label.get(lang) or scenario.name for lang in ("en", "zh")}

@@ -12,7 +12,7 @@ from pysd_runner.model import Model
 from pysd_runner.policy.cost import MORE
 from pysd_runner.policy.study import Data, Study
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.study.projection import ProjectionInputs
+from pysd_runner.study.inputs import ProjectionInputs
 
 Array = NDArray[np.float64]
 

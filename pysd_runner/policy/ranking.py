@@ -17,7 +17,7 @@ from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.elements import only_draws
 from pysd_runner.study.draws import CommonDraws
-from pysd_runner.study.scenario_stacks import scenario_values
+from pysd_runner.study.values import scenario_values
 
 Array = NDArray[np.float64]
 # A parameter, and what was done with it.

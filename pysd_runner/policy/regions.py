@@ -17,7 +17,7 @@ from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec.bindings import VariableNames
-from pysd_runner.study.projection import ProjectionInputs
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.region_inputs import time_step
 from pysd_runner.text import say
 

@@ -15,7 +15,7 @@ from pysd_runner.policy.space import Knob, Space
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.study.projection import ProjectionInputs
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]

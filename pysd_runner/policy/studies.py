@@ -21,7 +21,7 @@ from pysd_runner.simulation.elements import constant_values, element_name, locat
 from pysd_runner.simulation.run import simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec import Outcome as DeclaredOutcome
-from pysd_runner.study.scenario_runs import DRAWS, run_of
+from pysd_runner.study.inputs import DRAWS, inputs_of
 from pysd_runner.study.values import changed_values
 
 Array = NDArray[np.float64]
@@ -66,12 +66,12 @@ def model_study(
         If no draw gives numbers.
     """
     spec = _declared(model)
-    run_model, values, task = run_of(model, fitted, until=until, draws=draws, seed=seed)
-    clock = task.clock
-    if any(moment % 1 for moment in (clock.start, clock.stop)) or clock.step > 1 or (1 / clock.step) % 1:
+    inputs = inputs_of(model, None, fitted, until=until, draws=draws, seed=seed)
+    values, (start, stop), step = dict(inputs.common.values), inputs.bounds, inputs.step
+    if any(moment % 1 for moment in inputs.bounds) or step > 1 or (1 / step) % 1:
         raise InvalidInput(
-            f"policies are compared at whole units of time; {model.path.name} runs from {clock.start:g} to "
-            f"{clock.stop:g} in steps of {clock.step:g}"
+            f"policies are compared at whole units of time; {model.path.name} runs from {start:g} to "
+            f"{stop:g} in steps of {step:g}"
         )
     levers = {key: _lever(model, key, spec) for key in spec.levers}
     carriers = {lever.variable: constant_values(model, lever.variable) for lever in levers.values()}
@@ -83,11 +83,11 @@ def model_study(
     costs = {name: constant_values(model, name) for name in _costs(model) if name not in values}
     judged = [item for item in spec.outcomes.values() if item.better]
     study = Study(
-        model=run_model,
+        model=inputs.run_model,
         values={**values, **costs},
-        draws=draws if fitted is not None else 1,
-        bounds=(clock.start, clock.stop),
-        step=clock.step,
+        draws=inputs.settings["draws"],
+        bounds=inputs.bounds,
+        step=step,
         none=carriers,
         levers=levers,
         outcomes={item.key: _outcome(item) for item in judged},

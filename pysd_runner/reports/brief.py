@@ -28,7 +28,7 @@ from pysd_runner.reports.document import Bullets, Document, Heading, Link, Parag
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
 from pysd_runner.reports.places import Place, find_place
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, say
 from pysd_runner.text.notices import panel_title
 
@@ -130,7 +130,7 @@ class Brief:
 
 
 def brief(
-    projection: Projection,
+    projection: Future,
     region: str,
     *,
     mixes: Sequence[str] = (),
@@ -182,7 +182,7 @@ def brief(
     return Brief(place=place, document=document, figure=figure, bars=bars, paths=paths, lang=lang)
 
 
-def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:
+def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
     for name in mixes:
         if name not in projection.scenarios:
             known = projection.scenarios
@@ -200,7 +200,7 @@ def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:
 class _Writer:
     """Makes sentences and tables from numbers."""
 
-    def __init__(self, projection: Projection, place: Place, paths: Paths, lang: str) -> None:
+    def __init__(self, projection: Future, place: Place, paths: Paths, lang: str) -> None:
         self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
         self.name = place.names[lang]
         self.last = int(projection.data["year"][-1])

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
-from pysd_runner.study.projection import Projection, recorded_model
+from pysd_runner.study.future import Future
+from pysd_runner.study.projection import recorded_model
 from pysd_runner.text import say
 from pysd_runner.text.notices import in_language, panel_title, variable_names
 
@@ -13,7 +14,7 @@ from pysd_runner.text.notices import in_language, panel_title, variable_names
 INFORMED = 0.5
 
 
-def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
+def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
     """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere."""
     spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
@@ -41,12 +42,12 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
     return lines
 
 
-def declarations_of(projection: Projection) -> ModelSpec:
+def declarations_of(projection: Future) -> ModelSpec:
     """Declarations of the model a projection was made with."""
     return load_bound_spec(recorded_model(projection.provenance))
 
 
-def noticed(projection: Projection, lines: Sequence[str], lang: str) -> list[str]:
+def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
     """Warnings and notes on what was filled in, in the language of the reader."""
     spec = declarations_of(projection)
     names = variable_names(spec.inputs.values(), lang)

@@ -11,7 +11,7 @@ from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, p
 from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.reports.brief_paths import bars_of, chart_of, money_by_lever, regions_of
 from pysd_runner.reports.places import Place, find_place
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
 
 # What a policy changes is shown for these; all of them are of the nation.
@@ -38,7 +38,7 @@ Jobs = list[tuple[str, Draw]]
 
 
 def figure_jobs(
-    projection: Projection, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
+    projection: Future, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
 ) -> Jobs:
     """Figures of a projection, each by the name of its files and as a function that draws it."""
     for kind in kinds:
@@ -65,7 +65,7 @@ def figure_jobs(
     ]
 
 
-def spread_regions(projection: Projection) -> list[str]:
+def spread_regions(projection: Future) -> list[str]:
     """Regions spread evenly over their ranks by output per head in the last observed year, the first one left out."""
     last = projection.history["output_per_head"].isel(year=-1)
     codes = [str(code) for code in last["region"].to_numpy()[np.argsort(-last.to_numpy(), kind="stable")]]
@@ -75,7 +75,7 @@ def spread_regions(projection: Projection) -> list[str]:
 
 
 def _differences(
-    projection: Projection, shown: Sequence[str], _: Sequence[str], quantities: Sequence[str] = DIFFERENCES
+    projection: Future, shown: Sequence[str], _: Sequence[str], quantities: Sequence[str] = DIFFERENCES
 ) -> Jobs:
     """One figure for each quantity and each set of assumptions."""
     by_baseline: dict[str, list[str]] = {}
@@ -98,14 +98,14 @@ def _differences(
     return jobs
 
 
-def _mixes(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+def _mixes(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     """All mixes over time, of the nation, and of each region asked for, with what each changes below."""
     mixes = _policies(projection, shown)
     places = _places(projection, regions, has_nation="laggard_gap" in projection.data) if mixes else []
     return [(f"mixes_{place.file_name}", partial(chart_of, projection, place, mixes)) for place in places]
 
 
-def _money(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+def _money(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     """What every mix consists of, in the nation and in each region asked for."""
     mixes = _policies(projection, shown)
     places = [
@@ -127,12 +127,12 @@ def _drawn(draw: Callable[..., ReportFigure | None]) -> Draw:
     return always
 
 
-def _policies(projection: Projection, shown: Sequence[str]) -> list[str]:
+def _policies(projection: Future, shown: Sequence[str]) -> list[str]:
     """Policies that fit into one figure."""
     return [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
 
 
-def _places(projection: Projection, regions: Sequence[str], *, has_nation: bool) -> list[Place]:
+def _places(projection: Future, regions: Sequence[str], *, has_nation: bool) -> list[Place]:
     """The nation, where it can be told of, and the regions asked for."""
     known = regions_of(projection)
     return [find_place(name, known) for name in (*(["nation"] if has_nation else []), *regions)]
@@ -149,7 +149,7 @@ def _as_share(values: Any, baseline: str) -> Any:
     return share.rename(f"{OUTPUT}_share")
 
 
-def _classes(projection: Projection, shown: Sequence[str], _: Sequence[str]) -> Jobs:
+def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
     """Gaps by class with the dispersion over all regions, where there are classes to compare."""
     if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
         return []
@@ -157,7 +157,7 @@ def _classes(projection: Projection, shown: Sequence[str], _: Sequence[str]) -> 
     return [(f"classes_{name}", _of_one(plot_dispersion, projection.data, history, projection, name)) for name in shown]
 
 
-def _gaps(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+def _gaps(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     if projection.gaps.sizes["region"] < FEWEST:
         return []
     history = projection.history.get("gap_to_leader")
@@ -165,7 +165,7 @@ def _gaps(projection: Projection, shown: Sequence[str], regions: Sequence[str]) 
     return [(f"gaps_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
 
 
-def _tiles(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     if projection.gaps.sizes["region"] < FEWEST:
         return []
     history = projection.history.get("gap_to_leader")
@@ -173,7 +173,7 @@ def _tiles(projection: Projection, shown: Sequence[str], regions: Sequence[str])
     return [(f"tiles_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
 
 
-def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projection: Projection, name: str) -> Draw:
+def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projection: Future, name: str) -> Draw:
     """Figure of one scenario beside its baseline."""
     return partial(
         plot,
@@ -185,7 +185,7 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
     )
 
 
-_JOBS: dict[str, Callable[[Projection, Sequence[str], Sequence[str]], Jobs]] = {
+_JOBS: dict[str, Callable[[Future, Sequence[str], Sequence[str]], Jobs]] = {
     "mixes": _mixes,
     "money": _money,
     "output": partial(_differences, quantities=(OUTPUT,)),

@@ -14,7 +14,7 @@ from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.ranking import Comparison
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.spec import ModelSpec
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 from pysd_runner.text import say
 from pysd_runner.text.notices import in_language, variable_names
 
@@ -30,7 +30,7 @@ TOLD_DRIFT = 0.003
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
-def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
+def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Say what a projection found, in at most ten sentences that can be read aloud."""
     start = _start(projection)
     lines = list(_failed(projection, lang))
@@ -43,12 +43,12 @@ def headline_lines(projection: Projection, answer: Answer | None, *, lang: str =
     return [*lines, *rests(projection, answer, lang)]
 
 
-def is_assumed(projection: Projection, scenario: str) -> bool:
+def is_assumed(projection: Future, scenario: str) -> bool:
     """Whether a scenario has assumptions of its own, so that without policy it departs from the forecast."""
     return any(item["name"] == scenario and item["assumptions"] for item in projection.provenance["scenarios"])
 
 
-def label_of(projection: Projection, answer: Answer | None, name: str, lang: str) -> str:
+def label_of(projection: Future, answer: Answer | None, name: str, lang: str) -> str:
     """Printed name of a scenario."""
     if answer is not None and name in answer.main.scenarios:
         return str(answer.main.scenarios[name].label.get(lang, name))
@@ -56,13 +56,13 @@ def label_of(projection: Projection, answer: Answer | None, name: str, lang: str
     return dict(zip(projection.scenarios, map(str, texts), strict=True)).get(name, name)
 
 
-def definition_label(projection: Projection, key: str, lang: str) -> str:
+def definition_label(projection: Future, key: str, lang: str) -> str:
     """What counts as what was measured, in words."""
     known = declarations_of(projection).definitions
     return getattr(known[key], lang) if key in known else key
 
 
-def _counted(projection: Projection, scenario: str) -> tuple[Array, Array]:
+def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
     """Output and population of a scenario, shape (draw, region, year); where people were not counted, one a region."""
     data = projection.data.sel(scenario=scenario).transpose("draw", "region", "year", ...)
     heads = data["output_per_head"].to_numpy()
@@ -70,14 +70,14 @@ def _counted(projection: Projection, scenario: str) -> tuple[Array, Array]:
     return heads * people, people
 
 
-def _start(projection: Projection) -> Start:
+def _start(projection: Future) -> Start:
     """The origin as it was observed."""
     output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
     groups = tuple(map(str, projection.data["group"].to_numpy()))
     return Start(output=output, population=people, classes=groups if all(groups) else ())
 
 
-def _failed(projection: Projection, lang: str) -> Iterator[str]:
+def _failed(projection: Future, lang: str) -> Iterator[str]:
     """The checks that the fit failed."""
     fitted = projection.provenance.get("fitted") or {}
     failed = fitted.get("provenance", {}).get("failed_checks")
@@ -86,7 +86,7 @@ def _failed(projection: Projection, lang: str) -> Iterator[str]:
         yield say("report.failed checks", lang, checks=" ".join(in_language(text, lang, names) for text in failed))
 
 
-def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Whether a policy is best whatever is assumed."""
     if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
         return
@@ -130,7 +130,7 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     )
 
 
-def _missed(projection: Projection, answer: Answer, lang: str) -> str:
+def _missed(projection: Future, answer: Answer, lang: str) -> str:
     """Which fits miss the levels they are tied to: who is first under them is said of a model that is not there."""
     measured = declarations_of(projection).measurements
     return "".join(
@@ -148,7 +148,7 @@ def _missed(projection: Projection, answer: Answer, lang: str) -> str:
     )
 
 
-def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """The case that another policy wins, where all definitions agree on one."""
     firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
     if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
@@ -165,13 +165,13 @@ def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     )
 
 
-def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
+def case_label(projection: Future, key: str, change: str, lang: str) -> str:
     """What is assumed of a parameter in a case of the comparison."""
     meaning = getattr(declarations_of(projection).parameters[key], lang)
     return say("report.case", lang, meaning=meaning, change=say(f"report.case {change}", lang))
 
 
-def _without_policy(projection: Projection, start: Start, lang: str) -> str:
+def _without_policy(projection: Future, start: Start, lang: str) -> str:
     reference = projection.baselines[(projection.policies or projection.scenarios)[0]]
     gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
     shortfall = 100 * -np.expm1(-gaps)
@@ -192,7 +192,7 @@ def _without_policy(projection: Projection, start: Start, lang: str) -> str:
     )
 
 
-def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+def _of_policy(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """What the first policy does, what of it is who and what, what it costs, who loses."""
     main, name = answer.main, projection.policies[0]
     label = label_of(projection, answer, name, lang)
@@ -230,7 +230,7 @@ def range_of(row: Mapping[Any, Any], name: str, digits: int) -> str:
     return interval(row[f"{name}_p05"], row[f"{name}_p95"], digits, errors)
 
 
-def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
+def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
     """The same number under other definitions, and with the normal approximation."""
     parts = [
         say(
@@ -248,7 +248,7 @@ def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str
     return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
 
 
-def _best(projection: Projection, answer: Answer, name: str, lang: str) -> Iterator[str]:
+def _best(projection: Future, answer: Answer, name: str, lang: str) -> Iterator[str]:
     """The policy with the largest median, where it is not the one that is told."""
     closed = answer.main.effects[HEADLINE]
     best = str(closed.median("draw").to_series().idxmax())
@@ -285,7 +285,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
     )
 
 
-def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
+def _cost(projection: Future, main: Comparison, name: str, lang: str) -> Iterator[str]:
     if "present_cost" not in main.effects:
         if "benefit_cost_ratio" in main.effects:
             yield no_present_value(declarations_of(projection), lang)
@@ -328,13 +328,13 @@ def amount(value: float, money: str, lang: str) -> str:
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 
-def currency_of(projection: Projection, lang: str) -> str:
+def currency_of(projection: Future, lang: str) -> str:
     """Currency of a projection."""
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
     return say("report.yuan", lang) if name == "Yuan" else name
 
 
-def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterator[str]:
+def _losers(projection: Future, name: str, label: str, lang: str) -> Iterator[str]:
     """Regions that most draws leave below their path without policy."""
     if len(projection.data["draw"]) < 2:
         return
@@ -354,7 +354,7 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
     yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
 
 
-def rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
+def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
     """What the numbers rest on, and where they leave what is plausible."""
     if "population" not in projection.data:
         yield say("report.equal shares", lang)
@@ -371,7 +371,7 @@ def rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[
         yield from implausible(answer.main, declarations_of(projection), lang)
 
 
-def _drift(projection: Projection, lang: str) -> Iterator[str]:
+def _drift(projection: Future, lang: str) -> Iterator[str]:
     """How the forecast departs from the model, where that is much."""
     baseline = projection.provenance.get("baseline") or {}
     systematic: dict[str, float] = baseline.get("systematic_shock", {})

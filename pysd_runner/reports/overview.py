@@ -12,14 +12,14 @@ from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.policy.ranking import FACTORS, SCANNED, Comparison
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 from pysd_runner.text import say
 
 # Policies shown on the screen; the folder has them all.
 MOST_ROWS = 12
 
 
-def overview(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
+def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Say what a projection found, for the screen."""
     lines = [line for text in headline_lines(projection, answer, lang=lang) for line in filled(text)]
     if answer is None:
@@ -33,7 +33,7 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
     return [*lines, "", *aligned([header, *rows]), "", *filled(how_made(projection, answer, lang))]
 
 
-def how_made(projection: Projection, answer: Answer, lang: str) -> str:
+def how_made(projection: Future, answer: Answer, lang: str) -> str:
     """What the numbers of the table are, and how precise the ends of the first policy's interval."""
     main, name = answer.main, projection.policies[0]
     draws = main.effects.sizes["draw"]
@@ -50,7 +50,7 @@ def how_made(projection: Projection, answer: Answer, lang: str) -> str:
     )
 
 
-def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
+def event_table(projection: Future, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
     """How likely events are under each scenario."""
     header = [say("report.event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     rows = [
@@ -60,7 +60,7 @@ def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tupl
     return header, rows
 
 
-def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list[str]:
+def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str]:
     """How likely events are under each scenario, for the screen: a block an event."""
     header, rows = event_table(projection, shares, lang)
     lines = ["", *filled(say("report.events", lang))]
@@ -70,7 +70,7 @@ def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list
 
 
 def policy_table(
-    projection: Projection, answer: Answer, lang: str, *, is_short: bool = False
+    projection: Future, answer: Answer, lang: str, *, is_short: bool = False
 ) -> tuple[list[str], list[list[str]]]:
     """Effects of all policies, those that close most first."""
     main = answer.main
@@ -98,7 +98,7 @@ def policy_table(
     return header, rows
 
 
-def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[str], list[list[str]]]:
+def case_table(projection: Future, answer: Answer, lang: str) -> tuple[list[str], list[list[str]]]:
     """Who is first in most draws, by what is assumed."""
     header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
     cases = {}
@@ -130,7 +130,7 @@ def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list
     return ["", say("report.closed beyond", lang)], rows
 
 
-def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str]:
+def _first_titles(projection: Future, answer: Answer, lang: str) -> list[str]:
     return [
         say("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key

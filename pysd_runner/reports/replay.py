@@ -17,16 +17,10 @@ from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
 from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
+from pysd_runner.study.future import Future
 from pysd_runner.study.keeping import KEPT_ERROR
-from pysd_runner.study.projection import (
-    REMEDY,
-    Projection,
-    changed_files,
-    project,
-    read_outcomes,
-    read_run_record,
-    recorded_model,
-)
+from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
+from pysd_runner.study.projection import project, recorded_model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +68,7 @@ class RunRecord:
 class Replay:
     """A projection made again."""
 
-    projection: Projection
+    projection: Future
     inputs: Inputs  # what it was made from
     changed: tuple[str, ...]  # what is no longer as it was when the run was recorded, one sentence each
     is_identical: bool | None  # whether every number is the same, bit by bit
@@ -188,7 +182,7 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]:
+def _compared(folder: Path, projection: Future) -> tuple[bool | None, float]:
     """Compare with the results beside the record."""
     if not (folder / "projection.nc").is_file():
         return None, 0.0

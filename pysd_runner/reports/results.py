@@ -38,8 +38,8 @@ from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, how_made, policy_table, split_table
 from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.study.future import Future
 from pysd_runner.study.keeping import completed, headline
-from pysd_runner.study.projection import Projection
 from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
 
@@ -75,7 +75,7 @@ class Results:
 
 
 def write_results(
-    projection: Projection,
+    projection: Future,
     folder: str | Path,
     *,
     inputs: Inputs,
@@ -109,7 +109,7 @@ def write_results(
     return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
-def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Projection:
+def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future:
     """Write a projection with what it was made from, so that it can be made again, and return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
@@ -120,7 +120,7 @@ def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Pr
     return dataclasses.replace(kept, data=completed(kept.data))
 
 
-def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
+def event_shares(projection: Future, inputs: Inputs) -> pd.DataFrame | None:
     """How likely the events are that were asked for."""
     if not inputs.events:
         return None
@@ -128,7 +128,7 @@ def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
     return scenario_chances(projection.data, inputs.events, reference=BASELINE, forecast=forecast)
 
 
-def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:
+def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang: str) -> None:
     if answer is not None:
         tables = {key: item.table() for key, item in answer.comparisons.items()}
         whole = pd.concat(tables, names=["definition"]).reset_index()
@@ -158,12 +158,12 @@ def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list
     }
 
 
-def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> int:
+def figure_count(projection: Future, *, scenarios: Sequence[str] = ()) -> int:
     """How many figures `write_results` will draw."""
     return len(figure_jobs(projection, scenarios=scenarios))
 
 
-def _below(projection: Projection) -> pd.DataFrame:
+def _below(projection: Future) -> pd.DataFrame:
     """Share of draws in which output per head ends below the path without policy, a row a region."""
     heads = projection.data["output_per_head"].isel(year=-1)
     frame = pd.DataFrame({name: heads[name].to_numpy() for name in ("region", "name_en", "name_zh")})
@@ -174,7 +174,7 @@ def _below(projection: Projection) -> pd.DataFrame:
 
 
 def _page(
-    projection: Projection,
+    projection: Future,
     answer: Answer | None,
     shares: pd.DataFrame | None,
     sentences: dict[str, str],
@@ -207,7 +207,7 @@ def _page(
     )
 
 
-def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> Iterator[Part]:
+def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Iterator[Part]:
     """Policies beside each other, what the first is made of, and what the ranking hangs on."""
     header, rows = policy_table(projection, answer, lang)
     yield Heading(say("report.table", lang, year=year))
@@ -225,7 +225,7 @@ def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> I
         yield Table(header=header, rows=rows, words=frozenset({1, 2}))
 
 
-def _behind(projection: Projection, lang: str) -> list[Part]:
+def _behind(projection: Future, lang: str) -> list[Part]:
     """What is data and what is prior."""
     parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
@@ -233,7 +233,7 @@ def _behind(projection: Projection, lang: str) -> list[Part]:
     return [*parts, Listing("\n".join(lines))] if lines else parts
 
 
-def _losers(projection: Projection, answer: Answer | None, told: Sequence[str], lang: str) -> Iterator[Part]:
+def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang: str) -> Iterator[Part]:
     """How often each region loses; of many regions those that are asked for and those that lose most often."""
     frame, count = _below(projection), projection.data.sizes["region"]
     policies = list(projection.policies)
@@ -256,7 +256,7 @@ def _listed(key: str, lines: Sequence[str], lang: str) -> list[Part]:
     return [Heading(say(f"report.{key}", lang)), Bullets(lines)] if lines else []
 
 
-def _made(projection: Projection, lang: str) -> str:
+def _made(projection: Future, lang: str) -> str:
     """One line that says how the results were made."""
     record: dict[str, Any] = dict(projection.provenance)
     return say(
@@ -272,7 +272,7 @@ def _made(projection: Projection, lang: str) -> str:
     )
 
 
-def level_table(projection: Projection) -> pd.DataFrame:
+def level_table(projection: Future) -> pd.DataFrame:
     """Level at the start, level at the end and the change between them, with their intervals."""
     rows = [
         {"scenario": scenario, **row}

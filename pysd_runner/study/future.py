@@ -1,81 +1,109 @@
-"""What a projection of any model gave: outcomes by scenario and draw, beside the data."""
+"""What scenarios lead to: outcomes by scenario and draw, beside what was observed."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.engine.ir import key
-from pysd_runner.export.records import read_record, write_record
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export import save_netcdf
+from pysd_runner.export.records import file_digest, write_record
+from pysd_runner.export.tables import Tabled, save_csv
 from pysd_runner.panel import Table
 from pysd_runner.scenarios import Scenario
+from pysd_runner.study.keeping import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
+from pysd_runner.study.showing import LEVELS, chosen, quantiles, table
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from pysd_runner.plots.figure import ReportFigure
-
-Array = NDArray[np.float64]
-
-BASELINE = "baseline"
-RECORD, DATA = "future.json", "future.nc"
-SCHEMA = 1
-LEVELS = (0.05, 0.5, 0.95)
+# Names that are shown on one line.
+_SHOWN = 4
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Future(Tabled):
-    """Outcomes of scenarios of any model, made by `project`.
+    """Outcomes of several scenarios on the same draws, made by `project`.
 
     Attributes
     ----------
+    data
+        Outcomes by their names, dimensions (scenario, draw, ranges..., and `axis`), with units.
+    baselines
+        For each scenario the one it is compared with: without policy and under the same assumptions.
+    history
+        Indicators of the observed years of regions, dimensions (region, year) or (year,).
+    cast
+        What was run, baselines first.
     model
         Name of the model.
-    data
-        Outcome by variable, dimensions (scenario, draw, ranges..., time), with units.
-    scenarios
-        What was run, the baseline first.
+    origin
+        Moment from which every path starts: of regions the last observed year.
+    observations
+        The data of a model without regions; None without any.
     observed
-        Which column of the data observes a variable, by variable.
-    history
-        The data; None without any.
+        Which column of them observes a variable, by variable.
+    parameters
+        What was drawn, dimensions (parameter, draw); None where it was not kept.
     better
         ``"higher"`` or ``"lower"`` for outcomes of which somebody said so.
     time_unit
         Unit of the time axis.
+    imputed
+        What was not observed at the origin, and how it was filled.
     warnings
-        What a reader must know.
+        What a reader must know before quoting a number.
     provenance
-        How it was made.
+        How it was made: everything needed to make it again.
     """
 
-    model: str
     data: "xr.Dataset"
-    scenarios: tuple[Scenario, ...]
+    baselines: Mapping[str, str]
+    history: "xr.Dataset"
+    cast: tuple[Scenario, ...] = ()
+    model: str = ""
+    origin: int = 0
+    observations: Table | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
-    history: Table | None = None
+    parameters: "xr.DataArray | None" = None
     better: Mapping[str, str] = field(default_factory=dict)
-    time_unit: str = ""
+    time_unit: str = "year"
+    imputed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def axis(self) -> str:
+        """Name of the dimension of time: ``"year"`` of regions, else ``"time"``."""
+        return "time" if "time" in self.data.dims else "year"
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Names of the scenarios, baselines first."""
+        return tuple(str(name) for name in self.data["scenario"].to_numpy())
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the scenarios that have a baseline to be compared with."""
+        return tuple(name for name in self.scenarios if self.baselines[name] != name)
+
+    @property
+    def gaps(self) -> "xr.DataArray":
+        """Gap to the leading region, dimensions (scenario, draw, region, year)."""
+        return self.data["gap_to_leader"]
+
     def __repr__(self) -> str:
-        names = list(self.data.data_vars)
-        shown = ", ".join(map(str, names[:3])) + (", ..." if len(names) > 3 else "")
-        sizes = self.data.sizes
-        unit = f" {self.time_unit}" if self.time_unit else ""
-        times = self.data["time"].to_numpy()
-        return (
-            f"<Future of {self.model!r}: {shown}; {', '.join(item.name for item in self.scenarios)}; "
-            f"{sizes['draw']} draw{'' if sizes['draw'] == 1 else 's'}, {times[0]:g} to {times[-1]:g}{unit}>"
-        )
+        sizes, names = self.data.sizes, self.scenarios
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        counts = [f"{sizes[dim]} {dim}{'' if sizes[dim] == 1 else 's'}" for dim in ("region", "draw") if dim in sizes]
+        times, unit = self.data[self.axis].to_numpy(), "" if self.axis == "year" else self.time_unit
+        return f"<Future: {shown}; {', '.join(counts)}, {times[0]:g} to {times[-1]:g}{f' {unit}' if unit else ''}>"
 
     def _repr_html_(self) -> str:
         """The outcomes at the end as a table."""
@@ -90,97 +118,113 @@ class Future(Tabled):
         """One outcome, dimensions (scenario, draw, ranges..., time)."""
         known = {key(str(item)): str(item) for item in self.data.data_vars}
         if key(name) not in known:
-            raise UnknownName(f"the projection did not save {name!r}.{suggest(name, known.values())}")
+            raise UnknownName(self._unknown(name))
         return self.data[known[key(name)]]
 
-    def difference(self, name: str, *, against: str = BASELINE) -> "xr.DataArray":
+    def _unknown(self, name: str) -> str:
+        if self.axis == "year":
+            return unknown(self.data, name)
+        return f"the projection did not save {name!r}.{suggest(name, map(str, self.data.data_vars))}"
+
+    def difference(self, outcome: str, *, against: str | None = None) -> "xr.DataArray":
         """An outcome less what it is under another scenario, draw by draw.
 
         Parameters
         ----------
-        name
+        outcome
             The outcome.
         against
-            The other scenario.
-        """
-        values = self[name]
-        known = [str(item) for item in values["scenario"].to_numpy()]
-        if against not in known:
-            raise UnknownName(f"there is no scenario {against!r}.{suggest(against, known)}")
-        others = [item for item in known if item != against]
-        found = values.sel(scenario=others) - values.sel(scenario=against, drop=True)
-        found.attrs, found.name = {**values.attrs, "against": against}, f"{name} less {against}"
-        return found
+            The other scenario; None takes of each scenario its baseline.
 
-    def table(self, name: str | None = None, *, time: float | None = None) -> "pd.DataFrame":
-        """Median and 90 % interval by scenario, and of the difference to the baseline.
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome or scenario.
+        """
+        values = self[outcome]
+        if against is not None and against not in self.scenarios:
+            raise UnknownName(f"there is no scenario {against!r}.{suggest(against, self.scenarios)}")
+        others = list(self.policies) if against is None else [name for name in self.scenarios if name != against]
+        found = values.sel(scenario=others)
+        reference = values.sel(scenario=[against or self.baselines[name] for name in others])
+        result = found - reference.to_numpy()
+        result.attrs = dict(found.attrs)
+        if against is not None or self.axis != "year":
+            other = against or self.scenarios[0]
+            result.attrs, result.name = {**found.attrs, "against": other}, f"{outcome} less {other}"
+        return result
+
+    def table(
+        self,
+        outcome: str | None = None,
+        *,
+        region: str | Sequence[str] | None = None,
+        year: int | Sequence[int] | None = None,
+        time: float | None = None,
+    ) -> "pd.DataFrame":
+        """Median and 90 % interval by scenario, and of the difference to the baseline in the same draw.
 
         Parameters
         ----------
-        name
-            One outcome; None takes all that are single numbers.
+        outcome
+            One outcome; None takes those that tell of the nation, or of the regions, else all single numbers.
+        region
+            Regions by code or name; None takes the nation, or all regions of an outcome that has them.
+        year
+            One or several; None takes the last.
         time
-            When; None takes the end.
+            The moment nearest to it, where time is not counted in years of regions.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an outcome, scenario, moment and place.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome or region.
+        InvalidInput
+            If there is no such year.
         """
-        import pandas as pd
-
+        if self.axis == "year":
+            return table(self.data, self.baselines, chosen(self.data, outcome, region), self._years(year))
         at = float(self.data["time"].to_numpy()[-1]) if time is None else time
-        if name is None:
-            names = [str(item) for item, values in self.data.data_vars.items() if values.ndim == 3]
-            names = names or [str(item) for item in list(self.data.data_vars)[:1]]
-        else:
-            names = [str(self[name].name)]
-        rows = [row for item in names for row in self._rows(item, at)]
-        return pd.DataFrame(rows)
+        moment = float(self.data["time"].sel(time=at, method="nearest"))
+        return table(self.data, self.baselines, self._singles(outcome), [moment])
 
-    def _rows(self, name: str, at: float) -> list[dict[str, Any]]:
-        values = self[name].sel(time=at, method="nearest")
-        base = values.sel(scenario=BASELINE)
-        rows = []
-        others = [dim for dim in values.dims if dim not in ("scenario", "draw")]
-        for scenario in values["scenario"].to_numpy():
-            stacked = values.sel(scenario=scenario)
-            moved = stacked - base
-            for place in np.ndindex(*(values.sizes[dim] for dim in others)):
-                pick = dict(zip(others, place, strict=True))
-                low, median, high = _quantiles(stacked.isel(pick).to_numpy())
-                row: dict[str, Any] = {"outcome": name, "scenario": str(scenario), "time": float(values["time"])}
-                row |= {str(dim): str(values[dim].to_numpy()[index]) for dim, index in pick.items()}
-                row |= {"median": median, "low_90": low, "high_90": high}
-                if str(scenario) != BASELINE:
-                    low, median, high = _quantiles(moved.isel(pick).to_numpy())
-                    row |= {"difference": median, "difference_low_90": low, "difference_high_90": high}
-                row["unit"] = values.attrs.get("units", "")
-                rows.append(row)
-        return rows
+    def _years(self, year: int | Sequence[int] | None) -> list[int]:
+        known = self.data["year"].to_numpy().tolist()
+        years = [known[-1]] if year is None else [year] if isinstance(year, int | np.integer) else list(year)
+        for item in years:
+            if item not in known:
+                raise InvalidInput(f"the projection has no year {item}; it has {known[0]} to {known[-1]}")
+        return years
+
+    def _singles(self, outcome: str | None) -> "list[xr.DataArray]":
+        """The outcome that is asked for, else all that are single numbers."""
+        if outcome is not None:
+            return [self[outcome]]
+        every = list(self.data.data_vars.values())
+        return [values for values in every if values.ndim == 3] or every[:1]
 
     def sentences(self) -> tuple[str, ...]:
         """What every scenario changes at the end, in words; no judgement unless a direction was declared."""
-        found = []
-        end = float(self.data["time"].to_numpy()[-1])
         names = [item for item in self.observed if item in self.data] or [str(n) for n in list(self.data.data_vars)[:1]]
-        for scenario in self.scenarios:
-            if scenario.name == BASELINE:
-                continue
-            for name in names:
-                if self[name].ndim != 3:
-                    continue
-                found.append(self._sentence(scenario, name, end))
-        return tuple(found)
+        changed = [item for item in self.cast if self.baselines[item.name] != item.name]
+        return tuple(self._sentence(item, name) for item in changed for name in names if self[name].ndim == 3)
 
-    def _sentence(self, scenario: Scenario, name: str, end: float) -> str:
-        moved = self.difference(name).sel(scenario=scenario.name).sel(time=end).to_numpy()
-        low, median, high = _quantiles(moved)
-        unit = self[name].attrs.get("units", "")
+    def _sentence(self, scenario: Scenario, name: str) -> str:
+        end = float(self.data[self.axis].to_numpy()[-1])
+        moved = self.difference(name).sel(scenario=scenario.name).sel({self.axis: end}).to_numpy()
+        low, median, high = quantiles(moved)
+        unit, label = self[name].attrs.get("units", ""), scenario.label["en"]
         # "4 foxes less foxes" says it twice.
         spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
         if low == high == 0:
-            return (
-                f"{scenario.label['en']}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip()
-                + "."
-            )
+            return f"{label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
         way = "more" if median >= 0 else "less"
-        text = f"{scenario.label['en']}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
+        text = f"{label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
         text += f" {self.time_unit}" if self.time_unit else ""
         if moved.size > 1:
             text += f" (90 % of draws: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
@@ -190,153 +234,128 @@ class Future(Tabled):
             text += f"; better ({wanted}) in {100 * share:.0f} % of draws"
         return f"{text}."
 
-    def plot(self, name: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
-        """Fans of an outcome under every scenario over the data.
+    def plot(self, outcome: str | None = None, *, region: str | None = None, ax: Any = None) -> Any:
+        """Fans of an outcome under every scenario over what was observed.
 
         Parameters
         ----------
-        name
-            The outcome; None takes the first one that is observed.
+        outcome
+            None takes the first that tells of the nation, or of the region, else the first that is observed.
+        region
+            Code or name; needed for an outcome that has regions.
         ax
             Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The axes where some were given.
         """
         from pysd_runner.plots.over_time import plot_fan
 
+        if self.axis == "year":
+            values, seen = self._of_region(outcome, region)
+            # Fans are drawn against time, whatever it is called.
+            return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit)
         names = [str(item) for item in self.data.data_vars]
-        chosen = name or next((item for item in self.observed if item in names), names[0])
-        values = self[chosen]
+        values = self[outcome or next((item for item in self.observed if item in names), names[0])]
         column = self.observed.get(str(values.name), "")
-        seen = self.history[column] if self.history is not None and column else None
-        return plot_fan(values, seen, ax=ax, time_unit=self.time_unit)
+        observed = self.observations[column] if self.observations is not None and column else None
+        return plot_fan(values, observed, ax=ax, time_unit=self.time_unit)
 
-    def to_xarray(self) -> "xr.Dataset":
-        """All outcomes as a labelled data set."""
-        return self.data
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Quantiles over draws as a long table: outcome, scenario, ranges, time, quantiles."""
+    def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":
+        """An outcome of the nation or of one region, and what was observed of it."""
         import pandas as pd
 
-        parts = []
-        for name in self.data.data_vars:
-            found = self.data[name].quantile(list(LEVELS), dim="draw", skipna=True)
-            part = found.to_series().rename("value").reset_index().assign(outcome=str(name))
-            parts.append(part)
-        return pd.concat(parts, ignore_index=True)
+        values = chosen(self.data, outcome, region)[0]
+        if "region" in values.dims and region is None:
+            raise InvalidInput(f"{values.name} has regions; name one, as in plot({str(values.name)!r}, region=...)")
+        seen = self.history.get(str(values.name))
+        if "region" in values.dims:
+            values = values.isel(region=0, drop=True)
+            seen = None if seen is None else chosen(self.history, str(values.name), region, past=True)[0]
+        if seen is None:
+            return values, None
+        points = np.asarray(seen.squeeze(drop=True).to_numpy(), dtype=float)
+        return values, pd.Series(points, index=seen["year"].to_numpy()).dropna()
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write the quantiles over time and the table at the end into a workbook."""
+        """Write a workbook: of regions the nation and all regions in every year, else the end and quantiles."""
         from pysd_runner.export.tables import save_workbook
 
+        if self.axis == "year":
+            years, codes = (self.data[name].to_numpy().tolist() for name in ("year", "region"))
+            sheets = {"nation": self.table(year=years), "regions": self.table(region=codes, year=years)}
+            return save_workbook(sheets, path)
         frame = self.to_frame()
         index = [item for item in frame.columns if item not in ("quantile", "value")]
         wide = frame.pivot_table(index=index, columns="quantile", values="value").reset_index()
         wide.columns = [f"q{item:g}" if isinstance(item, float) else str(item) for item in wide.columns]
         return save_workbook({"end": self.table(), "over time": wide}, path)
 
+    def to_xarray(self) -> "xr.Dataset":
+        """All outcomes as one labelled data set; of regions with their provenance."""
+        if self.axis != "year":
+            return self.data
+        provenance = json.dumps(self.provenance, ensure_ascii=False)
+        return self.data.assign_attrs({"origin": self.origin, "provenance": provenance})
+
+    def to_frame(self) -> "pd.DataFrame":
+        """All as a long table: of regions every draw, else quantiles over draws."""
+        import pandas as pd
+
+        from pysd_runner.export import to_long_frame
+
+        if self.axis == "year":
+            return to_long_frame(self.data)
+        parts = []
+        for name in self.data.data_vars:
+            found = self.data[name].quantile(list(LEVELS), dim="draw", skipna=True)
+            parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
+        return pd.concat(parts, ignore_index=True)
+
     def save(self, folder: str | Path) -> Path:
-        """Write the projection into a folder, the record last.
+        """Write data, tables and the record, which `load_future` reads; each file whole or not at all.
 
-        ``future.nc`` holds every draw, ``end.csv`` the table, ``quantiles.csv`` quantiles over time.
+        Outcomes of regions are kept to a hundred-thousandth of each, far below what draws differ by.
         """
-        from pysd_runner.export import save_netcdf
-        from pysd_runner.export.tables import save_csv
-
         folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (self._save_regions if self.axis == "year" else self._save_any)(folder)
+        return folder
+
+    def _save_regions(self, folder: Path) -> None:
+        """Write ``projection.nc``, ``history.nc``, ``parameters.nc`` and ``run.json``, the record last."""
+        files = [
+            save_netcdf(self.data, folder / "projection.nc", relative_error=KEPT_ERROR),
+            save_netcdf(self.history, folder / "history.nc"),
+        ]
+        if self.parameters is not None:
+            files.append(save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc"))
+        record = {
+            "origin": self.origin,
+            "baselines": dict(self.baselines),
+            "imputed": list(self.imputed),
+            "warnings": list(self.warnings),
+            "files": {path.name: file_digest(path) for path in files},
+            **self.provenance,
+        }
+        write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
+
+    def _save_any(self, folder: Path) -> None:
+        """Write every draw, the table at the end, quantiles over time and the data; the record last."""
         save_netcdf(self.data, folder / DATA)
         save_csv(self.table(), folder / "end.csv")
         save_csv(self.to_frame(), folder / "quantiles.csv")
-        if self.history is not None:
-            save_csv(self.history.to_frame(), folder / "observed.csv")
+        if self.observations is not None:
+            save_csv(self.observations.to_frame(), folder / "observed.csv")
         record = {
             "model": self.model,
-            "scenarios": [item.to_dict() for item in self.scenarios],
+            "scenarios": [item.to_dict() for item in self.cast],
             "observed": dict(self.observed),
             "better": dict(self.better),
             "time_unit": self.time_unit,
             "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
         }
-        write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True)
-        return folder
-
-
-def load_future(folder: str | Path) -> Future:
-    """Read a projection that `Future.save` wrote."""
-    from pysd_runner.export import load_netcdf
-    from pysd_runner.panel.table_reading import load_table
-
-    folder = Path(folder)
-    remedy = "run the scenarios again"
-    record = read_record(folder / RECORD, schema=SCHEMA, what="record of a projection of a model", remedy=remedy)
-    try:
-        data = load_netcdf(folder / DATA)
-        seen = folder / "observed.csv"
-        history = None
-        if seen.is_file():
-            known = [axis for axis in _header(seen) if axis not in ("time", "column", "value")]
-            frame = _renamed(seen)
-            history = load_table(frame, time="time", entity=known or None, name="observed")
-        scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
-        return Future(
-            model=record["model"],
-            data=data,
-            scenarios=scenarios,
-            observed=record["observed"],
-            history=history,
-            better=record["better"],
-            time_unit=record["time_unit"],
-            warnings=tuple(record["warnings"]),
-            provenance=record["provenance"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder} holds no projection of a model: {error}; {remedy}") from error
-
-
-def is_future(folder: Path) -> bool:
-    """Whether a folder holds a projection of any model."""
-    return (folder / RECORD).is_file()
-
-
-def _header(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")
-
-
-def _renamed(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.read_csv(path, encoding="utf-8-sig").rename(columns={"column": "variable"})
-
-
-def _quantiles(values: Array) -> tuple[float, float, float]:
-    usable = values[np.isfinite(values)]
-    if not usable.size:
-        return (float("nan"),) * 3
-    low, median, high = np.quantile(usable, LEVELS)
-    return float(low), float(median), float(high)
-
-
-def futures_of(futures: Sequence[Future], name: str) -> "dict[str, xr.DataArray]":
-    """One outcome of several projections, for a common figure.
-
-    Parameters
-    ----------
-    futures
-        Of different models, fits or data.
-    name
-        The outcome.
-
-    Returns
-    -------
-    dict
-        By name of model and scenario.
-    """
-    found: dict[str, xr.DataArray] = {}
-    for future in futures:
-        values = future[name]
-        for scenario in values["scenario"].to_numpy():
-            label = f"{future.model}: {scenario}"
-            while label in found:
-                label += "'"
-            found[label] = values.sel(scenario=scenario)
-    return found
+        write_record(folder / FUTURE, record, schema=SCHEMA, allow_nan=True)

@@ -1,4 +1,4 @@
-"""What a folder of results keeps of a projection, and what is computed again from it when it is read."""
+"""What a folder of results keeps of a future, and what is computed again from it when it is read."""
 
 import json
 from collections.abc import Mapping
@@ -49,6 +49,11 @@ WEIGHTED = (
     "budget_share",
     "lever_budget",
 )
+
+PARAMETERS = "parameters"
+# Records of a folder of regions and of one of any other model, and the outcomes beside the latter.
+RECORD, FUTURE, DATA = "run.json", "future.json", "future.nc"
+SCHEMA = 1
 
 _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")

@@ -62,6 +62,21 @@ def projection_dataset(
     return _with_classes(dataset, dataset["output"], dataset["population"], panel)
 
 
+def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int) -> xr.Dataset:
+    """Outcomes of a run of any model; NaN where a draw failed."""
+    arrays = {}
+    for name, values in run.data.items():
+        full = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:])).copy()
+        full[np.broadcast_to(run.failed, (len(scenarios), draws))] = np.nan
+        dims = ["scenario", "draw", *run.dims[name], "time"]
+        arrays[name] = xr.DataArray(full, dims=dims, attrs={"units": run.units[name]})
+    used = {dim for dims in (run.dims[name] for name in run.data) for dim in dims}
+    coords: dict[str, Any] = {dim: list(run.ranges[dim]) for dim in sorted(used)}
+    coords |= {"scenario": [item.name for item in scenarios], "draw": np.arange(draws)}
+    coords["time"] = ("time", run.years, {"units": run.time_unit} if run.time_unit else {})
+    return xr.Dataset(arrays, coords=coords)
+
+
 def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
     """Write on every outcome what its draws vary, for whoever draws it."""
     mark = {"includes": ",".join(sources)}

@@ -1,10 +1,11 @@
-"""A projection as tables: levels and differences by scenario and region; several runs as one."""
+"""Outcomes as tables: levels and differences by scenario and place; several runs as one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.study.keeping import unknown
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-ENDS = (0.05, 0.5, 0.95)
+Array = NDArray[np.float64]
+
+LEVELS = (0.05, 0.5, 0.95)
 # What a region, and what the nation is told by.
 OF_REGIONS, OF_NATION = ("relative_output", "gap_to_leader"), ("laggard_gap", "theil", "national_gap", "sigma")
 BETWEEN = ": "
+_LABELS = ("label_en", "label_zh")
 
 
 def region_code(data: "xr.Dataset", text: str) -> str:
@@ -51,50 +55,54 @@ def chosen(
 
 
 def table(
-    data: "xr.Dataset",
-    baselines: Mapping[str, str],
-    *,
-    outcome: str | None,
-    region: str | Sequence[str] | None,
-    year: int | Sequence[int] | None,
+    data: "xr.Dataset", baselines: Mapping[str, str], outcomes: "Sequence[xr.DataArray]", moments: Sequence[float]
 ) -> "pd.DataFrame":
-    """One row a scenario, place and year: median, 90 % interval, and of the difference to the baseline."""
+    """One row an outcome, scenario, moment and place: median, 90 % interval, and of the difference to the baseline."""
     import pandas as pd
 
-    last = int(data["year"][-1])
-    years = [last] if year is None else [year] if isinstance(year, int | np.integer) else list(year)
-    known = data["year"].to_numpy().tolist()
-    for item in years:
-        if item not in known:
-            raise InvalidInput(f"the projection has no year {item}; it has {known[0]} to {known[-1]}")
+    names = [str(name) for name in data["scenario"].to_numpy()]
     rows = [
         row
-        for values in chosen(data, outcome, region)
-        for name in map(str, data["scenario"].to_numpy())
-        for item in years
-        for row in _rows(values.sel(year=item), name, baselines[name])
+        for values in outcomes
+        for name in names
+        for moment in moments
+        for row in _rows(values.sel({_axis(values): moment}), name, baselines[name])
     ]
     return pd.DataFrame(rows)
 
 
+def _axis(values: "xr.DataArray") -> str:
+    return "time" if "time" in values.coords else "year"
+
+
 def _rows(values: "xr.DataArray", scenario: str, baseline: str) -> list[dict[str, Any]]:
+    axis = _axis(values)
     own = values.sel(scenario=scenario)
-    moved = own - values.sel(scenario=baseline, drop=True).drop_vars(["label_en", "label_zh"], errors="ignore")
+    moved = own - values.sel(scenario=baseline, drop=True).drop_vars(list(_LABELS), errors="ignore")
     others = [str(dim) for dim in own.dims if dim != "draw"]
     rows = []
     for place in np.ndindex(*(own.sizes[dim] for dim in others)):
         pick = dict(zip(others, place, strict=True))
         cell = own.isel(pick)
-        row: dict[str, Any] = {"outcome": str(values.name), "scenario": scenario, "year": int(values["year"])}
+        row: dict[str, Any] = {"outcome": str(values.name), "scenario": scenario, axis: values[axis].item()}
         row |= {dim: str(own[dim].to_numpy()[at]) for dim, at in pick.items()}
         row |= {"name": str(cell["name_en"].item())} if "region" in pick and "name_en" in cell.coords else {}
-        low, median, high = np.quantile(cell.to_numpy(), ENDS)
+        low, median, high = quantiles(cell.to_numpy())
         row |= {"median": median, "low_90": low, "high_90": high}
         if scenario != baseline:
-            low, median, high = np.quantile(moved.isel(pick).to_numpy(), ENDS)
+            low, median, high = quantiles(moved.isel(pick).to_numpy())
             row |= {"difference": median, "difference_low_90": low, "difference_high_90": high}
         rows.append({**row, "unit": str(values.attrs.get("units", ""))})
     return rows
+
+
+def quantiles(values: Array) -> tuple[float, float, float]:
+    """Lower end of the 90 % interval, median and upper end, of the draws that have the value."""
+    usable = values[np.isfinite(values)]
+    if not usable.size:
+        return (float("nan"),) * 3
+    low, median, high = np.quantile(usable, LEVELS)
+    return float(low), float(median), float(high)
 
 
 def together(runs: Mapping[str, Any]) -> Any:
@@ -103,11 +111,11 @@ def together(runs: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     runs
-        Projections of the same regions and years, by a name of each; the first so many draws are kept that all have.
+        Futures of the same regions and years, by a name of each; the first so many draws are kept that all have.
 
     Returns
     -------
-    Projection
+    Future
         Scenarios are called ``name: scenario``; each is compared with the baseline of its own run.
 
     Raises
@@ -123,11 +131,12 @@ def together(runs: Mapping[str, Any]) -> Any:
     draws = min(item.data.sizes["draw"] for item in runs.values())
     parts = []
     for name, item in runs.items():
-        for dim in ("region", "year"):
+        for dim in sorted(set(map(str, first.data.dims)) - {"scenario", "draw", "lever"}):
             if item.data[dim].to_numpy().tolist() != first.data[dim].to_numpy().tolist():
                 raise InvalidInput(f"{name!r} has other {dim}s than {next(iter(runs))!r}; projections must share them")
         shared = item.data.isel(draw=slice(0, draws)).assign_coords(draw=np.arange(draws))
-        labels = {key: ("scenario", [f"{name}{BETWEEN}{text}" for text in shared[key].to_numpy()]) for key in _LABELS}
+        known = [key for key in _LABELS if key in shared.coords]
+        labels = {key: ("scenario", [f"{name}{BETWEEN}{text}" for text in shared[key].to_numpy()]) for key in known}
         named = [f"{name}{BETWEEN}{text}" for text in shared["scenario"].to_numpy()]
         parts.append(shared.assign_coords(scenario=named, **labels))
     held = set.intersection(*(set(part.data_vars) for part in parts))
@@ -135,6 +144,7 @@ def together(runs: Mapping[str, Any]) -> Any:
     return replace(
         first,
         data=data,
+        cast=(),
         parameters=None,
         baselines={
             f"{name}{BETWEEN}{key}": f"{name}{BETWEEN}{value}"
@@ -143,6 +153,3 @@ def together(runs: Mapping[str, Any]) -> Any:
         },
         warnings=tuple(dict.fromkeys(text for item in runs.values() for text in item.warnings)),
     )
-
-
-_LABELS = ("label_en", "label_zh")

@@ -1,4 +1,4 @@
-"""Changes of a scenario as values of a run: over scenarios, draws and, where they are scheduled, time."""
+"""Scenarios as values of a run: over scenarios, draws and, where something is scheduled, time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,14 +9,32 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidScenario, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
+from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
-from pysd_runner.simulation.elements import constant_values, located
+from pysd_runner.simulation.elements import constant_values, located, stacked_values
+from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]
 
 # How long before a time its former value still holds where a path has straight lines, in shares of a step.
 BEFORE = 1e-6
+
+
+def scenario_values(
+    scenarios: Sequence[Scenario],
+    model: Model,
+    panel: Panel,
+    common: Mapping[str, Array | TimePath],
+    bounds: tuple[int, int],
+) -> dict[str, Array | TimePath]:
+    """Values of policies and assumptions, stacked along the scenario axis, shape (scenario, draw, ...)."""
+    # What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
+    origin, until = bounds
+    step = time_step(model)
+    times = np.arange(origin, until + step / 2, step)
+    each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
+    return stacked_values(each, model, common, times)
 
 
 def changed_values(

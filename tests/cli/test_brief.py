@@ -2,7 +2,7 @@
 
 import pytest
 
-from pysd_runner.study.projection import load_projection
+from pysd_runner.study.loading import load_future
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
@@ -25,7 +25,7 @@ def test_it_makes_a_run_and_keeps_it(gapsim, small):
     assert "甘肃人均产出" in answer.out
     # Its mix alone, although the run holds what the mix must be compared with.
     assert answer.out.count("“") == 1
-    assert "zoned" in load_projection("b/run").scenarios
+    assert "zoned" in load_future("b/run").scenarios
     assert gapsim("run", "b/run/run.json", "--json").json["data"]["identical"]
     assert gapsim("brief", "Henan", "--run", "b/run", "--format", "xlsx", "--out", "c").code == 0
 

@@ -11,7 +11,7 @@ from calibration import FitResult
 from calibration.commands import steps
 from calibration.fitting.diagnostics import Finding
 from pysd_runner.spec import load_fitted
-from pysd_runner.study.projection import load_projection
+from pysd_runner.study.loading import load_future
 from tests.english import sentences_in, visible
 
 
@@ -146,7 +146,7 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
     numbers = re.findall(r"^\[(\d+)/(\d+)\]", answer.err, re.MULTILINE)
     # The sample is left out here, and this panel has one definition alone.
     assert [int(number) for number, _ in numbers] == list(range(1, int(numbers[0][1])))
-    projection = load_projection(tmp_path / "demo")
+    projection = load_future(tmp_path / "demo")
     policies = [name for name in projection.scenarios if projection.baselines[name] != name]
     assert set(policies) == {"zoned_need", "skills_programme"}
     table = pd.read_csv(tmp_path / "demo" / "summary.csv")
@@ -163,7 +163,7 @@ def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, 
     answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json")
     assert answer.code == 3
     assert set(answer.json["data"]) >= {"fit", "policies", "folder"}
-    assert load_projection("demo").scenarios
+    assert load_future("demo").scenarios
 
 
 @pytest.mark.usefixtures("no_pictures")

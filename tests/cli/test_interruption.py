@@ -10,7 +10,7 @@ import time
 import pytest
 
 from pysd_runner.spec import load_fitted
-from pysd_runner.study.projection import load_projection
+from pysd_runner.study.loading import load_future
 
 PROGRAM = """
 import sys
@@ -78,7 +78,7 @@ def test_the_projection_is_kept_when_the_figures_are_interrupted(small, small_pa
     code = main(["run", "zoned_need", *small, "--draws", "2", "--until", "2026", "--out", str(tmp_path / "kept")])
     assert code == 130
     assert "The projection is kept in" in capfd.readouterr().err
-    assert load_projection(tmp_path / "kept").scenarios == ("baseline", "zoned_need")
+    assert load_future(tmp_path / "kept").scenarios == ("baseline", "zoned_need")
     assert main(["plot", str(tmp_path / "kept"), "--kind", "gaps", "-q"]) == 0
     assert main(["run", str(tmp_path / "kept" / "run.json"), "-q"]) == 0
 

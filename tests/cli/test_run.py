@@ -18,7 +18,7 @@ from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.spec import Baseline, load_baseline
-from pysd_runner.study.projection import load_projection
+from pysd_runner.study.loading import load_future
 from tests.records import resealed
 from tests.study.test_projection import fit_of
 
@@ -62,7 +62,7 @@ def test_the_folder_holds_everything_a_reader_needs(results):
 
 
 def test_results_can_be_read_again(results):
-    projection = load_projection(results)
+    projection = load_future(results)
     assert projection.scenarios == ("baseline", "zoned_need")
     assert projection.data.sizes["draw"] == 4
     # The policy first, then those that split its effect.
@@ -105,7 +105,7 @@ def test_json_is_one_object(gapsim, small):
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(gapsim, small, tmp_path):
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
         assert gapsim("run", "zoned_need", *small, *QUICK, "--seed", seed, "--out", name).code == 0
-    one, two, three = (load_projection(tmp_path / name).data for name in ("one", "two", "three"))
+    one, two, three = (load_future(tmp_path / name).data for name in ("one", "two", "three"))
     xr.testing.assert_identical(one, two)
     assert not np.array_equal(one["output"], three["output"])
 
@@ -157,7 +157,7 @@ def test_a_changed_projection_is_named_by_all_that_read_it(gapsim, results, tmp_
 def test_present_values_are_those_of_the_kept_projection(gapsim, small, rate):
     assert gapsim("run", "zoned_need", *small, *QUICK, "--yuan-per-unit", rate, "--out", "out").code == 0
     told = pd.read_csv("out/summary.csv").set_index("scenario").loc["zoned_need"]
-    money = load_projection("out").data["policy_budget"].sel(scenario="zoned_need").isel(year=slice(1, None))
+    money = load_future("out").data["policy_budget"].sel(scenario="zoned_need").isel(year=slice(1, None))
     paid = (money / 1.03 ** (money["year"] - 2024)).sum("year")
     for column, share in (("p05", 0.05), ("p50", 0.5), ("p95", 0.95)):
         assert_allclose(told[f"present_cost_{column}"], np.quantile(paid, share), rtol=1e-5)
@@ -207,7 +207,7 @@ def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
     (tmp_path / "again" / "stale.txt").write_text("from before")
     assert gapsim("run", "baseline", *small, *QUICK, "--out", "again", "--force").code == 0
     assert not (tmp_path / "again" / "stale.txt").exists()
-    assert load_projection(tmp_path / "again").scenarios == ("baseline",)
+    assert load_future(tmp_path / "again").scenarios == ("baseline",)
     assert [path.name for path in tmp_path.iterdir()] == ["again"]
 
 
@@ -254,7 +254,7 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     events = ("Gansu closes 1% of its gap by 2026", "west overtakes 310000 by 2025")
     asked = [part for event in events for part in ("--event", event)]
     answer = gapsim("run", "zoned_need", *small, *QUICK, *asked, "--out", "events", "--json")
-    data = load_projection(tmp_path / "events").data
+    data = load_future(tmp_path / "events").data
     found = answer.json["data"]["events"]
     assert list(found) == list(events)
     place = list(data["region"].to_numpy()).index("620000")
@@ -300,7 +300,7 @@ class TestReplay:
             hidden.rename(small_panel)
         assert answer.code == 0
         assert "identical to the recorded ones, bit by bit" in answer.out
-        xr.testing.assert_identical(load_projection(tmp_path / "again").data, load_projection(results).data)
+        xr.testing.assert_identical(load_future(tmp_path / "again").data, load_future(results).data)
         once_more = gapsim("run", "again/run.json")
         assert "identical" in once_more.out
 

@@ -125,7 +125,7 @@ def test_the_first_page_says_the_numbers_of_its_picture(lang):
 @pytest.mark.parametrize("lang", FIRST)
 def test_the_first_page_says_what_the_brief_of_the_demonstration_says(lang):
     text = re.sub(r"\s+", " ", text_of(FIRST[lang]))
-    page = pysd_runner.brief(pysd_runner.load_projection(DEMO), "Sichuan", lang=lang)
+    page = pysd_runner.brief(pysd_runner.load_future(DEMO), "Sichuan", lang=lang)
     for said in (page.figure.sentence, *(part.text for part in page.document.parts[:2])):
         assert said in text, "draw and write it again: gapsim plot results/demo --kind mixes --region Sichuan"
 

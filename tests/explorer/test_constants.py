@@ -13,7 +13,7 @@ from pysd_runner.panel.table_reading import load_table
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.weak import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of
-from pysd_runner.study.scenario_runs import project_any
+from pysd_runner.study.projection import project
 from tests.engine.small_models import FEATURES, write_model
 from tests.explorer.browser import opened, outcomes, settled
 
@@ -76,8 +76,8 @@ def repeated(page, model, folder, *arguments, **settings):
     with page.expect_download() as download:
         page.click("#do-yaml")
     download.value.save_as(folder / "mine.yaml")
-    future = project_any(model, None, [str(folder / "mine.yaml")], *arguments, **settings)
-    scenario = [item.name for item in future.scenarios][-1]
+    future = project(model, None, [str(folder / "mine.yaml")], *arguments, **settings)
+    scenario = future.scenarios[-1]
     for key, values in zip(
         page.evaluate("gapsim.record.outcomes.map((item) => item.key)"), outcomes(page)[0], strict=True
     ):

@@ -15,7 +15,8 @@ from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
-from pysd_runner.study.projection import project, projection_inputs
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.projection import project
 from tests.explorer.browser import REACHABLE, UNNAMED, opened, outcomes, settled, violations
 
 UNTIL, DRAWS = 2030, 12
@@ -47,7 +48,7 @@ def written(start, tmp_path_factory):
     command = "gapsim run SCENARIO --draws 12"
     offered = [load_scenario(name, model=model) for name in ("zoned_need", "uniform_per_head")]
     told = {"draws": 1000, "policies": {"zoned_need": {"gap_closed": [0.7, 1.75, 3.7], "output_change": [0.6, 2, 5]}}}
-    explored = policies_explored(projection_inputs(model, panel, **settings), offered, told=told)
+    explored = policies_explored(inputs_of(model, panel, **settings), offered, told=told)
     text = page_of(explored, command=command)
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(text, encoding="utf-8")

@@ -19,7 +19,8 @@ from pysd_runner.panel import load_panel
 from pysd_runner.policy import class_space, policy_values
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.draws import parameter_draws
-from pysd_runner.study.projection import project, projection_inputs
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.projection import project
 from tests.models.renamed import SHIPPED, renamed_folder
 
 REGIONS = ("110000", "410000", "620000")
@@ -50,7 +51,7 @@ def everything(model: Model) -> dict[str, np.ndarray]:
     scores = policy_scores(subject, parameter_draws(model.spec, fitted, 2, np.random.default_rng(0)))
     found |= {f"score {key}": values for key, values in scores.items()}
     found |= {f"level {item.name}": item.simulated.to_numpy() for item in level_pairs(subject.calibrated)}
-    inputs = projection_inputs(model, panel, fitted, until=UNTIL, draws=2)
+    inputs = inputs_of(model, panel, fitted, until=UNTIL, draws=2)
     scenario = load_scenario("zoned_need", model=model)
     found["start"] = class_space(inputs, scenario)[1]
     values = {**inputs.common.values, **policy_values(inputs, scenario)}

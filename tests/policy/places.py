@@ -5,7 +5,7 @@ from functools import cache
 from pysd_runner import load_model, load_panel
 from pysd_runner.policy.regions import policy_values, regional_study
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.study.projection import projection_inputs
+from pysd_runner.study.inputs import inputs_of
 
 REGIONS = ("110000", "310000", "410000", "620000")
 UNTIL, DRAWS = 2029, 8
@@ -16,7 +16,7 @@ def inputs():
     """What every policy starts from."""
     panel = load_panel("china").subset(regions=REGIONS)
     model = load_model("regional_digital", regions=len(REGIONS))
-    return projection_inputs(model, panel, until=UNTIL, draws=DRAWS, seed=1)
+    return inputs_of(model, panel, until=UNTIL, draws=DRAWS, seed=1)
 
 
 @cache

@@ -11,7 +11,7 @@ from pysd_runner.policy.discovery import cart, prim
 from pysd_runner.policy.information import partial_information, perfect_information
 from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.study.projection import projection_inputs
+from pysd_runner.study.inputs import inputs_of
 from tests.policy.places import REGIONS
 
 POLICIES = ("skills_programme", "zoned_need", "frontier_for_all")
@@ -22,7 +22,7 @@ def bracketed(seed, draws):
     """Two definitions of a skill: with the first there is much to train, with the second hardly anything."""
     panel = load_panel("china").subset(regions=REGIONS)
     model = load_model("regional_digital", regions=len(REGIONS))
-    inputs = projection_inputs(model, panel, until=2032, draws=draws, seed=seed)
+    inputs = inputs_of(model, panel, until=2032, draws=draws, seed=seed)
     study = regional_study(inputs)
     values = dict(study.values)
     values["Initial Skill Share"] = 0.97 * np.asarray(values["Initial Access Share"])

@@ -19,7 +19,7 @@ from pysd_runner.reports.document import (
     save_document,
     to_markdown,
 )
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 from tests.explorer.browser import violations
 
 # Closes the element it stands in and changes the title of the page, if it is read as code.
@@ -94,7 +94,7 @@ def test_names_that_look_like_code_are_text_in_markdown(opened, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def reports(projection: Projection, panel, tmp_path_factory):
+def reports(projection: Future, panel, tmp_path_factory):
     """A report of a run and a brief."""
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.results import write_results

@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.study.projection import Projection
+from pysd_runner.study.future import Future
 
 
 @pytest.fixture
-def projection() -> Projection:
+def projection() -> Future:
     """Two policies with baselines of their own, two draws, two years."""
     names = ["baseline", "policy", "other baseline", "other policy"]
     values = np.array(
@@ -18,10 +18,10 @@ def projection() -> Projection:
     coords = {"scenario": names, "draw": [0, 1], "year": [2025, 2026]}
     gap = xr.DataArray(values, dims=("scenario", "draw", "year"), coords=coords, attrs={"units": "Dmnl"})
     baselines = {names[0]: names[0], names[1]: names[0], names[2]: names[2], names[3]: names[2]}
-    return Projection(data=xr.Dataset({"gap": gap}), history=xr.Dataset(), origin=2024, baselines=baselines)
+    return Future(data=xr.Dataset({"gap": gap}), history=xr.Dataset(), origin=2024, baselines=baselines)
 
 
-def test_it_is_the_policy_less_its_own_baseline_draw_by_draw(projection: Projection) -> None:
+def test_it_is_the_policy_less_its_own_baseline_draw_by_draw(projection: Future) -> None:
     found = projection.difference("gap")
     assert found["scenario"].to_numpy().tolist() == ["policy", "other policy"]
     assert found.sel(scenario="policy").to_numpy().tolist() == [[0.5, 0.5], [-1.0, -1.0]]

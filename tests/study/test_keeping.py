@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner import load_model, load_panel, load_projection
+from pysd_runner import load_future, load_model, load_panel
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.inputs import Inputs
@@ -54,7 +54,7 @@ def test_without_people_gaps_alone_come_back(projection):
 
 def test_a_folder_is_read_as_it_was_told_of(projection, panel, tmp_path):
     kept = save_with_inputs(projection, Inputs(panel=panel, source="china"), tmp_path / "run")
-    again = load_projection(tmp_path / "run")
+    again = load_future(tmp_path / "run")
     xr.testing.assert_identical(again.data.drop_attrs(), kept.data.drop_attrs())
     assert again.table(region="Gansu").equals(kept.table(region="Gansu"))
     with pytest.raises(UnknownName, match=r"no outcome 'access'; written results keep draws of output and gaps"):
@@ -67,4 +67,4 @@ def test_a_folder_is_read_as_it_was_told_of(projection, panel, tmp_path):
 
 
 def test_results_of_earlier_versions_hold_everything(projection, tmp_path):
-    assert set(load_projection(projection.save(tmp_path / "old")).data) == set(projection.data)
+    assert set(load_future(projection.save(tmp_path / "old")).data) == set(projection.data)

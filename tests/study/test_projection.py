@@ -17,7 +17,8 @@ from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import parameter_draws
-from pysd_runner.study.projection import load_projection, project
+from pysd_runner.study.loading import load_future
+from pysd_runner.study.projection import project
 from tests.records import resealed
 
 
@@ -210,13 +211,13 @@ def test_engines_agree(panel):
 
 def test_saved_and_loaded_to_a_hundred_thousandth_and_then_without_loss(projection, tmp_path):
     folder = projection.save(tmp_path / "results")
-    again = load_projection(folder)
+    again = load_future(folder)
     assert set(again.data) == set(projection.data)
     for name in projection.data:
         np.testing.assert_allclose(again.data[name], projection.data[name], rtol=1e-5, err_msg=name)
     for name in projection.data.coords:
         assert again.data[name].equals(projection.data[name]), name
-    xr.testing.assert_equal(load_projection(again.save(tmp_path / "twice")).data, again.data)
+    xr.testing.assert_equal(load_future(again.save(tmp_path / "twice")).data, again.data)
     xr.testing.assert_equal(again.history, projection.history)
     assert again.baselines == dict(projection.baselines)
     assert again.warnings == projection.warnings
@@ -305,7 +306,7 @@ def test_unknown_names_get_a_suggestion(model, panel, projection):
 
 def test_a_folder_without_a_projection(tmp_path):
     with pytest.raises(InvalidInput, match="holds no projection"):
-        load_projection(tmp_path)
+        load_future(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -341,14 +342,14 @@ def test_a_damaged_record(folder, change, message):
 
     resealed(folder / "run.json", changed)
     with pytest.raises(InvalidInput, match=message):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_a_record_that_was_changed_by_hand(folder):
     file = folder / "run.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"origin": 2024', '"origin": 2023'), encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"run\.json is not as it was written.*run the scenarios again"):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_the_drawn_parameters_are_kept(projection, folder):
@@ -357,12 +358,12 @@ def test_the_drawn_parameters_are_kept(projection, folder):
     assert set(drawn["parameter"].to_numpy()) > {"q_a", "c_S"}
     assert float(drawn.sel(parameter="q_a").std()) > 0
     drawn = drawn.isel(draw=slice(2))
-    assert load_projection(folder).parameters.equals(drawn)
+    assert load_future(folder).parameters.equals(drawn)
     save_netcdf(drawn.isel(draw=slice(1, None)).to_dataset(name="parameters"), folder / "parameters.nc")
     with pytest.raises(InvalidInput, match=r"parameters\.nc does not belong to the projection beside it"):
-        load_projection(folder)
+        load_future(folder)
     (folder / "parameters.nc").unlink()
-    assert load_projection(folder).parameters is None
+    assert load_future(folder).parameters is None
 
 
 @pytest.mark.parametrize("name", ["projection.nc", "history.nc", "parameters.nc", "run.json"])
@@ -370,7 +371,7 @@ def test_the_drawn_parameters_are_kept(projection, folder):
 def test_bytes_that_are_no_projection(folder, name, content):
     (folder / name).write_bytes(content)
     with pytest.raises(InvalidInput, match=name.replace(".", r"\.")):
-        load_projection(folder)
+        load_future(folder)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
@@ -379,13 +380,13 @@ def test_a_file_cut_short(folder, share):
     whole = file.read_bytes()
     file.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(InvalidInput, match=r"projection\.nc cannot be read"):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_a_data_set_of_something_else(folder):
     (folder / "projection.nc").write_bytes((folder / "history.nc").read_bytes())
     with pytest.raises(InvalidInput, match=r"projection\.nc: no coordinate 'scenario'"):
-        load_projection(folder)
+        load_future(folder)
 
 
 @pytest.mark.parametrize("name", ["scenario", "draw", "region", "year"])
@@ -393,28 +394,28 @@ def test_coordinates_are_there_once_each(folder, name):
     data = load_netcdf(folder / "projection.nc")
     save_netcdf(xr.concat([data, data.isel({name: [0]})], dim=name, data_vars="minimal"), folder / "projection.nc")
     with pytest.raises(InvalidInput, match=rf"projection\.nc: duplicate {name} .*; run the scenarios again"):
-        load_projection(folder)
+        load_future(folder)
     save_netcdf(data.rename({name: "other"}), folder / "projection.nc")
     with pytest.raises(InvalidInput, match=rf"projection\.nc: no coordinate '{name}'"):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_a_single_draw_without_its_dimension(folder):
     save_netcdf(load_netcdf(folder / "projection.nc").isel(draw=0), folder / "projection.nc")
     with pytest.raises(InvalidInput, match=r"projection\.nc: draw: expected a list"):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_texts_in_the_place_of_numbers(folder):
     data = load_netcdf(folder / "projection.nc")
     save_netcdf(data.assign(output_per_head=data["output_per_head"].astype(str)), folder / "projection.nc")
     with pytest.raises(InvalidInput, match=r"projection\.nc: output_per_head: expected numbers"):
-        load_projection(folder)
+        load_future(folder)
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(InvalidInput, match=r"there is no folder '.*nothing'; give the folder that `gapsim run` wrote"):
-        load_projection(tmp_path / "nothing")
+        load_future(tmp_path / "nothing")
 
 
 def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, load_table, project, simulate
+from pysd_runner import load_model, load_table, project, simulate, together
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import load_changes
-from pysd_runner.study.equations import check_equations, equations_of
-from pysd_runner.study.future import futures_of, load_future
-from pysd_runner.study.starting import PREFIX, stocks_of, with_starts
+from pysd_runner.study.equations import PREFIX, check_equations, equations_of, stocks_of, with_starts
+from pysd_runner.study.loading import load_future
 from tests.study.models import LOGISTIC, REGIONS, SIR, infections, made, written
 
 
@@ -89,7 +88,7 @@ def test_one_draw_is_the_estimate(sir, fitted):
 
 
 def _spec(fitted):
-    from pysd_runner.study.scenario_runs import spec_of
+    from pysd_runner.study.inputs import spec_of
 
     return spec_of(fitted)
 
@@ -118,7 +117,9 @@ def test_differences_are_taken_draw_by_draw(sir, fitted, tmp_path):
     assert again.scenarios == future.scenarios
     future.to_excel(tmp_path / "results.xlsx")
     assert "Infected at 60 day" in future.plot("Infected").sentence
-    assert plot_fan(futures_of([future, again], "Infected")).sentence
+    both = together({"one": future, "again": again})
+    assert both.scenarios == ("one: baseline", "one: less", "again: baseline", "again: less")
+    assert plot_fan(both["Infected"]).sentence
 
 
 def test_elements_and_declared_directions(tmp_path):

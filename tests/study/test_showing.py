@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from openpyxl import load_workbook
 
 from pysd_runner import load_model, load_panel, load_scenario, together
-from pysd_runner import project as project_any
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.study.projection import project
 
@@ -33,7 +32,7 @@ def projection(model, panel):
 
 
 def test_a_prompt_shows_one_line(projection):
-    assert repr(projection) == "<Projection: baseline, zoned_need, double; 4 regions, 6 draws, 2024 to 2028>"
+    assert repr(projection) == "<Future: baseline, zoned_need, double; 4 regions, 6 draws, 2024 to 2028>"
     assert "<table" in projection._repr_html_()
 
 
@@ -61,10 +60,10 @@ def test_an_outcome_that_needs_people_says_so(model, panel):
 def test_names_and_frames_stand_for_loaded_things(model, panel):
     frame = panel.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != "derived"].drop(columns="flag")
-    again = project_any("regional_digital", frame, DOUBLE, until=2026, draws=2)
+    again = project("regional_digital", frame, DOUBLE, until=2026, draws=2)
     known = project(model, load_panel(frame), DOUBLE, until=2026, draws=2)
     np.testing.assert_array_equal(again.gaps, known.gaps)
-    assert project_any("regional_digital", panel, "zoned_need", until=2026, draws=2).scenarios[1] == "zoned_need"
+    assert project("regional_digital", panel, "zoned_need", until=2026, draws=2).scenarios[1] == "zoned_need"
 
 
 def test_a_workbook_of_all_years(projection, tmp_path):

@@ -29,7 +29,8 @@ from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
 from pysd_runner.reports.document import Document, Table, to_html, to_markdown
 from pysd_runner.simulation import simulate
-from pysd_runner.study.projection import Projection, project
+from pysd_runner.study.future import Future
+from pysd_runner.study.projection import project
 from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.calibration.panels import without
 
@@ -168,17 +169,17 @@ def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path
 
 
 @pytest.fixture(scope="module")
-def projected(subject: Subject, fitted_panel: Panel) -> Projection:
+def projected(subject: Subject, fitted_panel: Panel) -> Future:
     fitted = subject.calibrated.result.fitted
     return project(subject.model, fitted_panel, "zoned_need", fitted, until=UNTIL, draws=1, shocks=False)
 
 
-def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Projection) -> None:
+def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Future) -> None:
     baseline = projected.data["output_per_head"].sel(scenario=projected.baselines["zoned_need"])
     np.testing.assert_allclose(subject.base["Output per Capita"][0, 0], baseline.to_numpy()[0], rtol=1e-12)
 
 
-def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Projection) -> None:
+def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Future) -> None:
     gap = 1 - projected.data["national_output_per_head"] / projected.data["output_per_head"].max("region")
     baseline = projected.baselines["zoned_need"]
     closed = 100 * (gap.sel(scenario=baseline) - gap.sel(scenario="zoned_need")).isel(year=-1).item()

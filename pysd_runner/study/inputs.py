@@ -1,0 +1,345 @@
+"""What every scenario starts from: a model with its data, a fit, draws, and the moments of the run."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.engine import Engine, TimePath
+from pysd_runner.engine.counts import whole
+from pysd_runner.engine.memory import machine_bytes
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel, Table
+from pysd_runner.simulation.elements import constant_values, located
+from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.task import prepared
+from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+from pysd_runner.spec.baseline import check_ahead
+from pysd_runner.spec.weak import parameter_of
+from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
+from pysd_runner.study.equations import PREFIX, check_equations, with_starts
+from pysd_runner.study.matching import check_end
+from pysd_runner.study.region_inputs import RegionInputs, time_step
+
+Array = NDArray[np.float64]
+
+# Draws and last year of regions, draws of any other model, where nobody says.
+REGIONAL_DRAWS, UNTIL, DRAWS = 200, 2040, 500
+# Outcomes by lever and region that are kept; the others would make results several times as large.
+BY_LEVER = ("lever_budget",)
+# Results and what they are labelled from are in memory at once: 1.8 was measured.
+COPIES = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ProjectionInputs:
+    """What every scenario of a projection starts from.
+
+    Attributes
+    ----------
+    model
+        The model; of regions with as many as the panel.
+    run_model
+        The same, with starting values that were estimated as constants.
+    data
+        Observations: of regions those up to the origin; None for none.
+    fitted
+        What a calibration found; None for priors, or the values of the file.
+    baseline
+        The forecast without policy; None where the model goes its own way.
+    common
+        Draws of parameters, start states and shocks.
+    bounds
+        First and last moment; of regions the origin and the last year.
+    step
+        Length of a step.
+    settings
+        What decided the draws.
+    """
+
+    model: Model
+    run_model: Model
+    data: Panel | Table | None
+    fitted: FittedParameters | None
+    baseline: Baseline | None
+    common: CommonDraws
+    bounds: tuple[float, float]
+    step: float
+    settings: Mapping[str, Any]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Declarations of the model."""
+        assert self.model.spec is not None  # noqa: S101
+        return self.model.spec
+
+    @property
+    def panel(self) -> Panel:
+        """Observations of regions."""
+        assert isinstance(self.data, Panel)  # noqa: S101
+        return self.data
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """Origin and last year."""
+        return int(self.bounds[0]), int(self.bounds[1])
+
+
+def inputs_of(  # noqa: PLR0913 - a front door
+    model: Model,
+    data: Panel | Table | None = None,
+    fitted: FittedParameters | None = None,
+    *,
+    until: float | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    origin: int | None = None,
+    baseline: Baseline | None = None,
+    shocks: bool = True,
+    engine: Engine = "auto",
+    yuan_per_unit: float = 1.0,
+) -> ProjectionInputs:
+    """Draw what every scenario starts from, without running any.
+
+    Parameters
+    ----------
+    model
+        Any model; with declarations, and as many regions as the panel, where regions are projected.
+    data
+        A panel of regions; or observations of any other model, drawn beside its outcomes; None for none.
+    fitted
+        What a calibration found; None takes every parameter of regions from its prior, and of any other model the
+        values of the file, once.
+    until
+        Last moment; None takes 2040 for regions, and that of the file for any other model.
+    draws
+        Number of draws; 1 gives central values without shocks. More draws of regions keep those there were. None takes
+        200 of regions, 500 of any other model.
+    seed
+        Decides every draw, a whole number from 0; the same seed gives the same numbers.
+    origin
+        Last year that may be used; None takes that of the baseline, or else the last one in which every region has
+        output.
+    baseline
+        The forecast of regions without policy; None lets the model go its own way.
+    shocks
+        Without a baseline, whether regional growth is disturbed as in the past.
+    engine
+        ``"numpy"`` or ``"pysd"``.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+
+    Returns
+    -------
+    ProjectionInputs
+        The same for the same seed.
+
+    Raises
+    ------
+    InvalidInput
+        If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
+    """
+    settings = {"seed": seed, "origin": origin, "shocks": shocks, "yuan_per_unit": yuan_per_unit}
+    if isinstance(data, Panel):
+        ahead = {"until": UNTIL if until is None else until, "draws": REGIONAL_DRAWS if draws is None else draws}
+        return _of_regions(model, data, fitted, baseline, {**ahead, **settings}, engine)
+    if baseline is not None or origin is not None:
+        raise InvalidInput("only regions of a panel follow a baseline from an origin; give a panel, or leave them out")
+    return _of_any(model, data, fitted, until, DRAWS if draws is None else draws, seed)
+
+
+def _of_regions(
+    model: Model,
+    panel: Panel,
+    fitted: FittedParameters | None,
+    baseline: Baseline | None,
+    settings: Mapping[str, Any],
+    engine: Engine,
+) -> ProjectionInputs:
+    until, draws = whole("until", settings["until"]), whole("draws", settings["draws"], least=1)
+    seed, origin = whole("seed", settings["seed"], least=0), settings["origin"]
+    _check_regions(model, panel)
+    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
+    check_size(model, (origin, until), draws)
+    if fitted is not None:
+        check_fit(fitted, model, origin)
+    seen = panel.subset(years=range(panel.years[0], origin + 1))
+    drawn = {**settings, "until": until, "draws": draws, "seed": seed, "origin": origin}
+    common = common_draws(
+        model,
+        seen,
+        fitted,
+        baseline,
+        bounds=(origin, until),
+        engine=engine,
+        **{key: drawn[key] for key in ("draws", "seed", "shocks", "yuan_per_unit")},
+    )
+    return ProjectionInputs(
+        model=model,
+        run_model=model,
+        data=seen,
+        fitted=fitted,
+        baseline=baseline,
+        common=common,
+        bounds=(origin, until),
+        step=time_step(model),
+        settings=drawn,
+    )
+
+
+def _of_any(
+    model: Model, data: Table | None, fitted: FittedParameters | None, until: float | None, draws: int, seed: int
+) -> ProjectionInputs:
+    """What scenarios of a model without regions share, with its estimated starting values as constants."""
+    check_end(model, until, data, fitted)
+    values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
+    run_model = model if fitted is None else with_starts(model, starts_of(model, fitted))
+    start = None if fitted is None else fitted.provenance.get("start")
+    clock = prepared(run_model, values, start=start, stop=until, outcomes=[]).clock
+    count = 1 if fitted is None else max(draws, 1)
+    common = CommonDraws(
+        values=values,
+        parameters={},
+        inputs=RegionInputs(round(clock.start), {}, ()),
+        draws=tuple(range(count)),
+        implied=None,
+        sources=("parameters",),
+    )
+    return ProjectionInputs(
+        model=model,
+        run_model=run_model,
+        data=data,
+        fitted=fitted,
+        baseline=None,
+        common=common,
+        bounds=(clock.start, clock.stop),
+        step=clock.step,
+        settings={"draws": draws if fitted is not None else 1, "seed": seed},
+    )
+
+
+def _check_regions(model: Model, panel: Panel) -> None:
+    count = len(model.ranges[model.bindings.ranges.region])
+    if count != len(panel.regions):
+        raise InvalidInput(
+            f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
+            f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
+        )
+
+
+def last_origin(panel: Panel) -> int:
+    """Last year in which every region of a panel has output per head."""
+    complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+    if not complete.any():
+        raise InvalidPanel(
+            f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+        )
+    return panel.years[int(np.flatnonzero(complete)[-1])]
+
+
+def _origin(panel: Panel, origin: int | None, until: int) -> int:
+    origin = whole("origin", last_origin(panel) if origin is None else origin)
+    if origin not in panel.years:
+        raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
+    if until <= origin:
+        raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
+    return origin
+
+
+def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int = 1) -> None:
+    """Refuse years too far ahead and results that no memory holds, before anything is drawn."""
+    origin, until = bounds
+    check_ahead(until, origin)
+    assert model.spec is not None  # noqa: S101
+    shapes = [model.ir.shape(model.ir.variables[name].dims) for name in saved_outcomes(model.spec, model)]
+    saved = sum(map(math.prod, shapes)) * (until - origin + 1) * scenarios * draws
+    needed, available = 8 * COPIES * saved, machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+        )
+
+
+def saved_outcomes(spec: ModelSpec, model: Model) -> list[str]:
+    """Variables of the declared outcomes that are saved of regions."""
+    kept = [
+        item.variable
+        for item in spec.outcomes.values()
+        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {model.bindings.ranges.region}
+    ]
+    return list(dict.fromkeys(kept))
+
+
+def spec_of(fitted: FittedParameters) -> ModelSpec:
+    """Declarations of the parameters of a fit of any model."""
+    records = fitted.provenance.get("declarations")
+    if records is None:
+        raise InvalidInput("the fit was made on a panel of regions; project it with that panel")
+    parameters = {record["key"]: parameter_of(record) for record in records}
+    spec = ModelSpec(
+        name=fitted.model, parameters=parameters, inputs={}, outcomes={}, measurements={}, levers={}, classes={}
+    )
+    fitted.check_bounds(spec)
+    return spec
+
+
+def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Any]:
+    """Draws of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
+    spec = spec_of(fitted)
+    if draws < 1:
+        raise InvalidInput(f"draws must be at least 1; found {draws}")
+    vectors = fitted.sample(np.random.default_rng(seed), draws, spec=spec)
+    if draws == 1:
+        vectors = {key: np.array([value]) for key, value in fitted.as_values().items() if key in vectors}
+    return entered(model, fitted, vectors)
+
+
+def entered(model: Model, fitted: FittedParameters, vectors: Mapping[str, Array]) -> dict[str, Any]:
+    """Values of the parameters of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
+    check_equations(model, fitted.provenance.get("equations", {}), "the fit")
+    found: dict[str, Any] = held_of(fitted)
+    draws = len(next(iter(vectors.values()), ()))
+    for name in fitted.keys:
+        variable, position = located(model, name)
+        is_start = model.ir.variables[variable].kind == "stock"
+        entered = f"{PREFIX}{variable}" if is_start else variable
+        if not position:
+            found[entered] = vectors[name][None, :]
+            continue
+        if entered not in found or np.ndim(found[entered]) != len(position) + 2:
+            found[entered] = np.repeat(_elements(model, variable, is_start, found)[None, None], draws, axis=1)
+        found[entered][(0, slice(None), *position)] = vectors[name]
+    return found
+
+
+def _elements(model: Model, variable: str, is_start: bool, held: Mapping[str, Any]) -> Array:
+    if variable in held and not isinstance(held[variable], TimePath):
+        return np.asarray(held[variable], dtype=float)
+    if not is_start:
+        return np.array(constant_values(model, variable), dtype=float)
+    plain = {name: value for name, value in held.items() if not name.startswith(PREFIX)}
+    return np.asarray(simulate(model, plain, outcomes=[variable])[variable][0, 0, ..., 0], dtype=float)
+
+
+def held_of(fitted: FittedParameters) -> dict[str, Any]:
+    """What a fit held: set values, and paths of inputs that follow data."""
+    found: dict[str, Any] = {}
+    for name, value in fitted.provenance.get("held", {}).items():
+        if isinstance(value, Mapping):
+            found[name] = TimePath(
+                times=np.array(value["times"]), values=np.array(value["values"]), interpolate=value["interpolate"]
+            )
+        else:
+            found[name] = np.array(value, dtype=float)
+    return found
+
+
+def starts_of(model: Model, fitted: FittedParameters) -> list[str]:
+    """Stocks whose starting values a fit estimated."""
+    variables = dict.fromkeys(located(model, name)[0] for name in fitted.keys)
+    return [name for name in variables if model.ir.variables[name].kind == "stock"]

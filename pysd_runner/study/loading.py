@@ -1,0 +1,187 @@
+"""Reads what a folder of results keeps, and refuses what was changed or damaged."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export import load_netcdf
+from pysd_runner.export.records import check_entries, file_digest, read_record
+from pysd_runner.scenarios import Scenario
+from pysd_runner.study.future import Future
+from pysd_runner.study.keeping import DATA, FUTURE, PARAMETERS, RECORD, SCHEMA, completed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+REMEDY = "run the scenarios again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What the record of a projection always holds, beside how it was made."""
+
+    origin: int
+    baselines: Mapping[str, str]
+    imputed: tuple[str, ...]
+    warnings: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)  # digests of those beside it, by name
+
+
+def load_future(folder: str | Path) -> Future:
+    """Read a future that was saved.
+
+    Parameters
+    ----------
+    folder
+        A results folder.
+
+    Returns
+    -------
+    Future
+        The one that was saved; outcomes of regions to a hundred-thousandth.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder does not hold one, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    return _any(folder) if (folder / FUTURE).is_file() else _regions(folder)
+
+
+def _regions(folder: Path) -> Future:
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
+    missing = [name for name in ("projection.nc", "history.nc", RECORD) if not (folder / name).is_file()]
+    if missing:
+        raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
+    file = folder / RECORD
+    record = read_run_record(file)
+    data, history = read_outcomes(folder / "projection.nc"), _read_dataset(folder / "history.nc")
+    names = {str(name) for name in data["scenario"].to_numpy()}
+    if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
+        raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
+    parameters = _read_parameters(folder / f"{PARAMETERS}.nc", data)
+    # Last, so that a file that is no projection at all is told as that.
+    check_files(folder, record)
+    simulated = record.get("simulation")
+    return Future(
+        data=completed(data),
+        cast=tuple(Scenario.from_dict(item) for item in record.get("scenarios", ())),
+        model=str(simulated.get("model", "")) if isinstance(simulated, Mapping) else "",
+        history=history,
+        parameters=parameters,
+        origin=record["origin"],
+        baselines=record["baselines"],
+        imputed=tuple(record["imputed"]),
+        warnings=tuple(record["warnings"]),
+        provenance={name: value for name, value in record.items() if name not in Recorded.__slots__},
+    )
+
+
+def _any(folder: Path) -> Future:
+    import xarray as xr
+
+    from pysd_runner.panel.table_reading import load_table
+
+    record = read_record(folder / FUTURE, schema=SCHEMA, what="record of a projection of a model", remedy=REMEDY)
+    try:
+        data = load_netcdf(folder / DATA)
+        file, seen = folder / "observed.csv", None
+        if file.is_file():
+            known = [axis for axis in _header(file) if axis not in ("time", "column", "value")]
+            frame = _renamed(file)
+            seen = load_table(frame, time="time", entity=known or None, name="observed")
+        scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
+        return Future(
+            model=record["model"],
+            data=data,
+            baselines={item.name: scenarios[0].name for item in scenarios},
+            history=xr.Dataset(),
+            cast=scenarios,
+            observed=record["observed"],
+            observations=seen,
+            better=record["better"],
+            time_unit=record["time_unit"],
+            warnings=tuple(record["warnings"]),
+            provenance=record["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{folder} holds no projection of a model: {error}; {REMEDY}") from error
+
+
+def read_outcomes(file: Path) -> "xr.Dataset":
+    """Read the outcomes of a projection as they were kept."""
+    data = _read_dataset(file)
+    _check_dataset(data, file)
+    return data
+
+
+def _check_dataset(data: "xr.Dataset", file: Path) -> None:
+    """Make sure that coordinates are there, once each, and that what they belong to are numbers."""
+    for name in ("scenario", "draw", "region", "year"):
+        if name not in data.coords:
+            raise InvalidInput(f"{file}: no coordinate {name!r}; expected a projection")
+        if data[name].ndim != 1:
+            raise InvalidInput(f"{file}: {name}: expected a list; run the scenarios again")
+        twice = [value for value, count in Counter(data[name].to_numpy().tolist()).items() if count > 1]
+        if twice:
+            raise InvalidInput(f"{file}: duplicate {name} {twice[0]!r}; run the scenarios again")
+    texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
+    if texts:
+        raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
+
+
+def read_run_record(file: Path) -> dict[str, Any]:
+    """Read the record of a projection."""
+    record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
+    check_entries(Recorded, record, str(file), REMEDY, is_open=True)
+    return record
+
+
+def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
+    """Say which files beside the record of a projection are no longer those it was written with."""
+    return [
+        f"{folder / name} is not the file this run wrote: its hash differs from the one in run.json"
+        for name, digest in record.get("files", {}).items()
+        if (folder / name).is_file() and file_digest(folder / name) != digest
+    ]
+
+
+def check_files(folder: Path, record: Mapping[str, Any]) -> None:
+    """Refuse results of which a file was changed afterwards."""
+    for text in changed_files(folder, record):
+        raise InvalidInput(text)
+
+
+def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":
+    """Draws of the parameters, which results of earlier versions do not hold."""
+    if not file.is_file():
+        return None
+    found = _read_dataset(file).get(PARAMETERS)
+    if found is None or found.dims != ("parameter", "draw") or not found["draw"].equals(data["draw"]):
+        raise InvalidInput(f"{file} does not belong to the projection beside it; run the scenarios again")
+    return found
+
+
+def _read_dataset(file: Path) -> "xr.Dataset":
+    try:
+        return load_netcdf(file)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise InvalidInput(
+            f"{file} cannot be read: {error}; expected the netCDF file of a projection: run the scenarios again"
+        ) from error
+
+
+def _header(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")
+
+
+def _renamed(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.read_csv(path, encoding="utf-8-sig").rename(columns={"column": "variable"})
