@@ -59,8 +59,9 @@ class Model:
         """What the names of a regional model mean."""
         if self.spec is None or self.spec.bindings is None:
             raise InvalidInput(
-                f"{self.path.name} has no declarations with [bindings], so nothing ties it to a panel of regions; "
-                "take a folder with a model.toml that has them, or a table of observations"
+                "{model} has no declarations with [bindings], so nothing ties it to a panel of regions; take a folder "
+                "with a model.toml that has them, or a table of observations",
+                model=self.path.name,
             )
         return self.spec.bindings
 
@@ -83,7 +84,7 @@ class Model:
         """The same file and declarations with other regions."""
         found = _sized(self.path, self.sha256, len(region_keys(regions)), tuple(self.files.items()))
         if found.sha256 != self.sha256:
-            raise InvalidModel(f"{self.path} has changed since the model was loaded; load the model again")
+            raise InvalidModel("{path} has changed since the model was loaded; load the model again", path=self.path)
         return found if found.spec is self.spec else replace(found, spec=self.spec, name=self.name)
 
     @property
@@ -113,7 +114,12 @@ class Model:
         declared = _declared(self.spec)
         if name in declared:
             return declared[name]
-        raise UnknownName(f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}")
+        raise UnknownName(
+            "{model} has no variable {variable!r}.{suggestion}",
+            model=self.path.name,
+            variable=name,
+            suggestion=suggest(name, [*self.variables, *declared]),
+        )
 
     def by_variable(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values under the names of the file."""

@@ -13,7 +13,7 @@ from pysd_runner.cli.options import Encoding, ExecutorName, Force, Map, MappingF
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
@@ -123,7 +123,10 @@ def backtest(
             "--regions": regions,
             "--first-origin": first_origin,
         }
-        refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
+        refuse(
+            {**regional, "--first-year": first_year, "--last-year": last_year},
+            Message("a model of your own has no regions"),
+        )
         table = TableChoice(
             model=model,
             source=panel,
@@ -145,7 +148,7 @@ def backtest(
             force=force,
         )
         return
-    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
+    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -214,11 +217,17 @@ def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] |
     start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
     stop = last if last is not None else years[-1] - 1
     if start > stop:
-        raise InvalidInput(f"the first origin {start} is after the last origin {stop}; give an earlier --first-origin")
+        raise InvalidInput(
+            "the first origin {first} is after the last origin {end}; give an earlier --first-origin",
+            first=start,
+            end=stop,
+        )
     unknown = set(years) - set(target.seen)
     chosen = [year for year in range(start, stop + 1) if year not in unknown]
     if not chosen:
-        raise InvalidInput(f"no region has output per head from {start} to {stop}; give other origins")
+        raise InvalidInput(
+            "no region has output per head from {first} to {end}; give other origins", first=start, end=stop
+        )
     return chosen
 
 

@@ -39,6 +39,7 @@ from pysd_runner.cli.tables import (
     names_of,
     refuse,
 )
+from pysd_runner.core.errors import Message
 from pysd_runner.text.notices import variable_names
 
 if TYPE_CHECKING:  # these load numpy
@@ -159,7 +160,7 @@ def calibrate(
             "--mapping": mapping,
         }
         regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
-        refuse(regional, "a model of your own has no regions")
+        refuse(regional, Message("a model of your own has no regions"))
         table = TableChoice(
             model=model,
             source=panel,
@@ -183,7 +184,7 @@ def calibrate(
         )
         calibrate_table(session, asked, out=out, force=force)
         return
-    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
+    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -220,11 +221,18 @@ def calibrate(
     _say(session, problem, found, lang)
     session.data = {"folder": folder.path, **steps.data_of(found)}
     session.say()
-    session.say(f"Fit: {folder.path}")
-    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
+    session.say(Message("Fit: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
     pairs = (("--model", model), ("--mapping", mapping), ("--regions", regions))
     options = "".join(f" {name} {value}" for name, value in pairs if value)
-    session.say(f"  `gapsim run zoned_need --panel {panel}{options} --fit {folder.path}` projects with it.")
+    session.say(
+        Message(
+            "  `gapsim run zoned_need --panel {panel}{options} --fit {folder}` projects with it.",
+            panel=panel,
+            options=options,
+            folder=folder.path,
+        )
+    )
     steps.refuse_failed(found, folder.path)
 
 

@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, Job, project_job, settings_of, target, tell
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 from pysd_runner.text.notices import variable_names
 
 if TYPE_CHECKING:  # these load numpy
@@ -85,7 +86,15 @@ def demo(
     years = f"{panel.years[0]}-{panel.years[-1]}"
     settings = {"until": until, "draws": draws, "seed": seed}
     settings_of(load_model(MODEL, regions=len(panel.regions)), panel, None, settings, scenarios=len(DEMONSTRATED) + 1)
-    session.note(f"Panel {steps.PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
+    session.note(
+        Message(
+            "Panel {panel}: {count} regions, {years}, {problems} problems",
+            panel=steps.PANEL,
+            count=len(panel.regions),
+            years=years,
+            problems=len(panel.problems) or Message("no"),
+        )
+    )
     with folder:
         problem, search = steps.problem_of(panel), steps.Search(starts, seed, executor=executor, store=store)
         search.check()
@@ -118,7 +127,7 @@ def demo(
         report = project_job(session, job, folder)
     names = variable_names(problem.spec.parameters.values(), lang)
     for item in found.findings:
-        session.warn(session.said(f"calibration: {item.message}", names))
+        session.warn(session.said(Message("calibration: {said}", said=item.message), names))
     session.data = {"fit": steps.data_of(found)}
     tell(session, report, folder.path)
     steps.refuse_failed(found, folder.path / steps.FIT)

@@ -25,7 +25,7 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import files_of_model, is_own
-from pysd_runner.core.errors import CalibrationFailed, InvalidInput, SimulationFailed
+from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.evaluation import Evaluation, Subject
@@ -91,7 +91,7 @@ def evaluate(
     alone = model if is_own(model) else None
     if alone is not None and any(value is not None for value in given.values()):
         names = ", ".join(name for name, value in given.items() if value is not None)
-        raise InvalidInput(f"--model evaluates a file by itself; leave {names} away")
+        raise InvalidInput("--model evaluates a file by itself; leave {names} away", names=names)
     reading = PanelChoice(
         source=panel or "",
         columns=columns or (),
@@ -139,7 +139,7 @@ def _calibrated(
         problem = steps.problem_of(panel, named or MODEL)
         found = steps.fitted(session, problem, steps.Search(steps.STARTS, seed))
         for item in found.findings:
-            session.warn(f"calibration: {item.message}")
+            session.warn(Message("calibration: {said}", said=item.message))
     model = load_model(named) if named else None
     return Subject.of_fit(found, panel, until=UNTIL if until is None else until, model=model)
 
@@ -151,8 +151,9 @@ def _panel_of(found: "FitResult") -> str:
     name = found.fitted.panel
     if name not in shipped_panels():
         raise InvalidInput(
-            f"the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
-            "options it was read with"
+            "the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
+            "options it was read with",
+            name=name,
         )
     return name
 

@@ -23,6 +23,7 @@ from pysd_runner.cli.tables import (
     names_of,
     refuse,
 )
+from pysd_runner.core.errors import Message
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # loads numpy
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # loads numpy
 PANEL, AHEAD = "china", 10
 # The name of the final forecaster, as in `calibration.forecasting.models`, which loads numpy.
 FINAL = "gapsim"
-FORECASTER_HINT = "; a forecaster is named by --forecaster"
+FORECASTER_HINT = Message("; a forecaster is named by --forecaster")
 
 
 def register(app: typer.Typer) -> None:
@@ -110,7 +111,7 @@ def forecast(
     if is_own(model, FORECASTER_HINT):
         assert model is not None  # noqa: S101
         regional: dict[str, object] = {"--mapping": mapping, "--regions": regions}
-        refuse(regional, "a model of your own has no regions")
+        refuse(regional, Message("a model of your own has no regions"))
         refuse({"--forecaster": None if forecaster == FINAL else forecaster}, "a table is forecast in one way")
         table = TableChoice(
             model=model,
@@ -136,7 +137,7 @@ def forecast(
             force=force,
         )
         return
-    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
+    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

@@ -8,7 +8,7 @@ from calibration.commands import steps
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
@@ -64,8 +64,8 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     _say(session, found)
     session.data = {"folder": folder.path, **_data(found)}
     session.say()
-    session.say(f"Fit: {folder.path}")
-    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
+    session.say(Message("Fit: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
     session.say(f"  `gapsim run scenario.yaml --model {choice.model} --fit {folder.path}` runs scenarios with it.")
     steps.refuse_failed(found, folder.path)
 
@@ -85,7 +85,7 @@ def _write(session: Session, found: "FitResult", problem: "CalibrationProblem", 
     """Draw the fit and write its report."""
     from calibration.reporting.report import write_table_report
 
-    with session.stage("Drawing the fit and writing its report"):
+    with session.stage(Message("Drawing the fit and writing its report")):
         write_table_report(found, folder, description=problem.describe())
 
 

@@ -10,7 +10,7 @@ import typer
 
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import CalibrationFailed
+from pysd_runner.core.errors import CalibrationFailed, Message
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
@@ -95,7 +95,7 @@ def problem_of(panel: "Panel", model: str = MODEL, **settings: Any) -> "Calibrat
 
 def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
     """The fit of a problem, with progress."""
-    with session.stage("Calibrating") as stage:
+    with session.stage(Message("Calibrating")) as stage:
         return search.run(problem, stage.at)
 
 
@@ -114,7 +114,7 @@ def alternatives(
     for definitions in problem.alternatives:
         name = next(iter(definitions.values()))
         other = problem_of(panel, **settings, definitions=definitions)
-        session.note(f"Once more with {name}")
+        session.note(Message("Once more with {name}", name=name))
         kept = search if search.store is None else replace(search, store=search.store / name)
         made = fitted(session, other, kept)
         made.save(folder / name)
@@ -140,14 +140,17 @@ def judged(
 
     if not len(problem.space):
         return found
-    with session.stage("Asking what is data and what is prior") as stage, search.pool(len(problem.space)) as pool:
+    with (
+        session.stage(Message("Asking what is data and what is prior")) as stage,
+        search.pool(len(problem.space)) as pool,
+    ):
         verdicts = identify(
             problem,
             found,
             profiles=profiles,
             executor=pool.executor,
             checkpoint=search.part("profiles"),
-            progress=lambda done, count: stage.at("profiling", done, count),
+            progress=lambda done, count: stage.at(Message("profiling"), done, count),
         )
     save_csv(verdicts.table(), folder / "identifiability.csv")
     if profiles:
@@ -162,14 +165,14 @@ def sampled(
     from calibration.uncertainty import sample
     from pysd_runner.export.tables import save_csv
 
-    with session.stage("Sampling the posterior") as stage:
+    with session.stage(Message("Sampling the posterior")) as stage:
         made = sample(
             problem,
             found,
             draws,
             seed=search.seed,
             checkpoint=search.part("sample"),
-            progress=lambda done, count: stage.at("steps of every walker", done, count),
+            progress=lambda done, count: stage.at(Message("steps of every walker"), done, count),
         )
     save_csv(made.table(), folder / "posterior.csv")
     finding = made.convergence.finding()
@@ -194,7 +197,7 @@ def draw(
     from pysd_runner.plots import save_figure
 
     sentences = {}
-    with session.stage("Drawing the fit and writing its report"):
+    with session.stage(Message("Drawing the fit and writing its report")):
         figures = list(draw_fit(found, lang=lang, only=only))
         if len(problem.space):
             checks = predictive_checks(problem, found)
@@ -226,5 +229,7 @@ def refuse_failed(found: "FitResult", folder: Path) -> None:
     if failed:
         lines = "\n  ".join(item.message for item in failed)
         raise CalibrationFailed(
-            f"the diagnostics of the calibration failed; look at the result in {folder} before you use it:\n  {lines}"
+            "the diagnostics of the calibration failed; look at the result in {folder} before you use it:\n  {lines}",
+            folder=folder,
+            lines=lines,
         )

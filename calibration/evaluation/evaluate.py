@@ -60,7 +60,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
         If the engine does not cover the model.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InvalidInput(f"seed must be a whole number from 0; found {seed!r}")
+        raise InvalidInput("seed must be a whole number from 0; found {found!r}", found=seed)
     effort = QUICK if quick else Effort()
     made = _provenance(subject, effort, seed, quick)
     sections = tuple(_sections(subject, effort, seed, _Steps(progress)))

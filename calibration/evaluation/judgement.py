@@ -125,7 +125,9 @@ class Evaluation:
             if item.key == key:
                 return item
         names = [item.key for item in self.sections]
-        raise UnknownName(f"the evaluation has no section {key!r}.{suggest(key, names)}")
+        raise UnknownName(
+            "the evaluation has no section {name!r}.{suggestion}", name=key, suggestion=suggest(key, names)
+        )
 
     def count(self, verdict: Verdict) -> int:
         """How many tests ended so."""

@@ -115,10 +115,15 @@ class Subject:
         differences = panel_differences(fitted, panel)
         if differences:
             raise InvalidInput(
-                f"{differences[0]} An evaluation needs the panel of the fit: give it with --panel, or calibrate again"
+                "{why} An evaluation needs the panel of the fit: give it with --panel, or calibrate again",
+                why=differences[0],
             )
         if until <= fitted.last_year:
-            raise InvalidInput(f"until must lie after the last year of the fit, {fitted.last_year}; found {until}")
+            raise InvalidInput(
+                "until must lie after the last year of the fit, {year}; found {found}",
+                year=fitted.last_year,
+                found=until,
+            )
         check_ahead(until, fitted.last_year)
         count = len(panel.regions)
         model = load_model(fitted.model, regions=count) if model is None else model.with_regions(count)
@@ -301,7 +306,7 @@ class Subject:
         """
         has = len(self.model.ranges.get(self.model.region_range, ()))
         if count > has:
-            raise InvalidInput(f"{count} regions were asked for; the model has {has}")
+            raise InvalidInput("{count} regions were asked for; the model has {held}", count=count, held=has)
         model = self.model.with_regions(count)
         cut = {key: self._region_wise(key, value, slice(count)) for key, value in self.values.items()}
         return replace(self, model=model, values=cut)

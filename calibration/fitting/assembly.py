@@ -28,6 +28,7 @@ from calibration.observation import BEND, Series, Shocks, bounded, summarise_sho
 from calibration.observation.counts import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
+from pysd_runner.core.errors import Message
 from pysd_runner.spec import Beta, FittedParameters, ModelSpec, Prior, Uniform
 
 Array = NDArray[np.float64]
@@ -165,7 +166,7 @@ class Ending:
         for number, end in enumerate(self.ends.optima):
             away = np.abs(end.point - self.point) / self.spread if len(self.point) else np.zeros(1)
             yield Search(
-                start="prior draw" if number else "staged",
+                start=Message("prior draw") if number else Message("staged"),
                 cost=end.cost if np.isfinite(end.cost) else float("nan"),
                 outcome=end.outcome.word,
                 message=end.outcome.value,

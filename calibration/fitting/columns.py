@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.observation.expressions import Expression, expression_of
 from calibration.observation.moments import chosen_scale, weights_of
 from calibration.observation.series import FOUND, Series, to_scale
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Column, Table
@@ -73,17 +73,21 @@ def _by_key(measurements: Measurements | None) -> dict[str, Observation]:
     found = {}
     for item in measurements:
         if not isinstance(item, Observation):
-            raise InvalidInput(f"measurements are a list of Observation; found {item!r}")
+            raise InvalidInput("measurements are a list of Observation; found {found!r}", found=item)
         found[item.column if item.column not in found else f"{item.column}: {item.outcome}"] = item
     return found
 
 
 def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
-    near = "".join(suggest(name, model.variables) for name in unused[:1])
-    return (
-        f"no column of table {table.name!r} ({', '.join(table.columns)}) is called like a variable of "
-        f"{model.path.name}.{near} Say which variable a column observes: "
-        f"columns={{{unused[0] if unused else 'column'!r}: ...}} in load_table, or --map column=variable"
+    example = unused[0] if unused else "column"
+    return Message(
+        "no column of table {table!r} ({columns}) is called like a variable of {model}.{suggestion} Say which variable "
+        "a column observes: columns={{{example!r}: ...}} in load_table, or --map column=variable",
+        table=table.name,
+        columns=", ".join(table.columns),
+        model=model.path.name,
+        suggestion=suggest(example, model.variables) if unused else "",
+        example=example,
     )
 
 
@@ -105,8 +109,12 @@ def series_of(
             found.append(series)
     if not found:
         raise InvalidPanel(
-            f"table {table.name!r} ({table.span}) has no usable observation in the time of the run, "
-            f"{moments[0]:g} to {moments[-1]:g}: {' '.join(notes)}"
+            "table {table!r} ({span}) has no usable observation in the time of the run, {first:g} to {end:g}: {why}",
+            table=table.name,
+            span=table.span,
+            first=moments[0],
+            end=moments[-1],
+            why=" ".join(notes),
         )
     return tuple(found), notes
 
@@ -185,7 +193,9 @@ def _counts(column: Column, raw: Array) -> Array:
     bad = seen[(seen < 0) | (seen != np.round(seen))]
     if bad.size:
         raise InvalidInput(
-            f"column {column.name!r} is declared to hold counts; found {bad[0]:g}, expected whole numbers from 0"
+            "column {column!r} is declared to hold counts; found {found:g}, expected whole numbers from 0",
+            column=column.name,
+            found=bad[0],
         )
     return raw
 
@@ -228,17 +238,26 @@ def _rows(
     if not expression.dims:
         if column.axes:
             raise InvalidInput(
-                f"column {column.name!r} has values by {', '.join(column.axes)}, but {expression.text!r} is a single "
-                "number; name one element in the heading, or sum the column up first"
+                "column {column!r} has values by {axes}, but {expression!r} is a single number; name one element in "
+                "the heading, or sum the column up first",
+                column=column.name,
+                axes=", ".join(column.axes),
+                expression=expression.text,
             )
         return ("",), np.zeros(1, dtype=np.intp), column.values[None]
     shape = model.ir.shape(expression.dims)
     if len(column.axes) != len(expression.dims):
         ranges = ", ".join(f"{dim} ({', '.join(model.ir.ranges[dim][:4])}, ...)" for dim in expression.dims)
         raise InvalidInput(
-            f"{expression.text!r} runs over {ranges}, but column {column.name!r} has "
-            f"{len(column.axes) or 'no'} names of entities; name the columns that hold them with `entity` (--entity), "
-            f"or one element: {expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]"
+            "{expression!r} runs over {ranges}, but column {column!r} has {names}; name the columns "
+            "that hold them with `entity` (--entity), or one element: {example}",
+            expression=expression.text,
+            ranges=ranges,
+            column=column.name,
+            names=Message("{count} names of entities", count=len(column.axes))
+            if column.axes
+            else Message("no names of entities"),
+            example=f"{expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]",
         )
     places = [_places(model, table, column, axis, dim) for axis, dim in zip(column.axes, expression.dims, strict=True)]
     grid = np.meshgrid(*places, indexing="ij")
@@ -257,8 +276,13 @@ def _places(model: Model, table: Table, column: Column, axis: str, dim: str) -> 
         match = next((place for item, place in known.items() if same(item, label)), None)
         if match is None:
             raise UnknownName(
-                f"column {column.name!r}: {axis} {label!r} is no element of {dim}.{suggest(label, known)} "
-                f"Expected one of {', '.join(list(known)[:6])}{', ...' if len(known) > 6 else ''}"
+                "column {column!r}: {axis} {label!r} is no element of {dim}.{suggestion} Expected one of {known}",
+                column=column.name,
+                axis=axis,
+                label=label,
+                dim=dim,
+                suggestion=suggest(label, known),
+                known=", ".join([*list(known)[:6], *["..."][: len(known) > 6]]),
             )
         found.append(match)
     return np.array(found, dtype=np.intp)
@@ -273,9 +297,17 @@ def driven_paths(model: Model, table: Table, driven: Mapping[str, Column]) -> tu
         _, elements, raw = _rows(model, table, column, expression)
         kept = np.isfinite(raw).all(axis=0)
         if not kept.any():
-            raise InvalidInput(f"column {column.name!r} drives {variable!r} and never has a value for every element")
+            raise InvalidInput(
+                "column {column!r} drives {variable!r} and never has a value for every element",
+                column=column.name,
+                variable=variable,
+            )
         if dims and len(elements) < np.prod(model.ir.shape(dims)):
-            raise InvalidInput(f"column {column.name!r} drives {variable!r} and lacks some of its elements")
+            raise InvalidInput(
+                "column {column!r} drives {variable!r} and lacks some of its elements",
+                column=column.name,
+                variable=variable,
+            )
         values = np.empty((int(kept.sum()), int(np.prod(model.ir.shape(dims), dtype=int))))
         values[:, elements] = raw[:, kept].T
         shaped = values.reshape(-1, *model.ir.shape(dims)) if dims else values[:, 0]

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calibration.observation import Series
+from pysd_runner.core.errors import Message, joined
 from pysd_runner.panel import Panel
 from pysd_runner.panel.assembly import JUMPED
 from pysd_runner.panel.coverage import LEFT_OUT
 from pysd_runner.panel.variables import CURRENCY
 
-FIRST_YEAR = (
-    "The first year gives no residual: the simulation starts from what was observed in it, "
-    "and its differences only condition those of the year after."
+FIRST_YEAR = Message(
+    "The first year gives no residual: the simulation starts from what was observed in it, and its differences only "
+    "condition those of the year after."
 )
 
 
@@ -34,51 +35,70 @@ class Description:
 
     def lines(self) -> list[str]:
         """The description as lines of text."""
-        noun = "region" if self.regions == 1 else "regions"
-        first = f"Panel {self.panel}: {self.regions} {noun}, {self.first_year} to {self.last_year}. {FIRST_YEAR}"
+        first = Message(
+            "Panel {panel}: {count} {regions}, {first} to {last}. {first_year}",
+            panel=self.panel,
+            count=self.regions,
+            regions="region" if self.regions == 1 else "regions",
+            first=self.first_year,
+            last=self.last_year,
+            first_year=FIRST_YEAR,
+        )
         text = [self.opening or first]
-        text += _section("Observed", self.series)
-        text += _section("Not observed", self.absent)
-        text += _section("Estimated together", _blocks(self.estimated))
-        text += _section("In blocks without a series, so close to their priors", _blocks(self.unobserved))
-        text += _section("Set by you", [f"{key} = {value:g}" for key, value in self.fixed.items()])
-        text += _section("Start values not observed", self.imputed)
-        text += _section("Note", self.notes)
+        text += _section(Message("Observed:"), self.series)
+        text += _section(Message("Not observed:"), self.absent)
+        text += _section(Message("Estimated together:"), _blocks(self.estimated))
+        text += _section(Message("In blocks without a series, so close to their priors:"), _blocks(self.unobserved))
+        text += _section(Message("Set by you:"), [f"{key} = {value:g}" for key, value in self.fixed.items()])
+        text += _section(Message("Start values not observed:"), self.imputed)
+        text += _section(Message("Note:"), self.notes)
         return text
 
     def __str__(self) -> str:
         """All lines."""
-        return "\n".join(self.lines())
+        return joined(self.lines(), "\n")
 
 
 def _blocks(keys: Mapping[str, tuple[str, ...]]) -> list[str]:
-    return [f"{block}: {', '.join(names)}" for block, names in keys.items()]
+    return [Message("{where}: {said}", where=Message(block), said=", ".join(names)) for block, names in keys.items()]
 
 
 def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
-    return [f"{title}:", *(f"  {item}" for item in items)] if items else []
+    return [title, *(Message("  {line}", line=item) for item in items)] if items else []
 
 
 def line_of(series: Series) -> str:
     """Describe a series in a line."""
     cells = int(series.used.sum())
-    noun = ("change" if series.increments else "value") + ("" if cells == 1 else "s")
-    text = f"{series.measurement} from {series.indicator}: {cells} {noun}"
-    text += f", {series.errors.words}"
+    values = {"count": cells, "s": "" if cells == 1 else "s"}
+    changes = Message("{count} change{s}", **values) if series.increments else Message("{count} value{s}", **values)
+    parts = [
+        Message(
+            "{measurement} from {indicator}: {values}, {errors}",
+            measurement=series.measurement,
+            indicator=series.indicator,
+            values=changes,
+            errors=series.errors.words,
+        )
+    ]
     if series.missing > series.recounted:
-        text += f", {series.missing - series.recounted} missing and left out"
+        parts.append(Message(", {count} missing and left out", count=series.missing - series.recounted))
     if series.recounted:
-        text += f", {series.recounted} left out because population was counted anew"
+        parts.append(Message(", {count} left out because population was counted anew", count=series.recounted))
     if series.unusable:
-        text += f", {series.unusable} without a logarithm (zero or less) and left out"
-    return text
+        parts.append(Message(", {count} without a logarithm (zero or less) and left out", count=series.unusable))
+    return joined(parts, "")
 
 
 def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
     """Say what a reader must know about the declared errors."""
     return tuple(
-        f"Errors of {item.measurement} ({item.indicator}) are declared independent although levels are compared: "
-        "if they persist, every year counts as news and standard errors are too small."
+        Message(
+            "Errors of {measurement} ({indicator}) are declared independent although levels are compared: if they "
+            "persist, every year counts as news and standard errors are too small.",
+            measurement=item.measurement,
+            indicator=item.indicator,
+        )
         for item in series
         if item.errors.memory == "independent" and not item.increments and (item.used.sum(axis=1) > 1).any()
     )
@@ -86,18 +106,34 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
 
 def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
     """Say what a reader must know about the money and the regions of a panel."""
-    notes = []
+    notes: list[str] = []
     if "constant" not in panel.price_basis:
-        basis = f"is in {panel.price_basis}" if panel.price_basis else "may be in current prices; the file does not say"
-        notes.append(f"Output {basis}: relative prices between regions count as output, and the trend is not read.")
+        basis = (
+            Message("is in {basis}", basis=Message(panel.price_basis))
+            if panel.price_basis
+            else Message("may be in current prices; the file does not say")
+        )
+        notes.append(
+            Message(
+                "Output {basis}: relative prices between regions count as output, and the trend is not read.",
+                basis=basis,
+            )
+        )
     if "yuan" not in panel.currency.casefold() and yuan_per_unit == 1:
         notes.append(
-            f"Output is in {_currency(panel)}, and the model's costs and affordable income in yuan: "
-            "pass yuan_per_unit (--yuan-per-unit) if access is to be read."
+            Message(
+                "Output is in {currency}, and the model's costs and affordable income in yuan: pass yuan_per_unit "
+                "(--yuan-per-unit) if access is to be read.",
+                currency=_currency(panel),
+            )
         )
-    notes += [f"{item.message.removesuffix('?')}." for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
+    notes += [_as_note(item.message) for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
     return tuple(notes)
 
 
+def _as_note(text: str) -> str:
+    return f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text)
+
+
 def _currency(panel: Panel) -> str:
-    return "a currency the file does not name" if panel.currency == CURRENCY else panel.currency
+    return Message("a currency the file does not name") if panel.currency == CURRENCY else panel.currency

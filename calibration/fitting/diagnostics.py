@@ -7,6 +7,7 @@ from typing import Literal
 from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.fitting.laplace import Laplace
 from calibration.optimisers import SAME_COST, Outcome, Starts
+from pysd_runner.core.errors import Message
 
 Severity = Literal["error", "warning"]
 
@@ -37,7 +38,9 @@ class Finding:
 
     def __str__(self) -> str:
         """Severity and sentence."""
-        return f"{self.severity}: {self.message}"
+        if self.severity == "error":
+            return Message("error: {said}", said=self.message)
+        return Message("warning: {said}", said=self.message)
 
 
 def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace) -> Iterator[Finding]:
@@ -46,23 +49,36 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
     elif best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is Outcome.CONVERGED:
-        yield Finding("not-flat", f"The best end is no optimum: its scaled gradient is {best.slope:.2g}.", "error")
+        yield Finding(
+            "not-flat",
+            Message("The best end is no optimum: its scaled gradient is {slope:.2g}.", slope=best.slope),
+            "error",
+        )
     if not laplace.is_positive_definite:
         yield Finding(
             "covariance",
-            "The curvature at the optimum is not positive definite; standard errors are those of the prior.",
+            Message("The curvature at the optimum is not positive definite; standard errors are those of the prior."),
             "error",
         )
     if starts.failed and best.outcome.is_success:
-        counts = f"{len(starts.failed)} of {len(starts.optima)}"
-        yield Finding("failed-starts", f"{counts} searches did not converge and were left out.", "warning")
+        text = Message(
+            "{failed} of {all} searches did not converge and were left out.",
+            failed=len(starts.failed),
+            all=len(starts.optima),
+        )
+        yield Finding("failed-starts", text, "warning")
     if starts.elsewhere:
         rises = ", ".join(f"{item.cost - best.cost:.2g}" for item in starts.elsewhere)
         agree = sum(item.outcome == best.outcome.word for item in searches) - len(starts.elsewhere)
         yield Finding(
             "local-optima",
-            f"{len(starts.elsewhere)} of {len(starts.optima)} searches ended at another optimum, higher by {rises}; "
-            f"{agree} found the best one.",
+            Message(
+                "{other} of {all} searches ended at another optimum, higher by {rises}; {agree} found the best one.",
+                other=len(starts.elsewhere),
+                all=len(starts.optima),
+                rises=rises,
+                agree=agree,
+            ),
             "warning",
         )
 
@@ -73,8 +89,12 @@ def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
         if item.furthest and item.rise < SAME_COST:
             yield Finding(
                 "twin-optima",
-                f"Searches ended equally low {item.distance:.2g} prior standard deviations apart in {item.furthest}: "
-                "panel and priors do not tell these values from each other.",
+                Message(
+                    "Searches ended equally low {distance:.2g} prior standard deviations apart in {parameter}: panel "
+                    "and priors do not tell these values from each other.",
+                    distance=item.distance,
+                    parameter=item.furthest,
+                ),
                 "warning",
             )
 
@@ -85,23 +105,42 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
         if item.at_bound:
             yield Finding(
                 "at-bound",
-                f"{item.name} ({item.key}) ended at its {item.at_bound} bound, {item.estimate:.4g} {item.unit}: "
-                "its standard error means little; look at the bound or the measurement.",
+                Message(
+                    "{name} ({parameter}) ended at its {side} bound, {estimate:.4g} {unit}: its standard error means "
+                    "little; look at the bound or the measurement.",
+                    name=item.name,
+                    parameter=item.key,
+                    side=Message(item.at_bound),
+                    estimate=item.estimate,
+                    unit=item.unit,
+                ),
                 "error" if item.role == "FREE" else "warning",
             )
             continue
         if abs(item.score) > FAR:
             yield Finding(
                 "far-from-prior",
-                f"{item.name} ({item.key}) lies {abs(item.score):.1f} prior standard deviations from its prior median: "
-                "panel and prior contradict each other.",
+                Message(
+                    "{name} ({parameter}) lies {score:.1f} prior standard deviations from its prior median: panel "
+                    "and prior contradict each other.",
+                    name=item.name,
+                    parameter=item.key,
+                    score=abs(item.score),
+                ),
                 "warning",
             )
         if item.low <= item.lower_bound or item.high >= item.upper_bound:
             side, bound = ("lower", item.lower_bound) if item.low <= item.lower_bound else ("upper", item.upper_bound)
             yield Finding(
                 "interval-cut",
-                f"The 90 % interval of {item.name} ({item.key}) is cut by its {side} bound, {bound:.4g} {item.unit}.",
+                Message(
+                    "The 90 % interval of {name} ({parameter}) is cut by its {side} bound, {bound:.4g} {unit}.",
+                    name=item.name,
+                    parameter=item.key,
+                    side=Message(side),
+                    bound=bound,
+                    unit=item.unit,
+                ),
                 "warning",
             )
 
@@ -112,8 +151,13 @@ def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
         if item.observations >= FEWEST and abs(item.leftover) > LEFTOVER:
             yield Finding(
                 "leftover-persistence",
-                f"Errors of {item.measurement} ({item.indicator}) still follow each other (correlation "
-                f"{item.leftover:+.2f}): standard errors that rest on it are too small or too large.",
+                Message(
+                    "Errors of {measurement} ({indicator}) still follow each other (correlation {value:+.2f}): "
+                    "standard errors that rest on it are too small or too large.",
+                    measurement=item.measurement,
+                    indicator=item.indicator,
+                    value=item.leftover,
+                ),
                 "warning",
             )
 
@@ -126,9 +170,15 @@ def dispersion_findings(measurement: str, indicator: str, statistic: float, free
     if ratio > DISPERSED and chi2.sf(statistic, freedom) < BY_CHANCE:
         yield Finding(
             "overdispersed",
-            f"Counts of {measurement} ({indicator}) vary more than Poisson errors allow: Pearson's chi-square is "
-            f"{ratio:.2g} per degree of freedom, 1 is expected, so intervals are too narrow by a factor of "
-            f"{ratio**0.5:.2g}; declare errors of the family negative_binomial.",
+            Message(
+                "Counts of {measurement} ({indicator}) vary more than Poisson errors allow: Pearson's chi-square is "
+                "{score:.2g} per degree of freedom, 1 is expected, so intervals are too narrow by a factor of "
+                "{size:.2g}; declare errors of the family negative_binomial.",
+                measurement=measurement,
+                indicator=indicator,
+                score=ratio,
+                size=ratio**0.5,
+            ),
             "error",
         )
 
@@ -139,13 +189,17 @@ def stage_finding(key: str, distance: float) -> Finding | None:
         return None
     return Finding(
         "stages-apart",
-        f"Fitted block by block and jointly, {key} differs by {distance:.1f} standard errors: "
-        "the blocks pull it in different directions.",
+        Message(
+            "Fitted block by block and jointly, {parameter} differs by {distance:.1f} standard errors: the blocks "
+            "pull it in different directions.",
+            parameter=key,
+            distance=distance,
+        ),
         "warning",
     )
 
 
 def settling_finding() -> Finding:
     """Say that the errors of the series were still moving when the fit ended."""
-    text = "The errors of the series still moved when the last round ended; standard errors are approximate."
+    text = Message("The errors of the series still moved when the last round ended; standard errors are approximate.")
     return Finding("errors-moving", text, "warning")

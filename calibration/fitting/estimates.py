@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pysd_runner.core.errors import Message, joined
+
 # Contraction at and above which a phrase applies.
 EVIDENCE = (
-    (0.90, "settled by the panel"),
-    (0.50, "mostly the panel"),
-    (0.20, "panel and prior"),
-    (0.05, "mostly prior"),
+    (0.90, Message("settled by the panel")),
+    (0.50, Message("mostly the panel")),
+    (0.20, Message("panel and prior")),
+    (0.05, Message("mostly prior")),
 )
-PRIOR_ONLY = "prior"
+PRIOR_ONLY = Message("prior")
 # Of a parameter that a panel is not asked for first, the least contraction with which tables show it.
 LEAST_SHOWN = 0.05
 
@@ -22,7 +24,7 @@ def evidence(contraction: float, *, source: str = "panel") -> str:
     ('settled by the panel', 'mostly prior', 'prior')
     """
     found = next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
-    return found.replace("panel", source)
+    return Message(found.replace("panel", source))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +75,15 @@ class RidgeEstimate:
     @property
     def words(self) -> str:
         """One clause for a report."""
-        interval = f"{self.low:.4g} to {self.high:.4g}"
-        return f"Ridge {self.ridge}: {self.name} {self.estimate:.4g} ({interval}): {evidence(self.contraction)}"
+        return Message(
+            "Ridge {ridge}: {name} {estimate:.4g} ({low:.4g} to {high:.4g}): {words}",
+            ridge=self.ridge,
+            name=Message(self.name),
+            estimate=self.estimate,
+            low=self.low,
+            high=self.high,
+            words=evidence(self.contraction),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +109,7 @@ class SeriesFit:
     zh: str
     errors: str = ""  # how the errors are distributed, as declared, in a clause
     region_sds: tuple[float, ...] = ()  # standard deviation of the innovations of each region
-    interval: str = "a year"  # what persistence is meant for, in words
+    interval: str = Message("a year")  # what persistence is meant for, in words
 
     @property
     def label(self) -> str:
@@ -110,12 +119,18 @@ class SeriesFit:
     @property
     def words(self) -> str:
         """One clause on its errors for a report."""
-        text = f"{self.label}: {self.errors}; sd {self.sd:.3g}"
+        parts = [Message("{label}: {errors}; sd {sd:.3g}", label=self.label, errors=self.errors, sd=self.sd)]
         if self.region_sds:
-            text += f", in regions {min(self.region_sds):.3g} to {max(self.region_sds):.3g}"
+            low, high = min(self.region_sds), max(self.region_sds)
+            parts.append(Message(", in regions {low:.3g} to {high:.3g}", low=low, high=high))
         if self.persistence > 0:
-            text += f", {100 * self.persistence:.0f} percent of an error is left {self.interval} later"
-        return text
+            share = 100 * self.persistence
+            parts.append(
+                Message(
+                    ", {share:.0f} percent of an error is left {interval} later", share=share, interval=self.interval
+                )
+            )
+        return joined(parts, "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,8 +199,14 @@ class LocalOptimum:
     @property
     def words(self) -> str:
         """One sentence for a report."""
-        count = f"{len(self.starts)} {'search' if len(self.starts) == 1 else 'searches'}"
+        count = {"count": len(self.starts), "searches": "search" if len(self.starts) == 1 else "searches"}
         if not self.furthest:
-            return f"{count} ended at the best optimum, cost {self.cost:.6g}"
-        away = f"{self.distance:.2g} prior standard deviations away in {self.furthest}"
-        return f"{count} ended at another one, cost higher by {self.rise:.2g}, {away}"
+            return Message("{count} {searches} ended at the best optimum, cost {cost:.6g}", cost=self.cost, **count)
+        return Message(
+            "{count} {searches} ended at another one, cost higher by {rise:.2g}, {distance:.2g} prior standard "
+            "deviations away in {parameter}",
+            rise=self.rise,
+            distance=self.distance,
+            parameter=self.furthest,
+            **count,
+        )

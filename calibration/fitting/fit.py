@@ -31,7 +31,7 @@ from calibration.optimisers import (
     Starts,
     optimiser_named,
 )
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 
@@ -151,9 +151,9 @@ def fit(
         If the model gives no numbers at the centre of the priors.
     """
     if starts < 1:
-        raise InvalidInput(f"starts must be at least 1; found {starts}")
+        raise InvalidInput("starts must be at least 1; found {found}", found=starts)
     if seconds is not None and not seconds > 0:
-        raise InvalidInput(f"seconds must be positive; found {seconds:g}")
+        raise InvalidInput("seconds must be positive; found {found:g}", found=seconds)
     began = perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
@@ -198,11 +198,13 @@ def _staged(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled,
         return problem.with_noise(earlier.noise), earlier, others
     if not np.isfinite(problem.residuals(problem.space.centre)).all():
         raise SimulationFailed(
-            f"{problem.model.name} gives no numbers at the centre of the priors for panel {problem.data.name!r}; "
-            "check the start values with `describe()`, units above all"
+            "{model} gives no numbers at the centre of the priors for panel {panel!r}; check the start values with "
+            "`describe()`, units above all",
+            model=problem.model.name,
+            panel=problem.data.name,
         )
     settled, is_settled = _settle(work, problem, _stages(work, problem, ROUGH))
-    work.at("fitting block by block")
+    work.at(Message("fitting block by block"))
     return settled, _kept(work, kept, settled, _stages(work, settled, TIGHT), is_settled=is_settled), others
 
 
@@ -219,7 +221,7 @@ def _screened(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settle
         return _without_slopes(work, problem.with_noise(earlier.noise), earlier.staged), earlier, others
     tries = []
     for number, point in enumerate(look.best[:TRIED]):
-        work.at("estimating the errors", number)
+        work.at(Message("estimating the errors"), number)
         tries.append(work.least_squares(ROUGH).minimise(objective_of(problem), point))
     best = min(tries, key=lambda item: item.cost).point
     settled, is_settled = _settle(work, problem, best)
@@ -239,15 +241,19 @@ def _kept(work: _Work, kept: Checkpoint, settled: CalibrationProblem, point: Arr
 def _check_some(problem: CalibrationProblem, look: Screening) -> None:
     if look.failed.all():
         raise SimulationFailed(
-            f"{problem.model.name} gives no numbers that can be compared with table {problem.data.name!r} for any of "
-            f"{len(look.failed)} draws of the priors{look.reason}; check units, starting values and priors"
+            "{model} gives no numbers that can be compared with table {table!r} for any of {count} draws of the "
+            "priors{reason}; check units, starting values and priors",
+            model=problem.model.name,
+            table=problem.data.name,
+            count=len(look.failed),
+            reason=look.reason,
         )
 
 
 def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> tuple[CalibrationProblem, bool]:
     """Fit and estimate the errors in turn until these hardly move."""
     for number in range(work.rounds):
-        work.at("estimating the errors", number)
+        work.at(Message("estimating the errors"), number)
         point = work.rough(problem, point)
         noise = problem.estimated_noise(point)
         moved = max(_change(problem.noise[label], noise[label]) for label in noise)
@@ -262,7 +268,7 @@ def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> tuple[Cal
 def _searched(
     work: _Work, problem: CalibrationProblem, points: Sequence[Array], executor: str | Executor | None, kept: Checkpoint
 ) -> Starts:
-    what = "searching from several starts"
+    what = Message("searching from several starts")
     finished = kept_ends(kept, len(points))
     work.at(what, work.rounds + len(finished))
     return MultiStart(_reparametrised(work.search, problem), executor=executor, deadline=work.deadline).minimise(

@@ -11,7 +11,7 @@ from calibration.fitting.stages import declarations, stages_of
 from calibration.fitting.window import window_of
 from calibration.observation import build_series
 from calibration.parameters import ParameterSpace, chosen, overrides
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ErrorModel, ModelSpec
@@ -39,8 +39,11 @@ def bound_panel(  # noqa: PLR0913 - the settings of a front door
     observed = build_series(spec, seen, first_year=first, last_year=last)
     if not observed.series:
         told = [item for item in observed.absent if item.indicator in panel] or observed.absent
-        reasons = "; ".join(str(item) for item in told)
-        raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
+        raise InvalidPanel(
+            "panel {panel!r} says nothing the model can be compared with: {why}",
+            panel=panel.name,
+            why=joined([str(item) for item in told], "; "),
+        )
     names = dict.fromkeys(item.outcome for item in observed.series)
     tied = RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit)
     return Bound(
@@ -74,13 +77,21 @@ def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec
     measurements = dict(spec.measurements)
     for key, item in errors.items():
         if key not in measurements:
-            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
+            raise UnknownName(
+                "the model declares no measurement {name!r}.{suggestion}",
+                name=key,
+                suggestion=suggest(key, measurements),
+            )
         if measurements[key].national and item.scale == "region":
-            raise InvalidInput(f"measurement {key!r} is a national series and has one scale")
+            raise InvalidInput("measurement {name!r} is a national series and has one scale", name=key)
         if item.is_count:
-            raise InvalidInput(f"measurement {key!r} compares logarithms or shares; {item.family} is for counts")
+            raise InvalidInput(
+                "measurement {name!r} compares logarithms or shares; {kind} is for counts", name=key, kind=item.family
+            )
         if item.memory == "momentum" and not measurements[key].increments:
-            raise InvalidInput(f"measurement {key!r} compares levels; momentum is the memory of yearly changes")
+            raise InvalidInput(
+                "measurement {name!r} compares levels; momentum is the memory of yearly changes", name=key
+            )
         measurements[key] = replace(measurements[key], errors=item)
     return replace(spec, measurements=measurements)
 
@@ -90,12 +101,21 @@ def _with_definitions(spec: ModelSpec, definitions: Mapping[str, str]) -> ModelS
     measurements = dict(spec.measurements)
     for key, series in definitions.items():
         if key not in measurements:
-            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
+            raise UnknownName(
+                "the model declares no measurement {name!r}.{suggestion}",
+                name=key,
+                suggestion=suggest(key, measurements),
+            )
         item = measurements[key]
         if series not in (item.national, *item.alternatives):
             known = [name for name in (item.national, *item.alternatives) if name]
             raise UnknownName(
-                f"measurement {key!r} cannot be read from {series!r}; expected {' or '.join(known) or 'nothing else'}"
+                "measurement {name!r} cannot be read from {series!r}; {what}",
+                name=key,
+                series=series,
+                what=Message("expected {known}", known=" or ".join(known))
+                if known
+                else Message("expected nothing else"),
             )
         measurements[key] = replace(item, national=series)
     return replace(spec, measurements=measurements)
@@ -104,7 +124,7 @@ def _with_definitions(spec: ModelSpec, definitions: Mapping[str, str]) -> ModelS
 def _with_regions(model: Model, count: int) -> Model:
     """The model with as many regions as the panel."""
     if model.region_range not in model.ranges:
-        raise InvalidInput(f"{model.path.name} has no range of regions, so a panel cannot be tied to it")
+        raise InvalidInput("{model} has no range of regions, so a panel cannot be tied to it", model=model.path.name)
     if len(model.ranges[model.region_range]) == count:
         return model
     return model.with_regions(count)

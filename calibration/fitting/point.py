@@ -121,6 +121,7 @@ def _check(problem: CalibrationProblem, fit: FitResult) -> None:
     for name, (here, there) in both.items():
         if here != there:
             raise InvalidInput(
-                f"the fit does not belong to this problem: its {name} differ from what was fitted; "
-                "make the problem as it was for the fit"
+                "the fit does not belong to this problem: its {name} differ from what was fitted; make the problem as "
+                "it was for the fit",
+                name=name,
             )

@@ -211,7 +211,7 @@ class CalibrationProblem:
         """
         for item in self.series:
             if item.label not in noise:
-                raise InvalidInput(f"no noise is given for series {item.label!r}")
+                raise InvalidInput("no noise is given for series {series!r}", series=item.label)
         other = copy(self)
         other.noise = {item.label: noise[item.label] for item in self.series}
         return other

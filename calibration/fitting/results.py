@@ -12,7 +12,7 @@ from calibration.fitting.description import Description
 from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.export.tables import Tabled
 from pysd_runner.spec import FittedParameters
@@ -162,7 +162,11 @@ class FitResult(Tabled):
         for item in self.parameters:
             if key in (item.key, item.name):
                 return item
-        raise UnknownName(f"the fit has no parameter {key!r}.{suggest(key, [item.key for item in self.parameters])}")
+        raise UnknownName(
+            "the fit has no parameter {name!r}.{suggestion}",
+            name=key,
+            suggestion=suggest(key, [item.key for item in self.parameters]),
+        )
 
     def table(self) -> "pd.DataFrame":
         """The parameters: key, name, unit, estimate, standard error, 90 % interval, prior, contraction, words."""
@@ -261,17 +265,25 @@ class FitResult(Tabled):
     def headline(self) -> str:
         """How the search ended, and over which years."""
         unit = f" {self.time_unit}" if self.time_unit else ""
-        return f"{self.fitted.message} Fitted from {self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}."
+        return Message(
+            "{message} Fitted from {first:g} to {last:g}{unit}.",
+            message=self.fitted.message,
+            first=self.fitted.first_year,
+            last=self.fitted.last_year,
+            unit=unit,
+        )
 
     @property
     def remarks(self) -> list[str]:
         """What is left over, and what to keep in mind, one line each."""
-        shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
-        optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
-        errors = [f"  {item.words}." for item in self.series if item.errors]
-        ridges = [f"  {item.words}." for item in self.ridges]
-        held = [f"  {item.words}." for item in self.holdout]
-        return [*ridges, *shocks, *errors, *optima, *held, *(f"  {item}" for item in self.findings)]
+        shocks = [] if self.shocks is None else [Message("  Shocks: {words}.", words=self.shocks.words)]
+        several = self.optima if len(self.searches) > 1 else ()
+        optima = [Message("  Optima: {words}.", words=item.words) for item in several]
+        errors = [Message("  {said}.", said=item.words) for item in self.series if item.errors]
+        ridges = [Message("  {said}.", said=item.words) for item in self.ridges]
+        held = [Message("  {said}.", said=item.words) for item in self.holdout]
+        findings = [Message("  {line}", line=str(item)) for item in self.findings]
+        return [*ridges, *shocks, *errors, *optima, *held, *findings]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""
@@ -365,9 +377,13 @@ def read(folder: Path) -> FitResult:
     """Read a fit; see `FitResult.load`."""
     for name in (FITTED, RECORD):
         if not (folder / name).is_file():
-            raise InvalidInput(f"{folder} holds no fit: {name} is missing; expected a folder written by a calibration")
+            raise InvalidInput(
+                "{folder} holds no fit: {name} is missing; expected a folder written by a calibration",
+                folder=folder,
+                name=name,
+            )
     file = folder / RECORD
-    content = read_record(file, schema=SCHEMA, what="record of a fit", remedy=REMEDY, earlier=EARLIER)
+    content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
     check_entries(FitResult, content, str(file), REMEDY, without=("fitted",))
     return FitResult(
         fitted=load_fitted(folder / FITTED),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.diagnostics import Finding
 from calibration.fitting.problem import CalibrationProblem
+from pysd_runner.core.errors import Message
 
 Array = NDArray[np.float64]
 
@@ -35,9 +36,15 @@ class Screening:
         count = int(self.failed.sum())
         if not count:
             return None
-        text = f"{count} of {len(self.failed)} draws of the prior give no usable numbers"
-        where = self._where(keys, problem)
-        return Finding("failed-draws", f"{text}{where}{self.reason}. The search stays among the others.", "warning")
+        text = Message(
+            "{failed} of {all} draws of the prior give no usable numbers{where}{reason}. The search stays among the "
+            "others.",
+            failed=count,
+            all=len(self.failed),
+            where=self._where(keys, problem),
+            reason=self.reason,
+        )
+        return Finding("failed-draws", text, "warning")
 
     def _where(self, keys: tuple[str, ...], problem: CalibrationProblem) -> str:
         """The cut of one parameter that tells failures from the others best."""

@@ -45,7 +45,9 @@ def selected(
     """Choose at most ten parameters."""
     targets, parameters = _candidates(model, held, priors)
     if not targets:
-        raise InvalidInput(f"{model.path.name} has no constant that could be estimated; name some with free (--free)")
+        raise InvalidInput(
+            "{model} has no constant that could be estimated; name some with free (--free)", model=model.path.name
+        )
     space = ParameterSpace.of(parameters)
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
     runs = Runs(TargetValues(model, targets, held=held), outcomes=names, **bounds)
@@ -54,7 +56,7 @@ def selected(
     slopes = _sensitivities(comparison, space, noise, seed)
     if not np.isfinite(slopes).any():
         raise InvalidInput(
-            f"{model.path.name} gives no numbers near its own values; name parameters with free (--free)"
+            "{model} gives no numbers near its own values; name parameters with free (--free)", model=model.path.name
         )
     first, _ = _greedy(space, slopes)
     # Once more where those come to lie: far from the data, sensitivities are those of another world.

@@ -44,8 +44,8 @@ def declarations(model: Model) -> ModelSpec:
     """Declarations of a model."""
     if model.spec is None:
         raise InvalidInput(
-            f"{model.path.name} has no declarations, so nothing ties it to a panel; "
-            "load a model that ships with a model.toml"
+            "{model} has no declarations, so nothing ties it to a panel; load a model that ships with a model.toml",
+            model=model.path.name,
         )
     return model.spec
 

@@ -14,7 +14,7 @@ from calibration.fitting.stages import Stage
 from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
 from calibration.observation import Observed, Series
 from calibration.parameters import ParameterSpace
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Table
@@ -45,7 +45,9 @@ def bound_table(  # noqa: PLR0913 - the settings of a front door
 ) -> Bound:
     """Tie a model to a table; see `calibration.CalibrationProblem`."""
     if isinstance(free, str):
-        raise InvalidInput(f"free must be a list of parameters, such as [{free!r}]; found the text {free!r}")
+        raise InvalidInput(
+            "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free
+        )
     clocked, told = in_time_of(model, table, prepared(model, None, start=start, outcomes=[]).clock.start)
     kept = clocked if until is None else clocked.until(until)
     binding = bound(model, kept, spec=model.spec, measurements=measurements)
@@ -108,7 +110,7 @@ def _check_free(model: Model, binding: Binding, targets: Sequence[Target], value
     given = {item.name for name in values for item in targets_of(model, [name])}
     for target in targets:
         if target.name in given or target.variable in binding.driven:
-            raise InvalidInput(f"parameter {target.name!r} is both set and to be estimated; leave it in one")
+            raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)
 
 
 def _held(value: Any) -> Any:
@@ -134,9 +136,13 @@ def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | 
     last = float(table.times[-1])
     if last <= clock.start:
         raise InvalidInput(
-            f"table {table.name!r} ends at {last:g}, but {model.path.name} starts at {clock.start:g}; are the times in "
-            f"the model's unit{f' ({time_unit(model)})' if time_unit(model) else ''}? Another start is "
-            "start=... (--start)"
+            "table {table!r} ends at {last:g}, but {model} starts at {start:g}; are the times in the model's "
+            "unit{unit}? Another start is start=... (--start)",
+            table=table.name,
+            last=last,
+            model=model.path.name,
+            start=clock.start,
+            unit=Message(" ({unit})", unit=time_unit(model)) if time_unit(model) else "",
         )
     steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
     stop = clock.start + steps * clock.step
@@ -162,7 +168,9 @@ def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         for target in targets_of(model, [name]) if np.ndim(value) == 0 else ():
             if target.is_start:
-                raise InvalidInput(f"{name!r} is a stock; set the constants its starting value is computed from")
+                raise InvalidInput(
+                    "{name!r} is a stock; set the constants its starting value is computed from", name=name
+                )
             if not target.position:
                 plain[target.variable] = float(value)
                 continue

@@ -56,8 +56,10 @@ def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
         item = model.ir.variables[variable]
         if item.kind not in ("constant", "stock"):
             raise InvalidInput(
-                f"{variable!r} is computed by an equation ({item.kind}); only constants and starting values of stocks "
-                "can be estimated"
+                "{variable!r} is computed by an equation ({kind}); only constants and starting values of stocks can "
+                "be estimated",
+                variable=variable,
+                kind=item.kind,
             )
         shape = model.ir.shape(item.dims)
         places = product(*(range(size) for size in shape)) if position is None else (position,)
@@ -94,7 +96,9 @@ def parameters_of(
     for name in own:
         if name not in {item.name for item in wanted}:
             raise UnknownName(
-                f"a prior is given for {name!r}, which is not estimated.{suggest(name, [item.name for item in wanted])}"
+                "a prior is given for {name!r}, which is not estimated.{suggestion}",
+                name=name,
+                suggestion=suggest(name, [item.name for item in wanted]),
             )
     found = []
     for target in wanted:
@@ -133,8 +137,9 @@ def _computed(model: Model, target: Target) -> float:
     """What a constant without a literal comes to."""
     if target.is_start:
         raise InvalidInput(
-            f"the starting value of {target.variable!r} is computed from other numbers in the model file; estimate "
-            "those, or declare its value and prior beside the model"
+            "the starting value of {variable!r} is computed from other numbers in the model file; estimate those, or "
+            "declare its value and prior beside the model",
+            variable=target.variable,
         )
     return float(np.asarray(constant_values(model, target.variable))[target.position])
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from calibration.observation.build import share_of
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec
 
@@ -21,8 +21,10 @@ def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: 
     # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
     if len(panel.regions) < 2:
         raise InvalidPanel(
-            f"panel {panel.name!r} has one region, {panel.codes[0]}; a calibration needs at least two, because the "
-            "model explains gaps between regions: add others"
+            "panel {panel!r} has one region, {region}; a calibration needs at least two, because the model explains "
+            "gaps between regions: add others",
+            panel=panel.name,
+            region=panel.codes[0],
         )
     complete = _complete_years(panel)
     for name, year in (("first_year", first_year), ("last_year", last_year)):
@@ -31,19 +33,23 @@ def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: 
     last = complete[-1] if last_year is None else last_year
     first = _first(spec, panel, complete, last) if first_year is None else first_year
     if first >= last:
-        raise InvalidInput(f"first_year must lie before last_year; found {first} and {last}")
+        raise InvalidInput("first_year must lie before last_year; found {first} and {end}", first=first, end=last)
     return first, last
 
 
 def _complete_years(panel: Panel) -> tuple[int, ...]:
     if OUTPUT not in panel:
-        raise InvalidPanel(f"panel {panel.name!r} has no output per head: {_lacking(panel)}")
+        raise InvalidPanel("panel {panel!r} has no output per head: {why}", panel=panel.name, why=_lacking(panel))
     full = np.asarray(np.isfinite(panel[OUTPUT]).all(axis=0))
     years = tuple(year for year, whole in zip(panel.years, full, strict=True) if whole)
     if len(years) < 2:
         raise InvalidPanel(
-            f"panel {panel.name!r}: output per head is there for every region in {len(years)} "
-            f"{'year' if len(years) == 1 else 'years'}; a calibration needs at least two. {_incomplete(panel)}"
+            "panel {panel!r}: output per head is there for every region in {count} {years}; a calibration needs at "
+            "least two. {why}",
+            panel=panel.name,
+            count=len(years),
+            years="year" if len(years) == 1 else "years",
+            why=_incomplete(panel),
         )
     return years
 
@@ -52,11 +58,13 @@ def _lacking(panel: Panel) -> str:
     """What to do about output per head that is not there."""
     if "output" in panel:
         heading = dict(panel.provenance.get("headings", {})).get("output", "output")  # type: ignore[call-overload]
-        return (
-            f"{heading!r} is read as total output, and there is no population to divide it by; add a population "
-            f"column, or say that it is output per head, as `--map '{heading}=output_per_head'` does"
+        return Message(
+            "{heading!r} is read as total output, and there is no population to divide it by; add a population column, "
+            "or say that it is output per head, as `{option}` does",
+            heading=heading,
+            option=f"--map '{heading}=output_per_head'",
         )
-    return "expected a column output_per_head, or output and population; rename a heading or map it"
+    return Message("expected a column output_per_head, or output and population; rename a heading or map it")
 
 
 def _incomplete(panel: Panel) -> str:
@@ -64,29 +72,39 @@ def _incomplete(panel: Panel) -> str:
     seen = np.isfinite(panel[OUTPUT]).sum(axis=1)
     order = [place for place in np.argsort(seen, kind="stable") if seen[place] < len(panel.years)]
     if not order:
-        return "Add earlier years."
+        return Message("Add earlier years.")
     codes = ", ".join(f"{panel.codes[place]} ({int(seen[place])} of {len(panel.years)} years)" for place in order[:5])
-    return f"Fill the gaps or leave regions out; fewest values: {codes}."
+    return Message("Fill the gaps or leave regions out; fewest values: {regions}.", regions=codes)
 
 
 def _check_year(panel: Panel, complete: tuple[int, ...], name: str, year: int) -> None:
     if year not in panel.years:
         raise InvalidInput(
-            f"{name} {year} is not in panel {panel.name!r}, which has {panel.years[0]} to {panel.years[-1]}"
+            "{name} {year} is not in panel {panel!r}, which has {first} to {end}",
+            name=name,
+            year=year,
+            panel=panel.name,
+            first=panel.years[0],
+            end=panel.years[-1],
         )
     if year not in complete:
         column = panel[OUTPUT][:, panel.years.index(year)]
         missing = [code for code, value in zip(panel.codes, column, strict=True) if not np.isfinite(value)]
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise InvalidInput(
-            f"{name} {year}: output per head is missing for {shown}; choose another year or leave these regions out"
+            "{name} {year}: output per head is missing for {regions}; choose another year or leave these regions out",
+            name=name,
+            year=year,
+            regions=shown,
         )
 
 
 def _first(spec: ModelSpec, panel: Panel, complete: tuple[int, ...], last: int) -> int:
     allowed = [year for year in complete if last - LONGEST <= year < last]
     if not allowed:
-        raise InvalidInput(f"no year before {last} has output for every region in panel {panel.name!r}")
+        raise InvalidInput(
+            "no year before {year} has output for every region in panel {panel!r}", year=last, panel=panel.name
+        )
     begins = sorted({begin for begin in _beginnings(spec, panel) if last - begin >= SHORTEST})
     wanted = begins[-1] if begins else allowed[0]
     return next((year for year in allowed if year >= wanted), allowed[-1])

@@ -102,9 +102,11 @@ class Combination:
 
     def __post_init__(self) -> None:
         if self.prior and not (len(self.prior) == len(self.members) and min(self.prior) > 0):
-            raise InvalidInput(f"prior is {self.prior}; expected a positive weight for each of the members")
+            raise InvalidInput("prior is {value}; expected a positive weight for each of the members", value=self.prior)
         if not self.no_inflation >= 0:
-            raise InvalidInput(f"no_inflation is {self.no_inflation}; expected a number of origins, 0 or more")
+            raise InvalidInput(
+                "no_inflation is {value}; expected a number of origins, 0 or more", value=self.no_inflation
+            )
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. As of a `Mixture`, with draws inflated about the point."""

@@ -145,9 +145,13 @@ class EmpiricalIntervals:
             spread = learn_spread(past.errors, past.ages, self.settings)
         if spread is None:
             raise InvalidInput(
-                f"{self.name} cannot learn its widths in {origin.year}: {len(origin.target.years)} years hold no error "
-                "of it other than zero, as when all regions grow alike; check that output of each region was observed, "
-                f"or give an origin with at least {FIRST_SEEN + 1} years before it"
+                "{name} cannot learn its widths in {year}: {count} years hold no error of it other than zero, as when "
+                "all regions grow alike; check that output of each region was observed, or give an origin with at "
+                "least {least} years before it",
+                name=self.name,
+                year=origin.year,
+                count=len(origin.target.years),
+                least=FIRST_SEEN + 1,
             )
         sizes, together = self._shape(past, spread, origin, horizon)
         point = self.points(origin, horizon)

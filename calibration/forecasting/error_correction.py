@@ -144,7 +144,9 @@ class ShrunkenErrorCorrection:
     def __post_init__(self) -> None:
         for name in ("most", "most_level"):
             if not getattr(self, name) > 0:
-                raise InvalidInput(f"{name} is {getattr(self, name)}; expected a number of usual sizes above 0")
+                raise InvalidInput(
+                    "{name} is {value}; expected a number of usual sizes above 0", name=name, value=getattr(self, name)
+                )
 
     def with_groups(self, groups: tuple[str, ...]) -> "ShrunkenErrorCorrection":
         """The same for regions with groups."""

@@ -63,7 +63,9 @@ class Origin:
     def __post_init__(self) -> None:
         if self.panel is not None and self.panel.years[-1] > self.year:
             raise InvalidInput(
-                f"the panel of an origin ends in {self.panel.years[-1]}, after the origin {self.year}; cut it first"
+                "the panel of an origin ends in {end}, after the origin {origin}; cut it first",
+                end=self.panel.years[-1],
+                origin=self.year,
             )
 
     @property
@@ -111,8 +113,9 @@ class Forecast:
     def __post_init__(self) -> None:
         if self.draws.ndim != 3 or self.draws.shape[1:] != self.point.shape:
             raise InvalidInput(
-                f"draws of shape {self.draws.shape} do not belong to points of shape {self.point.shape}; expected "
-                "(draw, region, horizon)"
+                "draws of shape {draws} do not belong to points of shape {points}; expected (draw, region, horizon)",
+                draws=self.draws.shape,
+                points=self.point.shape,
             )
 
 

@@ -92,6 +92,11 @@ def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:
-            raise UnknownName(f"there is no forecaster {name!r}; there are {', '.join(known)}.{suggest(name, known)}")
+            raise UnknownName(
+                "there is no forecaster {name!r}; there are {known}.{suggestion}",
+                name=name,
+                known=", ".join(known),
+                suggestion=suggest(name, known),
+            )
         chosen[name] = known[name]
     return chosen

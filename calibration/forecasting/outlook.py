@@ -193,7 +193,9 @@ class Outlook(Tabled):
             if text.casefold() in {code.casefold(), *(name.casefold() for name in self.names[code])}:
                 return code
         known = [name for code in codes for name in (code, *self.names[code])]
-        raise UnknownName(f"the forecast has no region {text!r}.{suggest(text, known)}")
+        raise UnknownName(
+            "the forecast has no region {region!r}.{suggestion}", region=text, suggestion=suggest(text, known)
+        )
 
 
 def bands(draws: xr.DataArray) -> xr.DataArray:
@@ -397,21 +399,31 @@ def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
     """Refuse a fit of another model, of other regions, or one that knows what came after the origin."""
     if set(fit.regions) != set(target.regions):
         raise InvalidInput(
-            f"the fit was made on {len(fit.regions)} regions of panel {fit.panel!r}, and {len(target.regions)} are "
-            f"forecast; {apart(fit.regions, target.regions)}; calibrate on the panel that is forecast"
+            "the fit was made on {count} regions of panel {panel!r}, and {regions} are forecast; {why}; calibrate on "
+            "the panel that is forecast",
+            count=len(fit.regions),
+            panel=fit.panel,
+            regions=len(target.regions),
+            why=apart(fit.regions, target.regions),
         )
     check_fit(fit, model, target.years[-1])
 
 
 def _check_numbers(target: Target, until: int, draws: int) -> None:
     if until <= target.years[-1]:
-        raise InvalidInput(f"until is {until}; expected a year after the last one of the panel, {target.years[-1]}")
+        raise InvalidInput(
+            "until is {until}; expected a year after the last one of the panel, {end}",
+            until=until,
+            end=target.years[-1],
+        )
     check_ahead(until, target.years[-1])
     check_draws(draws)
     if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(
-            f"panel {target.name!r} has {len(target.seen)} years of output; a forecast needs "
-            f"{LEAST_YEARS} to learn from"
+            "panel {panel!r} has {count} years of output; a forecast needs {least} to learn from",
+            panel=target.name,
+            count=len(target.seen),
+            least=LEAST_YEARS,
         )
     check_yearly(target)
 

@@ -177,7 +177,9 @@ class ModelForecaster:
         usable = np.isfinite(paths).all(axis=(1, 2))
         if not usable.any():
             raise SimulationFailed(
-                f"no draw of {self.data.problem.model.name} gives numbers after {self.data.times[place]:g}"
+                "no draw of {model} gives numbers after {time:g}",
+                model=self.data.problem.model.name,
+                time=self.data.times[place],
             )
         paths = paths[np.resize(np.flatnonzero(usable), draws)]
         return Forecast(point=np.median(paths, axis=0), draws=paths)
@@ -398,7 +400,9 @@ class TableOutlook:
         from pysd_runner.core.errors import UnknownName, suggest
 
         if name not in self.draws:
-            raise UnknownName(f"nothing called {name!r} was forecast.{suggest(name, self.draws)}")
+            raise UnknownName(
+                "nothing called {name!r} was forecast.{suggestion}", name=name, suggestion=suggest(name, self.draws)
+            )
         values = self.draws[name]
         return values.isel(entity=0, drop=True) if values.sizes["entity"] == 1 else values
 
@@ -603,11 +607,15 @@ def forecast_table(  # noqa: PLR0913 - a front door
     grid = gridded(problem)
     last = float(grid.times[-1])
     if not until > last:
-        raise InvalidInput(f"the data end at {last:g}; a forecast goes further than {until:g}")
+        raise InvalidInput("the data end at {end:g}; a forecast goes further than {until:g}", end=last, until=until)
     count = int(np.ceil((until - last) / grid.spacing - 1e-6))
     if count > MOST_AHEAD:
         raise InvalidInput(
-            f"{until:g} lies {count} intervals of {grid.spacing:g} ahead; at most {MOST_AHEAD} are forecast"
+            "{until:g} lies {count} intervals of {spacing:g} ahead; at most {most} are forecast",
+            until=until,
+            count=count,
+            spacing=grid.spacing,
+            most=MOST_AHEAD,
         )
     asked = [event_of(text, [item.label for item in grid.series]) for text in events]
     whole = mixture(grid, problem.space.keys, given=fit)
@@ -784,7 +792,11 @@ def backtest_table(  # noqa: PLR0913 - a front door
     problem = CalibrationProblem(model, data, free=free, seed=seed, **settings)
     grid = gridded(problem)
     if not _can_score(grid):
-        raise InvalidInput(f"a back-test needs more than {FIRST_ORIGIN + 2} moments; the table has {len(grid.times)}")
+        raise InvalidInput(
+            "a back-test needs more than {least} moments; the table has {count}",
+            least=FIRST_ORIGIN + 2,
+            count=len(grid.times),
+        )
     whole = mixture(grid, problem.space.keys, checkpoint=None if checkpoint is None else Path(checkpoint))
     return backtest_gridded(
         grid,

@@ -9,7 +9,7 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 
@@ -72,18 +72,30 @@ def make_plan(
     chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
     if not chosen:
         raise InvalidPanel(
-            f"panel {target.name!r} has {len(seen)} year(s) of output per head ({years[0]} to {years[-1]}); a "
-            f"back-test needs {FIRST_ORIGIN + 1}: {FIRST_ORIGIN} to learn from and one to score; give `origins` "
-            "(--first-origin) to try with fewer"
+            "panel {panel!r} has {count} year(s) of output per head ({first} to {end}); a back-test needs {least}: "
+            "{learn} to learn from and one to score; give `origins` (--first-origin) to try with fewer",
+            panel=target.name,
+            count=len(seen),
+            first=years[0],
+            end=years[-1],
+            least=FIRST_ORIGIN + 1,
+            learn=FIRST_ORIGIN,
         )
     if not ahead or ahead[0] < 1 or ahead[-1] >= len(years):
-        raise InvalidInput(f"horizons are {list(ahead)}; expected years ahead from 1 to {len(years) - 1}")
+        raise InvalidInput(
+            "horizons are {horizons}; expected years ahead from 1 to {most}", horizons=list(ahead), most=len(years) - 1
+        )
     able = seen[FIRST_SEEN:-1]
     wrong = [year for year in chosen if year not in able]
     if wrong:
         raise InvalidInput(
-            f"origin {wrong[0]} cannot be scored: {target.name!r} has output per head in {years_told(seen)}, so that "
-            + (f"origins are {years_told(able)}" if able else f"a back-test needs {FIRST_SEEN + 2} years")
+            "origin {origin} cannot be scored: {panel!r} has output per head in {years}, so that {what}",
+            origin=wrong[0],
+            panel=target.name,
+            years=years_told(seen),
+            what=Message("origins are {able}", able=years_told(able))
+            if able
+            else Message("a back-test needs {least} years", least=FIRST_SEEN + 2),
         )
     unscored = [step for step in ahead if not _reach(target, step) & set(chosen)]
     # Defaults ask for what there is.
@@ -92,7 +104,9 @@ def make_plan(
     known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
     if REFERENCE not in known:
         raise InvalidInput(
-            f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"
+            "the forecasters are {known}; skill is measured against {reference!r}, which must be among them",
+            known=", ".join(known),
+            reference=REFERENCE,
         )
     return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
 
@@ -101,9 +115,12 @@ def check_yearly(target: Target) -> None:
     """Refuse a panel whose years are so far apart that hardly a yearly change is known: forecasts are made of these."""
     if target.yearly < FIRST_SEEN <= len(target.seen) - 1:
         raise InvalidPanel(
-            f"panel {target.name!r} has output per head in {years_told(target.seen)}, and forecasts are made from "
-            f"changes between one year and the next, of which it has {target.yearly}; give the years between, at least "
-            f"{FIRST_SEEN + 1} of them in a row"
+            "panel {panel!r} has output per head in {years}, and forecasts are made from changes between one year and "
+            "the next, of which it has {count}; give the years between, at least {least} of them in a row",
+            panel=target.name,
+            years=years_told(target.seen),
+            count=target.yearly,
+            least=FIRST_SEEN + 1,
         )
 
 
@@ -111,19 +128,22 @@ def check_model(model: object) -> None:
     """Refuse what is no model that declares bindings; None is the shipped one."""
     if isinstance(model, str):
         raise InvalidInput(
-            f"model is what load_model returned; found the text {model!r}; a forecaster is named by `forecaster` "
-            "(--forecaster)"
+            "model is what load_model returned; found the text {found!r}; a forecaster is named by `forecaster` "
+            "(--forecaster)",
+            found=model,
         )
     if isinstance(model, Model):
         _ = model.bindings
     elif model is not None:
-        raise InvalidInput(f"model is what load_model returned; found {model!r}")
+        raise InvalidInput("model is what load_model returned; found {found!r}", found=model)
 
 
 def check_draws(draws: int) -> None:
     """Refuse fewer draws than a distribution needs."""
     if draws < 2:
-        raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
+        raise InvalidInput(
+            "draws is {draws}; a distribution needs at least 2, and 500 or more to be of use", draws=draws
+        )
 
 
 def _default_origins(target: Target) -> tuple[int, ...]:
@@ -138,10 +158,14 @@ def _reach(target: Target, step: int) -> set[int]:
 
 def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
     """Why no origin can be scored so many years ahead, and what to do."""
-    years = f"{step} years ahead" if step > 1 else "1 year ahead"
-    told = (
-        f"{years} cannot be scored: the origins run from {origins[0]} to {origins[-1]} and the data of {target.name!r} "
-        f"to {target.years[-1]}; ask for fewer years ahead"
-    )
     earlier = [year for year in _reach(target, step) if year < origins[0]]
-    return f"{told}, or give a --first-origin of {max(earlier)} or before" if earlier else told
+    return Message(
+        "{years} cannot be scored: the origins run from {first} to {end} and the data of {panel!r} to {year}; ask for "
+        "fewer years ahead{advice}",
+        years=Message("{count} years ahead", count=step) if step > 1 else Message("1 year ahead"),
+        first=origins[0],
+        end=origins[-1],
+        panel=target.name,
+        year=target.years[-1],
+        advice=Message(", or give a --first-origin of {earlier} or before", earlier=max(earlier)) if earlier else "",
+    )

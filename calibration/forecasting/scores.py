@@ -267,7 +267,7 @@ def _bootstrap(
 ) -> tuple[float, float, float, float]:
     """A ratio of sums over origins, the quantiles of its block bootstrap, and how much wider they should be apart."""
     if not 0 < level < 1:
-        raise InvalidInput(f"the level of an interval is {level}; expected a probability between 0 and 1")
+        raise InvalidInput("the level of an interval is {level}; expected a probability between 0 and 1", level=level)
     held = below > 0
     above, below = above[held], below[held]
     count = len(above)

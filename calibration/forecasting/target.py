@@ -49,8 +49,10 @@ class Target:
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.regions), len(self.years)):
             raise InvalidInput(
-                f"target {self.name!r} has shape {self.values.shape}; expected (region, year) = "
-                f"{(len(self.regions), len(self.years))}"
+                "target {name!r} has shape {shape}; expected (region, year) = {expected}",
+                name=self.name,
+                shape=self.values.shape,
+                expected=(len(self.regions), len(self.years)),
             )
         self.values.setflags(write=False)
 
@@ -80,7 +82,11 @@ class Target:
         """
         if not self.years[0] <= year <= self.years[-1]:
             raise InvalidInput(
-                f"year {year} is not in {self.name!r}, which runs from {self.years[0]} to {self.years[-1]}"
+                "year {year} is not in {name!r}, which runs from {first} to {end}",
+                year=year,
+                name=self.name,
+                first=self.years[0],
+                end=self.years[-1],
             )
         return year - self.years[0]
 
@@ -185,18 +191,26 @@ def target_of(panel: Panel) -> Target:
     """
     if VARIABLE not in panel:
         raise InvalidPanel(
-            f"panel {panel.name!r} has no {VARIABLE} and nothing to compute it from; give {VARIABLE}, or output and "
-            f"population; it has {', '.join(panel.variables)}"
+            "panel {panel!r} has no output_per_head and nothing to compute it from; give output_per_head, or output "
+            "and population; it has {variables}",
+            panel=panel.name,
+            variables=", ".join(panel.variables),
         )
     values = panel[VARIABLE]
     held: NDArray[np.bool_] = np.asarray(np.isfinite(values).any(axis=1))
     if held.sum() < LEAST_REGIONS:
         raise InvalidPanel(
-            f"panel {panel.name!r} has {VARIABLE} for {int(held.sum())} region(s); output relative to the mean of the "
-            "regions needs at least two"
+            "panel {panel!r} has output_per_head for {count} region(s); output relative to the mean of the regions "
+            "needs at least two",
+            panel=panel.name,
+            count=int(held.sum()),
         )
     if never_changes(np.asarray(values[held])):
-        raise InvalidPanel(f"panel {panel.name!r}, {VARIABLE}: {FILLED_IN}; give what was observed in each year")
+        raise InvalidPanel(
+            "panel {panel!r}, output_per_head: {why}; give what was observed in each year",
+            panel=panel.name,
+            why=FILLED_IN,
+        )
     with np.errstate(divide="ignore"):
         logs = np.log(values[held])
     years, on_all = consecutive(panel.years, logs)
@@ -204,7 +218,7 @@ def target_of(panel: Panel) -> Target:
     result = relative(on_all)
     seen = np.flatnonzero(np.isfinite(result).any(axis=0))
     if not len(seen):
-        raise InvalidPanel(f"panel {panel.name!r} has no year in which two regions have {VARIABLE}")
+        raise InvalidPanel("panel {panel!r} has no year in which two regions have output_per_head", panel=panel.name)
     seen = seen[_first_kept(seen) :]
     return Target(
         name=panel.name,

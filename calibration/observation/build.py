@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.observation.expressions import variable_itself
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
+from pysd_runner.core.errors import Message
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Measurement, ModelSpec
 
@@ -39,7 +40,9 @@ class Absent:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.measurement} ({self.indicator}): {self.why}"
+        return Message(
+            "{measurement} ({indicator}): {why}", measurement=self.measurement, indicator=self.indicator, why=self.why
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ def _of_measurement(
 ) -> Iterator[Series | Absent]:
     if measurement.requires and measurement.requires not in panel:
         for indicator in measurement.indicators:
-            yield Absent(measurement.key, indicator, f"needs {measurement.requires!r}, which the panel lacks")
+            yield Absent(
+                measurement.key, indicator, Message("needs {what!r}, which the panel lacks", what=measurement.requires)
+            )
         return
     if measurement.national:
         yield _national(measurement, panel, window)
@@ -109,7 +114,7 @@ def _of_measurement(
 
 def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
     if measurement.national not in panel.national:
-        return Absent(measurement.key, measurement.national, "no such national series beside the panel")
+        return Absent(measurement.key, measurement.national, Message("no such national series beside the panel"))
     known: Mapping[int, float] = panel.national[measurement.national]
     values = np.array([[known.get(year, np.nan) for year in window]], dtype=float)
     return _series(measurement, measurement.national, window, values, sd=measurement.sd)
@@ -117,9 +122,11 @@ def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -
 
 def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
     if indicator not in panel:
-        return Absent(measurement.key, indicator, "not in the panel")
+        return Absent(measurement.key, indicator, Message("not in the panel"))
     if measurement.relative and len(panel.regions) < 2:
-        return Absent(measurement.key, indicator, "compares regions, and there is only one; add at least a second")
+        return Absent(
+            measurement.key, indicator, Message("compares regions, and there is only one; add at least a second")
+        )
     raw = _columns(panel, indicator, window)
     joints = recounts(panel, window) if measurement.increments else None
     return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
@@ -189,12 +196,17 @@ def _series(
     logs = raw if national else _logs(raw)
     values, seen = _terms(logs, relative=relative, increments=increments, joints=joints)
     if not seen[:, 1:].any():
-        change = "change from one year to the next" if increments else "value"
-        return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
+        why = Message(
+            "no {change} to compare after {year} and until {last}",
+            change=Message("change from one year to the next") if increments else Message("value"),
+            year=window[0],
+            last=window[-1],
+        )
+        return Absent(measurement.key, name, why)
     if never_changes(logs):
         return Absent(measurement.key, name, FILLED_IN)
     if relative and not np.nan_to_num(values).any():
-        return Absent(measurement.key, name, "the regions never differ, so there is nothing to compare")
+        return Absent(measurement.key, name, Message("the regions never differ, so there is nothing to compare"))
     return Series(
         measurement=measurement.key,
         indicator=name,

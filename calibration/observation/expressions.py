@@ -73,7 +73,7 @@ def expression_of(model: Model, text: str) -> Expression:
 
 def _refuse_table(model: Model, variable: str) -> None:
     if model.ir.variables[variable].kind == "lookup":
-        raise InvalidInput(f"{variable!r} is a table function and has no value of its own")
+        raise InvalidInput("{variable!r} is a table function and has no value of its own", variable=variable)
 
 
 def _formula(model: Model, text: str) -> Expression:
@@ -89,15 +89,22 @@ def _formula(model: Model, text: str) -> Expression:
 
     plain = pattern.sub(replaced, text)
     if not places:
-        raise UnknownName(f"{model.path.name} has no variable {text!r}.{suggest(text, model.variables)}")
+        raise UnknownName(
+            "{model} has no variable {variable!r}.{suggestion}",
+            model=model.path.name,
+            variable=text,
+            suggestion=suggest(text, model.variables),
+        )
     try:
         tree = ast.parse(plain.replace("^", "**").strip(), mode="eval").body
     except SyntaxError as error:
-        raise InvalidInput(f"{text!r} is no formula of model variables: {error.msg}") from error
+        raise InvalidInput("{text!r} is no formula of model variables: {error}", text=text, error=error.msg) from error
     _check(tree, places, text)
     dims = {model.ir.variables[variable].dims if place is None else () for variable, place in places.values()} - {()}
     if len(dims) > 1:
-        raise InvalidInput(f"{text!r}: its variables run over different subscripts: {sorted(dims)}")
+        raise InvalidInput(
+            "{text!r}: its variables run over different subscripts: {dims}", text=text, dims=sorted(dims)
+        )
     for variable, _ in places.values():
         _refuse_table(model, variable)
     variables = tuple(dict.fromkeys(variable for variable, _ in places.values()))
@@ -116,9 +123,16 @@ def _check(tree: ast.expr, places: Mapping[str, object], text: str) -> None:
         _check(tree.operand, places, text)
     elif isinstance(tree, ast.Name):
         if tree.id not in places:
-            raise InvalidInput(f"{text!r}: {tree.id!r} is no variable of the model.{suggest(tree.id, [])}")
+            raise InvalidInput(
+                "{text!r}: {name!r} is no variable of the model.{suggestion}",
+                text=text,
+                name=tree.id,
+                suggestion=suggest(tree.id, []),
+            )
     elif not (isinstance(tree, ast.Constant) and isinstance(tree.value, int | float)):
-        raise InvalidInput(f"{text!r} is no formula of model variables; sums, products, ratios and powers are")
+        raise InvalidInput(
+            "{text!r} is no formula of model variables; sums, products, ratios and powers are", text=text
+        )
 
 
 def _evaluated(tree: ast.expr, read: Callable[[str], Dual]) -> Dual:

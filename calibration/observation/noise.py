@@ -39,12 +39,20 @@ class Noise:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.sd) and self.sd > 0):
-            raise InvalidInput(f"the standard deviation of an error must be positive and finite; found {self.sd}")
+            raise InvalidInput(
+                "the standard deviation of an error must be positive and finite; found {found}", found=self.sd
+            )
         if not 0 <= self.persistence <= MOST_PERSISTENT:
-            raise InvalidInput(f"persistence must lie in [0, {MOST_PERSISTENT}]; found {self.persistence}")
+            raise InvalidInput(
+                "persistence must lie in [0, {most_persistent}]; found {found}",
+                most_persistent=MOST_PERSISTENT,
+                found=self.persistence,
+            )
 
         if not all(np.isfinite(ratio) and ratio > 0 for ratio in self.regional):
-            raise InvalidInput(f"regional standard deviations must be positive and finite; found {self.regional}")
+            raise InvalidInput(
+                "regional standard deviations must be positive and finite; found {found}", found=self.regional
+            )
 
     @property
     def total_sd(self) -> float:

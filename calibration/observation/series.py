@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.whitening import Whitening
+from pysd_runner.core.errors import Message
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 # Of a series that `never_changes`.
-FILLED_IN = "no region's value ever changes: that looks filled in, not observed"
+FILLED_IN = Message("no region's value ever changes: that looks filled in, not observed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.observation.estimation import PRIOR_OBSERVATIONS
 from calibration.observation.series import Series
+from pysd_runner.core.errors import Message, joined
 
 Array = NDArray[np.float64]
 
@@ -49,12 +50,20 @@ class Shocks:
     @property
     def words(self) -> str:
         """One sentence for a report."""
-        text = f"a region's growth relative to the others misses the fit by about {100 * self.sd:.1f} percent a year"
+        parts = [
+            Message(
+                "a region's growth relative to the others misses the fit by about {size:.1f} percent a year",
+                size=100 * self.sd,
+            )
+        ]
         if self.persistence > 0:
-            text += f", and {100 * self.persistence:.0f} percent of a miss is found again the year after"
+            share = 100 * self.persistence
+            parts.append(Message(", and {share:.0f} percent of a miss is found again the year after", share=share))
         if np.isfinite(self.degrees) and self.degrees < MOST_DEGREES:
-            text += f"; tails like a Student-t with {self.degrees:.1f} degrees of freedom"
-        return text
+            parts.append(
+                Message("; tails like a Student-t with {degrees:.1f} degrees of freedom", degrees=self.degrees)
+            )
+        return joined(parts, "")
 
 
 def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Shocks:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 Array = NDArray[np.float64]
 
@@ -20,15 +20,17 @@ BOX = 4.0
 class Outcome(Enum):
     """How a search ended; the value is the sentence a reader is told."""
 
-    CONVERGED = "The search converged: no step nearby lowers the sum of squares."
-    STOPPED_AT_LIMIT = "The search was stopped at its limit of evaluations before it converged; allow more of them."
-    EXPLORED_IN_PART = (
-        "The exploration was stopped at its budget; the search from its best point converged: "
-        "no step nearby lowers the sum of squares."
+    CONVERGED = Message("The search converged: no step nearby lowers the sum of squares.")
+    STOPPED_AT_LIMIT = Message(
+        "The search was stopped at its limit of evaluations before it converged; allow more of them."
     )
-    OUT_OF_TIME = "The search was stopped at its time budget before it converged; allow more seconds."
-    NOT_FINITE = "The search met residuals that are not finite, so it could not go on; narrow the bounds."
-    NOTHING_TO_MOVE = "There was nothing to move: no series informs any parameter."
+    EXPLORED_IN_PART = Message(
+        "The exploration was stopped at its budget; the search from its best point converged: no step nearby "
+        "lowers the sum of squares."
+    )
+    OUT_OF_TIME = Message("The search was stopped at its time budget before it converged; allow more seconds.")
+    NOT_FINITE = Message("The search met residuals that are not finite, so it could not go on; narrow the bounds.")
+    NOTHING_TO_MOVE = Message("There was nothing to move: no series informs any parameter.")
 
     @property
     def is_success(self) -> bool:

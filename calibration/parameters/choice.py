@@ -39,8 +39,12 @@ def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
         number = _number(name, value)
         if not parameter.lower <= number <= parameter.upper:
             raise InvalidInput(
-                f"value of parameter {name!r} is {number:g} {parameter.unit}; its bounds are "
-                f"[{parameter.lower:g}, {parameter.upper:g}]"
+                "value of parameter {name!r} is {number:g} {unit}; its bounds are [{lower:g}, {upper:g}]",
+                name=name,
+                number=number,
+                unit=parameter.unit,
+                lower=parameter.lower,
+                upper=parameter.upper,
             )
         checked[parameter.key] = number
     return checked
@@ -81,17 +85,21 @@ def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parame
 
 def _names(free: Iterable[str]) -> tuple[str, ...]:
     if isinstance(free, str):
-        raise InvalidInput(f"free must be a list of parameters, such as [{free!r}]; found the text {free!r}")
+        raise InvalidInput(
+            "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free
+        )
     return tuple(free)
 
 
 def _check_free(spec: ModelSpec, keys: set[str], held: set[str]) -> None:
     for key in sorted(keys):
         if key in held:
-            raise InvalidInput(f"parameter {key!r} is both set in `values` and listed in `free`; leave it in one")
+            raise InvalidInput(
+                "parameter {name!r} is both set in `values` and listed in `free`; leave it in one", name=key
+            )
         if not spec.acts(spec.parameters[key]):
             raise InvalidInput(
-                f"parameter {key!r} stands in no equation, measurement or start value; it cannot be estimated"
+                "parameter {name!r} stands in no equation, measurement or start value; it cannot be estimated", name=key
             )
 
 
@@ -102,7 +110,7 @@ def _uncertain(spec: ModelSpec) -> list[Parameter]:
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidInput(f"value of parameter {name!r} must be a number; found {value!r}")
+        raise InvalidInput("value of parameter {name!r} must be a number; found {found!r}", name=name, found=value)
     if not isfinite(value):
-        raise InvalidInput(f"value of parameter {name!r} must be finite; found {value!r}")
+        raise InvalidInput("value of parameter {name!r} must be finite; found {found!r}", name=name, found=value)
     return float(value)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.parameters.space import ParameterSpace
+from pysd_runner.core.errors import Message
 from pysd_runner.spec import LogNormal, Ridge
 
 Array = NDArray[np.float64]
@@ -96,7 +97,7 @@ class RidgeChange:
         places = self._places(ridge)
         if ridge.form == "product":
             return ((" x ".join(ridge.keys), places[1], np.exp),)
-        return (("equilibrium share", places[1], _share), ("speed a year", places[2], np.exp))
+        return ((Message("equilibrium share"), places[1], _share), (Message("speed a year"), places[2], np.exp))
 
     def _places(self, ridge: Ridge) -> list[int]:
         return [self.space.keys.index(key) for key in ridge.keys]

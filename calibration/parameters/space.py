@@ -69,7 +69,7 @@ def prior_quantile(prior: Prior, score: float) -> float:
         a, b = (prior.a, prior.b) if isinstance(prior, Beta) else (1.0, 1.0)
         value = prior.lower + (prior.upper - prior.lower) * float(betaincinv(a, b, ndtr(score)))
     else:
-        raise InvalidInput(f"quantiles of a {type(prior).__name__} prior are not known")
+        raise InvalidInput("quantiles of a {prior} prior are not known", prior=type(prior).__name__)
     return float(min(max(value, prior.lower), prior.upper))
 
 
@@ -98,9 +98,11 @@ class ParameterSpace:
 
     def __post_init__(self) -> None:
         if len(self.parameters) != len(self.priors):
-            raise InvalidInput(f"{len(self.parameters)} parameters have {len(self.priors)} priors")
+            raise InvalidInput(
+                "{count} parameters have {priors} priors", count=len(self.parameters), priors=len(self.priors)
+            )
         if len(set(self.keys)) < len(self.keys):
-            raise InvalidInput(f"a parameter is repeated in {', '.join(self.keys)}")
+            raise InvalidInput("a parameter is repeated in {keys}", keys=", ".join(self.keys))
 
     @classmethod
     def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
@@ -126,7 +128,8 @@ class ParameterSpace:
         for parameter in kept:
             if parameter.prior is None:
                 raise InvalidInput(
-                    f"parameter {parameter.key!r} cannot be estimated: it has no prior in model.toml; use `values`"
+                    "parameter {name!r} cannot be estimated: it has no prior in model.toml; use `values`",
+                    name=parameter.key,
                 )
             priors.append(parameter.prior)
         return cls(parameters=kept, priors=tuple(priors))
@@ -180,7 +183,11 @@ class ParameterSpace:
         """
         wanted = set(keys)
         for key in wanted - set(self.keys):
-            raise UnknownName(f"{key!r} is not among the estimated parameters.{suggest(key, self.keys)}")
+            raise UnknownName(
+                "{name!r} is not among the estimated parameters.{suggestion}",
+                name=key,
+                suggestion=suggest(key, self.keys),
+            )
         return ParameterSpace.of(parameter for parameter in self.parameters if parameter.key in wanted)
 
     def to_values(self, z: Array) -> dict[str, Array]:
@@ -219,7 +226,7 @@ class ParameterSpace:
         """
         for key in self.keys:
             if key not in values:
-                raise InvalidInput(f"no value is given for parameter {key!r}")
+                raise InvalidInput("no value is given for parameter {name!r}", name=key)
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
     def prior_residuals(self, z: Array) -> Array:

@@ -93,7 +93,9 @@ def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
 def report(evaluation: Evaluation, *, lang: str = "en") -> Document:
     """The report as a document."""
     if lang not in LANGUAGES:
-        raise InvalidInput(f"no reports in language {lang!r}; expected one of {', '.join(LANGUAGES)}")
+        raise InvalidInput(
+            "no reports in language {language!r}; expected one of {known}", language=lang, known=", ".join(LANGUAGES)
+        )
     parts: list[Part] = [
         Paragraph(summary_line(evaluation, lang=lang)),
         Paragraph(_what(evaluation, lang)),

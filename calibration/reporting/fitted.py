@@ -183,7 +183,9 @@ def _chosen(result: FitResult, label: str) -> SeriesFit:
     if not label:
         return next(iter(regional.values()))
     if label not in regional:
-        raise UnknownName(f"the fit has no series {label!r} by region.{suggest(label, regional)}")
+        raise UnknownName(
+            "the fit has no series {name!r} by region.{suggestion}", name=label, suggestion=suggest(label, regional)
+        )
     return regional[label]
 
 

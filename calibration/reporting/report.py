@@ -22,7 +22,7 @@ from calibration.reporting.facts import (
     window,
 )
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Panel
 from pysd_runner.plots.dots import largest
 from pysd_runner.plots.figure import ReportFigure, save_figure
@@ -40,7 +40,7 @@ from pysd_runner.reports.document import (
     Table,
     save_document,
 )
-from pysd_runner.text import say
+from pysd_runner.text import said, say
 
 NAME, FIGURES = "report", "figures"
 
@@ -110,7 +110,7 @@ def report_of(
         If there is no such language.
     """
     if lang not in ("en", "zh"):
-        raise InvalidInput(f"no reports in language {lang!r}; expected one of en, zh")
+        raise InvalidInput("no reports in language {language!r}; expected one of en, zh", language=lang)
     fitted = result.fitted
     numbers = {item.label: numbers_of(result, item) for item in result.series}
     parts = [
@@ -151,20 +151,25 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
         yield Paragraph(say("fit_report.passed", lang))
     if result.findings:
         yield Heading(say("fit_report.findings", lang))
-        yield Bullets([say_found(f"{item}", result, lang) for item in result.findings])
+        yield Bullets([say_found(str(item), result, lang) for item in result.findings])
 
 
 def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
     found = result.description
     yield Heading(say("fit_report.contents", lang))
     keys = [
-        say_found(f"{stage} ({', '.join(names)})", result, lang) for stage, names in found.estimated.items() if names
+        said(Message("{block} ({keys})", block=Message(stage), keys=", ".join(names)), lang)
+        for stage, names in found.estimated.items()
+        if names
     ]
     yield Paragraph(say("fit_report.estimated", lang, keys="; ".join(keys) or say("fit_report.none", lang)))
     listed = {
         "observed": found.series,
         "absent": found.absent,
-        "unobserved": [f"{block} ({', '.join(names)})" for block, names in found.unobserved.items()],
+        "unobserved": [
+            Message("{block} ({keys})", block=Message(block), keys=", ".join(names))
+            for block, names in found.unobserved.items()
+        ],
         "set": [f"{key} = {value:g}" for key, value in found.fixed.items()],
         "imputed": found.imputed,
         "notes": found.notes,
@@ -282,7 +287,7 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
         )
     yield Table(header=header, rows=rows, words=frozenset({7}))
     if result.shocks is not None:
-        yield Paragraph(say_found(f"Shocks: {result.shocks.words}.", result, lang))
+        yield Paragraph(say_found(Message("Shocks: {words}.", words=result.shocks.words), result, lang))
 
 
 def _verdict(found: SeriesNumbers) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.diagnostics import Finding
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,15 @@ class Convergence:
         ]
         return Finding(
             "not-mixed",
-            f"THE POSTERIOR SAMPLE HAS NOT CONVERGED for {', '.join(worst)}: largest R-hat {self.worst_rhat:.3f} "
-            f"(limit {LARGEST_RHAT}), smallest effective sample size {self.least_ess:.0f} (limit {SMALLEST_ESS:.0f}); "
-            "do not use its draws, sample with more steps.",
+            Message(
+                "THE POSTERIOR SAMPLE HAS NOT CONVERGED for {keys}: largest R-hat {rhat:.3f} (limit {most}), smallest "
+                "effective sample size {ess:.0f} (limit {least:.0f}); do not use its draws, sample with more steps.",
+                keys=", ".join(worst),
+                rhat=self.worst_rhat,
+                most=LARGEST_RHAT,
+                ess=self.least_ess,
+                least=SMALLEST_ESS,
+            ),
             "error",
         )
 
@@ -103,7 +109,9 @@ def convergence(keys: tuple[str, ...], chains: Array) -> Convergence:
     ensembles, walkers, steps, count = chains.shape
     if ensembles < 2 or steps < 8:
         raise InvalidInput(
-            f"convergence needs at least two ensembles and eight steps; found {ensembles} ensembles of {steps} steps"
+            "convergence needs at least two ensembles and eight steps; found {ensembles} ensembles of {steps} steps",
+            ensembles=ensembles,
+            steps=steps,
         )
     found: dict[str, list[float]] = {"rhat": [], "bulk": [], "tail": []}
     for place in range(count):

@@ -73,7 +73,7 @@ def predictive_checks(
         If there are no draws, the fit does not belong to the problem, or no draw can be simulated.
     """
     if draws < 1:
-        raise InvalidInput(f"draws must be at least 1; found {draws}")
+        raise InvalidInput("draws must be at least 1; found {found}", found=draws)
     at = fitted_point(problem, fit)
     rng = np.random.default_rng(seed)
     before = _made(at, at.problem.space.sample(rng, draws), rng)

@@ -144,7 +144,7 @@ def half_quantile(level: float) -> float:
     1.9207
     """
     if not 0 < level < 1:
-        raise InvalidInput(f"the level of an interval must lie between 0 and 1; found {level}")
+        raise InvalidInput("the level of an interval must lie between 0 and 1; found {found}", found=level)
     from scipy.special import ndtri
 
     return 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
@@ -206,7 +206,11 @@ def profile(
     at = fitted_point(problem, fit)
     wanted = set(at.problem.space.keys if keys is None else keys)
     for key in wanted - set(at.problem.space.keys):
-        raise UnknownName(f"{key!r} is not among the moved parameters.{suggest(key, at.problem.space.keys)}")
+        raise UnknownName(
+            "{name!r} is not among the moved parameters.{suggestion}",
+            name=key,
+            suggestion=suggest(key, at.problem.space.keys),
+        )
     places = [place for place, key in enumerate(at.problem.space.keys) if key in wanted]
     tell = progress or (lambda _done, _count: None)
     kept = Checkpoint(PROFILES, checkpoint, "" if checkpoint is None else at.digest(level))

@@ -159,7 +159,9 @@ class PosteriorSample(Tabled):
 
         if problem.space.keys != self.keys:
             raise InvalidInput(
-                f"the sample is of {', '.join(self.keys)}; the problem of {', '.join(problem.space.keys)}"
+                "the sample is of {sample}; the problem of {problem}",
+                sample=", ".join(self.keys),
+                problem=", ".join(problem.space.keys),
             )
         chains = self.chains.reshape(-1, *self.chains.shape[2:])
         values = problem.space.to_values(chains.reshape(-1, len(self.keys)))
@@ -289,7 +291,7 @@ def sample_at(
     """
     for name, value, least in (("draws", draws, 1), ("ensembles", ensembles, 2), ("steps", steps, 16)):
         if value < least:
-            raise InvalidInput(f"{name} must be at least {least}; found {value}")
+            raise InvalidInput("{name} must be at least {least}; found {found}", name=name, least=least, found=value)
     if not len(at.problem.space):
         raise InvalidInput("there is nothing to sample: the fit moved no parameter")
     warm_up = min(WARM_UP, steps // 2)

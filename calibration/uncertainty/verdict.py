@@ -15,6 +15,7 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, Shape, profile
+from pysd_runner.core.errors import Message
 from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
@@ -168,15 +169,23 @@ class Identifiability(Tabled):
         found = [
             Finding(
                 "profile-lower",
-                f"Along the profile of {item.key} the posterior is higher than at the estimate (by {item.gain:.2g} in "
-                "its logarithm): the fit ended at a local optimum; calibrate with more starts.",
+                Message(
+                    "Along the profile of {parameter} the posterior is higher than at the estimate (by {gain:.2g} in "
+                    "its logarithm): the fit ended at a local optimum; calibrate with more starts.",
+                    parameter=item.key,
+                    gain=item.gain,
+                ),
                 "error",
             )
             for item in self.profiles
             if item.gain > GAIN
         ]
         found += [
-            Finding("two-modes", f"The profile of {item.key} has two modes; its interval spans both.", "warning")
+            Finding(
+                "two-modes",
+                Message("The profile of {parameter} has two modes; its interval spans both.", parameter=item.key),
+                "warning",
+            )
             for item in self.profiles
             if item.shape is Shape.TWO_MODES
         ]

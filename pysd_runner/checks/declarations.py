@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pysd_runner.core.declared import NOT_READ, Fail, Reader, named
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel, Message
 from pysd_runner.model import Model
 from pysd_runner.spec.load import without_schema
 
@@ -299,7 +299,7 @@ def _check_expectation(item: Expectation, fail: Fail) -> None:
 def _check_goes_with(key: str, value: object, is_wanted: bool, of: str, fail: Fail) -> None:
     has = value not in (None, "")
     if is_wanted and not has:
-        fail(key, "is missing")
+        fail(key, Message("is missing"))
     if has and not is_wanted:
         fail(key, f"unknown key; it goes with {of}")
 

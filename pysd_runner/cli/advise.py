@@ -32,6 +32,7 @@ from pysd_runner.cli.policies import (
 from pysd_runner.cli.projecting import definitions_of, files_of, read_others, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 
 
 def register(app: typer.Typer) -> None:
@@ -104,7 +105,7 @@ def advise(
             progress=stage.at,
         )
     labels = {item.name: item.label.get(lang, item.name) for item in cast}
-    with folder, session.stage("Drawing and writing"):
+    with folder, session.stage(Message("Drawing and writing")):
         write_advice(found, {item.name: item.label for item in cast}, folder.draft, lang)
     session.data = {
         "folder": folder.path,
@@ -121,6 +122,6 @@ def advise(
     for line in advice_screen(found, labels, lang):
         session.say(line)
     session.say()
-    session.say(f"Results: {folder.path}")
-    session.say(f"  Start with {Path(folder.path) / 'advice.html'}, or advice.md beside it.")
+    session.say(Message("Results: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or advice.md beside it.", page=Path(folder.path) / "advice.html"))
     return 0

@@ -32,6 +32,7 @@ from pysd_runner.cli.policies import (
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.cost import Costs
@@ -115,7 +116,7 @@ def attribute(
             curves = _curves(study, inputs, policy_values(inputs, chosen), outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
-    with folder, session.stage("Drawing and writing"):
+    with folder, session.stage(Message("Drawing and writing")):
         write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money, curves=curves)
     session.data = {
         "folder": folder.path,
@@ -134,7 +135,7 @@ def attribute(
             for line in filled(text):
                 session.say(line)
     session.say()
-    session.say(f"Results: {folder.path}")
+    session.say(Message("Results: {folder}", folder=folder.path))
     return 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message, of_system
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
@@ -33,15 +33,17 @@ def baseline_of(
         return kept
     found = list(entry_points(group=GROUP))
     if not found:
-        session.warn("No forecast: the package that makes them is not installed; the run follows the model alone.")
+        session.warn(
+            Message("No forecast: the package that makes them is not installed; the run follows the model alone.")
+        )
         return None
-    with session.stage("Forecasting without policy") as stage:
+    with session.stage(Message("Forecasting without policy")) as stage:
         try:
             made: Baseline = found[0].load()(
                 panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model, progress=stage.at
             )
         except InvalidInput as reason:
-            session.warn(f"No forecast, because {reason}: the run follows the model alone.")
+            session.warn(Message("No forecast, because {reason}: the run follows the model alone.", reason=reason))
             return None
     if folder is not None:
         keep(session, made, folder)
@@ -73,6 +75,12 @@ def keep(session: Session, made: "Baseline", folder: Path) -> None:
     try:
         path = made.save(folder)
     except OSError as error:
-        session.warn(f"The forecast could not be kept in {folder}: {error.strerror}; the next run makes it again.")
+        session.warn(
+            Message(
+                "The forecast could not be kept in {folder}: {reason}; the next run makes it again.",
+                folder=folder,
+                reason=of_system(error),
+            )
+        )
     else:
-        session.note(f"The forecast is kept in {path}.")
+        session.note(Message("The forecast is kept in {path}.", path=path))

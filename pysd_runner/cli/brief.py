@@ -28,7 +28,7 @@ from pysd_runner.cli.projecting import Job, files_of, projected, read_fit, targe
 from pysd_runner.cli.run import SHIPPED_PANEL
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import refuse
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.folders import WholeFolder
@@ -111,7 +111,7 @@ def brief(
         options: dict[str, object] = {f"--{key.replace('_', '-')}": value for key, value in settings.items()}
         options |= {"--panel": panel, "--fit": fit, "--map": columns, "--unit": units, "--mapping": mapping}
         options |= {"--regions": region_file, "--national": national, "--encoding": encoding}
-        refuse({**options, "--open-loop": is_open}, "results are used as they are (--run)")
+        refuse({**options, "--open-loop": is_open}, Message("results are used as they are (--run)"))
     choice = PanelChoice(
         source=panel or SHIPPED_PANEL,
         columns=columns or (),
@@ -153,7 +153,9 @@ def brief(
         projection, inputs, _ = projected(session, job)
         save_with_inputs(projection, inputs, folder.draft / RUN)
         folder.finished(RUN)
-        session.kept[:] = [f"The projection is kept in {folder.kept / RUN}; `gapsim brief --run` starts from it."]
+        session.kept[:] = [
+            Message("The projection is kept in {path}; `gapsim brief --run` starts from it.", path=folder.kept / RUN)
+        ]
         for text in projection.warnings:
             session.warn(text)
         _write(session, projection, places, _asked(projection, job.scenarios), wanted, lang, folder)
@@ -167,7 +169,9 @@ def _formats(text: str) -> list[str]:
     known = FORMATS.split(",")
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
-        raise InvalidInput(f"--format {text!r}: expected one or more of {', '.join(known)}, with commas between")
+        raise InvalidInput(
+            "--format {text!r}: expected one or more of {known}, with commas between", text=text, known=", ".join(known)
+        )
     return wanted
 
 
@@ -209,7 +213,7 @@ def _write(
     from pysd_runner.reports.document import Paragraph
 
     said: dict[str, list[str]] = {}
-    with session.stage("Writing briefs", total=len(places)) as stage:
+    with session.stage(Message("Writing briefs"), total=len(places)) as stage:
         for place, stem in zip(places, _stems(places), strict=True):
             page = brief_of(projection, place.code or "nation", mixes=mixes, lang=lang)
             for ending in formats:

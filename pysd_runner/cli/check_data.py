@@ -14,7 +14,7 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Panel, Problem, Table
@@ -73,9 +73,9 @@ def check(
     """
     if model is not None:
         panels = {"--mapping": mapping, "--regions": regions, "--national": national, "--out": out}
-        refuse(panels, "--model takes any table")
+        refuse(panels, Message("--model takes any table"))
         if len(files) > 1:
-            raise InvalidInput(f"--model takes one table; found {', '.join(files)}")
+            raise InvalidInput("--model takes one table; found {files}", files=", ".join(files))
         return _check_table(
             session,
             TableChoice(
@@ -90,7 +90,7 @@ def check(
             ),
         )
     own = {"--time": time, "--time-unit": time_unit, "--entity": entity}
-    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    refuse(own, Message("these options go with a model of your own (--model mine.mdl)"))
     choice = PanelChoice(
         source=files[0],
         others=files[1:],
@@ -123,7 +123,7 @@ def check(
         if out is not None:
             _write(panel, out)
             session.data["written"] = out
-            session.say(f"Written: {out}")
+            session.say(Message("Written: {file}", file=out))
     return BAD_INPUT if errors else 0
 
 
@@ -168,11 +168,11 @@ def _table_lines(table: "Table", uses: dict[str, str]) -> list[str]:
 def _check_target(out: Path, choice: PanelChoice, *, force: bool) -> None:
     """Refuse a file that stands there or is read, before any work."""
     if out.suffix.lower() != ".csv":
-        raise InvalidInput(f"--out {out}: the panel is written as CSV; give a name that ends in .csv")
+        raise InvalidInput("--out {out}: the panel is written as CSV; give a name that ends in .csv", out=out)
     if any(Path(item).exists() and out.exists() and Path(item).samefile(out) for item in choice.files):
-        raise InvalidInput(f"--out {out}: this file is read; give another name")
+        raise InvalidInput("--out {out}: this file is read; give another name", out=out)
     if out.exists() and not force:
-        raise InvalidInput(f"{out} exists already; give another name, or --force to replace it")
+        raise InvalidInput("{path} exists already; give another name, or --force to replace it", path=out)
 
 
 def _write(panel: "Panel", out: Path) -> None:
@@ -212,7 +212,9 @@ def _lines(problems: "list[Problem]", lang: str) -> list[str]:
         if told[kind] <= SHOWN:
             lines.append(problem_line(problem, lang))
         if told[kind] == SHOWN < of_kind[kind]:
-            lines.append(f"... and {of_kind[kind] - SHOWN} more of this kind; --json lists them all")
+            lines.append(
+                Message("... and {count} more of this kind; --json lists them all", count=of_kind[kind] - SHOWN)
+            )
     return lines
 
 

@@ -12,7 +12,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Seed
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.reports.folders import check_file, fresh_file, save_whole
 
 if TYPE_CHECKING:  # these load numpy
@@ -193,8 +193,9 @@ def _verify(session: Session, job: "Job") -> int:
     session.data = {"store": job.store.path, "blocks": job.store.recipe.blocks, "done": job.done, "damaged": damaged}
     if damaged:
         raise InvalidInput(
-            f"{job.store.path}: damaged blocks: {', '.join(map(str, damaged))}; the same command without --verify "
-            "makes them anew"
+            "{path}: damaged blocks: {numbers}; the same command without --verify makes them anew",
+            path=job.store.path,
+            numbers=", ".join(map(str, damaged)),
         )
     session.say(f"{job.done} of {job.store.recipe.blocks} blocks, all as they were written: {job.store.path}")
     return 0
@@ -204,7 +205,7 @@ def _share(text: str) -> tuple[int, int]:
     """A share of the work, such as 3/64."""
     share, sign, shares = text.partition("/")
     if not (sign and share.isdecimal() and shares.isdecimal()):
-        raise InvalidInput(f"--part {text!r}: expected K/N, for instance 3/64")
+        raise InvalidInput("--part {text!r}: expected K/N, for instance 3/64", text=text)
     return int(share), int(shares)
 
 
@@ -231,7 +232,12 @@ def _naming_bounds(loaded: "Model") -> Iterator[None]:
         yield
     except NoBounds as error:
         bound = f"--bound {shlex.quote(error.name)}=LOW:HIGH"
-        raise InvalidInput(f"{loaded.path.name} gives no bounds of {error.name!r}; give them: {bound}") from error
+        raise InvalidInput(
+            "{model} gives no bounds of {parameter!r}; give them: {option}",
+            model=loaded.path.name,
+            parameter=error.name,
+            option=bound,
+        ) from error
 
 
 def _design(
@@ -249,8 +255,9 @@ def _design(
         if is_random(loaded):
             return None
         raise InvalidInput(
-            f"nothing varies between draws: {loaded.path.name} has no random functions; give --bound NAME=LOW:HIGH for "
-            "each parameter, --bound NAME where the model gives bounds, or --rows FILE"
+            "nothing varies between draws: {model} has no random functions; give --bound NAME=LOW:HIGH for each "
+            "parameter, --bound NAME where the model gives bounds, or --rows FILE",
+            model=loaded.path.name,
         )
     make = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}[kind]
     with _naming_bounds(loaded):
@@ -264,14 +271,22 @@ def _table(path: Path) -> "pd.DataFrame":
     try:
         table = pd.read_csv(path)
     except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: expected a CSV file with a column per parameter: {error}") from error
+        raise InvalidInput(
+            "{path}: expected a CSV file with a column per parameter: {error}", path=path, error=error
+        ) from error
     for name in table.columns:
         numbers = pd.to_numeric(table[name], errors="coerce")
         if numbers.isna().any():
             place = int(numbers.isna().to_numpy().argmax())
             found = table[name].iloc[place]
-            shown = "nothing" if pd.isna(found) else repr(found)
-            raise InvalidInput(f"{path}, row {place + 2}, column {str(name)!r}: expected a number; found {shown}")
+            shown = Message("nothing") if pd.isna(found) else repr(found)
+            raise InvalidInput(
+                "{place}, row {row}, column {column!r}: expected a number; found {what}",
+                place=path,
+                row=place + 2,
+                column=str(name),
+                what=shown,
+            )
     return table
 
 
@@ -285,7 +300,7 @@ def _range(text: str) -> tuple[str, tuple[float, float] | None]:
         return name, (float(low), float(high))
     except ValueError as error:
         raise InvalidInput(
-            f"--bound {text!r}: expected NAME=LOW:HIGH, for instance 'policy strength=0.1:0.4'"
+            "--bound {text!r}: expected NAME=LOW:HIGH, for instance 'policy strength=0.1:0.4'", text=text
         ) from error
 
 

@@ -13,8 +13,9 @@ import typer
 from pysd_runner.cli.failures import BAD_INPUT, INTERRUPTED
 from pysd_runner.cli.session import SCHEMA_VERSION
 from pysd_runner.cli.streams import STANDARD_OUTPUT, finish, never_refuse, silence, write_line
-from pysd_runner.text import LANGUAGES, say
-from pysd_runner.text.notices import error_in_language
+from pysd_runner.cli.usage import usage_message
+from pysd_runner.core.errors import Message, joined
+from pysd_runner.text import LANGUAGES, said
 
 # The parser's own family of errors; its module moved between versions of typer, its children did not.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -56,7 +57,10 @@ def _run(given: list[str]) -> int:
     except OSError as error:
         # Help, version and usage are written outside of any command.
         silence(sys.stdout)
-        write_line(f"error: {STANDARD_OUTPUT}: {error.strerror}", err=True)
+        write_line(
+            Message("error: {standard_output}: {strerror}", standard_output=STANDARD_OUTPUT, strerror=error.strerror),
+            err=True,
+        )
         return BAD_INPUT
 
 
@@ -91,8 +95,9 @@ def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     context = error.ctx
     path = context.command_path if context is not None else "gapsim"
     message = error.format_message().replace("Value error, ", "")
-    told = say("screen.error", lang, said=error_in_language(message, lang))
-    write_line(f"{told}\n  {say('screen.usage', lang, command=f'{path} --help')}", err=True)
+    told = Message("error: {said}", said=usage_message(message))
+    advice = Message("`{command}` shows what it takes, with an example.", command=f"{path} --help")
+    write_line(said(joined([told, advice], "\n  "), lang), err=True)
     if as_json:
         _fail("UsageError", message, BAD_INPUT)
     return BAD_INPUT

@@ -9,7 +9,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Lang, Language, OptionalSeed
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, TimeUnit, is_model_file, refuse
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
@@ -79,20 +79,26 @@ def explore(
     else:
         refuse(
             {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--outcome": outcome},
-            "these options go with a model of your own",
+            Message("these options go with a model of your own"),
         )
         last = None if until is None else int(until)
         text = _regional(session, source, fit=fit, until=last, draws=draws, seed=seed, lang=lang)
     save_whole(path, ENDING, lambda file: write_text_whole(file, text), replace=force)
     session.data = {"file": path, "bytes": len(text.encode())}
-    session.say(f"{path} ({len(text.encode()) / 1000:,.0f} kB): open it in a browser; it needs no network.")
+    session.say(
+        Message(
+            "{file} ({size:,.0f} kB): open it in a browser; it needs no network.",
+            file=path,
+            size=len(text.encode()) / 1000,
+        )
+    )
 
 
 def _target(out: Path | None, source: str | None) -> Path:
     """File that is written: beside results, else in the folder one works in."""
     if out is not None:
         if not out.resolve().parent.is_dir():
-            raise InvalidInput(f"--out: there is no folder {str(out.resolve().parent)!r}")
+            raise InvalidInput("--out: there is no folder {folder!r}", folder=str(out.resolve().parent))
         return out
     return Path(source) / NAME if source is not None and Path(source).is_dir() else Path(NAME)
 
@@ -115,17 +121,17 @@ def _regional(
         inputs, call = _shipped(session, fit=fit, until=until, draws=draws, seed=seed or 0)
         scenarios, told = [load_scenario(name, model=inputs.model) for name in OFFERED], None
     else:
-        refuse({"--fit": fit, "--until": until, "--seed": seed is not None}, "results are used as they are")
+        refuse({"--fit": fit, "--until": until, "--seed": seed is not None}, Message("results are used as they are"))
         inputs, scenarios, call, told = _results(session, Path(source), draws=draws)
     for text in _doubts(inputs):
         session.warn(text)
-    with session.stage("Compiling the model for browsers"):
+    with session.stage(Message("Compiling the model for browsers")):
         return page_of(policies_explored(inputs, scenarios, told=told), lang=lang, command=call)
 
 
 def _doubts(inputs: "ProjectionInputs") -> list[str]:
     if inputs.fitted is None:
-        return ["No calibration was given: every parameter is drawn from its prior."]
+        return [Message("No calibration was given: every parameter is drawn from its prior.")]
     return []
 
 
@@ -150,7 +156,7 @@ def _shipped(
     baseline = None
     if last > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, folder, model=model, until=last, draws=draws, seed=seed)
-    with session.stage("Drawing what every scenario starts from"):
+    with session.stage(Message("Drawing what every scenario starts from")):
         inputs = inputs_of(model, seen, fitted, baseline=baseline, **settings)
     call = f"gapsim run SCENARIO --draws {draws} --until {last} --seed {seed}"
     return inputs, call + (f" --fit {fit}" if fit is not None else "") + (
@@ -176,7 +182,9 @@ def _results(
     file = folder / RECORD
     if not is_record(file):
         raise InvalidInput(
-            f"{str(folder)!r} is neither results of `gapsim run` nor a model file; give a folder with a {RECORD}"
+            "{folder!r} is neither results of `gapsim run` nor a model file; give a folder with a {record}",
+            folder=str(folder),
+            record=RECORD,
         )
     record = read_run_record(file)
     check_files(folder, record)
@@ -185,7 +193,7 @@ def _results(
     model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
     if model.sha256 != record["simulation"]["model_sha256"]:
         session.warn("The model has changed since these results were made.")
-    with session.stage("Drawing what every scenario starts from"):
+    with session.stage(Message("Drawing what every scenario starts from")):
         inputs = inputs_of(model, found.panel, found.fitted, baseline=found.baseline, **{**settings, "draws": draws})
     scenarios = [Scenario.from_dict(item) for item in record["scenarios"]]
     options = [f"--draws {draws}", f"--until {settings['until']}", f"--seed {settings['seed']}"]
@@ -219,6 +227,6 @@ def _own(
     fitted = None if fit is None else read_fit(fit)
     options = "" if fit is None else f" --fit {fit} --draws {draws} --seed {seed}"
     options += "" if until is None else f" --until {until:g}"
-    with session.stage("Compiling the model for browsers"):
+    with session.stage(Message("Compiling the model for browsers")):
         explored = constants_explored(model, table, fitted, until=until, draws=draws, seed=seed, outcomes=outcomes)
         return page_of(explored, lang=lang, command=f"gapsim run SCENARIO --model {choice.model}{options}")

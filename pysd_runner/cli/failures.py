@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
-from pysd_runner.core.errors import GapsimError
+from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.interruption import listening
-from pysd_runner.text import say
-from pysd_runner.text.notices import error_in_language
 
 BUG, BAD_INPUT = 1, 2
 # To this the number of the signal that interrupted is added, as shells do.
@@ -31,7 +29,7 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
         return _report(session, error, BAD_INPUT, _system(error))
     except MemoryError as error:
         return _report(
-            session, error, BAD_INPUT, "there is not enough memory; ask for fewer draws or scenarios (--draws)"
+            session, error, BAD_INPUT, Message("there is not enough memory; ask for fewer draws or scenarios (--draws)")
         )
     except Exception as error:  # noqa: BLE001 - the outermost frame: every bug must end here, not in a traceback
         return _report(session, error, BUG, _bug(error))
@@ -44,27 +42,31 @@ def _report(session: Session, error: BaseException, code: int, message: str) -> 
     if code > SIGNALLED:
         write_line(session.said(message), err=True)
     else:
-        told = say("screen.error", session.lang, said=error_in_language(message, session.lang))
-        write_line("\n  ".join([told, *map(session.said, session.kept)]), err=True)
+        told = joined([Message("error: {said}", said=message), *session.kept], "\n  ")
+        write_line(session.said(told), err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code
 
 
 def _interrupted(session: Session) -> str:
-    kept = session.kept or ["Nothing had been finished; nothing was written."]
-    return "\n  ".join(["Interrupted.", *kept])
+    kept = session.kept or [Message("Nothing had been finished; nothing was written.")]
+    return joined([Message("Interrupted."), *kept], "\n  ")
 
 
 def _system(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    advice = "send it elsewhere" if error.filename == STANDARD_OUTPUT else "choose another file or folder, or make room"
-    return f"{where}{error.strerror or error}; {advice}"
+    advice = Message("choose another file or folder, or make room")
+    where = str(error.filename or "")
+    if where == STANDARD_OUTPUT:
+        where, advice = Message("standard output"), Message("send it elsewhere")
+    told = joined([of_system(error), advice], "; ")
+    return Message("{where}: {said}", where=where, said=told) if where else told
 
 
 def _bug(error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f", {frame.filename}, line {frame.lineno}" for frame in last)
-    return (
-        f"this is a bug in gapsim: {type(error).__name__}: {error}{place}\n"
-        "  Please report it with the command you gave, what `gapsim doctor` prints, and what --debug shows."
+    return Message(
+        "this is a bug in gapsim: {error}\n  Please report it with the command you gave, what "
+        "`gapsim doctor` prints, and what --debug shows.",
+        error=f"{type(error).__name__}: {error}{place}",
     )

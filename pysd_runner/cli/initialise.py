@@ -12,7 +12,7 @@ from pysd_runner.cli.options import Force, Map
 from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
@@ -60,7 +60,7 @@ def initialise(
         initialise_own(session, choice, folder=folder, force=force)
         return
     own = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--map": columns}
-    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    refuse(own, Message("these options go with a model of your own (--model mine.mdl)"))
     folder = Path() if folder is None else folder
     from pysd_runner.export.files import write_text_whole
     from pysd_runner.scenarios import scenario_template
@@ -69,8 +69,9 @@ def initialise(
     present = [name for name in files if (folder / name).exists()]
     if present and not force:
         raise InvalidInput(
-            f"{folder}: {', '.join(present)} exist already; nothing was written. "
-            "Choose another folder, or overwrite with --force"
+            "{folder}: {files} exist already; nothing was written. Choose another folder, or overwrite with --force",
+            folder=folder,
+            files=", ".join(present),
         )
     written = [write_text_whole(folder / name, text) for name, text in files.items()]
     session.data = {"folder": folder, "files": written}

@@ -34,6 +34,7 @@ from pysd_runner.cli.policies import (
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.space import Space
@@ -187,7 +188,7 @@ def optimise(
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: phrase("optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
-    with folder, session.stage("Drawing and writing"):
+    with folder, session.stage(Message("Drawing and writing")):
         write_optimum(found, labels, folder.draft, lang, between=between)
         scenario.save(folder.draft / "optimised.yaml")
     # The same command beside this one may have ended first.
@@ -197,7 +198,7 @@ def optimise(
     for line in optimum_screen(found, labels, lang):
         session.say(line)
     session.say()
-    session.say(f"Results: {folder.path}")
+    session.say(Message("Results: {folder}", folder=folder.path))
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
     return 0
 

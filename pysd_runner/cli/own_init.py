@@ -48,8 +48,9 @@ def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None
     present = [name for name in files if (place / name).exists()]
     if present and not force:
         raise InvalidInput(
-            f"{place}: {', '.join(present)} exist; nothing was written. Choose another folder, or overwrite "
-            "with --force"
+            "{folder}: {files} exist; nothing was written. Choose another folder, or overwrite with --force",
+            folder=place,
+            files=", ".join(present),
         )
     written = [write_text_whole(place / name, text) for name, text in files.items()]
     session.data = {"folder": place, "files": written}

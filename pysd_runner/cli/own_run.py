@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
+from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.plots.figure import ReportFigure
@@ -67,8 +68,8 @@ def run_own(
         "sentences": list(future.sentences()),
     }
     session.say()
-    session.say(f"Results: {folder.path}")
-    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
+    session.say(Message("Results: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
 
 
 def _write(future: "Future", folder: Path) -> None:

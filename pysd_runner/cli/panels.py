@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Panel, PanelMapping, Problem
@@ -56,7 +56,7 @@ class PanelChoice:
             return panel
         cut = with_output(panel, first_year=first_year, last_year=last_year)
         if cut is not panel:
-            session.warn(f"{self.source}: {session.said(cut.problems[0].message)}")
+            session.warn(Message("{where}: {said}", where=self.source, said=cut.problems[0].message))
         return cut
 
     def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Panel":
@@ -79,7 +79,15 @@ class PanelChoice:
             return panel
         cut = of_regions(panel, regions)
         if cut is not panel:
-            session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the {of}")
+            session.note(
+                Message(
+                    "{source}: {count} of its {all} regions, those of the {of}",
+                    source=self.source,
+                    count=len(cut.regions),
+                    all=len(panel.regions),
+                    of=Message(of),
+                )
+            )
         return cut
 
     def _loaded(self, lang: str) -> "Panel":
@@ -132,6 +140,11 @@ def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
     for text in texts:
         left, sign, right = text.rpartition("=")
         if not (sign and left.strip() and right.strip()):
-            raise InvalidInput(f"{option} {text!r}: expected two names with = between them, as in {option} {example}")
+            raise InvalidInput(
+                "{option} {text!r}: expected two names with = between them, as in {option} {example}",
+                option=option,
+                text=text,
+                example=example,
+            )
         found[left.strip()] = right.strip()
     return found

@@ -10,6 +10,7 @@ from pysd_runner.cli.options import Lang, Language, ShownRegions
 from pysd_runner.cli.own_run import figures_of
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import refuse
+from pysd_runner.core.errors import Message
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,10 @@ def plot(
 
     at = result.parent if result.is_file() else result
     if (at / FUTURE).is_file():
-        refuse({"--kind": kind, "--scenario": scenario, "--region": region}, "these are results of a model of your own")
+        refuse(
+            {"--kind": kind, "--scenario": scenario, "--region": region},
+            Message("these are results of a model of your own"),
+        )
         target = at / "figures" if out is None else out
         made = [path for name, figure in figures_of(load_future(at)) for path in save_figure(figure, target, name)]
         session.data = {"folder": target, "files": made}
@@ -65,7 +69,7 @@ def plot(
     target = at / "figures" if out is None else out
     written: list[Path] = []
     session.data = {"folder": target, "files": written}
-    with session.stage("Drawing", total=len(jobs)) as stage:
+    with session.stage(Message("Drawing"), total=len(jobs)) as stage:
         for name, draw in jobs:
             written += save_figure(draw(lang=lang), target, name)
             session.kept[:] = [f"{len(written) // 4} of {len(jobs)} figures are in {target}."]

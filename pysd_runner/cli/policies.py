@@ -10,7 +10,7 @@ import typer
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.study import Study
@@ -105,7 +105,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     with session.stage("Drawing what every policy starts from"):
         found = inputs_of(model, seen, fitted, baseline=baseline, **settings)
     if fitted is None:
-        session.warn("No calibration was given: every parameter is drawn from its prior.")
+        session.warn(Message("No calibration was given: every parameter is drawn from its prior."))
     if baseline is None:
         session.warn("The run without policy is the path of the model, not a forecast.")
     return found
@@ -153,5 +153,7 @@ def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
 
     found = load_scenario(name, model=inputs.model, regions=inputs.panel.regions)
     if not found.policy.spends:
-        raise InvalidInput(f"scenario {found.name!r} spends no money, so it has no effect; set policy.budget")
+        raise InvalidInput(
+            "scenario {scenario!r} spends no money, so it has no effect; set policy.budget", scenario=found.name
+        )
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
@@ -160,7 +161,14 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]
     baseline = None
     if not job.is_open and until > seen.years[-1]:
         baseline = baseline_of(session, seen, job.fitted, job.folder, model=model, until=until, draws=draws, seed=seed)
-    title = f"Projecting {counted(len(cast), 'scenario')} to {until}, {counted(draws, 'draw')}"
+    title = Message(
+        "Projecting {scenarios} to {year}, {draws}",
+        scenarios=Message(
+            "{count} {scenarios}", count=len(cast), scenarios="scenario" if len(cast) == 1 else "scenarios"
+        ),
+        year=until,
+        draws=Message("{count} {draws}", count=draws, draws="draw" if draws == 1 else "draws"),
+    )
     checks = ModelChecks(model)
     inspection: dict[str, Any] = {}
     if job.check:
@@ -191,7 +199,12 @@ def _check_regions(panel: "Panel", asked: Sequence[str]) -> None:
     for name in asked:
         if name not in known:
             named = ", ".join(place.name_en or place.code for place in panel.regions[:6])
-            raise UnknownName(f"the panel has no region {name!r}: it has {named}, ...{suggest(name, known)}")
+            raise UnknownName(
+                "the panel has no region {region!r}: it has {regions}, ...{suggestion}",
+                region=name,
+                regions=named,
+                suggestion=suggest(name, known),
+            )
 
 
 def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
@@ -225,7 +238,12 @@ def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answe
     first = next(item for item in cast if item.name == projection.policies[0])
     whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *inputs.compared], model=model))
     name = "" if inputs.fitted is None or not inputs.others else definitions_of(inputs.fitted)[0]
-    with session.stage(f"Comparing {counted(len(whole), 'scenario')}") as stage:
+    count = len(whole)
+    title = Message(
+        "Comparing {scenarios}",
+        scenarios=Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios"),
+    )
+    with session.stage(title) as stage:
         return answer(
             model,
             inputs.panel,
@@ -256,9 +274,15 @@ def write(
 
     def finished(name: str) -> None:
         folder.finished(name)
-        session.kept[:] = [f"The projection is kept in {folder.kept}; `gapsim plot {folder.kept}` draws its figures."]
+        session.kept[:] = [
+            Message(
+                "The projection is kept in {path}; `gapsim plot {kept}` draws its figures.",
+                path=folder.kept,
+                kept=folder.kept,
+            )
+        ]
 
-    with session.stage("Drawing and writing", total=figure_count(projection)) as stage:
+    with session.stage(Message("Drawing and writing"), total=figure_count(projection)) as stage:
         results = write_results(
             projection,
             folder.draft,
@@ -303,6 +327,6 @@ def tell(session: Session, report: Report, folder: Path) -> None:
     for line in report.lines:
         session.say(line)
     session.say()
-    session.say(f"Results: {folder}")
-    session.say(f"  Start with {folder / 'summary.html'}, or summary.md beside it.")
-    session.say(f"  `gapsim run {folder / 'run.json'}` makes them again.")
+    session.say(Message("Results: {folder}", folder=folder))
+    session.say(Message("  Start with {page}, or summary.md beside it.", page=folder / "summary.html"))
+    session.say(Message("  `gapsim run {folder}` makes them again.", folder=folder / "run.json"))

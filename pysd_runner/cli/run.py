@@ -28,7 +28,6 @@ from pysd_runner.cli.projecting import (
     MODEL,
     Job,
     answered,
-    counted,
     files_of,
     project_job,
     read_fit,
@@ -39,7 +38,7 @@ from pysd_runner.cli.projecting import (
 )
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, TimeUnit, files_of_model, is_own, refuse
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 
 SHIPPED_PANEL = "china"
 
@@ -135,7 +134,7 @@ def run(
             "--national": national,
         }
         regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
-        refuse({**regional, "--open-loop": is_open, "--check": check}, "a model of your own has no regions")
+        refuse({**regional, "--open-loop": is_open, "--check": check}, Message("a model of your own has no regions"))
         assert model is not None  # noqa: S101
         own = TableChoice(
             model=model,
@@ -150,7 +149,7 @@ def run(
         run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
         return 0
     own_only = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity}
-    refuse(own_only, "these options go with a model that takes tables (--model mine.mdl)")
+    refuse(own_only, Message("these options go with a model that takes tables (--model mine.mdl)"))
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
@@ -198,7 +197,7 @@ def _alone(scenarios: list[str], given: list[str]) -> None:
         raise InvalidInput("a run.json is run again by itself; leave the other scenarios away")
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise InvalidInput(f"a run.json is run again as it was recorded; leave {options} away")
+        raise InvalidInput("a run.json is run again as it was recorded; leave {options} away", options=options)
 
 
 def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
@@ -209,7 +208,12 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
 
     folder = None if out is None else target(out, "", force=force)
     draws = draws_of(record)
-    with session.stage(f"Running {record} again, {counted(draws, 'draw')}", total=draws) as stage:
+    title = Message(
+        "Running {file} again, {draws}",
+        file=record,
+        draws=Message("{count} {draws}", count=draws, draws="draw" if draws == 1 else "draws"),
+    )
+    with session.stage(title, total=draws) as stage:
         found = replay(record, progress=stage.advance)
     for text in found.changed:
         session.warn(text)

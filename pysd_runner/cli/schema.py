@@ -10,6 +10,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import DeclaredModel
+from pysd_runner.core.errors import Message
 
 
 def register(app: typer.Typer) -> None:
@@ -35,4 +36,4 @@ def schema(
     from pysd_runner.export.files import write_text_whole
 
     session.data["file"] = write_text_whole(out, text + "\n")
-    session.note(f"Written: {out}")
+    session.note(Message("Written: {file}", file=out))

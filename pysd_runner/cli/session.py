@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pysd_runner.cli.streams import is_unicode, write_line
+from pysd_runner.core.errors import NOTHING, Message
 from pysd_runner.core.interruption import Interruption
 from pysd_runner.text.notices import in_lines
 
@@ -56,10 +57,10 @@ class Session:
         text = self.said(text)
         if text not in self.warnings:
             self.warnings.append(text)
-            self.note(f"warning: {text}")
+            self.note(Message("warning: {said}", said=text))
 
-    def said(self, text: str, names: Mapping[str, str] | None = None) -> str:
-        """A text in the language of the reader, with names of variables; one that is not known stays."""
+    def said(self, text: str, names: Mapping[str, str] = NOTHING) -> str:
+        """A message in the language of the reader, with names of variables; any other text stays."""
         return text if self.lang == "en" else in_lines(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:
@@ -77,9 +78,10 @@ class Session:
         # A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
         self.begun += 1
         if self.stages:
-            title = f"[{self.begun}/{max(self.stages, self.begun)}] {self.said(title)}"
+            number = f"[{self.begun}/{max(self.stages, self.begun)}]"
+            title = Message("{number} {title}", number=number, title=title)
         if self.quiet or not sys.stderr.isatty():
-            self.note(f"{title} ...")
+            self.note(Message("{title} ...", title=title))
             yield _Checked(_Lines(self), self.interruption)
         else:
             from pysd_runner.core.progress import bar
@@ -119,7 +121,7 @@ class _Lines:
         """Write a line when something new begins."""
         if what != self._last:
             self._last = what
-            self._session.note(f"  {self._session.said(what)} ({done} of {total} steps done)")
+            self._session.note(Message("  {what} ({done} of {all} steps done)", what=what, done=done, all=total))
 
 
 def plain(value: Any) -> Any:

@@ -93,13 +93,19 @@ def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
         name, number = _assignment(item)
         variable, position = located(model, name)
         if variable in whole or (variable, position) in places or (position is None and variable in values):
-            raise InvalidInput(f"--set gives {name!r} twice; give the whole of {variable!r}, or each element once")
+            raise InvalidInput(
+                "--set gives {name!r} twice; give the whole of {variable!r}, or each element once",
+                name=name,
+                variable=variable,
+            )
         if position is None:
             whole.add(variable)
             values[variable] = number
             continue
         if model.ir.variables[variable].kind != "constant":
-            raise InvalidInput(f"{variable!r} has an equation, so that no element of it can be set; set all of it")
+            raise InvalidInput(
+                "{variable!r} has an equation, so that no element of it can be set; set all of it", variable=variable
+            )
         places.add((variable, position))
         array = values.setdefault(variable, constant_values(model, variable).copy())
         array[position] = number
@@ -114,7 +120,9 @@ def _assignment(text: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not sign or not name.strip() or not math.isfinite(number):
-        raise InvalidInput(f"--set {text!r}: expected NAME=VALUE with a number, for instance 'contact rate=0.3'")
+        raise InvalidInput(
+            "--set {text!r}: expected NAME=VALUE with a number, for instance 'contact rate=0.3'", text=text
+        )
     return name.strip(), number
 
 

@@ -65,7 +65,9 @@ def is_own(model: Path | None, hint: str = "") -> bool:
     try:
         return not binds(model)
     except UnknownName as error:
-        raise UnknownName(f"--model: {error} Expected a model file or a folder with a model.mdl{hint}.") from None
+        raise UnknownName(
+            "--model: {reason} Expected a model file or a folder with a model.mdl{hint}.", reason=error, hint=hint
+        ) from None
 
 
 def files_of_model(model: Path | None) -> list[Path]:
@@ -124,10 +126,12 @@ class TableChoice:
 
         if not is_model_file(self.model):
             raise InvalidInput(
-                f"--model: {str(self.model)!r} is no model file; expected one that ends in {', '.join(ENDINGS)}"
+                "--model: {model!r} is no model file; expected one that ends in {endings}",
+                model=str(self.model),
+                endings=", ".join(ENDINGS),
             )
         if not self.model.is_file():
-            raise InvalidInput(f"--model: there is no file {str(self.model)!r}")
+            raise InvalidInput("--model: there is no file {model!r}", model=str(self.model))
         model = load_model(self.model)
         _ = model.ir
         return model
@@ -189,7 +193,7 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip() or not value.strip():
-            raise InvalidInput(f"{option}: expected name=value, found {text!r}")
+            raise InvalidInput("{option}: expected name=value, found {text!r}", option=option, text=text)
         found[name.strip()] = value.strip()
     return found
 
@@ -227,4 +231,4 @@ def refuse(given: Mapping[str, object], why: str) -> None:
     """
     names = [name for name, value in given.items() if value]
     if names:
-        raise InvalidInput(f"{why}; leave {', '.join(names)} away")
+        raise InvalidInput("{why}; leave {options} away", why=why, options=", ".join(names))

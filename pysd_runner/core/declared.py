@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -46,7 +46,7 @@ class Reader:
     ) -> "Declared":
         """Read a data class from the table at a place of a file; fields that are given are not looked for."""
         if not isinstance(values, dict):
-            raise InvalidModel(f"{place}: expected a table, found {values!r}")
+            raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=values)
         found: dict[str, Any] = dict(given)
         keys = {
             key: item for item in fields(kind) if item.name not in given and (key := _key(item)) and key not in without
@@ -57,14 +57,14 @@ class Reader:
                 if found[item.name] == "" and not _has_default(item):
                     fail_at(place)(key, "must not be empty")
             elif not _has_default(item):
-                fail_at(place)(key, "is missing")
+                fail_at(place)(key, Message("is missing"))
         refuse_unknown(values, keys, place)
         try:
             made = kind(**found)
         except InvalidModel:
             raise
         except InvalidInput as error:
-            raise InvalidModel(f"{place.removesuffix(': ')}: {error}") from error
+            raise InvalidModel("{where}: {said}", where=place.removesuffix(": "), said=error) from error
         if kind in self._checks:
             self._checks[kind](made, fail_at(place))
         return made
@@ -91,7 +91,12 @@ class Reader:
         """Tables of a list, such as repeated ``[[rule]]``."""
         if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
             name = place.rpartition(".")[2].rpartition(" ")[2]
-            raise InvalidModel(f"{place}: expected tables that start with [[{name}]], found {values!r}")
+            raise InvalidModel(
+                "{place}: expected tables that start with [[{name}]], found {what!r}",
+                place=place,
+                name=name,
+                what=values,
+            )
         return tuple(self.read(kind, item, f"{place}[{number}]") for number, item in enumerate(values, start=1))
 
     def _table(self, kind: Any, values: Any, place: str) -> dict[str, Any]:
@@ -100,7 +105,7 @@ class Reader:
         if not isinstance(values, dict):
             name = place.rpartition(" ")[2]
             what = f"tables such as [{name}.name]" if is_section else "a table"
-            raise InvalidModel(f"{place}: expected {what}, found {values!r}")
+            raise InvalidModel("{place}: expected {expected}, found {what!r}", place=place, expected=what, what=values)
         if not is_section:
             return {name: self.value(kind, item, inside(place, name)) for name, item in values.items()}
         keyed = any(item.name == "key" for item in fields(kind))
@@ -119,7 +124,7 @@ def fail_at(place: str) -> Fail:
     """What raises errors about the entries of a table."""
 
     def fail(key: str, message: str) -> NoReturn:
-        raise InvalidModel(f"{inside(place, key)}: {message}")
+        raise InvalidModel("{where}: {said}", where=inside(place, key), said=message)
 
     return fail
 
@@ -135,49 +140,55 @@ def word(value: Any, place: str, allowed: tuple[str, ...]) -> str:
     """Read one of several words."""
     found = _text(value, place)
     if found not in allowed:
-        raise InvalidModel(f"{place}: expected one of {', '.join(allowed)}, found {value!r}.{suggest(found, allowed)}")
+        raise InvalidModel(
+            "{place}: expected one of {names}, found {value!r}.{suggestion}",
+            place=place,
+            names=", ".join(allowed),
+            value=value,
+            suggestion=suggest(found, allowed),
+        )
     return found
 
 
 def _text(value: Any, place: str) -> str:
     if not isinstance(value, str):
-        raise InvalidModel(f"{place}: expected a text in quotes, found {value!r}")
+        raise InvalidModel("{place}: expected a text in quotes, found {what!r}", place=place, what=value)
     return value.strip()
 
 
 def _number(value: Any, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidModel(f"{place}: expected a number without quotes, found {value!r}")
+        raise InvalidModel("{place}: expected a number without quotes, found {what!r}", place=place, what=value)
     # A whole number may have more digits than any other.
     if not abs(value) <= sys.float_info.max:
-        raise InvalidModel(f"{place}: expected a finite number, found {value!r}")
+        raise InvalidModel("{place}: expected a finite number, found {what!r}", place=place, what=value)
     return float(value)
 
 
 def _count(value: Any, place: str) -> int:
     number = _number(value, place)
     if number < 1 or not number.is_integer():
-        raise InvalidModel(f"{place}: expected a whole number from 1, found {number:g}")
+        raise InvalidModel("{place}: expected a whole number from 1, found {what:g}", place=place, what=number)
     return int(number)
 
 
 def _flag(value: Any, place: str) -> bool:
     if not isinstance(value, bool):
-        raise InvalidModel(f"{place}: expected true or false, found {value!r}")
+        raise InvalidModel("{place}: expected true or false, found {what!r}", place=place, what=value)
     return value
 
 
 def _texts(value: Any, place: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-        raise InvalidModel(f"{place}: expected a list of texts, found {value!r}")
+        raise InvalidModel("{place}: expected a list of texts, found {what!r}", place=place, what=value)
     if len(set(value)) < len(value):
-        raise InvalidModel(f"{place}: an entry is repeated: {value!r}")
+        raise InvalidModel("{place}: an entry is repeated: {value!r}", place=place, value=value)
     return tuple(value)
 
 
 def _untyped(value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidModel(f"{place}: expected a table, found {value!r}")
+        raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=value)
     return value
 
 

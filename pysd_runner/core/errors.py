@@ -3,26 +3,33 @@
 from collections.abc import Iterable
 
 from pysd_runner.engine.errors import (
+    NOTHING,
     GapsimError,
     InvalidInput,
     InvalidModel,
+    Message,
     SimulationFailed,
     UnknownName,
     UnsupportedFeature,
+    joined,
     suggest,
 )
 
 __all__ = [
+    "NOTHING",
     "CalibrationFailed",
     "GapsimError",
     "InvalidInput",
     "InvalidModel",
     "InvalidPanel",
     "InvalidScenario",
+    "Message",
     "SimulationFailed",
     "UnknownName",
     "UnsupportedFeature",
     "apart",
+    "joined",
+    "of_system",
     "suggest",
 ]
 
@@ -41,11 +48,18 @@ class CalibrationFailed(GapsimError):
     exit_code = 3
 
 
-def apart(names: Iterable[str], others: Iterable[str]) -> str:
+def of_system(error: OSError) -> Message:
+    """What the operating system says of a file; its words are known in Chinese as well."""
+    return Message(error.strerror or str(error))
+
+
+def apart(names: Iterable[str], others: Iterable[str]) -> Message:
     """Say which names stand in one of two lists alone, the first five of them.
 
     >>> apart(["a", "b"], ["b", "c"])
     'a, c appear in only one of the two'
     """
     alone = sorted(set(names) ^ set(others))
-    return f"{', '.join(alone[:5])} {'appears' if len(alone) == 1 else 'appear'} in only one of the two"
+    if len(alone) == 1:
+        return Message("{name} appears in only one of the two", name=alone[0])
+    return Message("{names} appear in only one of the two", names=", ".join(alone[:5]))

@@ -24,7 +24,7 @@ from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from typing import Any, ParamSpec, TypeVar
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import cores, one_core, whole
 
 Item = TypeVar("Item")
@@ -39,7 +39,7 @@ UNKNOWN_WORKERS = 64
 # Seconds within which a scheduler has to answer.
 CONNECT_SECONDS = 10
 
-UNGUARDED = (
+UNGUARDED = Message(
     "the processes could not start: each begins by importing the script that called; put the call under "
     '`if __name__ == "__main__":` in a file, or take another executor'
 )
@@ -137,8 +137,9 @@ def check_executor(executor: str) -> None:
     """Refuse a name that is none."""
     if executor not in ("threads", "processes") and "://" not in executor:
         raise InvalidInput(
-            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
-            f"tcp://10.0.0.5:8786; found {executor!r}"
+            "executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
+            "tcp://10.0.0.5:8786; found {found!r}",
+            found=executor,
         )
 
 
@@ -152,7 +153,7 @@ def open_pool(
         return
     if not isinstance(executor, str):
         if not callable(getattr(executor, "submit", None)):
-            raise InvalidInput(f"executor: expected a name or something with `submit`; found {executor!r}")
+            raise InvalidInput("executor: expected a name or something with `submit`; found {found!r}", found=executor)
         yield Pool(executor, UNKNOWN_WORKERS)
         return
     check_executor(executor)
@@ -178,11 +179,13 @@ def _client(address: str) -> Iterator[Any]:
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:
-        raise InvalidInput(f"{address}: dask is needed: pip install 'gapsim[cluster]'") from error
+        raise InvalidInput("{address}: dask is needed: pip install 'gapsim[cluster]'", address=address) from error
     try:
         client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{address}: no dask scheduler answers there within {CONNECT_SECONDS} s") from error
+        raise InvalidInput(
+            "{address}: no dask scheduler answers there within {time} s", address=address, time=CONNECT_SECONDS
+        ) from error
     # What it logs of a lost connection is said by the error.
     logger = logging.getLogger("distributed.client")
     level = logger.level
@@ -191,7 +194,9 @@ def _client(address: str) -> Iterator[Any]:
             logger.setLevel(logging.CRITICAL)
             yield client
     except KilledWorker as error:
-        raise WorkerLost(f"{address}: workers died over the same work, as without enough memory") from error
+        raise WorkerLost(
+            "{address}: workers died over the same work, as without enough memory", address=address
+        ) from error
     finally:
         logger.setLevel(level)
 

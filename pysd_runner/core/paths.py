@@ -47,6 +47,9 @@ def model_folder(name: str) -> Path:
     shipped = sorted(path.parent.name for path in models_folder().glob(f"*/{FILE}"))
     if name not in shipped:
         raise UnknownName(
-            f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"
+            "no shipped model is called {name!r}; shipped: {known}.{suggestion}",
+            name=name,
+            known=", ".join(shipped),
+            suggestion=suggest(name, shipped),
         )
     return models_folder() / name

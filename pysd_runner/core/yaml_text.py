@@ -7,6 +7,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, Event
 
+from pysd_runner.core.errors import Message, of_system
+
 LARGEST_FILE = 256 * 1024
 MOST_EVENTS = 20_000
 DEEPEST = 16
@@ -26,14 +28,14 @@ def read_text(file: Path, stop: Stop) -> str:
         with file.open("rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise stop(f"cannot be read ({error.strerror or error})") from error
+        raise stop(Message("cannot be read ({reason})", reason=of_system(error))) from error
     if len(content) > LARGEST_FILE:
-        raise stop("the file is too large", expected=f"at most {LARGEST_FILE // 1024} kB")
+        raise stop(Message("the file is too large"), expected=Message("at most {size} kB", size=LARGEST_FILE // 1024))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise stop("the file is not UTF-8", line=line, remedy="Save it as UTF-8.") from error
+        raise stop(Message("the file is not UTF-8"), line=line, remedy=Message("Save it as UTF-8.")) from error
 
 
 def guard(text: str, stop: Stop) -> None:
@@ -44,17 +46,19 @@ def guard(text: str, stop: Stop) -> None:
         documents += isinstance(event, DocumentStartEvent)
         if depth > DEEPEST or count > MOST_EVENTS:
             line = event.start_mark.line + 1
-            raise stop("the file is nested too deeply or holds too many values", line=line)
+            raise stop(Message("the file is nested too deeply or holds too many values"), line=line)
         _guard_event(event, documents, stop)
 
 
 def _guard_event(event: Event, documents: int, stop: Stop) -> None:
     line = event.start_mark.line + 1
     if isinstance(event, AliasEvent):
-        raise stop("YAML aliases are not read", line=line, remedy="Write the values out, or use `extends`.")
+        raise stop(
+            Message("YAML aliases are not read"), line=line, remedy=Message("Write the values out, or use `extends`.")
+        )
     if not isinstance(event, DocumentStartEvent):
         return
     if documents > 1:
-        raise stop("the file holds several YAML documents", line=line, expected="one document a file")
+        raise stop(Message("the file holds several YAML documents"), line=line, expected=Message("one document a file"))
     if event.version not in (None, (1, 2)):
-        raise stop("only YAML 1.2 is read", line=line, remedy="Remove the %YAML line.")
+        raise stop(Message("only YAML 1.2 is read"), line=line, remedy=Message("Remove the %YAML line."))

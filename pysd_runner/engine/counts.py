@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput, Message
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:
@@ -21,8 +21,8 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or (least is not None and number < least):
-        limit = "" if least is None else f" from {least}"
-        raise InvalidInput(f"{what} must be a whole number{limit}; found {value!r}")
+        limit = "" if least is None else Message(" from {least}", least=least)
+        raise InvalidInput("{name} must be a whole number{limit}; found {found!r}", name=what, limit=limit, found=value)
     return number
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import element_name, located
@@ -316,7 +316,10 @@ def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
         If columns differ in length, or a value is not a finite number.
     """
     columns: dict[str, Any] = {str(name): column for name, column in table.items()}
-    found = {name: _numbers(value, f"column {name!r}") for name, value in _named(model, columns).items()}
+    found = {
+        name: _numbers(value, Message("column {column!r}", column=name))
+        for name, value in _named(model, columns).items()
+    }
     lengths = {name: value.shape for name, value in found.items()}
     first, shape = next(iter(lengths.items()))
     for name, other in lengths.items():
@@ -504,7 +507,7 @@ def _numbers(value: Any, what: str) -> Array:
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{what}: expected numbers; found {value!r}") from error
+        raise InvalidInput("{what}: expected numbers; found {value!r}", what=what, value=value) from error
 
 
 def intervals(model: Model, ranges: Ranges) -> dict[str, tuple[float, float]]:

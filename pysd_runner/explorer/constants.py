@@ -45,12 +45,14 @@ def constants_explored(
     observed = observed_of(model, data, fitted)
     names = outcomes_of(model, outcomes, observed)
     if not names:
-        raise InvalidInput(f"{model.path.name} has no stock to draw; name outcomes with --outcome")
+        raise InvalidInput("{model} has no stock to draw; name outcomes with --outcome", model=model.path.name)
     sliders = list(_sliders(model, common))
     values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
     task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
     if task.failed_cases(task.compute()).all():
-        raise InvalidInput(f"{model.path.name} gives no numbers with the values it starts from; try `gapsim run` first")
+        raise InvalidInput(
+            "{model} gives no numbers with the values it starts from; try `gapsim run` first", model=model.path.name
+        )
     note = "" if fitted is None else "constants_fitted"
     return Explored(
         model=model,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.export.files import write_bytes_whole
 from pysd_runner.export.records import read_record, write_record
 
@@ -45,14 +45,21 @@ class Checkpoint:
         label = self._folder / kind.label
         if not label.exists():
             if not self._is_new(self._folder):
-                raise InvalidInput(f"{self._folder} is no checkpoint of a {kind.name}; name a new or an empty folder")
+                raise InvalidInput(
+                    "{folder} is no checkpoint of a {kind}; name a new or an empty folder",
+                    folder=self._folder,
+                    kind=kind.name,
+                )
             write_record(label, {"digest": digest}, schema=SCHEMA)
-        remedy = f"delete {self._folder} to start anew, or name another folder"
-        content = read_record(label, schema=SCHEMA, what=f"label of a {kind.name}", remedy=remedy)
+        remedy = Message("delete {folder} to start anew, or name another folder", folder=self._folder)
+        content = read_record(label, schema=SCHEMA, what=Message("label of a {kind}", kind=kind.name), remedy=remedy)
         if content.get("digest") != digest:
             raise InvalidInput(
-                f"{self._folder} belongs to another {kind.name}: {kind.settings} differ; name another folder, or "
-                "delete this one to start anew"
+                "{folder} belongs to another {kind}: {settings} differ; name another folder, or delete this one to "
+                "start anew",
+                folder=self._folder,
+                kind=kind.name,
+                settings=kind.settings,
             )
 
     def _is_new(self, folder: Path) -> bool:
@@ -72,11 +79,15 @@ class Checkpoint:
                 found = {name: content[name] for name in content.files}
             intact = str(found.pop(SEAL)) == self._seal(what, found)
         except DAMAGES as error:
-            raise InvalidInput(f"{path} cannot be read: it is damaged; delete the file and start again") from error
+            raise InvalidInput(
+                "{path} cannot be read: it is damaged; delete the file and start again", path=path
+            ) from error
         if not intact:
             raise InvalidInput(
-                f"{path} is not what this {self._kind.name} wrote: it was changed, or belongs to another one or "
-                "another part; delete the file and start again"
+                "{path} is not what this {kind} wrote: it was changed, or belongs to another one or another part; "
+                "delete the file and start again",
+                path=path,
+                kind=self._kind.name,
             )
         return found
 

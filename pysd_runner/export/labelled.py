@@ -22,16 +22,20 @@ def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
     # A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length 1.
     if not isinstance(values, xr.DataArray):
         raise InvalidInput(
-            f"{what} is a {type(values).__name__} without labels; put them on with "
-            "pysd_runner.plots.label_array(values, years=..., scenarios=..., regions=...)"
+            "{name} is a {kind} without labels; put them on with pysd_runner.plots.label_array(values, years=..., "
+            "scenarios=..., regions=...)",
+            name=what,
+            kind=type(values).__name__,
         )
     if "class" in values.dims:
         values = values.rename({"class": "region"})
     strange = [str(dim) for dim in values.dims if dim not in DIMS]
     if strange or "year" not in values.dims or "year" not in values.coords:
         raise InvalidInput(
-            f"{what} has the dimensions {tuple(map(str, values.dims))}; expected some of {DIMS}, "
-            "with labels along 'year'"
+            "{name} has the dimensions {dims}; expected some of {known}, with labels along 'year'",
+            name=what,
+            dims=tuple(map(str, values.dims)),
+            known=DIMS,
         )
     for dim, label in (("scenario", "baseline"), ("draw", 0), ("region", NATION)):
         if dim not in values.dims:
@@ -157,7 +161,9 @@ def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Quantiles that lie between 0 and 1."""
     wrong = [level for level in quantiles if not 0 <= level <= 1]
     if wrong or not quantiles:
-        raise InvalidInput(f"quantiles={list(quantiles)}: expected numbers from 0 to 1, at least one")
+        raise InvalidInput(
+            "quantiles={quantiles}: expected numbers from 0 to 1, at least one", quantiles=list(quantiles)
+        )
     return tuple(quantiles)
 
 
@@ -188,7 +194,9 @@ def _iamc_frame(
     years = full["year"].to_numpy()
     if not np.array_equal(years, np.round(years)):
         raise InvalidInput(
-            f"{name}: year {years[years != np.round(years)][0]:g} is not whole; select whole years first"
+            "{name}: year {year:g} is not whole; select whole years first",
+            name=name,
+            year=years[years != np.round(years)][0],
         )
     has_draws = full.sizes["draw"] > 1
     array = quantiles_over_draws(full.to_numpy(), quantiles) if has_draws else full.to_numpy()

@@ -73,7 +73,7 @@ def save_netcdf(
     try:
         prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
     except ValueError as cause:
-        raise InvalidInput(f"these results cannot be written as netCDF: {cause}") from cause
+        raise InvalidInput("these results cannot be written as netCDF: {reason}", reason=cause) from cause
     return write_bytes_whole(path, draft.getvalue())
 
 
@@ -142,9 +142,17 @@ def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
     try:
         found = json.loads(text)
     except (TypeError, json.JSONDecodeError) as cause:
-        raise InvalidInput(f"attribute {PROVENANCE!r} is not JSON: {cause}; was the file changed by hand?") from cause
+        raise InvalidInput(
+            "attribute {attribute!r} is not JSON: {error}; was the file changed by hand?",
+            attribute=PROVENANCE,
+            error=cause,
+        ) from cause
     if not isinstance(found, dict):
-        raise InvalidInput(f"attribute {PROVENANCE!r} holds a {type(found).__name__}, expected an object")
+        raise InvalidInput(
+            "attribute {attribute!r} holds a {kind}, expected an object",
+            attribute=PROVENANCE,
+            kind=type(found).__name__,
+        )
     return found
 
 
@@ -173,7 +181,9 @@ def _as_json(provenance: Mapping[str, object]) -> str:
     try:
         return json.dumps(provenance, ensure_ascii=False, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as cause:
-        raise InvalidInput(f"provenance must be plain JSON (texts, numbers, lists, objects): {cause}") from cause
+        raise InvalidInput(
+            "provenance must be plain JSON (texts, numbers, lists, objects): {error}", error=cause
+        ) from cause
 
 
 def _plain(attributes: Mapping[object, object], where: str) -> dict[object, object]:
@@ -186,7 +196,10 @@ def _plain(attributes: Mapping[object, object], where: str) -> dict[object, obje
             plain[key] = value
         else:
             raise InvalidInput(
-                f"attribute {key!r} of {where} is a {type(value).__name__}, which netCDF cannot hold; "
-                "use a text or a number, or pass it as provenance"
+                "attribute {attribute!r} of {place} is a {kind}, which netCDF cannot hold; use a text or a number, or "
+                "pass it as provenance",
+                attribute=key,
+                place=where,
+                kind=type(value).__name__,
             )
     return plain

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, Message, of_system, suggest
 from pysd_runner.export.files import write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
@@ -34,18 +34,38 @@ def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlie
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidInput(f"{path}: the {what} cannot be read: {error.strerror}; {remedy}") from error
+        raise InvalidInput(
+            "{path}: the {what} cannot be read: {reason}; {remedy}",
+            path=path,
+            what=what,
+            reason=of_system(error),
+            remedy=remedy,
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not valid JSON: {error}; expected the {what}: {remedy}") from error
+        raise InvalidInput(
+            "{path} is not valid JSON: {error}; expected the {what}: {remedy}",
+            path=path,
+            error=error,
+            what=what,
+            remedy=remedy,
+        ) from error
     found = content.pop(SCHEMA, None) if isinstance(content, dict) else None
     if earlier and found in range(1, schema):
-        raise InvalidInput(f"{path}: {earlier}")
+        raise InvalidInput("{where}: {said}", where=path, said=earlier)
     if found != schema or isinstance(found, bool):
-        raise InvalidInput(f"{path}: schema: this version reads the {what} of schema {schema}; {remedy}")
+        raise InvalidInput(
+            "{path}: schema: this version reads the {what} of schema {schema}; {remedy}",
+            path=path,
+            what=what,
+            schema=schema,
+            remedy=remedy,
+        )
     if content.pop(SEAL, None) != seal_of(schema, content):
         raise InvalidInput(
-            f"{path} is not as it was written: its content was changed afterwards, or an earlier version wrote it, "
-            f"which sealed nothing; {remedy}"
+            "{path} is not as it was written: its content was changed afterwards, or an earlier version wrote it, "
+            "which sealed nothing; {remedy}",
+            path=path,
+            remedy=remedy,
         )
     return dict(content)
 
@@ -77,7 +97,13 @@ def check_entries(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{where}: {place}: {_complaint(kind, first)}; {remedy}") from error
+        raise InvalidInput(
+            "{where}: {place}: {complaint}; {remedy}",
+            where=where,
+            place=place,
+            complaint=_complaint(kind, first),
+            remedy=remedy,
+        ) from error
 
 
 def nan_to_null(value: Any) -> Any:
@@ -104,13 +130,17 @@ def null_to_nan(value: Any) -> Any:
 
 def _complaint(kind: type, error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
-        return "is missing"
+        return Message("is missing")
     if error["type"] == "extra_forbidden":
         known = [item.name for item in dataclasses.fields(kind)]
-        return f"unknown entry.{suggest(str(error['loc'][-1]), known)}".rstrip(".")
+        near = suggest(str(error["loc"][-1]), known)
+        return Message("unknown entry.{suggestion}", suggestion=near) if near else Message("unknown entry")
     found = repr(error["input"])
-    expected = error["msg"].removeprefix("Input should be ")
-    return f"expected {expected}; found {found if len(found) < 60 else found[:60] + '...'}"
+    return Message(
+        "expected {expected}; found {what}",
+        expected=Message(error["msg"].removeprefix("Input should be ")),
+        what=found if len(found) < 60 else found[:60] + "...",
+    )
 
 
 @lru_cache(maxsize=64)

@@ -64,7 +64,10 @@ class Futures:
             return np.array([int(np.nanargmax(self.last))], dtype=np.intp)
         if asked not in known:
             raise UnknownName(
-                f"the panel has no region or class {name!r}: {self._known()}.{suggest(asked, list(self.places))}"
+                "the panel has no region or class {name!r}: {known}.{suggestion}",
+                name=name,
+                known=self._known(),
+                suggestion=suggest(asked, list(self.places)),
             )
         return np.array(known[asked], dtype=np.intp)
 
@@ -80,7 +83,12 @@ class Futures:
     def until(self, year: int) -> Array:
         """Draws until a year, shape (draw, region, year)."""
         if year not in self.years:
-            raise InvalidInput(f"{year} is not forecast; choose a year from {self.years[0]} to {self.years[-1]}")
+            raise InvalidInput(
+                "{year} is not forecast; choose a year from {first} to {end}",
+                year=year,
+                first=self.years[0],
+                end=self.years[-1],
+            )
         return np.asarray(self.draws[:, :, : self.years.index(year) + 1])
 
 
@@ -166,8 +174,10 @@ def _read(event: str) -> tuple[_Rule, dict[str, str]]:
         if found:
             return happens, found.groupdict()
     raise InvalidInput(
-        f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)} (by a year: at any time until "
-        "then; in a year: in that year alone)"
+        "event {event!r} is not understood; write it as one of: {forms} (by a year: at any time until then; in a "
+        "year: in that year alone)",
+        event=event,
+        forms="; ".join(FORMS),
     )
 
 
@@ -175,7 +185,7 @@ def _size(parts: Mapping[str, str], event: str) -> float:
     """The size of a change, a part of 1."""
     size = float(parts["size"]) / 100
     if size <= 0:
-        raise InvalidInput(f"{event} by 0% is no event; give a size above 0%")
+        raise InvalidInput("{event} by 0% is no event; give a size above 0%", event=event)
     return size
 
 
@@ -187,7 +197,9 @@ def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[
         gap, after = gap - float(futures.last[other].mean()), after - then[:, other].mean(axis=1)
     if gap > -_SMALLEST:
         raise InvalidInput(
-            f"{parts['who']} is not below {whom} in the last observed year, so it has no gap to close to it"
+            "{who} is not below {whom} in the last observed year, so it has no gap to close to it",
+            who=parts["who"],
+            whom=whom,
         )
     return np.asarray(after >= (1 - part) * gap)
 
@@ -201,9 +213,13 @@ def is_gap_to_mean(event: str) -> bool:
 def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
     who, other = futures.of(parts["who"]), futures.of(parts["other"])
     if set(who) == set(other):
-        raise InvalidInput(f"{parts['who']} and {parts['other']} are the same; nothing overtakes itself")
+        raise InvalidInput(
+            "{who} and {other} are the same; nothing overtakes itself", who=parts["who"], other=parts["other"]
+        )
     if futures.last[who].mean() > futures.last[other].mean():
-        raise InvalidInput(f"{parts['who']} is ahead of {parts['other']} already; ask the other way round")
+        raise InvalidInput(
+            "{who} is ahead of {other} already; ask the other way round", who=parts["who"], other=parts["other"]
+        )
     return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
 
 
@@ -222,7 +238,8 @@ def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDAr
     part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")
     if falls and part >= 1:
         raise InvalidInput(
-            f"dispersion cannot fall by {parts['size']}%: regions would have to become equal; give less than 100%"
+            "dispersion cannot fall by {size}%: regions would have to become equal; give less than 100%",
+            size=parts["size"],
         )
     if part == 0:
         return np.asarray(after < before - _SMALLEST if falls else after > before + _SMALLEST)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import Message
 from pysd_runner.panel.column import Array, Entity, Origins
 from pysd_runner.panel.names import SPELLINGS, key
 from pysd_runner.panel.observations import Cells, Keys
@@ -132,10 +133,12 @@ def _repeat(region: Entity, year: int, row: int, grid: Grid, place: tuple[int, i
     first = int(grid.rows[place])
     return Problem(
         rule="duplicate",
-        message=f"region {region.code} in {year} already stands in row {first}",
+        message=Message(
+            "region {region} in {year} already stands in row {row}", region=region.code, year=year, row=first
+        ),
         row=row,
-        found=f"{region.code}, {year} in rows {first} and {row}",
-        expected="one row for each region and year",
+        found=Message("{what} in rows {first} and {second}", what=f"{region.code}, {year}", first=first, second=row),
+        expected=Message("one row for each region and year"),
     )
 
 
@@ -194,11 +197,16 @@ def _gap(axes: Axes, run: _Run, *, row: int, variable: str, column: str) -> Prob
     what = f"{variable} of region" if variable else "region"
     return Problem(
         rule="gap",
-        message=f"{what} {axes.regions[run.region].code} is missing for {span}; nothing is filled in",
+        message=Message(
+            "{what} {region} is missing for {span}; nothing is filled in",
+            what=what,
+            region=axes.regions[run.region].code,
+            span=span,
+        ),
         row=row,
         column=column,
-        found=f"nothing for {span}",
-        expected="every year between the first and the last",
+        found=Message("nothing for {span}", span=span),
+        expected=Message("every year between the first and the last"),
         severity="warning",
     )
 
@@ -215,10 +223,10 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Problem]:
     return [
         Problem(
             rule="gap",
-            message=f"no region has a row for {named}; nothing is filled in",
+            message=Message("no region has a row for {years}; nothing is filled in", years=named),
             row=int(before[before > 0][0]),
-            found=f"nothing for {named}",
-            expected="evenly spaced years",
+            found=Message("nothing for {span}", span=named),
+            expected=Message("evenly spaced years"),
             severity="warning",
         )
     ]
@@ -241,7 +249,7 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
             per_head,
             LEAST_PER_HEAD,
             upper,
-            "output divided by population",
+            Message("output divided by population"),
         )
     return problems
 
@@ -256,20 +264,25 @@ def _out_of_range(
     more = ""
     if count > FEW or (count > 1 and count > held / 2):
         places = places[:1]
-        more = (
-            f" (one of {count} such values" + ("" if count == held else f"; {held - count} others are in range") + ")"
-        )
-    advice = "check the units" if count == held or not more else "does the column hold two units?"
+        others = "" if count == held else Message("; {others} others are in range", others=held - count)
+        more = Message(" (one of {count} such values{others})", count=count, others=others)
+    advice = Message("check the units") if count == held or not more else Message("does the column hold two units?")
     if severity == "warning":
-        advice = "no unit is given, and regions can be compared on any scale"
+        advice = Message("no unit is given, and regions can be compared on any scale")
     return [
         Problem(
             rule="magnitude",
-            message=f"{what} is {per_head[place]:.4g} a year{more}; {advice}",
+            message=Message(
+                "{what} is {value:.4g} a year{more}; {advice}",
+                what=what,
+                value=per_head[place],
+                more=more,
+                advice=advice,
+            ),
             row=int(grid.rows[place]),
             column=grid.column(place),
             found=grid.text(place),
-            expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
+            expected=Message("output per head from {low:,.0f} to {high:,.0f}", low=lower, high=upper),
             severity=severity,
         )
         for place in places
@@ -304,17 +317,28 @@ def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
         if len(places):
             region, column = places[0]
             start = before[region, column]
-            count = f" (the first of {len(places)} such changes)" if len(places) > 1 else ""
+            count = Message(" (the first of {count} such changes)", count=len(places)) if len(places) > 1 else ""
             return [
                 Problem(
                     rule=JUMPED,
-                    message=f"{variable} of region {axes.regions[region].code} changes by a factor of "
-                    f"{size[region, column]:,.3g} from {axes.years[start]} to {axes.years[column]}{count}; "
-                    "does the column hold two units, or is a decimal point misplaced?",
+                    message=Message(
+                        "{variable} of region {region} changes by a factor of {size:,.3g} from {start} to "
+                        "{year}{more}; does the column hold two units, or is a decimal point misplaced?",
+                        variable=variable,
+                        region=axes.regions[region].code,
+                        size=size[region, column],
+                        start=axes.years[start],
+                        year=axes.years[column],
+                        more=count,
+                    ),
                     row=int(grid.rows[region, column]),
                     column=grid.column((region, column)),
-                    found=f"{grid.text((region, start))}, then {grid.text((region, column))}",
-                    expected=f"changes by less than a factor of {factor:g}, in one unit and steady prices",
+                    found=Message(
+                        "{first}, then {second}", first=grid.text((region, start)), second=grid.text((region, column))
+                    ),
+                    expected=Message(
+                        "changes by less than a factor of {factor:g}, in one unit and steady prices", factor=factor
+                    ),
                     severity="error" if severity == "error" else "warning",
                 )
             ]
@@ -356,12 +380,18 @@ def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
     return [
         Problem(
             rule="mixed-units",
-            message=f"output per head of {codes} is {times} times away from the middle of the regions; "
-            "does the column hold two units?",
+            message=Message(
+                "output per head of {codes} is {times} times away from the middle of the regions; does the column "
+                "hold two units?",
+                codes=codes,
+                times=times,
+            ),
             row=int(grid.rows[first, column]),
             column=grid.column((first, column)),
             found=grid.text((first, column)),
-            expected=f"regions within a factor of {STRANGE:g} of their middle, {middle:,.0f}",
+            expected=Message(
+                "regions within a factor of {factor:g} of their middle, {middle:,.0f}", factor=STRANGE, middle=middle
+            ),
         )
     ]
 
@@ -374,11 +404,11 @@ def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
     return [
         Problem(
             rule="impossible-value",
-            message="more people in information services than in all urban units",
+            message=Message("more people in information services than in all urban units"),
             row=int(part.rows[place]),
             column=part.column(place),
             found=part.text(place),
-            expected=f"at most urban_unit_employment, {whole.text(place)}",
+            expected=Message("at most urban_unit_employment, {value}", value=whole.text(place)),
         )
         for place in map(tuple, np.argwhere(part.values > whole.values))
     ]
@@ -394,16 +424,20 @@ def zeros(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
         before = np.logical_or.accumulate(some, axis=1)
         after = np.logical_or.accumulate(some[:, ::-1], axis=1)[:, ::-1]
         for region, column in np.argwhere((grid.values == 0) & before & after)[:1]:
-            where = f"{name} of region {axes.regions[region].code}"
             problems.append(
                 Problem(
                     rule="zero",
-                    message=f"{where} is zero in {axes.years[column]} and above zero before and after; "
-                    "leave the cell empty where nothing was observed",
+                    message=Message(
+                        "{variable} of region {region} is zero in {year} and above zero before and after; leave the "
+                        "cell empty where nothing was observed",
+                        variable=name,
+                        region=axes.regions[region].code,
+                        year=axes.years[column],
+                    ),
                     row=int(grid.rows[region, column]),
                     column=grid.column((region, column)),
                     found=grid.text((region, column)),
-                    expected="a share like those before and after",
+                    expected=Message("a share like those before and after"),
                     severity="warning",
                 )
             )
@@ -432,17 +466,24 @@ def totals(grids: Mapping[str, Grid], axes: Axes, heading: str, currency: str) -
         own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
         called = not own.isdisjoint(names)
         if called or by_number[place]:
-            why = "it is called like that" if called else f"it is the sum of the others within {CLOSE:.0%}"
+            why = Message("it is the sum of the others within {share:.0%}", share=CLOSE)
+            why = Message("it is called like that") if called else why
             rows = np.concatenate([grid.rows[place] for grid in grids.values()])
             problems.append(
                 Problem(
                     rule="total",
-                    message=f"{region.code} seems to be all regions together ({why}), and counts as one of them; "
-                    f'`drop: {{"{heading}": ["{region.code}"]}}` in a mapping file leaves it out',
+                    message=Message(
+                        "{region} seems to be all regions together ({why}), and counts as one of them; `drop: "
+                        '{{"{heading}": ["{code}"]}}` in a mapping file leaves it out',
+                        region=region.code,
+                        why=why,
+                        heading=heading,
+                        code=region.code,
+                    ),
                     row=int(rows[rows > 0].min()) if (rows > 0).any() else None,
                     column=heading,
                     found=region.code,
-                    expected="a region",
+                    expected=Message("a region"),
                     severity="warning",
                 )
             )

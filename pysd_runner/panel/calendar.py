@@ -62,7 +62,12 @@ def checked_unit(text: str) -> str:
     """One of `UNITS`."""
     found = unit_of_time(text)
     if not found:
-        raise InvalidInput(f"dates can be counted in {', '.join(UNITS)}; found {text!r}.{suggest(text, UNITS)}")
+        raise InvalidInput(
+            "dates can be counted in {units}; found {text!r}.{suggestion}",
+            units=", ".join(UNITS),
+            text=text,
+            suggestion=suggest(text, UNITS),
+        )
     return found
 
 

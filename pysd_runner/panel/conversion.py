@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.panel.names import VARIABLE_OF, key
 from pysd_runner.panel.observations import Cells, Observations
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import IndexArray, is_empty
 from pysd_runner.panel.units import EXAMPLES, PLAIN, Unit, canonical_text, factor_for, parse_unit
 from pysd_runner.panel.variables import CURRENCY, VARIABLES
@@ -78,10 +78,14 @@ def _unknown_targets(observations: Observations, given: Mapping[str, str]) -> li
     return [
         Problem(
             rule="unit-of-nothing",
-            message=f"a unit is given for {name!r}, which is not in the file.{suggest(name, sorted(names))}",
+            message=Message(
+                "a unit is given for {name!r}, which is not in the file{hint}",
+                name=name,
+                hint=with_hint(suggest(name, sorted(names))),
+            ),
             column=name,
             found=unit,
-            expected=f"one of {', '.join(sorted(names))}",
+            expected=Message("one of {names}", names=", ".join(sorted(names))),
         )
         for name, unit in given.items()
         if key(name) not in known and VARIABLE_OF.get(key(name)) not in names
@@ -103,10 +107,10 @@ def _file_unit(cells: Cells, rows: IndexArray, missing: frozenset[str]) -> tuple
     problems = [
         Problem(
             rule="mixed-units",
-            message=f"{cells.variable} is given in two units; convert the file to one",
+            message=Message("{variable} is given in two units; convert the file to one", variable=cells.variable),
             row=int(rows[cells.take[position]]),
             column=str(cells.columns[position]),
-            found=text or "no unit",
+            found=text or Message("no unit"),
             expected=main,
         )
         for text, position in first_of.items()
@@ -145,7 +149,7 @@ def _parsed(text: str) -> Unit | None:
 def _contradiction(cells: Cells, file_unit: str, asked: str) -> Problem:
     return Problem(
         rule="unit-mismatch",
-        message=f"the file gives {cells.variable} in one unit and you in another",
+        message=Message("the file gives {variable} in one unit and you in another", variable=cells.variable),
         column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
         found=file_unit,
         expected=asked,
@@ -164,11 +168,11 @@ def _measure(cells: Cells, chosen: _Given | None, rows: IndexArray) -> tuple[Mea
     except InvalidInput as error:
         problem = Problem(
             rule="unit-mismatch",
-            message=f"{cells.variable}: {error}",
+            message=Message("{where}: {said}", where=cells.variable, said=error),
             row=_first_row_with(cells, chosen.text, rows),
             column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
             found=chosen.text,
-            expected=f"a unit such as {EXAMPLES[known.kind]}",
+            expected=Message("a unit such as {examples}", examples=EXAMPLES[known.kind]),
         )
         unclear = np.ones(len(cells.entries), dtype=bool)
         return Measure(text=chosen.text, unit=known.unit, unclear=unclear), [problem]
@@ -189,9 +193,11 @@ def _no_unit(cells: Cells) -> Problem:
     known = VARIABLES[cells.variable]
     return Problem(
         rule="no-unit",
-        message=f"no unit is given for {cells.variable}; it is read as {PLAIN[known.kind]}",
+        message=Message(
+            "no unit is given for {variable}; it is read as {unit}", variable=cells.variable, unit=PLAIN[known.kind]
+        ),
         column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
-        expected=f"a unit such as {EXAMPLES[known.kind]}",
+        expected=Message("a unit such as {examples}", examples=EXAMPLES[known.kind]),
         severity="warning",
     )
 
@@ -208,7 +214,9 @@ def _one_currency(
         problems.append(
             Problem(
                 rule="mixed-units",
-                message=f"{name} and {next(iter(currencies))} are in two currencies; a panel has one",
+                message=Message(
+                    "{one} and {other} are in two currencies; a panel has one", one=name, other=next(iter(currencies))
+                ),
                 column=column,
                 found=currencies[name],
                 expected=distinct[0],

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.panel.old import Panel
 from pysd_runner.panel.problems import Problem
 
@@ -81,9 +81,14 @@ def check_size(panel: Panel) -> None:
         hours = HOURS * (count / MOST_REGIONS) ** 2
         gigabytes = (BYTES_A_REGION * count + BYTES_A_PAIR * count**2) / 1e9
         raise InvalidPanel(
-            f"panel {panel.name!r} has {count:,} regions; at most {MOST_REGIONS:,} are taken, because the "
-            f"model links every pair of regions: one search would take about {hours:,.0f} hours and "
-            f"{gigabytes:,.0f} GB of memory. Add them up to larger regions, or choose some with `keep` in a mapping"
+            "panel {panel!r} has {count:,} regions; at most {most:,} are taken, because the model links every pair of "
+            "regions: one search would take about {hours:,.0f} hours and {gigabytes:,.0f} GB of memory. Add them up "
+            "to larger regions, or choose some with `keep` in a mapping",
+            panel=panel.name,
+            count=count,
+            most=MOST_REGIONS,
+            hours=hours,
+            gigabytes=gigabytes,
         )
 
 
@@ -140,9 +145,17 @@ def _subset(panel: Panel, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Pa
     when = " or ".join(str(year) for year in lacking)
     problem = Problem(
         rule=LEFT_OUT,
-        message=f"{len(gone)} of {len(panel.regions)} regions are left out, without output per head in {when}: {shown}",
+        message=Message(
+            "{count} of {all} regions are left out, without output per head in {years}: {regions}",
+            count=len(gone),
+            all=len(panel.regions),
+            years=when,
+            regions=shown,
+        ),
         found=", ".join(region.code for region in gone),
-        expected="output per head at both ends of the window; choose other years or fill the gaps to keep them",
+        expected=Message(
+            "output per head at both ends of the window; choose other years or fill the gaps to keep them"
+        ),
         severity="warning",
     )
     fewer = panel.subset(entities=[region.code for region, stays in zip(panel.regions, kept, strict=True) if stays])

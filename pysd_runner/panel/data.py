@@ -72,7 +72,12 @@ class Data(Tabled):
         for name, column in self._own.items():
             shape = (*(len(self.entities[axis]) for axis in column.axes), len(self.times))
             if column.values.shape != shape:
-                raise InvalidInput(f"column {name!r} has shape {column.values.shape}; expected {shape}")
+                raise InvalidInput(
+                    "column {name!r} has shape {shape}; expected {expected}",
+                    name=name,
+                    shape=column.values.shape,
+                    expected=shape,
+                )
 
     @classmethod
     def by_region(
@@ -256,7 +261,9 @@ class Data(Tabled):
         found = next((item for item in known if key(item) == key(name)), None)
         if found is None:
             listed = f"{', '.join(known)}.{suggest(name, known)}"
-            raise UnknownName(f"data {self.name!r} has no column {name!r}; it has {listed}")
+            raise UnknownName(
+                "data {data!r} has no column {column!r}; it has {columns}", data=self.name, column=name, columns=listed
+            )
         return known[found]
 
     def entity(self, name: str, axis: str = REGION) -> Entity:
@@ -283,7 +290,13 @@ class Data(Tabled):
         for name in names:
             if label_key(name) not in known:
                 labels = [label for item in entities for label in (item.code, item.name_en, item.name_zh)]
-                raise UnknownName(f"data {self.name!r} has no {axis} {name!r}.{suggest(name, labels)}")
+                raise UnknownName(
+                    "data {data!r} has no {axis} {name!r}.{suggestion}",
+                    data=self.name,
+                    axis=axis,
+                    name=name,
+                    suggestion=suggest(name, labels),
+                )
             found.append(known[label_key(name)])
         return found
 
@@ -324,7 +337,7 @@ class Data(Tabled):
             kept[axis] = np.flatnonzero([item.code in codes for item in self.entities[axis]])
         moments = self._places_of(times)
         if not len(moments) or not all(map(len, kept.values())):
-            raise UnknownName(f"nothing is left of data {self.name!r}, which has {self.span}")
+            raise UnknownName("nothing is left of data {data!r}, which has {span}", data=self.name, span=self.span)
         columns = {
             name: column if column.times is not None else column.cut(np.ix_(*(kept[a] for a in column.axes), moments))
             for name, column in self.columns.items()
@@ -344,7 +357,12 @@ class Data(Tabled):
         missing = sorted(wanted - set(self.times.tolist()))
         if missing and not isinstance(times, range):
             ends = f"{self.times[0]:g} to {self.times[-1]:g}"
-            raise UnknownName(f"data {self.name!r} has nothing for {missing[0]:g}; it has {ends}")
+            raise UnknownName(
+                "data {data!r} has nothing for {time:g}; it has {ends}",
+                data=self.name,
+                time=missing[0],
+                ends=ends,
+            )
         return np.flatnonzero([time in wanted for time in self.times.tolist()])
 
     def until(self, time: float) -> Self:
@@ -368,7 +386,9 @@ class Data(Tabled):
 
     def _kept(self, kept: NDArray[np.bool_], where: str) -> Self:
         if not kept.any():
-            raise InvalidInput(f"data {self.name!r} has nothing {where}; it has {self.span}")
+            raise InvalidInput(
+                "data {data!r} has nothing {where}; it has {span}", data=self.name, where=where, span=self.span
+            )
         return self.subset(times=self.times[kept].tolist())
 
     def _beside(self, keeps: Callable[[Array], NDArray[np.bool_]]) -> Self:
@@ -400,7 +420,11 @@ class Data(Tabled):
         if not self.dates:
             if unit_of_time(self.time_unit) == wanted:
                 return self
-            raise InvalidInput(f"data {self.name!r} has numbers for times, no dates; they cannot be counted in {unit}")
+            raise InvalidInput(
+                "data {data!r} has numbers for times, no dates; they cannot be counted in {unit}",
+                data=self.name,
+                unit=unit,
+            )
         times = np.array(counted(self.dates, wanted, self.dates[0] if since is None else since))
         return replace(self, times=times, time_unit=wanted)
 

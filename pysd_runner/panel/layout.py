@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
-from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.office import nearest_layout
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import TextFile, text_of
 from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
@@ -97,10 +97,14 @@ def _mapping_faults(columns: Mapping[str, str]) -> list[Problem]:
             problems.append(
                 Problem(
                     rule="unknown-variable",
-                    message=f"the mapping of {heading!r} names no known variable.{suggest(target, known)}",
+                    message=Message(
+                        "the mapping of {heading!r} names no known variable{hint}",
+                        heading=heading,
+                        hint=with_hint(suggest(target, known)),
+                    ),
                     column=heading,
                     found=target,
-                    expected="a variable such as output or population, or a name of your own",
+                    expected=Message("a variable such as output or population, or a name of your own"),
                 )
             )
     return problems
@@ -125,11 +129,15 @@ def _repeated(header: Sequence[str], row: int) -> list[Problem]:
             problems.append(
                 Problem(
                     rule="repeated-heading",
-                    message=f"the heading stands over columns {header.index(heading) + 1} and {position + 1}",
+                    message=Message(
+                        "the heading stands over columns {first} and {second}",
+                        first=header.index(heading) + 1,
+                        second=position + 1,
+                    ),
                     row=row,
                     column=heading,
                     found=heading,
-                    expected="each heading once; rename or remove one",
+                    expected=Message("each heading once; rename or remove one"),
                 )
             )
     return problems
@@ -153,11 +161,15 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Prob
             problems.append(
                 Problem(
                     rule="ambiguous-heading",
-                    message=f"several columns would be {name!r}: {headings}; choose one with a mapping",
+                    message=Message(
+                        "several columns would be {name!r}: {headings}; choose one with a mapping",
+                        name=name,
+                        headings=headings,
+                    ),
                     row=row,
                     column=rivals[1].heading,
                     found=headings,
-                    expected=f"one column for {name!r}",
+                    expected=Message("one column for {name!r}", name=name),
                 )
             )
     return settled, problems
@@ -220,11 +232,11 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
     return [
         Problem(
             rule="unused-column",
-            message=f"the column is not read: no such variable; map it to one, or to {IGNORE!r}",
+            message=Message("the column is not read: no such variable; map it to one, or to {ignore!r}", ignore=IGNORE),
             row=row,
-            column=meaning.heading or f"column {meaning.position + 1}",
+            column=meaning.heading or Message("column {column}", column=meaning.position + 1),
             found=meaning.heading,
-            expected="a known heading",
+            expected=Message("a known heading"),
             severity="warning",
         )
         for meaning in meanings
@@ -237,16 +249,19 @@ def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
     problems = [missing_column(role, header, row) for role in needed if role not in layout.roles]
     if problems:
         near = nearest_layout(header)
-        problems[0] = replace(problems[0], message=f"{problems[0].message}. The nearest layout is {near}")
+        problems[0] = replace(
+            problems[0],
+            message=Message("{message}. The nearest layout is {layout}", message=problems[0].message, layout=near),
+        )
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
         problems.append(missing_column("output", header, row))
     if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:
         problems.append(
             Problem(
                 rule="missing-variable-name",
-                message="a column for each year, but nothing says which variable; map 'value' to it",
+                message=Message("a column for each year, but nothing says which variable; map 'value' to it"),
                 row=row,
-                expected="a variable column, or a mapping such as value=output",
+                expected=Message("a variable column, or a mapping such as value=output"),
             )
         )
     return problems
@@ -265,11 +280,13 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
 def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
     """Problem that a required column or variable is not there."""
     near = nearest_heading(name, found)
-    advice = f" Is it {near!r}?" if near else ""
-    what = "output (or output_per_head)" if name == "output" else name
+    advice = Message(" Is it {near!r}?", near=near) if near else ""
+    what = Message("output (or output_per_head)") if name == "output" else name
     return Problem(
         rule="missing-column",
-        message=f"required column {what} is missing.{advice} Rename a heading or map it",
+        message=Message(
+            "required column {what} is missing.{advice} Rename a heading or map it", what=what, advice=advice
+        ),
         row=row,
         column=name,
         found=", ".join(found),

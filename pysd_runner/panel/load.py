@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.panel.assembly import (
     Axes,
     Grid,
@@ -41,7 +41,7 @@ from pysd_runner.panel.observations import (
 )
 from pysd_runner.panel.office import in_form
 from pysd_runner.panel.old import Panel
-from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
+from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary, with_hint
 from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, regions_of, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
 from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, is_empty, is_typed, of_frame, read_table, texts_of
@@ -282,15 +282,17 @@ def _context(
     try:
         declared = declarations_beside(path)
     except InvalidPanel as error:
-        problems.append(Problem(rule="declarations", message=str(error), expected="usable declarations"))
+        problems.append(Problem(rule="declarations", message=str(error), expected=Message("usable declarations")))
     try:
         book = _book(regions if regions is not None else mapping.regions or declared.regions)
     except InvalidPanel as error:
-        problems.append(Problem(rule="region-file", message=str(error), expected="a usable region file"))
+        problems.append(Problem(rule="region-file", message=str(error), expected=Message("a usable region file")))
     try:
         series = _national(national if national is not None else mapping.national or declared.national, path)
     except InvalidPanel as error:
-        problems.append(Problem(rule="national-file", message=str(error), expected="a usable file of national series"))
+        problems.append(
+            Problem(rule="national-file", message=str(error), expected=Message("a usable file of national series"))
+        )
     return _Context(files=tuple(files), mapping=mapping, declared=declared, book=book, national=series), problems
 
 
@@ -349,7 +351,9 @@ def _no_such_heading(heading: str, table: TextFile, what: str) -> Problem:
     near = suggest(heading, table.header)
     return Problem(
         rule="unknown-column",
-        message=f"the mapping names a column that the file does not have ({what}).{near}",
+        message=Message(
+            "the mapping names a column that the file does not have ({what}){hint}", what=what, hint=with_hint(near)
+        ),
         column=heading,
         found=", ".join(table.header),
         expected=heading,
@@ -361,10 +365,10 @@ def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.nd
     rule = f"{heading} is{'' if dropping else ' not'} {' or '.join(values)}"
     return Problem(
         rule="left-out",
-        message=f"{len(places)} rows are left out because the mapping says so: {rule}",
+        message=Message("{count} rows are left out because the mapping says so: {rule}", count=len(places), rule=rule),
         row=int(table.rows[places[0]]) if len(places) else None,
         column=heading,
-        found=f"{len(places)} of {len(out)} rows",
+        found=Message("{count} of {all} rows", count=len(places), all=len(out)),
         severity="warning",
     )
 
@@ -392,15 +396,18 @@ def _undeclared(observations: Observations, layout: Layout, table: TextFile) -> 
         problems.append(
             Problem(
                 rule="no-population",
-                message="there is no population: equal shares will stand in for it, marked imputed",
+                message=Message("there is no population: equal shares will stand in for it, marked imputed"),
                 row=table.header_row,
-                expected="population",
+                expected=Message("population"),
                 severity="warning",
             )
         )
     return problems + [
         Problem(
-            rule="no-values", message=f"{cells.variable} has no value at all", column=cells.variable, expected="numbers"
+            rule="no-values",
+            message=Message("{variable} has no value at all", variable=cells.variable),
+            column=cells.variable,
+            expected=Message("numbers"),
         )
         for cells in observations.cells
         if cells.variable in REQUIRED and len(cells.entries) and is_empty(cells.entries).all()

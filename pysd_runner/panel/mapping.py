@@ -6,7 +6,7 @@ from functools import partial
 from numbers import Real
 from pathlib import Path
 
-from pysd_runner.core.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, Message, joined, suggest
 from pysd_runner.panel.validation import DECIMALS
 
 SCHEMA = 1
@@ -108,12 +108,20 @@ def load_mapping(path: str | Path) -> PanelMapping:
     schema = content.pop("schema", None)
     if schema != SCHEMA:
         raise InvalidPanel(
-            f"{file}: schema: found {schema!r}; this version reads {SCHEMA}; put `schema: {SCHEMA}` first"
+            "{file}: schema: found {found!r}; this version reads {schema}; put `schema: {example}` first",
+            file=file,
+            found=schema,
+            schema=SCHEMA,
+            example=SCHEMA,
         )
     for name in content:
         if name not in _KEYS:
             raise InvalidPanel(
-                f"{file}: unknown key {name!r}; known keys: {', '.join(_KEYS)}.{suggest(str(name), _KEYS)}"
+                "{file}: unknown key {name!r}; known keys: {keys}.{suggestion}",
+                file=file,
+                name=name,
+                keys=", ".join(_KEYS),
+                suggestion=suggest(str(name), _KEYS),
             )
     return _mapping(content, file)
 
@@ -124,7 +132,7 @@ def _read(file: Path) -> dict[str, object]:
     from pysd_runner.core.yaml_text import guard, read_text, reader
 
     if not file.is_file():
-        raise InvalidPanel(f"there is no mapping file {str(file)!r}")
+        raise InvalidPanel("there is no mapping file {file!r}", file=str(file))
     text = read_text(file, partial(_stop, file))
     try:
         guard(text, partial(_stop, file))
@@ -132,17 +140,23 @@ def _read(file: Path) -> dict[str, object]:
     except InvalidPanel:
         raise
     except (YAMLError, ValueError) as error:  # the latter of a number that is too long and a date that is none
-        raise InvalidPanel(f"{file}: not readable as YAML in UTF-8: {' '.join(str(error).split())}") from error
+        raise InvalidPanel(
+            "{file}: not readable as YAML in UTF-8: {reason}", file=file, reason=" ".join(str(error).split())
+        ) from error
     if not isinstance(content, dict):
         raise InvalidPanel(
-            f"{file}: expected keys and values, such as `schema: {SCHEMA}`; found {type(content).__name__}"
+            "{file}: expected keys and values, such as `schema: {schema}`; found {found}",
+            file=file,
+            schema=SCHEMA,
+            found=type(content).__name__,
         )
     return {str(name): value for name, value in content.items() if value is not None}
 
 
 def _stop(file: Path, message: str, *, line: int | None = None, expected: str = "", **_: str) -> InvalidPanel:
     place = f"{file}:{line}" if line else f"{file}"
-    return InvalidPanel(f"{place}: {message}{f'; expected {expected}' if expected else ''}")
+    said = joined([message, Message("expected {expected}", expected=expected)], "; ") if expected else message
+    return InvalidPanel("{where}: {said}", where=place, said=said)
 
 
 def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
@@ -176,7 +190,7 @@ def _beside(name: str, file: Path) -> str:
 
 def _entries(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise InvalidPanel(f"{where}: expected names and values, one a line; found {value!r}")
+        raise InvalidPanel("{where}: expected names and values, one a line; found {what!r}", where=where, what=value)
     return {str(name): entry for name, entry in value.items()}
 
 
@@ -186,19 +200,24 @@ def _texts(value: object, where: str) -> dict[str, str]:
 
 def _text(value: object, where: str) -> str:
     if isinstance(value, dict | list) or value is None:
-        raise InvalidPanel(f"{where}: expected one text; found {value!r}")
+        raise InvalidPanel("{where}: expected one text; found {what!r}", where=where, what=value)
     return str(value)
 
 
 def _list(value: object, where: str) -> tuple[str, ...]:
     if isinstance(value, dict):
-        raise InvalidPanel(f"{where}: expected a list such as [a, b]; found {value!r}")
+        raise InvalidPanel("{where}: expected a list such as [a, b]; found {what!r}", where=where, what=value)
     return tuple(str(entry) for entry in (value if isinstance(value, list) else [value]))
 
 
 def _decimal(value: object, where: str) -> str:
     if value not in DECIMALS:
-        raise InvalidPanel(f"{where}: expected {' or '.join(map(repr, DECIMALS))}; found {value!r}")
+        raise InvalidPanel(
+            "{where}: expected {expected}; found {what!r}",
+            where=where,
+            expected=" or ".join(map(repr, DECIMALS)),
+            what=value,
+        )
     return str(value)
 
 
@@ -206,6 +225,10 @@ def _rate(value: object, where: str) -> float:
     number = float(str(value)) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
     if not LEAST_RATE <= number <= GREATEST_RATE:
         raise InvalidPanel(
-            f"{where}: expected a number above zero, from {LEAST_RATE:g} to {GREATEST_RATE:g}; found {value!r}"
+            "{where}: expected a number above zero, from {low:g} to {high:g}; found {what!r}",
+            where=where,
+            low=LEAST_RATE,
+            high=GREATEST_RATE,
+            what=value,
         )
     return number

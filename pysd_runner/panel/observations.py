@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
 from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, visible
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import Entries, IndexArray, TextArray, TextFile, read_table, same, stacked, texts_of
 from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import VARIABLES
@@ -102,7 +102,7 @@ def _without_invisible(table: TextFile, layout: Layout, text: list[Entries]) -> 
         problems += [
             Problem(
                 rule="invisible",
-                message=f"the name holds characters that cannot be seen, and is read as {seen!r}",
+                message=Message("the name holds characters that cannot be seen, and is read as {seen!r}", seen=seen),
                 row=int(table.rows[int(np.flatnonzero(text[position] == found)[0])]),
                 column=table.header[position],
                 found=ascii(found),
@@ -211,10 +211,10 @@ def _unnamed(keys: Keys, variables: TextArray, layout: Layout) -> list[Problem]:
     return [
         Problem(
             rule="empty-variable",
-            message="the row does not say which variable it holds",
+            message=Message("the row does not say which variable it holds"),
             row=int(keys.rows[position]),
             column=layout.roles["variable"].heading,
-            expected="the name of a variable",
+            expected=Message("the name of a variable"),
         )
         for position in np.flatnonzero(variables == "")
     ]
@@ -233,22 +233,26 @@ def _by_alias(name: str, taken: set[str]) -> tuple[str, bool]:
 def _ambiguous(variable: str, found: str, row: int, layout: Layout) -> Problem:
     return Problem(
         rule="ambiguous-variable",
-        message=f"several names would be {variable!r}: {found}; choose one with a mapping",
+        message=Message(
+            "several names would be {variable!r}: {found}; choose one with a mapping", variable=variable, found=found
+        ),
         row=row,
         column=layout.roles["variable"].heading,
         found=found,
-        expected=f"one name for {variable!r}",
+        expected=Message("one name for {name!r}", name=variable),
     )
 
 
 def _own_name(name: str, row: int, layout: Layout) -> Problem:
     return Problem(
         rule="own-variable",
-        message=f"no variable of that name is known; it is kept as it stands.{suggest(name, VARIABLES)}",
+        message=Message(
+            "no variable of that name is known; it is kept as it stands{hint}", hint=with_hint(suggest(name, VARIABLES))
+        ),
         row=row,
         column=layout.roles["variable"].heading,
         found=name,
-        expected="a known variable, or a mapping to one or to 'ignore'",
+        expected=Message("a known variable, or a mapping to one or to 'ignore'"),
         severity="warning",
     )
 
@@ -293,11 +297,11 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
         problems.append(
             Problem(
                 rule="year-range" if is_year else "not-a-year",
-                message="the year is out of range" if is_year else _no_year(text),
+                message=Message("the year is out of range") if is_year else _no_year(text),
                 row=int(rows[position]),
                 column=heading,
                 found=text,
-                expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
+                expected=Message("a whole year from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR),
             )
         )
     years[out_of_range] = _NO_YEAR
@@ -306,10 +310,12 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
 
 def _no_year(text: str) -> str:
     if not text:
-        return "the year is empty"
+        return Message("the year is empty")
     if _SPAN.fullmatch(text) or _DATE.fullmatch(text):
-        return "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
-    return "not a whole year"
+        return Message(
+            "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
+        )
+    return Message("not a whole year")
 
 
 def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
@@ -364,18 +370,18 @@ def read_national(path: Path) -> Series:
 def national_of(table: TextFile, path: Path) -> Series:
     """National series of a file, or of what stands for one; the path is what messages call it."""
     if table.problems:
-        raise InvalidPanel(f"{path}: {table.problems[0]}")
+        raise InvalidPanel("{where}: {said}", where=path, said=str(table.problems[0]))
     roles = {
         ROLE_OF[key(heading)]: position
         for position, heading in reversed(list(enumerate(table.header)))
         if key(heading) in ROLE_OF
     }
     if "year" not in roles:
-        raise InvalidPanel(f"{path}: no column 'year'; columns found: {list(table.header)}")
+        raise InvalidPanel("{path}: no column 'year'; columns found: {columns}", path=path, columns=list(table.header))
     series: Series = {}
     for row, *cells in zip(table.rows, *map(texts_of, table.columns), strict=True):
         for name, text, unit in _entries(table, cells, roles):
-            _add(series, name, cells[roles["year"]], text, unit, f"{path}: row {row}")
+            _add(series, name, cells[roles["year"]], text, unit, Message("{path}: row {row}", path=path, row=row))
     return series
 
 
@@ -396,14 +402,23 @@ def _add(series: Series, name: str, year_text: str, text: str, unit: str, where:
     if not text:
         return
     if not (year_text.isdecimal() and len(year_text) == 4):
-        raise InvalidPanel(f"{where}: year: found {year_text!r}; expected a whole year such as 2020")
+        raise InvalidPanel(
+            "{where}: year: found {what!r}; expected a whole year such as 2020", where=where, what=year_text
+        )
     try:
         value = float(text)
     except ValueError as error:
-        raise InvalidPanel(f"{where}: {name}: found {text!r}; expected a plain number such as 45.8") from error
+        raise InvalidPanel(
+            "{where}: {name}: found {what!r}; expected a plain number such as 45.8", where=where, name=name, what=text
+        ) from error
     years = series.setdefault(name, {})
     if int(year_text) in years:
-        raise InvalidPanel(f"{where}: {name} already has a value for {year_text}; expected one value a year")
+        raise InvalidPanel(
+            "{where}: {name} already has a value for {year}; expected one value a year",
+            where=where,
+            name=name,
+            year=year_text,
+        )
     years[int(year_text)] = _converted(value, unit)
 
 

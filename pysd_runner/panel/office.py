@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import Message
 from pysd_runner.panel.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Entries, TextFile
@@ -52,11 +53,11 @@ def _of_tsv(table: TextFile, path: Path) -> TextFile:
                 *table.problems,
                 Problem(
                     rule="row-length",
-                    message="the first column does not have a key for each name in its heading",
+                    message=Message("the first column does not have a key for each name in its heading"),
                     row=int(table.rows[uneven]),
                     column=table.header[0],
                     found=str(table.columns[0][uneven]),
-                    expected=f"{len(names)} keys with commas between",
+                    expected=Message("{count} keys with commas between", count=len(names)),
                 ),
             ),
         )
@@ -160,11 +161,13 @@ def nearest_layout(header: Sequence[str]) -> str:
     """Name the known layout that a heading row comes nearest to, with what it needs."""
     names = {key(split_unit(name)[0]) for name in header}
     if {"geo", "timeperiod", "obsvalue"} & names or any("\\" in name for name in header):
-        return "Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year"
+        return Message("Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year")
     if {"countryname", "countrycode", "seriesname", "indicatorname"} & names:
-        return "the World Bank's: Country Name, Country Code, Indicator Name, and a column for each year"
+        return Message("the World Bank's: Country Name, Country Code, Indicator Name, and a column for each year")
     if sum(year_heading(name) is not None for name in header) > 1:
-        return "a column for each year, as China's NBS exports it: a region column, and the indicator in a line above"
+        return Message(
+            "a column for each year, as China's NBS exports it: a region column, and the indicator in a line above"
+        )
     if {ROLE_OF.get(name) for name in names} & {"variable", "value"}:
-        return "long: columns region, year, variable and value"
-    return "wide: columns region and year, and one for each variable"
+        return Message("long: columns region, year, variable and value")
+    return Message("wide: columns region and year, and one for each variable")

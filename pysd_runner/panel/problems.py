@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pysd_runner.core.errors import Message
+
 Severity = Literal["error", "warning"]
 
 SHOWN = 5
@@ -73,12 +75,17 @@ class Problem:
 
     def __str__(self) -> str:
         """One line: severity, place, sentence, found and expected."""
-        place = [f"row {self.row}"] if self.row is not None else []
-        place += [f"column {self.column!r}"] if self.column else []
+        place = [Message("row {row}", row=self.row)] if self.row is not None else []
+        place += [Message("column {column!r}", column=self.column)] if self.column else []
         parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message.rstrip('.')}"]
-        parts += [f"found {self.found!r}"] if self.found else []
-        parts += [f"expected {self.expected}"] if self.expected else []
+        parts += [Message("found {what!r}", what=self.found)] if self.found else []
+        parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
         return "; ".join(parts).replace("\n", " ")
+
+
+def with_hint(suggestion: str) -> str:
+    """How a message ends: with a name that may have been meant, or without one."""
+    return Message(".{suggestion}", suggestion=suggestion) if suggestion else "."
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:

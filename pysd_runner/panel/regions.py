@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.panel.column import Entity, by_label, label_key
 from pysd_runner.panel.names import key
 from pysd_runner.panel.observations import Keys
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, read_table, texts_of
 
 _FIELDS = ("code", "name_en", "name_zh", "class", "row", "column")
@@ -52,7 +52,7 @@ def read_regions(path: Path) -> RegionBook:
 def regions_of(table: TextFile, path: Path) -> RegionBook:
     """Regions of a region file, or of what stands for one; the path is what messages call it."""
     if table.problems:
-        raise InvalidPanel(f"{path}: {table.problems[0]}")
+        raise InvalidPanel("{where}: {said}", where=path, said=str(table.problems[0]))
     records = _records(table, path)
     regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
     _no_repeats([region.code for region in regions], table, path, "code")
@@ -65,7 +65,10 @@ def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
     names = [_ALIASES.get(heading.casefold(), heading.casefold()) for heading in table.header]
     if "code" not in names:
         raise InvalidPanel(
-            f"{path}: no column 'code'; columns found: {list(table.header)}; expected {', '.join(_FIELDS)}"
+            "{path}: no column 'code'; columns found: {columns}; expected {fields}",
+            path=path,
+            columns=list(table.header),
+            fields=", ".join(_FIELDS),
         )
     rows = zip(*map(texts_of, table.columns), strict=True)
     return [dict(zip(names, map(str, row), strict=True)) for row in rows]
@@ -74,7 +77,9 @@ def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
 def _region(record: Mapping[str, str], path: Path, row: int) -> Entity:
     code = record["code"]
     if not code:
-        raise InvalidPanel(f"{path}: row {row}: the code is empty; expected a code of the panel's region column")
+        raise InvalidPanel(
+            "{path}: row {row}: the code is empty; expected a code of the panel's region column", path=path, row=row
+        )
     name_en = record.get("name_en") or record.get("name_zh") or code
     return Entity(
         code=code,
@@ -91,7 +96,13 @@ def _tile(record: Mapping[str, str], name: str, path: Path, row: int) -> int:
     if not text:
         return -1
     if not text.isdecimal():
-        raise InvalidPanel(f"{path}: row {row}, column {name!r}: found {text!r}; expected a whole number from zero up")
+        raise InvalidPanel(
+            "{path}: row {row}, column {column!r}: found {what!r}; expected a whole number from zero up",
+            path=path,
+            row=row,
+            column=name,
+            what=text,
+        )
     return int(text)
 
 
@@ -100,7 +111,12 @@ def _no_repeats(labels: Sequence[str], table: TextFile, path: Path, what: str) -
     for label, row in zip(labels, table.rows.tolist(), strict=True):
         if label in seen:
             raise InvalidPanel(
-                f"{path}: row {row}: {what} {label!r} already stands in row {seen[label]}; expected once"
+                "{path}: row {row}: {column} {label!r} already stands in row {other}; expected once",
+                path=path,
+                row=row,
+                column=what,
+                label=label,
+                other=seen[label],
             )
         seen[label] = row
 
@@ -160,10 +176,10 @@ def _empty(keys: Keys, heading: str) -> list[Problem]:
     return [
         Problem(
             rule="no-region",
-            message="the row does not say which region it is about",
+            message=Message("the row does not say which region it is about"),
             row=int(keys.rows[position]),
             column=heading,
-            expected="a region code",
+            expected=Message("a region code"),
         )
         for position in np.flatnonzero(keys.regions == "")
     ]
@@ -182,11 +198,11 @@ def _as_written(
             problems.append(
                 Problem(
                     rule="region-no-value",
-                    message="the region is called as programs write a missing value, and is read as a region",
+                    message=Message("the region is called as programs write a missing value, and is read as a region"),
                     row=int(keys.rows[firsts[position]]),
                     column=heading,
                     found=code,
-                    expected="the name of a region; a region file that names it settles the doubt",
+                    expected=Message("the name of a region; a region file that names it settles the doubt"),
                     severity="warning",
                 )
             )
@@ -195,7 +211,9 @@ def _as_written(
             problems.append(
                 Problem(
                     rule="region-spelling",
-                    message=f"the region is read as another than {other!r}, which is spelt almost the same",
+                    message=Message(
+                        "the region is read as another than {other!r}, which is spelt almost the same", other=other
+                    ),
                     row=int(keys.rows[firsts[position]]),
                     column=heading,
                     found=code,
@@ -215,15 +233,19 @@ def _from_book(
         region = book.find(str(text)) if text else None
         found.append(region)
         if region is None and text:
-            also = f" (in {counts[position]} rows)" if counts[position] > 1 else ""
+            also = Message(" (in {count} rows)", count=counts[position]) if counts[position] > 1 else ""
             problems.append(
                 Problem(
                     rule="unknown-region",
-                    message=f"the region is not in the region file{also}.{book.suggestion(str(text))}",
+                    message=Message(
+                        "the region is not in the region file{also}{hint}",
+                        also=also,
+                        hint=with_hint(book.suggestion(str(text))),
+                    ),
                     row=int(keys.rows[firsts[position]]),
                     column=heading,
                     found=str(text),
-                    expected="a code or name of the region file",
+                    expected=Message("a code or name of the region file"),
                 )
             )
     seen = {region.code for region in found if region is not None}
@@ -232,7 +254,7 @@ def _from_book(
         problems.append(
             Problem(
                 rule="absent-region",
-                message=f"{len(absent)} regions of the region file are not in the panel",
+                message=Message("{count} regions of the region file are not in the panel", count=len(absent)),
                 found=", ".join(f"{region.code} {region.name_en}" for region in absent[:5])
                 + (", ..." if len(absent) > 5 else ""),
                 severity="warning",
@@ -272,7 +294,9 @@ def _one_each(
             problems.append(
                 Problem(
                     rule=f"two-{what}s",
-                    message=f"region {regions[place].code!r} has another {what} in an earlier row",
+                    message=Message(
+                        "region {region!r} has another {what} in an earlier row", region=regions[place].code, what=what
+                    ),
                     row=int(rows[position]),
                     found=text,
                     expected=chosen[place],

@@ -26,7 +26,7 @@ def shipped_panels() -> dict[str, Path]:
 def panel_file(name_or_path: str | Path) -> Path:
     """File of a shipped panel or of a path."""
     if not isinstance(name_or_path, str | Path):
-        raise UnknownName(f"a panel is the name of a shipped one or a path; found {name_or_path!r}")
+        raise UnknownName("a panel is the name of a shipped one or a path; found {found!r}", found=name_or_path)
     path = Path(name_or_path)
     if path.is_file():
         return path
@@ -34,9 +34,13 @@ def panel_file(name_or_path: str | Path) -> Path:
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
     if path.is_dir():
-        raise UnknownName(f"{str(path)!r} is a folder; expected a CSV or xlsx file in it")
-    known = f"{', '.join(shipped)}.{suggest(str(name_or_path), shipped)}"
-    raise UnknownName(f"no file and no shipped panel is called {str(name_or_path)!r}; shipped: {known}")
+        raise UnknownName("{path!r} is a folder; expected a CSV or xlsx file in it", path=str(path))
+    raise UnknownName(
+        "no file and no shipped panel is called {panel!r}; shipped: {panels}.{suggestion}",
+        panel=str(name_or_path),
+        panels=", ".join(shipped),
+        suggestion=suggest(str(name_or_path), shipped),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +71,16 @@ def declarations_beside(path: Path) -> Declarations:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidPanel(f"{file}: not readable as TOML: {error}") from error
+        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=error) from error
     if content.get("panel") != path.name:
         return Declarations()
     if content.get("schema") != SCHEMA:
-        raise InvalidPanel(f"{file}: schema: found {content.get('schema')!r}; this version reads {SCHEMA}")
+        raise InvalidPanel(
+            "{file}: schema: found {found!r}; this version reads {schema}",
+            file=file,
+            found=content.get("schema"),
+            schema=SCHEMA,
+        )
     columns = content.get("columns", {})
     return Declarations(
         name=content.get("name", path.stem),
@@ -85,7 +94,9 @@ def declarations_beside(path: Path) -> Declarations:
 def _unit(column: Mapping[str, object], where: str) -> str:
     unit = column.get("unit")
     if not isinstance(unit, str) or not unit:
-        raise InvalidPanel(f"{where}.unit: found {unit!r}; expected the unit of the column as text")
+        raise InvalidPanel(
+            "{where}.unit: found {found!r}; expected the unit of the column as text", where=where, found=unit
+        )
     return unit
 
 
@@ -95,4 +106,9 @@ def _marks(column: Mapping[str, object], where: str) -> tuple[Mark, ...]:
         return tuple(Mark(flag=mark["flag"], first=int(mark["first"]), last=int(mark["last"])) for mark in marks)  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError) as error:
         expected = '{ flag = "spliced", first = 2000, last = 2005 }'
-        raise InvalidPanel(f"{where}.marks: found {marks!r}; expected entries such as {expected}") from error
+        raise InvalidPanel(
+            "{where}.marks: found {found!r}; expected entries such as {example}",
+            where=where,
+            found=marks,
+            example=expected,
+        ) from error

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.panel.column import Array, Column, Entity
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.old import Table
-from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
+from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary, with_hint
 from pysd_runner.panel.tables import (
     Entries,
     IndexArray,
@@ -225,9 +225,10 @@ def _as_columns(source: Any, *, encoding: str | None, sheet: str | None) -> tupl
         try:
             return of_frame(pd.DataFrame(dict(source))), "table", "dictionary"
         except ValueError as error:
-            raise InvalidInput(f"the dictionary is no table: {error}; give lists of one length") from error
+            raise InvalidInput("the dictionary is no table: {error}; give lists of one length", error=error) from error
     raise InvalidInput(
-        f"a table is read from a file, a data frame, a dictionary of columns or an xarray object; found {source!r}"
+        "a table is read from a file, a data frame, a dictionary of columns or an xarray object; found {found!r}",
+        found=source,
     )
 
 
@@ -298,7 +299,7 @@ class _Reading:
             if key(heading) not in known:
                 self._problem(
                     "unknown-column",
-                    f"there is no such column.{suggest(heading, [*header, *values])}",
+                    Message("there is no such column{hint}", hint=with_hint(suggest(heading, [*header, *values]))),
                     column=heading,
                     found=", ".join(header),
                     expected=heading,
@@ -332,10 +333,10 @@ class _Reading:
             return self._time_column()
         self._problem(
             "missing-column",
-            "no column of times was found; name it with `time` (--time)",
+            Message("no column of times was found; name it with `time` (--time)"),
             row=self._text.header_row,
             found=", ".join(header),
-            expected="a column called time, day, month, year, date, ...",
+            expected=Message("a column called time, day, month, year, date, ..."),
         )
         return None
 
@@ -419,21 +420,21 @@ class _Reading:
         if not found:
             self._problem(
                 "missing-column",
-                "there is no column of observations beside times and names",
+                Message("there is no column of observations beside times and names"),
                 row=self._text.header_row,
                 found=", ".join(header),
-                expected="a column of numbers",
+                expected=Message("a column of numbers"),
             )
         return found
 
     def _no_heading(self, heading: str, name: str) -> None:
         self._problem(
             "repeated-heading" if name else "empty-heading",
-            "a heading stands twice" if name else "a column has no heading",
+            Message("a heading stands twice") if name else Message("a column has no heading"),
             row=self._text.header_row,
             column=heading,
             found=heading,
-            expected="one heading for each column",
+            expected=Message("one heading for each column"),
         )
 
     def _long(self, variable: int, value: int) -> dict[str, _Found]:
@@ -444,10 +445,10 @@ class _Reading:
         for place in np.flatnonzero(texts == ""):
             self._problem(
                 "empty-variable",
-                "the row does not say which variable it holds",
+                Message("the row does not say which variable it holds"),
                 row=int(self._text.rows[place]),
                 column=self._text.header[variable],
-                expected="the name of a variable",
+                expected=Message("the name of a variable"),
             )
         codes, given = pd.factorize(texts)
         unit = self._role("unit")
@@ -479,10 +480,10 @@ class _Reading:
         for place in np.flatnonzero(np.append(np.array(held, dtype=object) == "", [True])[codes]):
             self._problem(
                 "not-a-time",
-                "the time is empty",
+                Message("the time is empty"),
                 row=int(self._text.rows[place]),
                 column=heading,
-                expected="a number or a date",
+                expected=Message("a number or a date"),
             )
         dates = None if is_typed(column) else read_dates([text for text in held if text])
         if dates is not None:
@@ -497,11 +498,11 @@ class _Reading:
             if held[code] and not np.isfinite(number):
                 self._problem(
                     "not-a-time",
-                    "not a time; dates and numbers may not be mixed",
+                    Message("not a time; dates and numbers may not be mixed"),
                     row=int(self._text.rows[np.flatnonzero(codes == code)[0]]),
                     column=heading,
                     found=held[code],
-                    expected="a number, or a date such as 2020-03-01, 2020-03 or 2020Q1",
+                    expected=Message("a number, or a date such as 2020-03-01, 2020-03 or 2020Q1"),
                 )
         label, inner = split_unit(heading)
         unit = self._asked.time_unit or inner or unit_of_time(label)
@@ -531,7 +532,12 @@ class _Reading:
             target = next((target for heading in headings if (target := self._target(heading))), "")
             columns[called] = Column(name=called, values=values, axes=over, unit=quantity.unit, variable=target)
             if not np.isfinite(values).any():
-                self._problem("no-values", f"{called} has no value at all", column=called, expected="numbers")
+                self._problem(
+                    "no-values",
+                    Message("{variable} has no value at all", variable=called),
+                    column=called,
+                    expected=Message("numbers"),
+                )
         if errors_of(self.problems) or not columns:
             return None
         return Table(
@@ -584,10 +590,10 @@ class _Reading:
     def _nobody(self, axis: str, place: int) -> None:
         self._problem(
             "empty-entity",
-            "the row does not say whom it is about",
+            Message("the row does not say whom it is about"),
             row=int(self._text.rows[place]),
             column=axis,
-            expected="a name",
+            expected=Message("a name"),
         )
 
     def _filled(
@@ -608,16 +614,20 @@ class _Reading:
         for cell in np.flatnonzero(first[flat] != np.arange(len(flat))):
             at = np.unravel_index(flat[cell], shape)[:-1]
             labels = ", ".join(items[place] for items, place in zip(extents.values(), at, strict=False))
-            who = f" for {labels}" if labels else ""
+            who = Message(" for {names}", names=labels) if labels else ""
             self._problem(
                 "duplicate",
-                f"{name} has a second value at this time{who}; the first stands in row "
-                f"{keys.rows[first[flat[cell]]]}. Name the columns that tell the rows apart with `entity` (--entity), "
-                "or leave one out",
+                Message(
+                    "{name} has a second value at this time{who}; the first stands in row {row}. Name the columns that "
+                    "tell the rows apart with `entity` (--entity), or leave one out",
+                    name=name,
+                    who=who,
+                    row=keys.rows[first[flat[cell]]],
+                ),
                 row=int(keys.rows[cell]),
                 column=str(cells.columns[cell]),
                 found=text_of(cells.entries[cell]),
-                expected="one value for each time and entity",
+                expected=Message("one value for each time and entity"),
             )
         values.flat[flat[::-1]] = numbers[::-1]
         return values
@@ -629,7 +639,7 @@ class _Reading:
         keys = Keys(rows=self._text.rows[take], regions=empty, names=empty, groups=empty, years=empty)
         headings = np.array([part.heading for part in quantity.parts], dtype=object)
         cells = Cells(
-            variable=f"column {name}",
+            variable=Message("column {column}", column=name),
             columns=np.repeat(headings, [len(part.take) for part in quantity.parts]),
             take=np.arange(len(take)),
             years=empty,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import Message
 from pysd_runner.panel.names import OFFICES, key, tidy
 from pysd_runner.panel.problems import Problem
 
@@ -138,7 +139,9 @@ def _of_texts(texts: Sequence[str]) -> TextArray:
 def of_frame(frame: "pd.DataFrame") -> TextFile:
     """A data frame as it stands: numbers stay numbers, everything else is text."""
     if frame.empty:
-        problem = Problem(rule="empty-file", message="the data hold no row", expected="a row for each moment")
+        problem = Problem(
+            rule="empty-file", message=Message("the data hold no row"), expected=Message("a row for each moment")
+        )
         return TextFile(problems=(problem,))
     header = tuple(str(item) if not isinstance(item, datetime.date) else item.isoformat() for item in frame.columns)
     columns = tuple(_of_series(frame.iloc[:, place]) for place in range(len(header)))
@@ -161,15 +164,19 @@ def _of_series(series: "pd.Series[Any]") -> Entries:
 def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> TextFile:
     """Read a file as text."""
     if not path.is_file():
-        return _failed("no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file")
+        return _failed(
+            "no-file",
+            Message("there is no file {path!r}", path=str(path)),
+            expected=Message("the path of a CSV or xlsx file"),
+        )
     if path.suffix.lower() in _SPREADSHEETS:
         return _read_workbook(path, sheet)
     content = path.read_bytes()
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return _failed(
             "wrong-format",
-            f"{path.name!r} is a workbook by its content, not a CSV",
-            expected="CSV, or a workbook named .xlsx",
+            Message("{name!r} is a workbook by its content, not a CSV", name=path.name),
+            expected=Message("CSV, or a workbook named .xlsx"),
         )
     return _read_text(content, encoding)
 
@@ -197,9 +204,9 @@ def _decode(content: bytes, encoding: str | None) -> tuple[str, str, list[Proble
         except LookupError:
             return Problem(
                 rule="encoding",
-                message="unknown encoding",
+                message=Message("unknown encoding"),
                 found=name,
-                expected="utf-8, gb18030 or another Python codec name",
+                expected=Message("utf-8, gb18030 or another Python codec name"),
             )
         except UnicodeDecodeError as error:
             failures.append(_undecodable(content, error))
@@ -214,11 +221,14 @@ def _with_nothing(text: str, name: str) -> Problem:
     row = text.count("\n", 0, text.index("\0")) + 1
     return Problem(
         rule="encoding",
-        message=f"read as {name}, the text has characters of value zero, as UTF-16 and UTF-32 without a mark at the "
-        "beginning do; name the encoding",
+        message=Message(
+            "read as {name}, the text has characters of value zero, as UTF-16 and UTF-32 without a mark at the "
+            "beginning do; name the encoding",
+            name=name,
+        ),
         row=row,
         found="\\x00",
-        expected="text, for instance in utf-16-le",
+        expected=Message("text, for instance in utf-16-le"),
     )
 
 
@@ -227,10 +237,14 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
     row = content.count(b"\n", 0, error.start) + 1
     return Problem(
         rule="encoding",
-        message=f"byte {error.start + 1} of the file is not {error.encoding}; name the encoding",
+        message=Message(
+            "byte {byte} of the file is not {encoding}; name the encoding",
+            byte=error.start + 1,
+            encoding=error.encoding,
+        ),
         row=row,
         found=content[error.start : error.end].hex(" "),
-        expected="text in UTF-8 or GB18030",
+        expected=Message("text in UTF-8 or GB18030"),
     )
 
 
@@ -238,10 +252,12 @@ def _doubts(text: str, name: str, content: bytes) -> list[Problem]:
     """Doubt a guessed encoding: GB18030 that needs rare characters, UTF-8 that is as well Chinese in GB2312."""
     if name == "gb18030":
         return _doubt(
-            "read as GB18030, where this is rare; if it looks wrong, name the encoding", text, _rare_characters(text)
+            Message("read as GB18030, where this is rare; if it looks wrong, name the encoding"),
+            text,
+            _rare_characters(text),
         )
     if name == "utf-8":
-        message = "read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure"
+        message = Message("read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure")
         return _doubt(message, text, _taken_for_another_script(text, content))
     return []
 
@@ -255,7 +271,7 @@ def _doubt(message: str, text: str, characters: list[str]) -> list[Problem]:
             message=message,
             row=text.count("\n", 0, text.index(characters[0])) + 1,
             found="".join(characters[:8]),
-            expected="the right characters",
+            expected=Message("the right characters"),
             severity="warning",
         )
     ]
@@ -327,7 +343,11 @@ def _read_workbook(path: Path, sheet: str | None) -> TextFile:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it runs into in a damaged file
-        return _failed("wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file")
+        return _failed(
+            "wrong-format",
+            Message("{name!r} is not a readable workbook ({reason})", name=path.name, reason=error),
+            expected=Message("an .xlsx file"),
+        )
     if isinstance(read, TextFile):
         return read
     title, rows, problems = read
@@ -342,11 +362,16 @@ def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows,
     with zipfile.ZipFile(stream) as archive:
         size = sum(item.file_size for item in archive.infolist())
     if size > MOST_BYTES:
-        return _too_large(name, f"{size} bytes", f"at most {MOST_BYTES} bytes when unpacked")
+        return _too_large(name, f"{size} bytes", Message("at most {count} bytes when unpacked", count=MOST_BYTES))
     with closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)) as book:
         if sheet is not None and sheet not in book.sheetnames:
             names = ", ".join(book.sheetnames)
-            return _failed("no-sheet", "the workbook has no such sheet", found=sheet, expected=f"one of {names}")
+            return _failed(
+                "no-sheet",
+                Message("the workbook has no such sheet"),
+                found=sheet,
+                expected=Message("one of {names}", names=names),
+            )
         chosen = book[sheet] if sheet is not None else book.worksheets[0]
         # What a sheet says of its size may be wrong.
         chosen.reset_dimensions()
@@ -370,7 +395,9 @@ def _filled(cells: list[str]) -> list[str]:
 
 
 def _too_large(name: str, found: str, expected: str) -> TextFile:
-    message = f"{name!r} is larger than any table of observations; does a cell stand far away from the table?"
+    message = Message(
+        "{name!r} is larger than any table of observations; does a cell stand far away from the table?", name=name
+    )
     return _failed("too-large", message, found=found, expected=expected)
 
 
@@ -407,8 +434,11 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Pr
     return [
         Problem(
             rule="other-sheets",
-            message=f"only the first sheet {used!r} was read; name another in a mapping file (sheet: ...), "
-            "or move it to the front",
+            message=Message(
+                "only the first sheet {used!r} was read; name another in a mapping file (sheet: ...), or move it to "
+                "the front",
+                used=used,
+            ),
             found=", ".join(others),
             severity="warning",
         )
@@ -434,11 +464,11 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]
     return [
         Problem(
             rule="formula",
-            message="a formula without a stored result; open the workbook, save it, or paste values",
+            message=Message("a formula without a stored result; open the workbook, save it, or paste values"),
             row=cell.row,
             column=cell.column_letter,
             found=str(cell.value),
-            expected="a value",
+            expected=Message("a value"),
         )
         for cell in found
     ]
@@ -447,7 +477,11 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]
 def _assemble(rows: Rows) -> TextFile:
     """Header, data rows of the header's length, and the faults of shape."""
     if not rows:
-        return _failed("empty-file", "the file is empty", expected="a header and one row for each region and year")
+        return _failed(
+            "empty-file",
+            Message("the file is empty"),
+            expected=Message("a header and one row for each region and year"),
+        )
     rows, titles, told = _without_titles(rows)
     (header_row, headings), *body = rows
     used = max((len(cells) for _, cells in body if any(cell.strip() for cell in cells)), default=0)
@@ -462,9 +496,9 @@ def _assemble(rows: Rows) -> TextFile:
         problems.append(
             Problem(
                 rule="empty-file",
-                message="there is a header but no data row",
+                message=Message("there is a header but no data row"),
                 row=header_row,
-                expected="one row for each region and year",
+                expected=Message("one row for each region and year"),
             )
         )
     return TextFile(
@@ -480,11 +514,11 @@ def _assemble(rows: Rows) -> TextFile:
 def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Problem:
     return Problem(
         rule="long-heading",
-        message="a heading is longer than any name; is there a quote that is not closed?",
+        message=Message("a heading is longer than any name; is there a quote that is not closed?"),
         row=row,
-        column=f"column {place + 1}",
+        column=Message("column {column}", column=place + 1),
         found=header[place],
-        expected=f"at most {LONGEST_HEADING} characters",
+        expected=Message("at most {count} characters", count=LONGEST_HEADING),
     )
 
 
@@ -502,9 +536,9 @@ def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Problem]]:
         return rows[start:], (), []
     problem = Problem(
         rule="title-rows",
-        message=f"{len(titles)} lines above the table are titles"
+        message=Message("{count} lines above the table are titles", count=len(titles))
         if len(titles) > 1
-        else "the line above the table is a title",
+        else Message("the line above the table is a title"),
         row=rows[0][0],
         found=titles[0],
         severity="warning",
@@ -549,7 +583,7 @@ def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list
         problems.append(
             Problem(
                 rule="blank-row",
-                message=f"{len(blank)} blank rows between data rows hold nothing",
+                message=Message("{count} blank rows between data rows hold nothing", count=len(blank)),
                 row=blank[0],
                 severity="warning",
             )
@@ -558,11 +592,15 @@ def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list
 
 
 def _uneven(number: int, found: int, width: int) -> Problem:
-    hint = "; is there a comma inside a number or a name that is not in quotes?" if found > width else ""
+    message = Message("the row has fewer cells than the header")
+    if found > width:
+        message = Message(
+            "the row has more cells than the header; is there a comma inside a number or a name that is not in quotes?"
+        )
     return Problem(
         rule="row-length",
-        message=f"the row has {'more' if found > width else 'fewer'} cells than the header{hint}",
+        message=message,
         row=number,
-        found=f"{found} cells",
-        expected=f"{width} cells",
+        found=Message("{count} cells", count=found),
+        expected=Message("{count} cells", count=width),
     )

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel.variables import CURRENCY, Kind
 
 Dimension = Literal[
@@ -37,16 +37,16 @@ EXAMPLES: dict[Kind, str] = _WORDS["examples"]
 
 # The canonical units in words.
 PLAIN: dict[Kind, str] = {
-    "money": "single units of the currency a year, not thousands or millions",
-    "money per head": "single units of the currency per person and year",
-    "person": "persons, not thousands",
-    "user": "users, not thousands",
-    "port": "ports, not thousands",
-    "share": "fractions from 0 to 1",
-    "per 100": "per 100 persons",
-    "index": "an index",
-    "duration": "years",
-    "rate": "a fraction per year",
+    "money": Message("single units of the currency a year, not thousands or millions"),
+    "money per head": Message("single units of the currency per person and year"),
+    "person": Message("persons, not thousands"),
+    "user": Message("users, not thousands"),
+    "port": Message("ports, not thousands"),
+    "share": Message("fractions from 0 to 1"),
+    "per 100": Message("per 100 persons"),
+    "index": Message("an index"),
+    "duration": Message("years"),
+    "rate": Message("a fraction per year"),
 }
 
 # What each kind of variable may be given in; a bare "10 thousand" counts whatever the variable counts.
@@ -92,7 +92,7 @@ def parse_unit(text: str) -> Unit:
     if whole is None:
         whole = _quotient(_without_remarks(plain))
     if whole is None or not 0 < whole.factor < math.inf:
-        raise InvalidInput(f"unknown unit {text!r}")
+        raise InvalidInput("unknown unit {unit!r}", unit=text)
     basis = price_basis(plain) if whole.dimension in {"money", "money per head"} else ""
     return replace(whole, text=text, price_basis=basis)
 
@@ -111,7 +111,7 @@ def price_basis(text: str) -> str:
     if _CONSTANT.search(plain):
         year = _PRICE_YEAR.search(plain)
         return f"constant {year[1]} prices" if year else "constant prices"
-    return "current prices" if _CURRENT.search(plain) else ""
+    return Message("current prices") if _CURRENT.search(plain) else ""
 
 
 def _without_remarks(plain: str) -> str:
@@ -192,7 +192,9 @@ def greatest_per_head(currency: str) -> float:
 def factor_for(unit: Unit, kind: Kind) -> float:
     """Factor from a unit to the canonical unit of a kind of variable."""
     if unit.dimension not in _ACCEPTED[kind]:
-        raise InvalidInput(f"{unit.text!r} is a unit of {unit.dimension}, not of {kind}")
+        raise InvalidInput(
+            "{unit!r} is a unit of {dimension}, not of {kind}", unit=unit.text, dimension=unit.dimension, kind=kind
+        )
     if kind == "per 100" and unit.dimension == "share":
         return unit.factor * 100
     return unit.factor

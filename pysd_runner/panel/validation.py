@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import Message
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.problems import Problem
@@ -20,7 +21,7 @@ DECIMALS = (".", ",")
 
 # Narrow, thin and non-breaking spaces, the full-width comma and the true minus sign.
 _SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": " ", "，": ",", "−": "-"})
-_THOUSANDS = {"": "", ",": "commas", ".": "points", " ": "spaces"}
+_THOUSANDS = {"": "", ",": Message("commas"), ".": Message("points"), " ": Message("spaces")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +41,10 @@ class NumberStyle:
 
     def __str__(self) -> str:
         """In words."""
-        apart = f", thousands set apart by {_THOUSANDS[self.thousands]}" if self.thousands else ""
-        return f"decimal {'point' if self.decimal == '.' else 'comma'}{apart}"
+        point = Message("decimal point") if self.decimal == "." else Message("decimal comma")
+        if not self.thousands:
+            return point
+        return Message("{point}, thousands set apart by {marks}", point=point, marks=_THOUSANDS[self.thousands])
 
 
 def _pattern(style: NumberStyle) -> re.Pattern[str]:
@@ -134,8 +137,12 @@ def _told(observations: Observations, styles: Mapping[str, NumberStyle]) -> list
             problems.append(
                 Problem(
                     rule="number-style",
-                    message=f"numbers of {cells.variable} are read with a {style}; if that is wrong, say `decimal` in "
-                    "a mapping file",
+                    message=Message(
+                        "numbers of {variable} are read with a {style}; if that is wrong, say `decimal` in a mapping "
+                        "file",
+                        variable=cells.variable,
+                        style=style,
+                    ),
                     row=row,
                     column=column,
                     found=text,
@@ -197,20 +204,22 @@ def _parse(
 def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
     text = text_of(cells.entries[position])
     if _EITHER_WAY.fullmatch(text):
-        advice = "; is the comma the decimal point? say `decimal: ','` or `decimal: '.'` in a mapping file"
+        advice = Message("is the comma the decimal point? say `decimal: ','` or `decimal: '.'` in a mapping file")
     elif any(style.fits(text) for style in STYLES):
-        advice = "; others are written in another way; write it like them, or say `decimal` in a mapping file"
+        advice = Message("others are written in another way; write it like them, or say `decimal` in a mapping file")
     elif text.endswith(("%", "％", "‰")):
-        advice = "; write the number alone and give the unit in the heading"
+        advice = Message("write the number alone and give the unit in the heading")
     else:
-        advice = "; leave the cell empty where nothing was observed, or list the text under `missing` in a mapping file"
+        advice = Message(
+            "leave the cell empty where nothing was observed, or list the text under `missing` in a mapping file"
+        )
     return Problem(
         rule="not-a-number",
-        message=f"{cells.variable} is not a number{advice}",
+        message=Message("{variable} is not a number; {advice}", variable=cells.variable, advice=advice),
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
         found=text,
-        expected="a plain number such as 1234.5",
+        expected=Message("a plain number such as 1234.5"),
     )
 
 
@@ -223,7 +232,7 @@ def _impossible(
         too_low = values < known.lower if known.lower_allowed else values <= known.lower
         wrong |= too_low | (values > known.upper)
     bad = np.flatnonzero(wrong).tolist()
-    expected = known.limits if known is not None else "a finite number"
+    expected = known.limits if known is not None else Message("a finite number")
     if known is not None and known.upper == 1.0 and _percent_for_fraction(raw, measure):
         return [(position, problem) for position, problem in _as_percent(cells, keys, raw, bad)]
     return [(position, _impossible_value(cells, keys, position, expected)) for position in bad]
@@ -232,7 +241,9 @@ def _impossible(
 def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) -> Problem:
     return Problem(
         rule="impossible-value",
-        message=f"impossible value of {cells.variable}; leave the cell empty where nothing was observed",
+        message=Message(
+            "impossible value of {variable}; leave the cell empty where nothing was observed", variable=cells.variable
+        ),
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
         found=text_of(cells.entries[position]),
@@ -258,14 +269,18 @@ def _fraction_for_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], me
     if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held):
         return []
     if raw[held].max() <= 1:
-        message = f"{cells.variable} is given in percent but never exceeds 1; are these fractions?"
+        message = Message(
+            "{variable} is given in percent but never exceeds 1; are these fractions?", variable=cells.variable
+        )
         return [_doubt(cells, keys, int(held[0]), message)]
     low = held[(raw[held] > 0) & (raw[held] <= 1) & (raw[held] * FAR_BELOW < np.median(raw[held]))]
     if not len(low):
         return []
-    message = (
-        f"{cells.variable} is given in percent, but {len(low)} of {len(held)} values lie far below the others; "
-        "are these fractions?"
+    message = Message(
+        "{variable} is given in percent, but {count} of {all} values lie far below the others; are these fractions?",
+        variable=cells.variable,
+        count=len(low),
+        all=len(held),
     )
     return [_doubt(cells, keys, int(low[0]), message)]
 
@@ -277,7 +292,7 @@ def _doubt(cells: Cells, keys: Keys, position: int, message: str) -> Problem:
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
         found=text_of(cells.entries[position]),
-        expected="percent from 0 to 100",
+        expected=Message("percent from 0 to 100"),
         severity="warning",
     )
 
@@ -288,13 +303,18 @@ def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[in
     rest = [position for position in bad if position not in set(above)]
     problem = Problem(
         rule="unit-mismatch",
-        message=f"{cells.variable} is read as a fraction but looks like percent ({len(above)} above 1)",
+        message=Message(
+            "{variable} is read as a fraction but looks like percent ({count} above 1)",
+            variable=cells.variable,
+            count=len(above),
+        ),
         row=int(keys.rows[cells.take[above[0]]]),
         column=str(cells.columns[above[0]]),
         found=text_of(cells.entries[above[0]]),
-        expected="a fraction from 0 to 1, or the unit percent",
+        expected=Message("a fraction from 0 to 1, or the unit percent"),
     )
     others = [
-        (position, _impossible_value(cells, keys, position, "a share from 0 to 100 percent")) for position in rest
+        (position, _impossible_value(cells, keys, position, Message("a share from 0 to 100 percent")))
+        for position in rest
     ]
     return [(above[0], problem), *others]

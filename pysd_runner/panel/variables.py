@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pysd_runner.core.errors import Message
+
 Kind = Literal["money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"]
 
 CURRENCY = "currency"
@@ -39,10 +41,14 @@ class PanelVariable:
     @property
     def limits(self) -> str:
         """The possible values in words."""
+        values = {"low": self.lower, "high": self.upper, "unit": self.unit}
         if self.upper != float("inf"):
-            ends = f"from {self.lower:g} to" if self.lower_allowed else f"above {self.lower:g}, at most"
-            return f"a value {ends} {self.upper:g} {self.unit}"
-        return f"a value {'of at least' if self.lower_allowed else 'above'} {self.lower:g}"
+            if self.lower_allowed:
+                return Message("a value from {low:g} to {high:g} {unit}", **values)
+            return Message("a value above {low:g}, at most {high:g} {unit}", **values)
+        if self.lower_allowed:
+            return Message("a value of at least {low:g}", **values)
+        return Message("a value above {low:g}", **values)
 
     @property
     def unit(self) -> str:

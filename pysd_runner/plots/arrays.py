@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import written
 from pysd_runner.export.labelled import DIMS, in_layout
 from pysd_runner.plots.typography import can_draw
@@ -67,11 +67,22 @@ def label_array(
         given = labels.get(dim)
         own = np.arange(length) if given is None else np.asarray(given)
         if own.shape != (length,):
-            raise InvalidInput(f"{own.size} labels for the {length} {dim}s of an array of shape {array.shape}")
+            raise InvalidInput(
+                "{labels} labels for the {count} {dim}s of an array of shape {shape}",
+                labels=own.size,
+                count=length,
+                dim=dim,
+                shape=array.shape,
+            )
         coords[dim] = own
     for key, column in (region_labels or {}).items():
         if "region" not in dims or len(column) != array.shape[dims.index("region")]:
-            raise InvalidInput(f"region_labels[{key!r}]: {len(column)} values do not fit shape {array.shape}")
+            raise InvalidInput(
+                "region_labels[{key!r}]: {count} values do not fit shape {shape}",
+                key=key,
+                count=len(column),
+                shape=array.shape,
+            )
         coords[key] = ("region", np.asarray(column))
     return xr.DataArray(array, dims=dims, coords=coords, name=name or None, attrs={"units": units})
 
@@ -83,7 +94,8 @@ def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
     full = in_layout(history, what="history")
     if full.sizes["scenario"] != 1 or full.sizes["draw"] != 1:
         raise InvalidInput(
-            f"history has the dimensions {tuple(map(str, history.dims))}; observations have no scenarios and no draws"
+            "history has the dimensions {dims}; observations have no scenarios and no draws",
+            dims=tuple(map(str, history.dims)),
         )
     return full.isel(scenario=0, draw=0, drop=True)
 
@@ -98,7 +110,13 @@ def position_of(values: xr.DataArray, dim: str, label: str) -> int:
             return int(found[0])
     known = [name for own in labels for name in own.tolist()]
     shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
-    raise UnknownName(f"no {dim} is called {label!r}; there are {shown}.{suggest(str(label), known)}")
+    raise UnknownName(
+        "no {dim} is called {label!r}; there are {known}.{suggestion}",
+        dim=dim,
+        label=label,
+        known=shown,
+        suggestion=suggest(str(label), known),
+    )
 
 
 def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
@@ -133,7 +151,9 @@ def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | 
     if found is None:
         raise InvalidInput("the last observed year is not known; pass origin= or history")
     if found > int(values["year"].max()):
-        raise InvalidInput(f"origin {found} lies after the last year projected, {int(values['year'].max())}")
+        raise InvalidInput(
+            "origin {origin} lies after the last year projected, {end}", origin=found, end=int(values["year"].max())
+        )
     return int(found)
 
 
@@ -142,9 +162,10 @@ def _dims(axes: int, *, with_scenarios: bool) -> tuple[str, ...]:
     candidates = {1: ("year",), 2: ("region", "year"), 3: ("draw", "region", "year"), 4: DIMS}
     if axes not in candidates or (axes == 4) != with_scenarios:
         raise InvalidInput(
-            f"an array with {axes} axes {'and' if with_scenarios else 'without'} scenario names cannot be labelled; "
-            "expected (scenario, draw, region, year) with scenarios=, or (draw, region, year), (region, year), "
-            "(year,) without"
+            "an array with {axes} axes {with_or_without} scenario names cannot be labelled; expected (scenario, draw, "
+            "region, year) with scenarios=, or (draw, region, year), (region, year), (year,) without",
+            axes=axes,
+            with_or_without=Message("and") if with_scenarios else Message("without"),
         )
     return candidates[axes]
 

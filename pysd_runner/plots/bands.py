@@ -76,7 +76,11 @@ def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
     """Quantiles over the first axis, failed draws left out and counted."""
     usable = np.isfinite(draws).all(axis=1)
     if not usable.any():
-        raise InvalidInput(f"{values.name or 'values'}: none of the {len(draws)} draws has a number in every year")
+        raise InvalidInput(
+            "{values}: none of the {count} draws has a number in every year",
+            values=values.name or "values",
+            count=len(draws),
+        )
     return Bands(
         years=values["year"].to_numpy().astype(np.float64),
         quantiles=np.quantile(draws[usable], LEVELS, axis=0),

@@ -162,8 +162,9 @@ def _region_position(full: xr.DataArray, region: str | None) -> int:
         return position_of(full, "region", region)
     if full.sizes["region"] > 1:
         raise InvalidInput(
-            f"values has {full.sizes['region']} regions and a difference is drawn for one; pass region=, or a "
-            "quantity of the nation such as national_gap or theil"
+            "values has {count} regions and a difference is drawn for one; pass region=, or a quantity of the nation "
+            "such as national_gap or theil",
+            count=full.sizes["region"],
         )
     return 0
 
@@ -204,7 +205,12 @@ def _position_of_year(full: xr.DataArray, year: int | None) -> int:
     if year is None:
         return len(years) - 1
     if year not in years:
-        raise InvalidInput(f"year {year} is not in the array, which runs from {years[0]:g} to {years[-1]:g}")
+        raise InvalidInput(
+            "year {year} is not in the array, which runs from {first:g} to {end:g}",
+            year=year,
+            first=years[0],
+            end=years[-1],
+        )
     return int(np.flatnonzero(years == year)[0])
 
 
@@ -374,14 +380,23 @@ def baselines_of(scenarios: Sequence[str], baseline: str | Mapping[str, str]) ->
     found = dict.fromkeys(scenarios, baseline) if isinstance(baseline, str) else dict(baseline)
     lacking = [name for name in scenarios if name not in found]
     if lacking:
-        raise InvalidInput(f"baseline: no entry for {', '.join(map(repr, lacking))}; each scenario needs one")
+        raise InvalidInput(
+            "baseline: no entry for {scenarios}; each scenario needs one", scenarios=", ".join(map(repr, lacking))
+        )
     pairs = {name: found[name] for name in scenarios}
     for name in pairs.values():
         if name not in scenarios:
             known = ", ".join(scenarios)
-            raise UnknownName(f"no scenario is called {name!r}; there are {known}.{suggest(name, scenarios)}")
+            raise UnknownName(
+                "no scenario is called {name!r}; there are {known}.{suggestion}",
+                name=name,
+                known=known,
+                suggestion=suggest(name, scenarios),
+            )
     references = set(pairs.values())
     compared = {name: other for name, other in pairs.items() if name not in references}
     if not compared:
-        raise InvalidInput(f"there is no scenario besides {', '.join(sorted(references))} to compare with it")
+        raise InvalidInput(
+            "there is no scenario besides {references} to compare with it", references=", ".join(sorted(references))
+        )
     return compared

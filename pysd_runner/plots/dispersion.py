@@ -84,8 +84,9 @@ def plot_dispersion(
     missing = [name for name in NEEDED if name not in futures]
     if missing:
         raise InvalidInput(
-            f"futures lacks {', '.join(missing)}; pysd_runner.indicators.indicators_of(output, population) makes "
-            "them, the classes coming from the coordinate `group` of the regions"
+            "futures lacks {missing}; pysd_runner.indicators.indicators_of(output, population) makes them, the "
+            "classes coming from the coordinate `group` of the regions",
+            missing=", ".join(missing),
         )
     lang = usable_language(lang)
     gaps = in_layout(futures["class_gap"], what="class_gap")

@@ -223,7 +223,7 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
     if not isinstance(figure, ReportFigure) or figure.data.empty:
         raise InvalidInput("this figure carries no data; save_figure writes what a plot_* function returned")
     if name in {"", ".", ".."} or Path(name).name != name:
-        raise InvalidInput(f"name={name!r} must be a file name without folders; pass them as folder")
+        raise InvalidInput("name={name!r} must be a file name without folders; pass them as folder", name=name)
     text = "\n\n".join(part for part in (figure.sentence, figure.caption) if part) + "\n"
     contents = {
         "png": png_bytes(figure),

@@ -134,7 +134,9 @@ def _chosen_regions(full: xr.DataArray, regions: Sequence[str] | None, scenario:
     if regions is not None:
         if not 1 <= len(regions) <= MOST_PANELS:
             raise InvalidInput(
-                f"{len(regions)} regions asked for; plot_gaps draws 1 to {MOST_PANELS}, plot_tiles draws them all"
+                "{count} regions asked for; plot_gaps draws 1 to {most}, plot_tiles draws them all",
+                count=len(regions),
+                most=MOST_PANELS,
             )
         return [known[position_of(full, "region", region)] for region in regions]
     if len(known) <= MOST_PANELS:

@@ -82,7 +82,11 @@ def plot_mixes(
         If there is no such scenario.
     """
     if len(baselines) > MOST_MIXES:
-        raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(baselines)} were asked for")
+        raise InvalidInput(
+            "one figure shows {most} policy mixes at most; {count} were asked for",
+            most=MOST_MIXES,
+            count=len(baselines),
+        )
     asked, lang = lang, usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
     other = full if changed is None else in_layout(changed)
@@ -281,7 +285,9 @@ def plot_money(told: Money, drawn: Money) -> ReportFigure:
     rows = drawn.spent.drop_duplicates("scenario")
     levers = list(dict.fromkeys(drawn.spent["lever"]))
     if len(rows) > MOST_MIXES:
-        raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(rows)} were asked for")
+        raise InvalidInput(
+            "one figure shows {most} policy mixes at most; {count} were asked for", most=MOST_MIXES, count=len(rows)
+        )
     heads = drawn.spent["head"].to_numpy().reshape(len(rows), len(levers))
     mixes = [_drawable(str(name), str(key)) for name, key in zip(rows["mix"], rows["scenario"], strict=True)]
     totals = [_drawable(drawn.totals[str(key)], "") for key in rows["scenario"]]

@@ -68,7 +68,11 @@ def plot_fan(
     name = title or str(first.name or "")
     if ax is not None:
         if entities:
-            raise InvalidInput(f"{name} runs over {', '.join(entities)}: choose one with .sel, or leave ax away")
+            raise InvalidInput(
+                "{name} runs over {entities}: choose one with .sel, or leave ax away",
+                name=name,
+                entities=", ".join(entities),
+            )
         _draw(ax, lines, observed, unit, str(first.attrs.get("units", "")))
         return ax
     panels = _panels(first, entities)
@@ -122,7 +126,7 @@ def _lines(values: Any) -> "dict[str, xr.DataArray]":
     found: dict[str, xr.DataArray] = {}
     for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
         if "time" not in item.dims or "draw" not in item.dims:
-            raise InvalidInput(f"a fan needs dimensions draw and time; found {item.dims}")
+            raise InvalidInput("a fan needs dimensions draw and time; found {found}", found=item.dims)
         if "scenario" not in item.dims:
             found[str(label) or str(item.name)] = item
             continue
@@ -131,7 +135,7 @@ def _lines(values: Any) -> "dict[str, xr.DataArray]":
     if not found:
         raise InvalidInput("there is nothing to draw")
     if len(found) > MOST_LINES:
-        raise InvalidInput(f"one picture holds {MOST_LINES} fans; found {len(found)}")
+        raise InvalidInput("one picture holds {most} fans; found {found}", most=MOST_LINES, found=len(found))
     return found
 
 
@@ -189,7 +193,9 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
         draws = item.transpose("draw", "time").to_numpy()
         usable = draws[np.isfinite(draws).all(axis=1)]
         if not len(usable):
-            raise InvalidInput(f"{item.name}: none of {len(draws)} draws has a number at every time")
+            raise InvalidInput(
+                "{name}: none of {count} draws has a number at every time", name=item.name, count=len(draws)
+            )
         bands = np.quantile(usable, LEVELS, axis=0)
         colour = COLOURS[place]
         if len(usable) > 1:

@@ -44,7 +44,12 @@ def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
     """Draws of parameters against each other, with their histograms on the diagonal."""
     count = draws.shape[1]
     if draws.empty or not 1 <= count <= MOST_PAIRS:
-        raise InvalidInput(f"pairs of 1 to {MOST_PAIRS} parameters can be drawn; found {count} and {len(draws)} draws")
+        raise InvalidInput(
+            "pairs of 1 to {most} parameters can be drawn; found {count} and {draws} draws",
+            most=MOST_PAIRS,
+            count=count,
+            draws=len(draws),
+        )
     figure = ReportFigure(figsize=(1.5 * count + 0.6, 1.5 * count + 0.4), dpi=160)
     names = list(draws.columns)
     for row, up in enumerate(names):

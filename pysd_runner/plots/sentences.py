@@ -94,8 +94,10 @@ def fan_caption(
     for name in includes:
         if name not in UNCERTAINTIES:
             raise UnknownName(
-                f"includes={name!r} is no source of uncertainty; choose from "
-                f"{', '.join(UNCERTAINTIES)}.{suggest(name, UNCERTAINTIES)}"
+                "includes={name!r} is no source of uncertainty; choose from {known}.{suggestion}",
+                name=name,
+                known=", ".join(UNCERTAINTIES),
+                suggestion=suggest(name, UNCERTAINTIES),
             )
     bands = max(all_bands, key=lambda own: own.failed)
     if bands.is_single:
@@ -143,7 +145,12 @@ def _year_position(full: xr.DataArray, year: int | None) -> int:
         return len(years) - 1
     found = np.flatnonzero(years == year)
     if found.size == 0:
-        raise InvalidInput(f"year {year} is not in the array, which runs from {years[0]:g} to {years[-1]:g}")
+        raise InvalidInput(
+            "year {year} is not in the array, which runs from {first:g} to {end:g}",
+            year=year,
+            first=years[0],
+            end=years[-1],
+        )
     return int(found[0])
 
 

@@ -164,8 +164,12 @@ def _cells(full: xr.DataArray, codes: Sequence[str]) -> tuple[list[Cell], bool]:
     for position, cell in enumerate(cells):
         if cell in taken:
             raise InvalidInput(
-                f"regions {taken[cell]!r} and {codes[position]!r} share the tile in row {rows[position]}, column "
-                f"{columns_of[position]}; give each its own `row` and `column`"
+                "regions {one!r} and {other!r} share the tile in row {row}, column {column}; give each its own `row` "
+                "and `column`",
+                one=taken[cell],
+                other=codes[position],
+                row=rows[position],
+                column=columns_of[position],
             )
         taken[cell] = codes[position]
     # Regions that nobody has placed fill a rectangle, row by row in their order; some may be left out since.

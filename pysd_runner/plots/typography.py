@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from pysd_runner.core.errors import Message
 from pysd_runner.text import texts
 
 BASE = "DejaVu Sans"
@@ -107,9 +108,12 @@ def _read_new_fonts() -> None:
 def _warn_once() -> None:
     """Say how to install a font, once."""
     warnings.warn(
-        "no font for Chinese was found, so the labels are in English; install one, for instance "
-        "`apt-get install fonts-noto-cjk` (Debian, Ubuntu) or `dnf install google-noto-sans-cjk-fonts` (Fedora)",
-        MissingFont,
+        MissingFont(
+            Message(
+                "no font for Chinese was found, so the labels are in English; install one, for instance `apt-get "
+                "install fonts-noto-cjk` (Debian, Ubuntu) or `dnf install google-noto-sans-cjk-fonts` (Fedora)"
+            )
+        ),
         stacklevel=4,
     )
 

@@ -205,7 +205,9 @@ def advise(
         If there is one policy alone.
     """
     if len(policies) < 2:
-        raise InvalidInput(f"there is nothing to choose between; give at least two policies, found {len(policies)}")
+        raise InvalidInput(
+            "there is nothing to choose between; give at least two policies, found {count}", count=len(policies)
+        )
     study = futures.studies[0]
     measured = study.outcome(outcome)
     outcomes = {measured.key: measured, **study.outcomes, **study.watched}

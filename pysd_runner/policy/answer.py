@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import Message
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import PRESENT_VALUES
@@ -60,7 +61,7 @@ def answer(  # noqa: PLR0913 - a front door
     approximate = None
     for done, (name, fitted) in enumerate(fits.items()):
         if progress is not None:
-            progress(f"policies{f', {name}' if name else ''}", done, len(fits))
+            progress(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
         made = compare(model, panel, common, scenarios, bounds)
         if fitted is not None and fitted.draws and draws > 1:

@@ -158,7 +158,9 @@ class Attribution(Tabled):
         if year is None:
             return len(self.years) - 1
         if year not in self.years:
-            raise InvalidInput(f"there is no year {year}; known: {self.years[0]} to {self.years[-1]}")
+            raise InvalidInput(
+                "there is no year {year}; known: {first} to {last}", year=year, first=self.years[0], last=self.years[-1]
+            )
         return int(np.flatnonzero(self.years == year)[0])
 
 
@@ -318,7 +320,8 @@ def _split(
     missing = {"reference", "who", "what"} - set(reference)
     if missing:
         raise InvalidInput(
-            f"reference needs the policies reference, who and what; {', '.join(sorted(missing))} missing"
+            "reference needs the policies reference, who and what; {missing} missing",
+            missing=", ".join(sorted(missing)),
         )
     names = ("reference", "who", "what")
     policies = [*(reference[name] for name in names), policy]

@@ -98,7 +98,9 @@ def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: 
 def _checked(factors: Array, hits: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     found, happened = np.asarray(factors, dtype=float), np.asarray(hits, dtype=bool)
     if found.ndim != 2 or happened.shape != found.shape[:1] or not len(found):
-        raise InvalidInput(f"expected (future, factor) and (future,); found {found.shape} and {happened.shape}")
+        raise InvalidInput(
+            "expected (future, factor) and (future,); found {one} and {other}", one=found.shape, other=happened.shape
+        )
     return found, happened
 
 

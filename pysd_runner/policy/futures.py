@@ -178,5 +178,5 @@ def _spread(study: Study, variable: str) -> Array:
     """Values of a variable for every draw, shape (1, draw, ...)."""
     own = study.own(variable)
     if isinstance(own, TimePath):
-        raise InvalidInput(f"{variable!r} changes over time, so it cannot differ between futures")
+        raise InvalidInput("{variable!r} changes over time, so it cannot differ between futures", variable=variable)
     return np.array(np.broadcast_to(own, (1, study.draws, *own.shape[2:])))

@@ -37,7 +37,7 @@ def more_money(
     budget = policy[names["budget"]]
     for key in ("budget", "mix"):
         if isinstance(policy.get(names[key]), TimePath):
-            raise InvalidInput(f"policy.{key} changes over time; cost curves need one that does not")
+            raise InvalidInput("policy.{key} changes over time; cost curves need one that does not", key=key)
     whole = float(budget) + more
     found: dict[str, dict[str, Any]] = {}
     elements = list(inputs.model.ranges[bound.ranges.lever])

@@ -47,9 +47,11 @@ class Objective:
 
     def __post_init__(self) -> None:
         if self.statistic not in STATISTICS:
-            raise InvalidInput(f"statistic must be one of {', '.join(STATISTICS)}; found {self.statistic!r}")
+            raise InvalidInput(
+                "statistic must be one of {known}; found {found!r}", known=", ".join(STATISTICS), found=self.statistic
+            )
         if not 0 < self.level <= 1:
-            raise InvalidInput(f"level is a share of the draws above 0, at most 1; found {self.level!r}")
+            raise InvalidInput("level is a share of the draws above 0, at most 1; found {found!r}", found=self.level)
 
     def value(self, effects: Array, best: Array | None = None) -> float:
         """The statistic.
@@ -121,7 +123,7 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if self.share_of_draws is not None and not 0 < self.share_of_draws < 1:
-            raise InvalidInput(f"share_of_draws lies between 0 and 1; found {self.share_of_draws!r}")
+            raise InvalidInput("share_of_draws lies between 0 and 1; found {found!r}", found=self.share_of_draws)
 
     def margin(self, effects: Array, slopes: Array | None = None) -> tuple[Array, Array | None]:
         """How far above the least effect it is, and the derivatives of that.

@@ -225,7 +225,9 @@ def optimise(  # noqa: PLR0913 - a front door
     objective = Objective() if objective is None else objective
     starts, seed = whole("starts", starts, least=1), whole("seed", seed, least=0)
     if study.draws < 4:
-        raise InvalidInput(f"a search needs at least four draws, half of them to judge it by; found {study.draws}")
+        raise InvalidInput(
+            "a search needs at least four draws, half of them to judge it by; found {draws}", draws=study.draws
+        )
     root = study.none if none is None else none
     known = dict(rivals or {})
     half, other = study.only(np.arange(0, study.draws, 2)), study.only(np.arange(1, study.draws, 2))

@@ -66,7 +66,11 @@ class Problem:
     def _named(self, constraint: Constraint) -> Outcome:
         known = {**self.study.outcomes, **self.study.watched}
         if constraint.outcome not in known:
-            raise UnknownName(f"no outcome {constraint.outcome!r} for a constraint; known: {', '.join(known)}")
+            raise UnknownName(
+                "no outcome {outcome!r} for a constraint; known: {known}",
+                outcome=constraint.outcome,
+                known=", ".join(known),
+            )
         return known[constraint.outcome]
 
     def _run(self, policies: Sequence[Values]) -> dict[str, Array]:

@@ -77,10 +77,12 @@ class Space:
             raise InvalidInput("there is nothing to choose")
         for knob in self.knobs:
             if not knob.lower < knob.upper:
-                raise InvalidInput(f"{knob.key!r} has nothing between {knob.lower:g} and {knob.upper:g}")
+                raise InvalidInput(
+                    "{name!r} has nothing between {low:g} and {high:g}", name=knob.key, low=knob.lower, high=knob.upper
+                )
         missing = {knob.group for knob in self.knobs if knob.group} - set(self.sums)
         if missing:
-            raise InvalidInput(f"no sum for {', '.join(sorted(missing))}")
+            raise InvalidInput("no sum for {groups}", groups=", ".join(sorted(missing)))
 
     def __len__(self) -> int:
         return len(self.knobs)
@@ -185,7 +187,7 @@ class Space:
             value = study.own(name, self.base.get(name))
             own = value.at(study.bounds[1])[0, 0] if isinstance(value, TimePath) else value[0, 0]
             if isinstance(value, TimePath) and not starts:
-                raise InvalidInput(f"{name!r} changes over time; give its numbers years in which they start")
+                raise InvalidInput("{name!r} changes over time; give its numbers years in which they start", name=name)
             found[name] = (np.array(own, dtype=float), starts)
         return found
 

@@ -70,14 +70,18 @@ def model_study(
     values, (start, stop), step = dict(inputs.common.values), inputs.bounds, inputs.step
     if any(moment % 1 for moment in inputs.bounds) or step > 1 or (1 / step) % 1:
         raise InvalidInput(
-            f"policies are compared at whole units of time; {model.path.name} runs from {start:g} to "
-            f"{stop:g} in steps of {step:g}"
+            "policies are compared at whole units of time; {model} runs from {start:g} to {stop:g} in steps of "
+            "{step:g}",
+            model=model.path.name,
+            start=start,
+            stop=stop,
+            step=step,
         )
     levers = {key: _lever(model, key, spec) for key in spec.levers}
     carriers = {lever.variable: constant_values(model, lever.variable) for lever in levers.values()}
     for name in carriers:
         if name in values:
-            raise InvalidInput(f"{name!r} was set or estimated by the fit, so it cannot be a lever")
+            raise InvalidInput("{name!r} was set or estimated by the fit, so it cannot be a lever", name=name)
     for lever in levers.values():
         carriers[lever.variable][lever.position] = lever.off
     costs = {name: constant_values(model, name) for name in _costs(model) if name not in values}
@@ -139,8 +143,10 @@ def lever_space(study: Study) -> Space:
         most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
         if most is None:
             raise InvalidInput(
-                f"lever {lever.key!r} has no upper end; declare levers.{lever.key}.upper, limits in the model file, or "
-                "a [budget]"
+                "lever {lever!r} has no upper end; declare levers.{lever_2}.upper, limits in the model file, or a "
+                "[budget]",
+                lever=lever.key,
+                lever_2=lever.key,
             )
         group = "" if total is None else BUDGET
         knobs.append(
@@ -160,7 +166,9 @@ def lever_space(study: Study) -> Space:
         return Space(knobs=tuple(knobs), base={}, sums={})
     spent = sum(knob.weight * (knob.upper - knob.lower) for knob in knobs)
     if spent < total * (1 - 1e-9):
-        raise InvalidInput(f"all levers at their upper ends cost {spent:g}, less than the budget of {total:g}")
+        raise InvalidInput(
+            "all levers at their upper ends cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
+        )
     off = sum(knob.weight * knob.lower for knob in knobs)
     return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})
 
@@ -229,9 +237,13 @@ def _declared(model: Model) -> ModelSpec:
     spec = model.spec
     file = model.path.with_suffix(".toml").name
     if spec is None or not spec.levers:
-        raise InvalidInput(f'{model.path.name} declares no levers; name them in {file}: [levers."Doses[old]"]')
+        raise InvalidInput(
+            '{model} declares no levers; name them in {file}: [levers."Doses[old]"]', model=model.path.name, file=file
+        )
     if not any(item.better for item in spec.outcomes.values()):
-        raise InvalidInput(f'{file} says of no outcome which direction is better: [outcomes.Deaths] better = "lower"')
+        raise InvalidInput(
+            '{file} says of no outcome which direction is better: [outcomes.Deaths] better = "lower"', file=file
+        )
     return spec
 
 
@@ -239,7 +251,7 @@ def _lever(model: Model, key: str, spec: ModelSpec) -> Lever:
     own = spec.levers[key]
     variable, position = located(model, own.element)
     if model.ir.variables[variable].kind != "constant":
-        raise InvalidInput(f"lever {key!r}: {variable!r} is no constant of the model")
+        raise InvalidInput("lever {lever!r}: {variable!r} is no constant of the model", lever=key, variable=variable)
     return Lever(key=key, variable=variable, position=position or (), off=own.off, en=own.en, zh=own.zh)
 
 

@@ -180,10 +180,15 @@ class Study:
         if not key:
             return next(iter(self.outcomes.values()))
         if key in self.watched:
-            raise InvalidInput(f"{key!r} has a value for each region; an objective is one number")
+            raise InvalidInput("{outcome!r} has a value for each region; an objective is one number", outcome=key)
         if key not in self.outcomes:
             known = ", ".join(self.outcomes)
-            raise UnknownName(f"there is no outcome {key!r}; known: {known}.{suggest(key, self.outcomes)}")
+            raise UnknownName(
+                "there is no outcome {outcome!r}; known: {known}.{suggestion}",
+                outcome=key,
+                known=known,
+                suggestion=suggest(key, self.outcomes),
+            )
         return self.outcomes[key]
 
     def switched(self, policy: Values, active: Iterable[float]) -> dict[str, Any]:

@@ -94,7 +94,9 @@ class Brief:
         ending = Path(path).suffix.lower().removeprefix(".")
         if ending not in FORMATS:
             raise InvalidInput(
-                f"{path}: a brief is written as {', '.join(f'.{name}' for name in FORMATS)}; give a name that ends so"
+                "{path}: a brief is written as {formats}; give a name that ends so",
+                path=path,
+                formats=", ".join(f".{name}" for name in FORMATS),
             )
         return write_bytes_whole(path, self._content(ending))
 
@@ -165,7 +167,9 @@ def brief(
         If there are too many mixes, or it does not hold what is needed of a class or the nation.
     """
     if lang not in LANGUAGES:
-        raise InvalidInput(f"lang={lang!r} is not a language of briefs; choose one of {', '.join(LANGUAGES)}")
+        raise InvalidInput(
+            "lang={lang!r} is not a language of briefs; choose one of {known}", lang=lang, known=", ".join(LANGUAGES)
+        )
     place = find_place(region, regions_of(projection))
     chosen = _chosen(projection, mixes)
     paths = paths_of(projection, place, chosen)
@@ -187,13 +191,20 @@ def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
         if name not in projection.scenarios:
             known = projection.scenarios
             raise UnknownName(
-                f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
+                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
+                name=name,
+                known=", ".join(known),
+                suggestion=suggest(name, known),
             )
     if not mixes:
         return projection.policies[:MOST_MIXES]
     chosen = tuple(dict.fromkeys(name for name in mixes if name in projection.policies))
     if len(chosen) > MOST_MIXES:
-        raise InvalidInput(f"a brief compares {MOST_MIXES} policy mixes at most; choose from {', '.join(chosen)}")
+        raise InvalidInput(
+            "a brief compares {most} policy mixes at most; choose from {known}",
+            most=MOST_MIXES,
+            known=", ".join(chosen),
+        )
     return chosen
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Region
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
@@ -194,8 +194,9 @@ def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str,
     needed = "class_relative_output" if place.kind == "class" else "laggard_gap"
     if needed not in data:
         raise InvalidInput(
-            f"the results cannot tell of {place.names['en']}: that needs the population of every region"
-            + (", and one below the mean" if place.kind == "nation" else "")
+            "the results cannot tell of {name}: that needs the population of every region{more}",
+            name=place.names["en"],
+            more=Message(", and one below the mean") if place.kind == "nation" else "",
         )
     if place.kind == "nation":
         past = _shares_below(_bare(history[needed])) if needed in history else None

@@ -27,7 +27,10 @@ def catalogue(kind: str, *, model: str) -> tuple[Entry, ...]:
     """Everything of one kind."""
     if kind not in _LISTS:
         raise UnknownName(
-            f"nothing of kind {kind!r} can be listed; choose from {', '.join(KINDS)}.{suggest(kind, KINDS)}"
+            "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}",
+            kind=kind,
+            known=", ".join(KINDS),
+            suggestion=suggest(kind, KINDS),
         )
     return _LISTS[kind](model)
 

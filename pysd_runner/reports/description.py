@@ -74,7 +74,11 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Descriptio
         found += _of_panels(name, (panel,) if panel else shipped_panels())
     if not found:
         known = [*_names(loaded), *_regional_names((panel,) if panel else shipped_panels())]
-        raise UnknownName(f"nothing is called {name!r}; `gapsim list` shows what there is.{suggest(name, known)}")
+        raise UnknownName(
+            "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}",
+            name=name,
+            suggestion=suggest(name, known),
+        )
     return tuple(found)
 
 

@@ -43,12 +43,20 @@ def figure_jobs(
     """Figures of a projection, each by the name of its files and as a function that draws it."""
     for kind in kinds:
         if kind not in _JOBS:
-            raise UnknownName(f"no figure is of kind {kind!r}; choose from {', '.join(KINDS)}.{suggest(kind, KINDS)}")
+            raise UnknownName(
+                "no figure is of kind {kind!r}; choose from {known}.{suggestion}",
+                kind=kind,
+                known=", ".join(KINDS),
+                suggestion=suggest(kind, KINDS),
+            )
     for name in scenarios:
         if name not in projection.scenarios:
             known = projection.scenarios
             raise UnknownName(
-                f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
+                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
+                name=name,
+                known=", ".join(known),
+                suggestion=suggest(name, known),
             )
     shown = list(scenarios or projection.policies or projection.scenarios)
     codes = list(regions) or spread_regions(projection)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message, of_system
 from pysd_runner.export.drafts import ASIDE, draft_folder, publish_new, remove, remove_leftovers
 
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
@@ -90,7 +90,9 @@ class WholeFolder:
         except (InvalidInput, OSError) as cause:
             kept = fresh_folder(self.path)
             self.draft.rename(kept)
-            reason = f"{self.path}: {cause.strerror}" if isinstance(cause, OSError) else str(cause)
+            reason = str(cause)
+            if isinstance(cause, OSError):
+                reason = Message("{where}: {said}", where=self.path, said=of_system(cause))
             raise _elsewhere(reason, kept) from cause
 
 
@@ -98,36 +100,45 @@ def check_target(path: Path, *, replace: bool) -> None:
     """Make sure that a folder can be written under a name."""
     if os.path.ismount(path) or path.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise InvalidInput(
-            f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
-            "it with --out"
+            "{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
+            "it with --out",
+            path=path,
         )
     _check_writable(path)
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     if not path.is_dir():
-        what = "a file" if path.exists() else "a link to nothing"
-        raise InvalidInput(f"{path} is {what}; results go into a folder: give another name with --out")
+        what = Message("a file") if path.exists() else Message("a link to nothing")
+        raise InvalidInput(
+            "{path} is {what}; results go into a folder: give another name with --out", path=path, what=what
+        )
     is_ours = any((path / mark).exists() for mark in MARKS)
     if not is_ours:
-        raise InvalidInput(f"{path} holds files that are no results of gapsim; give another folder with --out")
+        raise InvalidInput(
+            "{path} holds files that are no results of gapsim; give another folder with --out", path=path
+        )
     if not replace:
         raise InvalidInput(
-            f"{path} holds earlier results; give another folder with --out, or replace them with --force"
+            "{path} holds earlier results; give another folder with --out, or replace them with --force", path=path
         )
 
 
 def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
     """Make sure that a file can be written under a name."""
     if path.is_dir():
-        raise InvalidInput(f"{path} is a folder; name a file with --out")
+        raise InvalidInput("{path} is a folder; name a file with --out", path=path)
     check_inputs(path, inputs)
     _check_writable(path)
     if path.suffix.lower() in KINDS - {ending}:
         raise InvalidInput(
-            f"{path} would hold something else than its name says; name a file that ends in {ending} with --out"
+            "{path} would hold something else than its name says; name a file that ends in {ending} with --out",
+            path=path,
+            ending=ending,
         )
     if path.exists() and not replace:
-        raise InvalidInput(f"{path} exists already; choose another file with --out, or replace it with --force")
+        raise InvalidInput(
+            "{path} exists already; choose another file with --out, or replace it with --force", path=path
+        )
 
 
 def _check_writable(path: Path) -> None:
@@ -137,7 +148,10 @@ def _check_writable(path: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written: {folder}: {error.strerror}; give another name with --out"
+            "{path} cannot be written: {where}: {reason}; give another name with --out",
+            path=path,
+            where=folder,
+            reason=of_system(error),
         ) from error
 
 
@@ -147,8 +161,10 @@ def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:
     for name in inputs:
         read = Path(name)
         if read.is_file() and written in (read.resolve(), *read.resolve().parents) and path.exists():
-            what = "is read" if path.is_file() else f"holds {read}, which is read"
-            raise InvalidInput(f"{path} {what} and would be replaced; give another name with --out")
+            what = Message("is read") if path.is_file() else Message("holds {read}, which is read", read=read)
+            raise InvalidInput(
+                "{path} {what} and would be replaced; give another name with --out", path=path, what=what
+            )
 
 
 def fresh_folder(path: str | Path) -> Path:
@@ -184,7 +200,7 @@ def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, repla
                 publish_new(draft, path)
         except (InvalidInput, FileExistsError) as cause:
             kept = _published_beside(draft, path)
-            reason = f"{path} exists already" if isinstance(cause, FileExistsError) else str(cause)
+            reason = Message("{path} exists already", path=path) if isinstance(cause, FileExistsError) else str(cause)
             raise _elsewhere(reason, kept) from cause
 
 
@@ -198,7 +214,7 @@ def _published_beside(draft: Path, path: Path) -> Path:
 
 
 def _elsewhere(reason: str, kept: Path) -> InvalidInput:
-    return InvalidInput(f"{reason}. This came up when all was done: the results are in {kept}")
+    return InvalidInput("{reason}. This came up when all was done: the results are in {path}", reason=reason, path=kept)
 
 
 def _move(draft: Path, path: Path) -> None:

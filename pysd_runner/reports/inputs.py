@@ -110,13 +110,17 @@ def _entry(path: Path, folder: Path) -> dict[str, str]:
 def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     path = folder / entry["file"]
     if folder.resolve() not in path.resolve().parents:
-        raise InvalidInput(f"run.json names {entry['file']!r}; expected a file of its own folder, which a run writes")
+        raise InvalidInput(
+            "run.json names {file!r}; expected a file of its own folder, which a run writes", file=entry["file"]
+        )
     if not path.is_file():
         raise InvalidInput(
-            f"{path} is missing; a run replays from its whole folder of results, not from run.json alone"
+            "{path} is missing; a run replays from its whole folder of results, not from run.json alone", path=path
         )
     if file_digest(path) != entry["sha256"]:
-        raise InvalidInput(f"{path} is not the file this run wrote: its hash differs from the one in run.json")
+        raise InvalidInput(
+            "{path} is not the file this run wrote: its hash differs from the one in run.json", path=path
+        )
     return path
 
 
@@ -153,11 +157,13 @@ def _with_gaps(array: Any) -> list[list[float | None]]:
 def panel_from_dict(stored: Mapping[str, Any]) -> Panel:
     """Panel from what `panel_to_dict` gave."""
     if stored.get("schema") != SCHEMA:
-        raise InvalidPanel(f"a stored panel has schema {SCHEMA}; found {stored.get('schema')!r}")
+        raise InvalidPanel(
+            "a stored panel has schema {schema}; found {found!r}", schema=SCHEMA, found=stored.get("schema")
+        )
     try:
         return _panel(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidPanel(f"the stored panel is damaged: {error!r}; use the run that wrote it") from error
+        raise InvalidPanel("the stored panel is damaged: {error!r}; use the run that wrote it", error=error) from error
 
 
 def _panel(stored: Mapping[str, Any]) -> Panel:

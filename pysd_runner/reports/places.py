@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.panel import Region
 from pysd_runner.panel.names import key
 from pysd_runner.panel.regions import RegionBook
@@ -50,10 +50,15 @@ def find_place(text: str, regions: Sequence[Region]) -> Place:
     # In the script that was asked in.
     own = "name_en" if text.isascii() else "name_zh"
     shown = ", ".join(getattr(item, own) or item.code for item in regions[:_TOLD])
-    more = ", ..." if len(regions) > _TOLD else ""
-    classes = f", the classes {', '.join(groups)}" if groups else ""
+    more = Message(", ...") if len(regions) > _TOLD else ""
+    classes = Message(", the classes {classes}", classes=", ".join(groups)) if groups else ""
     raise UnknownName(
-        f"the panel has no region {text!r}: it has {shown}{more}{classes} and 'nation'.{suggest(text, known)}"
+        "the panel has no region {region!r}: it has {shown}{more}{classes} and 'nation'.{suggestion}",
+        region=text,
+        shown=shown,
+        more=more,
+        classes=classes,
+        suggestion=suggest(text, known),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import Message
 from pysd_runner.engine import Engine
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
@@ -80,8 +81,8 @@ class Replay:
         if self.is_identical is None:
             return "The recorded results are not beside the record, so the numbers could not be compared."
         if self.is_identical:
-            return "The numbers are identical to the recorded ones, bit by bit."
-        return f"The numbers differ from the recorded ones, by up to {self.largest:.3g} of a value."
+            return Message("The numbers are identical to the recorded ones, bit by bit.")
+        return Message("The numbers differ from the recorded ones, by up to {size:.3g} of a value.", size=self.largest)
 
 
 def is_record(path: str | Path) -> bool:

@@ -151,7 +151,9 @@ def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list
         columns = {key: [f"{key}_{name}" for name in QUANTILES] for key in effects if f"{key}_p50" in table}
         found = {key: table[own].astype(float).dropna() for key, own in columns.items()}
     except (KeyError, ValueError) as error:
-        raise InvalidInput(f"{file} cannot be read: it is damaged; delete the file and start again") from error
+        raise InvalidInput(
+            "{path} cannot be read: it is damaged; delete the file and start again", path=file
+        ) from error
     return {
         str(name): {key: rows.loc[name].tolist() for key, rows in found.items() if name in rows.index}
         for name in table.index

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
-from pysd_runner.core.errors import InvalidScenario, UnknownName, suggest
+from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.scenarios.document import Document, InvalidScenarioFile, KeyPath, Problem, join_path, quoted
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,
@@ -65,7 +65,7 @@ def meaning_problems(document: Document, names: Names) -> Iterator[Problem]:
 def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile:
     """What a scenario file with a stored scenario would hold; `extra` are keys beyond such a file."""
     if not isinstance(stored, Mapping):
-        raise InvalidScenario(f"a stored scenario is a mapping; found {quoted(stored)}")
+        raise InvalidScenario("a stored scenario is a mapping; found {found}", found=quoted(stored))
     document = Document(
         place=f"stored scenario {stored.get('name', '')}".rstrip(),
         data={key: value for key, value in stored.items() if key not in extra},
@@ -74,7 +74,7 @@ def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile
     problems += meaning_problems(document, Names(vocabulary=Vocabulary()))
     errors = [problem for problem in problems if problem.severity == "error"]
     if file is None or file.name is None or errors:
-        raise InvalidScenarioFile(errors or [document.report(("name",), "the key is missing")])
+        raise InvalidScenarioFile(errors or [document.report(("name",), Message("the key is missing"))])
     return file
 
 
@@ -89,7 +89,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 def _empty_values(value: Any, path: KeyPath, document: Document) -> Iterator[Problem]:
     if value is None and path and path not in _MAY_BE_EMPTY:
-        yield document.report(path, "the key has no value", remedy="Give one, or remove the key.")
+        yield document.report(path, Message("the key has no value"), remedy=Message("Give one, or remove the key."))
     for key, entry in _entries(value):
         yield from _empty_values(entry, (*path, key), document)
 
@@ -110,26 +110,30 @@ def _schedules(policy: dict[str, Any], document: Document) -> Iterator[Problem]:
         if isinstance(value, dict):
             yield from _check_years(("policy", "levers", name), value, document)
             if value.get(INTERPOLATE, "step") != "step":
-                yield document.report(("policy", "levers", name, INTERPOLATE), "a lever is on or off, nothing between")
+                yield document.report(
+                    ("policy", "levers", name, INTERPOLATE), Message("a lever is on or off, nothing between")
+                )
 
 
 def _check_years(path: KeyPath, schedule: dict[str, Any], document: Document) -> Iterator[Problem]:
     years = {key: parse_year(key) for key in schedule if key != INTERPOLATE}
     if not years:
-        yield document.report(path, "the schedule has no years", expected="a year, or start+5, with a value")
+        yield document.report(
+            path, Message("the schedule has no years"), expected=Message("a year, or start+5, with a value")
+        )
     for key, year in years.items():
         if year is None:
-            expected = "a year, `start` or `start+5`"
-            yield document.report((*path, key), "not a year", found=quoted(key), expected=expected)
+            expected = Message("a year, `start` or `start+5`")
+            yield document.report((*path, key), Message("not a year"), found=quoted(key), expected=expected)
         elif not year.since_start and abs(year.time) < EARLIEST_YEAR:
-            remedy = f"Years since the start are written `start+{key}`."
-            yield document.report((*path, key), "an early year", found=key, remedy=remedy, severity="warning")
+            remedy = Message("Years since the start are written `start+{key}`.", key=key)
+            yield document.report((*path, key), Message("an early year"), found=key, remedy=remedy, severity="warning")
     known = [year for year in years.values() if year is not None]
     if len({year.since_start for year in known}) > 1:
-        message = "calendar years and years since the start in one schedule"
-        yield document.report(path, message, expected="one kind")
+        message = Message("calendar years and years since the start in one schedule")
+        yield document.report(path, message, expected=Message("one kind"))
     elif len({year.time for year in known}) < len(known):
-        yield document.report(path, "the same year is written in two ways", found=quoted(list(years)))
+        yield document.report(path, Message("the same year is written in two ways"), found=quoted(list(years)))
 
 
 def _mixes(policy: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
@@ -145,25 +149,27 @@ def _mixes(policy: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
 
 def _check_mix(path: KeyPath, mix: Any, document: Document, levers: Words) -> Iterator[Problem]:
     shares = _mapping(mix)
-    yield from _unknown_words(path, shares, document, levers, "lever")
+    yield from _unknown_words(path, shares, document, levers, Message("lever"))
     if shares and all(is_number(share) for share in shares.values()):
         total = math.fsum(shares.values())
         if abs(total - 1) > MIX_TOLERANCE:
             yield document.report(
                 path,
-                f"the shares sum to {total:.10g}",
+                Message("the shares sum to {total:.10g}", total=total),
                 expected="1",
-                remedy=f"{'Add' if total < 1 else 'Take away'} {abs(1 - total):.10g}.",
+                remedy=Message("Add {value:.10g}.", value=1 - total)
+                if total < 1
+                else Message("Take away {value:.10g}.", value=total - 1),
             )
 
 
 def _class_names(policy: dict[str, Any], document: Document, classes: Words) -> Iterator[Problem]:
     mixes = _mapping(policy.get("class_mixes"))
-    yield from _unknown_words(("policy", "class_mixes"), mixes, document, classes, "class")
+    yield from _unknown_words(("policy", "class_mixes"), mixes, document, classes, Message("class"))
     chosen = _as_list(_mapping(policy.get("targets")).get("classes"))
     for position, name in enumerate(chosen):
         if classes and isinstance(name, str) and find_word(name, classes) is None:
-            yield _unknown_word(("policy", "targets", "classes", position), name, document, classes, "class")
+            yield _unknown_word(("policy", "targets", "classes", position), name, document, classes, Message("class"))
 
 
 def _unknown_words(
@@ -177,7 +183,7 @@ def _unknown_words(
         if word is None:
             yield _unknown_word((*path, name), name, document, words, kind)
         elif word.key in seen:
-            message = f"the {kind} is written twice, also as {seen[word.key]!r}"
+            message = Message("the {what} is written twice, also as {other!r}", what=kind, other=seen[word.key])
             yield document.report((*path, name), message)
         else:
             seen[word.key] = name
@@ -185,8 +191,13 @@ def _unknown_words(
 
 def _unknown_word(path: KeyPath, name: str, document: Document, words: Words, kind: str) -> Problem:
     spellings = [text for word in words.values() for text in (word.en, word.zh, word.key)]
-    expected = f"one of {', '.join(words)}"
-    return document.report(path, f"unknown {kind} {name!r}", expected=expected, remedy=suggest(name, spellings))
+    expected = Message("one of {names}", names=", ".join(words))
+    return document.report(
+        path,
+        Message("unknown {what} {name!r}", what=kind, name=name),
+        expected=expected,
+        remedy=suggest(name, spellings),
+    )
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -209,12 +220,14 @@ def _unusual(policy: dict[str, Any], document: Document) -> Iterator[Problem]:
     amounts: dict[KeyPath, Any] = {("policy", "budget", year): amount for year, amount in _mapping(budget).items()}
     for path, amount in (amounts or {("policy", "budget"): budget}).items():
         if is_number(amount) and BUDGET_USUAL < amount <= BUDGET_LIMIT:
-            message = f"more than {BUDGET_USUAL:.0%} of national output a year; unit costs were set for less"
+            message = Message(
+                "more than {share:.0%} of national output a year; unit costs were set for less", share=BUDGET_USUAL
+            )
             yield document.report(path, message, found=f"{amount:g}", severity="warning")
     exponent = policy.get("redistribution")
     low, high = REDISTRIBUTION_USUAL
     if is_number(exponent) and not low <= exponent <= high and abs(exponent) <= REDISTRIBUTION_LIMIT:
-        message = f"outside the usual {low:g} to {high:g}"
+        message = Message("outside the usual {low:g} to {high:g}", low=low, high=high)
         yield document.report(("policy", "redistribution"), message, found=f"{exponent:g}", severity="warning")
 
 
@@ -258,60 +271,79 @@ def _unknown_key(path: KeyPath, _: ErrorDetails) -> Details:
     home = next((parent for parent, part in _PARTS.items() if key in part_keys(part)), None)
     remedy = suggest(key, known)
     if not remedy and home is not None:
-        remedy = f"Move it under `{join_path(home)}`." if home else "Move it to the top level."
-    return {"message": f"unknown key {key!r}", "expected": f"one of {', '.join(known)}", "remedy": remedy}
+        remedy = (
+            Message("Move it under `{join_path}`.", join_path=join_path(home))
+            if home
+            else Message("Move it to the top level.")
+        )
+    return {
+        "message": Message("unknown key {setting!r}", setting=key),
+        "expected": Message("one of {names}", names=", ".join(known)),
+        "remedy": remedy,
+    }
 
 
 def _missing(path: KeyPath, _: ErrorDetails) -> Details:
-    remedy = f"Write `schema: {SCHEMA_VERSION}`." if path == ("schema",) else ""
-    return {"message": "the key is missing", "remedy": remedy}
+    remedy = Message("Write `schema: {schema_version}`.", schema_version=SCHEMA_VERSION) if path == ("schema",) else ""
+    return {"message": Message("the key is missing"), "remedy": remedy}
 
 
 def _literal(path: KeyPath, error: ErrorDetails) -> Details:
     found = error["input"]
     if path[1:2] == ("targets",):
-        return {"message": "not a list", "found": quoted(found), "expected": f"[{found}] or `all`"}
-    message = "unknown version of the file format" if path == ("schema",) else "unknown word"
+        return {
+            "message": Message("not a list"),
+            "found": quoted(found),
+            "expected": Message("[{found}] or `all`", found=found),
+        }
+    message = Message("unknown version of the file format") if path == ("schema",) else Message("unknown word")
     return {"message": message, "found": quoted(found), "expected": str(error["ctx"]["expected"])}
 
 
 def _not_a_number(_: KeyPath, error: ErrorDetails) -> Details:
     found, remedy = quoted(error["input"]), _number_remedy(error["input"])
-    return {"message": "not a number", "found": found, "expected": "a number", "remedy": remedy}
+    return {"message": Message("not a number"), "found": found, "expected": Message("a number"), "remedy": remedy}
 
 
 def _number_remedy(found: object) -> str:
     if not isinstance(found, str):
         return ""
     if found.strip().endswith(("%", "％")):
-        return "Write a fraction: 30% is 0.30."
+        return Message("Write a fraction: 30% is 0.30.")
     if "," in found or "，" in found:
-        return "Write a decimal point."
+        return Message("Write a decimal point.")
     return ""
 
 
 def _range(path: KeyPath, error: ErrorDetails) -> Details:
     limits = error["ctx"]
-    expected = f"at most {limits['le']:g}" if "le" in limits else f"at least {limits['ge']:g}"
+    expected = (
+        Message("at most {high:g}", high=limits["le"])
+        if "le" in limits
+        else Message("at least {low:g}", low=limits["ge"])
+    )
     remedy = ""
     if "le" in limits and path[1:2] == ("budget",):
-        remedy = "The budget is a share of national output: 0.3% is 0.003."
+        remedy = Message("The budget is a share of national output: 0.3% is 0.003.")
     elif limits.get("le") == 1:
-        remedy = "Shares are fractions: 30% is 0.30."
-    return {"message": "out of range", "found": f"{error['input']:g}", "expected": expected, "remedy": remedy}
+        remedy = Message("Shares are fractions: 30% is 0.30.")
+    return {"message": Message("out of range"), "found": f"{error['input']:g}", "expected": expected, "remedy": remedy}
 
 
 def _empty(path: KeyPath, _: ErrorDetails) -> Details:
     if path[1:2] == ("targets",):
-        return {"message": "nothing would be left to target", "expected": "at least one name, or `all`"}
-    return {"message": "empty", "expected": "at least one entry"}
+        return {
+            "message": Message("nothing would be left to target"),
+            "expected": Message("at least one name, or `all`"),
+        }
+    return {"message": Message("empty"), "expected": Message("at least one entry")}
 
 
 def _name(_: KeyPath, error: ErrorDetails) -> Details:
     return {
-        "message": "not usable as a name",
+        "message": Message("not usable as a name"),
         "found": quoted(error["input"]),
-        "expected": "at most 64 letters, digits, _, . or -, starting with a letter or digit",
+        "expected": Message("at most 64 letters, digits, _, . or -, starting with a letter or digit"),
     }
 
 
@@ -322,11 +354,11 @@ def _other(_: KeyPath, error: ErrorDetails) -> Details:
     return {"message": str(error["msg"]), "found": quoted(error["input"])}
 
 
-_MAPPING = ("not a mapping", "keys with values", "")
+_MAPPING = (Message("not a mapping"), Message("keys with values"), "")
 _SHAPES = {
-    "string_type": ("not a text", "a text", "Put it in quotes."),
-    "bool_type": ("not a switch", "true or false", ""),
-    "list_type": ("not a list", "a list, as [first, second]", ""),
+    "string_type": (Message("not a text"), Message("a text"), Message("Put it in quotes.")),
+    "bool_type": (Message("not a switch"), "true or false", ""),
+    "list_type": (Message("not a list"), Message("a list, as [first, second]"), ""),
     "dict_type": _MAPPING,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,

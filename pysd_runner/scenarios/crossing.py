@@ -51,7 +51,9 @@ def with_comparisons(
     complete: dict[str, Scenario] = {}
     for scenario in (*baselines, *scenarios, *companions):
         if complete.setdefault(scenario.name, scenario) != scenario:
-            raise InvalidScenario(f"two different scenarios are called {scenario.name!r}; rename one of them")
+            raise InvalidScenario(
+                "two different scenarios are called {scenario!r}; rename one of them", scenario=scenario.name
+            )
     return tuple(complete.values())
 
 
@@ -108,15 +110,16 @@ def compose(name: str, *scenarios: Scenario) -> Scenario:
         If there is none, or they are deltas on different baselines or for different models.
     """
     if not scenarios:
-        raise InvalidScenario(f"nothing to compose {name!r} from; give at least one scenario")
+        raise InvalidScenario("nothing to compose {name!r} from; give at least one scenario", name=name)
     root = scenarios[0].reference or scenarios[0]
     settings: dict[str, Any] = dict(root.policy.settings())
     changed: dict[str, None] = {}
     assumptions: dict[str, float] = {}
     for scenario in scenarios:
         if scenario.model != root.model or (scenario.reference or scenario).policy != root.policy:
-            pair = f"{scenario.name!r} and {scenarios[0].name!r}"
-            raise InvalidScenario(f"{pair} do not share a model and a baseline")
+            raise InvalidScenario(
+                "{one!r} and {other!r} do not share a model and a baseline", one=scenario.name, other=scenarios[0].name
+            )
         own = scenario.policy.settings()
         settings |= {key: own.get(key) for key in scenario.written}
         changed |= dict.fromkeys(scenario.written)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def describe(scenario: "Scenario", language: str, vocabulary: Vocabulary | None = None) -> tuple[str, ...]:
     """Lines that say everything a scenario sets; see `Scenario.describe`."""
     if language not in LANGUAGES:
-        raise InvalidInput(f"no descriptions in language {language!r}; expected one of {', '.join(LANGUAGES)}")
+        raise InvalidInput(
+            "no descriptions in language {language!r}; expected one of {known}",
+            language=language,
+            known=", ".join(LANGUAGES),
+        )
     known = _shipped_vocabulary(scenario.model) if vocabulary is None else vocabulary
     return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
 

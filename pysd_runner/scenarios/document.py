@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pysd_runner.core.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario, Message, joined
 from pysd_runner.core.yaml_text import guard, read_text, reader
 
 LONGEST_QUOTE = 60
@@ -53,19 +53,17 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
+        parts = [self.message] if self.message else []
+        parts += [Message("found {what}", what=self.found)] if self.found else []
+        parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
+        detail = joined(parts, "; ")
+        end = "" if detail.endswith((".", "?")) else Message(".")
+        gap = "" if not self.remedy or self.remedy.startswith(" ") else " "
+        told = Message("{said}{end}{gap}{remedy}", said=detail, end=end, gap=gap, remedy=self.remedy)
+        if self.path:
+            told = Message("{where}: {said}", where=self.path, said=told)
         where = self.place if self.line is None else f"{self.place}:{self.line}"
-        key = f"{self.path}: " if self.path else ""
-        detail = "; ".join(
-            part
-            for part in (
-                self.message,
-                f"found {self.found}" if self.found else "",
-                f"expected {self.expected}" if self.expected else "",
-            )
-            if part
-        )
-        end = "" if detail.endswith((".", "?")) else "."
-        return f"{where}: {key}{detail}{end} {self.remedy.strip()}".rstrip()
+        return Message("{where}: {said}", where=where, said=told)
 
 
 class InvalidScenarioFile(InvalidScenario):
@@ -79,13 +77,13 @@ class InvalidScenarioFile(InvalidScenario):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.problems)
+        errors = [str(problem) for problem in self.problems if problem.severity == "error"]
+        if len(errors) != 1:
+            errors.insert(0, Message("{count} problems:", count=len(errors)))
+        super().__init__(joined(errors, "\n  "))
 
-    def __str__(self) -> str:
-        errors = [problem for problem in self.problems if problem.severity == "error"]
-        if len(errors) == 1:
-            return str(errors[0])
-        return "\n  ".join([f"{len(errors)} problems:", *map(str, errors)])
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.problems,)
 
 
 def quoted(value: object) -> str:
@@ -134,7 +132,7 @@ def read_toml(text: str, place: str) -> Document:
     try:
         return Document(place=place, data=tomllib.loads(text))
     except (ValueError, RecursionError) as error:
-        raise _stop(place, f"not well-formed TOML: {error}") from error
+        raise _stop(place, Message("not well-formed TOML: {reason}", reason=error)) from error
 
 
 def read_yaml(text: str, place: str) -> Document:
@@ -146,9 +144,9 @@ def read_yaml(text: str, place: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         detail = " ".join(part for part in (error.context, error.problem) if part)
-        raise _stop(place, f"not well-formed YAML: {detail}", line=line) from error
+        raise _stop(place, Message("not well-formed YAML: {reason}", reason=detail), line=line) from error
     except YAMLError as error:
-        raise _stop(place, f"not well-formed YAML: {str(error).splitlines()[0]}") from error
+        raise _stop(place, Message("not well-formed YAML: {reason}", reason=str(error).splitlines()[0])) from error
     document = Document(place=place)
     if root is not None:
         document.data = _build(root, (), document)
@@ -162,7 +160,7 @@ def _stop(place: str, message: str, **details: Any) -> InvalidScenarioFile:
 def _build(node: Node, path: KeyPath, document: Document) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
     if str(node.tag).removeprefix(_TAG) not in _TAGS:
-        document.problems.append(document.report(path, "YAML tags are not read", found=quoted(str(node.tag))))
+        document.problems.append(document.report(path, Message("YAML tags are not read"), found=quoted(str(node.tag))))
     if isinstance(node, MappingNode):
         return dict(_items(node, path, document))
     if isinstance(node, SequenceNode):
@@ -176,12 +174,14 @@ def _items(node: MappingNode, path: KeyPath, document: Document) -> Iterator[tup
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, ScalarNode):
             document.lines[path] = line
-            document.problems.append(document.report(path, "a key must be a word or a year"))
+            document.problems.append(document.report(path, Message("a key must be a word or a year")))
             continue
         key = _whole(key_node.value)
         place = (*path, key)
         if key in seen:
-            twice = document.report(place, "the key is written twice", found=f"it first on line {seen[key]}")
+            twice = document.report(
+                place, Message("the key is written twice"), found=Message("it first on line {line}", line=seen[key])
+            )
             document.problems.append(replace(twice, line=line))
             continue
         seen[key] = document.lines[place] = line

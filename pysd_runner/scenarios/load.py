@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidScenario, UnknownName, suggest
+from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import Names, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
@@ -92,7 +92,7 @@ def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
         return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
     path = Path(path)
     if not path.is_file():
-        raise InvalidScenario(f"there is no scenario file {str(path)!r}")
+        raise InvalidScenario("there is no scenario file {path!r}", path=str(path))
     return _changes(read_document(path), path.stem)
 
 
@@ -104,23 +104,33 @@ def _is_of_changes(content: Any) -> bool:
 def _changes(document: Document, name: str) -> Scenario:
     content, place = document.data, Path(document.place).name
     if not isinstance(content, Mapping):
-        raise InvalidScenario(f"{place}: expected a mapping with `changes`; found {type(content).__name__}")
+        raise InvalidScenario(
+            "{place}: expected a mapping with `changes`; found {what}", place=place, what=type(content).__name__
+        )
     for key in content:
         if key not in _KEYS:
             raise InvalidScenarioFile(
-                [document.report((key,), f"unknown key {key!r}", expected=f"one of {', '.join(_KEYS)}")]
+                [
+                    document.report(
+                        (key,),
+                        Message("unknown key {setting!r}", setting=key),
+                        expected=Message("one of {names}", names=", ".join(_KEYS)),
+                    )
+                ]
             )
     if content.get("schema", CHANGES_SCHEMA) != CHANGES_SCHEMA:
-        words = (
-            f"scenarios of a model of your own have schema {CHANGES_SCHEMA}; schema {content['schema']} is that of the "
-            "shipped regional model"
+        words = Message(
+            "scenarios of a model of your own have schema {schema}; schema {other} is that of the shipped "
+            "regional model",
+            schema=CHANGES_SCHEMA,
+            other=content["schema"],
         )
         raise InvalidScenarioFile([document.report(("schema",), words, expected=str(CHANGES_SCHEMA))])
     texts = {key: _text(content, key, document) for key in ("label", "note")}
     try:
         return Scenario.of(content.get("name", name), content.get("changes", {}), **texts)
     except InvalidScenario as error:
-        raise InvalidScenario(f"{place}: {error}") from error
+        raise InvalidScenario("{where}: {said}", where=place, said=error) from error
 
 
 def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
@@ -128,18 +138,24 @@ def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
     if isinstance(value, Mapping):
         value = value.get("en") or value.get("zh") or ""
     if not isinstance(value, str):
-        raise InvalidScenarioFile([document.report((key,), "expected a text")])
+        raise InvalidScenarioFile([document.report((key,), Message("expected a text"))])
     return value
 
 
 def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> Document:
     """What a file would say, as a document."""
-    place = f"scenario {content.get('name', '')!r}" if content.get("name") else "scenario"
+    place = (
+        Message("scenario {scenario!r}", scenario=content.get("name", ""))
+        if content.get("name")
+        else Message("scenario")
+    )
     try:
         text = json.dumps({"schema": schema, **content}, default=dict, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise InvalidScenario(
-            f"{place}: holds what a scenario file cannot: {error}; use texts, numbers, lists and dictionaries"
+            "{where}: holds what a scenario file cannot: {error}; use texts, numbers, lists and dictionaries",
+            where=place,
+            error=error,
         ) from error
     return read_yaml(text, place)
 
@@ -150,15 +166,23 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
         return shipped[name]
     if Path(name).suffix.lower() in SUFFIXES:
         raise InvalidScenario(
-            f"{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` "
-            f"runs it for many draws, and in Python simulate(load_model({name!r})) runs it"
+            "{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` "
+            "runs it for many draws, and in Python simulate(load_model({name_2!r})) runs it",
+            name=name,
+            name_2=name,
         )
     if Path(name).is_file():
         return Path(name)
     if _is_path(name):
-        raise UnknownName(f"there is no scenario file {name!r}")
-    known = f"shipped: {', '.join(shipped)}" if shipped else "the model ships none"
-    raise UnknownName(f"no scenario is called {name!r}; {known}; or give a file.{suggest(name, shipped)}")
+        raise UnknownName("there is no scenario file {path!r}", path=name)
+    if not shipped:
+        raise UnknownName("no scenario is called {name!r}; the model ships none; or give a file.", name=name)
+    raise UnknownName(
+        "no scenario is called {name!r}; shipped: {known}; or give a file.{suggestion}",
+        name=name,
+        known=", ".join(shipped),
+        suggestion=suggest(name, shipped),
+    )
 
 
 def _is_path(name: str) -> bool:
@@ -213,8 +237,8 @@ class _Reader:
         return [
             document.report(
                 path,
-                f"no shipped scenario is called {name!r}",
-                expected=f"one of {', '.join(self.shipped)}",
+                Message("no shipped scenario is called {name!r}", name=name),
+                expected=Message("one of {names}", names=", ".join(self.shipped)),
                 remedy=suggest(name, self.shipped),
             )
             for path, name in _texts(document, "compare_with")
@@ -229,17 +253,22 @@ class _Reader:
         for path, name in _texts(document, "extends"):
             parent = self._parent(name, file)
             if parent is not None and not _is_inside(parent, file.parent) and parent not in self.shipped.values():
-                message = "only files in the folder of this one are read"
-                expected = "a file beside this one, below it, or a shipped scenario"
+                message = Message("only files in the folder of this one are read")
+                expected = Message("a file beside this one, below it, or a shipped scenario")
                 problems.append(document.report(path, message, found=quoted(name), expected=expected))
             elif parent is None:
-                expected = f"a file beside this one, or one of {', '.join(self.shipped)}"
-                message, remedy = f"no scenario or file is called {name!r}", suggest(name, self.shipped)
+                expected = Message("a file beside this one, or one of {known}", known=", ".join(self.shipped))
+                message, remedy = (
+                    Message("no scenario or file is called {name!r}", name=name),
+                    suggest(name, self.shipped),
+                )
                 problems.append(document.report(path, message, expected=expected, remedy=remedy))
             elif parent.resolve() in trail:
                 circle = [*trail[trail.index(parent.resolve()) :], parent.resolve()]
                 shown = " -> ".join(link.name for link in circle)
-                problems.append(document.report(path, f"scenarios extend one another in a circle: {shown}"))
+                problems.append(
+                    document.report(path, Message("scenarios extend one another in a circle: {circle}", circle=shown))
+                )
             else:
                 parents.append(parent)
         return parents

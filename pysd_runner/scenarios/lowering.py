@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
@@ -71,7 +71,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
     policy = bench.scenario.policy
     start = _start(policy, default_start)
     if start is None and _needs_start(policy):
-        bench.report("policy.start", "no year to start in", "Write `start`, or give `default_start`.")
+        bench.report("policy.start", Message("no year to start in"), Message("Write `start`, or give `default_start`."))
         start = 0.0
     vocabulary = load_vocabulary(bench.model)
     ranges = range_names(bench.model)
@@ -106,8 +106,11 @@ def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> I
         if variable in bench.model.variables:
             yield variable, value
         elif bench.scenario.policy.spends and not _is_neutral(key, value):
-            told = f"has no variable {variable!r} for it" if variable else "declares no variable for it"
-            bench.report(f"policy.{key}", f"the model {bench.model.name!r} {told}")
+            told = Message("has no variable {variable!r}", variable=variable)
+            told = told if variable else Message("declares no variable")
+            bench.report(
+                f"policy.{key}", Message("the model {model!r} {told} for it", model=bench.model.name, told=told)
+            )
 
 
 def _is_neutral(key: str, value: ModelValue) -> bool:
@@ -160,7 +163,14 @@ class _Axis:
         known_words = list(self.words) or list(self.elements)
         self.bench.report(
             path,
-            f"the model has no {self.kind} {name!r}; known: {', '.join(known_words) or 'none'}",
+            Message(
+                "the model has no {what} {name!r}; {known}",
+                what=Message(self.kind),
+                name=name,
+                known=Message("known: {names}", names=", ".join(known_words))
+                if known_words
+                else Message("known: none"),
+            ),
             suggest(name, known_words),
         )
         return None
@@ -202,7 +212,7 @@ def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> Flo
             columns[:, position] = _shares(mix, levers, f"policy.class_mixes.{name}")
     for element, column in zip(classes.elements, columns.T, strict=True):
         if np.isnan(column).all():
-            classes.bench.report("policy.class_mixes", f"class {element!r} has no mix")
+            classes.bench.report("policy.class_mixes", Message("class {name!r} has no mix", name=element))
     return columns
 
 
@@ -248,7 +258,10 @@ def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | N
     """1 for every region that is named, by itself or by its group."""
     count = len(bench.model.ranges.get("Region", ()))
     if len(bench.regions) != count:
-        bench.report("policy.targets", f"the model has {count} regions, but {len(bench.regions)} are named")
+        bench.report(
+            "policy.targets",
+            Message("the model has {count} regions, but {named} are named", count=count, named=len(bench.regions)),
+        )
         return None
     target = np.zeros(count)
     for key, written in names.items():
@@ -279,9 +292,13 @@ def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLi
     if not any(amount > 0 for amount in amounts):
         bench.report(
             "policy",
-            f"no money is spent in the years of the run, {years.min():g} to {years.max():g}; "
-            f"the policy starts in {start:g}",
-            "Start it earlier, or run longer.",
+            Message(
+                "no money is spent in the years of the run, {first:g} to {last:g}; the policy starts in {start:g}",
+                first=years.min(),
+                last=years.max(),
+                start=start,
+            ),
+            Message("Start it earlier, or run longer."),
         )
 
 

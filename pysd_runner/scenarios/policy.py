@@ -9,7 +9,7 @@ from math import fsum
 from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
-from pysd_runner.core.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario, Message
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]
@@ -88,11 +88,12 @@ class Schedule(Generic[Value]):
     def __post_init__(self) -> None:
         if not self.times or len(self.times) != len(self.values):
             raise InvalidScenario(
-                f"a schedule needs one value per year and at least one year; "
-                f"found {len(self.times)} years and {len(self.values)} values"
+                "a schedule needs one value per year and at least one year; found {years} years and {values} values",
+                years=len(self.times),
+                values=len(self.values),
             )
         if any(later <= earlier for earlier, later in pairwise(self.times)):
-            raise InvalidScenario(f"the years of a schedule must increase; found {list(self.times)}")
+            raise InvalidScenario("the years of a schedule must increase; found {years}", years=list(self.times))
 
     def years(self, start: float) -> tuple[float, ...]:
         """Calendar years of the schedule.
@@ -172,7 +173,7 @@ class Policy:
         object.__setattr__(self, "levers", FrozenMapping(self.levers))
         complaints = list(_complaints(self))
         if complaints:
-            raise InvalidScenario(f"this policy cannot be: {'; '.join(complaints)}")
+            raise InvalidScenario("this policy cannot be: {why}", why="; ".join(complaints))
 
     @property
     def spends(self) -> bool:
@@ -232,7 +233,7 @@ def _complaints(policy: Policy) -> Iterator[str]:
             yield from _outside(f"{key}.{lever}", share, 0.0, 1.0, slack=MIX_TOLERANCE)
         total = fsum(mix.values())
         if not abs(total - 1) <= MIX_TOLERANCE:
-            yield f"{key} sums to {total:.10g}, expected 1"
+            yield Message("{setting} sums to {total:.10g}, expected 1", setting=key, total=total)
     yield from _outside("differentiation", policy.differentiation, 0.0, 1.0)
     yield from _outside("rural_broadband", policy.rural_broadband, 0.0, 1.0)
     yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
@@ -249,7 +250,9 @@ def _moments(value: Any) -> tuple[Any, ...]:
 
 def _outside(key: str, value: float | None, lower: float, upper: float, *, slack: float = 0.0) -> Iterator[str]:
     if value is not None and not lower <= value <= upper + slack:
-        yield f"{key} is {value:g}, expected {lower:g} to {upper:g}"
+        yield Message(
+            "{setting} is {value:g}, expected {low:g} to {high:g}", setting=key, value=value, low=lower, high=upper
+        )
 
 
 def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
@@ -322,13 +325,15 @@ def read_change(value: Any, place: str) -> Change:
     entries = dict(value)
     interpolate = entries.pop("interpolate", "step")
     if interpolate not in INTERPOLATIONS:
-        raise InvalidScenario(f"{place}: interpolate: expected step or linear, found {interpolate!r}")
+        raise InvalidScenario(
+            "{place}: interpolate: expected step or linear, found {found!r}", place=place, found=interpolate
+        )
     if not entries:
-        raise InvalidScenario(f"{place}: a schedule needs at least one time, such as {{20: 4}}")
+        raise InvalidScenario("{place}: a schedule needs at least one time, such as {{20: 4}}", place=place)
     steps = sorted((_time(time, place), _amount(amount, f"{place} at {time}")) for time, amount in entries.items())
     times = tuple(time for time, _ in steps)
     if len(set(times)) < len(times):
-        raise InvalidScenario(f"{place}: a time stands twice")
+        raise InvalidScenario("{place}: a time stands twice", place=place)
     return Schedule(times=times, values=tuple(amount for _, amount in steps), interpolate=interpolate)
 
 
@@ -338,7 +343,7 @@ def _time(text: Any, place: str) -> float:
     except (TypeError, ValueError):
         time = math.nan
     if not math.isfinite(time):
-        raise InvalidScenario(f"{place}: expected a time in the model's unit, found {text!r}")
+        raise InvalidScenario("{place}: expected a time in the model's unit, found {what!r}", place=place, what=text)
     return time
 
 
@@ -352,4 +357,6 @@ def _amount(value: Any, place: str) -> Amount:
             return Relative(float(match[1]))
         if match := _PERCENT.fullmatch(value.strip()):
             return Relative(1 + float(match[1].replace(" ", "")) / 100)
-    raise InvalidScenario(f"{place}: expected a number, or a change such as 'x0.8' or '-20 %'; found {value!r}")
+    raise InvalidScenario(
+        "{place}: expected a number, or a change such as 'x0.8' or '-20 %'; found {what!r}", place=place, what=value
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.errors import InvalidScenario, suggest
+from pysd_runner.core.errors import InvalidScenario, Message, suggest
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
     SCHEMA_VERSION,
@@ -115,16 +115,22 @@ class Scenario:
         ('Contact Rate: -50 % from 20 then 9 from 40',)
         """
         if not isinstance(name, str) or not name.strip():
-            raise InvalidScenario(f"a scenario needs a name; found {name!r}")
+            raise InvalidScenario("a scenario needs a name; found {found!r}", found=name)
         if not isinstance(changes, Mapping):
             raise InvalidScenario(
-                f"scenario {name!r}: changes are a mapping from constants to values; found {changes!r}"
+                "scenario {scenario!r}: changes are a mapping from constants to values; found {found!r}",
+                scenario=name,
+                found=changes,
             )
         found = {}
         for variable, value in changes.items():
             if not isinstance(variable, str):
-                raise InvalidScenario(f"scenario {name!r}: a constant is named by a text; found {variable!r}")
-            found[variable] = read_change(value, f"scenario {name!r}: {variable}")
+                raise InvalidScenario(
+                    "scenario {scenario!r}: a constant is named by a text; found {found!r}",
+                    scenario=name,
+                    found=variable,
+                )
+            found[variable] = read_change(value, Message("scenario {name!r}: {variable}", name=name, variable=variable))
         text = label or name
         return cls(name=name, label={"en": text, "zh": text}, note={"en": note, "zh": note}, changes=found, model="")
 
@@ -189,7 +195,10 @@ class Scenario:
         for key in policy:
             if key not in known:
                 raise InvalidScenario(
-                    f"a policy has no setting {key!r}; it has {', '.join(known)}.{suggest(key, known)}"
+                    "a policy has no setting {setting!r}; it has {known}.{suggestion}",
+                    setting=key,
+                    known=", ".join(known),
+                    suggestion=suggest(key, known),
                 )
         assumed = assumptions or {}
         if not policy and not assumed:
@@ -401,14 +410,14 @@ def _without_effect(scenario: Scenario) -> Iterator[str]:
     changed = set(scenario.written)
     if not policy.spends:
         if changed:
-            yield "no money is spent, so the policy changes nothing; set `policy.budget`."
+            yield Message("no money is spent, so the policy changes nothing; set `policy.budget`.")
         return
     if policy.levers and not any(policy.levers.get(key, True) for key in _paid(policy)):
-        yield "every lever with money is off, so nothing is spent; see `policy.levers`."
+        yield Message("every lever with money is off, so nothing is spent; see `policy.levers`.")
     if policy.differentiation == 0 and any(key.startswith("class_mixes.") for key in changed):
-        yield "the class mixes have no effect at differentiation 0; set `policy.differentiation`."
+        yield Message("the class mixes have no effect at differentiation 0; set `policy.differentiation`.")
     if policy.differentiation == 1 and "mix" in changed:
-        yield "the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that."
+        yield Message("the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that.")
 
 
 def scenario_template() -> str:

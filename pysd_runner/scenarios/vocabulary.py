@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.paths import is_shipped, model_file
 from pysd_runner.panel.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import FrozenMapping
@@ -169,10 +169,20 @@ def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
             return found[0]
         if found:
             codes = ", ".join(regions[position].code for position in found)
-            raise UnknownName(f"{len(found)} regions are called {text!r}; write the code instead: {codes}.")
+            raise UnknownName(
+                "{count} regions are called {name!r}; write the code instead: {codes}.",
+                count=len(found),
+                name=text,
+                codes=codes,
+            )
     every = [name for region in regions for name in (region.code, region.name_en, region.name_zh) if name]
     listed = [region.name_en or region.code for region in regions]
-    raise UnknownName(f"no region is called {text!r}; regions: {_listing(listed)}.{suggest(text, every)}")
+    raise UnknownName(
+        "no region is called {name!r}; regions: {regions}.{suggestion}",
+        name=text,
+        regions=_listing(listed),
+        suggestion=suggest(text, every),
+    )
 
 
 def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
@@ -183,8 +193,14 @@ def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
     if found:
         return found
     groups = list(dict.fromkeys(region.group for region in regions if region.group))
-    known = f"groups: {_listing(groups)}" if groups else "the regions have no groups"
-    raise UnknownName(f"no group of regions is called {text!r}; {known}.{suggest(text, groups)}")
+    if not groups:
+        raise UnknownName("no group of regions is called {name!r}; the regions have no groups.", name=text)
+    raise UnknownName(
+        "no group of regions is called {name!r}; groups: {groups}.{suggestion}",
+        name=text,
+        groups=_listing(groups),
+        suggestion=suggest(text, groups),
+    )
 
 
 def _plain(text: str) -> str:
@@ -194,7 +210,9 @@ def _plain(text: str) -> str:
 def _listing(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - MOST_LISTED
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:MOST_LISTED])} and {more} more"
+    if more <= 0:
+        return ", ".join(names)
+    return Message("{regions} and {more} more", regions=", ".join(names[:MOST_LISTED]), more=more)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,8 +248,8 @@ def _examine_one(key: str, value: float, model: ScenarioModel) -> Assumed:
         return Assumed(key=key, error="belongs to the measurement equations; no simulation depends on it")
     home = next((setting for setting, variable in policy_variables(model).items() if variable == name), None)
     if home is not None:
-        error = f"{name!r} is policy, not an assumption"
-        return Assumed(key=key, error=error, remedy=f"Write `policy.{home}`.")
+        error = Message("{name!r} is policy, not an assumption", name=name)
+        return Assumed(key=key, error=error, remedy=Message("Write `policy.{home}`.", home=home))
     kind = model.variables[name].kind if name in model.variables else "internal"
     if kind != "constant":
         return Assumed(key=key, error=f"{name!r} is not a constant ({kind}); only constants can be assumed")

@@ -60,11 +60,18 @@ class Baseline:
     def __post_init__(self) -> None:
         if self.paths.ndim != 3 or self.paths.shape[1:] != (len(self.regions), len(self.years)):
             raise InvalidInput(
-                f"a baseline of {len(self.regions)} regions and {len(self.years)} years needs paths of shape "
-                f"(draw, region, year); found {self.paths.shape}"
+                "a baseline of {regions} regions and {years} years needs paths of shape (draw, region, year); found "
+                "{found}",
+                regions=len(self.regions),
+                years=len(self.years),
+                found=self.paths.shape,
             )
         if self.years != tuple(range(self.origin + 1, self.origin + 1 + len(self.years))):
-            raise InvalidInput(f"a baseline needs every year after its origin {self.origin}; found {self.years}")
+            raise InvalidInput(
+                "a baseline needs every year after its origin {origin}; found {found}",
+                origin=self.origin,
+                found=self.years,
+            )
         if not np.isfinite(self.paths).all():
             raise InvalidInput("a baseline holds values that are not finite")
         mean = self.paths.mean(axis=1, keepdims=True)
@@ -104,7 +111,9 @@ class Baseline:
         """
         if draws > len(self):
             raise InvalidInput(
-                f"the baseline holds {len(self)} draws, {draws} are wanted: take fewer, or forecast with more draws"
+                "the baseline holds {held} draws, {draws} are wanted: take fewer, or forecast with more draws",
+                held=len(self),
+                draws=draws,
             )
         if draws == 1:
             middle = np.median(self.paths, axis=0, keepdims=True)
@@ -175,7 +184,9 @@ def load_baseline(path: str | Path) -> Baseline:
             provenance=provenance_of(data),
         )
     except (OSError, KeyError, ValueError, RuntimeError, json.JSONDecodeError) as error:
-        raise InvalidInput(f"{file} holds no baseline: {error}; expected a file that a forecast wrote") from error
+        raise InvalidInput(
+            "{file} holds no baseline: {reason}; expected a file that a forecast wrote", file=file, reason=error
+        ) from error
 
 
 def _file(path: Path) -> Path:
@@ -186,5 +197,8 @@ def check_ahead(until: float, last: int) -> None:
     """Refuse a year too far ahead."""
     if until > last + FARTHEST:
         raise InvalidInput(
-            f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {last}"
+            "until is {until}; expected at most {count} years after the last one of the panel, {end}",
+            until=until,
+            count=FARTHEST,
+            end=last,
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pysd_runner.core.declared import Fail
-from pysd_runner.core.errors import suggest
+from pysd_runner.core.errors import Message, suggest
 
 # Settings of a policy in scenario files.
 POLICY_SETTINGS = (
@@ -125,7 +125,7 @@ def check_bindings(found: Bindings, fail: Fail) -> None:
     """Every setting of a policy is bound, and nothing else."""
     for setting in POLICY_SETTINGS:
         if not found.policy.get(setting):
-            fail(f"policy.{setting}", "is missing")
+            fail(f"policy.{setting}", Message("is missing"))
     for setting in found.policy:
         if setting not in POLICY_SETTINGS:
             known = ", ".join(POLICY_SETTINGS)

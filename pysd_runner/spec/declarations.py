@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, TypeVar, get_args
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.priors import Prior
 
@@ -223,13 +223,22 @@ class ErrorModel:
             return f"counts, {self.family.replace('_', ' ')}{spread}"
         families = {
             "huber": "Huber",
-            "normal": "normal",
-            "student": f"Student-t with {self.degrees:g} degrees of freedom",
+            "normal": Message("normal"),
+            "student": Message("Student-t with {degrees:g} degrees of freedom", degrees=self.degrees),
         }
-        memories = {"ar1": "AR(1)", "independent": "independent", "momentum": "fading like the model's momentum"}
-        scales = {"series": "one scale", "region": "a scale for each region"}
-        size = ", size known" if self.known else ""
-        return f"errors {families[self.family]}, {memories[self.memory]}, {scales[self.scale]}{size}"
+        memories = {
+            "ar1": "AR(1)",
+            "independent": Message("independent"),
+            "momentum": Message("fading like the model's momentum"),
+        }
+        scales = {"series": Message("one scale"), "region": Message("a scale for each region")}
+        return Message(
+            "errors {family}, {memory}, {scale}{size}",
+            family=families[self.family],
+            memory=memories[self.memory],
+            scale=scales[self.scale],
+            size=Message(", size known") if self.known else "",
+        )
 
 
 USUAL_ERRORS = ErrorModel()
@@ -332,7 +341,7 @@ class Observation:
         for name, allowed in (("scale", OBSERVED_SCALES), ("kind", OBSERVED_KINDS)):
             word = getattr(self, name)
             if word not in allowed:
-                expected = f"expected one of {', '.join(allowed)}"
+                expected = Message("expected one of {names}", names=", ".join(allowed))
                 raise InvalidInput(f"{place}: {name}: {expected}, found {word!r}.{suggest(str(word), allowed)}")
         if self.sd is not None and not 0 < self.sd < inf:
             raise InvalidInput(f"{place}: sd must be positive and finite; found {self.sd!r}")

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import FloatArray, Prior
 
 SCHEMA = 2
 # What every file of an earlier schema is refused with.
-EARLIER = "calibrated by an earlier version, which estimated only part of the parameters; calibrate again"
-REMEDY = "calibrate again"
+EARLIER = Message("calibrated by an earlier version, which estimated only part of the parameters; calibrate again")
+REMEDY = Message("calibrate again")
 AT_BOUND = ("", "lower", "upper")
 
 # Share of a bound by which rounding may lead past it.
@@ -103,11 +103,18 @@ class FittedParameters:
         self._check_draws()
         for key, mark in zip(self.keys, self.at_bound, strict=True):
             if mark not in AT_BOUND:
-                raise InvalidInput(f"fitted parameters: at_bound of {key!r}: expected {AT_BOUND}, found {mark!r}")
+                raise InvalidInput(
+                    "fitted parameters: at_bound of {name!r}: expected {known}, found {found!r}",
+                    name=key,
+                    known=AT_BOUND,
+                    found=mark,
+                )
         for key, value in self.fixed.items():
             if key in self.keys or not math.isfinite(value):
                 raise InvalidInput(
-                    f"fitted parameters: fixed[{key!r}] = {value}: expected a finite value not estimated"
+                    "fitted parameters: fixed[{key!r}] = {value}: expected a finite value not estimated",
+                    key=key,
+                    value=value,
                 )
 
     @property
@@ -120,24 +127,31 @@ class FittedParameters:
 
     def _check_lengths(self) -> None:
         if len(set(self.keys)) < len(self.keys):
-            raise InvalidInput(f"fitted parameters: a key is repeated in {self.keys}")
+            raise InvalidInput("fitted parameters: a key is repeated in {keys}", keys=self.keys)
         for name in ("estimates", "standard_errors", "covariance", "contraction", "at_bound"):
             found = len(getattr(self, name))
             if found != len(self.keys):
-                raise InvalidInput(f"fitted parameters: {name} has {found} entries for {len(self.keys)} keys")
+                raise InvalidInput(
+                    "fitted parameters: {name} has {count} entries for {keys} keys",
+                    name=name,
+                    count=found,
+                    keys=len(self.keys),
+                )
 
     def _check_draws(self) -> None:
         for place, row in enumerate(self.draws):
             if len(row) != len(self.keys) or not all(map(math.isfinite, row)):
                 raise InvalidInput(
-                    f"fitted parameters: draws[{place}] must hold {len(self.keys)} finite numbers; "
-                    f"found {len(row)} entries"
+                    "fitted parameters: draws[{place}] must hold {count} finite numbers; found {found} entries",
+                    place=place,
+                    count=len(self.keys),
+                    found=len(row),
                 )
 
     def _check_covariance(self) -> None:
         size = len(self.keys)
         if any(len(row) != size for row in self.covariance):
-            raise InvalidInput(f"fitted parameters: covariance must be {size} by {size}")
+            raise InvalidInput("fitted parameters: covariance must be {size} by {other}", size=size, other=size)
         matrix = self._covariance_matrix()
         if not (np.isfinite(matrix).all() and np.isfinite(self.estimates).all()):
             raise InvalidInput("fitted parameters: estimates and covariance must be finite")
@@ -189,8 +203,12 @@ class FittedParameters:
             beyond = column[(column < lower) | (column > upper)]
             if beyond.size:
                 raise InvalidInput(
-                    f"fitted parameters: {key!r} is {beyond[0]:g}; its bounds are [{bounds[0]:g}, {bounds[1]:g}]: "
-                    "calibrate again"
+                    "fitted parameters: {name!r} is {value:g}; its bounds are [{bounds:g}, {bounds_2:g}]: calibrate "
+                    "again",
+                    name=key,
+                    value=beyond[0],
+                    bounds=bounds[0],
+                    bounds_2=bounds[1],
                 )
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
@@ -223,7 +241,7 @@ class FittedParameters:
             If the model declares no such parameter.
         """
         if draws < 1:
-            raise InvalidInput(f"at least one draw is needed, found draws={draws}")
+            raise InvalidInput("at least one draw is needed, found draws={draws}", draws=draws)
         priors = [_prior_of(key, spec) for key in self.keys]
         constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
         if self.draws:
@@ -277,9 +295,15 @@ class FittedParameters:
                 return kept[:draws]
         marked = [key for key, mark in zip(self.keys, self.at_bound, strict=True) if mark]
         raise InvalidInput(
-            f"only {len(kept)} of {draws} draws were found: fewer than one in {MOST_TRIES} of the normal approximation "
-            f"lies within the declared bounds (estimates on a bound: {', '.join(marked) or 'none'}); sample the "
-            "posterior instead (gapsim calibrate --sample)"
+            "only {kept} of {draws} draws were found: fewer than one in {tries} of the normal approximation lies "
+            "within the declared bounds ({bounds}); sample the posterior instead (gapsim "
+            "calibrate --sample)",
+            kept=len(kept),
+            draws=draws,
+            tries=MOST_TRIES,
+            bounds=Message("estimates on a bound: {marked}", marked=", ".join(marked))
+            if marked
+            else Message("estimates on a bound: none"),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -305,7 +329,7 @@ class FittedParameters:
         try:
             return write_record(path, {key: nan_to_null(value) for key, value in asdict(self).items()}, schema=SCHEMA)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"fitted parameters cannot be written as JSON: {error}") from error
+            raise InvalidInput("fitted parameters cannot be written as JSON: {error}", error=error) from error
 
     def _covariance_matrix(self) -> FloatArray:
         return np.array(self.covariance, dtype=float).reshape(len(self.keys), len(self.keys))
@@ -334,24 +358,28 @@ def load_fitted(path: str | Path) -> FittedParameters:
     if not path.exists():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InvalidInput(
-            f"{path}: there is no such file or folder; give the folder that a calibration wrote, or the file of fitted "
-            f"parameters in it.{suggest(path.name, beside)}"
+            "{path}: there is no such file or folder; give the folder that a calibration wrote, or the file of fitted "
+            "parameters in it.{suggestion}",
+            path=path,
+            suggestion=suggest(path.name, beside),
         )
-    content = read_record(path, schema=SCHEMA, what="fitted parameters", remedy=REMEDY, earlier=EARLIER)
+    content = read_record(path, schema=SCHEMA, what=Message("fitted parameters"), remedy=REMEDY, earlier=EARLIER)
     if content.pop("region_effects", None):
-        raise InvalidInput(f"{path} holds effects of regions, which are no longer estimated; calibrate again")
+        raise InvalidInput("{path} holds effects of regions, which are no longer estimated; calibrate again", path=path)
     check_entries(FittedParameters, content, str(path), REMEDY)
     restored = {name: value if name == "provenance" else null_to_nan(value) for name, value in content.items()}
     try:
         return FittedParameters(**restored)
     except ValueError as error:
-        raise InvalidInput(f"{path}: {error}") from error
+        raise InvalidInput("{path}: {error}", path=path, error=error) from error
 
 
 def _prior_of(key: str, spec: ModelSpec) -> Prior:
     if key not in spec.parameters:
-        raise UnknownName(f"the model declares no parameter {key!r}.{suggest(key, spec.parameters)}")
+        raise UnknownName(
+            "the model declares no parameter {name!r}.{suggestion}", name=key, suggestion=suggest(key, spec.parameters)
+        )
     prior = spec.parameters[key].prior
     if prior is None:
-        raise InvalidInput(f"parameter {key!r} has no prior in model.toml, so no scale to draw it on")
+        raise InvalidInput("parameter {name!r} has no prior in model.toml, so no scale to draw it on", name=key)
     return prior

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.declared import Fail, Reader, fail_at, inside, word
-from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
 from pysd_runner.spec.declarations import (
@@ -69,8 +69,9 @@ def load_bound_spec(model: str | Path) -> ModelSpec:
     """Read the declarations of a regional model."""
     if not binds(model):
         raise InvalidInput(
-            f"{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
-            "model.toml has them"
+            "{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
+            "model.toml has them",
+            model=model,
         )
     return load_spec(declarations_beside(model_file(model)))
 
@@ -114,7 +115,7 @@ def without_schema(
     """What a file declares, refused where it has another schema."""
     rest = dict(content)
     if "schema" not in rest:
-        fail_at(place)("schema", "is missing")
+        fail_at(place)("schema", Message("is missing"))
     found = Reader().value(float, rest.pop("schema"), inside(place, "schema"))
     if found != schema:
         fail_at(place)("schema", f"{says} schema {schema}, found {found:g}")
@@ -125,7 +126,7 @@ def read_prior(given: Any, place: str, lower: float, upper: float) -> Prior:
     """Read the prior of a parameter within its bounds."""
     content = Reader().value(dict, given, place)
     if "family" not in content:
-        fail_at(place)("family", "is missing")
+        fail_at(place)("family", Message("is missing"))
     kind = FAMILIES[word(content["family"], inside(place, "family"), tuple(FAMILIES))]
     numbers = {key: value for key, value in content.items() if key != "family"}
     if kind not in (Beta, Uniform):

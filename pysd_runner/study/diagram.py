@@ -67,7 +67,12 @@ def diagram(model: Model) -> str:
     flows = flows_of(model)
     stocks = [name for name, item in every.items() if item.kind == "stock"]
     if len(stocks) > MOST_STOCKS:
-        raise InvalidInput(f"a diagram holds at most {MOST_STOCKS} stocks; {model.name} has {len(stocks)}")
+        raise InvalidInput(
+            "a diagram holds at most {most} stocks; {model} has {count}",
+            most=MOST_STOCKS,
+            model=model.name,
+            count=len(stocks),
+        )
     kept = {*stocks, *(flow.name for flow in flows)}
     is_detailed = len(every) <= MOST_DETAILED
     shown = every if is_detailed else {name: item for name, item in every.items() if name in kept}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
@@ -101,17 +101,25 @@ def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: in
     origin, until = bounds
     if baseline.origin != origin:
         raise InvalidInput(
-            f"the baseline starts in {baseline.origin}, the projection in {origin}; forecast from {origin}"
+            "the baseline starts in {origin}, the projection in {start}; forecast from {from_}",
+            origin=baseline.origin,
+            start=origin,
+            from_=origin,
         )
     if baseline.regions != panel.codes:
         raise InvalidInput(
-            f"the baseline was made for {len(baseline.regions)} regions of panel {baseline.panel!r}, and panel "
-            f"{panel.name!r} has others; forecast this panel"
+            "the baseline was made for {count} regions of panel {panel!r}, and panel {other!r} has others; forecast "
+            "this panel",
+            count=len(baseline.regions),
+            panel=baseline.panel,
+            other=panel.name,
         )
     if until > baseline.years[-1]:
         raise InvalidInput(
-            f"the baseline ends in {baseline.years[-1]}, the projection in {until}; forecast until {until}, or stop "
-            "earlier"
+            "the baseline ends in {end}, the projection in {until}; forecast until {to}, or stop earlier",
+            end=baseline.years[-1],
+            until=until,
+            to=until,
         )
     return baseline.drawn(draws, seed)[:, :, : until - origin]
 
@@ -142,13 +150,20 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     """Refuse a fit that saw years after the origin or another model, or that no calibration left so."""
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
-            f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
-            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again, or take the model of the fit (--model)"
+            "the fit belongs to another version of the model: {fitted!r}, {hash}; this one is {model!r}, {own}; "
+            "calibrate again, or take the model of the fit (--model)",
+            fitted=fitted.model,
+            hash=fitted.model_sha256[:12],
+            model=model.name,
+            own=model.sha256[:12],
         )
     if fitted.last_year > origin:
         raise InvalidInput(
-            f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
-            f"last_year={origin} (--last-year), or take a later origin"
+            "the fit saw the years to {year}, which lie after the origin {origin}; calibrate again with "
+            "last_year={last} (--last-year), or take a later origin",
+            year=fitted.last_year,
+            origin=origin,
+            last=origin,
         )
     assert model.spec is not None  # noqa: S101
     fitted.check_bounds(model.spec)
@@ -160,18 +175,27 @@ def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:
     made = yuan_per_unit if fitted is None else fitted.provenance.get("yuan_per_unit", yuan_per_unit)
     if made != yuan_per_unit:
         raise InvalidInput(
-            f"the fit was made at {made:g} yuan for a unit of the panel's currency, not at {yuan_per_unit:g}; take the "
-            "rate of the fit, or calibrate again at this one (--yuan-per-unit)"
+            "the fit was made at {made:g} yuan for a unit of the panel's currency, not at {asked:g}; take the rate of "
+            "the fit, or calibrate again at this one (--yuan-per-unit)",
+            made=made,
+            asked=yuan_per_unit,
         )
 
 
 def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
     """Say where a panel differs from the one a fit was made on."""
-    made_on = f"The fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}"
+    made_on = {"panel": fitted.panel, "years": f"{fitted.first_year}-{fitted.last_year}", "other": panel.name}
     if fitted.regions != panel.codes:
-        return [f"{made_on}, with {len(fitted.regions)} regions; those of panel {panel.name!r} are others."]
+        text = Message(
+            "The fit was made on panel '{panel}', {years}, with {count} regions; those of panel '{other}' are others."
+        )
+        return [Message(text, count=len(fitted.regions), **made_on)]
     until = range(panel.years[0], fitted.last_year + 1)
     known = [panel, panel.subset(years=until)] if until else [panel]
     if fitted.panel_sha256 not in {item.sha256 for item in known}:
-        return [f"{made_on}; the values of panel {panel.name!r} are others."]
+        return [
+            Message(
+                "The fit was made on panel '{panel}', {years}; the values of panel '{other}' are others.", **made_on
+            )
+        ]
     return []

@@ -42,8 +42,10 @@ def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
             parts.append(f"{verb}: {', '.join(names[:SHOWN])}{more}")
     if parts:
         raise InvalidInput(
-            f"{where} was made with other equations than those of {model.path.name} ({'; '.join(parts)}); "
-            "calibrate again"
+            "{where} was made with other equations than those of {model} ({changes}); calibrate again",
+            where=where,
+            model=model.path.name,
+            changes="; ".join(parts),
         )
 
 
@@ -56,7 +58,9 @@ def with_starts(model: Model, stocks: Iterable[str]) -> Model:
     for name in wanted:
         stock = variables[name]
         if stock.kind != "stock":
-            raise InvalidInput(f"{name!r} is no stock ({stock.kind}); only stocks have a starting value")
+            raise InvalidInput(
+                "{name!r} is no stock ({kind}); only stocks have a starting value", name=name, kind=stock.kind
+            )
         start = f"{PREFIX}{name}"
         variables[start] = _constant(start, stock)
         blocks = tuple(replace(block, initial=Reference(start, block.index)) for block in stock.blocks)

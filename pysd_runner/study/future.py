@@ -143,7 +143,11 @@ class Future(Tabled):
         """
         values = self[outcome]
         if against is not None and against not in self.scenarios:
-            raise UnknownName(f"there is no scenario {against!r}.{suggest(against, self.scenarios)}")
+            raise UnknownName(
+                "there is no scenario {against!r}.{suggestion}",
+                against=against,
+                suggestion=suggest(against, self.scenarios),
+            )
         others = list(self.policies) if against is None else [name for name in self.scenarios if name != against]
         found = values.sel(scenario=others)
         reference = values.sel(scenario=[against or self.baselines[name] for name in others])
@@ -198,7 +202,12 @@ class Future(Tabled):
         years = [known[-1]] if year is None else [year] if isinstance(year, int | np.integer) else list(year)
         for item in years:
             if item not in known:
-                raise InvalidInput(f"the projection has no year {item}; it has {known[0]} to {known[-1]}")
+                raise InvalidInput(
+                    "the projection has no year {year}; it has {first} to {end}",
+                    year=item,
+                    first=known[0],
+                    end=known[-1],
+                )
         return years
 
     def _singles(self, outcome: str | None) -> "list[xr.DataArray]":
@@ -269,7 +278,11 @@ class Future(Tabled):
 
         values = chosen(self.data, outcome, region)[0]
         if "region" in values.dims and region is None:
-            raise InvalidInput(f"{values.name} has regions; name one, as in plot({str(values.name)!r}, region=...)")
+            raise InvalidInput(
+                "{name} has regions; name one, as in plot({values!r}, region=...)",
+                name=values.name,
+                values=str(values.name),
+            )
         seen = self.history.get(str(values.name))
         if "region" in values.dims:
             values = values.isel(region=0, drop=True)

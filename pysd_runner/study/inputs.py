@@ -226,8 +226,13 @@ def _check_regions(model: Model, panel: Panel) -> None:
     count = len(model.ranges[model.bindings.ranges.region])
     if count != len(panel.regions):
         raise InvalidInput(
-            f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
-            f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
+            "the model has {count} regions, panel {panel!r} has {held}; load it with load_model({model!r}, "
+            "regions={count_2})",
+            count=count,
+            panel=panel.name,
+            held=len(panel.regions),
+            model=model.name,
+            count_2=len(panel.regions),
         )
 
 
@@ -236,7 +241,7 @@ def last_origin(panel: Panel) -> int:
     complete = np.isfinite(panel["output_per_head"]).all(axis=0)
     if not complete.any():
         raise InvalidPanel(
-            f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+            "panel {panel!r} has no year in which every region has output per head; leave regions out", panel=panel.name
         )
     return panel.years[int(np.flatnonzero(complete)[-1])]
 
@@ -244,9 +249,17 @@ def last_origin(panel: Panel) -> int:
 def _origin(panel: Panel, origin: int | None, until: int) -> int:
     origin = whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
-        raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
+        raise InvalidInput(
+            "panel {panel!r} has no year {year}; it has {first} to {last}",
+            panel=panel.name,
+            year=origin,
+            first=panel.years[0],
+            last=panel.years[-1],
+        )
     if until <= origin:
-        raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
+        raise InvalidInput(
+            "until must lie after the origin; found until {until}, origin {origin}", until=until, origin=origin
+        )
     return origin
 
 
@@ -260,8 +273,13 @@ def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int
     needed, available = 8 * COPIES * saved, machine_bytes()
     if needed > available:
         raise InvalidInput(
-            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
-            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+            "this run would need about {needed:.0f} GB of memory, the machine has {available:.0f}: take fewer draws "
+            "({draws}), scenarios ({scenarios}), regions or outcomes ({outcomes})",
+            needed=needed / 1000000000.0,
+            available=available / 1000000000.0,
+            draws=draws,
+            scenarios=scenarios,
+            outcomes=len(shapes),
         )
 
 
@@ -292,7 +310,7 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
     """Draws of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
     spec = spec_of(fitted)
     if draws < 1:
-        raise InvalidInput(f"draws must be at least 1; found {draws}")
+        raise InvalidInput("draws must be at least 1; found {found}", found=draws)
     vectors = fitted.sample(np.random.default_rng(seed), draws, spec=spec)
     if draws == 1:
         vectors = {key: np.array([value]) for key, value in fitted.as_values().items() if key in vectors}

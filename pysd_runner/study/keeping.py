@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import suggest
+from pysd_runner.core.errors import Message, suggest
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators import gap_to_leader, output_share, population_share, relative_output
 
@@ -116,4 +116,9 @@ def unknown(data: xr.Dataset, name: str) -> str:
     if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
         return f"the projection has no outcome {name!r}{people}"
     kept = "; written results keep draws of output and gaps, and a new projection has the rest"
-    return f"the projection has no outcome {name!r}{kept * (COMPUTED in data.attrs)}.{suggest(name, map(str, data))}"
+    return Message(
+        "the projection has no outcome {name!r}{kept}.{suggestion}",
+        name=name,
+        kept=kept * (COMPUTED in data.attrs),
+        suggestion=suggest(name, map(str, data)),
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-REMEDY = "run the scenarios again"
+REMEDY = Message("run the scenarios again")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,16 +55,20 @@ def load_future(folder: str | Path) -> Future:
 
 def _regions(folder: Path) -> Future:
     if not folder.is_dir():
-        raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
+        raise InvalidInput("there is no folder {folder!r}; give the folder that `gapsim run` wrote", folder=str(folder))
     missing = [name for name in ("projection.nc", "history.nc", RECORD) if not (folder / name).is_file()]
     if missing:
-        raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
+        raise InvalidInput(
+            "{folder} holds no projection: {files} missing; expected a results folder",
+            folder=folder,
+            files=", ".join(missing),
+        )
     file = folder / RECORD
     record = read_run_record(file)
     data, history = read_outcomes(folder / "projection.nc"), _read_dataset(folder / "history.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
-        raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
+        raise InvalidInput("{file}: baselines: expected one for each scenario of projection.nc", file=file)
     parameters = _read_parameters(folder / f"{PARAMETERS}.nc", data)
     # Last, so that a file that is no projection at all is told as that.
     check_files(folder, record)
@@ -88,7 +92,9 @@ def _any(folder: Path) -> Future:
 
     from pysd_runner.panel.table_reading import load_table
 
-    record = read_record(folder / FUTURE, schema=SCHEMA, what="record of a projection of a model", remedy=REMEDY)
+    record = read_record(
+        folder / FUTURE, schema=SCHEMA, what=Message("record of a projection of a model"), remedy=REMEDY
+    )
     try:
         data = load_netcdf(folder / DATA)
         file, seen = folder / "observed.csv", None
@@ -111,7 +117,9 @@ def _any(folder: Path) -> Future:
             provenance=record["provenance"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder} holds no projection of a model: {error}; {REMEDY}") from error
+        raise InvalidInput(
+            "{folder} holds no projection of a model: {error}; {remedy}", folder=folder, error=error, remedy=REMEDY
+        ) from error
 
 
 def read_outcomes(file: Path) -> "xr.Dataset":
@@ -125,20 +133,22 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
     """Make sure that coordinates are there, once each, and that what they belong to are numbers."""
     for name in ("scenario", "draw", "region", "year"):
         if name not in data.coords:
-            raise InvalidInput(f"{file}: no coordinate {name!r}; expected a projection")
+            raise InvalidInput("{file}: no coordinate {name!r}; expected a projection", file=file, name=name)
         if data[name].ndim != 1:
-            raise InvalidInput(f"{file}: {name}: expected a list; run the scenarios again")
+            raise InvalidInput("{file}: {name}: expected a list; run the scenarios again", file=file, name=name)
         twice = [value for value, count in Counter(data[name].to_numpy().tolist()).items() if count > 1]
         if twice:
-            raise InvalidInput(f"{file}: duplicate {name} {twice[0]!r}; run the scenarios again")
+            raise InvalidInput(
+                "{file}: duplicate {name} {twice!r}; run the scenarios again", file=file, name=name, twice=twice[0]
+            )
     texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
     if texts:
-        raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
+        raise InvalidInput("{file}: {name}: expected numbers; run the scenarios again", file=file, name=texts[0])
 
 
 def read_run_record(file: Path) -> dict[str, Any]:
     """Read the record of a projection."""
-    record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
+    record = read_record(file, schema=SCHEMA, what=Message("record of a projection"), remedy=REMEDY)
     check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
 
@@ -146,7 +156,7 @@ def read_run_record(file: Path) -> dict[str, Any]:
 def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
     """Say which files beside the record of a projection are no longer those it was written with."""
     return [
-        f"{folder / name} is not the file this run wrote: its hash differs from the one in run.json"
+        Message("{path} is not the file this run wrote: its hash differs from the one in run.json", path=folder / name)
         for name, digest in record.get("files", {}).items()
         if (folder / name).is_file() and file_digest(folder / name) != digest
     ]
@@ -164,7 +174,7 @@ def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":
         return None
     found = _read_dataset(file).get(PARAMETERS)
     if found is None or found.dims != ("parameter", "draw") or not found["draw"].equals(data["draw"]):
-        raise InvalidInput(f"{file} does not belong to the projection beside it; run the scenarios again")
+        raise InvalidInput("{file} does not belong to the projection beside it; run the scenarios again", file=file)
     return found
 
 
@@ -173,7 +183,9 @@ def _read_dataset(file: Path) -> "xr.Dataset":
         return load_netcdf(file)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         raise InvalidInput(
-            f"{file} cannot be read: {error}; expected the netCDF file of a projection: run the scenarios again"
+            "{file} cannot be read: {reason}; expected the netCDF file of a projection: run the scenarios again",
+            file=file,
+            reason=error,
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.core.errors import Message, InvalidInput, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.panel import Column, Problem, Table
@@ -130,8 +130,13 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
     theirs = unit_of_time(table.time_unit)
     if unit and theirs and unit != theirs:
         raise InvalidInput(
-            f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give "
-            f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if one of the two is mislabelled"
+            "times of table {table!r} are in {theirs}s, those of {model} in {unit}s; give dates, or convert the "
+            "column, or say time_unit={label!r} (--time-unit) if one of the two is mislabelled",
+            table=table.name,
+            theirs=table.time_unit,
+            model=model.path.name,
+            unit=unit,
+            label=unit,
         )
     first = float(table.times[0])
     if start < FIRST_YEAR <= first and prepared(model, None, outcomes=[]).clock.stop < FIRST_YEAR:
@@ -158,7 +163,13 @@ def check_end(model: Model, until: float | None, table: Table | None, fitted: Fi
         most = min(most, FIRST_YEAR)
     if until > most:
         raise InvalidInput(
-            f"until {until:g} is no moment of this run: the clock of {model.path.name} counts from {start:g} to "
-            f"{clock.stop:g} ({time_unit(model) or 'no unit'}), that of the data: {data}; "
-            f"expected a moment of the model's clock, {most:g} at most"
+            "until {until:g} is no moment of this run: the clock of {model} counts from {start:g} to {stop:g} "
+            "({unit}), that of the data: {data}; expected a moment of the model's clock, {most:g} at most",
+            until=until,
+            model=model.path.name,
+            start=start,
+            stop=clock.stop,
+            unit=time_unit(model) or Message("no unit"),
+            data=data,
+            most=most,
         )

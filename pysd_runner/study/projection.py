@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model, load_model
@@ -234,14 +234,26 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     """What a reader must know about the run without policy."""
     if baseline is None:
         return [
-            "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote levels."
+            Message(
+                "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote "
+                "levels."
+            )
         ]
-    found = []
+    found: list[str] = []
     if baseline.panel_sha256 != panel.sha256:
-        found.append(f"The baseline was made from panel {baseline.panel!r} with other values than this one's.")
+        found.append(
+            Message(
+                "The baseline was made from panel '{panel}' with other values than this one's.", panel=baseline.panel
+            )
+        )
     left = len(common.implied.found) - len(common.draws) if common.implied is not None else 0
     if left:
-        found.append(f"{left} draws of the model cannot follow the forecast and were left out; run.json lists them.")
+        found.append(
+            Message(
+                "{count} draws of the model cannot follow the forecast and were left out; run.json lists them.",
+                count=left,
+            )
+        )
     return found
 
 
@@ -251,7 +263,7 @@ def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
         raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
     for item in several:
         if not isinstance(item, str | Scenario | Mapping) or (isinstance(item, Scenario) and not item.model):
-            raise InvalidInput(f"scenarios must be names, dictionaries or Scenario objects; found {item!r}")
+            raise InvalidInput("scenarios must be names, dictionaries or Scenario objects; found {found!r}", found=item)
     return [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
 
 
@@ -263,18 +275,21 @@ def cast_of(scenarios: "Scenarios") -> list[Scenario]:
         if isinstance(item, Scenario):
             scenario = item
         elif isinstance(item, Mapping):
-            scenario = Scenario.of(f"scenario {number}", item)
+            scenario = Scenario.of(Message("scenario {scenario}", scenario=number), item)
         elif isinstance(item, str) and item == BASELINE:
             continue
         else:
             scenario = load_changes(str(item))
         if scenario.model:
             raise InvalidScenario(
-                f"scenario {scenario.name!r} sets the policy of {scenario.model}; give changes of constants, as "
-                "Scenario.of does"
+                "scenario {scenario!r} sets the policy of {model}; give changes of constants, as Scenario.of does",
+                scenario=scenario.name,
+                model=scenario.model,
             )
         if scenario.name in {other.name for other in found}:
-            raise InvalidScenario(f"two scenarios are called {scenario.name!r}; a run needs different names")
+            raise InvalidScenario(
+                "two scenarios are called {scenario!r}; a run needs different names", scenario=scenario.name
+            )
         found.append(scenario)
     return found
 
@@ -322,32 +337,42 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str
 def _warnings(
     fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario], inputs: RegionInputs
 ) -> tuple[str, ...]:
-    found = [
-        "Effects of digital policy on output rest on priors from the literature passed through the structure; "
-        "panels like this one say almost nothing about them.",
-        "Unit costs of the levers are judgement and decide their ranking.",
+    found: list[str] = [
+        Message(
+            "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+            "panels like this one say almost nothing about them."
+        ),
+        Message("Unit costs of the levers are judgement and decide their ranking."),
     ]
     if fitted is None:
-        found.append("No calibration was given: every parameter is drawn from its prior.")
+        found.append(Message("No calibration was given: every parameter is drawn from its prior."))
     else:
         found += panel_differences(fitted, panel)
         found += _untrusted_draws(fitted)
     if not inputs.has_population:
         found.append(
-            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, and all "
-            "else that is weighted by population are left out."
+            Message(
+                "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
+                "and all else that is weighted by population are left out."
+            )
         )
     if "current" in panel.price_basis.casefold():
-        found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
+        found.append(Message("The panel is in current prices: relative prices of regions are part of the gaps."))
     for item in scenarios:
         start = item.policy.start
         if item.policy.spends and start is not None and start <= inputs.year:
             found.append(
-                f"{item.name}: its policy starts in {start:g}, not after the last observed year {inputs.year}; "
-                f"it acts from {inputs.year} on, and nothing of it before that is simulated."
+                Message(
+                    "{scenario}: its policy starts in {start:g}, not after the last observed year {year}; it acts "
+                    "from {again} on, and nothing of it before that is simulated.",
+                    scenario=item.name,
+                    start=start,
+                    year=inputs.year,
+                    again=inputs.year,
+                )
             )
     found += inputs.warnings
-    found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
+    found += [Message("{where}: {said}", where=item.name, said=text) for item in scenarios for text in item.warnings]
     return tuple(found)
 
 
@@ -357,8 +382,12 @@ def _untrusted_draws(fitted: FittedParameters) -> list[str]:
     if not fitted.draws or sampling is None or sampling["is_trusted"]:
         return []
     return [
-        "THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS NOT CONVERGED (largest R-hat "
-        f"{sampling['rhat']:.3f}, smallest effective sample size {sampling['ess']:.0f}): do not quote intervals."
+        Message(
+            "THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS NOT CONVERGED (largest R-hat {rhat:.3f}, "
+            "smallest effective sample size {ess:.0f}): do not quote intervals.",
+            rhat=sampling["rhat"],
+            ess=sampling["ess"],
+        )
     ]
 
 
@@ -431,6 +460,6 @@ def swings(
     values = np.asarray(run[variable][where], dtype=float)
     if values.ndim > 1:
         first = element_name(model.ir, variable, (0,) * (values.ndim - 1))
-        raise InvalidInput(f"{variable!r} has elements; name one, such as {first!r}")
+        raise InvalidInput("{variable!r} has elements; name one, such as {first!r}", variable=variable, first=first)
     ranges = {key: (float(values[2 * place]), float(values[2 * place + 1])) for place, key in enumerate(keys)}
     return ranges, float(values[-1])

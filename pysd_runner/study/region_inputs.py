@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
@@ -29,7 +29,7 @@ SHARPNESS = 16
 # Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
 MOMENTUM_GAIN = 0.5
 
-EQUAL_SHARES = "missing, equal shares; population-weighted results are withheld"
+EQUAL_SHARES = Message("missing, equal shares; population-weighted results are withheld")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,13 @@ class Imputed:
     how: str  # what was put in its place
 
     def __str__(self) -> str:
-        count = f"{len(self.regions)} regions" if len(self.regions) != 1 else f"region {self.regions[0]}"
-        return f"{self.variable}: {self.how} ({count})"
+        if len(self.regions) == 1:
+            return Message(
+                "{variable}: {how} (region {code})", variable=self.variable, how=self.how, code=self.regions[0]
+            )
+        return Message(
+            "{variable}: {how} ({count} regions)", variable=self.variable, how=self.how, count=len(self.regions)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,13 @@ def region_inputs(
     bindings = model.bindings
     assert model.spec is not None  # noqa: S101
     if year not in panel.years:
-        raise InvalidPanel(f"panel {panel.name!r} has no year {year}; it has {panel.years[0]} to {panel.years[-1]}")
+        raise InvalidPanel(
+            "panel {panel!r} has no year {year}; it has {first} to {last}",
+            panel=panel.name,
+            year=year,
+            first=panel.years[0],
+            last=panel.years[-1],
+        )
     known = {name: item.value for name, item in model.spec.parameters.items()}
     given = {
         name: np.atleast_1d(np.asarray(value, dtype=float))[:, None]
@@ -142,8 +153,9 @@ def check_money(yuan_per_unit: float) -> None:
     is_number = isinstance(yuan_per_unit, int | float | np.number) and not isinstance(yuan_per_unit, bool)
     if not is_number or not np.isfinite(yuan_per_unit) or yuan_per_unit <= 0:
         raise InvalidInput(
-            f"yuan_per_unit must be a positive number, the yuan that one unit of the panel's currency is worth; "
-            f"found {yuan_per_unit!r}"
+            "yuan_per_unit must be a positive number, the yuan that one unit of the panel's currency is worth; found "
+            "{found!r}",
+            found=yuan_per_unit,
         )
 
 
@@ -151,7 +163,9 @@ def time_step(model: Model) -> float:
     """Length of a step in the model file, in years."""
     expression = model.variables["TIME STEP"].blocks[0].expression
     if not isinstance(expression, Number):
-        raise InvalidInput(f"{model.path.name}: TIME STEP must be a number for a model that is tied to a panel")
+        raise InvalidInput(
+            "{model}: TIME STEP must be a number for a model that is tied to a panel", model=model.path.name
+        )
     return expression.value
 
 
@@ -184,8 +198,12 @@ def _required(work: _Work, item: RegionInput) -> Array:
     if values is None or missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise InvalidPanel(
-            f"panel {work.panel.name!r}: {item.panel!r} is missing in {work.year} for {shown}; each region needs it in "
-            "the first simulated year: choose another year or leave these regions out"
+            "panel {panel!r}: {variable!r} is missing in {year} for {regions}; each region needs it in the first "
+            "simulated year: choose another year or leave these regions out",
+            panel=work.panel.name,
+            variable=item.panel,
+            year=work.year,
+            regions=shown,
         )
     return values[None, :]
 
@@ -197,7 +215,7 @@ def _equal_shares(work: _Work, item: RegionInput) -> Array:
         work.mark(item, np.ones(count, dtype=bool), EQUAL_SHARES)
         return np.full((1, count), 1e6)
     missing = ~np.isfinite(values)
-    work.mark(item, missing, "missing, mean of the other regions")
+    work.mark(item, missing, Message("missing, mean of the other regions"))
     return np.where(missing, np.nanmean(values), values)[None, :]
 
 
@@ -206,14 +224,14 @@ def _constant(work: _Work, item: RegionInput) -> Array:
     values = _observed(work, item.panel)
     observed = np.full(count, np.nan) if values is None else values
     missing = ~np.isfinite(observed)
-    absent = "no series" if values is None else "missing"
+    absent = Message("no series") if values is None else Message("missing")
     if item.key in work.carried:
         filling = np.atleast_2d(work.carried[item.key])
-        work.mark(item, missing, f"{absent}; carried on from the simulated history")
+        work.mark(item, missing, joined([absent, Message("carried on from the simulated history")], "; "))
     else:
         filling = np.full((1, count), 0.0 if item.fallback is None else item.fallback)
         if item.panel:
-            work.mark(item, missing, f"{absent}; {filling[0, 0]:g}")
+            work.mark(item, missing, joined([absent, Message("{value:g}", value=filling[0, 0])], "; "))
     return np.where(missing, filling, observed)
 
 
@@ -226,20 +244,20 @@ def _latest(work: _Work, item: RegionInput) -> Array:
     values = work.panel[item.panel][:, work.panel.years.index(best)]
     missing, fallback = ~np.isfinite(values), 0.0 if item.fallback is None else item.fallback
     if best != work.year:
-        work.mark(item, ~missing, f"missing, that of {best}")
-    work.mark(item, missing, f"no series; {fallback:g}")
+        work.mark(item, ~missing, Message("missing, that of {year}", year=best))
+    work.mark(item, missing, Message("no series; {value:g}", value=fallback))
     return np.where(missing, fallback, values)[None, :]
 
 
 def _proxy(work: _Work, item: RegionInput) -> Array:
     if item.proxy is None:
-        raise InvalidInput(f"input {item.key!r} has the rule 'proxy' but declares no proxy")
+        raise InvalidInput("input {name!r} has the rule 'proxy' but declares no proxy", name=item.key)
     values = _observed(work, item.panel)
     inferred = _inferred(work, item, item.proxy, values)
     if values is None:
         return inferred
     missing = ~np.isfinite(values)
-    work.mark(item, missing, "missing; inferred")
+    work.mark(item, missing, Message("missing; inferred"))
     _compare_with_ceiling(work, item, values)
     return np.where(missing, inferred, values)
 
@@ -254,8 +272,14 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
     if codes:
         shown = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
         work.warnings.append(
-            f"{item.panel} observed in {work.year} lies above {ceiling_of} in {shown}; the simulation starts "
-            "above its own ceiling: check both series"
+            Message(
+                "{series} observed in {year} lies above {ceiling} in {codes}; the simulation starts above its own "
+                "ceiling: check both series",
+                series=item.panel,
+                year=work.year,
+                ceiling=ceiling_of,
+                codes=shown,
+            )
         )
 
 
@@ -263,7 +287,7 @@ def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None
     relative, how = _relative(work, proxy)
     level, level_how = _level(work, item, proxy)
     if values is None:
-        work.mark(item, np.ones(len(work.panel.codes), dtype=bool), f"{level_how}; {how}")
+        work.mark(item, np.ones(len(work.panel.codes), dtype=bool), joined([level_how, how], "; "))
     share = level * relative
     ceiling, _ = _ceiling(work, item)
     return share if ceiling is None or not proxy.cap else smooth_minimum(share, proxy.cap * ceiling)
@@ -282,7 +306,7 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     """Relative size of the indicators, shape (draw, region), with a population-weighted mean of one."""
     near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
     if not near:
-        return np.ones((1, len(work.panel.codes))), "no indicator of how regions differ"
+        return np.ones((1, len(work.panel.codes))), Message("no indicator of how regions differ")
     logs = []
     for column, _ in near.values():
         positive = np.where(column > 0, column, np.nan)
@@ -294,40 +318,44 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     people = work.people
     mean = (relative * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
     years = sorted({year for _, year in near.values()})
-    return relative / mean, f"spread by {', '.join(near)} of {', '.join(str(year) for year in years)}"
+    return relative / mean, Message(
+        "spread by {series} of {years}", series=", ".join(near), years=", ".join(str(year) for year in years)
+    )
 
 
 def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
     """National level of a share, shape (draw, 1) or (draw, region), and where it comes from."""
     if item.key in work.carried:
-        return np.atleast_1d(work.carried[item.key])[:, None], "national level carried on from the simulated history"
+        return np.atleast_1d(work.carried[item.key])[:, None], Message(
+            "national level carried on from the simulated history"
+        )
     level, how = _declared_level(work, proxy)
     if not proxy.of:
-        return level, f"national level {how}"
+        return level, Message("national level {value}", value=how)
     if proxy.of in work.spec.inputs:
         base, variable = work.found[proxy.of], work.spec.inputs[proxy.of].variable
         if not any(_near(work, name) for name in proxy.indicators):
-            return level * base, f"{how} of the region's {variable}"
+            return level * base, Message("{share} of the region's {variable}", share=how, variable=variable)
         people = work.people
         mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
-        return level * mean, f"{how} of the national {variable}"
+        return level * mean, Message("{share} of the national {variable}", share=how, variable=variable)
     series = work.panel.national.get(proxy.of, {})
     # A national series may reach beyond the panel, whose last year is the last that may be used.
     years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
     if years:
         best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
-        return level * series[best], f"national {proxy.of} of {best}"
+        return level * series[best], Message("national {series} of {year}", series=proxy.of, year=best)
     ceiling = _affordable(work)
     return (
         ACCESS_SHARE_OF_CEILING * ceiling,
-        f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford",
+        Message("no national series; {share:g} of what incomes can afford", share=ACCESS_SHARE_OF_CEILING),
     )
 
 
 def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     """Level of a proxy, shape (draw, 1), a number or that of a parameter, and how to call it."""
     if isinstance(proxy.level, str):
-        return work.parameter(proxy.level), f"the share {proxy.level}"
+        return work.parameter(proxy.level), Message("the share {name}", name=proxy.level)
     return np.full((1, 1), proxy.level), f"{proxy.level:g}"
 
 
@@ -341,12 +369,12 @@ def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
     """Upper bound of a share, shape (draw, region), and its label; None if unbounded."""
     keys = work.bindings.inputs
     if item.key == keys.access:
-        return _affordable(work), "what incomes can afford"
+        return _affordable(work), Message("what incomes can afford")
     if item.key == keys.skills:
-        return work.found[keys.access], "access"
+        return work.found[keys.access], Message("access")
     if item.key == keys.application:
         found = np.sqrt(work.found[keys.access] * work.found[keys.skills])
-        return np.asarray(found), "the geometric mean of access and skills"
+        return np.asarray(found), Message("the geometric mean of access and skills")
     return None, ""
 
 

@@ -31,7 +31,9 @@ def region_code(data: "xr.Dataset", text: str) -> str:
         if found.size:
             return str(columns[0][found[0]])
     known = [str(name) for column in columns for name in column if name]
-    raise UnknownName(f"the projection has no region {text!r}.{suggest(text, known)}")
+    raise UnknownName(
+        "the projection has no region {region!r}.{suggestion}", region=text, suggestion=suggest(text, known)
+    )
 
 
 def chosen(
@@ -47,7 +49,7 @@ def chosen(
             raise UnknownName(unknown(data, name))
         values = data[name]
         if "draw" not in values.dims and not past:
-            raise InvalidInput(f"{name} is kept as a mean over draws; read it from `data`")
+            raise InvalidInput("{name} is kept as a mean over draws; read it from `data`", name=name)
         if regions is not None and "region" in values.dims:
             values = values.sel(region=[region_code(data, item) for item in regions])
         found.append(values)
@@ -133,7 +135,12 @@ def together(runs: Mapping[str, Any]) -> Any:
     for name, item in runs.items():
         for dim in sorted(set(map(str, first.data.dims)) - {"scenario", "draw", "lever"}):
             if item.data[dim].to_numpy().tolist() != first.data[dim].to_numpy().tolist():
-                raise InvalidInput(f"{name!r} has other {dim}s than {next(iter(runs))!r}; projections must share them")
+                raise InvalidInput(
+                    "{name!r} has other {dim}s than {other!r}; projections must share them",
+                    name=name,
+                    dim=dim,
+                    other=next(iter(runs)),
+                )
         shared = item.data.isel(draw=slice(0, draws)).assign_coords(draw=np.arange(draws))
         known = [key for key in _LABELS if key in shared.coords]
         labels = {key: ("scenario", [f"{name}{BETWEEN}{text}" for text in shared[key].to_numpy()]) for key in known}

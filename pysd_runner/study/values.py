@@ -63,12 +63,15 @@ def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, .
     try:
         variable, position = located(model, name)
     except UnknownName as error:
-        raise InvalidScenario(f"scenario {scenario!r}: {error}") from error
+        raise InvalidScenario("scenario {scenario!r}: {error}", scenario=scenario, error=error) from error
     kind = model.ir.variables[variable].kind
     if kind not in ("constant", "data"):
         raise InvalidScenario(
-            f"scenario {scenario!r}: {variable!r} is computed by an equation ({kind}); a scenario changes constants "
-            "and inputs that follow data"
+            "scenario {scenario!r}: {variable!r} is computed by an equation ({kind}); a scenario changes constants "
+            "and inputs that follow data",
+            scenario=scenario,
+            variable=variable,
+            kind=kind,
         )
     return variable, position
 
@@ -78,11 +81,19 @@ def _check_times(scenario: str, name: str, change: Change, start: float, stop: f
         return
     if change.times[0] > stop:
         raise InvalidScenario(
-            f"scenario {scenario!r}: the first change of {name!r} is at {change.times[0]:g}, after the end of the run "
-            f"({stop:g})"
+            "scenario {scenario!r}: the first change of {name!r} is at {change:g}, after the end of the run ({stop:g})",
+            scenario=scenario,
+            name=name,
+            change=change.times[0],
+            stop=stop,
         )
     if change.times[-1] < start and change.interpolate == "linear":
-        raise InvalidScenario(f"scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start:g})")
+        raise InvalidScenario(
+            "scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start:g})",
+            scenario=scenario,
+            name=name,
+            start=start,
+        )
 
 
 def _lowered(

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Formatter
 from types import MappingProxyType
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import NOTHING, InvalidInput, Message, UnknownName, suggest
 
 LANGUAGES = ("en", "zh")
 
@@ -22,6 +22,25 @@ def say(key: str, lang: str, **values: object) -> str:
     if plain not in known:
         raise UnknownName(f"no text is called {plain!r}.{suggest(plain, known)}")
     return known[plain].format(**values)
+
+
+def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
+    """Say a message or an error in a language, with the names that variables have in it; any other text stays.
+
+    >>> said(Message("{file} has no column {column!r}", file="a.csv", column="year"), "en")
+    "a.csv has no column 'year'"
+    """
+    message = str(text)
+    return message.said(templates(lang), names) if isinstance(message, Message) else names.get(message, message)
+
+
+@cache
+def templates(lang: str) -> Mapping[str, str]:
+    """Templates of messages in a language, by the English template; English stands in the code alone."""
+    if lang == LANGUAGES[0]:
+        return MappingProxyType({})
+    found: dict[str, str] = json.loads(_file(f"messages.{lang}.json"))
+    return MappingProxyType(found)
 
 
 def has_text(key: str) -> bool:
@@ -47,8 +66,12 @@ def texts(lang: str, room: str = "") -> Mapping[str, str]:
         return MappingProxyType(
             {key.removeprefix(f"{room}."): text for key, text in texts(lang).items() if key.startswith(f"{room}.")}
         )
-    found: dict[str, str] = json.loads(files("pysd_runner.text").joinpath(f"{lang}.json").read_text(encoding="utf-8"))
+    found: dict[str, str] = json.loads(_file(f"{lang}.json"))
     return MappingProxyType(found)
+
+
+def _file(name: str) -> str:
+    return files("pysd_runner.text").joinpath(name).read_text(encoding="utf-8")
 
 
 def blanks(text: str) -> frozenset[str]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache, reduce
 from typing import Any
 
-from pysd_runner.text import LANGUAGES, has_text, say, texts
+from pysd_runner.core.errors import NOTHING, Message
+from pysd_runner.text import LANGUAGES, has_text, said, say, texts
 
 ROOM, NESTED = "notice", "how"
 # Problems of panels, findings of fits, and lines on the screen are found again as well.
@@ -69,6 +70,8 @@ def in_language(text: str, lang: str, names: Mapping[str, str] | None = None) ->
     >>> in_language("missing; inferred", "en")
     'missing; inferred'
     """
+    if isinstance(text, Message) and (told := said(text, lang, names or NOTHING)) != text:
+        return told
     known = names or {}
     if lang == LANGUAGES[0] and not known:
         return text
@@ -118,6 +121,8 @@ def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
 
 def in_lines(text: str, lang: str, names: Mapping[str, str] | None = None) -> str:
     """Say every line of a text in a language; what stands before a line stays."""
+    if isinstance(text, Message) and (told := said(text, lang, names or NOTHING)) != text:
+        return told
     lines = [_LEAD.fullmatch(line) for line in text.split("\n")]
     return "\n".join(match[1] + in_language(match[2], lang, names) for match in lines if match is not None)
 
@@ -128,6 +133,8 @@ def error_in_language(text: str, lang: str) -> str:
     >>> error_in_language("there is no year 2050", "en")
     'there is no year 2050'
     """
+    if isinstance(text, Message) and (told := said(text, lang)) != text:
+        return told
     return text if lang == LANGUAGES[0] else "\n".join(_error_line(line, lang) for line in text.split("\n"))
 
 

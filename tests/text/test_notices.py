@@ -1,14 +1,9 @@
 """Warnings and notes kept in English are said in Chinese: none that a projection makes is left out."""
 
-import ast
 import re
-from itertools import product
-from pathlib import Path
 
 import pytest
 
-import calibration.fitting
-import pysd_runner.panel
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.panel.office import nearest_layout
@@ -18,8 +13,7 @@ from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.projection import project
-from pysd_runner.text import blanks, texts
-from pysd_runner.text.notices import NUMBERS, ROOMS, in_language, in_lines, panel_title
+from pysd_runner.text.notices import in_language, in_lines, panel_title
 from tests.english import sentences_in
 
 REGIONS = ("110000", "310000", "410000", "620000")
@@ -117,64 +111,6 @@ def test_of_a_forecast_and_of_another_panel(panel, model):
     told = noticed(found, found.warnings, "zh")
     assert any("“another”" in line for line in told)
     assert not any(left_in_english(line) for line in told)
-
-
-@pytest.mark.parametrize("key", [f"{room}.{key}" for room in ROOMS for key in texts("en", room)])
-def test_every_text_is_found_again(key):
-    text = texts("en")[key]
-    # Only notices may have words in the place of numbers.
-    plain = NUMBERS if not key.startswith("notice.") else ()
-    values = {name: "7" if name in plain else f"<{name}>" for name in blanks(text)}
-    assert in_language(text.format(**values), "zh") == texts("zh")[key].format(**values)
-
-
-def told(node):
-    """Texts an expression may give, with 7 in the place of what is filled in; none where it is a variable."""
-    if isinstance(node, ast.Constant):
-        return [str(node.value)]
-    if isinstance(node, ast.FormattedValue):
-        return told(node.value) if isinstance(node.value, ast.IfExp) else ["7"]
-    if isinstance(node, ast.JoinedStr):
-        return ["".join(parts) for parts in product(*map(told, node.values))]
-    return [*told(node.body), *told(node.orelse)] if isinstance(node, ast.IfExp) else []
-
-
-def calls(package, name):
-    for path in sorted(Path(package.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
-                yield node
-
-
-PROBLEMS = {
-    text
-    for node in calls(pysd_runner.panel, "Problem")
-    for item in node.keywords
-    if item.arg in {"message", "expected"}
-    for text in told(item.value)
-}
-FINDINGS = {text for node in calls(calibration.fitting, "Finding") for part in node.args[1:2] for text in told(part)}
-
-
-def test_problems_and_findings_are_read():
-    assert len(PROBLEMS) > 90
-    assert len(FINDINGS) > 8
-
-
-# Texts that are put together of parts: each part is known, or they quote another message.
-PUT_TOGETHER = {
-    "7 is not a number7",
-    "7 searches did not converge and were left out.",
-    "777. The search stays among the others.",
-    "7: 7",
-}
-
-
-@pytest.mark.parametrize("text", sorted((PROBLEMS | FINDINGS) - PUT_TOGETHER))
-def test_problems_of_panels_and_findings_of_fits_are_said_in_chinese(text):
-    # What is filled in last may be empty: an advice or a suggestion.
-    forms = {text, text.removesuffix("7"), text.replace(".7", "."), text.replace("7.7", ""), text.replace(".7 ", ". ")}
-    assert any(in_language(form, "zh") != form for form in {*forms, *(form.rstrip(".") for form in forms)}), text
 
 
 def test_what_is_no_notice_stays():
