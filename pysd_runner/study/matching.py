@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pysd_runner.core.errors import Message, InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.panel import Column, Problem, Table
