@@ -12,17 +12,16 @@ if TYPE_CHECKING:
     from pysd_runner.engine.cache.loading import ModelFile, load_lowered
     from pysd_runner.engine.choice import Engine, Precision, chosen
     from pysd_runner.engine.frontend.budgets import Budgets
-    from pysd_runner.engine.frontend.files import SUFFIXES
+    from pysd_runner.engine.frontend.source import SUFFIXES
     from pysd_runner.engine.linearised import Linearised
     from pysd_runner.engine.llvm.compiler import host
     from pysd_runner.engine.numpy.target import leading_shape
     from pysd_runner.engine.passes.derivatives import Direction
     from pysd_runner.engine.passes.integration import difference_of_methods
     from pysd_runner.engine.passes.order import plan
-    from pysd_runner.engine.paths import TimePath
     from pysd_runner.engine.task import Task, prepared
     from pysd_runner.engine.tracing import Failure
-    from pysd_runner.engine.values import check_cases, fitted_to
+    from pysd_runner.engine.values import TimePath, check_cases, fitted_to
 
 _HOMES = {
     "Budgets": "frontend.budgets",
@@ -32,9 +31,9 @@ _HOMES = {
     "Linearised": "linearised",
     "ModelFile": "cache.loading",
     "Precision": "choice",
-    "SUFFIXES": "frontend.files",
+    "SUFFIXES": "frontend.source",
     "Task": "task",
-    "TimePath": "paths",
+    "TimePath": "values",
     "check_cases": "values",
     "chosen": "choice",
     "difference_of_methods": "passes.integration",

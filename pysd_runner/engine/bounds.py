@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.clock import Clock, UnevenSaving, UnevenStop
+from pysd_runner.engine.clock import Clock, Controls, UnevenSaving, UnevenStop, axis_of
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
-from pysd_runner.engine.own_clock import Controls, axis_of
 from pysd_runner.engine.passes.integration import integrated
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array | TimePath]

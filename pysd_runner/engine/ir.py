@@ -257,3 +257,17 @@ class ModelIr:
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges."""
         return tuple(len(self.ranges[name]) for name in dims)
+
+
+# PySD and Vensim treat a denominator this small as zero, and times this close as equal.
+SMALL = 1e-6
+
+
+def operation(name: str, *arguments: Expression) -> Operation:
+    """An element-wise operation over the joined axes of its arguments."""
+    return Operation(name, arguments, joined_axes(*arguments))
+
+
+def time_step() -> Expression:
+    """The length of one step."""
+    return Reference(TIME_STEP, ())

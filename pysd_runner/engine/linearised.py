@@ -11,8 +11,8 @@ from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.task import Task
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.function_table import SMALL
+from pysd_runner.engine.ir import SMALL
 
 Array = NDArray[np.float64]
 

@@ -10,19 +10,16 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.bounds import clocks, one_case
 from pysd_runner.engine.cache.loading import ModelFile
-from pysd_runner.engine.choice import Engine, Precision, chosen
+from pysd_runner.engine.choice import Engine, Precision, Work, check_compiling, chosen
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.cost import Work, check_compiling
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
-from pysd_runner.engine.passes.delay_orders import check_orders
-from pysd_runner.engine.passes.integration import integrated, method_of
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.engine.values import TimePath, fitted_to
 
 if TYPE_CHECKING:
     from pysd_runner.engine.linearised import SingleCase

@@ -13,7 +13,7 @@ from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolati
 from pysd_runner.engine.names import HIDDEN, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import integrated
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 

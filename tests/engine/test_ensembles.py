@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine.numpy import target as numpy_target
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.test_shipped_parity import region_values

@@ -8,7 +8,7 @@ import pytest
 from openpyxl.workbook.defined_name import DefinedName
 
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

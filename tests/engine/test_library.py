@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

@@ -5,7 +5,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.clock import UnevenStop
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -167,7 +167,7 @@ def test_a_bound_given_through_a_parameter_must_agree_as_well(tmp_path):
     ],
 )
 def test_steps_that_lead_nowhere_are_refused(controls, message, tmp_path, monkeypatch):
-    import pysd_runner.engine.own_clock as own_clock
+    import pysd_runner.engine.clock as own_clock
 
     monkeypatch.setattr(own_clock, "MOST_STEPS", 3000)
     with pytest.raises(InvalidInput, match=message):

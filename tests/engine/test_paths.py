@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 
 
 def test_a_step_holds_until_the_next_year():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
-from pysd_runner.engine.frontend.lowering.table_calculus import inverse
+from pysd_runner.engine.frontend.lowering.table_calls import inverse
 from pysd_runner.engine.frontend.lowering.tables import sorted_points
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

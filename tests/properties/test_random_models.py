@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.engine.frontend.lowering.data_calls import DATA_CALLS
 from pysd_runner.engine.frontend.lowering.expressions import SPECIAL
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS
+from pysd_runner.engine.frontend.lowering.table_calls import DATA_CALLS
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidScenario
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import Lever

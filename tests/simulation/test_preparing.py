@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner import jacobian, load_model, prepare, simulate
 from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, UnsupportedFeature
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.sensitivities import jacobian, jacobian_function

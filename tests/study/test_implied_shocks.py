@@ -103,7 +103,7 @@ def test_what_a_slow_search_finds_is_the_same(model, panel, baseline):
     common = common_draws(model, panel, None, baseline, bounds=(2024, 2030), draws=2, seed=0)
     fast = common.values[SHOCK].values[:, 0, 0]
     target = baseline.drawn(2, 0)[0]
-    from pysd_runner.engine.paths import TimePath
+    from pysd_runner.engine.values import TimePath
     from pysd_runner.simulation import simulate
     from pysd_runner.simulation.elements import only_draws
 

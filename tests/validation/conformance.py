@@ -25,7 +25,7 @@ from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.frontend.source import read_source
 from pysd_runner.engine.ir import Method
 from pysd_runner.engine.names import key
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
 from tests.validation.canonical import (

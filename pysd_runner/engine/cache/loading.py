@@ -13,7 +13,7 @@ from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.store import code_digest, default_store
 from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.files import identify, reads_outside
+from pysd_runner.engine.frontend.source import identify, reads_outside
 from pysd_runner.engine.ir import ModelIr
 
 

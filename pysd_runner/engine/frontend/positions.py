@@ -1,4 +1,4 @@
-"""Where something stands in a model file, for messages."""
+"""Where something stands in a model file, and what is done with it, for messages."""
 
 from dataclasses import dataclass
 
@@ -42,3 +42,13 @@ def shortened(text: str) -> str:
     """A text of the file on one line, cut where it is long."""
     line = " ".join(text[: 2 * QUOTED].split())
     return line if len(line) <= QUOTED else line[:QUOTED] + "..."
+
+
+READ = "honoured"
+DRAWN = "how the model is drawn; no number depends on it"
+SHOWN = "how numbers are shown; none depends on it"
+PROGRAM = "settings of the program that wrote the file; no number depends on them"
+ABOUT = "about the file; no number depends on it"
+STUDY = "a study that the program offers beside the run; it is not done here"
+OUTPUT = "where the program writes results; nothing is written here"
+REPLACED = "shown as question marks; save the file as UTF-8 to see them"

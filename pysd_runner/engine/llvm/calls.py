@@ -11,8 +11,8 @@ from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
 from pysd_runner.engine.memory import aligned, check_delays
-from pysd_runner.engine.paths import SAME_TIME, TimePath
 from pysd_runner.engine.pipe import steps_of
+from pysd_runner.engine.values import SAME_TIME, TimePath
 
 Array = NDArray[Any]
 

@@ -1,10 +1,11 @@
-"""Takes out of the step what does not change while a run goes on: computed once instead of at every step."""
+"""Takes out of the step what does not change while a run goes on; finds divisions whose last bit may decide."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
-from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import (
+    ArrayFunction,
     Expression,
     Interpolation,
     Number,
@@ -14,9 +15,11 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     Time,
+    operation,
     walk,
 )
 from pysd_runner.engine.llvm.items import Temporaries
+from pysd_runner.engine.passes.order import Plan
 
 
 class Hoisting:
@@ -82,3 +85,112 @@ def _worth_it(expression: Expression) -> bool:
         return False
     # The compiler folds what is made of numbers alone.
     return any(isinstance(part, Reference | Table) for part in walk(expression))
+
+
+# Operations that jump with their arguments, or end where these reach a number that is not zero.
+JUMPS = frozenset(
+    {
+        *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+        *("integer", "quantum", "modulo", "remainder"),
+        *("arcsin", "arccos"),
+    }
+)
+
+# Arguments by position that decide something where they are zero: what counts as true, and where a function ends. A
+# ratio denominator jumps at a small number.
+AT_ZERO = {"where": (0,), "and": (0, 1), "or": (0, 1), "not": (0,), "sqrt": (0,), "ln": (0,), "power": (0,)}
+SMALL_DENOMINATORS = {"xidz": (1,)}
+
+# What is zero, or changes its sign, only with one of its arguments, however these are rounded.
+KEEPS_SIGN = frozenset({"multiply", "divide", "negative", "abs", "sqrt", "min", "max"})
+
+# Points of a table this close, as a share of their x, are a jump.
+NEAR = 1e-9
+
+# Tables that jump with their argument.
+STEPS = frozenset({"hold_backward", "look_forward", "raw"})
+
+
+def deciding_divisions(plan: Plan) -> frozenset[Expression]:
+    """Divisions that what jumps depends on, at once or through variables and levels."""
+    # Where only the sign decides, a division counts if it is one term of a sum: a quotient by itself is zero when its
+    # numerator is.
+    return _Search(plan).found()
+
+
+class _Search:
+    """Goes from what decides to the divisions it depends on; every variable is gone through once or twice."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.divisions: set[Expression] = set()
+        self.seen: set[tuple[str, bool]] = set()
+        # Expressions, and whether only their sign decides.
+        self.waiting = list(_deciding(part for name in plan.used for part in self._expressions(name)))
+
+    def found(self) -> frozenset[Expression]:
+        """All of them."""
+        while self.waiting:
+            self._go_through(*self.waiting.pop())
+        return frozenset(self.divisions)
+
+    def _go_through(self, expression: Expression, only_sign: bool) -> None:
+        if isinstance(expression, Reference):
+            self._follow(expression.variable, only_sign)
+            return
+        if isinstance(expression, Operation) and expression.name == "divide" and not only_sign:
+            self.divisions.add(expression)
+        keeps = isinstance(expression, Operation) and expression.name in KEEPS_SIGN
+        parts = walk(expression)
+        next(parts)
+        if only_sign and keeps and isinstance(expression, Operation):
+            self.waiting += [(part, True) for part in expression.arguments]
+            return
+        for part in parts:
+            if isinstance(part, Operation) and part.name == "divide":
+                self.divisions.add(part)
+            if isinstance(part, Reference):
+                self._follow(part.variable, False)
+
+    def _follow(self, name: str, only_sign: bool) -> None:
+        # A level is a sum of what flowed.
+        only_sign = only_sign and self.plan.model.variables[name].kind == "auxiliary"
+        if (name, only_sign) not in self.seen and (name, False) not in self.seen:
+            self.seen.add((name, only_sign))
+            self.waiting += [(part, only_sign) for part in self._expressions(name)]
+
+    def _expressions(self, name: str) -> Iterator[Expression]:
+        for block in self.plan.model.variables[name].blocks:
+            yield from (part for part in (block.expression, block.initial, block.delay) if part is not None)
+
+
+def _deciding(expressions: Iterable[Expression]) -> Iterator[tuple[Expression, bool]]:
+    """What decides something, and whether only by its sign."""
+    for expression in expressions:
+        for part in walk(expression):
+            if isinstance(part, Operation):
+                yield from _arguments(part)
+            elif isinstance(part, ArrayFunction):
+                yield from ((item, False) for item in part.arguments)
+            elif isinstance(part, Interpolation) and _jumps(part):
+                yield part.argument, False
+
+
+def _arguments(part: Operation) -> Iterator[tuple[Expression, bool]]:
+    if part.name in JUMPS:
+        yield from ((item, False) for item in part.arguments)
+    for place in SMALL_DENOMINATORS.get(part.name, ()):
+        yield part.arguments[place], False
+    for place in AT_ZERO.get(part.name, ()):
+        yield part.arguments[place], True
+
+
+def _jumps(table: Interpolation) -> bool:
+    """Whether a table jumps: by its mode, or at two points that all but share their x."""
+    if table.mode in STEPS or not table.points:
+        return table.mode in STEPS
+    for first in range(0, len(table.x), table.points):
+        x = table.x[first : first + table.points]
+        if any(right - left <= NEAR * max(abs(left), abs(right)) for left, right in pairwise(x)):
+            return True
+    return False

@@ -17,15 +17,13 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.llvm import mathematics
-from pysd_runner.engine.llvm.deciding import deciding_divisions
 from pysd_runner.engine.llvm.entries import HEADER
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.function_text import FunctionText
-from pysd_runner.engine.llvm.hoisting import Hoisting
-from pysd_runner.engine.llvm.items import Item, items_of, update_items, value_items
+from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
+from pysd_runner.engine.llvm.items import Item, items_of, shared_out, update_items, value_items
 from pysd_runner.engine.llvm.layout import Layout, Slot
 from pysd_runner.engine.llvm.nest_code import NestCode
-from pysd_runner.engine.llvm.outcomes import shared_out
 from pysd_runner.engine.llvm.pipes import Pipes
 from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of

@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
 
-from pysd_runner.engine.function_table import SMALL
+from pysd_runner.engine.ir import SMALL
 from pysd_runner.engine.llvm import elementary, powers, single
 from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
 

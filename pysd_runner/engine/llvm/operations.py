@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from pysd_runner.engine.function_table import SMALL
+from pysd_runner.engine.ir import SMALL
 from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.emitter import Value, Writer
 

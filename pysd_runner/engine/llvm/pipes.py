@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.function_table import SMALL
-from pysd_runner.engine.ir import Block, Expression, Operation, Reference
+from pysd_runner.engine.ir import SMALL, Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.items import Item, Temporaries, value_items
 from pysd_runner.engine.passes.order import Plan

@@ -17,7 +17,7 @@ from pysd_runner.engine.llvm.instructions import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
 from pysd_runner.engine.memory import aligned, check_memory, spread
 from pysd_runner.engine.numpy.target import leading_shape
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 

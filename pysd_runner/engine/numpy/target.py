@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.function_table import SMALL
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import SMALL, ModelIr
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.numpy.tables import Tables
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
 from pysd_runner.engine.random_numbers import Chance
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 

@@ -1,13 +1,34 @@
-"""Order of computation: groups of things that need each other, and of the equations inside such a group."""
+"""Groups of things that need each other: found, put in order, and taken apart dimension by dimension."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeVar
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.ir import Axis, Block, Expression, Index, ModelIr, Reference, walk
+from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.ir import (
+    ArrayFunction,
+    Axis,
+    Block,
+    Element,
+    Expression,
+    Index,
+    Interpolation,
+    ModelIr,
+    Number,
+    Operation,
+    Random,
+    Reduction,
+    Reference,
+    Table,
+    Time,
+    Variable,
+    walk,
+)
+from pysd_runner.engine.names import HIDDEN, shown
 
 Node = TypeVar("Node", str, tuple[str, int])
 
@@ -118,3 +139,222 @@ def positions(item: Index, length: int) -> tuple[int, ...]:
     if isinstance(item, Axis):
         return tuple(range(length)) if item.positions is None else item.positions
     return (item.position,)
+
+
+def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:
+    """Split the equations of some circles along the dimensions that make them need each other."""
+    along: dict[str, dict[int, set[int]]] = {}
+    for circle in circles:
+        for (name, place), dims in _apart(group, circle).items():
+            along.setdefault(name, {})[place] = dims
+    model, changed = group.model, {}
+    for name, chosen in along.items():
+        variable = model.variables[name]
+        shape = model.shape(variable.dims)
+        cutter = _Cutter(model, name)
+        blocks: list[Block] = []
+        for place, block in enumerate(variable.blocks):
+            blocks += cutter.pieces(block, shape, chosen[place]) if chosen.get(place) else [block]
+        changed[name] = replace(variable, blocks=tuple(blocks))
+        changed |= cutter.hidden
+    return changed
+
+
+def _apart(group: Group, circle: Sequence[Equation]) -> dict[Equation, set[int]]:
+    """Dimensions along which each equation of a circle is to be split."""
+    # A dimension in which every equation reads the place that it defines never brings a circle about and stays whole.
+    members = frozenset(circle)
+    blocks = {node: group.model.variables[node[0]].blocks[node[1]] for node in circle}
+    axes = {node: {d for d, item in enumerate(block.index) if isinstance(item, Axis)} for node, block in blocks.items()}
+    whole = _in_step(group, members, blocks)
+    apart = {node: found - whole.get(node[0], set()) for node, found in axes.items()}
+    if not any(apart.values()):
+        if not any(axes.values()) or _identical(whole, blocks):
+            raise InvalidModel(_message(group, members))
+        return axes
+    return apart
+
+
+def _identical(whole: Mapping[str, set[int]], blocks: Mapping[Equation, Block]) -> bool:
+    """Whether every equation of a circle runs over the same places, so that each place has the same circle."""
+    return len({frozenset(block.index[dim] for dim in whole.get(name, ())) for (name, _), block in blocks.items()}) == 1
+
+
+def _in_step(group: Group, members: frozenset[Equation], blocks: Mapping[Equation, Block]) -> dict[str, set[int]]:
+    """Dimensions, by variable, in which what is read is always at the place that is defined."""
+    found: dict[str, set[int]] = {}
+    first = next(iter(blocks))
+    for dim, item in enumerate(blocks[first].index):
+        if not isinstance(item, Axis):
+            continue
+        steps = _followed(group, members, {first[0]: dim}, found)
+        for name, place in (steps or {}).items():
+            found.setdefault(name, set()).add(place)
+    return found
+
+
+def _followed(
+    group: Group, members: frozenset[Equation], start: dict[str, int], taken: Mapping[str, set[int]]
+) -> dict[str, int] | None:
+    """Dimension of every variable of a circle that runs in step with one of the first, None if one does not."""
+    model, steps, waiting = group.model, dict(start), list(start)
+    while waiting:
+        name = waiting.pop()
+        for node in (item for item in members if item[0] == name):
+            item = model.variables[name].blocks[node[1]].index[steps[name]]
+            elements = model.ranges[model.variables[name].dims[steps[name]]]
+            for reference in group.references(node):
+                if members.isdisjoint(group.read(reference)):
+                    continue
+                other = model.variables[reference.variable]
+                fitting = [
+                    dim
+                    for dim, found in enumerate(reference.index)
+                    if found == item
+                    and model.ranges[other.dims[dim]] == elements
+                    and dim not in taken.get(other.name, ())
+                ]
+                known = steps.get(other.name)
+                if not fitting or (known is not None and known not in fitting):
+                    return None
+                if known is None:
+                    steps[other.name] = fitting[0]
+                    waiting.append(other.name)
+    return steps
+
+
+def _message(group: Group, members: frozenset[Equation]) -> str:
+    first = min(members, key=lambda node: (list(group.names).index(node[0]), node[1]))
+    path: dict[Equation, None] = {first: None}
+    while True:
+        last = next(reversed(path))
+        following = next(node for node in group.needs(last) if node in members)
+        if following in path:
+            break
+        path[following] = None
+    circle = [*list(path)[list(path).index(following) :], following]
+    variable, place = following
+    return (
+        "variables depend on each other at the same moment: "
+        + " -> ".join(repr(_label(group.model, node)) for node in circle)
+        + "; put a stock or a delay in between. Equation: "
+        + group.model.variables[variable].blocks[place].text
+    )
+
+
+def _label(model: ModelIr, node: Equation) -> str:
+    variable = model.variables[node[0]]
+    inner = [
+        model.ranges[dim][item.position] if isinstance(item, Element) else shown(item.label)
+        for dim, item in zip(variable.dims, variable.blocks[node[1]].index, strict=True)
+    ]
+    text = f"{variable.name}[{','.join(inner)}]" if inner else variable.name
+    return text.replace(HIDDEN, ": ")
+
+
+@dataclass(slots=True)
+class _Cutter:
+    """Cuts the blocks of one variable into pieces; `hidden` holds the variables that the pieces share."""
+
+    model: ModelIr
+    owner: str
+    hidden: dict[str, Variable] = field(default_factory=dict)
+    _arrays: dict[int, tuple[Any, NDArray[np.float64]]] = field(default_factory=dict)
+    _shared: dict[Expression, Reference] = field(default_factory=dict)
+
+    def pieces(self, block: Block, shape: tuple[int, ...], dims: set[int]) -> list[Block]:
+        """A block as one block for every combination of places along some dimensions."""
+        order = sorted(dims)
+        lists = [positions(block.index[dim], shape[dim]) for dim in order]
+        labels = [block.index[dim].label for dim in order]  # type: ignore[union-attr]
+        made = []
+        for chosen in itertools.product(*(range(len(items)) for items in lists)):
+            index: list[Index] = list(block.index)
+            for dim, items, place in zip(order, lists, chosen, strict=True):
+                index[dim] = Element(items[place])
+            at = dict(zip(labels, chosen, strict=True))
+            initial, delay = (None if part is None else self.at(part, at) for part in (block.initial, block.delay))
+            expression = self.at(block.expression, at)
+            made.append(replace(block, index=tuple(index), expression=expression, initial=initial, delay=delay))
+        return made
+
+    def at(self, expression: Expression, places: Mapping[str, int]) -> Expression:
+        """An expression at one place of each of some axes."""
+        axes = tuple(axis for axis in expression.axes if axis not in places)
+        match expression:
+            case Number() | Time():
+                return expression
+            case Table():
+                return self._table(expression, axes, places)
+            case Reference():
+                return replace(expression, index=tuple(_one(item, places) for item in expression.index))
+            case Interpolation():
+                return self._interpolation(expression, axes, places)
+            case Reduction():
+                return replace(expression, argument=self.at(expression.argument, places), axes=axes)
+            case Operation():
+                return replace(expression, arguments=self._all(expression.arguments, places), axes=axes)
+            case Random():
+                return self.at(self._apart(expression), places) if axes != expression.axes else expression
+            case ArrayFunction():
+                if any(axis in places for axis in expression.result):
+                    return self.at(self._apart(expression), places)
+                return replace(expression, arguments=self._all(expression.arguments, places), axes=axes)
+
+    def _all(self, parts: tuple[Expression, ...], places: Mapping[str, int]) -> tuple[Expression, ...]:
+        return tuple(self.at(part, places) for part in parts)
+
+    def _array(self, owner: Expression, values: tuple[float, ...], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Values as an array; made once, because every piece takes a part of the same ones."""
+        known = self._arrays.get(id(values))
+        if known is None:
+            known = (owner, np.asarray(values, dtype=float).reshape(shape))
+            self._arrays[id(values)] = known
+        return known[1]
+
+    def _table(self, table: Table, axes: tuple[str, ...], places: Mapping[str, int]) -> Expression:
+        part = self._array(table, table.values, table.shape)[_picked(table.axes, places)]
+        if not axes:
+            return Number(float(part))
+        return Table(tuple(part.ravel().tolist()), part.shape, axes)
+
+    def _interpolation(self, table: Interpolation, axes: tuple[str, ...], places: Mapping[str, int]) -> Interpolation:
+        argument = self.at(table.argument, places)
+        if not any(axis in places for axis in table.tables):
+            return replace(table, argument=argument, axes=axes)
+        shape = tuple(len(self.model.ranges[axis.removesuffix("!")]) for axis in table.tables)
+        x, y = (
+            self._array(table, side, (*shape, table.points))[_picked(table.tables, places)]
+            for side in (table.x, table.y)
+        )
+        left = tuple(axis for axis in table.tables if axis not in places)
+        x_left, y_left = (tuple(side.ravel().tolist()) for side in (x, y))
+        return replace(table, argument=argument, x=x_left, y=y_left, tables=left, axes=axes)
+
+    def _apart(self, expression: Expression) -> Reference:
+        """A reference to a hidden variable that holds what cannot be computed one place at a time."""
+        if expression not in self._shared:
+            number = next(n for n in itertools.count(1) if self._name(n) not in {*self.model.variables, *self.hidden})
+            name = self._name(number)
+            dims = tuple(axis.removesuffix("!") for axis in expression.axes)
+            index = tuple(Axis(axis) for axis in expression.axes)
+            block = Block(index, expression, None, f"part {number} of {self.owner}")
+            self.hidden[name] = Variable(
+                name=name, unit="", dims=dims, kind="auxiliary", doc="", group="", blocks=(block,), hidden=True
+            )
+            self._shared[expression] = Reference(name, index)
+        return self._shared[expression]
+
+    def _name(self, number: int) -> str:
+        return f"{self.owner}{HIDDEN}part {number}"
+
+
+def _one(item: Index, places: Mapping[str, int]) -> Index:
+    if not isinstance(item, Axis) or item.label not in places:
+        return item
+    place = places[item.label]
+    return Element(place if item.positions is None else item.positions[place])
+
+
+def _picked(axes: Sequence[str], places: Mapping[str, int]) -> tuple[int | slice, ...]:
+    return tuple(places.get(axis, slice(None)) for axis in axes)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
-from pysd_runner.engine.function_table import TIME_STEP, operation
 from pysd_runner.engine.ir import (
     STATEFUL,
+    TIME_STEP,
     ArrayFunction,
     Axis,
     Block,
@@ -32,10 +32,18 @@ from pysd_runner.engine.ir import (
     Table,
     Variable,
     joined_axes,
+    operation,
 )
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.passes.factoring import Factoring
-from pysd_runner.engine.passes.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
+from pysd_runner.engine.passes.linear import (
+    Derivative,
+    Factoring,
+    Form,
+    Setting,
+    derivative_of,
+    moving_references,
+    prepared,
+)
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.passes.partials import ONE, ZERO, unsigned
 from pysd_runner.engine.passes.rewriting import relabelled_reference

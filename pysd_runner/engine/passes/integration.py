@@ -1,21 +1,15 @@
-"""Methods of integration as passes over a model: what comes out is integrated by Euler, by any target.
-
-``runge_kutta`` replaces the net flow of every stock by the weighted mean of four, for which everything that moves
-within a step is computed at four moments. ``with_own_steps`` turns stocks into memories that add the length of the step
-at hand, for models whose TIME STEP changes while they run.
-"""
+"""Methods of integration as passes over a model, and orders of delays that are expressions."""
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.function_table import operation, time_step
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import (
     Block,
     Expression,
@@ -27,12 +21,15 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
     children,
+    operation,
     references,
+    time_step,
     walk,
 )
 from pysd_runner.engine.names import HELD, HIDDEN, WITHIN
+from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.rewriting import with_children
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
 
@@ -241,3 +238,36 @@ def _mean(stock: str, block: Block) -> Expression:
     first, second, third, fourth = (Reference(_flow_name(stock, stage), block.index) for stage in MOMENTS)
     twice = operation("multiply", Number(2.0), operation("add", second, third))
     return operation("divide", operation("add", operation("add", first, fourth), twice), Number(6.0))
+
+
+def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Values of some hidden variables at the start of a run, from the file alone."""
+    found = {}
+    for name in names:
+        try:
+            start, step = (_value_at(model, control, {}, 0.0, 1.0).item() for control in ("INITIAL TIME", "TIME STEP"))
+            values = _value_at(model, name, {}, float(np.nan_to_num(start)), float(np.nan_to_num(step, nan=1.0)))
+        except (UnsupportedFeature, InvalidModel):
+            # It needs another order, or something that only PySD covers; a later pass or the caller sees to it.
+            continue
+        found[name] = tuple(np.trunc(values).ravel().tolist())
+    return found
+
+
+def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> None:
+    """Refuse values that change the order of a delay, which was fixed when the model was loaded."""
+    for name, expected in model.structural.items():
+        values = np.trunc(_value_at(model, name, inputs, start, step))
+        if (values.reshape(*values.shape[:2], -1) != np.asarray(expected)).any():
+            owner = name.split(HIDDEN)[0]
+            shown = ", ".join(f"{value:g}" for value in sorted(set(expected)))
+            raise InvalidInput(
+                f"{owner!r} is a delay or smooth of order {shown}; the values given change its order to "
+                f"{sorted(set(values.ravel().tolist()))}, which is fixed when a model is loaded: change it in the file"
+            )
+
+
+def _value_at(model: ModelIr, name: str, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> Array:
+    moving = frozenset(item for item, value in inputs.items() if isinstance(value, TimePath))
+    program = compiled(model, (name,), tuple(inputs), moving)
+    return run(program, inputs, np.array([start]), np.ones(1, dtype=bool), step=step)[name][..., 0]

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Random, Time, Variable, references, walk
-from pysd_runner.engine.passes.components import Equation, Group, Part, components
-from pysd_runner.engine.passes.splitting import split
+from pysd_runner.engine.passes.components import Equation, Group, Part, components, split
 
 
 @dataclass(frozen=True, slots=True)

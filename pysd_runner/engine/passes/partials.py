@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.function_table import SMALL, operation
-from pysd_runner.engine.ir import Expression, Number, Operation
+from pysd_runner.engine.ir import SMALL, Expression, Number, Operation, operation
 
 ZERO, ONE = Number(0.0), Number(1.0)
 

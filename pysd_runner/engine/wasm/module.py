@@ -10,8 +10,8 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import Recipe, Signature, written
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.task import Task
+from pysd_runner.engine.values import TimePath
 from pysd_runner.engine.wasm.linking import linked
 
 # What a page enters into the table a program is handed; the entries it leaves at zero are not used there.

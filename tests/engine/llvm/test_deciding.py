@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.engine.llvm.deciding import deciding_divisions
+from pysd_runner.engine.llvm.hoisting import deciding_divisions
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

@@ -8,7 +8,7 @@ from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
 from pysd_runner.engine.llvm.compiler import host, machine_for, object_code
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared

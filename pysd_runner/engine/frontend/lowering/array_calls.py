@@ -1,15 +1,183 @@
-"""Functions of whole arrays, whose arguments name what they take."""
+"""Functions of arrays whose arguments name what they take: whole arrays, or elements found by their place."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel, suggest
-from pysd_runner.engine.frontend.lowering import arrays, places
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.frontend.lowering import arrays
+from pysd_runner.engine.frontend.lowering.arrays import UNDEFINED, marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.subscripts import transposed
+from pysd_runner.engine.frontend.lowering.subscripts import static_index, transposed
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
-from pysd_runner.engine.ir import Expression, Number
+from pysd_runner.engine.ir import SMALL, Axis, Expression, Index, Number, Reduction, Reference, Table, operation
 from pysd_runner.engine.names import key
+from pysd_runner.engine.passes.rewriting import relabelled
+
+
+def element_map(node: Call, scope: Scope) -> Expression:
+    """VECTOR ELM MAP: the element so many places behind the one that is named, missing where there is none."""
+    vector = node.arguments[0] if len(node.arguments) == 2 else None
+    if not isinstance(vector, Name) or key(vector.name) not in scope.names:
+        raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
+    dims = scope.dims[key(vector.name)]
+    base = _flat(static_index(vector.name, vector.subscripts, scope), dims, scope)
+    place = operation("add", base, _whole_number(scope.lowered(node.arguments[1])))
+    count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
+    inside = operation("and", operation("greater_equal", place, Number(0.0)), operation("less", place, count))
+    return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
+
+
+def flat_element(node: Call, scope: Scope) -> Expression:
+    """An array called with the place of an element in it, row by row from one; zero where there is none."""
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
+    place = operation("subtract", _whole_number(scope.lowered(node.arguments[0])), Number(1.0))
+    return _at(node.function, place, scope)
+
+
+def rank(node: Call, scope: Scope) -> Expression:
+    """RANK: the place of the element that is so many from the smallest, row by row from one."""
+    if len(node.arguments) not in (2, 3):
+        raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
+    values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
+    place = node.arguments[1]
+    # The last place may be called SIZE.
+    is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
+    wanted = _whole_number(
+        scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place)
+    )
+    if not any(axis.endswith("!") for axis in values[0].axes):
+        values = [marked(scope, item, item.axes) for item in values]
+    over = tuple(axis for axis in values[0].axes if axis.endswith("!"))
+    if not over:
+        raise InvalidModel("RANK takes an array, x[*].")
+    others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
+    own = _numbered(over, scope)
+    keys = [*values, own]
+    smaller = _smaller([relabelled(item, others) for item in keys], keys)
+    counted = operation("where", smaller, Number(1.0), Number(0.0))
+    before = Reduction(
+        "sum", counted, tuple(others.values()), tuple(axis for axis in counted.axes if axis not in others.values())
+    )
+    found = operation("where", operation("equal", operation("add", before, Number(1.0)), wanted), own, Number(0.0))
+    return Reduction("sum", found, over, tuple(axis for axis in found.axes if axis not in over))
+
+
+def interpolate(node: Call, scope: Scope) -> Expression:
+    """INTERPOLATE: a value between the elements of an array, from 0 for the first to 1 for the last of a dimension."""
+    if len(node.arguments) < 2:
+        raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
+    value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
+    if not any(axis.endswith("!") for axis in value.axes):
+        value = marked(scope, value, value.axes)
+    over = tuple(axis for axis in value.axes if axis.endswith("!"))
+    if len(over) != len(shares):
+        raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
+    for axis, share in zip(over, shares, strict=True):
+        last = Number(_last(axis, scope))
+        place = operation("multiply", _within(share, Number(1.0)), last)
+        value = operation("multiply", value, _weight(axis, place, scope))
+    return Reduction("sum", value, over, tuple(axis for axis in value.axes if axis not in over))
+
+
+def vector_lookup(node: Call, scope: Scope) -> Expression:
+    """VECTOR LOOKUP: an array over its last subscript as a table over evenly spaced x, read by some rule."""
+    vector = node.arguments[0] if len(node.arguments) == 5 else None
+    labels = vector.subscripts if isinstance(vector, Name) else None
+    if not isinstance(vector, Name) or not labels or len(labels) != len(scope.dims.get(key(vector.name), ())):
+        raise InvalidModel("VECTOR LOOKUP takes an element of an array, x[first], a number, the ends of x, and a mode.")
+    whole = Name(vector.name, (*labels[:-1], f"{scope.dims[key(vector.name)][-1]}!"), vector.at)
+    values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
+    axis = next(axis for axis in values.axes if axis.endswith("!"))
+    share = operation("divide", operation("subtract", x, low), operation("subtract", high, low))
+    place = operation("multiply", share, Number(_last(axis, scope)))
+
+    def at(where: Expression) -> Expression:
+        weighted = operation("multiply", values, _weight(axis, where, scope))
+        return Reduction("sum", weighted, (axis,), tuple(item for item in weighted.axes if item != axis))
+
+    inside = _within(place, Number(_last(axis, scope)))
+    before = _whole_number(inside)
+    first = operation("min", before, Number(max(_last(axis, scope) - 1, 0.0)))
+    rise = operation("subtract", at(operation("add", first, Number(1.0))), at(first))
+    going_on = operation("add", at(first), operation("multiply", operation("subtract", place, first), rise))
+    after = operation("where", operation("less", before, inside), operation("add", before, Number(1.0)), before)
+    rules = {0.0: at(inside), 2.0: at(before), 3.0: going_on, 4.0: at(after)}
+    if isinstance(mode, Number):
+        if mode.value not in rules:
+            raise UnsupportedFeature(f"VECTOR LOOKUP of mode {mode.value:g}, none of 0, 2, 3 and 4,")
+        return rules[mode.value]
+    result: Expression = UNDEFINED
+    for number, rule in rules.items():
+        result = operation("where", operation("equal", mode, Number(number)), rule, result)
+    return result
+
+
+def _within(value: Expression, most: Expression) -> Expression:
+    return operation("min", operation("max", value, Number(0.0)), most)
+
+
+def _last(axis: str, scope: Scope) -> float:
+    """Place of the last element of an axis, from zero."""
+    return float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1)
+
+
+def _weight(axis: str, place: Expression, scope: Scope) -> Expression:
+    """How much each element of an axis counts for a place between two of them."""
+    own = operation("subtract", _numbered((axis,), scope), Number(1.0))
+    distance = operation("abs", operation("subtract", place, own))
+    return operation("max", operation("subtract", Number(1.0), distance), Number(0.0))
+
+
+def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
+    """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
+    result = operation("less", first[-1], second[-1])
+    for a, b in zip(reversed(first[:-1]), reversed(second[:-1]), strict=True):
+        tied = operation("and", operation("equal", a, b), result)
+        result = operation("or", operation("less", a, b), tied)
+    return result
+
+
+def _wild(node: Node, scope: Scope) -> Node:
+    if not isinstance(node, Name) or node.subscripts is not None:
+        return node
+    return Name(node.name, ("*",) * len(scope.dims.get(key(node.name), ())), node.at)
+
+
+def _numbered(axes: Sequence[str], scope: Scope) -> Table:
+    """Places of all cells over some axes, row by row from one."""
+    shape = tuple(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in axes)
+    return Table(tuple(float(place + 1) for place in range(math.prod(shape))), shape, tuple(axes))
+
+
+def _whole_number(value: Expression) -> Expression:
+    """A place as a whole number; one that is a little below it by rounding alone counts as that."""
+    return value if isinstance(value, Number) else operation("integer", operation("add", value, Number(SMALL)))
+
+
+def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
+    """Place of what an index picks among all cells of a variable, row by row from zero."""
+    result: Expression = Number(0.0)
+    for item, dim in zip(index, dims, strict=True):
+        count = len(scope.ranges.elements[dim])
+        if isinstance(item, Axis):
+            places = tuple(range(count)) if item.positions is None else item.positions
+            own: Expression = Table(tuple(map(float, places)), (len(places),), (item.label,))
+        else:
+            own = Number(float(item.position))
+        result = operation("add", operation("multiply", result, Number(float(count))), own)
+    return result
+
+
+def _at(name: str, place: Expression, scope: Scope) -> Expression:
+    """The cell of a variable at a place, counted row by row from zero; zero where there is none."""
+    dims = scope.dims[key(name)]
+    labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
+    value = Reference(scope.names[key(name)], tuple(Axis(label) for label in labels))
+    here = operation("equal", operation("subtract", _numbered(labels, scope), Number(1.0)), place)
+    chosen = operation("where", here, value, Number(0.0))
+    return Reduction("sum", chosen, tuple(labels), tuple(axis for axis in chosen.axes if axis not in labels))
 
 
 def _element_count(node: Call, scope: Scope) -> Expression:
@@ -104,10 +272,10 @@ def _transposed(node: Call, scope: Scope) -> Expression:
 # Function -> how it is lowered.
 ARRAY_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
     "elmcount": _element_count,
-    "vector elm map": places.element_map,
-    "rank": places.rank,
-    "interpolate": places.interpolate,
-    "vector lookup": places.vector_lookup,
+    "vector elm map": element_map,
+    "rank": rank,
+    "interpolate": interpolate,
+    "vector lookup": vector_lookup,
     "allocate available": _allocate_available,
     "allocate": _allocate,
     "find market price": _market_price,

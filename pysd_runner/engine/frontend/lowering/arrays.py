@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.function_table import operation
-from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes
+from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes, operation
 
 
 def invert_matrix(scope: Scope, matrix: Expression) -> Expression:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.frontend.lowering import inputs
+from pysd_runner.engine.frontend.lowering import library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation
-from pysd_runner.engine.function_table import SMALL, operation, time_step
-from pysd_runner.engine.ir import Expression, Number, Reference, Table, is_literal
+from pysd_runner.engine.ir import SMALL, Expression, Number, Reference, Table, is_literal, operation, time_step
 from pysd_runner.engine.names import ORDER, WITHIN, key
 
 # A chain longer than this is a slip of the pen.
@@ -95,7 +94,7 @@ def history(node: Call, scope: Scope) -> Expression:
     if lag is not None:
         return delay_fixed(scope, value, scope.fixed("the lag of HISTORY", scope.lowered(lag)), Number(0.0))
     moment = scope.fixed("the time of HISTORY", scope.lowered(node.arguments[1]))
-    return sample_if_true(scope, inputs.at_moment(scope, moment), value, Number(0.0))
+    return sample_if_true(scope, library.at_moment(scope, moment), value, Number(0.0))
 
 
 def _lag(time: Node) -> Node | None:

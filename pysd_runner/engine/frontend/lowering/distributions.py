@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.library import log_gamma
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.function_table import operation, time_step
-from pysd_runner.engine.ir import Expression, Number, Random
+from pysd_runner.engine.ir import Expression, Number, Random, operation, time_step
 
 # Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has
 # numerator and denominator, from the constant term upwards: near the middle, in the flanks, and far out.

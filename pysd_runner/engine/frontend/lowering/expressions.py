@@ -7,20 +7,18 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import delays, places
+from pysd_runner.engine.frontend.lowering import array_calls, delays
 from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS
-from pysd_runner.engine.frontend.lowering.conveyors.reading import read_conveyor, read_part, read_slats
-from pysd_runner.engine.frontend.lowering.data_calls import DATA_CALLS
+from pysd_runner.engine.frontend.lowering.conveyors.build import read_conveyor, read_part, read_slats
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import selected, transposed
-from pysd_runner.engine.frontend.lowering.table_calls import TABLE_CALLS, read_table
+from pysd_runner.engine.frontend.lowering.table_calls import DATA_CALLS, TABLE_CALLS, read_table
 from pysd_runner.engine.frontend.positions import Misplaced, shortened
 from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
-from pysd_runner.engine.function_table import operation
-from pysd_runner.engine.ir import Expression, Number, Table, Time
+from pysd_runner.engine.ir import Expression, Number, Table, Time, operation
 from pysd_runner.engine.names import key
 
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
@@ -158,7 +156,7 @@ def _call(node: Call, scope: Scope) -> Expression:
     if name in SPECIAL:
         return SPECIAL[name](node, scope)
     if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
-        return places.flat_element(node, scope)
+        return array_calls.flat_element(node, scope)
     if name not in FUNCTIONS and name not in CALLS:
         if name in scope.names:
             raise InvalidModel(f"{scope.names[name]!r} is called like a function, but holds no table of points.")

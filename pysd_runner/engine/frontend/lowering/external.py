@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.files import data_file
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
+from pysd_runner.engine.frontend.source import data_file
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode
 

@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
+from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.function_table import SMALL, operation
-from pysd_runner.engine.ir import INITIAL_TIME, Expression, Number, Reference, Time
+from pysd_runner.engine.ir import INITIAL_TIME, SMALL, Expression, Number, Reference, Time, operation
 
 Build = Callable[..., Expression]
 
@@ -124,11 +123,11 @@ CALLS: dict[str, tuple[int, Build]] = {
     "derivn": (2, library.derivative),
     "sinteg": (7, library.bounded_integral),
     "previous": (2, library.previous),
-    "step": (2, inputs.step),
-    "pulse": (2, inputs.pulse),
-    "pulse train": (4, inputs.pulse_train),
-    "impulse": (2, inputs.impulse),
-    "impulses": (3, inputs.impulses),
+    "step": (2, library.step),
+    "pulse": (2, library.pulse),
+    "pulse train": (4, library.pulse_train),
+    "impulse": (2, library.impulse),
+    "impulses": (3, library.impulses),
     "active initial": (2, _active_initial),
     "get time value": (3, _get_time_value),
     "vector sort order": (2, arrays.vector_sort_order),

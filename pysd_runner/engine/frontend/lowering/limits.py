@@ -10,8 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.function_table import operation, time_step
-from pysd_runner.engine.ir import Block, Expression, Index, Number, Operation, Reference, Table, Variable
+from pysd_runner.engine.ir import (
+    Block,
+    Expression,
+    Index,
+    Number,
+    Operation,
+    Reference,
+    Table,
+    Variable,
+    operation,
+    time_step,
+)
 from pysd_runner.engine.names import HIDDEN
 
 OUT, IN = -1, 1

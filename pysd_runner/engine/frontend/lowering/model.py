@@ -8,15 +8,13 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor
-from pysd_runner.engine.frontend.lowering.definitions import check_definitions
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.frontend.lowering.fixed_times import with_fixed_times
-from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
+from pysd_runner.engine.frontend.lowering.left_sides import Box, box_of, cut, left_side, remaining, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.limits import with_limits
 from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
@@ -24,10 +22,10 @@ from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_el
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.positions import shortened
 from pysd_runner.engine.frontend.source import Source
-from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
+from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Range, Stock
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
-from pysd_runner.engine.names import key, shown
+from pysd_runner.engine.names import key, shown, tidy
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
@@ -72,7 +70,7 @@ def _orders(
     missing = [name for name in asked if name not in known]
     if not missing:
         return {}
-    from pysd_runner.engine.passes.delay_orders import orders_of_file
+    from pysd_runner.engine.passes.integration import orders_of_file
 
     partial = replace(
         model,
@@ -340,3 +338,40 @@ def _check_axes(block: Block, scope: Scope) -> None:
                 f"the right side runs over {shown(stray[0])!r}, which the left side does not have"
                 f"{' and no mapping leads to it from there' if any(scope.ranges.ways(stray[0])) else ''}."
             )
+
+
+def check_definitions(
+    ranges: Sequence[Range], variables: Sequence[Defined], macros: Sequence[str], budgets: Budgets
+) -> None:
+    """See that every name of a model or macro means one thing."""
+    for name in (*(item.name for item in ranges), *(item.name for item in variables)):
+        budgets.check_name(name)
+    for item in ranges:
+        for label in item.elements:
+            budgets.check_name(label if isinstance(label, str) else label.prefix)
+    _unique("macro", macros)
+    _unique("subscript range", (item.name for item in ranges))
+    _unique("variable", (item.name for item in variables))
+    known = {key(item.name): item.name for item in ranges}
+    for item in ranges:
+        if item.copy_of is not None and key(item.copy_of) not in known:
+            raise InvalidModel(
+                f"{item.place.at(0)}: subscript range {item.name!r} is a copy of {item.copy_of!r}, which is no "
+                f"subscript range.{suggest(item.copy_of, known.values())}"
+            )
+    for variable in variables:
+        place = variable.equations[-1].place.at(0)
+        if key(variable.name) == "time":
+            raise InvalidModel(
+                f"{place}: Time is the current time and cannot be defined; give the variable another name"
+            )
+        if len(variable.equations) > 1 and not any(part.subscripts for part in variable.equations):
+            raise InvalidModel(f"{place}: variable {variable.name!r} is defined {len(variable.equations)} times")
+
+
+def _unique(kind: str, names: Iterable[str]) -> None:
+    known: dict[str, str] = {}
+    for name in names:
+        if key(name) in known:
+            raise InvalidModel(f"{kind} {tidy(name)!r} is defined twice, first as {tidy(known[key(name)])!r}")
+        known[key(name)] = name

@@ -11,8 +11,7 @@ from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD
 from pysd_runner.engine.frontend.syntax import Call, Name
-from pysd_runner.engine.function_table import operation
-from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table
+from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table, operation
 from pysd_runner.engine.names import key, shown
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Name, Node, Number, Position, Span, Subscript
-from pysd_runner.engine.function_table import SMALL, operation
-from pysd_runner.engine.ir import Axis, Element, Expression, Index, Reduction, Reference, Table
+from pysd_runner.engine.ir import SMALL, Axis, Element, Expression, Index, Reduction, Reference, Table, operation
 from pysd_runner.engine.ir import Number as Value
 from pysd_runner.engine.names import key
 

@@ -1,19 +1,226 @@
-"""Functions that read tables: by a rule of their own, backwards, written into an equation, or from a file."""
+"""Functions that read tables and series of data: by a rule of their own, backwards, in an equation, or from a file."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import table_calculus
+from pysd_runner.engine.frontend.lowering import table_calls
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
-from pysd_runner.engine.frontend.lowering.tables import Chosen, TableFunction, interpolation, sorted_points
-from pysd_runner.engine.frontend.syntax import Call, Name
-from pysd_runner.engine.function_table import operation
-from pysd_runner.engine.ir import Expression, Mode, Number, Time
-from pysd_runner.engine.names import key
+from pysd_runner.engine.frontend.lowering.tables import (
+    NARROWEST,
+    UNDEFINED,
+    Chosen,
+    Points,
+    TableFunction,
+    interpolation,
+    is_jump,
+    sorted_points,
+)
+from pysd_runner.engine.frontend.syntax import Call, Name, Variable
+from pysd_runner.engine.ir import Expression, Mode, Number, Reduction, Table, Time, operation
+from pysd_runner.engine.names import HIDDEN, key
+
+MISSING = Number(math.nan)
+
+
+def _between_times(node: Call, scope: Scope) -> Expression:
+    """The value at a time, interpolated, missing before the first and after the last point."""
+    chosen, (time, mode) = _series_called(node, scope, 2)
+    # In its other modes a published run of Vensim differs from its documentation: between points it takes the time for
+    # a whole number, and at a point the one before.
+    if mode != Number(0.0):
+        raise UnsupportedFeature("function GET DATA BETWEEN TIMES in another mode than 0")
+    return operation("where", table_calls.inside(chosen, "x", time), chosen.read(time, "interpolate"), MISSING)
+
+
+def _at_time(node: Call, scope: Scope) -> Expression:
+    """The value at a time that has one, missing at all others."""
+    chosen, (time,) = _series_called(node, scope, 1)
+    return chosen.read(time, "raw")
+
+
+def _shifted(node: Call, scope: Scope) -> Expression:
+    """TIME SHIFT: what a series has so much later."""
+    chosen, (shift,) = _series_called(node, scope, 1)
+    return chosen.read(operation("add", Time(), shift), scope.mode)
+
+
+def _end(place: int) -> Callable[[Call, Scope], Expression]:
+    return lambda node, scope: _series_called(node, scope, 0)[0].number(lambda table: table.x[place])
+
+
+def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
+    """A number about all points between two times, missing where there is none."""
+
+    def build(node: Call, scope: Scope) -> Expression:
+        chosen, (start, end) = _series_called(node, scope, 2)
+        x, y = _spread(chosen, scope)
+        inside = operation("and", operation("greater_equal", x, start), operation("less_equal", x, end))
+        count = _reduced("sum", operation("where", inside, Number(1.0), Number(0.0)), x)
+        if name == "count":
+            return count
+        if name == "mean":
+            found: Expression = operation(
+                "divide", _reduced("sum", operation("where", inside, y, Number(0.0)), x), count
+            )
+        else:
+            worst = Number(math.inf if name == "least" else -math.inf)
+            found = _reduced(name, operation("where", inside, y, worst), x)
+        return operation("where", operation("greater", count, Number(0.0)), found, MISSING)
+
+    return build
+
+
+def _reduced(name: str, argument: Expression, over: Table) -> Reduction:
+    """A reduction over points, the last axis of a table."""
+    points = over.axes[-1]
+    return Reduction(name, argument, (points,), tuple(axis for axis in argument.axes if axis != points))
+
+
+def _spread(chosen: Chosen, scope: Scope) -> tuple[Table, Table]:
+    """Points of series as an array with one more axis; those of a shorter one are followed by missing ones."""
+    length = max(len(table.x) for table in chosen.tables)
+    label = f"{scope.owner}{HIDDEN}points {len(scope.ranges.elements)}"
+    axes = (*chosen.axes, f"{scope.ranges.counted(label, length)}!")
+
+    def filled(side: str) -> Table:
+        rows = [getattr(table, side) for table in chosen.tables]
+        values = tuple(value for row in rows for value in (*row, *[math.nan] * (length - len(row))))
+        return Table(values, (*chosen.shape, length), axes)
+
+    return filled("x"), filled("y")
+
+
+def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[Expression]]:
+    """The series that a function takes, and the numbers behind it."""
+    data, name = node.arguments[0] if node.arguments else None, node.function.upper()
+    if len(node.arguments) != count + 1 or not isinstance(data, Name) or key(data.name) not in scope.series:
+        raise InvalidModel(f"{name} takes a data variable{('', ' and a number', ' and two numbers')[count]}")
+    variable = scope.series[key(data.name)]
+    index = static_index(data.name, data.subscripts, scope)
+    chosen = _series_of(variable, name, scope).chosen(index)
+    return chosen, [scope.lowered(part) for part in node.arguments[1:]]
+
+
+def _series_of(variable: Variable, name: str, scope: Scope) -> TableFunction:
+    """A data variable as a table over time."""
+    dims = scope.dims[key(variable.name)]
+    tables: dict[tuple[int, ...], Points] = {}
+    for equation in variable.equations:
+        call = equation.expression
+        if not isinstance(call, Call) or call.function != "get data":
+            raise UnsupportedFeature(f"function {name} of {variable.name!r}, which no GET XLS DATA reads from a file,")
+        found = scope.files.series(call, scope.ranges.counts(equation.subscripts), "raw")
+        tables |= zip(scope.ranges.positions(equation.subscripts, dims), map(_known, found), strict=True)
+    shape = tuple(len(scope.ranges.elements[dim]) for dim in dims)
+    return TableFunction(dims, shape, tables, "interpolate")
+
+
+def _known(table: Points) -> Points:
+    """Points that are not missing."""
+    pairs = [(x, y) for x, y in zip(table.x, table.y, strict=True) if not math.isnan(y)]
+    return Points(tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if pairs else UNDEFINED
+
+
+# Function -> how it is lowered.
+DATA_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
+    "get data between times": _between_times,
+    "get data at time": _at_time,
+    "get data first time": _end(0),
+    "get data last time": _end(-1),
+    "get data min": _over_points("least"),
+    "get data max": _over_points("largest"),
+    "get data mean": _over_points("mean"),
+    "get data total points": _over_points("count"),
+    "time shift": _shifted,
+}
+
+
+HALF = Number(0.5)
+
+
+def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
+    """Area below tables from their first points to `end`; beyond their ends they go on as their mode says."""
+    if mode not in ("interpolate", "extrapolate", "hold_backward"):
+        raise UnsupportedFeature("the area below a table that looks forward")
+    held = mode == "hold_backward"
+
+    def before(values: Callable[[Points], Sequence[float]]) -> Expression:
+        """What is known at the point before `end`."""
+        return chosen.each(lambda table: Points(table.x, tuple(values(table)))).read(end, "hold_backward")
+
+    height = before(lambda table: table.y)
+    if not held:
+        height = operation("multiply", HALF, operation("add", height, chosen.read(end, mode)))
+    rest = operation("multiply", height, operation("subtract", end, before(lambda table: table.x)))
+    return operation("add", before(lambda table: _areas(table, held)), rest)
+
+
+def _areas(table: Points, held: bool) -> list[float]:
+    """Area up to each point."""
+    x, y = np.array(table.x), np.array(table.y)
+    heights = y[:-1] if held else (y[:-1] + y[1:]) / 2
+    return [0.0, *np.cumsum(np.diff(x) * heights).tolist()]
+
+
+def slope(chosen: Chosen, place: Expression) -> Expression:
+    """Slope of tables; at a point the mean of both sides, missing at a jump, beyond the ends that of the last piece."""
+
+    def after(table: Points) -> Points:
+        found = _slopes(table)
+        return Points(table.x, (*found, found[-1]))
+
+    def before(table: Points) -> Points:
+        found = _slopes(table)
+        return Points(table.x, (found[0], *found))
+
+    sides = chosen.each(after).read(place, "hold_backward"), chosen.each(before).read(place, "look_forward")
+    return operation("multiply", HALF, operation("add", *sides))
+
+
+def _slopes(table: Points) -> list[float]:
+    pieces = zip(table.x[:-1], table.x[1:], table.y[:-1], table.y[1:], strict=True)
+    return [np.nan if is_jump(a, b) else (d - c) / (b - a) for a, b, c, d in pieces] or [0.0]
+
+
+def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
+    """Whether a value lies between the least and the largest x, or y, of tables."""
+    # Read from a table rather than compared, as numbers that are compared must have a unit.
+
+    def between(table: Points) -> Points:
+        low, high = min(getattr(table, side)), max(getattr(table, side))
+        x = (_beyond(low, -1.0), *dict.fromkeys((low, high)), _beyond(high, 1.0))
+        return Points(x, (0.0, *[1.0] * (len(x) - 2), 0.0))
+
+    return chosen.each(between).read(value, "interpolate")
+
+
+def inverse(table: Points) -> Points:
+    """The least x at which a table has each y between its least and its largest."""
+    # A piece counts where it goes beyond all there was before it. If the table came back in between, the inverse jumps.
+    high, low = [(table.y[0], table.x[0])], [(table.y[0], table.x[0])]
+    for a, b, c, d in zip(table.x[:-1], table.x[1:], table.y[:-1], table.y[1:], strict=True):
+        for side, sign in ((high, 1.0), (low, -1.0)):
+            last, first = side[-1]
+            if sign * (d - last) > 0:
+                again = a + (b - a) * (last - c) / (d - c)
+                if again > first:
+                    side.append((_beyond(last, sign), again))
+                side.append((d, b))
+    points = [*reversed(low[1:]), *high]
+    return sorted_points([y for y, _ in points], [x for _, x in points])
+
+
+def _beyond(value: float, sign: float) -> float:
+    """The next number, far enough for a finite slope in between."""
+    found = float(np.nextafter(value, sign * np.inf))
+    return found if abs(found - value) > NARROWEST else value + sign * NARROWEST
+
 
 # Functions that read a table function by a rule of their own.
 LOOKUPS: dict[str, Mode] = {
@@ -51,8 +258,8 @@ def _read_as(node: Call, scope: Scope) -> Expression:
 def _inverted_table(node: Call, scope: Scope) -> Expression:
     """LOOKUP INVERT: the least x at which a table has a value, missing where it never has it."""
     chosen, _, (value,) = _chosen(node, scope)
-    found = chosen.each(table_calculus.inverse).read(value, "interpolate")
-    return operation("where", table_calculus.inside(chosen, "y", value), found, Number(math.nan))
+    found = chosen.each(inverse).read(value, "interpolate")
+    return operation("where", inside(chosen, "y", value), found, Number(math.nan))
 
 
 def _nearest_inverse(node: Call, scope: Scope) -> Expression:
@@ -60,14 +267,14 @@ def _nearest_inverse(node: Call, scope: Scope) -> Expression:
     chosen, mode, (value,) = _chosen(node, scope)
     if mode == "hold_backward":
         raise UnsupportedFeature("LOOKUPINV, the inverse of a discrete table,")
-    turned = chosen.each(table_calculus.inverse)
+    turned = chosen.each(inverse)
     return turned.read(value, "extrapolate" if mode == "extrapolate" else "interpolate")
 
 
 def _area(node: Call, scope: Scope) -> Expression:
     """LOOKUP AREA: the area below a table between two x; the table goes on beyond its ends."""
     chosen, mode, (start, end) = _chosen(node, scope, 2)
-    return operation("subtract", *(table_calculus.area(chosen, mode, place) for place in (end, start)))
+    return operation("subtract", *(area(chosen, mode, place) for place in (end, start)))
 
 
 def _bounded_area(node: Call, scope: Scope) -> Expression:
@@ -79,20 +286,20 @@ def _bounded_area(node: Call, scope: Scope) -> Expression:
     low, high = operation("min", *found), operation("max", *found)
     if mode != "extrapolate":
         low, high = (operation("min", operation("max", place, first), last) for place in (low, high))
-    return operation("subtract", *(table_calculus.area(chosen, mode, place) for place in (high, low)))
+    return operation("subtract", *(area(chosen, mode, place) for place in (high, low)))
 
 
 def _slope(node: Call, scope: Scope) -> Expression:
     """LOOKUP SLOPE: the slope of a table; beyond its ends by a mode nothing, that of the last piece, or missing."""
     chosen, _, (place, mode) = _chosen(node, scope, 2)
-    found = table_calculus.slope(chosen, place)
+    found = slope(chosen, place)
     if mode == Number(1.0):
         return found
     outside: Expression = Number(0.0)
     if mode != outside:
         going_on = operation("where", operation("equal", mode, Number(1.0)), found, Number(math.nan))
         outside = operation("where", operation("equal", mode, Number(0.0)), Number(0.0), going_on)
-    return operation("where", table_calculus.inside(chosen, "x", place), found, outside)
+    return operation("where", inside(chosen, "x", place), found, outside)
 
 
 def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, list[Expression]]:

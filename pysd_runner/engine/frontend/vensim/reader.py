@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.notes import DRAWN, READ, REPLACED, STUDY
-from pysd_runner.engine.frontend.positions import fault
+from pysd_runner.engine.frontend.positions import DRAWN, READ, REPLACED, STUDY, fault
 from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
 from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition
-from pysd_runner.engine.frontend.vensim.settings import aliases, features
-from pysd_runner.engine.frontend.vensim.sketch import drawn_in
-from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, read_text
+from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text
 from pysd_runner.engine.ir import Feature
 from pysd_runner.engine.names import key, tidy
 

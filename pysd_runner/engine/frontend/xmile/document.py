@@ -7,6 +7,8 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.positions import Place, fault
+from pysd_runner.engine.frontend.xmile.expressions import plain_name
+from pysd_runner.engine.ir import Drawn
 
 VARIABLES = ("aux", "flow", "stock")
 # What stands behind all variables of a model.
@@ -133,3 +135,23 @@ def children(item: Any, *tags: str) -> Iterator[Any]:
 def child(item: Any, tag: str) -> Any:
     """The first part of an element with a tag, None if there is none."""
     return next(children(item, tag), None)
+
+
+def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
+    """Variables of one model where they are drawn."""
+    for views in children(model, "views"):
+        for number, view in enumerate(children(views, "view"), 1):
+            name = plain_name(view.get("name", "")) or str(number)
+            for item in view.iter("stock", "flow", "aux", "gf", "alias"):
+                drawn = _drawn(item, f"{prefix}{name}", prefix)
+                if drawn is not None:
+                    yield drawn
+
+
+def _drawn(item: Any, view: str, prefix: str) -> Drawn | None:
+    of = child(item, "of")
+    name = plain_name(item.get("name", "") if of is None else text_of(of))
+    try:
+        return Drawn(f"{prefix}{name}", view, float(item.get("x")), float(item.get("y")), is_copy=item.tag == "alias")
+    except (TypeError, ValueError):
+        return None

@@ -9,11 +9,18 @@ from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Equation, Macro, Node, Numbered, Range, Syntax, Target, Variable
 from pysd_runner.engine.frontend.xmile.allowed import features
 from pysd_runner.engine.frontend.xmile.containers import with_containers
-from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, read_document, text_of
+from pysd_runner.engine.frontend.xmile.document import (
+    child,
+    children,
+    drawn_in,
+    fault_at,
+    place_of,
+    read_document,
+    text_of,
+)
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
-from pysd_runner.engine.frontend.xmile.sketch import drawn_in
 from pysd_runner.engine.frontend.xmile.specs import NAMES, controls, method_of
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
 from pysd_runner.engine.ir import Drawn

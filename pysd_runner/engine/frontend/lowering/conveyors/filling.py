@@ -1,14 +1,28 @@
-"""What lies on the slats of a conveyor: at the start, and from step to step."""
+"""What comes onto a conveyor, within its limits, what lies on its slats, and what leaks from it on its way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame
+from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame, total
 from pysd_runner.engine.frontend.lowering.library import floor
-from pysd_runner.engine.function_table import SMALL, operation, time_step
-from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference, Table
+from pysd_runner.engine.frontend.syntax import Inflow, Name, Node
+from pysd_runner.engine.ir import (
+    SMALL,
+    Axis,
+    Block,
+    Element,
+    Expression,
+    Index,
+    Number,
+    Reference,
+    Table,
+    Time,
+    operation,
+    time_step,
+)
+from pysd_runner.engine.names import key
 
 # What comes on in a step, with the share of it that each slat takes.
 Entering = tuple[Array, Expression]
@@ -83,3 +97,192 @@ def in_whole_units(frame: Frame) -> Expression:
     chosen = operation("and", on_it, operation("or", behind, last))
     units = operation("add", unit(frame.table(frame.counts - 1.0, slats=False)), ONE)
     return operation("where", chosen, operation("divide", frame.lower(frame.node.initial), units), ZERO)
+
+
+def admitted(frame: Frame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """What may come on from a queue, and what of the requests of other flows is let on."""
+    room, limit = _room(frame, leaving), None if frame.node.limit is None else frame.lower(frame.node.limit)
+    bounds = [item for item in (room, limit) if item is not None]
+    name = frame.hide("room", bounds[0] if len(bounds) == 1 else operation("min", *bounds)) if bounds else ""
+    requests = [(item, item.request) for item in frame.node.inflows if item.request is not None]
+    if frame.node.discrete and requests:
+        return name, _WholeUnits(frame, room, limit).let_on(requests)
+    found: dict[str, str] = {}
+    for item, request in requests:
+        wanted = operation("max", frame.lower(request, item.flow), ZERO)
+        if name:
+            free = _less(frame.reference(name), [frame.reference(other) for other in found.values()])
+            wanted = operation("min", wanted, operation("max", free, ZERO) if found else free)
+        found[key(item.flow)] = frame.hide(f"on {len(found)}", frame.when_moving(wanted))
+    return name, found
+
+
+def _room(frame: Frame, leaving: Iterable[str]) -> Expression | None:
+    """What may come on per unit of time until the conveyor is full."""
+    if frame.node.capacity is None:
+        return None
+    capacity = operation("max", frame.lower(frame.node.capacity), ZERO)
+    free = operation("divide", operation("subtract", capacity, frame.total(frame.content)), time_step())
+    for name in leaving:
+        free = operation("add", free, frame.reference(name))
+    # What another conveyor sends comes on first.
+    for item in () if frame.node.discrete else frame.node.inflows:
+        if item.request is None:
+            free = operation("subtract", free, frame.lower(Name(item.flow)))
+    return operation("max", free, ZERO)
+
+
+class _WholeUnits:
+    """Lets on whole units only; what is cleared and no whole unit waits."""
+
+    # The limit counts since the last full unit of time.
+
+    def __init__(self, frame: Frame, room: Expression | None, limit: Expression | None) -> None:
+        self._frame = frame
+        self._budget = None if room is None else operation("multiply", room, time_step())
+        self._limit = limit
+        self._so_far = self._spent()
+        self._cleared: list[Expression] = []
+
+    def _spent(self) -> Expression:
+        """What came on since the last full unit of time."""
+        now = operation("add", Time(), Number(SMALL))
+        crossed = operation("greater", floor(now), floor(operation("subtract", now, time_step())))
+        return operation("where", crossed, ZERO, self._frame.reference(self._frame.named("spent")))
+
+    def let_on(self, requests: Sequence[tuple[Inflow, Node]]) -> dict[str, str]:
+        """Hidden variables of the flows, by their keys."""
+        found: dict[str, str] = {}
+        whole = None if self._budget is None else floor(operation("add", self._budget, Number(SMALL)))
+        for item, request in requests:
+            units = self._frame.reference(self._units(len(found), self._clear(item, request), whole))
+            whole = None if whole is None else operation("subtract", whole, units)
+            found[key(item.flow)] = self._frame.hide(f"on {len(found)}", operation("divide", units, time_step()))
+        if self._limit is not None:
+            self._frame.remember("spent", operation("add", self._so_far, total(self._cleared)))
+        return found
+
+    def _clear(self, item: Inflow, request: Node) -> Expression:
+        """What of a request is allowed in this step."""
+        frame = self._frame
+        wanted = operation("multiply", operation("max", frame.lower(request, item.flow), ZERO), time_step())
+        allowed = None
+        if self._limit is not None:
+            allowed = operation("max", operation("subtract", self._limit, self._so_far), ZERO)
+        for bound in (self._budget, allowed):
+            if bound is not None:
+                wanted = operation("min", wanted, operation("max", _less(bound, self._cleared), ZERO))
+        self._cleared.append(frame.reference(frame.hide(f"cleared {len(self._cleared)}", frame.when_moving(wanted))))
+        return self._cleared[-1]
+
+    def _units(self, number: int, cleared: Expression, whole: Expression | None) -> str:
+        """Whole units of what is cleared and of what waited."""
+        waiting = f"waiting {number}"
+        there = operation("add", self._frame.reference(self._frame.named(waiting)), cleared)
+        units = floor(operation("add", there, Number(SMALL)))
+        name = self._frame.hide(f"units {number}", units if whole is None else operation("min", units, whole))
+        self._frame.remember(waiting, operation("subtract", there, self._frame.reference(name)))
+        return name
+
+
+def _less(bound: Expression, taken: Sequence[Expression]) -> Expression:
+    for item in taken:
+        bound = operation("subtract", bound, item)
+    return bound
+
+
+class Leaks:
+    """The leaks of one conveyor."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._zones = [self._zone(leak.start, leak.end) for leak in frame.node.leaks]
+        self._fractions = [self._fraction(frame.lower(leak.fraction)) for leak in frame.node.leaks]
+        # Hidden variables that linear leaks go by: what came on, and the share of it that reaches the leak.
+        self.bases: list[tuple[str, Expression]] = []
+
+    def taken(self) -> list[str]:
+        """Hidden variables with what each leak takes from every slat in this step."""
+        return self._exponential() if self._frame.node.exponential else self._linear()
+
+    def kept(self) -> Expression:
+        """What is left of one unit on each slat when it gets there."""
+        on_it = self._frame.table(self._frame.place < self._frame.counts)
+        return self._kept_exponentially(on_it) if self._frame.node.exponential else self._kept_linearly(on_it)
+
+    def _fraction(self, value: Expression) -> Expression:
+        positive = operation("max", value, ZERO)
+        return positive if self._frame.node.exponential else operation("min", positive, ONE)
+
+    def _zone(self, start: float, end: float) -> Array:
+        """Which slats lie between two shares of the length, counted from where it begins: one or zero each."""
+        place, counts = self._frame.place, self._frame.counts
+        position = 1.0 - (place + 0.5) / counts
+        inside = (position >= start - 1e-9) & (position <= end + 1e-9) & (place < counts)
+        return inside.astype(float)
+
+    def _linear(self) -> list[str]:
+        """A leak takes its share of what came on, evenly over the slats of its zone."""
+        frame, names = self._frame, []
+        rest: Expression = frame.over_slats(frame.content)
+        for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
+            basis = frame.named(f"basis {number}")
+            self.bases.append((basis, self._reaching(number)))
+            per_slat = operation("multiply", fraction, frame.table(zone / np.maximum(zone.sum(axis=0), 1.0)))
+            wanted = operation("multiply", per_slat, frame.over_slats(basis))
+            taken = operation("min", wanted, operation("max", rest, ZERO))
+            names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
+            rest = operation("subtract", rest, frame.over_slats(names[-1]))
+        return names
+
+    def _reaching(self, number: int) -> Expression:
+        """Share of what came on that other leaks leave until the zone of a leak begins."""
+        place = self._frame.place
+        first = np.where(self._zones[number] > 0, place, -1).max(axis=0)
+        result: Expression = ONE
+        for other, zone in enumerate(self._zones):
+            before = (zone * (place > first)).sum(axis=0) / np.maximum(zone.sum(axis=0), 1.0)
+            if other == number or not before.any():
+                continue
+            lost = operation("multiply", self._fractions[other], self._frame.table(before, slats=False))
+            result = operation("subtract", result, operation("multiply", lost, self._reaching(other)))
+        return result if result is ONE else operation("max", result, ZERO)
+
+    def _exponential(self) -> list[str]:
+        """A leak takes a share of what lies on every slat of its zone; together never more than there is."""
+        frame, names = self._frame, []
+        shares = [
+            operation("multiply", operation("multiply", fraction, time_step()), frame.table(zone))
+            for zone, fraction in zip(self._zones, self._fractions, strict=True)
+        ]
+        most = operation("max", total(shares), ONE)
+        for number, share in enumerate(shares):
+            taken = operation("multiply", frame.over_slats(frame.content), operation("divide", share, most))
+            names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
+        return names
+
+    def _kept_linearly(self, on_it: Expression) -> Expression:
+        lost = []
+        for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
+            share = self._frame.table(_passed(zone) / np.maximum(zone.sum(axis=0), 1.0))
+            lost.append(operation("multiply", operation("multiply", fraction, self._reaching(number)), share))
+        return operation("max", operation("subtract", on_it, total(lost)), ZERO) if lost else on_it
+
+    def _kept_exponentially(self, result: Expression) -> Expression:
+        """Slats in the same zones lose the same share each."""
+        if not self._zones:
+            return result
+        combined = np.stack(self._zones, axis=-1)
+        for kind in sorted({tuple(row) for row in combined.reshape(-1, len(self._zones)).tolist()}):
+            if not any(kind):
+                continue
+            same = (combined == np.array(kind)).all(axis=-1).astype(float)
+            taken = total([fraction for fraction, inside in zip(self._fractions, kind, strict=True) if inside])
+            left = operation("max", operation("subtract", ONE, operation("multiply", taken, time_step())), ZERO)
+            result = operation("multiply", result, operation("power", left, self._frame.table(_passed(same))))
+        return result
+
+
+def _passed(zone: Array) -> Array:
+    """How many slats of a zone lie behind each slat: those that what lies on it has passed."""
+    return np.asarray(zone[::-1].cumsum(axis=0)[::-1] - zone)

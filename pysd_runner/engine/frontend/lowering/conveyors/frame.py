@@ -9,8 +9,21 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Node
-from pysd_runner.engine.function_table import SMALL, operation, time_step
-from pysd_runner.engine.ir import Axis, Block, Element, Expression, Kind, Number, Reduction, Reference, Table, Variable
+from pysd_runner.engine.ir import (
+    SMALL,
+    Axis,
+    Block,
+    Element,
+    Expression,
+    Kind,
+    Number,
+    Reduction,
+    Reference,
+    Table,
+    Variable,
+    operation,
+    time_step,
+)
 from pysd_runner.engine.names import HELD, HIDDEN
 
 Array = NDArray[np.float64]
