@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STE
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.task import Task
 from pysd_runner.engine.values import TimePath
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.llvm.target import SingleCase
 
 Array = NDArray[np.float64]
 
@@ -69,12 +72,14 @@ class Linearised:
         outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
         changed: dict[str, Array] = {**(values or {}), **outer}
         is_single = all(map(_is_single, changed.values()))
-        if self._single is None or not is_single:
+        single = self._single if is_single else None
+        if single is None:
             task = replace(self._task, values={**self._task.values, **changed})
-            if not (is_single and task.engine == "llvm" and all(map(_is_single, task.values.values()))):
+            single = task.single() if is_single and all(map(_is_single, task.values.values())) else None
+            if single is None:
                 return self.split(task.compute(progress=progress))
-            self._single = SingleCase(task)
-        found = self._single.run((values or {}) if seeds is self._seeded else changed)
+            self._single = single
+        found = single.run((values or {}) if seeds is self._seeded else changed)
         self._seeded = seeds
         return self.split({name: array.copy() for name, array in found.items()} if copy else found)
 
@@ -83,7 +88,7 @@ class Linearised:
         if self._task.engine != "llvm" or not all(_is_single(value) for value in self._task.values.values()):
             return None
         if self._single is None:
-            self._single = SingleCase(self._task)
+            self._single = self._task.single()
         return self._single
 
     def split(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -95,27 +100,6 @@ class Linearised:
         if name in self._twins:
             return np.moveaxis(found[self._twins[name]], -2, -1)
         return np.zeros((*found[name].shape, self._count))
-
-
-class SingleCase:
-    """A compiled program for one case, with its memory."""
-
-    def __init__(self, task: Task) -> None:
-        from pysd_runner.engine.llvm import target
-        from pysd_runner.engine.llvm.calls import Call, Clockwork
-
-        (model, inputs), clock = task.integrated, task.clock
-        program = target.compiled(model, task.outcomes, inputs, single=True)
-        steps = np.full(clock.times.size, clock.step)
-        clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
-        self.call: Call = Call(program, clockwork, 1, 1, inputs, seed=task.seed, first_draw=task.first_draw)
-        self.found = dict(zip(task.outcomes, self.call.results(), strict=True))
-
-    def run(self, changed: Mapping[str, Array]) -> dict[str, Array]:
-        """Outcomes for other values; the arrays are written anew by every run."""
-        self.call.enter(changed)
-        self.call.run()
-        return self.found
 
 
 def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str]) -> None:

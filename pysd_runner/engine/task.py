@@ -22,7 +22,7 @@ from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
 from pysd_runner.engine.values import TimePath, fitted_to
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.linearised import SingleCase
+    from pysd_runner.engine.llvm.target import SingleCase
     from pysd_runner.engine.wasm.module import BrowserProgram
 
 Array = NDArray[np.float64]
@@ -82,7 +82,10 @@ class Task:
         """The task as a WebAssembly module with what it is called with, for `explorer`."""
         from pysd_runner.engine.wasm.module import browser_program
 
-        return browser_program(self)
+        if self.clocks:
+            raise UnsupportedFeature("steps that differ between draws: a page runs all draws in step")
+        model, inputs = self.integrated
+        return browser_program(model, inputs, self.outcomes, self.clock, self.seed)
 
     def compute(
         self, *, progress: Callable[[int], None] | None = None, into: Mapping[str, NDArray[Any]] | None = None
@@ -140,9 +143,12 @@ class Task:
 
     def single(self) -> "SingleCase | None":
         """The compiled program of one case, with its memory, to be run again and again; None for another engine."""
-        from pysd_runner.engine.linearised import SingleCase
+        if self.engine != "llvm":
+            return None
+        from pysd_runner.engine.llvm.target import SingleCase
 
-        return SingleCase(self) if self.engine == "llvm" else None
+        model, inputs = self.integrated
+        return SingleCase(model, inputs, self.outcomes, self.clock, seed=self.seed, first_draw=self.first_draw)
 
     def compile(self) -> None:
         """Compile what the compiled engine needs for it, so that several threads find it."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.llvm import entries
-from pysd_runner.engine.llvm.layout import Slot
-from pysd_runner.engine.llvm.programs import ArrayCall, Program
+from pysd_runner.engine.llvm import signature
+from pysd_runner.engine.llvm.programs import Program
+from pysd_runner.engine.llvm.signature import ArrayCall, Slot
 from pysd_runner.engine.memory import aligned, check_delays
 from pysd_runner.engine.pipe import steps_of
 from pysd_runner.engine.values import SAME_TIME, TimePath
@@ -53,7 +53,7 @@ class Call:
         self.room = -(-draws // self.lanes) * self.lanes
         self.inputs: dict[str, Array] = {}
         self._slots: dict[str, Slot] = {}
-        self._table = np.zeros(entries.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
+        self._table = np.zeros(signature.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
         self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
         self._error: BaseException | None = None
         self._at_once = at_once
@@ -68,19 +68,19 @@ class Call:
 
     def _fill_table(self, seed: int, first_draw: int, out_stride: int | None) -> None:
         table, clock = self._table, self.clockwork
-        table[entries.TIMES] = clock.times.ctypes.data
-        table[entries.STEPS] = clock.steps.ctypes.data
-        table[entries.SAVED] = clock.saved.ctypes.data
-        table[entries.COUNT] = clock.times.size
-        table[entries.IN_STRIDE] = self.room
-        table[entries.OUT_STRIDE] = self.room if out_stride is None else out_stride
-        table[entries.ROWS] = clock.rows
-        table[entries.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
-        table[entries.FIRST_DRAW] = first_draw
+        table[signature.TIMES] = clock.times.ctypes.data
+        table[signature.STEPS] = clock.steps.ctypes.data
+        table[signature.SAVED] = clock.saved.ctypes.data
+        table[signature.COUNT] = clock.times.size
+        table[signature.IN_STRIDE] = self.room
+        table[signature.OUT_STRIDE] = self.room if out_stride is None else out_stride
+        table[signature.ROWS] = clock.rows
+        table[signature.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
+        table[signature.FIRST_DRAW] = first_draw
         if self.program.frame.arrays or self.program.frame.pipes:
             self._callback = _CALLBACK(self._array)
-            table[entries.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
-        base = entries.HEADER + 2 * len(self.program.frame.inputs)
+            table[signature.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        base = signature.HEADER + 2 * len(self.program.frame.inputs)
         for place, output in enumerate(self.outputs):
             table[base + place] = output.ctypes.data
 
@@ -102,8 +102,8 @@ class Call:
         self._shares = np.zeros((count, max(len(paths), 1)), dtype=self.real)
         for order, (positions, shares) in enumerate(paths):
             self._positions[:, order, :], self._shares[:, order] = positions, shares
-        self._table[entries.POSITIONS] = self._positions.ctypes.data
-        self._table[entries.SHARES] = self._shares.ctypes.data
+        self._table[signature.POSITIONS] = self._positions.ctypes.data
+        self._table[signature.SHARES] = self._shares.ctypes.data
 
     def enter(self, values: Mapping[str, Array]) -> None:
         """Put other numbers into inputs that do not change over time."""
@@ -117,14 +117,14 @@ class Call:
                 array[...] = self._arranged(self._slots[name], value[None])[0]
 
     def _enter(self, place: int, array: Array, scenarios: int) -> None:
-        at = entries.HEADER + 2 * place
+        at = signature.HEADER + 2 * place
         self._table[at] = array.ctypes.data
         self._table[at + 1] = 0 if scenarios == 1 else array[0].size
 
     def _path(self, place: int, name: str, slot: Slot, path: TimePath) -> tuple[Array, Array]:
         array = self._arranged(slot, path.values)
         self.inputs[name] = array
-        at = entries.HEADER + 2 * place
+        at = signature.HEADER + 2 * place
         self._table[at] = array.ctypes.data
         self._table[at + 1] = 0 if array.shape[1] == 1 else array[0, 0].size
         before, after, share = moments(path, self.clockwork.exact)
@@ -166,7 +166,7 @@ class Call:
 
     def _array(self, number: int, _memory: int, _table: int) -> None:
         try:
-            if number == entries.MAKE_ROOM:
+            if number == signature.MAKE_ROOM:
                 self._make_room()
             else:
                 self._call_array(self.program.frame.arrays[number])
@@ -175,7 +175,7 @@ class Call:
 
     def _make_room(self) -> None:
         """Room for what flows into pipes: as many steps as the longest of them needs, and no more than the run has."""
-        self._table[entries.RING] = 0
+        self._table[signature.RING] = 0
         step, steps = float(self.clockwork.steps[0]), self.clockwork.times.size
         with np.errstate(all="ignore"):
             longest = max(int(steps_of(self._view(slot), step).max()) for slot in self.program.frame.delays)
@@ -184,8 +184,8 @@ class Call:
         if rows > len(self._history):
             check_delays(rows, self.program.frame.pipes * self._history.itemsize, self._at_once)
             self._history = aligned((rows, self.program.frame.pipes), self.real)
-        self._table[entries.HISTORY] = self._history.ctypes.data
-        self._table[entries.RING] = len(self._history)
+        self._table[signature.HISTORY] = self._history.ctypes.data
+        self._table[signature.RING] = len(self._history)
 
     def _call_array(self, call: ArrayCall) -> None:
         from pysd_runner.engine.numpy.array_functions import FUNCTIONS

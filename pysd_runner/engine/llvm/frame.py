@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pysd_runner.engine.ir import Axis, ModelIr
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.items import Item, Temporaries
-from pysd_runner.engine.llvm.layout import Layout
+from pysd_runner.engine.llvm.signature import Layout
 
 
 class Frame:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.entries import (
+from pysd_runner.engine.llvm.signature import (
     ARRAYS,
     COUNT,
     FIRST_DRAW,
@@ -21,9 +21,9 @@ from pysd_runner.engine.llvm.entries import (
     SHARES,
     STEPS,
     TIMES,
+    Input,
+    Slot,
 )
-from pysd_runner.engine.llvm.layout import Slot
-from pysd_runner.engine.llvm.programs import Input
 
 # More single numbers than this are saved by a loop over them: the time of compiling grows faster than such code.
 MANY = 64

@@ -17,16 +17,14 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.llvm import mathematics
-from pysd_runner.engine.llvm.entries import HEADER
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.function_text import FunctionText
 from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
 from pysd_runner.engine.llvm.items import Item, items_of, shared_out, update_items, value_items
-from pysd_runner.engine.llvm.layout import Layout, Slot
 from pysd_runner.engine.llvm.nest_code import NestCode
 from pysd_runner.engine.llvm.pipes import Pipes
-from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
+from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, Layout, Recipe, Signature, Slot
 from pysd_runner.engine.passes.order import Plan, at_start, running
 
 # A shorter axis is not worth a vector.

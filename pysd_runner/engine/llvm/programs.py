@@ -11,52 +11,8 @@ import numpy as np
 from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm.compiler import Loaded, Processor, code_version, host, loaded, machine_for, object_code
-from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.layout import Slot
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides a program besides the model."""
-
-    outcomes: tuple[str, ...]
-    given: tuple[str, ...]  # variables whose values come from outside
-    moving: frozenset[str]  # those among `given` that change over time
-    varying: frozenset[str] | None  # those among `given` that differ between draws
-    types: Types
-    processor: Processor | None = None  # what it is compiled for; None for the one this runs on
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A value a program is handed."""
-
-    name: str
-    slot: Slot
-    moving: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayCall:
-    """A call of a function of whole arrays."""
-
-    name: str
-    arguments: tuple[Slot, ...]  # where its arguments lie
-    core: tuple[int, ...]  # how many of the last dimensions of each argument the function works on
-    result: Slot  # where its result goes
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """How a program is called."""
-
-    inputs: tuple[Input, ...]  # what it is handed, in order
-    outputs: tuple[Slot, ...]  # what it saves, in the order of the outcomes
-    arrays: tuple[ArrayCall, ...]  # functions of whole arrays it calls back
-    size: int  # numbers in its working memory
-    pipes: int = 0  # numbers that flow into pipes at one step
-    delays: tuple[Slot, ...] = ()  # where it says how long a value stays in each pipe
+from pysd_runner.engine.llvm.compiler import Loaded, code_version, host, loaded, machine_for, object_code
+from pysd_runner.engine.llvm.signature import ArrayCall, Input, Recipe, Signature, Slot
 
 
 @dataclass(frozen=True, slots=True)

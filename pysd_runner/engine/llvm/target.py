@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.choice import Precision
+from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
 from pysd_runner.engine.llvm.compiler import Processor, host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.instructions import REGISTER
-from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
+from pysd_runner.engine.llvm.programs import Program, program_of
+from pysd_runner.engine.llvm.signature import Recipe
 from pysd_runner.engine.memory import aligned, check_memory, spread
 from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.values import TimePath
@@ -203,3 +205,29 @@ def _alone(
         _report(1, progress)
     joined = [items[0] if draws == 1 else np.concatenate(items, axis=1) for items in zip(*found, strict=True)]
     return dict(zip(program.recipe.outcomes, joined, strict=True))
+
+
+class SingleCase:
+    """A compiled program for one case, with its memory."""
+
+    def __init__(
+        self,
+        model: ModelIr,
+        inputs: Mapping[str, Any],
+        outcomes: Sequence[str],
+        clock: Clock,
+        *,
+        seed: int = 0,
+        first_draw: int = 0,
+    ) -> None:
+        program = compiled(model, outcomes, inputs, single=True)
+        steps = np.full(clock.times.size, clock.step)
+        clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
+        self.call = Call(program, clockwork, 1, 1, inputs, seed=seed, first_draw=first_draw)
+        self.found = dict(zip(outcomes, self.call.results(), strict=True))
+
+    def run(self, changed: Mapping[str, Array]) -> dict[str, Array]:
+        """Outcomes for other values; the arrays are written anew by every run."""
+        self.call.enter(changed)
+        self.call.run()
+        return self.found

@@ -5,29 +5,30 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm import entries
+from pysd_runner.engine.llvm import signature
 from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.programs import Recipe, Signature, written
-from pysd_runner.engine.task import Task
+from pysd_runner.engine.llvm.programs import written
+from pysd_runner.engine.llvm.signature import Recipe, Signature
 from pysd_runner.engine.values import TimePath
 from pysd_runner.engine.wasm.linking import linked
 
 # What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
 TABLE = {
-    "times": entries.TIMES,
-    "steps": entries.STEPS,
-    "saved": entries.SAVED,
-    "count": entries.COUNT,
-    "inStride": entries.IN_STRIDE,
-    "outStride": entries.OUT_STRIDE,
-    "positions": entries.POSITIONS,
-    "shares": entries.SHARES,
-    "rows": entries.ROWS,
-    "seed": entries.SEED,
-    "firstDraw": entries.FIRST_DRAW,
-    "header": entries.HEADER,
+    "times": signature.TIMES,
+    "steps": signature.STEPS,
+    "saved": signature.SAVED,
+    "count": signature.COUNT,
+    "inStride": signature.IN_STRIDE,
+    "outStride": signature.OUT_STRIDE,
+    "positions": signature.POSITIONS,
+    "shares": signature.SHARES,
+    "rows": signature.ROWS,
+    "seed": signature.SEED,
+    "firstDraw": signature.FIRST_DRAW,
+    "header": signature.HEADER,
 }
 
 # Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
@@ -97,12 +98,11 @@ class BrowserProgram:
     inputs: Mapping[str, Any]
 
 
-def browser_program(task: Task, *, lanes: int = LANES) -> BrowserProgram:
-    """Compile a task for the browser; see `Task.for_browsers`."""
-    if task.clocks:
-        raise UnsupportedFeature("steps that differ between draws: a page runs all draws in step")
-    model, inputs = task.integrated
-    module = wasm_module(model, task.outcomes, *given_of(inputs), lanes=lanes)
+def browser_program(
+    model: ModelIr, inputs: Mapping[str, Any], outcomes: Sequence[str], clock: Clock, seed: int, *, lanes: int = LANES
+) -> BrowserProgram:
+    """Compile a model with its inputs for the browser; see `Task.for_browsers`."""
+    module = wasm_module(model, outcomes, *given_of(inputs), lanes=lanes)
     signature = module.signature
     record = {
         "table": TABLE,
@@ -117,10 +117,10 @@ def browser_program(task: Task, *, lanes: int = LANES) -> BrowserProgram:
         "outputs": [
             {"name": name, "cells": slot.cells} for name, slot in zip(module.outcomes, signature.outputs, strict=True)
         ],
-        "times": task.clock.times.tolist(),
-        "steps": [task.clock.step] * task.clock.times.size,
-        "saved": task.clock.saved.astype(int).tolist(),
-        "seed": task.seed,
+        "times": clock.times.tolist(),
+        "steps": [clock.step] * clock.times.size,
+        "saved": clock.saved.astype(int).tolist(),
+        "seed": seed,
     }
     return BrowserProgram(module, record, {item.name: inputs[item.name] for item in signature.inputs})
 
