@@ -361,7 +361,9 @@ class Future(Tabled):
         save_csv(self.table(), folder / "end.csv")
         save_csv(self.to_frame(), folder / "quantiles.csv")
         if self.observations is not None:
-            save_csv(self.observations.to_frame(), folder / "observed.csv")
+            seen = self.observations.to_frame().dropna(subset="value").rename(columns={"variable": "column"})
+            order = ["time", *self.observations.entities, "column", "value"]
+            save_csv(seen[order].reset_index(drop=True), folder / "observed.csv")
         record = {
             "model": self.model,
             "scenarios": [item.to_dict() for item in self.cast],
