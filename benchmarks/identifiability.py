@@ -116,8 +116,10 @@ def contractions(panel: Panel, keys: Sequence[str], *, memory: str = "") -> Cont
         Sets without a series in the panel are left out.
     """
     model = load_model(MODEL, regions=len(panel.regions))
-    errors = {"output": replace(_growth_errors(model), memory=memory)} if memory else None
-    problem = CalibrationProblem(model, panel, free=keys, errors=errors)
+    errors = {"output": replace(_growth_errors(model), memory=memory)} if memory else {}
+    problem = CalibrationProblem(
+        model, panel, free=keys, observations={key: {"errors": item} for key, item in errors.items()}
+    )
     at = point_at(problem, problem.space.centre)
     scaled = at.data_jacobian / problem.space.prior_slopes(at.point)
     labels = _labels(problem)

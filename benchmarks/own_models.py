@@ -144,7 +144,7 @@ def covered(name: str, given: Path | None, numbers: range) -> list[list[tuple[bo
             load_table(content, time="time"),
             free=list(case.priors),
             priors=case.priors,
-            measurements=[observation],
+            observations=[observation],
         )
         result = fit(problem, starts=1)
         covariance = np.array(result.fitted.covariance)

@@ -146,7 +146,9 @@ def fits(model: Model, panel: Panel, starts: int) -> list[Fitted]:
         The first version last: thirteen parameters, the shares of the first year held, no anchor.
     """
     bare = panel.with_national({name: item for name, item in panel.national.items() if name not in DEFINITIONS})
-    problems = {name: CalibrationProblem(model, panel, definitions={ANCHOR: name}) for name in DEFINITIONS}
+    problems = {
+        name: CalibrationProblem(model, panel, observations={ANCHOR: {"national": name}}) for name in DEFINITIONS
+    }
     problems["first version"] = CalibrationProblem(model, bare, free=ASKED, values=FORMER_SHARES)
     made = []
     for name, problem in problems.items():

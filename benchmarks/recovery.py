@@ -167,7 +167,7 @@ def recover(number: int, setting: Setting) -> Recovered:
     try:
         panel = simulated_panel(model, start, setting.years, truth, rng, disturbance=setting.disturb, surveys=surveys)
         free = ASKED if setting.estimate == "asked" else None
-        problem = CalibrationProblem(model, panel, first_year=FIRST, free=free)
+        problem = CalibrationProblem(model, panel, start=FIRST, free=free)
         ranked = {key: value for key, value in truth.items() if key in problem.space.keys}
         found = _found(problem, ranked, setting, number)
     except Exception as error:  # noqa: BLE001 - a panel that fails is a result and is counted

@@ -54,9 +54,9 @@ CHOSEN = (
     ("pysd_runner.panel.assembly", "JUMP", "factor of a yearly change from which on a value is doubted"),
     ("pysd_runner.panel.assembly", "LEAP", "factor of a yearly change that is taken for another unit"),
     ("pysd_runner.panel.assembly", "STRANGE", "factor from the middle region that is taken for another unit"),
-    ("calibration.fitting.window", "LONGEST", "years a calibration looks back at most"),
+    ("calibration.fitting.panel_tying", "LONGEST", "years a calibration looks back at most"),
     (
-        "calibration.fitting.window",
+        "calibration.fitting.panel_tying",
         "SHORTEST",
         "years below which an indicator does not decide where the window starts",
     ),
@@ -66,7 +66,7 @@ CHOSEN = (
         "change of log population against the years around it from which on a region may have been counted anew",
     ),
     ("calibration.observation.build", "USUAL_DEPARTURES", "the same in multiples of the region's usual departures"),
-    ("calibration.observation.robust", "BEND", "standard deviations beyond which a cell counts less in the fit"),
+    ("calibration.observation.losses", "BEND", "standard deviations beyond which a cell counts less in the fit"),
     (
         "calibration.observation.estimation",
         "PRIOR_OBSERVATIONS",

@@ -197,7 +197,7 @@ def calibrate(
     search = steps.Search(starts, seed, optimiser, seconds, executor, workers, store)
     search.check()
     folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *files_of_model(model)])
-    settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
+    settings: dict[str, Any] = {"start": first_year, "until": last_year, "yuan_per_unit": yuan_per_unit}
     read = choice.read(session, first_year=first_year, last_year=last_year)
     source = str(model or MODEL)
     problem = steps.problem_of(read, source, **settings)

@@ -113,7 +113,9 @@ def alternatives(
     found = {}
     for definitions in problem.alternatives:
         name = next(iter(definitions.values()))
-        other = problem_of(panel, **settings, definitions=definitions)
+        other = problem_of(
+            panel, **settings, observations={key: {"national": series} for key, series in definitions.items()}
+        )
         session.note(Message("Once more with {name}", name=name))
         kept = search if search.store is None else replace(search, store=search.store / name)
         made = fitted(session, other, kept)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.expressions import Expression, expression_of
-from calibration.observation.moments import chosen_scale, weights_of
-from calibration.observation.series import FOUND, Series, to_scale
+from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

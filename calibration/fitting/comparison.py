@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from calibration.fitting.runs import Parameters, Runs, Spreads, unit
 from calibration.fitting.stages import Stage
-from calibration.fitting.window import OUTPUT
 from calibration.observation import Noise, Series, declared_noise, estimate_noise, estimate_spread, loss_of
 from calibration.observation.counts import (
     deviance_residual,
@@ -17,6 +16,7 @@ from calibration.observation.counts import (
     saturated,
     size_of,
 )
+from calibration.observation.estimation import OUTPUT
 
 Array = NDArray[np.float64]
 

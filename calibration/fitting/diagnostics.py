@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
-from calibration.fitting.laplace import Laplace
+from calibration.fitting.estimates import Laplace, LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.optimisers import SAME_COST, Outcome, Starts
 from pysd_runner.core.errors import Message
 

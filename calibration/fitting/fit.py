@@ -10,15 +10,14 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.assembly import Ending
 from calibration.fitting.diagnostics import Finding
+from calibration.fitting.ending import Ending
+from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
-from calibration.fitting.jumps import jumping
 from calibration.fitting.kept_work import CALIBRATION, Settled, keep_end, keep_settled, kept_ends, kept_settled
-from calibration.fitting.laplace import laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.fitting.screening import Screening, screened
+from calibration.fitting.screening import Screening, jumping, screened
 from calibration.observation import Noise
 from calibration.optimisers import (
     SAME_COST,

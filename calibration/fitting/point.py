@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.laplace import Laplace, laplace
+from calibration.fitting.estimates import Laplace, laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from pysd_runner.core.errors import InvalidInput

@@ -6,23 +6,25 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
-from calibration.fitting.description import Description
-from calibration.fitting.panel_binding import bound_panel
+from calibration.fitting.panel_tying import tied_to_panel
 from calibration.fitting.runs import Runs
 from calibration.fitting.stages import Stage
-from calibration.fitting.table_binding import bound_table
-from calibration.observation import Noise, Observed, Series
-from calibration.parameters import ParameterSpace, RidgeChange, applying
+from calibration.fitting.table_tying import tied_to_table
+from calibration.fitting.tying import Description, Tied
+from calibration.observation import Noise
+from calibration.parameters import RidgeChange, applying
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel, Table
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
+from pysd_runner.spec import FittedParameters, Observation, Prior
+from pysd_runner.study.equations import equations_hash, equations_of
 
 Array = NDArray[np.float64]
 
@@ -31,52 +33,124 @@ Array = NDArray[np.float64]
 STEP = 1e-3
 # The same along a model that jumps.
 WIDE_STEP = 0.1
+Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observation]
 
 
-class CalibrationProblem:
-    """What fits a model to a panel: residuals of the measurement equations and of the priors.
+def tie(  # noqa: PLR0913 - the settings of a front door
+    model: Model,
+    data: Panel | Table,
+    *,
+    free: Iterable[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    observations: Observations | None = None,
+    start: float | None = None,
+    until: float | None = None,
+    yuan_per_unit: float = 1.0,
+    seed: int = 0,
+) -> Tied:
+    """Tie a model to data; see `CalibrationProblem`."""
+    asked: dict[str, Any] = {"free": free, "values": values, "observations": observations}
+    if isinstance(data, Table):
+        if yuan_per_unit != 1:
+            raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
+        return tied_to_table(model, data, priors=priors, start=start, until=until, seed=seed, **asked)
+    if priors:
+        raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
+    return tied_to_panel(
+        model, data, start=_year("start", start), until=_year("until", until), yuan_per_unit=yuan_per_unit, **asked
+    )
 
-    Output is compared in yearly changes of log output per head relative to the mean of the regions, so that the
-    national trend is not interpreted; shares are compared through their indicators (`calibration.observation.Series`).
-    Residuals are fitted less observed.
+
+def _year(name: str, moment: float | None) -> int | None:
+    if moment is not None and moment != int(moment):
+        raise InvalidInput("{name} of a panel must be a year; found {value:g}", name=name, value=moment)
+    return None if moment is None else int(moment)
+
+
+# Keywords of earlier versions, and what they are now.
+_EARLIER = {
+    "first_year": "start",
+    "last_year": "until",
+    "measurements": "observations",
+    "errors": "observations",
+    "definitions": "observations",
+}
+
+
+def _renamed(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of this version for those of earlier ones."""
+    found: dict[str, Any] = {}
+    for name, value in earlier.items():
+        if name not in _EARLIER:
+            raise TypeError(f"CalibrationProblem() got an unexpected keyword argument {name!r}")
+        warn(f"{name}= of CalibrationProblem is now {_EARLIER[name]}=", DeprecationWarning, stacklevel=3)
+        if name in ("errors", "definitions"):
+            entry = "errors" if name == "errors" else "national"
+            changes = found.setdefault("observations", {})
+            for key, item in (value or {}).items():
+                changes[key] = {**changes.get(key, {}), entry: item}
+        elif value is not None:
+            found[_EARLIER[name]] = value
+    return found
+
+
+class CalibrationProblem(Tied):
+    """What fits a model to data: residuals of the observations and of the priors.
+
+    With a panel of regions, output is compared in yearly changes of log output per head relative to the mean of the
+    regions, so that the national trend is not interpreted; shares are compared through their indicators. With a table,
+    columns are compared with the variables they are called like, or that `observations` names, on a scale of each
+    column; counts enter by their deviances. Residuals are fitted less observed, standardised by errors whose size and
+    persistence are estimated unless given.
 
     Parameters
     ----------
     model
-        A model with declarations; regions are taken from the panel.
-    panel
-        Observations.
-    first_year, last_year
-        Years of the window; None lets `calibration.fitting.window.window_of` choose. The first year is where the
-        simulation starts and gives no residual.
+        Any model the engine covers; for a panel one with declarations, and its regions are taken from the panel.
+    data
+        A panel of regions and years, or a table; its times in the model's unit of time, or dates.
     free
-        Parameters to estimate, by key or model name. None takes all that have a prior and are no policy choice, so that
-        one posterior holds what the panel says and what only the priors say. With a list the others stay at the centre
-        of their priors.
+        Parameters to estimate, by key or model name: of any model constants, elements of them, or stocks for their
+        starting value. None takes all that have a prior and are no policy choice, so that one posterior holds what the
+        data say and what only the priors say; where none are declared, at most ten that the data can tell apart. With a
+        list the others stay at the centre of their priors, or at their values.
     values
         Values to set instead, for instance ``{"alpha": 0.33}``.
-    errors
-        How the errors of a measurement are distributed instead of as declared, by key of the measurement.
-    definitions
-        National series that a measurement reads instead of the declared one, by key of the measurement: one of its
-        declared alternatives.
+    priors
+        Priors by name, instead of those that are declared or weak; of a table.
+    observations
+        How data observe the model: of a table columns, by key or in a list, see `pysd_runner.spec.Observation`; of a
+        panel what differs from a declared measurement, by its key: how its errors are distributed, as
+        ``{"skills": {"errors": ErrorModel(...)}}``, or which of its declared alternatives a national series is, as
+        ``{"skill_level": {"national": "digital_skill_basic"}}``.
+    start
+        Where the simulation starts: a year of the panel, which gives no residual (None takes the year from which on all
+        start values are observed), or a moment in the model's unit of time (None takes the file's).
+    until
+        The last year or moment that is fitted. What a table has later is held out and scored.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the money of the model's cost parameters.
+    seed
+        Decides which parameters are chosen where none are named.
+    **earlier
+        Names of earlier versions, which warn: ``first_year``, ``last_year``, ``errors``, ``definitions``,
+        ``measurements``.
 
     Raises
     ------
     InvalidInput
-        If the model has no declarations or a choice does not fit it.
+        If the model has no declarations, or something does not fit together; the message says what to do.
     UnknownName
-        If there is no such parameter or measurement.
+        If there is no such parameter, measurement, variable, element or column.
     InvalidPanel
-        If the panel says nothing that could be compared.
+        If the data say nothing that could be compared.
 
     Examples
     --------
     >>> from pysd_runner.model import load_model
     >>> from pysd_runner.panel import load_panel
-    >>> problem = CalibrationProblem(load_model("regional_digital"), load_panel("china"), first_year=2019)
+    >>> problem = CalibrationProblem(load_model("regional_digital"), load_panel("china"), start=2019)
     >>> problem.first_year, problem.last_year, len(problem.panel.regions)
     (2019, 2024, 31)
     """
@@ -88,34 +162,20 @@ class CalibrationProblem:
         *,
         free: Iterable[str] | None = None,
         values: Mapping[str, Any] | None = None,
-        first_year: int | None = None,
-        last_year: int | None = None,
-        errors: Mapping[str, ErrorModel] | None = None,
-        definitions: Mapping[str, str] | None = None,
-        yuan_per_unit: float = 1.0,
         priors: Mapping[str, Prior] | None = None,
-        measurements: Mapping[str, Observation] | Iterable[Observation] | None = None,
+        observations: Observations | None = None,
         start: float | None = None,
         until: float | None = None,
+        yuan_per_unit: float = 1.0,
         seed: int = 0,
+        **earlier: Any,
     ) -> None:
-        if isinstance(data, Table):
-            own: dict[str, Any] = {"priors": priors, "measurements": measurements, "start": start, "until": until}
-            self.bound = bound_table(model, data, free=free, values=values, seed=seed, **own)
-        else:
-            self.bound = bound_panel(
-                model,
-                data,
-                first_year=first_year,
-                last_year=last_year,
-                free=free,
-                values=values,
-                errors=errors,
-                definitions=definitions,
-                yuan_per_unit=yuan_per_unit,
-            )
+        asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
+        asked |= _renamed(earlier)
+        tied = tie(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        super().__init__(**vars(tied))
         self._step = STEP
-        self._comparison = Comparison(self.bound.runs, self.series, free=len(self.space))
+        self._comparison = Comparison(self.runs, self.series, free=len(self.space))
         self.noise: Mapping[str, Noise] = self._comparison.declared_noise()
 
     def __repr__(self) -> str:
@@ -125,56 +185,19 @@ class CalibrationProblem:
         return f"<CalibrationProblem of {what}: {len(self.space)} {noun}, {cells} observations>"
 
     @property
-    def model(self) -> Model:
-        """The model, with as many entities as the data."""
-        return self.bound.model
-
-    @property
-    def data(self) -> Any:
-        """The observations."""
-        return self.bound.data
-
-    panel = data  # the name that scripts use
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know of how model and data were tied."""
-        return tuple(self.bound.record.get("notes", ()))
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Declarations, with what the caller changed."""
-        return self.bound.spec
-
-    @property
-    def space(self) -> ParameterSpace:
-        """The parameters that are estimated."""
-        return self.bound.space
-
-    @property
-    def fixed(self) -> Mapping[str, float]:
-        """Values that are set, by key."""
-        return self.bound.fixed
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """Blocks that are fitted one after the other."""
-        return self.bound.stages
-
-    @property
-    def observed(self) -> Observed:
-        """The observations, and what is absent and why."""
-        return self.bound.observed
+    def panel(self) -> Any:
+        """The observations; the name of earlier versions."""
+        return self.data
 
     @property
     def first_year(self) -> Any:
         """Where the simulation starts."""
-        return self.bound.window[0]
+        return self.window[0]
 
     @property
     def last_year(self) -> Any:
         """Where it ends."""
-        return self.bound.window[1]
+        return self.window[1]
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -182,14 +205,9 @@ class CalibrationProblem:
         return tuple(range(int(self.first_year), int(self.last_year) + 1))
 
     @property
-    def until(self) -> float | None:
-        """The last moment that is fitted, where later ones are held out."""
-        return self.bound.until
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """The observations, in the order of the residuals."""
-        return self.observed.series
+    def yuan_per_unit(self) -> float:
+        """Value of one unit of the data's currency in yuan."""
+        return float(self.record.get("yuan_per_unit", 1.0))
 
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
         """The same problem with other errors.
@@ -220,12 +238,18 @@ class CalibrationProblem:
         """The same problem with working memory of its own: a problem serves one thread at a time."""
         other = copy(self)
         other._comparison = self._comparison.copied()
+        other.runs = other._comparison.runs
         return other
 
     @property
     def model_sha256(self) -> str:
         """What a fit is bound to: the hash of the model file, or of all equations."""
-        return self.bound.model_sha256 or self.model.sha256
+        return self.model.sha256 if self.codes else equations_hash(self.equations)
+
+    @cached_property
+    def equations(self) -> Mapping[str, str]:
+        """Equations of the model, for a fit that is read where its file is not at hand."""
+        return equations_of(self.model)
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:
@@ -260,11 +284,11 @@ class CalibrationProblem:
             self.model_sha256,
             self.spec,
             self.panel.sha256,
-            self.bound.window,
+            self.window,
             self.space.keys,
             sorted(self.fixed.items()),
             held,
-            self.bound.record.get("yuan_per_unit", 1.0),
+            self.yuan_per_unit,
             sorted(self.noise.items()),
             [(item.label, item.scale, item.kind, item.errors, item.sd) for item in self.series],
             version("gapsim"),
@@ -553,9 +577,8 @@ class CalibrationProblem:
         free
             Parameters.
         """
-        asked = {name: value for name, value in self.bound.asked.items() if name != "binding"}
         seen = {item.label: item.observation for item in self.series}
-        return CalibrationProblem(self.model, self.panel, free=free, until=until, measurements=seen, **asked)
+        return CalibrationProblem(self.model, self.data, free=free, until=until, observations=seen, **self.asked)
 
     def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
         """The same problem with the errors that a fit settled on.
@@ -570,11 +593,6 @@ class CalibrationProblem:
             for label, item in fitted.provenance["errors"].items()
         }
         return self.with_noise({**self.noise, **kept})
-
-    @property
-    def runs(self) -> Runs:
-        """Runs of the model over the window."""
-        return self._comparison.runs
 
     def runs_to(self, stop: float) -> tuple[Runs, float]:
         """Runs that go on to a later moment, and their step.
@@ -598,17 +616,17 @@ class CalibrationProblem:
         imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
         return Description(
             panel=self.panel.name,
-            regions=len(self.bound.codes),
+            regions=len(self.codes),
             first_year=self.first_year,
             last_year=self.last_year,
-            series=self.bound.lines,
-            absent=tuple(str(item) for item in self.observed.absent),
+            series=self.lines,
+            absent=tuple(str(item) for item in self.absent),
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
             fixed=dict(self.fixed),
             imputed=imputed,
-            notes=(*self.bound.said, *self._cut_ridges()),
-            opening=self.bound.opening,
+            notes=(*self.notes, *self.reasons, *self._cut_ridges()),
+            opening=self.opening,
         )
 
     def _cut_ridges(self) -> list[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.description import Description
 from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record

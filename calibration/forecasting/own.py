@@ -22,10 +22,10 @@ from calibration.filtering.ensemble import (
 )
 from calibration.filtering.stocks import StockLaw
 from calibration.fitting.fit import fit as fit_problem
-from calibration.fitting.predicted import disturbed
+from calibration.fitting.holdout import disturbed
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.fitting.table_binding import measurements_of
+from calibration.fitting.table_tying import measurements_of
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
@@ -583,7 +583,7 @@ def forecast_table(  # noqa: PLR0913 - a front door
     progress
         Called with what is being done, steps finished and steps in all.
     **settings
-        Of `CalibrationProblem`: ``priors``, ``measurements``, ``values``, ``start``.
+        Of `CalibrationProblem`: ``priors``, ``observations``, ``values``, ``start``.
 
     Returns
     -------
@@ -601,7 +601,7 @@ def forecast_table(  # noqa: PLR0913 - a front door
     if fit is not None and free is None:
         free = list(fit.fitted.keys)
     if fit is not None:
-        settings = {"measurements": measurements_of(fit.fitted), "start": fit.fitted.provenance["start"], **settings}
+        settings = {"observations": measurements_of(fit.fitted), "start": fit.fitted.provenance["start"], **settings}
     tell("fitting the model", 0, 4)
     problem = CalibrationProblem(model, data, free=free, seed=seed, **settings)
     grid = gridded(problem)
@@ -641,7 +641,7 @@ def forecast_table(  # noqa: PLR0913 - a front door
         events={item.text: item.probability(out) for item in asked},
         verdict=_verdict(scored) if past else "Past forecasts were not scored.",
         disturbance=_disturbed_words(known, grid),
-        time_unit=problem.bound.time_unit,
+        time_unit=problem.time_unit,
         fit=known.fit,
         moved=_moved(until, later, grid.spacing),
         provenance={"seed": seed, "draws": draws, "until": until, "spacing": grid.spacing, "model": model.name},
@@ -682,7 +682,7 @@ def _by_column(grid: Gridded, draws: Array, later: Array) -> "dict[str, xr.DataA
     import xarray as xr
 
     found, place = {}, 0
-    unit = grid.problem.bound.time_unit
+    unit = grid.problem.time_unit
     for item in grid.series:
         part = item.unscaled(draws[:, place : place + len(item.labels)])
         place += len(item.labels)

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from calibration.optimisers.catalogue import optimiser_named as optimiser_named
     from calibration.optimisers.evolution import DifferentialEvolution as DifferentialEvolution
     from calibration.optimisers.evolution import EvolutionStrategy as EvolutionStrategy
-    from calibration.optimisers.least_squares import LeastSquares as LeastSquares
-    from calibration.optimisers.minimize import Minimize as Minimize
+    from calibration.optimisers.local import LeastSquares as LeastSquares
+    from calibration.optimisers.local import Minimize as Minimize
     from calibration.optimisers.multistart import SAME_COST as SAME_COST
     from calibration.optimisers.multistart import Basin as Basin
     from calibration.optimisers.multistart import MultiStart as MultiStart

@@ -7,8 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
-from calibration.optimisers.least_squares import LeastSquares
-from calibration.optimisers.minimize import Minimize
+from calibration.optimisers.local import LeastSquares, Minimize
 from calibration.optimisers.objective import Optimiser
 from pysd_runner.core.errors import UnknownName, suggest
 

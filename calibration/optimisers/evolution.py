@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.budget import Budget, SearchOver, ended, interior
-from calibration.optimisers.least_squares import LeastSquares
-from calibration.optimisers.objective import Objective, Optimum, Outcome
+from calibration.optimisers.local import LeastSquares
+from calibration.optimisers.objective import Budget, Objective, Optimum, Outcome, SearchOver, ended, interior
 
 Array = NDArray[np.float64]
 # Share of a time budget the exploration may take; the rest is for the local search at its end.

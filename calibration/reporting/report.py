@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from calibration.fitting.description import Description
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
+from calibration.fitting.tying import Description
 from calibration.observation import BEND
 from calibration.reporting.facts import (
     SeriesNumbers,

@@ -38,7 +38,7 @@ else:
 
 if found is not None:
     model = load_model("regional_digital", regions=len(panel.regions))
-    problem = CalibrationProblem(model, panel, first_year=2005, values={"alpha": 1 / 3}, yuan_per_unit=7)
+    problem = CalibrationProblem(model, panel, start=2005, values={"alpha": 1 / 3}, yuan_per_unit=7)
     print(problem.describe())
     result = fit(problem, starts=2, seed=0)
     print(result.table()[["key", "estimate", "low_90", "high_90", "words"]].to_string(index=False))

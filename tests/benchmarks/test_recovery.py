@@ -135,7 +135,7 @@ def test_the_sampler_is_asked_for_and_told(capsys, monkeypatch):
 def test_a_simulated_panel_without_errors_leaves_no_residuals(disturbance, memory):
     panel = simulated(disturbance, rng=Silent(np.random.PCG64(0)))
     model, _, space, _ = template(6, 9)
-    problem = CalibrationProblem(model, panel, first_year=FIRST)
+    problem = CalibrationProblem(model, panel, start=FIRST)
     known = {key: model.spec.parameters[key].value for key in space.keys} | TRUTH
     labels = []
     for series, left in zip(problem.series, problem.raw_residuals(space.to_vector(known)), strict=True):

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def everything(model: Model) -> dict[str, np.ndarray]:
     """A fit, a forecast, a projection from it, and what an evaluation computes, each small."""
     panel = load_panel("china").subset(regions=REGIONS, years=range(2012, 2025))
-    result = fit(CalibrationProblem(model, panel, first_year=2018, free=["q_a", "tau_m", "h_u"]), starts=1, seed=0)
+    result = fit(CalibrationProblem(model, panel, start=2018, free=["q_a", "tau_m", "h_u"]), starts=1, seed=0)
     fitted = result.fitted
     found = {"estimates": np.array(fitted.estimates), "covariance": np.array(fitted.covariance)}
     found["shock"] = np.array(fitted.shock_sd)

@@ -36,7 +36,7 @@ def problem(linear):
             column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent")
         )
     ]
-    return CalibrationProblem(linear, table, free=["Inflow"], measurements=level_scale)
+    return CalibrationProblem(linear, table, free=["Inflow"], observations=level_scale)
 
 
 def kalman(seen):
@@ -122,7 +122,7 @@ def counted(folder, kind="flow", family="negative_binomial"):
     model = made(folder, SEIR, unit="day", stop=60, step=0.125)
     measured = [Observation(column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family=family))]
     table = load_table({"day": np.arange(12), "cases": np.arange(12)})
-    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], measurements=measured))
+    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], observations=measured))
     return ModelForecaster(data=grid, free=("Contact Rate",))
 
 
@@ -197,7 +197,7 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
         }
     )
     other = gridded(
-        CalibrationProblem(linear, changed, free=["Inflow"], measurements=[item.observation for item in problem.series])
+        CalibrationProblem(linear, changed, free=["Inflow"], observations=[item.observation for item in problem.series])
     )
     found = [
         mixture(data, ["Inflow"]).forecast(origin_of(data, 15, Memory()), horizon=3, draws=100, seed=0).draws
@@ -288,7 +288,7 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
         )
     ]
     table = load_table({"day": np.arange(last + 1), "cases": seen[: last + 1]})
-    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], measurements=measured))
+    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], observations=measured))
     found = ModelForecaster(data=grid, free=("Contact Rate",)).forecast(
         origin_of(grid, last, Memory()), horizon=4, draws=100, seed=0
     )

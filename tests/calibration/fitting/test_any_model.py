@@ -60,7 +60,7 @@ def test_it_is_the_least_squares_estimate_where_errors_are_normal(sir):
         )
     ]
     wide = {name: LogNormal(7, 30.0, 1e-3, 1e3) for name in FREE}
-    ours = fit(CalibrationProblem(sir, table, free=FREE, measurements=seen, priors=wide))
+    ours = fit(CalibrationProblem(sir, table, free=FREE, observations=seen, priors=wide))
 
     def missed(values):
         run = simulate(sir, dict(zip(FREE, values, strict=True)), outcomes=["Infected"], stop=40, engine="numpy")
@@ -79,7 +79,7 @@ def test_derivatives_are_those_of_differences(sir, family, kind):
     errors = ErrorModel(family=family, memory=memory)
     outcome = "Infected" if kind == "level" else "Infection"
     seen = {"x": Observation(column="infected", outcome=outcome, kind=kind, errors=errors)}
-    problem = CalibrationProblem(sir, counts, free=FREE, measurements=seen)
+    problem = CalibrationProblem(sir, counts, free=FREE, observations=seen)
     z = problem.space.centre + 0.1
     exact = problem.jacobian(z)
     step = 1e-5 * np.eye(2)
@@ -108,7 +108,7 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
         "all": Observation(column="all", outcome="Infection", kind="cumulative", scale="level"),
     }
     problem = CalibrationProblem(
-        sir, table, free=["Contact Rate"], measurements=seen, priors={"Contact Rate": Normal(9, 1)}
+        sir, table, free=["Contact Rate"], observations=seen, priors={"Contact Rate": Normal(9, 1)}
     )
     new, total = problem.fitted(np.array([9.0]))
     np.testing.assert_allclose(total[0], [0.25 * path[: 4 * t].sum() for t in (2, 4, 6)])
@@ -118,13 +118,13 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
 def test_an_expression_of_variables_is_observed(sir):
     table = load_table({"day": [0, 5], "x": [1.0, 2.0]})
     seen = {"x": Observation(column="x", outcome="(Infected + susceptible) / Population", scale="level")}
-    problem = CalibrationProblem(sir, table, free=["Duration"], measurements=seen)
+    problem = CalibrationProblem(sir, table, free=["Duration"], observations=seen)
     run = simulate(sir, {"Duration": 4.0}, outcomes=["Infected", "Susceptible"], stop=5)
     expected = (run["Infected"] + run["Susceptible"])[0, 0, [0, -1]] / 1000
     np.testing.assert_allclose(problem.fitted(problem.space.centre)[0][0], expected)
     with pytest.raises(InvalidInput, match="is no formula"):
         CalibrationProblem(
-            sir, table, free=["Duration"], measurements={"x": Observation(column="x", outcome="exp(Infected)")}
+            sir, table, free=["Duration"], observations={"x": Observation(column="x", outcome="exp(Infected)")}
         )
 
 
@@ -245,7 +245,7 @@ def test_same_seed_same_numbers(sir, found):
         ({"free": FREE, "priors": {"Population": Normal(1, 1)}}, UnknownName, "which is not estimated"),
         ({"free": FREE, "start": 50.0}, InvalidInput, "are the times in the model's unit"),
         (
-            {"free": FREE, "measurements": [Observation(column="sick", outcome="Infected")]},
+            {"free": FREE, "observations": [Observation(column="sick", outcome="Infected")]},
             UnknownName,
             "no column 'sick'",
         ),
@@ -269,7 +269,7 @@ def test_bad_tables_are_refused(sir):
         Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))
     ]
     with pytest.raises(InvalidInput, match="expected whole numbers"):
-        CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, measurements=counts)
+        CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, observations=counts)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, 
         sir,
         load_table({"day": np.arange(41), "infected": counts}),
         free=FREE,
-        measurements=[Observation(column="infected", outcome="Infected", errors=errors)],
+        observations=[Observation(column="infected", outcome="Infected", errors=errors)],
     )
     found = [item for item in fit(problem, starts=1).check() if item.rule == "overdispersed"]
     assert bool(found) == fails
@@ -392,7 +392,7 @@ def test_intervals_are_students_where_the_size_of_errors_is_estimated(tmp_path):
             load_table({"year": times, "stock": values}),
             free=["Flow"],
             priors={"Flow": Normal(0, 1000)},
-            measurements=seen,
+            observations=seen,
         )
         result = fit(problem)
         estimate = (times @ values) / (times @ times)

@@ -11,8 +11,7 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
-from calibration.fitting.estimates import PRIOR_ONLY, evidence
-from calibration.fitting.laplace import laplace
+from calibration.fitting.estimates import PRIOR_ONLY, evidence, laplace
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
 from calibration.parameters import ParameterSpace
@@ -394,7 +393,7 @@ def test_us_states_move_the_macro_parameters_only() -> None:
         drop={"group": ("NATION",)},
     )
     panel = load_panel(states(), mapping=mapping)
-    problem = CalibrationProblem(model_of(51), panel, first_year=2010, values={"alpha": 1 / 3}, yuan_per_unit=7)
+    problem = CalibrationProblem(model_of(51), panel, start=2010, values={"alpha": 1 / 3}, yuan_per_unit=7)
     found = fit(problem, starts=1)
     assert not found.check()
     informed = {item.key for item in found.parameters if item.contraction > 0.05}

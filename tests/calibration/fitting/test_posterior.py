@@ -39,7 +39,9 @@ def problem(request: pytest.FixtureRequest) -> CalibrationProblem:
     panel = scaled(panel, "ict_employment_share", [(2, 4)], np.nan)
     panel = scaled(panel, "firms_with_ecommerce", [(region, 5) for region in range(COUNT)], np.nan)
     panel = scaled(panel, "output_per_head", [(3, 6)], np.nan)
-    made = CalibrationProblem(model_of(COUNT), panel, errors=CHOICES[request.param])
+    made = CalibrationProblem(
+        model_of(COUNT), panel, observations={key: {"errors": item} for key, item in CHOICES[request.param].items()}
+    )
     return made.with_noise({item.label: noise_of(item) for item in made.series})
 
 

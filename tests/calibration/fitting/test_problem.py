@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, fit
+from calibration.fitting.panel_tying import window_of
 from calibration.fitting.problem import STEP
-from calibration.fitting.window import window_of
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
@@ -202,7 +202,7 @@ def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> No
         assert found["skills:ict_employment_share"] != problem.noise["skills:ict_employment_share"]
     # Declared as unknown it is estimated, and takes the contradiction away.
     open_ended = replace(problem.spec.measurements["skill_level"].errors, known=False)
-    other = CalibrationProblem(model_of(COUNT), problem.panel, errors={"skill_level": open_ended})
+    other = CalibrationProblem(model_of(COUNT), problem.panel, observations={"skill_level": {"errors": open_ended}})
     assert other.estimated_noise(somewhere(other))[label].sd > 0.045
 
 
@@ -222,8 +222,10 @@ def test_a_fit_says_which_anchors_it_misses(panel: Panel) -> None:
 def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
     both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
     declared = CalibrationProblem(model_of(COUNT), both)
-    other = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_basic"})
-    same = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_intermediate"})
+    other = CalibrationProblem(model_of(COUNT), both, observations={"skill_level": {"national": "digital_skill_basic"}})
+    same = CalibrationProblem(
+        model_of(COUNT), both, observations={"skill_level": {"national": "digital_skill_intermediate"}}
+    )
     assert [item.label for item in other.series][-1] == "skill_level:digital_skill_basic"
     assert other.digest() != declared.digest()
     assert same.digest() == declared.digest()
@@ -243,7 +245,46 @@ def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
 )
 def test_definitions_that_are_not_declared_are_refused(panel: Panel, definitions: dict[str, str], says: str) -> None:
     with pytest.raises(UnknownName, match=says):
-        CalibrationProblem(model_of(COUNT), panel, definitions=definitions)
+        CalibrationProblem(
+            model_of(COUNT), panel, observations={key: {"national": series} for key, series in definitions.items()}
+        )
+
+
+def test_keywords_of_earlier_versions_work_and_warn(panel: Panel) -> None:
+    both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
+    errors = replace(CalibrationProblem(model_of(COUNT), both).series[-1].errors, known=False)
+    new = CalibrationProblem(
+        model_of(COUNT),
+        both,
+        start=FIRST + 1,
+        until=FIRST + 6,
+        observations={"skill_level": {"errors": errors, "national": "digital_skill_basic"}},
+    )
+    earlier = {
+        "first_year": FIRST + 1,
+        "last_year": FIRST + 6,
+        "errors": {"skill_level": errors},
+        "definitions": {"skill_level": "digital_skill_basic"},
+    }
+    with pytest.warns(DeprecationWarning, match="CalibrationProblem is now") as told:
+        old = CalibrationProblem(model_of(COUNT), both, **earlier)
+    assert len(told) == len(earlier)
+    assert old.digest() == new.digest()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'frist_year'"):
+        CalibrationProblem(model_of(COUNT), panel, frist_year=FIRST)
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ({"start": FIRST + 0.5}, "start of a panel must be a year"),
+        ({"priors": {"alpha": None}}, "priors do not apply to a panel"),
+        ({"observations": {"skill_level": {"nation": "x"}}}, "cannot be set. Did you mean 'national'"),
+    ],
+)
+def test_what_does_not_apply_to_a_panel_is_refused(panel: Panel, choice: dict[str, object], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        CalibrationProblem(model_of(COUNT), panel, **choice)  # type: ignore[arg-type]
 
 
 def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
@@ -290,13 +331,13 @@ def test_the_description_tells_everything_before_it_starts(problem: CalibrationP
 
 
 def test_nothing_after_the_last_year_is_used(panel: Panel) -> None:
-    cut = CalibrationProblem(model_of(COUNT), panel, last_year=FIRST + 5)
+    cut = CalibrationProblem(model_of(COUNT), panel, until=FIRST + 5)
     spoilt_values = {name: array.copy() for name, array in panel.values.items()}
     for array in spoilt_values.values():
         array[:, -3:] *= 3
     national = {"internet_penetration": {**panel.national["internet_penetration"], FIRST + 8: 0.1}}
     spoilt = CalibrationProblem(
-        model_of(COUNT), panel.with_values(spoilt_values).with_national(national), last_year=FIRST + 5
+        model_of(COUNT), panel.with_values(spoilt_values).with_national(national), until=FIRST + 5
     )
     np.testing.assert_array_equal(cut.residuals(somewhere(cut)), spoilt.residuals(somewhere(cut)))
 
@@ -331,10 +372,10 @@ def test_one_year_gets_one_clear_message() -> None:
 @pytest.mark.parametrize(
     ("years", "message"),
     [
-        ({"first_year": 1900}, "first_year 1900 is not in panel 'made', which has 2008 to 2018"),
-        ({"first_year": 2018}, "first_year must lie before last_year"),
-        ({"last_year": 2040}, "last_year 2040 is not in panel"),
-        ({"first_year": 2015, "last_year": 2012}, "first_year must lie before last_year"),
+        ({"start": 1900}, "first_year 1900 is not in panel 'made', which has 2008 to 2018"),
+        ({"start": 2018}, "first_year must lie before last_year"),
+        ({"until": 2040}, "last_year 2040 is not in panel"),
+        ({"start": 2015, "until": 2012}, "first_year must lie before last_year"),
     ],
 )
 def test_windows_that_do_not_fit(panel: Panel, years: dict[str, int], message: str) -> None:
@@ -347,7 +388,7 @@ def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
     head[4, panel.years.index(2012)] = np.nan
     holed = panel.with_values({**panel.values, "output_per_head": head})
     with pytest.raises(InvalidInput, match=f"first_year 2012: output per head is missing for {panel.codes[4]}"):
-        CalibrationProblem(model_of(COUNT), holed, first_year=2012)
+        CalibrationProblem(model_of(COUNT), holed, start=2012)
     assert CalibrationProblem(model_of(COUNT), holed).last_year == FIRST + 8
 
 

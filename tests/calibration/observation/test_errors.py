@@ -115,7 +115,8 @@ def chosen() -> CalibrationProblem:
         "skills": ErrorModel(family="normal", memory="independent"),
     }
     free = ["q_a", "tau_m", "lambda_s", "lam_U"]
-    return CalibrationProblem(model_of(5), made_panel(5, 6, noise=1.0), free=free, errors=errors)
+    choices = {key: {"errors": item} for key, item in errors.items()}
+    return CalibrationProblem(model_of(5), made_panel(5, 6, noise=1.0), free=free, observations=choices)
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +163,10 @@ def test_a_wild_cell_widens_normal_errors_most() -> None:
     wild = scaled(clean, "ict_employment_share", [(2, -1)], 6.0)
     grown = {}
     for family in ("normal", "huber", "student"):
-        errors = {"skills": ErrorModel(family=family, degrees=3, memory="independent")}
+        choices = {"skills": {"errors": ErrorModel(family=family, degrees=3, memory="independent")}}
         sds = []
         for panel in (clean, wild):
-            problem = CalibrationProblem(model_of(5), panel, free=["lambda_s"], errors=errors)
+            problem = CalibrationProblem(model_of(5), panel, free=["lambda_s"], observations=choices)
             sds.append(problem.estimated_noise(problem.space.centre)["skills:ict_employment_share"].sd)
         grown[family] = sds[1] / sds[0]
     assert 1 < grown["student"] < grown["huber"] < grown["normal"]
@@ -196,5 +197,6 @@ def test_impossible_errors_are_refused(choices: dict[str, object], message: str)
 def test_errors_that_do_not_fit_a_measurement(
     errors: dict[str, ErrorModel], kind: type[Exception], message: str
 ) -> None:
+    choices = {key: {"errors": item} for key, item in errors.items()}
     with pytest.raises(kind, match=message):
-        CalibrationProblem(model_of(5), made_panel(5, 6), errors=errors)
+        CalibrationProblem(model_of(5), made_panel(5, 6), observations=choices)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from calibration.fitting.description import line_of
+from calibration.fitting.panel_tying import line_of
 from calibration.observation import (
     BEND,
     Absent,
@@ -22,7 +22,7 @@ from calibration.observation import (
 )
 from calibration.observation.build import recounts
 from calibration.observation.expressions import variable_itself
-from calibration.observation.robust import robust_sd
+from calibration.observation.losses import robust_sd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
 from pysd_runner.panel import Panel, load_panel

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calibration import CalibrationProblem, FitResult
-from calibration.fitting.laplace import laplace
+from calibration.fitting.estimates import laplace
 from calibration.parameters import ParameterSpace
 from calibration.uncertainty import (
     FittedPoint,

@@ -20,8 +20,15 @@ from calibration.fitting.diagnostics import (
     stage_finding,
     twin_findings,
 )
-from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
-from calibration.fitting.laplace import Laplace
+from calibration.fitting.estimates import (
+    Laplace,
+    LocalOptimum,
+    ParameterEstimate,
+    RidgeEstimate,
+    Search,
+    SeriesFit,
+    evidence,
+)
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Series, Shocks, bounded, summarise_shocks
@@ -88,11 +95,11 @@ class Ending:
             shocks=shocks,
             description=self.problem.describe(),
             findings=(),
-            region_names=dict(self.problem.bound.names),
+            region_names=dict(self.problem.names),
             cost=self.ends.best.cost,
             stage_distance=float(apart.max()) if apart.size else 0.0,
             seconds=seconds,
-            time_unit=self.problem.bound.time_unit,
+            time_unit=self.problem.time_unit,
         ).with_findings(*self._findings(parameters, series, searches, optima, apart, is_settled))
 
     def _parameters(self) -> Iterator[ParameterEstimate]:
@@ -121,7 +128,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction, source=self.problem.bound.source),
+                words=evidence(contraction, source="panel" if self.problem.codes else "data"),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
@@ -137,7 +144,7 @@ class Ending:
         innovations = standardised(series, residuals, noise)
         table = cells.spread_out(innovations)
         declared = self.problem.spec.measurements.get(series.measurement)
-        words, unit = series.errors.words, self.problem.bound.time_unit
+        words, unit = series.errors.words, self.problem.time_unit
         is_declared = declared is not None
         return SeriesFit(
             measurement=series.measurement,
@@ -237,7 +244,7 @@ class Ending:
 
     def _of_regions(self, residuals: Mapping[str, Array]) -> dict[str, Any]:
         """What is kept of a fit to regions alone."""
-        if not self.problem.bound.codes:
+        if not self.problem.codes:
             return {}
         return {"growth": self._growth(residuals), "misses": list(self._misses(residuals))}
 
@@ -249,12 +256,12 @@ class Ending:
 
     def _table(self) -> ResidualTable:
         rows: list[tuple[Any, ...]] = []
-        is_yearly = bool(self.problem.bound.codes)
+        is_yearly = bool(self.problem.codes)
         for item, fitted in zip(self.problem.series, self.problem.fitted(self.point), strict=True):
             noise = self.problem.noise[item.label]
             standard = item.cells.spread_out(standardised(item, fitted - item.values, noise))
             observed, model = item.observed, item.shown(fitted)
-            labels = item.labels or (("",) if item.national else self.problem.bound.codes)
+            labels = item.labels or (("",) if item.national else self.problem.codes)
             times = item.years if is_yearly else item.times.tolist()
             for place, column in np.argwhere(item.seen):
                 rows.append(
@@ -317,7 +324,7 @@ class Ending:
             panel_sha256=problem.panel.sha256,
             first_year=problem.first_year,
             last_year=problem.last_year,
-            regions=problem.bound.codes,
+            regions=problem.codes,
             keys=tuple(item.key for item in parameters),
             estimates=tuple(item.estimate for item in parameters),
             standard_errors=tuple(item.standard_error for item in parameters),
@@ -371,8 +378,8 @@ def _provenance(problem: CalibrationProblem, settings: Mapping[str, Any]) -> dic
     imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,
-        **problem.bound.record,
-        **({"imputed": list(imputed)} if problem.bound.codes else {}),
+        **problem.record,
+        **({"imputed": list(imputed)} if problem.codes else {"equations": problem.equations}),
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
         "gapsim": metadata.version("gapsim"),
         "numpy": np.__version__,

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.bound import Bound
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.runs import Runs
 from calibration.fitting.stages import Stage
 from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
-from calibration.observation import Observed, Series
+from calibration.fitting.tying import Tied
+from calibration.observation import Series
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
@@ -22,7 +22,6 @@ from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
 from pysd_runner.spec.weak import record_of
-from pysd_runner.study.equations import equations_hash, equations_of
 from pysd_runner.study.matching import in_time_of
 
 Array = NDArray[np.float64]
@@ -31,18 +30,18 @@ Array = NDArray[np.float64]
 BLOCK = "Model"
 
 
-def bound_table(  # noqa: PLR0913 - the settings of a front door
+def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     model: Model,
     table: Table,
     *,
-    free: Iterable[str] | None = None,
-    values: Mapping[str, Any] | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    measurements: Measurements | None = None,
-    start: float | None = None,
-    until: float | None = None,
-    seed: int = 0,
-) -> Bound:
+    free: Iterable[str] | None,
+    values: Mapping[str, Any] | None,
+    priors: Mapping[str, Prior] | None,
+    observations: Measurements | None,
+    start: float | None,
+    until: float | None,
+    seed: int,
+) -> Tied:
     """Tie a model to a table; see `calibration.CalibrationProblem`."""
     if isinstance(free, str):
         raise InvalidInput(
@@ -50,7 +49,7 @@ def bound_table(  # noqa: PLR0913 - the settings of a front door
         )
     clocked, told = in_time_of(model, table, prepared(model, None, start=start, outcomes=[]).clock.start)
     kept = clocked if until is None else clocked.until(until)
-    binding = bound(model, kept, spec=model.spec, measurements=measurements)
+    binding = bound(model, kept, spec=model.spec, measurements=observations)
     paths, ends = driven_paths(model, kept, binding.driven)
     held = {**paths, **_entered(model, values or {})}
     run = _run_of(model, kept, held, start)
@@ -70,7 +69,7 @@ def bound_table(  # noqa: PLR0913 - the settings of a front door
     cells = sum(len(item.cells) for item in series)
     spelled = f" {unit}" if unit and unit_of_time(unit) != "year" else ""
     keys = tuple(item.measurement for item in series)
-    return Bound(
+    return Tied(
         model=model,
         data=clocked,
         spec=_spec_of(model, space),
@@ -78,14 +77,14 @@ def bound_table(  # noqa: PLR0913 - the settings of a front door
         space=space,
         window=(run.start, run.stop),
         stages=(Stage(name=BLOCK, parameters=space.keys, measurements=keys),),
-        observed=Observed(series, ()),
+        series=series,
         runs=Runs(TargetValues(model, targets, held=held), outcomes=names, **bounds),
         lines=tuple(_line(item) for item in series),
-        said=(*notes, *reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),
+        notes=notes,
+        reasons=(*reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),
         opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {run.start:g} to "
         f"{run.stop:g}{spelled}.",
         record={
-            "equations": equations_of(model),
             "declarations": [record_of(item) for item in parameters],
             "measurements": {
                 item.label: {**asdict(item.observation), "errors": asdict(item.errors)} for item in series
@@ -97,11 +96,10 @@ def bound_table(  # noqa: PLR0913 - the settings of a front door
             "time_unit": unit,
             "until": until,
         },
-        asked={"values": values, "priors": priors, "start": start, "seed": seed, "binding": binding},
+        asked={"values": values, "priors": priors, "start": start, "seed": seed},
+        binding=binding,
         until=until,
         time_unit=unit,
-        model_sha256=equations_hash(equations_of(model)),
-        source="data",
     )
 
 

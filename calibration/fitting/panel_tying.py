@@ -1,0 +1,319 @@
+"""A regional model tied to a panel: its window, what it observes, and how parameters enter it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from calibration.fitting.panel_values import PanelValues
+from calibration.fitting.runs import Runs
+from calibration.fitting.stages import declarations, stages_of
+from calibration.fitting.tying import FIRST_YEAR, Tied
+from calibration.observation import Series, build_series
+from calibration.observation.build import share_of
+from calibration.observation.estimation import OUTPUT
+from calibration.parameters import ParameterSpace, chosen, overrides
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.panel.assembly import JUMPED
+from pysd_runner.panel.coverage import LEFT_OUT
+from pysd_runner.panel.variables import CURRENCY
+from pysd_runner.spec import ErrorModel, Measurement, ModelSpec
+from pysd_runner.study.binding import RegionalModel
+
+# Parameters that hold for longer than this are hard to believe.
+LONGEST = 25
+# An indicator that would leave fewer years than this does not decide where the window starts.
+SHORTEST = 5
+
+
+def tied_to_panel(
+    model: Model,
+    panel: Panel,
+    *,
+    free: Iterable[str] | None,
+    values: Mapping[str, float] | None,
+    observations: Mapping[str, Mapping[str, Any]] | None,
+    start: int | None,
+    until: int | None,
+    yuan_per_unit: float,
+) -> Tied:
+    """Tie a model to a panel; see `calibration.CalibrationProblem`."""
+    spec = with_observations(declarations(model), observations or {})
+    fixed = overrides(spec, values)
+    space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
+    first, last = window_of(spec, panel, start, until)
+    seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
+    observed = build_series(spec, seen, first_year=first, last_year=last)
+    if not observed.series:
+        told = [item for item in observed.absent if item.indicator in panel] or observed.absent
+        raise InvalidPanel(
+            "panel {panel!r} says nothing the model can be compared with: {why}",
+            panel=panel.name,
+            why=joined([str(item) for item in told], "; "),
+        )
+    names = dict.fromkeys(item.outcome for item in observed.series)
+    tied = RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit)
+    return Tied(
+        model=whole,
+        data=seen,
+        spec=spec,
+        fixed=fixed,
+        space=space,
+        window=(first, last),
+        stages=stages_of(whole),
+        series=observed.series,
+        absent=observed.absent,
+        runs=Runs(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
+        codes=seen.codes,
+        names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
+        lines=tuple(line_of(item) for item in observed.series),
+        notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(observed.series)),
+        record={
+            "yuan_per_unit": yuan_per_unit,
+            "currency": seen.currency,
+            "price_basis": seen.price_basis,
+            "first_year_treatment": FIRST_YEAR,
+            "definitions": {key: item.national for key, item in spec.measurements.items() if item.alternatives},
+            "absent": [str(item) for item in observed.absent],
+            "likelihood": {item.label: item.errors.words for item in observed.series},
+        },
+    )
+
+
+def with_observations(spec: ModelSpec, changes: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
+    """The declarations with other errors, or other national series, of some measurements."""
+    measurements = dict(spec.measurements)
+    for key, fields in changes.items():
+        if key not in measurements:
+            raise UnknownName(
+                "the model declares no measurement {name!r}.{suggestion}",
+                name=key,
+                suggestion=suggest(key, measurements),
+            )
+        for name in fields:
+            if name not in _CHECKS:
+                raise UnknownName(
+                    "{name!r} of measurement {measurement!r} cannot be set.{suggestion}",
+                    name=name,
+                    measurement=key,
+                    suggestion=suggest(name, _CHECKS),
+                )
+            _CHECKS[name](measurements[key], fields[name])
+        measurements[key] = replace(measurements[key], **fields)
+    return replace(spec, measurements=measurements)
+
+
+def _check_errors(item: Measurement, errors: ErrorModel) -> None:
+    if item.national and errors.scale == "region":
+        raise InvalidInput("measurement {name!r} is a national series and has one scale", name=item.key)
+    if errors.is_count:
+        raise InvalidInput(
+            "measurement {name!r} compares logarithms or shares; {kind} is for counts",
+            name=item.key,
+            kind=errors.family,
+        )
+    if errors.memory == "momentum" and not item.increments:
+        raise InvalidInput(
+            "measurement {name!r} compares levels; momentum is the memory of yearly changes", name=item.key
+        )
+
+
+def _check_national(item: Measurement, series: str) -> None:
+    if series not in (item.national, *item.alternatives):
+        known = [name for name in (item.national, *item.alternatives) if name]
+        raise UnknownName(
+            "measurement {name!r} cannot be read from {series!r}; {what}",
+            name=item.key,
+            series=series,
+            what=Message("expected {known}", known=" or ".join(known)) if known else Message("expected nothing else"),
+        )
+
+
+# What of a declared measurement a caller may set.
+_CHECKS: Mapping[str, Callable[[Measurement, Any], None]] = {"errors": _check_errors, "national": _check_national}
+
+
+def _with_regions(model: Model, count: int) -> Model:
+    """The model with as many regions as the panel."""
+    if model.region_range not in model.ranges:
+        raise InvalidInput("{model} has no range of regions, so a panel cannot be tied to it", model=model.path.name)
+    if len(model.ranges[model.region_range]) == count:
+        return model
+    return model.with_regions(count)
+
+
+def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: int | None) -> tuple[int, int]:
+    """First and last year of a calibration."""
+    # By default the last year is the last in which every region has output, and the first is the one in which the last
+    # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
+    if len(panel.regions) < 2:
+        raise InvalidPanel(
+            "panel {panel!r} has one region, {region}; a calibration needs at least two, because the model explains "
+            "gaps between regions: add others",
+            panel=panel.name,
+            region=panel.codes[0],
+        )
+    complete = _complete_years(panel)
+    for name, year in (("first_year", first_year), ("last_year", last_year)):
+        if year is not None:
+            _check_year(panel, complete, name, year)
+    last = complete[-1] if last_year is None else last_year
+    first = _first(spec, panel, complete, last) if first_year is None else first_year
+    if first >= last:
+        raise InvalidInput("first_year must lie before last_year; found {first} and {end}", first=first, end=last)
+    return first, last
+
+
+def _complete_years(panel: Panel) -> tuple[int, ...]:
+    if OUTPUT not in panel:
+        raise InvalidPanel("panel {panel!r} has no output per head: {why}", panel=panel.name, why=_lacking(panel))
+    full = np.asarray(np.isfinite(panel[OUTPUT]).all(axis=0))
+    years = tuple(year for year, whole in zip(panel.years, full, strict=True) if whole)
+    if len(years) < 2:
+        raise InvalidPanel(
+            "panel {panel!r}: output per head is there for every region in {count} {years}; a calibration needs at "
+            "least two. {why}",
+            panel=panel.name,
+            count=len(years),
+            years="year" if len(years) == 1 else "years",
+            why=_incomplete(panel),
+        )
+    return years
+
+
+def _lacking(panel: Panel) -> str:
+    """What to do about output per head that is not there."""
+    if "output" in panel:
+        heading = dict(panel.provenance.get("headings", {})).get("output", "output")  # type: ignore[call-overload]
+        return Message(
+            "{heading!r} is read as total output, and there is no population to divide it by; add a population column, "
+            "or say that it is output per head, as `{option}` does",
+            heading=heading,
+            option=f"--map '{heading}=output_per_head'",
+        )
+    return Message("expected a column output_per_head, or output and population; rename a heading or map it")
+
+
+def _incomplete(panel: Panel) -> str:
+    """Which regions to leave out, the emptiest first."""
+    seen = np.isfinite(panel[OUTPUT]).sum(axis=1)
+    order = [place for place in np.argsort(seen, kind="stable") if seen[place] < len(panel.years)]
+    if not order:
+        return Message("Add earlier years.")
+    codes = ", ".join(f"{panel.codes[place]} ({int(seen[place])} of {len(panel.years)} years)" for place in order[:5])
+    return Message("Fill the gaps or leave regions out; fewest values: {regions}.", regions=codes)
+
+
+def _check_year(panel: Panel, complete: tuple[int, ...], name: str, year: int) -> None:
+    if year not in panel.years:
+        raise InvalidInput(
+            "{name} {year} is not in panel {panel!r}, which has {first} to {end}",
+            name=name,
+            year=year,
+            panel=panel.name,
+            first=panel.years[0],
+            end=panel.years[-1],
+        )
+    if year not in complete:
+        column = panel[OUTPUT][:, panel.years.index(year)]
+        missing = [code for code, value in zip(panel.codes, column, strict=True) if not np.isfinite(value)]
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise InvalidInput(
+            "{name} {year}: output per head is missing for {regions}; choose another year or leave these regions out",
+            name=name,
+            year=year,
+            regions=shown,
+        )
+
+
+def _first(spec: ModelSpec, panel: Panel, complete: tuple[int, ...], last: int) -> int:
+    allowed = [year for year in complete if last - LONGEST <= year < last]
+    if not allowed:
+        raise InvalidInput(
+            "no year before {year} has output for every region in panel {panel!r}", year=last, panel=panel.name
+        )
+    begins = sorted({begin for begin in _beginnings(spec, panel) if last - begin >= SHORTEST})
+    wanted = begins[-1] if begins else allowed[0]
+    return next((year for year in allowed if year >= wanted), allowed[-1])
+
+
+def _beginnings(spec: ModelSpec, panel: Panel) -> list[int]:
+    """First year of every indicator of a level, and of every share that the panel holds itself."""
+    levels = [item for item in spec.measurements.values() if not item.increments]
+    indicators = [name for item in levels for name in (*item.indicators, share_of(spec, item))]
+    return [years[0] for name in indicators if name in panel and (years := panel.years_with(name))]
+
+
+def line_of(series: Series) -> str:
+    """Describe a series in a line."""
+    cells = int(series.used.sum())
+    values = {"count": cells, "s": "" if cells == 1 else "s"}
+    changes = Message("{count} change{s}", **values) if series.increments else Message("{count} value{s}", **values)
+    parts = [
+        Message(
+            "{measurement} from {indicator}: {values}, {errors}",
+            measurement=series.measurement,
+            indicator=series.indicator,
+            values=changes,
+            errors=series.errors.words,
+        )
+    ]
+    if series.missing > series.recounted:
+        parts.append(Message(", {count} missing and left out", count=series.missing - series.recounted))
+    if series.recounted:
+        parts.append(Message(", {count} left out because population was counted anew", count=series.recounted))
+    if series.unusable:
+        parts.append(Message(", {count} without a logarithm (zero or less) and left out", count=series.unusable))
+    return joined(parts, "")
+
+
+def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
+    """Say what a reader must know about the declared errors."""
+    return tuple(
+        Message(
+            "Errors of {measurement} ({indicator}) are declared independent although levels are compared: if they "
+            "persist, every year counts as news and standard errors are too small.",
+            measurement=item.measurement,
+            indicator=item.indicator,
+        )
+        for item in series
+        if item.errors.memory == "independent" and not item.increments and (item.used.sum(axis=1) > 1).any()
+    )
+
+
+def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
+    """Say what a reader must know about the money and the regions of a panel."""
+    notes: list[str] = []
+    if "constant" not in panel.price_basis:
+        basis = (
+            Message("is in {basis}", basis=Message(panel.price_basis))
+            if panel.price_basis
+            else Message("may be in current prices; the file does not say")
+        )
+        notes.append(
+            Message(
+                "Output {basis}: relative prices between regions count as output, and the trend is not read.",
+                basis=basis,
+            )
+        )
+    if "yuan" not in panel.currency.casefold() and yuan_per_unit == 1:
+        notes.append(
+            Message(
+                "Output is in {currency}, and the model's costs and affordable income in yuan: pass yuan_per_unit "
+                "(--yuan-per-unit) if access is to be read.",
+                currency=_currency(panel),
+            )
+        )
+    notes += [_as_note(item.message) for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
+    return tuple(notes)
+
+
+def _as_note(text: str) -> str:
+    return f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text)
+
+
+def _currency(panel: Panel) -> str:
+    return Message("a currency the file does not name") if panel.currency == CURRENCY else panel.currency
