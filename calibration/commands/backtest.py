@@ -1,5 +1,6 @@
 """The command that scores forecasts."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,9 @@ from calibration.commands import steps
 from calibration.commands.forecast import FORECASTER_HINT
 from calibration.commands.own_model import backtest_own
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Encoding, ExecutorName, Force, Map, MappingFile, RegionFile, Seed, StoreFolder, Unit
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.data_options import DataOptions, Free, ModelPath, PanelChoice, TableChoice, is_own, refuse
+from pysd_runner.cli.options import ExecutorName, Force, Seed, StoreFolder
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
@@ -37,14 +37,58 @@ WITH_INTERVALS = {
     "coverage_90": "coverage_90",
 }
 
-Forecasters = Annotated[
-    list[str] | None,
-    typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
-]
-Horizons = Annotated[
-    list[int] | None,
-    typer.Option("--horizon", min=1, metavar="YEARS", help="Years ahead; repeatable [default: 1 to 5; 10 if it can]."),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestOptions:
+    """What is scored, from which origins, and where it is computed."""
+
+    forecasters: Annotated[
+        list[str] | None,
+        typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
+    ] = None
+    horizons: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--horizon", min=1, metavar="YEARS", help="Years ahead; repeatable [default: 1 to 5; 10 if it can]."
+        ),
+    ] = None
+    first_origin: Annotated[
+        int | None,
+        typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
+    ] = None
+    last_origin: Annotated[
+        int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
+    ] = None
+    first_year: Annotated[
+        int | None, typer.Option("--first-year", metavar="YEAR", help="Leave out what is before it [default: nothing].")
+    ] = None
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="Leave out what is after it [default: nothing].")
+    ] = None
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500
+    seed: Seed = 0
+    executor: ExecutorName = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
+        ),
+    ] = None
+    store: StoreFolder = None
+    free: Free = None
+
+    @property
+    def of_panels(self) -> dict[str, object]:
+        """What goes with regions alone, by option."""
+        return {
+            "--forecaster": self.forecasters,
+            "--first-origin": self.first_origin,
+            "--last-origin": self.last_origin,
+            "--first-year": self.first_year,
+            "--last-year": self.last_year,
+        }
 
 
 def register(app: typer.Typer) -> None:
@@ -64,47 +108,13 @@ def backtest(
         str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
     ] = PANEL,
     *,
-    forecasters: Forecasters = None,
+    asked: BacktestOptions,
     model: ModelPath = None,
-    horizons: Horizons = None,
-    first_origin: Annotated[
-        int | None,
-        typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
-    ] = None,
-    last_origin: Annotated[
-        int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
-    ] = None,
-    first_year: Annotated[
-        int | None, typer.Option("--first-year", metavar="YEAR", help="Leave out what is before it [default: nothing].")
-    ] = None,
-    last_year: Annotated[
-        int | None, typer.Option("--last-year", metavar="YEAR", help="Leave out what is after it [default: nothing].")
-    ] = None,
-    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
-    seed: Seed = 0,
-    executor: ExecutorName = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
-        ),
-    ] = None,
-    store: StoreFolder = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
     ] = None,
     force: Force = False,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    encoding: Encoding = None,
-    free: Free = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
+    reading: DataOptions,
 ) -> None:
     """Score forecasts of relative output per head: from every past year with what was known then, against realisations.
 
@@ -112,72 +122,39 @@ def backtest(
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
-    search = steps.Search(steps.STARTS, seed, executor=executor, workers=workers, store=store)
+    executor, workers, store = asked.executor, asked.workers, asked.store
+    search = steps.Search(seed=asked.seed, executor=executor, workers=workers, store=store)
     search.check()
-    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
         assert model is not None  # noqa: S101
-        regional = {
-            "--forecaster": forecasters,
-            "--mapping": mapping,
-            "--regions": regions,
-            "--first-origin": first_origin,
-        }
-        refuse(
-            {**regional, "--first-year": first_year, "--last-year": last_year},
-            Message("a model of your own has no regions"),
-        )
-        table = TableChoice(
-            model=model,
-            source=panel,
-            columns=columns or (),
-            units=units or (),
-            time=time,
-            time_unit=time_unit,
-            entity=entity or (),
-            encoding=encoding,
-        )
-        backtest_own(
-            session,
-            table,
-            free=names_of(free),
-            horizons=horizons or [],
-            draws=draws,
-            search=search,
-            out=out,
-            force=force,
-        )
+        refuse({**asked.of_panels, **reading.of_panels}, Message("a model of your own has no regions"))
+        table = TableChoice(model=model, source=panel, options=reading)
+        backtest_own(session, table, asked, search, out=out, force=force)
         return
+    own = {"--free": asked.free, **reading.of_tables}
     refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
-    choice = PanelChoice(
-        source=panel,
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        encoding=encoding,
-    )
+    choice = PanelChoice(source=panel, options=reading)
     if out is not None:
         check_file(out, ".csv", replace=force, inputs=choice.files)
     read = choice.read_to_compare(session)
-    if first_year is not None or last_year is not None:
-        start, stop = first_year or read.years[0], last_year or read.years[-1]
+    if asked.first_year is not None or asked.last_year is not None:
+        start, stop = asked.first_year or read.years[0], asked.last_year or read.years[-1]
         read = read.subset(years=range(start, stop + 1))
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
     from calibration.forecasting.target import doubts, target_of
     from pysd_runner.model import load_model
 
-    asked: dict[str, Any] = {
-        "forecasters": forecasters,
+    settings: dict[str, Any] = {
+        "forecasters": asked.forecasters,
         "model": None if model is None else load_model(model),
-        "horizons": horizons,
-        "origins": _origins(read, first_origin, last_origin),
-        "draws": draws,
-        "seed": seed,
+        "horizons": asked.horizons,
+        "origins": _origins(read, asked.first_origin, asked.last_origin),
+        "draws": asked.draws,
+        "seed": asked.seed,
         "checkpoint": store,
     }
-    check_backtest(read, **asked)
+    check_backtest(read, **settings)
     for text in doubts(read, target_of(read)):
         session.warn(text)
     if store is not None:
@@ -185,7 +162,7 @@ def backtest(
     if executor is None and workers is None:
         workers = _processes(read)
     with session.stage("Forecasting from past years") as stage:
-        result = scored(read, executor=executor, workers=workers, progress=stage.at, **asked)
+        result = scored(read, executor=executor, workers=workers, progress=stage.at, **settings)
     session.kept.clear()
     # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
     try:

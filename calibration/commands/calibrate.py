@@ -1,44 +1,27 @@
 """The command that fits a model to a panel."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from calibration.commands import steps
-from calibration.commands.own_model import TableFitting, calibrate_table
+from calibration.commands.own_model import calibrate_table
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    Encoding,
-    ExecutorName,
-    Force,
-    Lang,
-    Language,
-    Map,
-    MappingFile,
-    NationalFile,
-    RegionFile,
-    Seed,
-    StoreFolder,
-    Unit,
-    YuanPerUnit,
-)
-from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, target, usual_end
-from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import (
-    Entity,
+from pysd_runner.cli.data_options import (
+    DataOptions,
     Free,
     ModelPath,
-    Start,
+    PanelChoice,
     TableChoice,
-    TimeColumn,
-    TimeUnit,
     files_of_model,
     is_own,
-    names_of,
     refuse,
 )
+from pysd_runner.cli.options import Force, Lang, Language, YuanPerUnit
+from pysd_runner.cli.projecting import MODEL, target, usual_end
+from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
 from pysd_runner.text.notices import variable_names
 
@@ -47,24 +30,57 @@ if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.results import FitResult
     from pysd_runner.panel import Panel
 
-LEAST_SQUARES = "least_squares"
 
-Optimiser = Annotated[
-    str,
-    typer.Option(
-        "--optimiser",
-        metavar="NAME",
-        help="Search: least_squares, minimize, differential_evolution or cma.",
-    ),
-]
-Seconds = Annotated[
-    float | None,
-    typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none]."),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="How many threads or processes; results do not depend on it."),
-]
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """What is fitted, and what is found out about the fit."""
+
+    first_year: Annotated[
+        int | None,
+        typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
+    ] = None
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="End of it [default: the last complete year].")
+    ] = None
+    profiles: Annotated[
+        bool,
+        typer.Option(
+            "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
+        ),
+    ] = True
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
+        ),
+    ] = None
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
+    ] = True
+    yuan_per_unit: YuanPerUnit = None
+    free: Free = None
+    start: Annotated[
+        float | None, typer.Option("--start", help="Own model: where the run starts [default: that of the file].")
+    ] = None
+    until: Annotated[
+        float | None,
+        typer.Option("--until", help="Own model: last moment that is fitted; what comes later is held out and scored."),
+    ] = None
+
+    @property
+    def of_tables(self) -> dict[str, object]:
+        """What goes with a model of one's own alone, by option."""
+        return {"--free": self.free, "--start": self.start, "--until": self.until}
+
+    @property
+    def of_panels(self) -> dict[str, object]:
+        """What goes with regions alone, by option."""
+        return {
+            "--first-year": self.first_year,
+            "--last-year": self.last_year,
+            "--yuan-per-unit": self.yuan_per_unit,
+        }
 
 
 def register(app: typer.Typer) -> None:
@@ -86,53 +102,10 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the fit [default: a new one under results/].")
     ] = None,
-    starts: steps.Starts = steps.STARTS,
-    seed: Seed = 0,
-    optimiser: Optimiser = LEAST_SQUARES,
-    seconds: Seconds = None,
-    executor: ExecutorName = None,
-    workers: Workers = None,
-    store: StoreFolder = None,
-    first_year: Annotated[
-        int | None,
-        typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
-    ] = None,
-    last_year: Annotated[
-        int | None, typer.Option("--last-year", metavar="YEAR", help="End of it [default: the last complete year].")
-    ] = None,
-    profiles: Annotated[
-        bool,
-        typer.Option(
-            "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
-        ),
-    ] = True,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
-        ),
-    ] = None,
-    forecast: Annotated[
-        bool,
-        typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
-    ] = True,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    national: NationalFile = None,
-    encoding: Encoding = None,
-    yuan_per_unit: YuanPerUnit = None,
+    search: steps.Search,
+    asked: FitOptions,
+    reading: DataOptions,
     model: ModelPath = None,
-    free: Free = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
-    start: Start = None,
-    until: Annotated[
-        float | None,
-        typer.Option("--until", help="Own model: last moment that is fitted; what comes later is held out and scored."),
-    ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
@@ -144,61 +117,24 @@ def calibrate(
     digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
     is written anyway.
     """
-    own: dict[str, object] = {
-        "--free": free,
-        "--time": time,
-        "--time-unit": time_unit,
-        "--entity": entity,
-        "--start": start,
-        "--until": until,
-    }
     if is_own(model):
         assert model is not None  # noqa: S101
-        regional: dict[str, object] = {
-            "--first-year": first_year,
-            "--last-year": last_year,
-            "--mapping": mapping,
-        }
-        regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
-        refuse(regional, Message("a model of your own has no regions"))
-        table = TableChoice(
-            model=model,
-            source=panel,
-            columns=columns or (),
-            units=units or (),
-            time=time,
-            time_unit=time_unit,
-            entity=entity or (),
-            encoding=encoding,
-        )
-        asked = TableFitting(
-            choice=table,
-            free=names_of(free),
-            start=start,
-            until=until,
-            search=steps.Search(
-                starts, seed, None if optimiser == LEAST_SQUARES else optimiser, seconds, executor, workers, store
-            ),
-            profiles=profiles,
-            sample=sample,
-        )
-        calibrate_table(session, asked, out=out, force=force)
+        refuse({**asked.of_panels, **reading.of_panels}, Message("a model of your own has no regions"))
+        table = TableChoice(model=model, source=panel, options=reading)
+        # None lets the search be chosen by how the model answers.
+        search = replace(search, optimiser=None if search.optimiser == steps.LEAST_SQUARES else search.optimiser)
+        calibrate_table(session, table, asked, search, out=out, force=force)
         return
-    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
-    choice = PanelChoice(
-        source=panel,
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        national=national,
-        encoding=encoding,
+    refuse(
+        {**asked.of_tables, **reading.of_tables},
+        Message("these options go with a model that takes tables (--model mine.mdl)"),
     )
-    search = steps.Search(starts, seed, optimiser, seconds, executor, workers, store)
+    choice = PanelChoice(source=panel, options=reading)
     search.check()
     folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *files_of_model(model)])
-    settings: dict[str, Any] = {"start": first_year, "until": last_year, "yuan_per_unit": yuan_per_unit}
-    read = choice.read(session, first_year=first_year, last_year=last_year)
+    first, last = asked.first_year, asked.last_year
+    settings: dict[str, Any] = {"start": first, "until": last, "yuan_per_unit": asked.yuan_per_unit}
+    read = choice.read(session, first_year=first, last_year=last)
     source = str(model or MODEL)
     problem = steps.problem_of(read, source, **settings)
     names = variable_names(problem.spec.inputs.values(), lang)
@@ -207,12 +143,14 @@ def calibrate(
     found = steps.fitted(session, problem, search)
     with folder:
         found.save(folder.draft)
-        found = steps.judged(session, problem, found, folder.draft, search, profiles=profiles)
-        if sample is not None:
-            found = steps.sampled(session, problem, found, folder.draft, search, draws=sample)
-        steps.alternatives(session, read, problem, search, folder.draft, {"model": source, **settings}, sample=sample)
-        if forecast:
-            _forecast(session, read, problem, found, folder.draft, seed=seed)
+        found = steps.judged(session, problem, found, folder.draft, search, profiles=asked.profiles)
+        if asked.sample is not None:
+            found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
+        steps.alternatives(
+            session, read, problem, search, folder.draft, {"model": source, **settings}, sample=asked.sample
+        )
+        if asked.forecast:
+            _forecast(session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.kept}; only its figures and its report are missing.")
@@ -223,7 +161,7 @@ def calibrate(
     session.say()
     session.say(Message("Fit: {folder}", folder=folder.path))
     session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
-    pairs = (("--model", model), ("--mapping", mapping), ("--regions", regions))
+    pairs = (("--model", model), ("--mapping", reading.mapping), ("--regions", reading.regions))
     options = "".join(f" {name} {value}" for name, value in pairs if value)
     session.say(
         Message(

@@ -8,6 +8,7 @@ import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import PanelChoice
 from pysd_runner.cli.options import (
     Draws,
     ExecutorName,
@@ -19,7 +20,6 @@ from pysd_runner.cli.options import (
     StoreFolder,
     Until,
 )
-from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, Job, project_job, settings_of, target, tell
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
@@ -96,7 +96,10 @@ def demo(
         )
     )
     with folder:
-        problem, search = steps.problem_of(panel), steps.Search(starts, seed, executor=executor, store=store)
+        problem, search = (
+            steps.problem_of(panel),
+            steps.Search(starts=starts, seed=seed, executor=executor, store=store),
+        )
         search.check()
         session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT
         search.tell(session)

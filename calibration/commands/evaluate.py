@@ -8,23 +8,10 @@ import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    Encoding,
-    Force,
-    Lang,
-    Language,
-    Map,
-    MappingFile,
-    NationalFile,
-    RegionFile,
-    Seed,
-    Unit,
-    Until,
-)
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.data_options import PanelChoice, PanelOptions, files_of_model, is_own
+from pysd_runner.cli.options import Force, Lang, Language, Seed, Until
 from pysd_runner.cli.projecting import MODEL, files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import files_of_model, is_own
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
@@ -72,12 +59,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the report [default: a new one under results/].")
     ] = None,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    national: NationalFile = None,
-    encoding: Encoding = None,
+    reading: PanelOptions,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
@@ -92,20 +74,12 @@ def evaluate(
     if alone is not None and any(value is not None for value in given.values()):
         names = ", ".join(name for name, value in given.items() if value is not None)
         raise InvalidInput("--model evaluates a file by itself; leave {names} away", names=names)
-    reading = PanelChoice(
-        source=panel or "",
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        national=national,
-        encoding=encoding,
-    )
-    name, read = "evaluation", [*reading.files, *files_of(fit), *files_of_model(model)]
+    choice = PanelChoice(source=panel or "", options=reading)
+    name, read = "evaluation", [*choice.files, *files_of(fit), *files_of_model(model)]
     if alone is not None:
         name = f"evaluation-{alone.stem}"
     folder = target(out, name, force=force, inputs=read)
-    subject = _alone(alone) if alone is not None else _calibrated(session, fit, reading, str(model or ""), until, seed)
+    subject = _alone(alone) if alone is not None else _calibrated(session, fit, choice, str(model or ""), until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)
     with folder:
         if fit is None and subject.calibrated is not None:
@@ -123,7 +97,7 @@ def _alone(path: Path) -> "Subject":
 
 
 def _calibrated(
-    session: Session, path: Path | None, reading: PanelChoice, named: str, until: int | None, seed: int
+    session: Session, path: Path | None, choice: PanelChoice, named: str, until: int | None, seed: int
 ) -> "Subject":
     """A fit with its panel; made first where there is none."""
     from calibration.evaluation import Subject
@@ -132,12 +106,12 @@ def _calibrated(
     from pysd_runner.model import load_model
 
     found = None if path is None else FitResult.load(path)
-    source = reading.source or (steps.PANEL if found is None else _panel_of(found))
+    source = choice.source or (steps.PANEL if found is None else _panel_of(found))
     codes = () if found is None else found.fitted.regions
-    panel = replace(reading, source=source).read(session, regions=codes)
+    panel = replace(choice, source=source).read(session, regions=codes)
     if found is None:
         problem = steps.problem_of(panel, named or MODEL)
-        found = steps.fitted(session, problem, steps.Search(steps.STARTS, seed))
+        found = steps.fitted(session, problem, steps.Search(seed=seed))
         for item in found.findings:
             session.warn(Message("calibration: {said}", said=item.message))
     model = load_model(named) if named else None

@@ -1,5 +1,6 @@
 """The command that forecasts relative output per head."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,22 +8,19 @@ import typer
 
 from calibration.commands.own_model import forecast_own
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
-from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import files_of, read_fit, target
-from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import (
-    Entity,
+from pysd_runner.cli.data_options import (
+    DataOptions,
     Free,
     ModelPath,
+    PanelChoice,
     TableChoice,
-    TimeColumn,
-    TimeUnit,
     files_of_model,
     is_own,
-    names_of,
     refuse,
 )
+from pysd_runner.cli.options import Force, Lang, Language, Seed
+from pysd_runner.cli.projecting import files_of, read_fit, target
+from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
 from pysd_runner.text import say
 
@@ -33,6 +31,40 @@ PANEL, AHEAD = "china", 10
 # The name of the final forecaster, as in `calibration.forecasting.models`, which loads numpy.
 FINAL = "gapsim"
 FORECASTER_HINT = Message("; a forecaster is named by --forecaster")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastOptions:
+    """What is forecast, how far and how."""
+
+    until: Annotated[
+        float | None,
+        typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
+    ] = None
+    forecaster: Annotated[
+        str,
+        typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
+    ] = FINAL
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit",
+            help="What `gapsim calibrate` wrote: regions as in it, or the parameters of a model of your own.",
+        ),
+    ] = None
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="TEXT", help="Event whose probability is wanted, by a time or in it; repeatable."
+        ),
+    ] = None
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000
+    seed: Seed = 0
+    past: Annotated[
+        bool,
+        typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
+    ] = True
+    free: Free = None
 
 
 def register(app: typer.Typer) -> None:
@@ -53,48 +85,14 @@ def forecast(
         str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
     ] = PANEL,
     *,
-    until: Annotated[
-        float | None,
-        typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
-    ] = None,
-    forecaster: Annotated[
-        str,
-        typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
-    ] = FINAL,
+    asked: ForecastOptions,
     model: ModelPath = None,
-    fit: Annotated[
-        Path | None,
-        typer.Option(
-            "--fit",
-            help="What `gapsim calibrate` wrote: regions as in it, or the parameters of a model of your own.",
-        ),
-    ] = None,
-    events: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--event", metavar="TEXT", help="Event whose probability is wanted, by a time or in it; repeatable."
-        ),
-    ] = None,
-    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
-    seed: Seed = 0,
-    past: Annotated[
-        bool,
-        typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
-    ] = True,
     lang: Lang = Language.EN,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, tables, draws and text there.")
     ] = None,
     force: Force = False,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    encoding: Encoding = None,
-    free: Free = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
+    reading: DataOptions,
 ) -> None:
     """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
 
@@ -107,49 +105,21 @@ def forecast(
     reversion, of error correction and of persistence. `gapsim run` starts its scenarios from such a forecast, and gives
     the probability of events under each.
     """
-    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
         assert model is not None  # noqa: S101
-        regional: dict[str, object] = {"--mapping": mapping, "--regions": regions}
-        refuse(regional, Message("a model of your own has no regions"))
-        refuse({"--forecaster": None if forecaster == FINAL else forecaster}, "a table is forecast in one way")
-        table = TableChoice(
-            model=model,
-            source=panel,
-            columns=columns or (),
-            units=units or (),
-            time=time,
-            time_unit=time_unit,
-            entity=entity or (),
-            encoding=encoding,
+        refuse(reading.of_panels, Message("a model of your own has no regions"))
+        refuse(
+            {"--forecaster": None if asked.forecaster == FINAL else asked.forecaster}, "a table is forecast in one way"
         )
-        forecast_own(
-            session,
-            table,
-            until=until,
-            fit=fit,
-            free=names_of(free),
-            events=events or [],
-            draws=draws,
-            seed=seed,
-            past=past,
-            out=out,
-            force=force,
-        )
+        forecast_own(session, TableChoice(model=model, source=panel, options=reading), asked, out=out, force=force)
         return
+    own = {"--free": asked.free, **reading.of_tables}
     refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
-    choice = PanelChoice(
-        source=panel,
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        encoding=encoding,
-    )
+    choice = PanelChoice(source=panel, options=reading)
     # Refused before the work, not after it.
-    read_files = [*choice.files, *files_of(fit), *files_of_model(model)]
+    read_files = [*choice.files, *files_of(asked.fit), *files_of_model(model)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=read_files)
-    fitted = None if fit is None else read_fit(fit)
+    fitted = None if asked.fit is None else read_fit(asked.fit)
     read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
@@ -160,11 +130,12 @@ def forecast(
     aim = target_of(read)
     for text in doubts(read, aim):
         session.warn(text)
-    last = aim.years[-1] + AHEAD if until is None else int(until) if float(until).is_integer() else until
-    asked: dict[str, Any] = {"until": last, "forecaster": forecaster, "fit": fitted, "draws": draws, "seed": seed}
-    asked["model"] = None if model is None else load_model(model)
-    asked["events"] = events or ()
-    check_forecast(read, **asked)
+    until = asked.until
+    last = aim.years[-1] + AHEAD if until is None else int(until) if until.is_integer() else until
+    settings: dict[str, Any] = {"until": last, "forecaster": asked.forecaster, "fit": fitted, "draws": asked.draws}
+    settings |= {"seed": asked.seed, "events": asked.events or ()}
+    settings["model"] = None if model is None else load_model(model)
+    check_forecast(read, **settings)
     if fitted is not None:
         from pysd_runner.study.draws import panel_differences
 
@@ -172,11 +143,13 @@ def forecast(
             session.warn(text)
     from pysd_runner.cli.baselines import keep, kept_in
 
-    beside = fit if fit is not None and fit.is_dir() else None
-    kept = None if beside is None else kept_in(beside, read, fitted, until=int(last), draws=draws, seed=seed)
+    beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
+    kept = (
+        None if beside is None else kept_in(beside, read, fitted, until=int(last), draws=asked.draws, seed=asked.seed)
+    )
     with session.stage("Forecasting") as stage:
-        result = forecast_of(read, past=past, kept=kept, progress=stage.at, **asked)
-    if beside is not None and kept is None and forecaster == FINAL:
+        result = forecast_of(read, past=asked.past, kept=kept, progress=stage.at, **settings)
+    if beside is not None and kept is None and asked.forecaster == FINAL:
         keep(session, result.baseline, beside)
     # Written before anything is printed: who reads may be gone.
     if folder is not None:

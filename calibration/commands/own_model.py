@@ -1,63 +1,37 @@
 """What ``gapsim calibrate``, ``forecast`` and ``backtest`` do for a model of one's own."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibration.commands import steps
+from pysd_runner.cli.data_options import TableChoice, names_of
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
+    from calibration.commands.backtest import BacktestOptions
+    from calibration.commands.calibrate import FitOptions
+    from calibration.commands.forecast import ForecastOptions
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableFitting:
-    """What is asked of a calibration of a model of one's own."""
-
-    choice: TableChoice
-    free: list[str] | None
-    start: float | None
-    until: float | None
-    search: steps.Search
-    profiles: bool
-    sample: int | None
-
-
-def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, force: bool) -> None:
-    """Fit a model of one's own to a table, and write the parameters with their uncertainty.
-
-    Parameters
-    ----------
-    session
-        Where to say things.
-    asked
-        Model, data and settings.
-    out
-        Folder for the fit; None takes a new one.
-    force
-        Whether to replace what is there.
-
-    Raises
-    ------
-    CalibrationFailed
-        If a diagnostic failed; the fit was written.
-    """
-    choice = asked.choice
+def calibrate_table(
+    session: Session, choice: TableChoice, asked: "FitOptions", search: steps.Search, *, out: Path | None, force: bool
+) -> None:
+    """Fit a model of one's own to a table, and write the parameters with their uncertainty."""
     folder = target(out, f"fit-{Path(choice.source or '').stem}", force=force, inputs=choice.files)
-    problem = _problem(session, asked)
+    problem = _problem(session, choice, asked, search.seed)
     session.note(str(problem.describe()))
-    asked.search.tell(session)
+    search.tell(session)
     with folder:
-        found = steps.fitted(session, problem, asked.search)
+        found = steps.fitted(session, problem, search)
         found.save(folder.draft)
-        found = steps.judged(session, problem, found, folder.draft, asked.search, profiles=asked.profiles)
+        found = steps.judged(session, problem, found, folder.draft, search, profiles=asked.profiles)
         if asked.sample is not None:
-            found = steps.sampled(session, problem, found, folder.draft, asked.search, draws=asked.sample)
+            found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         _write(session, found, problem, folder.draft)
@@ -70,15 +44,13 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     steps.refuse_failed(found, folder.path)
 
 
-def _problem(session: Session, asked: TableFitting) -> "CalibrationProblem":
+def _problem(session: Session, choice: TableChoice, asked: "FitOptions", seed: int) -> "CalibrationProblem":
     from calibration.fitting.problem import CalibrationProblem
 
-    model = asked.choice.load_model()
-    table = asked.choice.load(session)
+    model = choice.load_model()
+    table = choice.load(session)
     assert table is not None  # noqa: S101
-    return CalibrationProblem(
-        model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.search.seed
-    )
+    return CalibrationProblem(model, table, free=names_of(asked.free), start=asked.start, until=asked.until, seed=seed)
 
 
 def _write(session: Session, found: "FitResult", problem: "CalibrationProblem", folder: Path) -> None:
@@ -112,58 +84,36 @@ def _data(found: "FitResult") -> dict[str, Any]:
 def forecast_own(
     session: Session,
     choice: TableChoice,
+    asked: "ForecastOptions",
     *,
-    until: float | None,
-    fit: Path | None,
-    free: list[str] | None,
-    events: list[str],
-    draws: int,
-    seed: int,
-    past: bool,
     out: Path | None,
     force: bool,
 ) -> None:
-    """Forecast what a table observes with a model of one's own.
-
-    Parameters
-    ----------
-    session
-        Where to say things.
-    choice
-        Model and data.
-    until
-        Last moment.
-    fit
-        Folder of a fit to go by.
-    free, events, draws, seed, past
-        As for `calibration.forecasting.own.forecast_table`.
-    out, force
-        Folder to write, if any; whether to replace what is there.
-    """
+    """Forecast what a table observes with a model of one's own."""
     from calibration.fitting.results import FitResult
     from calibration.forecasting.own import forecast_table
     from pysd_runner.study.equations import check_equations
 
-    if until is None:
+    if asked.until is None:
         raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
-    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
+    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     model = choice.load_model()
     table = choice.load(session)
     assert table is not None  # noqa: S101
-    found = None if fit is None else FitResult.load(fit)
+    found = None if asked.fit is None else FitResult.load(asked.fit)
     if found is not None:
-        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {fit}")
+        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
     with session.stage("Forecasting") as stage:
         outlook = forecast_table(
             table,
             model=model,
-            until=until,
+            until=asked.until,
             fit=found,
-            free=free,
-            draws=draws,
-            seed=seed,
-            events=events,
-            past=past,
+            free=names_of(asked.free),
+            draws=asked.draws,
+            seed=asked.seed,
+            events=asked.events or [],
+            past=asked.past,
             progress=stage.at,
         )
     if folder is not None:
@@ -186,29 +136,13 @@ def forecast_own(
 def backtest_own(
     session: Session,
     choice: TableChoice,
-    *,
-    free: list[str] | None,
-    horizons: list[int],
-    draws: int,
+    asked: "BacktestOptions",
     search: steps.Search,
+    *,
     out: Path | None,
     force: bool,
 ) -> None:
-    """Score forecasts with a model of one's own at past origins.
-
-    Parameters
-    ----------
-    session
-        Where to say things.
-    choice
-        Model and data.
-    free, horizons, draws
-        As for `calibration.forecasting.own.backtest_table`.
-    search
-        What decides the fits, where they are computed and where they are kept.
-    out, force
-        CSV file to write, if any; whether to replace it.
-    """
+    """Score forecasts with a model of one's own at past origins."""
     from calibration.forecasting.own import backtest_table
     from pysd_runner.export.tables import save_csv
     from pysd_runner.reports.folders import check_file, save_whole
@@ -218,14 +152,14 @@ def backtest_own(
     model = choice.load_model()
     table = choice.load(session)
     assert table is not None  # noqa: S101
-    settings: dict[str, Any] = {"horizons": tuple(horizons)} if horizons else {}
+    settings: dict[str, Any] = {"horizons": tuple(asked.horizons)} if asked.horizons else {}
     search.tell(session)
     with session.stage("Scoring past forecasts") as stage, search.pool(len(table.times)) as pool:
         found = backtest_table(
             table,
             model=model,
-            free=free,
-            draws=draws,
+            free=names_of(asked.free),
+            draws=asked.draws,
             seed=search.seed,
             executor=pool.executor,
             checkpoint=search.store,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, Message
@@ -21,25 +22,35 @@ if TYPE_CHECKING:  # these load numpy
 PANEL = "china"
 FIT = "fit"
 STARTS = 4
+LEAST_SQUARES = "least_squares"
 
 Starts = Annotated[
     int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
 
     # No optimiser lets a model of one's own be searched without slopes where it jumps.
 
-    starts: int
-    seed: int
-    optimiser: str | None = "least_squares"
-    seconds: float | None = None
-    executor: str | None = None
-    workers: int | None = None
-    store: Path | None = None
+    starts: Starts = STARTS
+    seed: Seed = 0
+    optimiser: Annotated[
+        str | None,
+        typer.Option(
+            "--optimiser", metavar="NAME", help="Search: least_squares, minimize, differential_evolution or cma."
+        ),
+    ] = LEAST_SQUARES
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none].")
+    ] = None
+    executor: ExecutorName = None
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many threads or processes; results do not depend on it.")
+    ] = None
+    store: StoreFolder = None
 
     def check(self) -> None:
         """Refuse an unknown optimiser or executor before anything is read."""

@@ -6,29 +6,10 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import PanelChoice, PanelOptions
 from pysd_runner.cli.optimise import rival_scenarios
-from pysd_runner.cli.options import (
-    Force,
-    Lang,
-    Language,
-    MappingFile,
-    OptionalSeed,
-    RegionFile,
-    SearchDraws,
-    Until,
-    YuanPerUnit,
-)
-from pysd_runner.cli.policies import (
-    Fit,
-    OpenLoop,
-    Out,
-    OutcomeName,
-    Panel,
-    PolicyJob,
-    policy_inputs,
-    policy_study,
-    spending,
-)
+from pysd_runner.cli.options import Force, Lang, Language, Out
+from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import definitions_of, files_of, read_others, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -55,17 +36,9 @@ def advise(
         ),
     ] = None,
     *,
-    outcome: OutcomeName = None,
-    panel: Panel = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    fit: Fit = None,
-    until: Until = None,
-    draws: SearchDraws = None,
-    seed: OptionalSeed = None,
-    yuan_per_unit: YuanPerUnit = None,
+    asked: PolicyOptions,
+    reading: PanelOptions,
     out: Out = None,
-    is_open: OpenLoop = False,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
@@ -81,15 +54,14 @@ def advise(
     from pysd_runner.scenarios.crossing import distinct
     from pysd_runner.study.inputs import inputs_of
 
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
-    folder = target(out, "advice", force=force, inputs=[*job.choice.files, *files_of(fit)])
-    inputs = policy_inputs(session, job)
-    study = policy_study(session, inputs, outcome, lang)
+    choice = PanelChoice(source=asked.source, options=reading)
+    folder = target(out, "advice", force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    inputs = policy_inputs(session, asked, choice)
+    study = policy_study(session, inputs, asked.outcome, lang)
     own = [spending(inputs, name) for name in scenarios or ()]
     root = own[0] if own else spending(inputs, "zoned_need")
     cast = list(distinct([*own, *rival_scenarios(inputs, root)]))
-    others = read_others(fit)
+    others = read_others(asked.fit)
     main = definitions_of(inputs.fitted)[0] if others and inputs.fitted is not None else ""
     studies = {main: study}
     for name, fitted in others.items():
@@ -98,10 +70,10 @@ def advise(
         studies[name] = regional_study(again, lang=lang)
     with session.stage("Comparing policies in futures") as stage:
         found = advised(
-            regional_futures(studies, seed=int(seed or 0)),
+            regional_futures(studies, seed=int(asked.seed or 0)),
             {item.name: policy_values(inputs, item) for item in cast},
-            outcome=outcome or "",
-            seed=int(seed or 0),
+            outcome=asked.outcome or "",
+            seed=int(asked.seed or 0),
             progress=stage.at,
         )
     labels = {item.name: item.label.get(lang, item.name) for item in cast}

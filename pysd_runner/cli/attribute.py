@@ -7,28 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    Force,
-    Lang,
-    Language,
-    MappingFile,
-    OptionalSeed,
-    RegionFile,
-    SearchDraws,
-    Until,
-    YuanPerUnit,
-)
-from pysd_runner.cli.policies import (
-    Fit,
-    OpenLoop,
-    Out,
-    OutcomeName,
-    Panel,
-    PolicyJob,
-    policy_inputs,
-    policy_study,
-    spending,
-)
+from pysd_runner.cli.data_options import PanelChoice, PanelOptions
+from pysd_runner.cli.options import Force, Lang, Language, Out
+from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -59,17 +40,9 @@ def attribute(
         str, typer.Argument(help="A shipped scenario (`gapsim list`) or a scenario file.", autocompletion=shipped)
     ],
     *,
-    outcome: OutcomeName = None,
-    panel: Panel = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    fit: Fit = None,
-    until: Until = None,
-    draws: SearchDraws = None,
-    seed: OptionalSeed = None,
-    yuan_per_unit: YuanPerUnit = None,
+    asked: PolicyOptions,
+    reading: PanelOptions,
     out: Out = None,
-    is_open: OpenLoop = False,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
@@ -85,12 +58,11 @@ def attribute(
     from pysd_runner.reports.certainty import filled
     from pysd_runner.reports.headline import no_present_value
 
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
+    choice = PanelChoice(source=asked.source, options=reading)
     name = f"attribution-{Path(scenario).stem}"
-    folder = target(out, name, force=force, inputs=[*job.choice.files, *files_of(fit)])
-    inputs = policy_inputs(session, job)
-    study = policy_study(session, inputs, outcome, lang)
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    inputs = policy_inputs(session, asked, choice)
+    study = policy_study(session, inputs, asked.outcome, lang)
     chosen = spending(inputs, scenario)
     none = policy_values(inputs, chosen.baseline())
     with session.stage("Attributing") as stage:
@@ -98,7 +70,7 @@ def attribute(
             study,
             policy_values(inputs, chosen),
             name=chosen.name,
-            outcome=outcome or "",
+            outcome=asked.outcome or "",
             none=none,
             reference=references(inputs, chosen),
             loops=loop_values(inputs.model),
@@ -109,11 +81,11 @@ def attribute(
         session.warn(no_present_value(inputs.spec, lang))
     else:
         with session.stage("Adding up costs"):
-            money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
+            money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
     curves = None
     if money is not None:
         with session.stage("Following costs over budgets") as stage:
-            curves = _curves(study, inputs, policy_values(inputs, chosen), outcome or "", stage.at)
+            curves = _curves(study, inputs, policy_values(inputs, chosen), asked.outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage(Message("Drawing and writing")):

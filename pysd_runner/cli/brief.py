@@ -8,26 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    Draws,
-    Encoding,
-    Force,
-    Lang,
-    Language,
-    Map,
-    MappingFile,
-    NationalFile,
-    OptionalSeed,
-    RegionFile,
-    Unit,
-    Until,
-    YuanPerUnit,
-)
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.data_options import PanelChoice, PanelOptions, refuse
+from pysd_runner.cli.options import Force, Lang, Language, RunOptions
 from pysd_runner.cli.projecting import Job, files_of, projected, read_fit, target
-from pysd_runner.cli.run import SHIPPED_PANEL
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import refuse
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
@@ -53,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def brief(
     session: Session,
-    regions: Annotated[
+    names: Annotated[
         list[str],
         typer.Argument(
             metavar="REGION", help="Regions by name in English or Chinese or by code, classes of regions, or nation."
@@ -77,27 +61,8 @@ def brief(
         Path | None, typer.Option("--out", help="Folder for the files [default: a new one under results/].")
     ] = None,
     lang: Lang = Language.EN,
-    panel: Annotated[
-        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
-    ] = None,
-    fit: Annotated[
-        Path | None,
-        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
-    ] = None,
-    until: Until = None,
-    draws: Draws = None,
-    seed: OptionalSeed = None,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    region_file: RegionFile = None,
-    national: NationalFile = None,
-    encoding: Encoding = None,
-    yuan_per_unit: YuanPerUnit = None,
-    is_open: Annotated[
-        bool,
-        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
-    ] = False,
+    asked: RunOptions,
+    reading: PanelOptions,
     force: Force = False,
 ) -> None:
     """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
@@ -106,28 +71,20 @@ def brief(
     a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
     """
     wanted = _formats(formats)
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     if results is not None:
-        options: dict[str, object] = {f"--{key.replace('_', '-')}": value for key, value in settings.items()}
-        options |= {"--panel": panel, "--fit": fit, "--map": columns, "--unit": units, "--mapping": mapping}
-        options |= {"--regions": region_file, "--national": national, "--encoding": encoding}
-        refuse({**options, "--open-loop": is_open}, Message("results are used as they are (--run)"))
-    choice = PanelChoice(
-        source=panel or SHIPPED_PANEL,
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=region_file,
-        national=national,
-        encoding=encoding,
-    )
-    read = files_of(results) if results is not None else [*choice.files, *files_of(fit)]
+        options = {f"--{key.replace('_', '-')}": value for key, value in asked.settings.items()}
+        options |= {"--panel": asked.panel, "--fit": asked.fit, "--map": reading.columns, "--unit": reading.units}
+        options |= {"--mapping": reading.mapping, "--regions": reading.regions, "--national": reading.national}
+        options |= {"--encoding": reading.encoding, "--open-loop": asked.is_open}
+        refuse(options, Message("results are used as they are (--run)"))
+    choice = PanelChoice(source=asked.source, options=reading)
+    read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
         from pysd_runner.study.loading import load_future
 
         projection = load_future(results.parent if results.is_file() else results)
-        places = _places(projection, regions)
+        places = _places(projection, names)
         with folder:
             explorer = _explorer_beside(results, folder)
             _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
@@ -136,17 +93,17 @@ def brief(
     from pysd_runner.reports.places import find_place
     from pysd_runner.reports.results import save_with_inputs
 
-    fitted = None if fit is None else read_fit(fit)
+    fitted = None if asked.fit is None else read_fit(asked.fit)
     seen = choice.read(session, regions=() if fitted is None else fitted.regions)
-    places = _once([find_place(name, seen.regions) for name in regions])
+    places = _once([find_place(name, seen.regions) for name in names])
     job = Job(
         panel=seen,
         source=choice.source,
         scenarios=mix or MIXES,
         fitted=fitted,
-        folder=fit if fit is not None and fit.is_dir() else None,
-        is_open=is_open,
-        settings=settings,
+        folder=asked.folder,
+        is_open=asked.is_open,
+        settings=asked.settings,
         lang=lang,
     )
     with folder:

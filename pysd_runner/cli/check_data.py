@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import DataOptions, ModelFile, PanelChoice, TableChoice, refuse
 from pysd_runner.cli.failures import BAD_INPUT
-from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, NationalFile, RegionFile, Unit
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.options import Force, Lang, Language
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # reading panels loads pandas
@@ -53,16 +52,8 @@ def check(
         typer.Option("--out", help="Write the panel as one CSV file in units of our own, which every command reads."),
     ] = None,
     force: Force = False,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    national: NationalFile = None,
-    encoding: Encoding = None,
+    reading: DataOptions,
     model: ModelFile = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
     lang: Lang = Language.EN,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
@@ -72,35 +63,12 @@ def check(
     there are only warnings or none.
     """
     if model is not None:
-        panels = {"--mapping": mapping, "--regions": regions, "--national": national, "--out": out}
-        refuse(panels, Message("--model takes any table"))
+        refuse({**reading.of_panels, "--out": out}, Message("--model takes any table"))
         if len(files) > 1:
             raise InvalidInput("--model takes one table; found {files}", files=", ".join(files))
-        return _check_table(
-            session,
-            TableChoice(
-                model=model,
-                source=files[0],
-                columns=columns or (),
-                units=units or (),
-                time=time,
-                time_unit=time_unit,
-                entity=entity or (),
-                encoding=encoding,
-            ),
-        )
-    own = {"--time": time, "--time-unit": time_unit, "--entity": entity}
-    refuse(own, Message("these options go with a model of your own (--model mine.mdl)"))
-    choice = PanelChoice(
-        source=files[0],
-        others=files[1:],
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        national=national,
-        encoding=encoding,
-    )
+        return _check_table(session, TableChoice(model=model, source=files[0], options=reading))
+    reading.refused()
+    choice = PanelChoice(source=files[0], others=files[1:], options=reading)
     from pysd_runner.reports.panel_contents import panel_facts, panel_lines
 
     if out is not None:

@@ -3,8 +3,9 @@
 import inspect
 import logging
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -26,8 +27,9 @@ _COMMON = {
 
 def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[[Function], Function]:
     """Register a function as a command."""
-    # The function takes a `Session` first and then its own options; it returns an exit code or None. It gets the
-    # options ``--json``, ``--quiet`` and ``--debug``; the first paragraphs of its docstring are its help.
+    # The function takes a `Session` first and then its own options; it returns an exit code or None. A parameter whose
+    # type is a data class is a group: its fields are options. Every command gets ``--json``, ``--quiet`` and
+    # ``--debug``; the first paragraphs of the docstring are the help.
 
     def register(function: Function) -> Function:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
@@ -36,20 +38,41 @@ def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable
             session = Session(**{option: arguments.pop(option) for option in _COMMON})
             session.lang = str(arguments.get("lang", session.lang))
             _listen(session)
-            raise typer.Exit(guarded(session, lambda: function(session, **arguments)))
+            given = {item.name: _value(item, arguments) for item in own}
+            raise typer.Exit(guarded(session, lambda: function(session, **given)))
 
         added = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
             for option, annotation in _COMMON.items()
         ]
-        keywords = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
-        invoke.__signature__ = inspect.Signature([*keywords, *added])  # type: ignore[attr-defined]
-        invoke.__annotations__ = {item.name: item.annotation for item in (*own, *added)}
+        options = [*(option for item in own for option in _options(item)), *added]
+        invoke.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        invoke.__annotations__ = {item.name: item.annotation for item in options}
         text = inspect.cleandoc(function.__doc__ or "").partition("\nParameters\n")[0].strip()
         app.command(name, help=text, epilog=_examples(examples), short_help=text.partition("\n")[0])(invoke)
         return function
 
     return register
+
+
+def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """A parameter as an option, or the options of a group."""
+    if not is_dataclass(item.annotation):
+        yield item.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        return
+    hints = get_type_hints(item.annotation, include_extras=True)
+    for option in fields(item.annotation):
+        yield inspect.Parameter(
+            option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=hints[option.name]
+        )
+
+
+def _value(item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
+    """What was given for a parameter: the value of an option, or a group with the values of its options."""
+    if not is_dataclass(item.annotation):
+        return arguments[item.name]
+    group: Any = item.annotation
+    return group(**{option.name: arguments[option.name] for option in fields(group)})
 
 
 def _examples(lines: Sequence[str]) -> str:

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import DeclaredModel
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import DeclaredModel
 
 
 def register(app: typer.Typer) -> None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,62 @@ class Kind(StrEnum):
     RANDOM = "random"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How parameters are drawn."""
+
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bound",
+            metavar="NAME=LOW:HIGH",
+            help="Parameter drawn between two values; NAME alone takes the bounds the model gives. Without "
+            "any, chance in the model's equations alone makes draws differ. Repeatable.",
+        ),
+    ] = None
+    design: Annotated[Kind, typer.Option("--design", help="How draws fill the bounds.")] = Kind.LHS
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Number of draws.")] = DRAWS
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="CSV file with a column per parameter and a row per draw, instead.")
+    ] = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storing:
+    """Where finished blocks of draws are kept, and what computes them."""
+
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="FOLDER",
+            help="Write finished blocks of draws to this folder, in place of one file at the end; the same command "
+            "again goes on where it stopped.",
+        ),
+    ] = None
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            metavar="threads|processes|tcp://HOST:PORT",
+            help="With --store: what computes the blocks; an address is that of a dask scheduler.",
+        ),
+    ] = "threads"
+    part: Annotated[
+        str,
+        typer.Option(
+            "--part", metavar="K/N", help="With --store: compute the K-th of N shares of the blocks, for job arrays."
+        ),
+    ] = "1/1"
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="With --store: compute nothing, read every finished block and name those damaged."
+        ),
+    ] = False
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = (
@@ -48,20 +105,7 @@ def ensemble(
     session: Session,
     model: Annotated[str, typer.Argument(help="Vensim or XMILE file, or the name of a shipped model.")],
     *,
-    bound: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bound",
-            metavar="NAME=LOW:HIGH",
-            help="Parameter drawn between two values; NAME alone takes the bounds the model gives. Without "
-            "any, chance in the model's equations alone makes draws differ. Repeatable.",
-        ),
-    ] = None,
-    design: Annotated[Kind, typer.Option("--design", help="How draws fill the bounds.")] = Kind.LHS,
-    draws: Annotated[int, typer.Option("--draws", min=1, help="Number of draws.")] = DRAWS,
-    rows: Annotated[
-        Path | None, typer.Option("--rows", help="CSV file with a column per parameter and a row per draw, instead.")
-    ] = None,
+    sampling: Sampling,
     outcome: Annotated[
         list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to save [default: all]. Repeatable.")
     ] = None,
@@ -69,81 +113,52 @@ def ensemble(
         bool,
         typer.Option("--statistics", help="Keep mean, variance, extremes and quantiles over draws, not the runs."),
     ] = False,
-    seed: Seed = 0,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Blocks of draws at once [default: every core].")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="netCDF file to write.")] = Path("ensemble.nc"),
     force: Force = False,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            "--store",
-            metavar="FOLDER",
-            help="Write finished blocks of draws to this folder, in place of one file at the end; the same command "
-            "again goes on where it stopped.",
-        ),
-    ] = None,
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor",
-            metavar="threads|processes|tcp://HOST:PORT",
-            help="With --store: what computes the blocks; an address is that of a dask scheduler.",
-        ),
-    ] = "threads",
-    part: Annotated[
-        str,
-        typer.Option(
-            "--part", metavar="K/N", help="With --store: compute the K-th of N shares of the blocks, for job arrays."
-        ),
-    ] = "1/1",
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify", help="With --store: compute nothing, read every finished block and name those damaged."
-        ),
-    ] = False,
+    storing: Storing,
 ) -> int:
     """Run any model for many draws of its parameters, and write a netCDF file.
 
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    if store is None and (executor, part, verify) != ("threads", "1/1", False):
+    if storing.store is None and (storing.executor, storing.part, storing.verify) != ("threads", "1/1", False):
         raise InvalidInput("--executor, --part and --verify need --store FOLDER, where the blocks are kept")
-    if store is None or statistics:
-        check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
+    if storing.store is None or statistics:
+        check_file(out, ".nc", replace=force, inputs=(model, *(() if sampling.rows is None else (sampling.rows,))))
     from pysd_runner.ensemble import Statistics, ensemble_job, load_job, run_ensemble
     from pysd_runner.model import load_model
 
     loaded = load_model(model)
     keep: Keep = Statistics() if statistics else "full"
-    if store is not None:
-        if verify:
-            load_job(store)  # refuses what is no stored ensemble, which would be made otherwise
-        cases = _drawn(loaded, bound or [], design, draws, seed, rows)
+    if storing.store is not None:
+        if storing.verify:
+            load_job(storing.store)  # refuses what is no stored ensemble, which would be made otherwise
+        cases = _drawn(loaded, sampling)
         job = ensemble_job(
             loaded,
             {} if cases is None else cases,
-            store=store,
-            draws=draws if cases is None else None,
+            store=storing.store,
+            draws=sampling.draws if cases is None else None,
             outcomes=outcome,
-            seed=seed,
+            seed=sampling.seed,
             keep=keep,
         )
-        if verify:
+        if storing.verify:
             return _verify(session, job)
-        return _run(session, job, executor, threads, _share(part), out if statistics else None, force=force)
-    cases = _design(loaded, bound or [], design, draws, seed, rows)
-    count = draws if cases is None else len(cases)
+        return _run(session, job, storing, threads, out if statistics else None, force=force)
+    cases = _design(loaded, sampling)
+    count = sampling.draws if cases is None else len(cases)
     with session.stage(f"Running {count} draws of {loaded.name}", total=count) as stage:
         found = run_ensemble(
             loaded,
             {} if cases is None else cases,
             draws=count,
             outcomes=outcome,
-            seed=seed,
+            seed=sampling.seed,
             threads=threads,
             keep=keep,
             progress=stage.advance,
@@ -161,19 +176,18 @@ def ensemble(
 def _run(
     session: Session,
     job: "Job",
-    executor: str,
+    storing: Storing,
     workers: int | None,
-    part: tuple[int, int],
     out: Path | None,
     *,
     force: bool,
 ) -> int:
     """Compute the blocks of a stored ensemble that are missing; with all of them, write their statistics."""
-    recipe, path = job.store.recipe, job.store.path
+    recipe, path, part = job.store.recipe, job.store.path, _share(storing.part)
     share = sum(recipe.part(number).stop - recipe.part(number).start for number in job.numbers(part))
     with session.stage(f"Running {share} draws of {job.model.name}", total=share) as stage:
         try:
-            job.run(executor, workers=workers, part=part, progress=stage.advance)
+            job.run(storing.executor, workers=workers, part=part, progress=stage.advance)
         except KeyboardInterrupt:
             session.kept = [f"{job.done} of {recipe.blocks} blocks are kept in {path}; the same command goes on."]
             raise
@@ -209,18 +223,18 @@ def _share(text: str) -> tuple[int, int]:
     return int(share), int(shares)
 
 
-def _drawn(
-    loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None
-) -> "Draws | Design | None":
+def _drawn(loaded: "Model", asked: Sampling) -> "Draws | Design | None":
     """What varies between draws; blocks make it for themselves where the design can be made in parts."""
     from pysd_runner.ensemble import Draws
     from pysd_runner.ensemble.designs import intervals
 
-    if rows is not None or not bounds or kind is Kind.LHS:
-        return _design(loaded, bounds, kind, draws, seed, rows)
+    if asked.rows is not None or not asked.bound or asked.design is Kind.LHS:
+        return _design(loaded, asked)
     with _naming_bounds(loaded):
-        ranges = intervals(loaded, dict(_range(item) for item in bounds))
-    return Draws(method="sobol" if kind is Kind.SOBOL else "random", ranges=ranges, draws=draws, seed=seed)
+        ranges = intervals(loaded, dict(map(_range, asked.bound)))
+    return Draws(
+        method="sobol" if asked.design is Kind.SOBOL else "random", ranges=ranges, draws=asked.draws, seed=asked.seed
+    )
 
 
 @contextmanager
@@ -240,17 +254,16 @@ def _naming_bounds(loaded: "Model") -> Iterator[None]:
         ) from error
 
 
-def _design(
-    loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None
-) -> "Design | None":
+def _design(loaded: "Model", asked: Sampling) -> "Design | None":
     """What varies between draws; None where that is left to chance in the model's own equations."""
     from pysd_runner import ensemble as designs
     from pysd_runner.ensemble.cases import is_random
 
-    if rows is not None and bounds:
+    bounds = asked.bound or []
+    if asked.rows is not None and bounds:
         raise InvalidInput("--bound and --rows both say what varies; give one of them")
-    if rows is not None:
-        return designs.rows(loaded, _table(rows))
+    if asked.rows is not None:
+        return designs.rows(loaded, _table(asked.rows))
     if not bounds:
         if is_random(loaded):
             return None
@@ -259,9 +272,9 @@ def _design(
             "parameter, --bound NAME where the model gives bounds, or --rows FILE",
             model=loaded.path.name,
         )
-    make = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}[kind]
+    makers = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}
     with _naming_bounds(loaded):
-        return make(loaded, dict(_range(item) for item in bounds), draws, seed=seed)
+        return makers[asked.design](loaded, dict(map(_range, bounds)), asked.draws, seed=asked.seed)
 
 
 def _table(path: Path) -> "pd.DataFrame":

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import TableChoice, TableOptions, is_model_file, refuse
 from pysd_runner.cli.options import Force, Lang, Language, OptionalSeed
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, TimeUnit, is_model_file, refuse
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
@@ -52,9 +52,7 @@ def explore(
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
+    reading: TableOptions,
     outcome: Annotated[
         list[str] | None,
         typer.Option("--outcome", metavar="NAME", help="Own model: variable that is drawn; repeatable."),
@@ -74,13 +72,11 @@ def explore(
     read = [item for item in (source, data, fit) if item is not None]
     check_file(path, ENDING, replace=force, inputs=read)
     if source is not None and is_model_file(source):
-        choice = TableChoice(model=Path(source), source=data, time=time, time_unit=time_unit, entity=entity or ())
+        choice = TableChoice(model=Path(source), source=data, options=reading)
         text = _own(session, choice, fit=fit, until=until, draws=draws, seed=seed or 0, outcomes=outcome, lang=lang)
     else:
-        refuse(
-            {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--outcome": outcome},
-            Message("these options go with a model of your own"),
-        )
+        own = {"--data": data, **reading.given, "--outcome": outcome}
+        refuse(own, Message("these options go with a model of your own"))
         last = None if until is None else int(until)
         text = _regional(session, source, fit=fit, until=last, draws=draws, seed=seed, lang=lang)
     save_whole(path, ENDING, lambda file: write_text_whole(file, text), replace=force)
@@ -140,8 +136,8 @@ def _shipped(
 ) -> "tuple[ProjectionInputs, str]":
     """The shipped panel, as `gapsim run` starts from it."""
     from pysd_runner.cli.baselines import baseline_of
+    from pysd_runner.cli.options import SHIPPED_PANEL
     from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
-    from pysd_runner.cli.run import SHIPPED_PANEL
     from pysd_runner.model import load_model
     from pysd_runner.panel import load_panel
     from pysd_runner.study.inputs import inputs_of, last_origin

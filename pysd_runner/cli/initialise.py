@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Force, Map
+from pysd_runner.cli.data_options import ModelFile, TableChoice, TableOptions, refuse
+from pysd_runner.cli.options import Force
 from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
 from pysd_runner.core.errors import InvalidInput, Message
 
 SCENARIO_FILE = "scenario.yaml"
@@ -41,10 +41,7 @@ def initialise(
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: its data, whose columns are matched.")
     ] = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
-    columns: Map = None,
+    reading: TableOptions,
     force: Force = False,
 ) -> None:
     """Write a commented panel, its mapping file, a region file and a scenario to start from.
@@ -54,13 +51,10 @@ def initialise(
     without --force.
     """
     if model is not None:
-        choice = TableChoice(
-            model=model, source=data, columns=columns or (), time=time, time_unit=time_unit, entity=entity or ()
-        )
+        choice = TableChoice(model=model, source=data, options=reading)
         initialise_own(session, choice, folder=folder, force=force)
         return
-    own = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--map": columns}
-    refuse(own, Message("these options go with a model of your own (--model mine.mdl)"))
+    refuse({"--data": data, **reading.given}, Message("these options go with a model of your own (--model mine.mdl)"))
     folder = Path() if folder is None else folder
     from pysd_runner.export.files import write_text_whole
     from pysd_runner.scenarios import scenario_template

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import DeclaredModel
 from pysd_runner.cli.options import Lang, Language
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import DeclaredModel
 
 # What an analyst starts with; the other kinds are long and are listed on request.
 FIRST = ("models", "panels", "scenarios", "outcomes")

@@ -1,6 +1,7 @@
 """``gapsim optimise``: the best policy under uncertainty, by constraints."""
 
 import shutil
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,29 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    ExecutorName,
-    Force,
-    Lang,
-    Language,
-    MappingFile,
-    OptionalSeed,
-    RegionFile,
-    SearchDraws,
-    Until,
-    YuanPerUnit,
-)
-from pysd_runner.cli.policies import (
-    Fit,
-    OpenLoop,
-    Out,
-    OutcomeName,
-    Panel,
-    PolicyJob,
-    policy_inputs,
-    policy_study,
-    spending,
-)
+from pysd_runner.cli.data_options import PanelChoice, PanelOptions
+from pysd_runner.cli.options import ExecutorName, Force, Lang, Language, Out
+from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -64,6 +45,38 @@ class StatisticName(StrEnum):
     SATISFIED = "satisfied"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What is chosen, what is made large, and how it is looked for."""
+
+    choose: Annotated[
+        Choice,
+        typer.Option(
+            "--choose",
+            help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
+        ),
+    ] = Choice.CLASSES
+    statistic: Annotated[
+        StatisticName,
+        typer.Option(
+            "--statistic",
+            help="Mean over draws, mean of the worst tenth, largest regret, or share of draws that reach --target.",
+        ),
+    ] = StatisticName.MEAN
+    goal: Annotated[float, typer.Option("--target", help="Effect that satisfies, for --statistic satisfied.")] = 0.0
+    is_free: Annotated[
+        bool,
+        typer.Option(
+            "--unconstrained", help="Let national output, the leader and other regions fall where that closes gaps."
+        ),
+    ] = False
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")] = 4
+    points: Annotated[
+        int, typer.Option("--front", min=0, help="Policies between this aim and national output; 0 for none.")
+    ] = 0
+    executor: ExecutorName = None
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = (
@@ -85,43 +98,10 @@ def optimise(
             autocompletion=shipped,
         ),
     ] = "zoned_need",
-    choose: Annotated[
-        Choice,
-        typer.Option(
-            "--choose",
-            help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
-        ),
-    ] = Choice.CLASSES,
-    outcome: OutcomeName = None,
-    statistic: Annotated[
-        StatisticName,
-        typer.Option(
-            "--statistic",
-            help="Mean over draws, mean of the worst tenth, largest regret, or share of draws that reach --target.",
-        ),
-    ] = StatisticName.MEAN,
-    goal: Annotated[float, typer.Option("--target", help="Effect that satisfies, for --statistic satisfied.")] = 0.0,
-    is_free: Annotated[
-        bool,
-        typer.Option(
-            "--unconstrained", help="Let national output, the leader and other regions fall where that closes gaps."
-        ),
-    ] = False,
-    starts: Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")] = 4,
-    points: Annotated[
-        int, typer.Option("--front", min=0, help="Policies between this aim and national output; 0 for none.")
-    ] = 0,
-    panel: Panel = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    fit: Fit = None,
-    until: Until = None,
-    draws: SearchDraws = None,
-    seed: OptionalSeed = None,
-    yuan_per_unit: YuanPerUnit = None,
-    executor: ExecutorName = None,
+    aim: Aim,
+    asked: PolicyOptions,
+    reading: PanelOptions,
     out: Out = None,
-    is_open: OpenLoop = False,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
@@ -133,12 +113,11 @@ def optimise(
     """
     from pysd_runner.core.parallel import check_executor
 
-    if executor is not None:
-        check_executor(executor)
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
-    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
-    inputs = policy_inputs(session, job)
+    if aim.executor is not None:
+        check_executor(aim.executor)
+    choice = PanelChoice(source=asked.source, options=reading)
+    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    inputs = policy_inputs(session, asked, choice)
     # Slow to load, so after what cannot be done was refused.
     from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
@@ -148,38 +127,38 @@ def optimise(
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
-    study = policy_study(session, inputs, outcome, lang)
+    study = policy_study(session, inputs, asked.outcome, lang)
     root = spending(inputs, start)
     none = policy_values(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)
-    space, first = _space(inputs, root, choose)
+    space, first = _space(inputs, root, aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
     session.kept[:] = [f"Finished searches are kept in {kept}; the same command goes on from there."]
-    constraints = () if is_free else DEFAULT_CONSTRAINTS
+    constraints = () if aim.is_free else DEFAULT_CONSTRAINTS
     with session.stage("Optimising") as stage:
         found = optimised(
             study,
             space,
-            objective=Objective(outcome or "", statistic.value, target=goal),
+            objective=Objective(asked.outcome or "", aim.statistic.value, target=aim.goal),
             subject_to=constraints,
             start=first,
-            starts=starts,
+            starts=aim.starts,
             none=none,
             rivals={item.name: policy_values(inputs, item) for item in rivals},
-            seed=int(seed or 0),
-            executor=executor,
+            seed=int(asked.seed or 0),
+            executor=aim.executor,
             checkpoint=kept,
             progress=stage.at,
         )
     between = None
-    if points:
+    if aim.points:
         with session.stage("Between two aims") as stage:
             between = front(
                 study,
                 space,
                 first=found.outcome.key,
                 second="output_change" if found.outcome.key != "output_change" else "theil_closed",
-                points=max(points, 2),
+                points=max(aim.points, 2),
                 subject_to=constraints,
                 start=found.point,
                 none=none,

@@ -1,10 +1,13 @@
 """Options that several commands share."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+SHIPPED_PANEL = "china"
 
 
 class Language(StrEnum):
@@ -19,26 +22,7 @@ Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Decides every random draw; the same seed gives the same numbers.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Map = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="COLUMN=NAME", help="What a heading of the panel means, for instance Jahr=year; repeatable."
-    ),
-]
-Unit = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--unit", metavar="NAME=UNIT", help="Unit the panel does not give: output='100 million yuan'; repeatable."
-    ),
-]
-MappingFile = Annotated[
-    Path | None, typer.Option("--mapping", help="Mapping file (YAML) for the headings, units and regions of the panel.")
-]
-RegionFile = Annotated[
-    str | None, typer.Option("--regions", help="Region file: code, names, class, tile; or the name of a shipped panel.")
-]
-NationalFile = Annotated[Path | None, typer.Option("--national", help="File of national series.")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")]
 Draws = Annotated[
     int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 2500].")
 ]
@@ -84,3 +68,39 @@ StoreFolder = Annotated[
         help="Keeps finished parts of the work; the same command again goes on where it stopped.",
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run starts from: panel, fit, horizon, draws; None stands for what is usual."""
+
+    panel: Annotated[
+        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
+    ] = None
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
+    ] = None
+    until: Until = None
+    draws: Draws = None
+    seed: OptionalSeed = None
+    yuan_per_unit: YuanPerUnit = None
+    is_open: Annotated[
+        bool, typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast.")
+    ] = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Numbers of the run."""
+        names = ("until", "draws", "seed", "yuan_per_unit")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def source(self) -> str:
+        """The panel: its file or shipped name."""
+        return self.panel or SHIPPED_PANEL
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the fit, which keeps the forecast without policy."""
+        return self.fit if self.fit is not None and self.fit.is_dir() else None

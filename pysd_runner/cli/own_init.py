@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pysd_runner.cli.data_options import TableChoice
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
@@ -61,8 +61,9 @@ def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None
 
 def _next_steps(choice: TableChoice, place: Path) -> str:
     """Commands that go on from here, with what was said of the table."""
-    given = [("--map", item) for item in choice.columns] + [("--entity", item) for item in choice.entity]
-    given += [("--time", choice.time or ""), ("--time-unit", choice.time_unit or "")]
+    options = choice.options
+    given = [("--map", item) for item in options.columns or ()] + [("--entity", item) for item in options.entity or ()]
+    given += [("--time", options.time or ""), ("--time-unit", options.time_unit or "")]
     model = ["--model", str(choice.model)]
     calibrate = ["calibrate", choice.source or "obs.csv", *model]
     calibrate += [word for option, value in given if value for word in (option, value)]

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pysd_runner.cli.data_options import TableChoice
+from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
@@ -18,43 +19,33 @@ def run_own(
     session: Session,
     choice: TableChoice,
     scenarios: Sequence[str],
+    asked: RunOptions,
     *,
-    fit: Path | None,
-    until: float | None,
-    draws: int | None,
-    seed: int,
     out: Path | None,
     force: bool,
 ) -> None:
-    """Run scenarios of a model of one's own and write a folder of results.
-
-    Parameters
-    ----------
-    session
-        Where to say things.
-    choice
-        Model, and data to draw beside the outcomes.
-    scenarios
-        Files.
-    fit
-        What ``gapsim calibrate`` wrote; None runs the values of the file once.
-    until, draws, seed
-        Last moment; number of draws; what decides them.
-    out, force
-        Folder for the results; whether to replace what is there.
-    """
+    """Run scenarios of a model of one's own and write a folder of results."""
     from pysd_runner.study.inputs import DRAWS
     from pysd_runner.study.projection import cast_of, project
 
     name = "-".join(Path(item).stem for item in scenarios[:3])
-    folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(fit)])
+    folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(asked.fit)])
     cast = cast_of(list(scenarios))
     model = choice.load_model()
     table = choice.load(session)
-    fitted = None if fit is None else read_fit(fit)
-    wanted = DRAWS if draws is None else draws
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    wanted = DRAWS if asked.draws is None else asked.draws
     with session.stage(f"Running {len(cast)} scenarios", total=wanted) as stage:
-        future = project(model, table, cast[1:], fitted, until=until, draws=wanted, seed=seed, progress=stage.advance)
+        future = project(
+            model,
+            table,
+            cast[1:],
+            fitted,
+            until=asked.until,
+            draws=wanted,
+            seed=asked.seed or 0,
+            progress=stage.advance,
+        )
     for text in future.warnings:
         session.warn(text)
     with folder:

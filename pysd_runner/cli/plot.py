@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import refuse
 from pysd_runner.cli.options import Lang, Language, ShownRegions
 from pysd_runner.cli.own_run import figures_of
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import refuse
 from pysd_runner.core.errors import Message
 
 

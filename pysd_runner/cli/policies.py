@@ -1,13 +1,12 @@
 """From a panel, a fit and a forecast to the study that the policy commands share."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.data_options import PanelChoice
+from pysd_runner.cli.options import RunOptions, SearchDraws
 from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
@@ -17,71 +16,36 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
-SHIPPED_PANEL = "china"
 # As `SearchDraws` says.
 SEARCH_DRAWS = 200
 
-Panel = Annotated[
-    str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
-]
-Fit = Annotated[
-    Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior.")
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")]
-OpenLoop = Annotated[
-    bool, typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast.")
-]
-OutcomeName = Annotated[
-    str | None,
-    typer.Option(
-        "--outcome",
-        help="gap_closed, theil_closed, theil_between_closed, output_change or leader_change [default: gap_closed].",
-    ),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyOptions(RunOptions):
+    """What is asked of a policy, and what it starts from."""
+
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            "--outcome",
+            help="gap_closed, theil_closed, theil_between_closed, output_change or leader_change "
+            "[default: gap_closed].",
+        ),
+    ] = None
+    draws: SearchDraws = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PolicyJob:
-    """What a policy command was asked for.
-
-    Parameters
-    ----------
-    panel
-        Panel file or name of a shipped panel; None for the shipped one.
-    mapping
-        Mapping file of the panel.
-    regions
-        Region file, or the name of a shipped panel.
-    fit
-        Folder or file of a fit; None for priors.
-    settings
-        ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
-    is_open
-        Whether the run without policy follows the model alone.
-    """
-
-    panel: str | None
-    mapping: Path | None
-    regions: str | None
-    fit: Path | None
-    settings: Mapping[str, Any]
-    is_open: bool = False
-
-    @property
-    def choice(self) -> PanelChoice:
-        """The panel."""
-        return PanelChoice(source=self.panel or SHIPPED_PANEL, mapping=self.mapping, regions=self.regions)
-
-
-def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
+def policy_inputs(session: Session, asked: PolicyOptions, choice: PanelChoice) -> "ProjectionInputs":
     """Draw what every policy starts from.
 
     Parameters
     ----------
     session
         Where progress and warnings go.
-    job
+    asked
         What was asked for.
+    choice
+        The panel.
 
     Returns
     -------
@@ -92,16 +56,15 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     from pysd_runner.model import load_model
     from pysd_runner.study.inputs import inputs_of, last_origin
 
-    fitted = None if job.fit is None else read_fit(job.fit)
-    panel = job.choice.read(session, regions=() if fitted is None else fitted.regions)
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    panel = choice.read(session, regions=() if fitted is None else fitted.regions)
     model = load_model(MODEL, regions=len(panel.regions))
-    settings = settings_of(model, panel, fitted, job.settings, draws=SEARCH_DRAWS)
+    settings = settings_of(model, panel, fitted, asked.settings, draws=SEARCH_DRAWS)
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
-    folder = job.fit if job.fit is not None and job.fit.is_dir() else None
     baseline = None
-    if not job.is_open and settings["until"] > seen.years[-1]:
+    if not asked.is_open and settings["until"] > seen.years[-1]:
         until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))
-        baseline = baseline_of(session, seen, fitted, folder, model=model, until=until, draws=draws, seed=seed)
+        baseline = baseline_of(session, seen, fitted, asked.folder, model=model, until=until, draws=draws, seed=seed)
     with session.stage("Drawing what every policy starts from"):
         found = inputs_of(model, seen, fitted, baseline=baseline, **settings)
     if fitted is None:

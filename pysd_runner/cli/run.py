@@ -6,24 +6,17 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import (
-    Draws,
-    Encoding,
-    Force,
-    Lang,
-    Language,
-    Map,
-    MappingFile,
-    NationalFile,
-    OptionalSeed,
-    RegionFile,
-    ShownRegions,
-    Unit,
-    Until,
-    YuanPerUnit,
+from pysd_runner.cli.data_options import (
+    DataOptions,
+    ModelPath,
+    PanelChoice,
+    TableChoice,
+    files_of_model,
+    is_own,
+    refuse,
 )
+from pysd_runner.cli.options import Force, Lang, Language, Out, RunOptions, ShownRegions
 from pysd_runner.cli.own_run import run_own
-from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import (
     MODEL,
     Job,
@@ -37,10 +30,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, TimeUnit, files_of_model, is_own, refuse
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-
-SHIPPED_PANEL = "china"
 
 
 def register(app: typer.Typer) -> None:
@@ -74,26 +64,9 @@ def run(
         ),
     ],
     *,
-    panel: Annotated[
-        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
-    ] = None,
-    fit: Annotated[
-        Path | None,
-        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
-    ] = None,
-    until: Until = None,
-    draws: Draws = None,
-    seed: OptionalSeed = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")
-    ] = None,
-    columns: Map = None,
-    units: Unit = None,
-    mapping: MappingFile = None,
-    regions: RegionFile = None,
-    national: NationalFile = None,
-    encoding: Encoding = None,
-    yuan_per_unit: YuanPerUnit = None,
+    asked: RunOptions,
+    out: Out = None,
+    reading: DataOptions,
     lang: Lang = Language.EN,
     region: ShownRegions = None,
     events: Annotated[
@@ -102,17 +75,10 @@ def run(
             "--event", metavar="TEXT", help="Event whose probability under each scenario is wanted; repeatable."
         ),
     ] = None,
-    is_open: Annotated[
-        bool,
-        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
-    ] = False,
     model: ModelPath = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
-    time: TimeColumn = None,
-    time_unit: TimeUnit = None,
-    entity: Entity = None,
     check: Annotated[
         bool, typer.Option("--check", help="Hold every draw to the behaviour rules beside the model; check its units.")
     ] = False,
@@ -127,62 +93,39 @@ def run(
     forecast`.
     """
     if is_own(model):
-        regional: dict[str, object] = {
-            "--panel": panel,
-            "--mapping": mapping,
-            "--regions": regions,
-            "--national": national,
-        }
-        regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
-        refuse({**regional, "--open-loop": is_open, "--check": check}, Message("a model of your own has no regions"))
+        regional = {"--panel": asked.panel, **reading.of_panels, "--yuan-per-unit": asked.yuan_per_unit}
+        regional |= {"--region": region, "--event": events, "--open-loop": asked.is_open, "--check": check}
+        refuse(regional, Message("a model of your own has no regions"))
         assert model is not None  # noqa: S101
-        own = TableChoice(
-            model=model,
-            source=data,
-            columns=columns or (),
-            units=units or (),
-            time=time,
-            time_unit=time_unit,
-            entity=entity or (),
-            encoding=encoding,
-        )
-        run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
+        run_own(session, TableChoice(model=model, source=data, options=reading), scenarios, asked, out=out, force=force)
         return 0
-    own_only = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity}
-    refuse(own_only, Message("these options go with a model that takes tables (--model mine.mdl)"))
+    refuse({"--data": data}, Message("these options go with a model that takes tables (--model mine.mdl)"))
+    reading.refused()
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
-    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     if any(is_record(scenario) for scenario in scenarios):
-        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, "event": events, **settings}
+        given = {"panel": asked.panel, "fit": asked.fit, "mapping": reading.mapping, "map": reading.columns}
+        given |= {"event": events, **asked.settings}
         given["model"] = model
         _alone(scenarios, [key for key, value in given.items() if value])
         _again(session, Path(scenarios[0]), out, force=force, lang=lang)
         return 0
-    choice = PanelChoice(
-        source=panel or SHIPPED_PANEL,
-        columns=columns or (),
-        units=units or (),
-        mapping=mapping,
-        regions=regions,
-        national=national,
-        encoding=encoding,
-    )
-    fitted = None if fit is None else read_fit(fit)
-    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit), *files_of_model(model)])
+    choice = PanelChoice(source=asked.source, options=reading)
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(asked.fit), *files_of_model(model)])
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,
         scenarios=scenarios,
         fitted=fitted,
-        others=read_others(fit),
-        folder=fit if fit is not None and fit.is_dir() else None,
+        others=read_others(asked.fit),
+        folder=asked.folder,
         model=str(model or MODEL),
-        is_open=is_open,
+        is_open=asked.is_open,
         regions=region or (),
         events=events or (),
-        settings=settings,
+        settings=asked.settings,
         lang=lang,
         check=check,
     )

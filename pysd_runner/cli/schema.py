@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import DeclaredModel
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import DeclaredModel
 from pysd_runner.core.errors import Message
 
 

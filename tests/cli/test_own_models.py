@@ -25,7 +25,7 @@ def files(tmp_path):
         ("calibrate nothing.csv --model mine.mdl", "there is no file"),
         ("calibrate obs.csv --model mine.mdl --free contct_rate", "has no variable"),
         ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
-        ("calibrate obs.csv --model mine.mdl --map infected", "expected name=value"),
+        ("calibrate obs.csv --model mine.mdl --map infected", "expected two names"),
         ("calibrate obs.csv --model mine.mdl --first-year 3", "leave --first-year away"),
         ("calibrate china --free alpha", "go with a model that takes tables"),
         ("run nothing.yaml --model mine.mdl", "there is no scenario file"),
@@ -33,7 +33,7 @@ def files(tmp_path):
         ("forecast obs.csv --model mine.mdl", "say how far to forecast"),
         ("forecast obs.csv --model mine.mdl --until 10", "the data end at 40"),
         ("init --data obs.csv", "go with a model of your own"),
-        ("data check obs.csv --time day", "go with a model of your own"),
+        ("data check obs.csv --time day", "go with a model that takes tables"),
         ("data check obs.csv --model mine.mdl --regions china", "leave --regions away"),
     ],
 )

@@ -23,7 +23,7 @@ from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, s
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
-from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.data_options import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
