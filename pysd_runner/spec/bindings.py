@@ -100,7 +100,7 @@ class ParameterKeys:
     catch_up_asymmetry: str
     momentum_decay: str
     shock_size: str
-    # What links regions besides the baseline catch-up: digital effects, then mobility.
+    # Nothing reads it; files of earlier versions hold it.
     couplings: tuple[str, ...] = ()
     # Assumptions about policy without an estimate; a future has each of them or not.
     doubted: tuple[str, ...] = ()
