@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from calibration.fitting.problem import CalibrationProblem
-from calibration.forecasting.forecaster import Memory
-from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
+from calibration.forecasting import origin_at, target_of
+from calibration.forecasting.model_forecaster import ModelForecaster, mixture
+from calibration.forecasting.models import REFERENCE
 from pysd_runner import load_model, load_table
 from pysd_runner.model import Model
 from pysd_runner.spec import Normal, Prior
@@ -90,9 +91,9 @@ def one_series(model: Model, memory: float, number: int, options: argparse.Names
     known, ahead = values[: options.length], values[options.length :]
     seen = load_table({"month": np.arange(options.length), "stock": known})
     problem = CalibrationProblem(model, seen, free=["Mean Inflow"], priors=_priors())
-    grid = gridded(problem)
-    whole = mixture(grid, problem.space.keys)
-    origin = origin_of(grid, len(grid.times) - 1, Memory())
+    target = target_of(problem)
+    whole = mixture(ModelForecaster(problem=problem, target=target))
+    origin = origin_at(target, target.times[-1])
     found = {
         forecaster.name: forecaster.forecast(origin, horizon=HORIZON, draws=400, seed=0).point[0] - ahead
         for forecaster in (*whole.members, whole)

@@ -130,15 +130,14 @@ def compare(
         ratios to persistence of the same data.
     """
     targets = {"vintage": target_of(vintage), "latest": target_of(latest)}
-    panels = {"vintage": vintage, "latest": latest}
-    years = targets["vintage"].years
+    years = targets["vintage"].times
     origins = range(years[8] if first_origin is None else first_origin, years[-1])
     rows = []
     for seen, judges in (("vintage", ("vintage", "latest")), ("latest", ("latest",))):
         memory = Memory()
         losses: dict[tuple[str, str], list[tuple[Array, Array]]] = {}
         for year in origins:
-            origin = origin_at(targets[seen], year, panel=panels[seen], memory=memory)
+            origin = origin_at(targets[seen], year, memory=memory)
             for name, model in models_named(names).items():
                 found = model.forecast(origin, horizon=horizon, draws=draws, seed=seed)
                 for judged in judges:
@@ -152,9 +151,9 @@ def compare(
 
 def _came(judge: Target, vintage: Target, year: int, horizon: int) -> Array:
     """What a judge says came after a year, shape (region, horizon); NaN beyond the vintage."""
-    places = [judge.regions.index(code) for code in vintage.regions]
+    places = [judge.rows.index(code) for code in vintage.rows]
     result = np.full((len(places), horizon), np.nan)
-    for step in range(min(horizon, vintage.years[-1] - year)):
+    for step in range(min(horizon, vintage.times[-1] - year)):
         result[:, step] = judge.values[places, judge.position(year + step + 1)]
     return result
 
@@ -198,8 +197,8 @@ def revisions(vintage: Panel, latest: Panel) -> tuple[float, float]:
         Of the same regions.
     """
     old, new = target_of(vintage), target_of(latest)
-    first, last = (new.position(year) for year in (old.years[0], old.years[-1]))
-    places = [new.regions.index(code) for code in old.regions]
+    first, last = (new.position(year) for year in (old.times[0], old.times[-1]))
+    places = [new.rows.index(code) for code in old.rows]
     revised = new.values[places, first : last + 1] - old.values
     return float(revised.std()), float(np.diff(revised, axis=1).std())
 

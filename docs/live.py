@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from calibration.forecasting.outlook import baseline_for
+from calibration import forecast
 from pysd_runner import load_model, load_panel
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import policies_explored
@@ -22,7 +22,7 @@ def write(folder: Path) -> Path:
     panel = load_panel("china")
     panel = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     model = load_model("regional_digital", regions=len(panel.regions))
-    baseline = baseline_for(panel, None, until=UNTIL, draws=FORECAST, seed=SEED)
+    baseline = forecast(panel, until=UNTIL, draws=FORECAST, seed=SEED, past=False).baseline
     inputs = inputs_of(model, panel, until=UNTIL, draws=DRAWS, seed=SEED, baseline=baseline)
     offered = [load_scenario(name, model=model) for name in OFFERED]
     command = f"gapsim run SCENARIO --draws {DRAWS} --until {UNTIL} --seed {SEED}"

@@ -190,7 +190,7 @@ def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] |
     from calibration.forecasting.target import target_of
 
     target = target_of(panel)
-    years = target.years
+    years = target.times
     start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
     stop = last if last is not None else years[-1] - 1
     if start > stop:

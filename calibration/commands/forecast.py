@@ -123,7 +123,7 @@ def forecast(
     read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
-    from calibration.forecasting.outlook import check_forecast
+    from calibration.forecasting.forecast import check_forecast
     from calibration.forecasting.target import doubts
     from pysd_runner.model import load_model
 
@@ -131,7 +131,7 @@ def forecast(
     for text in doubts(read, aim):
         session.warn(text)
     until = asked.until
-    last = aim.years[-1] + AHEAD if until is None else int(until) if until.is_integer() else until
+    last = aim.times[-1] + AHEAD if until is None else int(until) if until.is_integer() else until
     settings: dict[str, Any] = {"until": last, "forecaster": asked.forecaster, "fit": fitted, "draws": asked.draws}
     settings |= {"seed": asked.seed, "events": asked.events or ()}
     settings["model"] = None if model is None else load_model(model)
@@ -167,11 +167,11 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     from calibration.reporting.outlook import last_year
 
     session.data = {
-        "panel": result.panel,
+        "panel": result.target.name,
         "model": result.model,
         "origin": result.origin,
-        "seed": result.seed,
-        "draws": int(result.draws.sizes["draw"]),
+        "seed": result.provenance["seed"],
+        "draws": int(result.paths.sizes["draw"]),
         "table": result.table().to_dict("records"),
         "events": _events(result),
         "past": list(result.past),

@@ -10,6 +10,10 @@ from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
+# Scores of a back-test that are printed.
+SHOWN = ("model", "horizon", "origins", "rmse", "crps", "coverage_50", "coverage_90")
+RATIOS = ("rmse_ratio_to_persistence", "crps_ratio_to_persistence")
+
 if TYPE_CHECKING:  # these load numpy
     from calibration.commands.backtest import BacktestOptions
     from calibration.commands.calibrate import FitOptions
@@ -91,7 +95,7 @@ def forecast_own(
 ) -> None:
     """Forecast what a table observes with a model of one's own."""
     from calibration.fitting.results import FitResult
-    from calibration.forecasting.own import forecast_table
+    from calibration.forecasting import forecast
     from pysd_runner.study.equations import check_equations
 
     if asked.until is None:
@@ -104,7 +108,7 @@ def forecast_own(
     if found is not None:
         check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
     with session.stage("Forecasting") as stage:
-        outlook = forecast_table(
+        outlook = forecast(
             table,
             model=model,
             until=asked.until,
@@ -125,7 +129,7 @@ def forecast_own(
         "table": outlook.to_frame().to_dict("records"),
         "weights": dict(outlook.weights),
         "events": dict(outlook.events),
-        "past": outlook.past.to_dict("records"),
+        "past": list(outlook.past),
         "text": list(outlook.sentences()),
     }
     if folder is not None:
@@ -143,7 +147,7 @@ def backtest_own(
     force: bool,
 ) -> None:
     """Score forecasts with a model of one's own at past origins."""
-    from calibration.forecasting.own import backtest_table
+    from calibration.forecasting import backtest
     from pysd_runner.export.tables import save_csv
     from pysd_runner.reports.folders import check_file, save_whole
 
@@ -155,7 +159,7 @@ def backtest_own(
     settings: dict[str, Any] = {"horizons": tuple(asked.horizons)} if asked.horizons else {}
     search.tell(session)
     with session.stage("Scoring past forecasts") as stage, search.pool(len(table.times)) as pool:
-        found = backtest_table(
+        found = backtest(
             table,
             model=model,
             free=names_of(asked.free),
@@ -166,8 +170,8 @@ def backtest_own(
             progress=stage.at,
             **settings,
         )
-    skill = found.skill()
-    session.data = {"skill": skill.to_dict("records")}
+    skill = found.table()
+    session.data = {"skill": found.skill()}
     if out is not None:
         save_whole(out, ".csv", lambda path: save_csv(skill, path), replace=force)
-    session.say(skill.to_string(index=False, float_format="{:.3f}".format))
+    session.say(skill[[*SHOWN, *RATIOS]].to_string(index=False, float_format="{:.3f}".format))

@@ -1,4 +1,4 @@
-"""Forecasts of relative output per head: baselines, their combination, scores, and the rolling-origin back-test.
+"""Forecasts of relative output per head, or of any table with a model: forecasters, scores, and the back-test.
 
 Everything a forecaster learns, it learns from data up to its origin. Error = forecast - observed.
 """
@@ -6,10 +6,10 @@ Everything a forecaster learns, it learns from data up to its origin. Error = fo
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.filtered import FilteredModel
+from calibration.forecasting.forecast import forecast
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
-from calibration.forecasting.models import baselines, models, models_named
-from calibration.forecasting.outlook import Outlook, forecast
+from calibration.forecasting.models import FilteredModel, baselines, models, models_named
+from calibration.forecasting.outlook import Outlook
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 

@@ -6,22 +6,33 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.kept_work import BACKTEST
-from calibration.forecasting.combination import Mixture, member_forecast
+from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod, digest, origin_at
-from calibration.forecasting.plan import Plan, check_model, make_plan
+from calibration.forecasting.forecaster import (
+    FittedForecaster,
+    Forecast,
+    Forecaster,
+    Memory,
+    Origin,
+    PointMethod,
+    digest,
+    origin_at,
+)
+from calibration.forecasting.plan import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
 from calibration.forecasting.target import target_of
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Panel, Table
 
 Array = NDArray[np.float64]
 Scores = dict[str, Array]
@@ -31,12 +42,11 @@ DRAWS = 500
 SEPARATOR = "|"
 
 
-@one_thread
 def backtest(  # noqa: PLR0913 - a front door
-    panel: Panel,
+    data: Panel | Table,
     *,
-    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     model: Model | None = None,
+    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
     origins: Iterable[int] | None = None,
     draws: int = DRAWS,
@@ -46,119 +56,169 @@ def backtest(  # noqa: PLR0913 - a front door
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     memory: Memory | None = None,
+    **settings: Any,
 ) -> Backtest:
     """Forecast from rolling origins and score: everything is estimated again at each origin from data up to it.
 
     Parameters
     ----------
-    panel
-        Holds output per head, or output and population.
-    forecasters
-        Names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence`` first;
-        None for all.
+    data
+        A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
+        columns are forecast with `model`.
     model
-        A model of regions, as the other commands take it; forecasts depend on none.
+        Any model, which a table needs; with a panel, a model of regions as the other commands take it, on which
+        forecasts do not depend.
+    forecasters
+        Of a panel: names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence``
+        among them; None for all.
     horizons
-        Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
+        Years or intervals of the table ahead; None for 1 to 5, and 10 where a panel has thirty years, or 1, 2, 3 and 5
+        intervals.
     origins
-        Years; None from the ninth year of the panel to the last but one, those in which a region was observed.
+        Of a panel: years; None from the ninth year to the last but one, those in which a region was observed.
     draws
         Predictive draws of each forecast.
     seed
         Decides every random number.
     executor
-        Runs origins at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or any executor
-        of `concurrent.futures`; None for processes when `workers` is above 1. Results do not depend on it.
+        Runs origins, or the fits of a model, at the same time: ``"threads"``, ``"processes"``, the address of a dask
+        scheduler, or any executor of `concurrent.futures`; None for processes when `workers` is above 1. Results do
+        not depend on it.
     workers
         Number of processes or threads; None for every core of an executor that was named. Each process begins by
         importing the script that calls, so that in a script the call belongs under ``if __name__ == "__main__":``.
     checkpoint
-        Folder that keeps finished origins; the same call goes on from there.
+        Folder that keeps finished origins and fits; the same call goes on from there.
     progress
         Called with what is being done, how much is finished and of how much.
     memory
-        Keeps what methods would have said in earlier years, for who goes on from there; None for one that is thrown
+        Keeps what methods would have said at earlier times, for who goes on from there; None for one that is thrown
         away.
+    **settings
+        Of a table: those of `CalibrationProblem`, such as ``free``, ``priors`` or ``observations``.
 
     Returns
     -------
     Backtest
-        Scores by forecaster, origin, region and horizon.
+        Scores by forecaster, origin, row and horizon.
 
     Raises
     ------
     InvalidPanel
-        If the panel holds no output per head, one region or too few years.
+        If a panel holds no output per head, one region or too few years.
     InvalidInput
-        If an origin or horizon makes no sense, a horizon cannot be scored from any origin, or the checkpoint belongs
-        to another back-test, or the processes cannot start.
+        If an origin or horizon makes no sense, a horizon cannot be scored from any origin, there are too few
+        observations, or the checkpoint belongs to another back-test, or the processes cannot start.
     UnknownName
         If there is no such forecaster.
     """
     plan, finished = check_backtest(
-        panel,
-        forecasters=forecasters,
+        data,
         model=model,
+        forecasters=forecasters,
         horizons=horizons,
         origins=origins,
         draws=draws,
         seed=seed,
         checkpoint=checkpoint,
+        **settings,
     )
     chosen = "processes" if executor is None and (workers or 1) > 1 else executor
     with open_pool(chosen, workers, items=len(plan.seen)) as pool:
-        run = _Run(plan, panel, finished, pool, progress or _silent, Memory() if memory is None else memory)
-        run.repeat_points()
-        return assembled(plan, run.scores())
+        return scored_by(plan, finished, pool, progress=progress, memory=memory)
 
 
 def check_backtest(
-    panel: Panel,
+    data: Panel | Table,
     *,
-    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     model: Model | None = None,
+    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
     origins: Iterable[int] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-) -> tuple[Plan, Checkpoint]:
+    **settings: Any,
+) -> tuple[BacktestPlan, Checkpoint]:
     """Refuse what `backtest` would refuse, before anything long begins."""
-    check_model(model)
-    plan = make_plan(
-        target_of(panel),
-        names=forecasters,
-        horizons=horizons,
-        origins=origins,
-        draws=draws,
-        seed=seed,
-    )
-    return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, panel))
+    if data.is_panel:
+        refuse_others("backtest", settings)
+        check_model(model)
+        plan = make_plan(target_of(data), names=forecasters, horizons=horizons, origins=origins, draws=draws, seed=seed)
+        return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, data.sha256))
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.forecasting.model_forecaster import ModelForecaster, mixture
+
+    refuse_others("backtest", {k: v for k, v in {"forecasters": forecasters, "origins": origins}.items() if v})
+    check_draws(draws)
+    problem = CalibrationProblem(needed(model), data, seed=seed, **settings)
+    target = target_of(problem)
+    folder = None if checkpoint is None else Path(checkpoint)
+    own = ModelForecaster(problem=problem, target=target, checkpoint=folder)
+    plan = mixture_plan(target, mixture(own), own.least, horizons=horizons, draws=draws, seed=seed)
+    return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, problem.digest()))
+
+
+@one_thread
+def scored_by(
+    plan: BacktestPlan,
+    finished: Checkpoint,
+    pool: Pool,
+    *,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+) -> Backtest:
+    """Do what was planned."""
+    run = _Run(plan, finished, pool, progress or _silent, Memory() if memory is None else memory)
+    run.prepare()
+    return assembled(plan, run.scores())
+
+
+def refuse_others(function: str, settings: Mapping[str, object]) -> None:
+    """Refuse arguments that do not go with the data, as Python refuses those that it does not know."""
+    if "models" in settings:
+        raise InvalidInput("models of a back-test are called forecasters now: backtest(panel, forecasters=[...])")
+    for name in settings:
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r} for these data")
+
+
+def needed(model: Model | None) -> Model:
+    """The model that a table needs."""
+    if model is None:
+        raise TypeError("a table is forecast with a model: model=load_model(...)")
+    return model
+
+
+def _mark(plan: BacktestPlan, data: str) -> str:
+    """What a checkpoint belongs to: the plan, all of the data, and the program."""
+    return " ".join([plan.digest, data, version("gapsim")])
 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
 
 
-def _mark(plan: Plan, panel: Panel) -> str:
-    """What a checkpoint belongs to: the plan, every series of the panel, and the program."""
-    return " ".join([plan.digest, panel.sha256, version("gapsim")])
-
-
 @dataclass(slots=True)
 class _Run:
     """One back-test under way."""
 
-    plan: Plan
-    panel: Panel
+    plan: BacktestPlan
     finished: Checkpoint
     pool: Pool
     progress: Progress
     memory: Memory
 
-    def repeat_points(self) -> None:
-        """Compute the points of every method at every year, which all later origins learn from."""
-        methods = [model.method_for(self.plan.target) for model in self._with_widths()]
+    def prepare(self) -> None:
+        """Learn once what several origins need: points of methods, and what takes long in workers."""
+        self._repeat_points()
+        todo = [time for time in self.plan.origins if self.finished.get(f"origin-{time}") is None]
+        for model in self._members():
+            if isinstance(model, FittedForecaster) and self.pool.executor is not None:
+                model.prepare([origin_at(self.plan.target, time) for time in todo], self.plan.seed, self.pool)
+
+    def _repeat_points(self) -> None:
+        """Compute the points of every method at every time, which all later origins learn from."""
+        methods = [m.method_for(self.plan.target) for m in self._members() if isinstance(m, EmpiricalIntervals)]
         values, years = self.plan.target.values, self.plan.seen
         todo = []
         for year in years:
@@ -184,26 +244,26 @@ class _Run:
                 todo.append(year)
             else:
                 result[year] = _unpacked(kept)
-        work = partial(_forecast, self.plan)
-        for done, (year, scores) in enumerate(
-            zip(todo, self.pool.in_order(work, (self._task(year) for year in todo)), strict=True)
-        ):
+        work, tasks = partial(_forecast, self.plan), (self._task(year) for year in todo)
+        found = map(work, tasks) if self.plan.is_in_order else self.pool.in_order(work, tasks)
+        for done, (year, scores) in enumerate(zip(todo, found, strict=True)):
             self.progress(f"origin {year}", done + 1, len(todo))
             self.finished.keep(f"origin-{year}", _packed(scores))
             result[year] = scores
         return {year: result[year] for year in self.plan.origins}
 
-    def _with_widths(self) -> list[EmpiricalIntervals]:
-        """Forecasters that learn widths from their past points: those asked for, and members of mixtures."""
+    def _members(self) -> list[Forecaster]:
+        """The forecasters, and the members of mixtures, each once."""
         found: dict[str, Forecaster] = {}
         for name, model in self.plan.models.items():
-            found |= {item.name: item for item in model.members} if isinstance(model, Mixture) else {name: model}
-        return [item for item in found.values() if isinstance(item, EmpiricalIntervals)]
+            members = model.members if isinstance(model, Mixture | Combination) else ()
+            found |= {item.name: item for item in members} or {name: model}
+        return list(found.values())
 
     def _task(self, year: int) -> "_Task":
-        """What a worker needs: the origin and realisations. A copy of the memory, because members fill it."""
-        origin = origin_at(self.plan.target, year, panel=self.panel, memory=Memory(self.memory.known))
-        return _Task(origin=origin, observed=realised(self.plan, year))
+        """What a worker needs: the origin and realisations; a copy of the memory where origins do not share it."""
+        memory = self.memory if self.plan.is_in_order else Memory(self.memory.known)
+        return _Task(origin=origin_at(self.plan.target, year, memory=memory), observed=realised(self.plan, year))
 
     def _learn_points(self, methods: Sequence[PointMethod], year: int, points: Sequence[Array]) -> None:
         mark = digest(self.plan.target.values[:, : self.plan.target.position(year) + 1])
@@ -232,11 +292,11 @@ class _Task:
     observed: Array
 
 
-def realised(plan: Plan, year: int) -> Array:
-    """Realisations after a year, shape (region, horizon); NaN beyond the data."""
-    start = plan.target.position(year) + 1
-    result = np.full((len(plan.target.regions), plan.horizon), np.nan)
-    found = plan.target.values[:, start : start + plan.horizon]
+def realised(plan: BacktestPlan, time: int) -> Array:
+    """Realisations after a time, shape (row, horizon); NaN beyond the data."""
+    start, horizon = plan.target.position(time) + 1, plan.ahead(time)
+    result = np.full((len(plan.target.rows), horizon), np.nan)
+    found = plan.target.values[:, start : start + horizon]
     result[:, : found.shape[1]] = found
     return result
 
@@ -245,16 +305,23 @@ def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> lis
     return [method.points(history.copy(), horizon) for method in methods]
 
 
-def _forecast(plan: Plan, task: _Task) -> dict[str, Scores]:
+def _forecast(plan: BacktestPlan, task: _Task) -> dict[str, Scores]:
     """Forecast first, score afterwards."""
-    asked = {"horizon": plan.horizon, "draws": plan.draws, "seed": plan.seed}
+    asked = {"horizon": plan.ahead(task.origin.time), "draws": plan.draws, "seed": plan.seed}
     return {
-        name: _scored(member_forecast(model, task.origin, **asked), task.observed, task.origin)
+        name: _scored(member_forecast(model, task.origin, **asked), task, plan.horizon)
         for name, model in plan.models.items()
     }
 
 
-def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:
-    history = origin.target.values
-    found = all_scores(forecast.point, forecast.draws, observed, naive_scale(history))
-    return found | dispersion_scores(forecast.draws, observed, history)
+def _scored(forecast: Forecast, task: _Task, horizon: int) -> Scores:
+    """Scores of a forecast, NaN at horizons that it does not reach."""
+    target = task.origin.target
+    found = all_scores(forecast.point, forecast.draws, task.observed, naive_scale(target.values))
+    if target.is_relative:
+        found |= dispersion_scores(forecast.draws, task.observed, target.values)
+    beyond = horizon - task.observed.shape[1]
+    return {
+        name: np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, beyond)], constant_values=np.nan)
+        for name, values in found.items()
+    }

@@ -135,7 +135,7 @@ class Combination:
         seen = origin.target.values[:, : origin.target.position(year) + 1]
 
         def compute() -> tuple[Array, Array]:
-            then = origin if year == origin.year else origin.earlier(year)
+            then = origin if year == origin.time else origin.earlier(year)
             forecasts = [member_forecast(member, then, SCORED_YEARS, draws, seed) for member in self.members]
             levels = (np.arange(KEPT) + 0.5) / KEPT
             kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
@@ -145,7 +145,7 @@ class Combination:
 
     def _judged(self, origin: Origin, draws: int, seed: int) -> list[EarlierOrigin]:
         """Every earlier origin with what is known of realisations."""
-        years, observed = origin.target.years, origin.target.values
+        years, observed = origin.target.times, origin.target.values
         result = []
         for place in (place for place in origin.target.places[FIRST_SCORED - 1 :] if place < len(years) - 1):
             kept, between = self.remember(origin, years[place], draws=draws, seed=seed)
@@ -191,7 +191,7 @@ def mixed(
     """Whole draws of members in numbers by their weights, moved to the mean that the members have together."""
     forecasts = [member_forecast(member, origin, horizon, draws, seed) for member in members]
     point = np.tensordot(weights, np.stack([item.point for item in forecasts]), axes=1)
-    chosen = np.random.default_rng((seed, origin.year, len(members))).permutation(shares(weights, draws))
+    chosen = np.random.default_rng((seed, origin.time, len(members))).permutation(shares(weights, draws))
     found = np.stack([item.draws for item in forecasts])[chosen, np.arange(draws)]
     # Of each member only some draws are taken, whose mean is off by chance.
     return Forecast(point=point, draws=point + found - found.mean(axis=0))

@@ -120,14 +120,11 @@ class EmpiricalIntervals:
         Gives the points.
     settings
         Forgetting and shrinkage.
-    is_relative
-        Whether levels are relative to the mean of the rows, so that what all share is no change.
     """
 
     name: str
     method: PointMethod
     settings: WidthSettings = field(default_factory=WidthSettings)
-    is_relative: bool = True
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`.
@@ -149,18 +146,18 @@ class EmpiricalIntervals:
                 "all regions grow alike; check that output of each region was observed, or give an origin with at "
                 "least {least} years before it",
                 name=self.name,
-                year=origin.year,
-                count=len(origin.target.years),
+                year=origin.time,
+                count=len(origin.target.times),
                 least=FIRST_SEEN + 1,
             )
         sizes, together = self._shape(past, spread, origin, horizon)
         point = self.points(origin, horizon)
         # By name, so that the order of the rows moves no random number from one region to another.
-        together = together[:, np.argsort(origin.target.regions)]
-        normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.year))
+        together = together[:, np.argsort(origin.target.rows)]
+        normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.time))
         width = spread.by_region[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
-        if not self.is_relative:
+        if not origin.target.is_relative:
             return Forecast(point=point, draws=point + away)
         # What all regions share is no change of relative output.
         point = point - np.nanmean(point - last_level(origin.target.values)[:, None], axis=0)
@@ -172,7 +169,7 @@ class EmpiricalIntervals:
 
     def points(self, origin: Origin, horizon: int) -> Array:
         """The points at an origin, shape (region, horizon)."""
-        return self._points(origin, len(origin.target.years), horizon)
+        return self._points(origin, len(origin.target.times), horizon)
 
     def _points(self, origin: Origin, seen: int, horizon: int) -> Array:
         history, method = origin.target.values[:, :seen], self.method_for(origin.target)
@@ -216,7 +213,7 @@ class EmpiricalIntervals:
 
     def _spread_then(self, past: Past, back: int, origin: Origin, horizon: int) -> Spread | None:
         """The spread expected some years earlier."""
-        seen = len(origin.target.years) - back
+        seen = len(origin.target.times) - back
         key = ("spread", repr(self.method), self.settings, horizon, digest(origin.target.values[:, :seen]))
 
         def learn() -> Spread | None:

@@ -1,7 +1,7 @@
 """The one protocol of everything that forecasts: what it may see, and what it answers."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Panel
+from pysd_runner.core.parallel import Pool
 
 Value = TypeVar("Value")
 Key = tuple[Hashable, ...]
@@ -44,55 +44,43 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Origin:
-    """What a forecaster may see, and nothing else: everything up to its last year.
+    """What a forecaster may see, and nothing else: everything up to its last time.
 
     Attributes
     ----------
     target
         Ends at the origin.
-    panel
-        Every series, cut at the origin; None when the target is all there is.
     memory
         Shared by the origins of a back-test.
     """
 
     target: Target
-    panel: Panel | None = None
     memory: Memory = field(default_factory=Memory)
 
-    def __post_init__(self) -> None:
-        if self.panel is not None and self.panel.years[-1] > self.year:
-            raise InvalidInput(
-                "the panel of an origin ends in {end}, after the origin {origin}; cut it first",
-                end=self.panel.years[-1],
-                origin=self.year,
-            )
-
     @property
-    def year(self) -> int:
-        """The last year that may be seen."""
-        return self.target.years[-1]
+    def time(self) -> int:
+        """The last time that may be seen."""
+        return self.target.times[-1]
 
     @property
     def digest(self) -> str:
         """Digest of the target up to the origin."""
         return digest(self.target.values)
 
-    def earlier(self, year: int) -> "Origin":
-        """The origin at an earlier year, with the same memory."""
-        return origin_at(self.target, year, panel=self.panel, memory=self.memory)
+    def earlier(self, time: int) -> "Origin":
+        """The origin at an earlier time, with the same memory."""
+        return origin_at(self.target, time, memory=self.memory)
 
 
-def origin_at(target: Target, year: int, *, panel: Panel | None = None, memory: Memory | None = None) -> Origin:
-    """Cut a target, and a panel if there is one, at a year.
+def origin_at(target: Target, time: int, *, memory: Memory | None = None) -> Origin:
+    """Cut a target at a time.
 
     Raises
     ------
     InvalidInput
-        If the target does not hold the year.
+        If the target does not hold the time.
     """
-    kept = memory if memory is not None else Memory()
-    return Origin(target=target.until(year), panel=None if panel is None else panel.until(year), memory=kept)
+    return Origin(target=target.until(time), memory=memory if memory is not None else Memory())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -102,9 +90,9 @@ class Forecast:
     Attributes
     ----------
     point
-        Mean, shape (region, horizon), horizons 1, 2, ... years after the origin; NaN for a region never seen.
+        Shape (row, horizon), horizons 1, 2, ... times after the origin; NaN for a row never seen.
     draws
-        Joint over regions and horizons, shape (draw, region, horizon).
+        Joint over rows and horizons, shape (draw, row, horizon).
     """
 
     point: Array
@@ -130,14 +118,14 @@ class Forecaster(Protocol):
         """What tables call it."""
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast the years after the origin.
+        """Forecast the times after the origin.
 
         Parameters
         ----------
         origin
             What may be seen.
         horizon
-            Number of years ahead.
+            Number of times ahead.
         draws
             Number of predictive draws.
         seed
@@ -146,8 +134,16 @@ class Forecaster(Protocol):
         Returns
         -------
         Forecast
-            Draws of shape (draw, region, horizon).
+            Draws of shape (draw, row, horizon).
         """
+
+
+@runtime_checkable
+class FittedForecaster(Protocol):
+    """A forecaster that is fitted, once for several origins."""
+
+    def prepare(self, origins: Sequence[Origin], seed: int, pool: Pool) -> None:
+        """Fit for all of them, in workers."""
 
 
 @runtime_checkable

@@ -5,9 +5,11 @@ What the defaults were chosen on, and what else was tried, is written in ``docs/
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from calibration.filtering import FilterSettings
+import numpy as np
+
+from calibration.filtering import FilterSettings, ahead, estimate
 from calibration.forecasting.baselines import (
     DampedDrift,
     Drift,
@@ -21,13 +23,14 @@ from calibration.forecasting.baselines import (
 from calibration.forecasting.combination import Mixture
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.error_correction import ErrorCorrection, ShrunkenErrorCorrection
-from calibration.forecasting.filtered import FilteredModel
-from calibration.forecasting.forecaster import Forecaster, PointMethod
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
 from pysd_runner.core.errors import UnknownName, suggest
 
 REFERENCE = "persistence"
 FINAL = "gapsim"
 FILTERED = "filtered"
+# A model of one's own in a mixture.
+MODEL = "model"
 
 GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), MeanReversion(), ErrorCorrection())
 
@@ -46,6 +49,35 @@ METHODS: dict[str, PointMethod] = {
 }
 # Weights of the members of the final forecast.
 MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, REFERENCE: 0.1}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilteredModel:
+    """The law of relative output, its states filtered up to the origin and gone on with shocks.
+
+    Attributes
+    ----------
+    name
+        What tables call it.
+    settings
+        Grids and priors.
+    """
+
+    name: str
+    settings: FilterSettings = field(default_factory=FilterSettings)
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast; see `Forecaster`. Regions never seen stay unknown."""
+        target = origin.target
+        # By code, so that the order of the rows moves no random number from one region to another.
+        order = np.argsort(target.rows)
+        order = order[np.isfinite(target.values[order]).any(axis=1)]
+        known = estimate(target.values[order], [target.groups[place] for place in order], self.settings)
+        point = np.full((len(target.rows), horizon), np.nan)
+        paths = np.full((draws, *point.shape), np.nan)
+        rng = np.random.default_rng((seed, origin.time))
+        point[order], paths[:, order] = ahead(known, self.settings, horizon=horizon, draws=draws, rng=rng)
+        return Forecast(point=point, draws=paths)
 
 
 def baselines() -> dict[str, Forecaster]:

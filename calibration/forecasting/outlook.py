@@ -1,8 +1,8 @@
-"""The front door of forecasts: where regions are going, how sure that is, and how such forecasts did before."""
+"""A forecast: its draws, what it is made of, and how such forecasts did before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import metadata
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,56 +10,39 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.forecasting.backtest import backtest
+from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import last_level
-from calibration.forecasting.combination import Mixture, member_forecast
-from calibration.forecasting.empirical_intervals import FIRST_SEEN
-from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
-from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_model, check_yearly
-from calibration.forecasting.scored import Backtest
-from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.errors import InvalidInput, UnknownName, apart, suggest
-from pysd_runner.engine.counts import whole
+from calibration.forecasting.target import RELATIVE, Target, by_region
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.export.tables import Tabled
-from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
+from pysd_runner.indicators.events import Chance
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data, Panel
 from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.spec.baseline import check_ahead
-from pysd_runner.study.binding import shipped_model
-from pysd_runner.study.draws import check_fit
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
-# Edges of the 30 %, 60 % and 90 % intervals, and the median.
-LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
-# Years ahead at which it is told how such forecasts did.
-PAST_HORIZONS = (1, 3, 5)
-# Every region is forecast only where widths have something to be learnt from.
-LEAST_YEARS = FIRST_SEEN + 2
-# What is told of a fit.
-OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year", "sha256")
+# Edges of the 30 %, 60 % and 90 % intervals, and the median; of what a table observes, quartiles and the 90 % interval.
+LEVELS, OF_TABLE = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95), (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Outlook(Tabled):
-    """A forecast of log relative output per head.
+    """A forecast of relative output of regions, or of what a table observes.
 
     Attributes
     ----------
     draws
-        Predictive draws, dimensions (draw, region, year), joint over regions and years; log points, 0 the mean of the
-        regions.
-    history
-        Observed, dimensions (region, year).
-    names
-        English and Chinese name of each region.
-    groups
-        Class of each region, empty for none.
-    panel, panel_sha256, model, seed
-        What was forecast, with which forecaster.
+        Predictive draws by name, joint over rows and times: ``relative_output`` with dimensions (draw, region, year) in
+        log points, 0 the mean of the regions; or the columns of a table, (draw, entity, time), in their units.
+    target
+        What was forecast, as far as it was observed.
+    data
+        The panel or table.
+    model
+        The forecaster.
+    weights
+        Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
     chances
         Probabilities of the events that were asked for.
     past
@@ -69,92 +52,151 @@ class Outlook(Tabled):
         Those origins; each row says how many of them were early enough for its horizon.
     dispersion
         How well it predicted from them whether dispersion falls (`Backtest.dispersion`); empty when it was not asked
-        for.
-    weights
-        Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
+        for, and for a table.
+    verdict, disturbance, moved
+        Of a table, in words: whether anything is gained over holding the last value, how the stocks of the model are
+        disturbed, and why it ends elsewhere than was asked, if so.
     fit
-        The calibration beside which the forecast is kept for runs; None for none.
+        Of a panel, the calibration beside which the forecast is kept for runs, None for none; of a table, what was
+        fitted to all observations.
+    provenance
+        Everything needed to make it again.
     """
 
-    draws: xr.DataArray
-    history: xr.DataArray
-    names: Mapping[str, tuple[str, str]]
-    groups: tuple[str, ...]
-    panel: str
-    panel_sha256: str
+    draws: Mapping[str, xr.DataArray]
+    target: Target
+    data: Data
     model: str
-    seed: int
-    chances: tuple[Chance, ...]
-    past: tuple[dict[str, object], ...]
-    past_origins: tuple[int, ...]
-    dispersion: Mapping[str, Any]
     weights: Mapping[str, float]
-    fit: FittedParameters | None
+    chances: tuple[Chance, ...]
+    past: tuple[dict[str, Any], ...]
+    past_origins: tuple[float, ...]
+    dispersion: Mapping[str, Any] = field(default_factory=dict)
+    verdict: str = ""
+    disturbance: str = ""
+    moved: str = ""
+    fit: FittedParameters | FitResult | None
+    provenance: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        """Draws by name, without ``entity`` for a single series."""
+        if name not in self.draws:
+            raise UnknownName(
+                "nothing called {name!r} was forecast.{suggestion}", name=name, suggestion=suggest(name, self.draws)
+            )
+        values = self.draws[name]
+        return values.isel(entity=0, drop=True) if values.sizes.get("entity") == 1 else values
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.draws)
+
+    @property
+    def paths(self) -> xr.DataArray:
+        """Draws of relative output, dimensions (draw, region, year)."""
+        return self[RELATIVE]
+
+    @property
+    def history(self) -> xr.DataArray:
+        """Relative output as observed, dimensions (region, year)."""
+        return by_region(self.target.rows, self.target.values, self.target.times)[RELATIVE]
+
+    @property
+    def names(self) -> dict[str, tuple[str, str]]:
+        """English and Chinese name of each region by its code."""
+        return names_of(self.target, self.data)
 
     @property
     def origin(self) -> int:
         """The last year that was seen."""
-        return int(self.history["year"].to_numpy()[-1])
+        return self.target.times[-1]
 
     @property
     def last(self) -> Array:
-        """Last level that was observed of each region, shape (region,)."""
-        return last_level(self.history.to_numpy())
+        """Last level that was observed of each row, shape (row,)."""
+        return last_level(self.target.values)
 
     @property
     def last_years(self) -> NDArray[np.int64]:
         """Year of it, shape (region,); the origin where there is none."""
-        seen = np.isfinite(self.history.to_numpy())[:, ::-1]
-        years = self.history["year"].to_numpy()[::-1]
-        return np.asarray(years[seen.argmax(axis=1)], dtype=np.int64)
+        seen = np.isfinite(self.target.values)[:, ::-1]
+        return np.asarray(np.array(self.target.times[::-1])[seen.argmax(axis=1)], dtype=np.int64)
+
+    @property
+    def events(self) -> dict[str, float]:
+        """Probabilities of events, by their text."""
+        return {item.event: item.probability for item in self.chances}
 
     @property
     def baseline(self) -> Baseline:
         """The draws as the future without policy from which `pysd_runner.project` starts."""
         return Baseline(
-            paths=self.draws.to_numpy(),
-            regions=tuple(map(str, self.draws["region"].to_numpy())),
-            years=tuple(map(int, self.draws["year"].to_numpy())),
+            paths=self.paths.to_numpy(),
+            regions=tuple(map(str, self.paths["region"].to_numpy())),
+            years=tuple(map(int, self.paths["year"].to_numpy())),
             origin=self.origin,
-            panel=self.panel,
-            panel_sha256=self.panel_sha256,
-            provenance={
-                "model": self.model,
-                "seed": self.seed,
-                "weights": dict(self.weights),
-                "fit": _told_of(self.fit),
-                "gapsim": metadata.version("gapsim"),
-            },
+            panel=self.target.name,
+            panel_sha256=self.data.sha256,
+            provenance=dict(self.provenance),
         )
 
     def bands(self) -> xr.DataArray:
-        """Quantiles over draws, dimensions (level, region, year)."""
-        return bands(self.draws)
+        """Quantiles of relative output over draws, dimensions (level, region, year)."""
+        found = np.quantile(self.paths.to_numpy(), LEVELS, axis=0)
+        coords = {"level": list(LEVELS), "region": self.paths["region"], "year": self.paths["year"]}
+        return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(self.paths.attrs))
 
     def table(self) -> pd.DataFrame:
-        """One row a region and year: per cent of the geometric mean of regions; median, bands, last level, its year."""
-        result = levels(self.draws, self.names)
-        codes = self.draws["region"].to_numpy()
-        result["last"] = result["region"].map(dict(zip(codes, 100 * np.exp(self.last), strict=True)))
-        result["last_year"] = result["region"].map(dict(zip(codes, self.last_years, strict=True)))
-        return result
+        """One line a region and year, or column, entity and time.
+
+        Of regions, per cent of their geometric mean: median, bands, last level, its year. Of a table, quantiles in the
+        units of the columns.
+        """
+        if not self.target.is_relative:
+            return pd.concat(
+                [_lines(values, OF_TABLE).assign(column=name) for name, values in self.draws.items()], ignore_index=True
+            ).pipe(lambda found: found[["column", *found.columns[:-1]]])
+        found = _lines(self.paths, LEVELS)
+        found.iloc[:, 2:] = 100 * np.exp(found.iloc[:, 2:])
+        for place, column in enumerate(("name_en", "name_zh"), start=1):
+            found.insert(place, column, [self.names[str(code)][place - 1] for code in found["region"]])
+        found["last"] = found["region"].map(dict(zip(self.target.rows, 100 * np.exp(self.last), strict=True)))
+        found["last_year"] = found["region"].map(dict(zip(self.target.rows, self.last_years, strict=True)))
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """The same as `table`."""
+        return self.table()
+
+    def sentences(self) -> tuple[str, ...]:
+        """What it says, in words."""
+        from calibration.forecasting.words import sentences
+
+        return sentences(self)
 
     def __repr__(self) -> str:
-        sizes, years = self.draws.sizes, self.draws["year"].to_numpy()
-        return (
-            f"<Outlook by {self.model!r} on {self.panel!r}: {sizes['region']} regions, {sizes['draw']} draws, "
-            f"{years[0]} to {years[-1]}>"
-        )
+        first = next(iter(self.draws.values()))
+        _, row, time = first.dims
+        times, unit = first[time].to_numpy(), "" if self.target.is_relative else _unit_after(first)
+        what = f"{len(self.target.rows)} {row}s, {first.sizes['draw']} draws, {times[0]:g} to {times[-1]:g}{unit}"
+        return f"<Outlook by {self.model!r} on {self.target.name!r}: {what}>"
 
-    def plot(self, region: str | None = None, *, ax: Any = None) -> Any:
-        """Fan of a region behind what was observed, in per cent of the geometric mean of regions.
+    def _repr_html_(self) -> str:
+        """The last time as a table."""
+        from pysd_runner.export.tables import one_screen
+
+        frame = self.table()
+        time = next(iter(self.draws.values())).dims[2]
+        return one_screen(frame[frame[time] == frame[time].max()])
+
+    def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
+        """Fan of a region or column behind what was observed; of regions in per cent of their geometric mean.
 
         Parameters
         ----------
-        region
-            Code or name; None draws a small chart for each region.
+        name
+            Code or name of a region, or column; None draws a small chart for each region, or the first column.
         ax
-            Where to draw one region; None makes a figure.
+            Where to draw one of them; None makes a figure.
 
         Returns
         -------
@@ -164,18 +206,27 @@ class Outlook(Tabled):
         Raises
         ------
         UnknownName
-            If there is no such region.
+            If there is no such region or column.
         InvalidInput
             If there are too many regions for one picture.
         """
         from pysd_runner.plots.over_time import plot_fan
 
-        codes = [str(code) for code in self.draws["region"].to_numpy()]
+        if self.target.is_relative:
+            return self._plot_regions(name, ax)
+        chosen = name or next(iter(self.draws))
+        seen: Any = self.data[self.provenance["columns"][chosen]]
+        return plot_fan(self[chosen].rename(chosen), seen, ax=ax, time_unit=_unit_after(self[chosen]).strip())
+
+    def _plot_regions(self, region: str | None, ax: Any) -> Any:
+        from pysd_runner.plots.over_time import plot_fan
+
+        codes = list(self.target.rows)
         shown = codes if region is None else [self._code(region, codes)]
         named = {"region": [self.names[code][0] for code in shown]}
         values, past = (
             part.sel(region=shown).copy(data=100 * np.exp(part.sel(region=shown).to_numpy())).assign_coords(named)
-            for part in (self.draws, self.history)
+            for part in (self.paths, self.history)
         )
         title = "output per head, % of the mean of regions"
         future = values.rename({"year": "time"}).rename(title)
@@ -197,116 +248,38 @@ class Outlook(Tabled):
             "the forecast has no region {region!r}.{suggestion}", region=text, suggestion=suggest(text, known)
         )
 
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the quantiles, scores of the past and weights into a workbook."""
+        from pysd_runner.export.tables import save_workbook
 
-def bands(draws: xr.DataArray) -> xr.DataArray:
-    """Quantiles over draws, dimensions (level, region, year)."""
-    found = np.quantile(draws.to_numpy(), LEVELS, axis=0)
-    coords = {"level": list(LEVELS), "region": draws["region"], "year": draws["year"]}
-    return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(draws.attrs))
+        weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
+        return save_workbook({"forecast": self.table(), "past": pd.DataFrame(self.past), "weights": weights}, path)
 
+    def save(self, folder: str | Path) -> Path:
+        """Write figures, tables and text into a folder."""
+        import json
 
-def levels(draws: xr.DataArray, names: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
-    """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
-    wide = 100 * np.exp(bands(draws).to_series()).unstack("level")
-    wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
-    found = pd.DataFrame(wide.reset_index())
-    for place, column in enumerate(("name_en", "name_zh"), start=1):
-        found.insert(place, column, [names[str(code)][place - 1] for code in found["region"]])
-    return found
+        from pysd_runner.export.files import write_text_whole
+        from pysd_runner.export.tables import save_csv
+        from pysd_runner.plots.figure import save_figure
+        from pysd_runner.reports.document import Bullets, Document, Paragraph, Part, Picture, save_document
 
-
-def forecast(  # noqa: PLR0913 - a front door
-    panel: Panel,
-    *,
-    until: int,
-    forecaster: str = FINAL,
-    model: Model | None = None,
-    fit: FittedParameters | None = None,
-    events: Sequence[str] = (),
-    draws: int = 1000,
-    seed: int = 0,
-    past: bool = True,
-    kept: Baseline | None = None,
-    progress: Progress | None = None,
-) -> Outlook:
-    """Forecast from the last year of a panel.
-
-    Parameters
-    ----------
-    panel
-        Holds output per head, or output and population.
-    until
-        Last year.
-    forecaster
-        Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule.
-    model
-        That of the fit; None for the shipped one.
-    fit
-        A calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs start from the
-        forecast. Its parameters move no forecast.
-    events
-        In words, see `pysd_runner.indicators.events`.
-    draws
-        Number of predictive draws.
-    seed
-        Decides every random number.
-    past
-        Whether the same forecaster is scored at past origins as `backtest` does, which says what to expect of it.
-    kept
-        The same forecast as it was made before, say for a run: its draws are taken, if there are enough of them and
-        they go far enough. One with another forecaster, seed, panel or fit is passed over.
-    progress
-        Called with what is being done, how much is finished and of how much.
-
-    Returns
-    -------
-    Outlook
-        Draws, probabilities and past scores.
-
-    Raises
-    ------
-    InvalidInput
-        If the panel is too short, the years make no sense, an event is not understood, or the fit saw later years or
-        is one of another model or of other regions.
-    UnknownName
-        If there is no such forecaster, region or class.
-    """
-    target = check_forecast(
-        panel, until=until, forecaster=forecaster, model=model, fit=fit, events=events, draws=draws, seed=seed
-    )
-    origin = target.years[-1]
-    chosen = models_named([forecaster])[forecaster]
-    years = tuple(range(origin + 1, until + 1))
-    start = origin_at(target, origin, panel=panel)
-    asked = _Asked(horizon=len(years), draws=draws, seed=seed)
-    # The past comes first: points of earlier years, from which widths are learnt, are not computed again.
-    scored = _past(panel, target, chosen, seed, start.memory, progress) if past else None
-    if kept is not None and _is_this(kept, panel, target, forecaster, fit, asked):
-        found = kept.paths[:draws, :, : len(years)]
-    else:
-        found = asked.of(chosen, start)
-    attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
-    regions = list(target.regions)
-    return Outlook(
-        draws=xr.DataArray(
-            found, dims=("draw", "region", "year"), coords={"region": regions, "year": list(years)}, attrs=attrs
-        ),
-        history=xr.DataArray(
-            target.values, dims=("region", "year"), coords={"region": regions, "year": list(target.years)}, attrs=attrs
-        ),
-        names={code: (english or code, chinese or code) for code, (english, chinese) in _names(target, panel).items()},
-        groups=target.groups,
-        panel=target.name,
-        panel_sha256=panel.sha256,
-        model=forecaster,
-        seed=seed,
-        chances=chances(events, _futures(target, panel, found, years)),
-        past=() if scored is None else _rows(scored, chosen.name),
-        past_origins=() if scored is None else tuple(int(year) for year in scored.scores["origin"].values),
-        dispersion={} if scored is None else scored.dispersion(chosen.name),
-        weights=_weights(chosen),
-        fit=fit,
-    )
+        folder = Path(folder)
+        parts: list[Part] = [Bullets(self.sentences())]
+        for name in [None] if self.target.is_relative else self.draws:
+            figure = self.plot(name)
+            plain = "".join(sign if sign.isalnum() else "_" for sign in name or "").strip("_").casefold() or "forecast"
+            save_figure(figure, folder / "figures", plain)
+            parts.append(Picture(f"figures/{plain}.png", figure.sentence))
+        save_csv(self.table(), folder / "table.csv")
+        if self.past:
+            save_csv(pd.DataFrame(self.past), folder / "past.csv")
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
+        parts.append(Paragraph(f"Weights: {weights}"))
+        save_document(Document(title="Forecast", lang="en", parts=parts), folder, "forecast")
+        record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
+        write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        return folder
 
 
 def baseline_for(
@@ -317,144 +290,31 @@ def baseline_for(
     draws: int,
     seed: int,
     model: Model | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Baseline:
-    """Forecast a panel as the future without policy from which projections start."""
-    outlook = forecast(
-        panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress
-    )
-    return outlook.baseline
+    """The forecast of a panel that runs start from: what the entry point of the package names."""
+    from calibration.forecasting.forecast import forecast
+
+    found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
+    return found.baseline
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """What every forecaster is asked for."""
-
-    horizon: int
-    draws: int
-    seed: int
-
-    def of(self, forecaster: Forecaster, origin: Origin) -> Array:
-        """Draws of a forecaster, shape (draw, region, year), computed once."""
-        return member_forecast(forecaster, origin, self.horizon, self.draws, self.seed).draws
+def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
+    """English and Chinese name of each region by its code, which stands where there is none."""
+    found = {code: panel.entity(code) for code in target.rows}
+    return {code: (region.name_en or code, region.name_zh or code) for code, region in found.items()}
 
 
-def _told_of(fit: FittedParameters | None) -> dict[str, Any] | None:
-    """What a forecast remembers of a fit."""
-    return None if fit is None else {name: getattr(fit, name) for name in OF_FIT}
+def _lines(values: xr.DataArray, levels: Sequence[float]) -> pd.DataFrame:
+    """Quantiles over draws, one line a row and time."""
+    _, row, time = map(str, values.dims)
+    rows, times = values[row].to_numpy(), values[time].to_numpy()
+    found = np.quantile(values.to_numpy(), levels, axis=0)
+    quantiles = {f"q{100 * level:02.0f}": part.ravel() for level, part in zip(levels, found, strict=True)}
+    return pd.DataFrame({row: np.repeat(rows, len(times)), time: np.tile(times, len(rows)), **quantiles})
 
 
-def _is_this(
-    kept: Baseline,
-    panel: Panel,
-    target: Target,
-    forecaster: str,
-    fit: FittedParameters | None,
-    asked: _Asked,
-) -> bool:
-    """Whether a forecast that was kept is the one that is asked for."""
-    record = kept.provenance
-    asked_for = {"model": forecaster, "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
-    return (
-        (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
-        and all(record.get(name) == value for name, value in asked_for.items())
-        and len(kept) >= asked.draws
-        and len(kept.years) >= asked.horizon
-    )
-
-
-def _weights(chosen: Forecaster) -> dict[str, float]:
-    """Part of each forecaster."""
-    if not isinstance(chosen, Mixture):
-        return {chosen.name: 1.0}
-    return {member.name: weight for member, weight in zip(chosen.members, chosen.weights, strict=True)}
-
-
-def check_forecast(
-    panel: Panel,
-    *,
-    until: int,
-    forecaster: str = FINAL,
-    model: Model | None = None,
-    fit: FittedParameters | None = None,
-    events: Sequence[str] = (),
-    draws: int = 1000,
-    seed: int = 0,
-) -> Target:
-    """Refuse what `forecast` would refuse, before anything long begins."""
-    target = target_of(panel)
-    _check_numbers(target, until, draws)
-    whole("seed", seed, least=0)
-    check_model(model)
-    models_named([forecaster])
-    if fit is not None:
-        _check_fit(fit, shipped_model() if model is None else model, target)
-    years = tuple(range(target.years[-1] + 1, until + 1))
-    # Names and years of events are understood without knowing a single draw.
-    chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
-    return target
-
-
-def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
-    """Refuse a fit of another model, of other regions, or one that knows what came after the origin."""
-    if set(fit.regions) != set(target.regions):
-        raise InvalidInput(
-            "the fit was made on {count} regions of panel {panel!r}, and {regions} are forecast; {why}; calibrate on "
-            "the panel that is forecast",
-            count=len(fit.regions),
-            panel=fit.panel,
-            regions=len(target.regions),
-            why=apart(fit.regions, target.regions),
-        )
-    check_fit(fit, model, target.years[-1])
-
-
-def _check_numbers(target: Target, until: int, draws: int) -> None:
-    if until <= target.years[-1]:
-        raise InvalidInput(
-            "until is {until}; expected a year after the last one of the panel, {end}",
-            until=until,
-            end=target.years[-1],
-        )
-    check_ahead(until, target.years[-1])
-    check_draws(draws)
-    if len(target.seen) < LEAST_YEARS:
-        raise InvalidInput(
-            "panel {panel!r} has {count} years of output; a forecast needs {least} to learn from",
-            panel=target.name,
-            count=len(target.seen),
-            least=LEAST_YEARS,
-        )
-    check_yearly(target)
-
-
-def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
-    return futures_of(_names(target, panel), target.groups, last_level(target.values), draws, years)
-
-
-def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
-    """English and Chinese name of each region by its code."""
-    return {code: (panel.region(code).name_en, panel.region(code).name_zh) for code in target.regions}
-
-
-def _past(
-    panel: Panel, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
-) -> Backtest:
-    """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
-    years = target.seen
-    usual = len(years) > FIRST_ORIGIN
-    origins = None if usual else years[FIRST_SEEN:-1]
-    return backtest(
-        panel,
-        forecasters=models_named([]) | {chosen.name: chosen},
-        origins=origins,
-        horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
-        seed=seed,
-        progress=progress,
-        memory=memory,
-    )
-
-
-def _rows(scored: Backtest, name: str) -> tuple[dict[str, object], ...]:
-    """What is told of a back-test."""
-    return tuple(row for row in scored.skill() if row["model"] == name and row["horizon"] in PAST_HORIZONS)
+def _unit_after(values: xr.DataArray) -> str:
+    """Unit of the times, to stand after one."""
+    unit = values["time"].attrs.get("units", "")
+    return f" {unit}" if unit else ""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.models import REFERENCE, models, models_named
@@ -16,25 +17,39 @@ from pysd_runner.model import Model
 # The first origin has seen this many years.
 FIRST_ORIGIN = 9
 NEAR, FAR = (1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 10)
+# The same of a table, whose model needs enough for a fit as well, and intervals ahead.
+FIRST_OF_TABLE, OF_TABLE = 8, (1, 2, 3, 5)
 # Panels of so many years are scored ten years ahead as well.
 LONG = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Plan:
+class BacktestPlan:
     """Settings of a back-test, checked."""
 
-    target: Target  # what is forecast, all years
-    models: Mapping[str, Forecaster]  # forecasters by name, the reference first
-    horizons: tuple[int, ...]  # years ahead that are reported
-    origins: tuple[int, ...]  # years that are scored
+    target: Target  # what is forecast, all times
+    models: Mapping[str, Forecaster]  # forecasters by name, the reference among them
+    horizons: tuple[int, ...]  # times ahead that are reported
+    origins: tuple[int, ...]  # times that are scored
     draws: int
     seed: int
 
     @property
     def horizon(self) -> int:
-        """Years that are forecast: to the longest horizon, at least so many that fewer horizons score alike."""
+        """Times that are forecast: to the longest horizon, at least so many that fewer horizons score alike."""
         return max(*self.horizons, NEAR[-1])
+
+    def ahead(self, origin: int) -> int:
+        """Times that are forecast from an origin: those of a table end with what can be scored."""
+        if self.target.is_relative:
+            return self.horizon
+        left = len(self.target.times) - 1 - self.target.position(origin)
+        return max(step for step in self.horizons if step <= left)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a forecaster learns from what others forecast at earlier origins, which then come first."""
+        return any(isinstance(model, Combination) for model in self.models.values())
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -47,7 +62,7 @@ class Plan:
         """Digest of the data and the settings."""
         content = [
             digest(self.target.values),
-            [self.target.years[0], list(self.target.regions), list(self.target.groups)],
+            [self.target.times[0], list(self.target.rows), list(self.target.groups)],
             [[name, repr(model)] for name, model in self.models.items()],
             [list(self.horizons), self.horizon, list(self.origins), self.draws, self.seed],
         ]
@@ -62,11 +77,11 @@ def make_plan(
     origins: Iterable[int] | None,
     draws: int,
     seed: int,
-) -> Plan:
+) -> BacktestPlan:
     """Fill in defaults and check everything before anything is computed."""
     whole("seed", seed, least=0)
     check_draws(draws)
-    years, seen = target.years, target.seen
+    years, seen = target.times, target.seen
     check_yearly(target)
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
     chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
@@ -108,7 +123,24 @@ def make_plan(
             known=", ".join(known),
             reference=REFERENCE,
         )
-    return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+    return BacktestPlan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+
+
+def mixture_plan(
+    target: Target, whole: Combination, least: int, *, horizons: Sequence[int] | None, draws: int, seed: int
+) -> BacktestPlan:
+    """Score a mixture and its members from every time that has so many before it and something to score after it."""
+    ahead = tuple(sorted(set(horizons))) if horizons else OF_TABLE
+    if ahead[0] < 1:
+        raise InvalidInput("horizons are {horizons}; expected whole numbers from 1", horizons=list(ahead))
+    first, count = max(FIRST_OF_TABLE, least), len(target.times)
+    if count <= (need := max(FIRST_OF_TABLE + 2, first + ahead[0])):
+        raise InvalidInput(
+            "a back-test needs more than {least} moments; the table has {count}", least=need, count=count
+        )
+    models = {item.name: item for item in (*whole.members, whole)}
+    origins = tuple(range(first, count - ahead[0]))
+    return BacktestPlan(target=target, models=models, horizons=ahead, origins=origins, draws=draws, seed=seed)
 
 
 def check_yearly(target: Target) -> None:
@@ -166,6 +198,6 @@ def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
         first=origins[0],
         end=origins[-1],
         panel=target.name,
-        year=target.years[-1],
+        year=target.times[-1],
         advice=Message(", or give a --first-origin of {earlier} or before", earlier=max(earlier)) if earlier else "",
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.models import REFERENCE
-from calibration.forecasting.plan import Plan
+from calibration.forecasting.plan import BacktestPlan
 from calibration.forecasting.scores import LEVELS, PINBALL, diebold_mariano, mean_interval, percent, ratio_interval
 from pysd_runner.export.tables import Tabled
 
@@ -26,10 +26,10 @@ class Backtest(Tabled):
     Attributes
     ----------
     panel
-        Name of the panel.
+        Name of the panel or table.
     scores
-        One variable a score (see `calibration.forecasting.scores.all_scores`), dims model, origin, region and horizon;
-        coordinate ``group`` on regions. NaN where nothing was realised.
+        One variable a score (see `calibration.forecasting.scores.all_scores`), dims model, origin, region (row for a
+        table) and horizon; coordinate ``group`` on regions. NaN where nothing was realised.
     draws, seed
         Of every forecast.
     """
@@ -66,7 +66,7 @@ class Backtest(Tabled):
         Parameters
         ----------
         dimension
-            ``"origin"``, ``"region"`` or ``"group"``.
+            ``"origin"``, ``"region"`` (``"row"`` for a table) or ``"group"``.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class Backtest(Tabled):
         if dimension == "group":
             pooled = chosen.mean("origin").groupby("group").mean()
         else:
-            pooled = chosen.mean([dim for dim in ("origin", "region") if dim != dimension])
+            pooled = chosen.mean([dim for dim in ("origin", self.rows) if dim != dimension])
         pooled = pooled.assign(rmse=pooled["square"] ** 0.5)
         reference = pooled.sel(model=REFERENCE, drop=True)
         pooled = pooled.assign(
@@ -130,7 +130,7 @@ class Backtest(Tabled):
         """
         if self.scores.sizes["model"] == 1:
             return {}
-        square = (self.scores["error"] ** 2).mean(("origin", "region"))
+        square = (self.scores["error"] ** 2).mean(("origin", self.rows))
         best = square.drop_sel(model=model).min("model")
         ratios = (square.sel(model=model) / best) ** 0.5 - 1
         return {
@@ -139,10 +139,17 @@ class Backtest(Tabled):
             if np.isfinite(value)
         }
 
+    @property
+    def rows(self) -> str:
+        """What the rows of the target are called."""
+        return str(next(dim for dim in self.scores["error"].dims if dim not in ("model", "origin", "horizon")))
+
     def _of(self, score: str, model: str, horizon: int) -> Array:
-        """One score, shape (origin, region)."""
-        chosen = self.scores[score].sel(model=model, horizon=horizon)
-        return np.asarray(chosen.transpose("origin", ...).values, dtype=float)
+        """One score, shape (origin, row)."""
+        at = {
+            name: self.scores.indexes[name].get_loc(value) for name, value in (("model", model), ("horizon", horizon))
+        }
+        return np.asarray(self.scores.variables[score].isel(at).transpose("origin", ...).values, dtype=float)
 
     def _row(self, model: str, horizon: int) -> dict[str, Any]:
         error, crps = self._of("error", model, horizon), self._of("crps", model, horizon)
@@ -197,27 +204,29 @@ def _told(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def assembled(plan: Plan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
+def assembled(plan: BacktestPlan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
     """Put the scores of all origins into one labelled data set."""
     import xarray as xr
 
+    target, row = plan.target, plan.target.axes[0]
     first = next(iter(scores[plan.origins[0]].values()))
     kept = [horizon - 1 for horizon in plan.horizons]
     data = {}
     for name, sample in first.items():
         stacked = np.stack([np.stack([scores[year][model][name] for year in plan.origins]) for model in plan.models])
-        dims = ("model", "origin", "region", "horizon") if sample.ndim == 2 else ("model", "origin", "horizon")
+        dims = ("model", "origin", row, "horizon") if sample.ndim == 2 else ("model", "origin", "horizon")
         data[name] = (dims, stacked[..., kept])
     coordinates = {
         "model": list(plan.models),
-        "origin": list(plan.origins),
-        "region": list(plan.target.regions),
+        "origin": list(plan.origins) if target.moments is None else target.moments[list(plan.origins)].tolist(),
+        row: list(target.rows),
         "horizon": list(plan.horizons),
-        "group": ("region", list(plan.target.groups)),
     }
-    attributes = {"panel": plan.target.name, "draws": plan.draws, "seed": plan.seed, "digest": plan.digest}
+    if target.groups:
+        coordinates["group"] = (row, list(target.groups))
+    attributes = {"panel": target.name, "draws": plan.draws, "seed": plan.seed, "digest": plan.digest}
     return Backtest(
-        panel=plan.target.name,
+        panel=target.name,
         scores=xr.Dataset(data, coords=coordinates, attrs=attributes),
         draws=plan.draws,
         seed=plan.seed,

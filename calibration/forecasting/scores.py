@@ -37,8 +37,8 @@ def interval_score(lower: Array, upper: Array, observed: Array, level: float) ->
     r"""Interval width plus :math:`2/\alpha` times the miss, :math:`\alpha` = 1 - level; at least 0."""
     from scoringrules import interval_score as score
 
-    result: Array = score(observed, lower, upper, 1 - level, backend="numpy")
-    return result
+    # The library drops dimensions of length one.
+    return np.reshape(score(observed, lower, upper, 1 - level, backend="numpy"), np.shape(observed))
 
 
 def pinball(quantile: Array, observed: Array, level: float) -> Array:

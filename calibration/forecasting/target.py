@@ -1,18 +1,28 @@
-"""What is forecast: log output per head by region, relative to the mean of the regions of its year."""
+"""What is forecast: log output per head of regions relative to their mean, or the columns of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.observation import Series
 
 Array = NDArray[np.float64]
 
 VARIABLE = "output_per_head"
+# What a forecast of it is called.
+RELATIVE = "relative_output"
 LEAST_REGIONS = 2
 # Years that are left when early ones before a long gap are not used.
 ENOUGH = 6
@@ -24,76 +34,103 @@ TOLD = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Target:
-    """Log relative output per head on consecutive years.
+    """What is forecast, at times that are evenly spaced: relative output of regions, or what a table observes.
 
     Attributes
     ----------
     name
-        Of the panel.
-    regions
-        Codes of the regions.
+        Of the data.
+    rows
+        Codes of the regions; columns of a table and their entities.
     groups
-        Class of each region; empty where none is known.
-    years
-        Consecutive.
+        Class of each row; empty where none is known.
+    times
+        Whole numbers in a row: years, or places among `moments`.
     values
-        Shape (region, year), dimensionless; NaN where nothing was observed, as in years that the panel leaves out.
+        Shape (row, time), log points or on the scales of the columns; NaN where nothing was observed.
+    back
+        Draws of shape (draw, row, time) and their times as arrays by name, in the units that they are told in.
+    axes
+        What rows and times are called.
+    is_relative
+        Whether values are relative to the mean of the rows, so that what all share is no change.
+    moments
+        Where the times lie, in the unit of the data; None where they are it.
     """
 
     name: str
-    regions: tuple[str, ...]
+    rows: tuple[str, ...]
     groups: tuple[str, ...]
-    years: tuple[int, ...]
+    times: tuple[int, ...]
     values: Array
+    back: "Callable[[Array, Sequence[float]], dict[str, xr.DataArray]]"
+    axes: tuple[str, str] = ("region", "year")
+    is_relative: bool = True
+    moments: Array | None = None
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.regions), len(self.years)):
+        if self.values.shape != (len(self.rows), len(self.times)):
             raise InvalidInput(
                 "target {name!r} has shape {shape}; expected (region, year) = {expected}",
                 name=self.name,
                 shape=self.values.shape,
-                expected=(len(self.regions), len(self.years)),
+                expected=(len(self.rows), len(self.times)),
             )
         self.values.setflags(write=False)
 
     @property
     def seen(self) -> tuple[int, ...]:
-        """Years in which some region was observed."""
-        return tuple(self.years[place] for place in self.places)
+        """Times at which some row was observed."""
+        return tuple(self.times[place] for place in self.places)
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Positions of the years in which some region was observed."""
+        """Positions of the times at which some row was observed."""
         return tuple(int(place) for place in np.flatnonzero(np.isfinite(self.values).any(axis=0)))
 
     @property
     def yearly(self) -> int:
-        """Number of years whose change from the year before was observed for some region."""
+        """Number of times whose change from the one before was observed for some row."""
         seen = np.isfinite(self.values)
         return int((seen[:, 1:] & seen[:, :-1]).any(axis=0).sum())
 
-    def position(self, year: int) -> int:
-        """Position of a year.
+    @property
+    def grid(self) -> Array:
+        """The times in the unit of the data, shape (time,)."""
+        return np.array(self.times, dtype=float) if self.moments is None else self.moments
+
+    @property
+    def spacing(self) -> float:
+        """Distance of two times in that unit."""
+        return float(self.grid[1] - self.grid[0])
+
+    def later(self, count: int) -> Array:
+        """So many times after the last one, in the unit of the data."""
+        return np.asarray(self.grid[-1] + self.spacing * np.arange(1, count + 1), dtype=float)
+
+    def position(self, time: int) -> int:
+        """Position of a time.
 
         Raises
         ------
         InvalidInput
             If the target does not hold it.
         """
-        if not self.years[0] <= year <= self.years[-1]:
+        if not self.times[0] <= time <= self.times[-1]:
             raise InvalidInput(
                 "year {year} is not in {name!r}, which runs from {first} to {end}",
-                year=year,
+                year=time,
                 name=self.name,
-                first=self.years[0],
-                end=self.years[-1],
+                first=self.times[0],
+                end=self.times[-1],
             )
-        return year - self.years[0]
+        return time - self.times[0]
 
-    def until(self, year: int) -> "Target":
-        """Everything up to a year, this year included; a copy, so that nothing later can be reached from it."""
-        stop = self.position(year) + 1
-        return replace(self, years=self.years[:stop], values=self.values[:, :stop].copy())
+    def until(self, time: int) -> "Target":
+        """Everything up to a time, this one included; a copy, so that nothing later can be reached from it."""
+        stop = self.position(time) + 1
+        moments = None if self.moments is None else self.moments[:stop]
+        return replace(self, times=self.times[:stop], values=self.values[:, :stop].copy(), moments=moments)
 
 
 def relative(levels: Array) -> Array:
@@ -116,20 +153,20 @@ def relative(levels: Array) -> Array:
     return result
 
 
-def doubts(panel: Panel, target: Target) -> tuple[str, ...]:
+def doubts(panel: Data, target: Target) -> tuple[str, ...]:
     """Sentences about what a user may not expect of a target: years left out, and regions that begin late."""
     return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target))
 
 
-def early_years(panel: Panel, target: Target) -> tuple[str, ...]:
+def early_years(panel: Data, target: Target) -> tuple[str, ...]:
     """A sentence about years before a gap longer than themselves, which are not used."""
     held = np.isfinite(panel[VARIABLE]).sum(axis=0) >= LEAST_REGIONS
-    early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.years[0]]
+    early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.times[0]]
     if not early:
         return ()
     return (
         f"{years_told(early)} left out: the years without output per head that follow are more than those before; the "
-        f"first year is {target.years[0]}",
+        f"first year is {target.times[0]}",
     )
 
 
@@ -150,15 +187,15 @@ def late_entries(target: Target) -> tuple[str, ...]:
     # The mean is that of the regions that are there, so a poor newcomer lifts all others in its first year. Movements
     # of less than half a per cent are not worth a sentence.
     seen = np.isfinite(target.values)
-    first = np.where(seen.any(axis=1), seen.argmax(axis=1), len(target.years))
+    first = np.where(seen.any(axis=1), seen.argmax(axis=1), len(target.times))
     last = np.full(len(seen), np.nan)
     sentences = []
-    for place, year in enumerate(target.years):
+    for place, year in enumerate(target.times):
         old, column = seen[:, place] & (first < place), target.values[:, place]
         shift = float((column[old] - last[old]).mean()) if old.any() else 0.0
         new = first == place
         if new.any() and abs(shift) >= WORTH_SAYING:
-            names = [code for code, begins in zip(target.regions, new, strict=True) if begins]
+            names = [code for code, begins in zip(target.rows, new, strict=True) if begins]
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             sentences.append(
                 f"{shown} begin(s) in {year}, later than others, which moves the relative output of those by "
@@ -168,27 +205,39 @@ def late_entries(target: Target) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def unfinished_years(panel: Panel, target: Target) -> tuple[str, ...]:
+def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:
     """Sentences about years after the last one of a target, in which one region alone has output per head."""
     sentences = []
     for place, year in enumerate(panel.years):
         names = [code for code, value in zip(panel.codes, panel[VARIABLE][:, place], strict=True) if np.isfinite(value)]
-        if names and year > target.years[-1]:
+        if names and year > target.times[-1]:
             sentences.append(
                 f"{year} is left out: only {', '.join(names)} has output per head in it, and a region is compared with "
-                f"others; the last year is {target.years[-1]}"
+                f"others; the last year is {target.times[-1]}"
             )
     return tuple(sentences)
 
 
-def target_of(panel: Panel) -> Target:
-    """Log relative output per head of a panel that holds output per head, or output and population.
+def target_of(source: "Data | CalibrationProblem") -> Target:
+    """Log relative output per head of a panel, or all columns that a problem compares with its model.
+
+    Parameters
+    ----------
+    source
+        A panel that holds output per head, or output and population; or a problem, whose observations are put on an
+        even grid of moments.
 
     Raises
     ------
     InvalidPanel
         If there is no output per head, fewer than two regions with it, or if it never changes.
+    InvalidInput
+        If a problem has observations at one moment alone.
     """
+    return _relative_output(source) if isinstance(source, Data) else _columns(source)
+
+
+def _relative_output(panel: Data) -> Target:
     if VARIABLE not in panel:
         raise InvalidPanel(
             "panel {panel!r} has no output_per_head and nothing to compute it from; give output_per_head, or output "
@@ -220,13 +269,78 @@ def target_of(panel: Panel) -> Target:
     if not len(seen):
         raise InvalidPanel("panel {panel!r} has no year in which two regions have output_per_head", panel=panel.name)
     seen = seen[_first_kept(seen) :]
+    codes = tuple(region.code for region in chosen)
     return Target(
         name=panel.name,
-        regions=tuple(region.code for region in chosen),
+        rows=codes,
         groups=tuple(region.group for region in chosen),
-        years=years[seen[0] : seen[-1] + 1],
+        times=years[seen[0] : seen[-1] + 1],
         values=result[:, seen[0] : seen[-1] + 1].copy(),
+        back=partial(by_region, codes),
     )
+
+
+def by_region(codes: Sequence[str], values: Array, years: Sequence[float]) -> "dict[str, xr.DataArray]":
+    """Relative output of regions as a labelled array, log points; dimensions (draw, region, year), or without draws."""
+    import xarray as xr
+
+    attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
+    dims = ("draw", "region", "year")[3 - values.ndim :]
+    return {RELATIVE: xr.DataArray(values, dims=dims, coords={"region": list(codes), "year": list(years)}, attrs=attrs)}
+
+
+def _columns(problem: "CalibrationProblem") -> Target:
+    """Observations of a problem under each other, each at the nearest moment of an even grid."""
+    series = problem.series
+    moments = np.unique(np.concatenate([item.times for item in series]))
+    if len(moments) < 2:
+        raise InvalidInput("a forecast needs observations at two moments at least")
+    step = problem.runs_to(float(moments[-1]))[1]
+    usual = float(np.median(np.diff(moments)))
+    spacing = max(round(usual / step), 1) * step
+    count = round(float(moments[-1] - moments[0]) / spacing) + 1
+    times = moments[-1] - spacing * np.arange(count - 1, -1, -1)
+    first = problem.first_year
+    times = times[times >= first - 1e-9 * max(abs(first), 1.0)]
+    return Target(
+        name=problem.data.name,
+        rows=tuple(f"{item.label}[{who}]" if who else item.label for item in series for who in item.labels),
+        groups=(),
+        times=tuple(range(len(times))),
+        values=np.concatenate([_on_grid(item, times, spacing) for item in series]),
+        back=partial(_by_column, problem),
+        axes=("row", "time"),
+        is_relative=False,
+        moments=np.asarray(times, dtype=float),
+    )
+
+
+def _on_grid(item: "Series", times: Array, spacing: float) -> Array:
+    """Values of a series at the moments nearest to theirs, shape (row, time)."""
+    result = np.full((len(item.labels), len(times)), np.nan)
+    places = np.round((item.times - times[0]) / spacing).astype(int)
+    for column, place in enumerate(places):
+        if 0 <= place < len(times):
+            known = np.isfinite(item.values[:, column])
+            result[known, place] = item.values[known, column]
+    return result
+
+
+def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[float]) -> "dict[str, xr.DataArray]":
+    """Draws of all rows as labelled arrays in the units of the columns, dimensions (draw, entity, time)."""
+    import xarray as xr
+
+    found, place = {}, 0
+    unit = problem.time_unit
+    for item in problem.series:
+        part = item.unscaled(draws[:, place : place + len(item.labels)])
+        place += len(item.labels)
+        if item.errors.is_count:
+            part = np.maximum(part, 0.0)
+        coords = {"entity": list(item.labels), "time": ("time", times, {"units": unit} if unit else {})}
+        attrs = {"units": problem.data.column(item.indicator).unit}
+        found[item.label] = xr.DataArray(part, dims=["draw", "entity", "time"], coords=coords, attrs=attrs)
+    return found
 
 
 def _first_kept(seen: NDArray[np.intp]) -> int:

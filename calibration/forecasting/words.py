@@ -1,15 +1,19 @@
-"""One paragraph about a forecast, made from its numbers, in English and Chinese."""
+"""What a forecast says in words, made from its numbers: a paragraph of regions, sentences of a table."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from calibration.forecasting.models import FILTERED
+from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from calibration.forecasting.outlook import Outlook
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
+
+if TYPE_CHECKING:
+    from calibration.forecasting.model_forecaster import LearntModel, StockFilter
 
 # Moves of less than this are not told.
 MOVE = 0.005
@@ -23,6 +27,8 @@ APART = 0.005
 COIN = 0.25
 # Scores from fewer origins are reported, not counted.
 LEAST_ORIGINS = 8
+# A mixture that is not this much better than persistence has gained nothing.
+GAIN = 0.98
 
 
 def paragraph(outlook: Outlook, lang: str = "en") -> str:
@@ -69,19 +75,19 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> str:
 
 def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
     before = float(np.nanstd(outlook.last))
-    after = np.nanstd(outlook.draws.to_numpy()[:, :, -1], axis=1)
+    after = np.nanstd(outlook.paths.to_numpy()[:, :, -1], axis=1)
     middle, low, high = (float(value) for value in np.quantile(after, (0.5, 0.05, 0.95)))
     way = "flat" if abs(middle - before) < STILL * before else "up" if middle > before else "down"
     return words["spread"].format(
         origin=outlook.origin,
-        until=int(outlook.draws["year"].to_numpy()[-1]),
+        until=int(outlook.paths["year"].to_numpy()[-1]),
         moves=words[way],
         before=before,
         after=middle,
         low=low,
         high=high,
         odds=_odds(
-            outlook.dispersion, chance(float((after < before).mean())), after=len(outlook.draws["year"]), words=words
+            outlook.dispersion, chance(float((after < before).mean())), after=len(outlook.paths["year"]), words=words
         ),
     )
 
@@ -103,7 +109,7 @@ def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
     unseen = np.flatnonzero(np.isnan(outlook.history.to_numpy()[:, -1]) & np.isfinite(outlook.last))
     if not len(unseen):
         return []
-    codes = outlook.draws["region"].to_numpy()[unseen]
+    codes = outlook.paths["region"].to_numpy()[unseen]
     named = [outlook.names[str(code)][0 if lang == "en" else 1] for code in codes]
     names = words["list"].join(named[:NAMED])
     if len(named) > NAMED:
@@ -114,7 +120,7 @@ def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
 
 def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
     last = outlook.last
-    draws = outlook.draws.to_numpy()[:, :, -1]
+    draws = outlook.paths.to_numpy()[:, :, -1]
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
     if not len(known):
         return []
@@ -122,12 +128,12 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
     moves = np.median(draws[:, known], axis=0) - last[known]
     low, high = np.quantile(draws[:, known], (0.05, 0.95), axis=0)
     half, move = float((high - low).mean()) / 2, float(np.abs(moves).mean())
-    codes = outlook.draws["region"].to_numpy()[known]
+    codes = outlook.paths["region"].to_numpy()[known]
     position = 0 if lang == "en" else 1
     named = [outlook.names[str(code)][position] for code in codes]
     top, bottom = int(np.argmax(moves)), int(np.argmin(moves))
     found = []
-    until = int(outlook.draws["year"].to_numpy()[-1])
+    until = int(outlook.paths["year"].to_numpy()[-1])
     width, moved = percent(float(np.expm1(half))), percent(float(np.expm1(move)))
     if np.abs(np.expm1(moves)).max() < MOVE:
         return [words["unmoved"].format(until=until, width=width)]
@@ -196,3 +202,86 @@ def _change(ratio: float | None, words: Mapping[str, str]) -> str:
     if change == "0%":
         return words["same"]
     return words["smaller" if ratio < 1 else "larger"].format(change=change)
+
+
+def sentences(outlook: Outlook) -> tuple[str, ...]:
+    """The paragraph of regions; of a table a sentence for each column and entity, events, verdict and disturbance."""
+    if outlook.target.is_relative:
+        return (paragraph(outlook),)
+    found = []
+    for name, values in outlook.draws.items():
+        end, unit = values.isel(time=-1), str(values["time"].attrs.get("units", ""))
+        for place, who in enumerate(values["entity"].to_numpy()):
+            low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
+            label = f"{name} of {who}" if who else name
+            when = f"{float(end['time']):g} {unit}".rstrip()
+            found.append(f"{label} at {when}: {median:.4g}, with 90 % probability between {low:.4g} and {high:.4g}.")
+    found += [outlook.moved] if outlook.moved else []
+    found += [f"{event}: probability {probability:.2f}." for event, probability in outlook.events.items()]
+    return (*found, outlook.verdict, outlook.disturbance)
+
+
+def moved(until: float, later: NDArray[np.float64], spacing: float) -> str:
+    """A forecast goes on in whole intervals of the data."""
+    if abs(later[-1] - until) <= 1e-6 * spacing:
+        return ""
+    return (
+        f"It ends at {later[-1]:g} and not at {until:g}: it goes on in whole intervals of the data, {spacing:g} each."
+    )
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Whether a mixture did better than holding the last value, from rows of `Backtest.skill`."""
+    import pandas as pd
+
+    if not rows:
+        return "Too few observations to say how such forecasts did before."
+    skill = pd.DataFrame(list(rows))
+    own = skill[skill["model"] == FINAL]
+    error, score = (float(np.exp(np.log(own[f"{name}_ratio_to_persistence"]).mean())) for name in ("rmse", "crps"))
+    origins, held = int(own["origins"].max()), float(np.average(own["coverage_90"], weights=own["origins"]))
+    gain = (
+        f"Over {origins} past origins its error was {error:.2f} times that of holding the last value, its CRPS "
+        f"{score:.2f} times; 90 % intervals held {100 * held:.0f} % of the realisations"
+    )
+    if held < 0.9 - 2 * np.sqrt(0.9 * 0.1 / origins):
+        gain += ", which is too narrow"
+    if not max(error, score) <= GAIN:
+        return f"{gain}. Nothing is gained over that."
+    best = skill[~skill["model"].isin([FINAL, MODEL])].groupby("model")["crps_ratio_to_persistence"].mean()
+    other = float(best.min())
+    if score > GAIN * other:
+        return f"{gain}. {best.idxmin()}, which knows no model, did as well (CRPS {other:.2f})."
+    return f"{gain}. The CRPS of the best baseline ({best.idxmin()}) was {other:.2f} times."
+
+
+def disturbance(known: "LearntModel", spacing: float) -> str:
+    """How the stocks of a model are disturbed."""
+    from calibration.filtering.ensemble import FAR
+
+    if known.filter is None:
+        return "The model holds fixed delays or samples, so its state is not filtered: the fitted path goes on."
+    law, found = known.filter.law, known.filter.disturbance
+    text = _size(known.filter, spacing)
+    if found.size == 0:
+        text = "The observations ask for no disturbance of the stocks: the model is taken as exact."
+    if law.replaced:
+        text += (
+            f" {law.replaced} of {law.members} draws of the parameters overshoot at the time step of "
+            f"{law.step:g}; others stand in for them."
+        )
+    resampled = sum(item.resampled for item in known.filter.passes)
+    if resampled:
+        text += f" {resampled} times a member left the data by more than {FAR:g} robust deviations and was resampled."
+    return text
+
+
+def _size(known: "StockFilter", spacing: float) -> str:
+    setup, found = known.setup, known.disturbance
+    stocks = list(dict.fromkeys(known.law.element_of(int(place))[0] for place in setup.disturbed))
+    logs = bool(setup.logs[setup.disturbed].all())
+    size = f"{100 * found.size:.2g} %" if logs else f"{found.size:.3g} of their spread"
+    return (
+        f"Disturbed are {', '.join(stocks[:4])}, by {size} per interval of {spacing:g}, of which "
+        f"{100 * found.memory:.0f} % is left an interval later."
+    )

@@ -36,7 +36,7 @@ _BEHIND = 15
 def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
     """Draw a fan for every region, or where there are more than fifty a dot and an interval for the last year."""
     lang = usable_language(lang)
-    has_fans = outlook.draws.sizes["region"] <= MOST_CHARTS
+    has_fans = outlook.paths.sizes["region"] <= MOST_CHARTS
     with drawing():
         figure = _draw_fans(outlook, lang) if has_fans else _draw_dots(outlook, lang)
     figure.data = _drawn(outlook) if has_fans else _at_the_end(_drawn(outlook))
@@ -46,8 +46,8 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
 
 def _texts(outlook: Outlook, lang: str) -> tuple[str, str]:
     """Title and subtitle."""
-    values = {"panel": panel_title(outlook.panel, lang), "origin": outlook.origin, "model": outlook.model}
-    until = int(outlook.draws["year"].to_numpy()[-1])
+    values = {"panel": panel_title(outlook.target.name, lang), "origin": outlook.origin, "model": outlook.model}
+    until = int(outlook.paths["year"].to_numpy()[-1])
     return say("forecast.figure.title", lang, until=until), say("forecast.figure.subtitle", lang, **values)
 
 
@@ -59,7 +59,7 @@ def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
     bands = percent(outlook.bands())
     history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))
     past, ahead = (part["year"].to_numpy().astype(float) for part in (history, bands))
-    codes = [str(code) for code in outlook.draws["region"].to_numpy()]
+    codes = [str(code) for code in outlook.paths["region"].to_numpy()]
     wide = (PAGE_WIDTH - 0.28 - _LEFT - _GAP * (_COLUMNS - 1)) / _COLUMNS
     title, subtitle = _texts(outlook, lang)
     sheet = open_sheet(
@@ -79,7 +79,7 @@ def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
         start = np.repeat(100 * np.exp(outlook.last[number]), len(bands["level"]))[:, None]
         quantiles = np.concatenate((start, bands.sel(region=code).to_numpy()), axis=1)
         years = np.concatenate((past[-1:], ahead))
-        draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.draws.sizes["draw"], failed=0))
+        draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.paths.sizes["draw"], failed=0))
         draw_history(axes, past, seen, width=1.0)
         draw_origin(axes, past[-1])
         set_years(axes, past[0], ahead[-1], ticks=3)
@@ -91,14 +91,14 @@ def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
     ends = percent(outlook.bands().isel(year=-1)).transpose("region", "level").to_numpy()
     last = 100 * np.exp(outlook.last)
     moves = np.abs(np.nan_to_num(np.log(ends[:, MEDIAN] / last)))
-    codes = [str(code) for code in outlook.draws["region"].to_numpy()]
+    codes = [str(code) for code in outlook.paths["region"].to_numpy()]
     rows = [
         Row(region=code, name=_name(outlook, code, lang), quantiles=end, other=other, change=move)
         for code, end, other, move in zip(codes, ends, last, moves, strict=True)
     ]
     rows.sort(key=lambda row: -row.quantiles[MEDIAN])
     named = named_rows(rows, None)
-    caption = [say("forecast.figure.caption_dots", lang, until=int(outlook.draws["year"].to_numpy()[-1]))]
+    caption = [say("forecast.figure.caption_dots", lang, until=int(outlook.paths["year"].to_numpy()[-1]))]
     if len(named) < len(rows):
         caption.append(say("forecast.figure.caption_named", lang, shown=len(named), all=len(rows)))
     title, subtitle = _texts(outlook, lang)
@@ -123,7 +123,7 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
         rows=[[str(name), *(f"{value:.0f}" for value in row)] for name, *row in frame.itertuples(name=None)],
         caption=heading,
     )
-    title = say("forecast.figure.title", lang, until=int(outlook.draws["year"][-1]))
+    title = say("forecast.figure.title", lang, until=int(outlook.paths["year"][-1]))
     parts: list[Part] = [Paragraph(paragraph(outlook, lang)), Picture("forecast.png", figure.caption), table]
     save_document(Document(title=title, lang=lang, parts=parts), folder, "forecast")
 

@@ -39,8 +39,8 @@ class Chance:
     """An event and how likely it is."""
 
     event: str  # as the user wrote it
-    year: int
-    is_ever: bool  # whether it is looked for at any time until the year, "by" it, or in the year alone
+    year: float  # or moment
+    is_ever: bool  # whether it is looked for at any time until then, "by" it, or at that time alone
     probability: float  # share of the draws
 
 

@@ -43,7 +43,7 @@ def everything(model: Model) -> dict[str, np.ndarray]:
     found["shock"] = np.array(fitted.shock_sd)
     settings = {"forecaster": "filtered", "model": model, "fit": fitted, "past": False}
     outlook = forecast(panel, until=UNTIL, draws=32, seed=0, **settings)
-    found["forecast"] = outlook.draws.to_numpy()
+    found["forecast"] = outlook.paths.to_numpy()
     data = project(model, panel, "zoned_need", fitted, until=UNTIL, draws=4, baseline=outlook.baseline).data
     found |= {key: data[key].to_numpy() for key in data.data_vars}
     subject = Subject.of_fit(result, panel, until=UNTIL, model=model)

@@ -6,8 +6,8 @@ import pytest
 from calibration import CalibrationProblem, backtest, fit, forecast
 from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, setup_of
 from calibration.filtering.stocks import StockLaw
-from calibration.forecasting.forecaster import Memory
-from calibration.forecasting.own import ModelForecaster, gridded, origin_of
+from calibration.forecasting import origin_at, target_of
+from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 from pysd_runner import load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
@@ -122,13 +122,13 @@ def counted(folder, kind="flow", family="negative_binomial"):
     model = made(folder, SEIR, unit="day", stop=60, step=0.125)
     measured = [Observation(column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family=family))]
     table = load_table({"day": np.arange(12), "cases": np.arange(12)})
-    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], observations=measured))
-    return ModelForecaster(data=grid, free=("Contact Rate",))
+    problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
+    return ModelForecaster(problem=problem, target=target_of(problem))
 
 
 def test_what_flows_is_what_stocks_lose(tmp_path):
-    data = counted(tmp_path).data
-    law = StockLaw(data.problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, data.series, start=0.0)
+    problem = counted(tmp_path).problem
+    law = StockLaw(problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, problem.series, start=0.0)
     stretch = law.advance(law.first, 0.0, 3.0)
     sick = [law.names.index(name) for name in ("Susceptible", "Exposed")]
     lost = (law.first - stretch.states)[:, sick].sum(axis=1)
@@ -139,20 +139,20 @@ def test_errors_of_counts_spread_as_they_are_declared(tmp_path):
     forecaster = counted(tmp_path)
     law = Disturbance(size=0.0, memory=0.0, errors={"cases": 0.2})
     raw, rng = np.full((20000, 1, 1), 1000.0), np.random.default_rng(0)
-    found = forecaster._noise(forecaster.data.series[0], raw, law, rng)
+    found = forecaster._noise(forecaster.problem.series[0], raw, law, rng)
     np.testing.assert_allclose(found.std(), np.sqrt(1000 + 200**2), rtol=0.03)
 
 
 def test_observations_go_to_the_nearest_moment(linear):
     table = load_table({"month": [0, 3, 5, 9, 12, 15], "stock": np.arange(6.0)})
-    grid = gridded(CalibrationProblem(linear, table, free=["Inflow"]))
-    assert grid.times.tolist() == [0, 3, 6, 9, 12, 15]
-    assert np.isfinite(grid.observed["stock"]).all()
+    target = target_of(CalibrationProblem(linear, table, free=["Inflow"]))
+    assert target.grid.tolist() == [0, 3, 6, 9, 12, 15]
+    assert np.isfinite(target.values).all()
 
 
 def test_a_total_goes_on_from_the_last_one(tmp_path):
     forecaster = counted(tmp_path, "cumulative", "poisson")
-    assert forecaster._last(forecaster.data.series[0], 8).item() == 8
+    assert forecaster._last(forecaster.problem.series[0], 8).item() == 8
 
 
 def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
@@ -187,31 +187,28 @@ def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
 
 def test_a_backtest_only_sees_what_was_known(linear, problem):
     """Changing what came after an origin changes nothing that was forecast from it."""
-    from calibration.forecasting.own import mixture
-
-    grid = gridded(problem)
     changed = load_table(
         {
             "month": np.arange(MOMENTS),
             "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.data.column("stock").values),
         }
     )
-    other = gridded(
-        CalibrationProblem(linear, changed, free=["Inflow"], observations=[item.observation for item in problem.series])
+    other = CalibrationProblem(
+        linear, changed, free=["Inflow"], observations=[item.observation for item in problem.series]
     )
-    found = [
-        mixture(data, ["Inflow"]).forecast(origin_of(data, 15, Memory()), horizon=3, draws=100, seed=0).draws
-        for data in (grid, other)
-    ]
+    found = []
+    for item in (problem, other):
+        whole = mixture(ModelForecaster(problem=item, target=target_of(item)))
+        found.append(whole.forecast(origin_at(target_of(item), 15), horizon=3, draws=100, seed=0).draws)
     np.testing.assert_allclose(found[0], found[1])
 
 
 def test_scores_have_the_reference_at_one(linear, problem):
     scored = backtest(problem.data, model=linear, free=["Inflow"], horizons=(1, 3), draws=100)
     skill = scored.table()
-    reference = skill[skill["forecaster"] == "persistence"]
-    np.testing.assert_allclose(reference["relative_rmse"], 1.0)
-    assert set(skill["ahead"]) == {1, 3}
+    reference = skill[skill["model"] == "persistence"]
+    np.testing.assert_allclose(reference["rmse_ratio_to_persistence"], 1.0)
+    assert set(skill["horizon"]) == {1, 3}
 
 
 def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
@@ -288,9 +285,10 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
         )
     ]
     table = load_table({"day": np.arange(last + 1), "cases": seen[: last + 1]})
-    grid = gridded(CalibrationProblem(model, table, free=["Contact Rate"], observations=measured))
-    found = ModelForecaster(data=grid, free=("Contact Rate",)).forecast(
-        origin_of(grid, last, Memory()), horizon=4, draws=100, seed=0
+    problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
+    target = target_of(problem)
+    found = ModelForecaster(problem=problem, target=target).forecast(
+        origin_at(target, last), horizon=4, draws=100, seed=0
     )
     truth = path.cumsum() if kind == "cumulative" else path
     np.testing.assert_allclose(found.point[0, -1], truth[last + 4], rtol=0.5, atol=3)
@@ -302,9 +300,9 @@ def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, pr
     settings = {"model": linear, "free": ["Inflow"], "horizons": (1, 3), "draws": 50}
     alone = backtest(problem.data, **settings).scores
     found = backtest(problem.data, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
-    assert found.equals(alone)
+    assert found.identical(alone)
     ends = sorted((tmp_path / "kept").glob("*/start-*.npz"))
     assert len(ends) > 2
     written = [path.stat().st_mtime_ns for path in ends]
-    assert backtest(problem.data, checkpoint=tmp_path / "kept", **settings).scores.equals(alone)
+    assert backtest(problem.data, checkpoint=tmp_path / "kept", **settings).scores.identical(alone)
     assert [path.stat().st_mtime_ns for path in ends] == written

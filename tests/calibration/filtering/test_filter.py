@@ -14,8 +14,7 @@ from calibration.filtering.shocks import heavy, shared_part
 from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
-from calibration.forecasting.filtered import FilteredModel
-from calibration.forecasting.models import ablations, models_named
+from calibration.forecasting.models import FilteredModel, ablations, models_named
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from pysd_runner.study.binding import shipped_model
@@ -115,10 +114,7 @@ def test_the_small_filter_steps_like_the_model() -> None:
 def test_nothing_after_the_origin_moves_one_bit() -> None:
     plain, wild = _digital_panel(wild=False), _digital_panel(wild=True)
     model = FilteredModel(name="filtered")
-    found = [
-        model.forecast(origin_at(target_of(panel), 2001, panel=panel), horizon=3, draws=32, seed=0)
-        for panel in (plain, wild)
-    ]
+    found = [model.forecast(origin_at(target_of(panel), 2001), horizon=3, draws=32, seed=0) for panel in (plain, wild)]
     assert found[0].draws.tobytes() == found[1].draws.tobytes()
     assert np.isfinite(found[0].draws).all()
 
@@ -126,7 +122,7 @@ def test_nothing_after_the_origin_moves_one_bit() -> None:
 def test_parts_are_taken_out_by_name() -> None:
     panel = panel_of(walk(4, 12))
     found = models_named(["filtered", *ablations()])
-    origin = origin_at(target_of(panel), 2000, panel=panel)
+    origin = origin_at(target_of(panel), 2000)
     points = {
         name: found[name].forecast(origin, horizon=3, draws=40, seed=0).point for name in found if name != "persistence"
     }
@@ -151,16 +147,6 @@ def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> 
     assert_allclose(bare.at.var_level, 0.0, atol=0)
     assert_allclose(bare.at.drift, 0.0, rtol=0, atol=0)
     assert np.abs(whole.at.drift).max() > 3e-4
-
-
-def test_nothing_but_relative_output_is_read() -> None:
-    panel = _digital_panel(wild=False)
-    origin = origin_at(target_of(panel), 2001, panel=panel)
-    found = [
-        FilteredModel(name="filtered").forecast(item, horizon=3, draws=32, seed=0).draws
-        for item in (origin, replace(origin, panel=None))
-    ]
-    assert found[0].tobytes() == found[1].tobytes()
 
 
 def _digital_panel(*, wild: bool) -> Panel:
@@ -191,7 +177,7 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
     logs[3, :13] = np.nan
     panel = panel_of(logs)
     model = FilteredModel(name="filtered")
-    found = model.forecast(origin_at(target_of(panel), 2002, panel=panel), horizon=2, draws=32, seed=0)
+    found = model.forecast(origin_at(target_of(panel), 2002), horizon=2, draws=32, seed=0)
     assert np.isnan(found.point[3]).all()
     assert np.isfinite(np.delete(found.point, 3, axis=0)).all()
 

@@ -159,7 +159,7 @@ def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
     outlook = forecast(
         panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, forecaster="filtered", draws=100, past=False
     )
-    assert np.isfinite(outlook.draws).all()
+    assert np.isfinite(outlook.paths).all()
 
 
 def test_a_lone_region_is_known_and_surprises_nobody() -> None:

@@ -18,7 +18,7 @@ class Shifted:
         return f"Shifted({self.name})"
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        rng = np.random.default_rng((seed, origin.year))
+        rng = np.random.default_rng((seed, origin.time))
         point = np.repeat(last_level(origin.target.values)[:, None], horizon, axis=1) + self._shift
         return Forecast(point=point, draws=point + rng.normal(0, 0.03, (draws, *point.shape)))
 

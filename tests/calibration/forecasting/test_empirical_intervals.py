@@ -26,7 +26,7 @@ def test_target_is_the_log_less_the_mean_of_its_year() -> None:
     logs = walk(5, 6)
     target = target_of(panel_of(logs))
     assert_allclose(target.values, logs - logs.mean(axis=0))
-    assert target.years == tuple(range(1990, 1996))
+    assert target.times == tuple(range(1990, 1996))
 
 
 def test_a_region_that_drops_out_moves_no_other() -> None:
@@ -53,7 +53,7 @@ def test_panels_without_a_target_are_refused() -> None:
     with pytest.raises(InvalidInput, match="year 1980"):
         origin_at(target_of(panel), 1980)
     with pytest.raises(InvalidInput, match="shape"):
-        Target(name="t", regions=("a",), groups=("",), years=(2000, 2001), values=np.zeros((2, 1)))
+        Target(name="t", rows=("a",), groups=("",), times=(2000, 2001), values=np.zeros((2, 1)), back=lambda *_: {})
 
 
 @pytest.mark.parametrize("growth", [0.3, 0.5, 0.8])
@@ -158,7 +158,7 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
 def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_width(regions: int) -> None:
     target = target_of(panel_of(walk(regions, 30, seed=2)))
     model = EmpiricalIntervals(name="persistence", method=Persistence())
-    origin = origin_at(target, target.years[24])
+    origin = origin_at(target, target.times[24])
     found = model.forecast(origin, horizon=3, draws=4000, seed=0)
     away = found.draws - found.point
     assert_allclose(away.sum(axis=1), 0.0, atol=1e-12)

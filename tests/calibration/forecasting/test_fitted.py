@@ -64,7 +64,7 @@ def test_a_fit_that_does_not_belong_is_refused(changes: dict[str, object], text:
 def test_a_fit_moves_no_forecast_and_is_told_for_runs() -> None:
     found = forecast(panel(), until=2003, fit=fit(), draws=40, past=False)
     plain = forecast(panel(), until=2003, draws=40, past=False)
-    assert np.array_equal(found.draws.to_numpy(), plain.draws.to_numpy())
+    assert np.array_equal(found.paths.to_numpy(), plain.paths.to_numpy())
     assert found.weights == plain.weights
     assert found.fit == fit()
     assert found.baseline.provenance["fit"]["sha256"] == fit().sha256

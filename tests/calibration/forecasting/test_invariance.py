@@ -57,10 +57,10 @@ def test_another_unit_and_another_order_of_rows_give_the_same_forecast(
 ) -> None:
     panel = panel_of()
     asked = {"until": panel.years[-1] + 5, "forecaster": forecaster, "draws": 60, "past": False}
-    expected = forecast(panel, **asked).draws
+    expected = forecast(panel, **asked).paths
     rows = np.arange(len(panel.regions))
     for factor, order in ((1e-3, rows[::-1]), (1e3, np.roll(rows, 2))):
-        found = forecast(in_other_money(reordered(panel, order), factor), **asked).draws
+        found = forecast(in_other_money(reordered(panel, order), factor), **asked).paths
         assert tuple(found["region"].to_numpy()) == tuple(panel.codes[place] for place in order)
         assert_allclose(found.sel(region=expected["region"]), expected, rtol=0, atol=1e-9)
 
@@ -75,9 +75,9 @@ def test_a_country_beside_a_region_is_its_group() -> None:
         name: forecast(load_panel(rows.rename(columns={"of": name})), until=2013, draws=40, past=False)
         for name in ("group", "country", "Nation", "国家")
     }
-    assert found["country"].groups == ("A", "A", "B", "B")
+    assert found["country"].target.groups == ("A", "A", "B", "B")
     for item in found.values():
-        assert item.draws.to_numpy().tobytes() == found["group"].draws.to_numpy().tobytes()
+        assert item.paths.to_numpy().tobytes() == found["group"].paths.to_numpy().tobytes()
     # Without other regions countries are the regions.
     alone = load_panel(rows.rename(columns={"region": "country"}).drop(columns="of"))
     assert {region.group for region in alone.regions} == {""}

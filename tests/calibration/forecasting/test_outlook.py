@@ -83,9 +83,9 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
     panel = panel_of(walk(4, 14), groups=("a", "b"))
     event = "dispersion falls by 1% by 2004"
     found = forecast(panel, until=2005, forecaster="damped_drift", events=[event], draws=60)
-    assert found.draws.shape == (60, 4, 2)
+    assert found.paths.shape == (60, 4, 2)
     assert found.origin == 2003
-    falls = found.draws.to_numpy()[:, :, 0].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
+    falls = found.paths.to_numpy()[:, :, 0].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
     assert found.chances[0].probability == falls.mean()
     usual = backtest(panel, forecasters={name: models()[name] for name in ("persistence", "damped_drift")})
     assert list(found.past) == [
@@ -112,7 +112,7 @@ def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_la
     logs[1, -1] = logs[2, -2:] = np.nan
     found = forecast(panel_of(logs), until=2005, forecaster="damped_drift", draws=60, past=False)
     text = {lang: paragraph(found, lang) for lang in ("en", "zh")}
-    first, second = (found.names[str(code)][0] for code in found.draws["region"].to_numpy()[1:3])
+    first, second = (found.names[str(code)][0] for code in found.paths["region"].to_numpy()[1:3])
     assert f"No output was observed in 2003 of {first}, {second} (2 of 6 regions)" in text["en"]
     assert "没有 2003 年的观测值（6 个地区中的 2 个）" in text["zh"]
     table = found.table().groupby("region")["last"].first()
@@ -404,7 +404,8 @@ def test_regions_that_come_late_or_end_early_are_forecast_too(
 def test_names_that_are_longer_than_their_fan_are_cut() -> None:
     long = "A region whose name is much longer than its fan is wide"
     found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="persistence", draws=20, past=False)
-    figure = plot_outlook(replace(found, names={**found.names, "R01": (long, long)}))
+    renamed = [replace(item, name_en=long) if item.code == "R01" else item for item in found.data.regions]
+    figure = plot_outlook(replace(found, data=replace(found.data, regions=tuple(renamed))))
     texts = [item.get_text() for item in figure.texts]
     assert long not in texts
     assert [text for text in texts if text.startswith("A region") and text.endswith("…")]
@@ -454,7 +455,7 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
     original = FilteredModel.forecast
 
     def noted(self: FilteredModel, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        asked.append((origin.year, horizon, draws))
+        asked.append((origin.time, horizon, draws))
         return original(self, origin, horizon=horizon, draws=draws, seed=seed)
 
     panel = panel_of(walk(4, 12))
@@ -464,14 +465,14 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
     assert len(set(asked)) == len(asked)
     assert sorted(asked) == [*[(year, 5, 500) for year in range(1998, 2001)], (2001, 3, 600)]
     assert found.weights == plain.weights
-    xr.testing.assert_equal(found.draws, plain.draws)
+    xr.testing.assert_equal(found.paths, plain.paths)
 
 
 def test_a_forecast_that_was_kept_is_the_one_it_was_made_as_and_no_other() -> None:
     panel, settings = panel_of(walk(4, 14)), {"forecaster": "damped_drift", "past": False}
     kept = forecast(panel, until=2008, draws=60, **settings).baseline
     near = forecast(panel, until=2005, draws=40, kept=kept, **settings)
-    assert_allclose(near.draws, kept.paths[:40, :, : near.draws.sizes["year"]], rtol=0, atol=0)
+    assert_allclose(near.paths, kept.paths[:40, :, : near.paths.sizes["year"]], rtol=0, atol=0)
     for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"forecaster": "persistence"}):
         asked = {"until": 2005, "draws": 40, **settings, **other}
-        assert_allclose(forecast(panel, kept=kept, **asked).draws, forecast(panel, **asked).draws, rtol=0, atol=0)
+        assert_allclose(forecast(panel, kept=kept, **asked).paths, forecast(panel, **asked).paths, rtol=0, atol=0)

@@ -29,8 +29,8 @@ def test_a_late_region_is_named_with_what_it_does_to_the_others() -> None:
     # Four regions are .125 further above a mean to which the poorest now belongs.
     moved = target.values[1:, 4] - target.values[1:, 3]
     assert_allclose(moved, 0.125)
-    assert target.regions[0] in sentence
-    assert str(target.years[4]) in sentence
+    assert target.rows[0] in sentence
+    assert str(target.times[4]) in sentence
     assert "+12.5%" in sentence
 
 
@@ -63,8 +63,8 @@ def test_years_before_a_gap_longer_than_themselves_are_left_out_and_named(
 ) -> None:
     panel = replace(panel_of(steady(years=len(years)) + 0.01 * noise(5, len(years))), years=tuple(years))
     target = target_of(panel)
-    assert target.years[0] == first
-    assert target.years[-1] == max(years)
+    assert target.times[0] == first
+    assert target.times[-1] == max(years)
     assert target.seen == tuple(year for year in years if year >= first)
     found = early_years(panel, target)
     assert len(found) == bool(told)

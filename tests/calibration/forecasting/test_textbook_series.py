@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 
 from calibration import CalibrationProblem, backtest, forecast
 from calibration.filtering.ensemble import Disturbance, filtered, setup_of
 from calibration.filtering.stocks import StockLaw
-from calibration.forecasting.own import _verdict, gridded
+from calibration.forecasting import target_of
+from calibration.forecasting.words import verdict
 from pysd_runner import load_model, load_table
 
 MODELS = Path(__file__).parent / "series"
@@ -41,10 +41,10 @@ def series(name):
 )
 def test_the_mixture_is_about_as_good_as_its_best_member_and_its_intervals_hold(name, worst, low, high):
     scored = backtest(load_table(series(name)), model=load_model(MODELS / f"{name}.mdl"), free=FREE[name])
-    found = scored.table().set_index(["forecaster", "ahead"])
-    crps = found["crps"].unstack("ahead")
+    found = scored.table().set_index(["model", "horizon"])
+    crps = found["crps"].unstack("horizon")
     assert (crps.loc["gapsim"] <= worst * crps.drop("gapsim").min()).all()
-    assert found.loc["gapsim", "covered_90"].between(low, high).all()
+    assert found.loc["gapsim", "coverage_90"].between(low, high).all()
 
 
 def test_draws_for_which_the_step_is_too_long_are_replaced():
@@ -71,13 +71,13 @@ def test_what_was_replaced_is_counted():
 def test_members_that_leave_the_data_are_resampled_with_their_parameters():
     model = load_model(MODELS / "census.mdl")
     problem = CalibrationProblem(model, load_table(series("census")), free=FREE["census"])
-    data = gridded(problem)
+    target, observed = target_of(problem), problem.series
     values = {
         "Growth Rate": np.append(np.full(9, 0.03), 3.0)[None],
         "Capacity": np.append(np.full(9, 200.0), 1e30)[None],
     }
-    law = StockLaw(model, values, data.series, start=1790.0)
-    grid = setup_of(model, law, data.series, data.times, data.observed)
+    law = StockLaw(model, values, observed, start=1790.0)
+    grid = setup_of(model, law, observed, target.grid, {"population": target.values})
     found = filtered(law, grid, Disturbance(size=0.01, memory=0.0, errors={"population": 0.01}), seed=0, members=20)
     assert found.resampled == 2
     assert 9 in found.rows[0]
@@ -85,9 +85,12 @@ def test_members_that_leave_the_data_are_resampled_with_their_parameters():
 
 
 def skill(crps, held):
-    rows = [{"forecaster": "persistence", "relative_rmse": 1.0, "relative_crps": 1.0, "covered_90": 0.9}]
-    rows.append({"forecaster": "gapsim", "relative_rmse": 0.8, "relative_crps": crps, "covered_90": held})
-    return pd.DataFrame([{"ahead": 1, "origins": 91, **row} for row in rows])
+    ratios = {"persistence": (1.0, 1.0, 0.9), "gapsim": (0.8, crps, held)}
+    keys = ("rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_90")
+    return [
+        {"model": name, "horizon": 1, "origins": 91, **dict(zip(keys, row, strict=True))}
+        for name, row in ratios.items()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,4 +98,4 @@ def skill(crps, held):
     [(276.0, 0.9, "Nothing is gained"), (0.8, 0.66, "too narrow"), (0.8, 0.9, "the best baseline (persistence)")],
 )
 def test_a_verdict_looks_at_scores_and_intervals_too(crps, held, told):
-    assert told in _verdict(skill(crps, held))
+    assert told in verdict(skill(crps, held))

@@ -1,0 +1,247 @@
+"""Any model as a forecaster: fitted to what an origin may see, its stocks filtered up to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, learn, setup_of
+from calibration.filtering.stocks import StockLaw
+from calibration.fitting.fit import fit as fit_problem
+from calibration.fitting.holdout import disturbed
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
+from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
+from calibration.forecasting.combination import Combination
+from calibration.forecasting.empirical_intervals import EmpiricalIntervals
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
+from calibration.forecasting.models import FINAL, MODEL, REFERENCE
+from calibration.forecasting.target import Target
+from calibration.observation import Series
+from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
+from pysd_runner.core.parallel import Pool
+from pysd_runner.study.inputs import fitted_values
+
+Array = NDArray[np.float64]
+
+MEMBERS = 240
+# Baselines that the model is mixed with, and their prior weights; that of the model is one.
+BASELINES: dict[str, tuple[PointMethod, float]] = {
+    REFERENCE: (Persistence(), 0.25),
+    "damped_drift": (DampedDrift(), 0.25),
+    "smoothing": (Smoothing(), 0.25),
+    "autoregression": (FixedEffects(), 0.25),
+}
+# The model is fitted anew at every origin of so many observations, then whenever they have grown by this share.
+EACH, ANEW = 50, 1.05
+# Observations that a first fit needs beside one for each parameter.
+FEWEST = 6
+# One series tells little of how wide a mixture should have been: its own width counts for this many origins.
+NO_INFLATION = 30.0
+# One series tells members apart slowly: weights that follow its last errors follow chance.
+RATE, HALF_LIFE = 0.3, 20.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StockFilter:
+    """The stocks of a model and how they are disturbed, as learnt up to some moment."""
+
+    law: StockLaw
+    setup: FilterSetup
+    disturbance: Disturbance
+    passes: list[FilteredEnsemble] = field(default_factory=list)
+
+    def over_all(self, seed: int, members: int) -> FilteredEnsemble:
+        """Members at all moments, filtered once; states at a moment only know what came up to it."""
+        if not self.passes:
+            self.passes.append(filtered(self.law, self.setup, self.disturbance, seed=seed, members=members))
+        return self.passes[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LearntModel:
+    """A fit up to some moment, and the filter that goes with it; None for a model whose state cannot be set."""
+
+    fit: FitResult
+    problem: CalibrationProblem
+    filter: StockFilter | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelForecaster:
+    """The model, its parameters and disturbances estimated from what an origin may see, its stocks filtered to it."""
+
+    problem: CalibrationProblem
+    target: Target
+    members: int = MEMBERS
+    given: FitResult | None = None
+    checkpoint: Path | None = None
+    known: dict[int, LearntModel] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return MODEL
+
+    @property
+    def least(self) -> int:
+        """Observations that a first fit needs: a few beside one for each parameter."""
+        return FEWEST + len(self.problem.space.keys)
+
+    @property
+    def observed(self) -> dict[str, Array]:
+        """Observations by series, shape (row, time) each."""
+        series = self.problem.series
+        ends = np.cumsum([len(item.labels) for item in series])[:-1]
+        return {item.label: part for item, part in zip(series, np.split(self.target.values, ends), strict=True)}
+
+    def __repr__(self) -> str:
+        settings = f"{self.problem.space.keys}, {self.members}, {self.given is None}"
+        return f"ModelForecaster({self.problem.model.sha256[:12]}, {settings})"
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast; see `Forecaster`."""
+        place = origin.time
+        known = self.learnt(origin, seed)
+        later = self.target.grid[place] + self.target.spacing * np.arange(1, horizon + 1)
+        if known.filter is None:
+            paths = self._open(known, place, later, draws, seed)
+        else:
+            paths = self._filtered(known.filter, place, later, draws, seed)
+        usable = np.isfinite(paths).all(axis=(1, 2))
+        if not usable.any():
+            raise SimulationFailed(
+                "no draw of {model} gives numbers after {time:g}",
+                model=self.problem.model.name,
+                time=self.target.grid[place],
+            )
+        paths = paths[np.resize(np.flatnonzero(usable), draws)]
+        return Forecast(point=np.median(paths, axis=0), draws=paths)
+
+    def prepare(self, origins: Sequence[Origin], seed: int, pool: Pool) -> None:
+        """Fit and filter for many origins at the same time; they share the fits."""
+        blocks = sorted({self._block(origin) for origin in origins} - set(self.known))
+        for place, known in pool.finished(partial(_prepared, replace(self, known={}), seed), blocks):
+            self.known[blocks[place]] = known
+
+    def learnt(self, origin: Origin, seed: int) -> LearntModel:
+        """What is known at an origin; fits are kept while the observations have not grown much."""
+        block = self._block(origin)
+        if block not in self.known:
+            self.known[block] = self.learn(block, seed)
+        return self.known[block]
+
+    def _block(self, origin: Origin) -> int:
+        """The earlier moment whose fit is taken: every one at first, later thresholds that grow by a share."""
+        seen = int(np.isfinite(origin.target.values).any(axis=0).sum())
+        block = self.least
+        while (further := block + 1 if block < EACH else int(np.ceil(block * ANEW))) <= seen:
+            block = further
+        places = self.target.places
+        if self.given is not None or seen == len(places):
+            block = len(places)
+        return int(places[min(block, len(places)) - 1])
+
+    def learn(self, place: int, seed: int) -> LearntModel:
+        """Fit to the observations up to a moment, and learn how the stocks are disturbed."""
+        whole, series = self.problem, self.problem.series
+        problem = whole.again(until=float(self.target.grid[place]) + 1e-6 * self.target.spacing, free=whole.space.keys)
+        fit = self.given
+        if fit is None:
+            folder = None if self.checkpoint is None else self.checkpoint / f"{place}"
+            fit = fit_problem(problem, starts=2, seed=seed, checkpoint=folder)
+        settled = problem.with_noise_of(fit.fitted)
+        values = fitted_values(whole.model, fit.fitted, draws=self.members, seed=seed)
+        try:
+            law = StockLaw(whole.model, values, series, start=problem.first_year)
+        except UnsupportedFeature:
+            return LearntModel(fit=fit, problem=settled, filter=None)
+        seen = {label: values[:, : place + 1] for label, values in self.observed.items()}
+        setup = setup_of(whole.model, law, series, self.target.grid[: place + 1], seen)
+        errors = {item.label: settled.noise[item.label].total_sd for item in series}
+        given = {item.label: item.is_given or item.errors.is_count for item in series}
+        return LearntModel(
+            fit=fit,
+            problem=settled,
+            filter=StockFilter(
+                law=law,
+                setup=replace(setup, times=self.target.grid, observed=self.observed),
+                disturbance=learn(law, setup, errors, given, seed=seed),
+            ),
+        )
+
+    def _filtered(self, known: StockFilter, place: int, later: Array, draws: int, seed: int) -> Array:
+        """Draws of the filtered members gone on, with errors of observation."""
+        found = known.over_all(seed, self.members)
+        paths = ahead(known.law, known.setup, found, place, later, draws=draws, seed=seed)
+        rng = np.random.default_rng([seed, place, 7])
+        parts = []
+        for item in self.problem.series:
+            raw = paths[item.label]
+            if item.kind == "cumulative":
+                raw = raw + self._last(item, place)
+            with np.errstate(all="ignore"):
+                scaled = item.scaled(raw)
+            parts.append(scaled + self._noise(item, raw, found.law, rng))
+        return np.concatenate(parts, axis=1)
+
+    def _last(self, item: Series, place: int) -> Array:
+        table = item.unscaled(self.observed[item.label][:, : place + 1])
+        found = np.zeros((1, len(table), 1))
+        for row, line in enumerate(table):
+            seen = line[np.isfinite(line)]
+            found[0, row, 0] = seen[-1] if seen.size else 0.0
+        return found
+
+    def _noise(self, item: Series, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
+        """Errors of observation on the scale of the series."""
+        spread = law.errors[item.label]
+        if not item.errors.is_count:
+            return np.asarray(spread * rng.standard_normal(raw.shape))
+        mean = np.where(np.isfinite(raw), np.maximum(raw, 1e-9), 0.0)
+        if item.errors.family == "negative_binomial":
+            mean = mean * rng.gamma(1 / spread**2, spread**2, raw.shape)
+        return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)
+
+    def _open(self, known: LearntModel, place: int, later: Array, draws: int, seed: int) -> Array:
+        """Draws of the fitted path, errors going on from the last residual: for models that cannot be filtered."""
+        times = np.concatenate([self.target.grid[: place + 1], later])
+        run, step = known.problem.runs_to(float(times[-1]))
+        rng = np.random.default_rng([seed, place, 9])
+        drawn = known.fit.fitted.sample(rng, draws, spec=known.problem.spec)
+        outcomes = run.batch(drawn, draws)
+        parts = []
+        for item in self.problem.series:
+            table = np.concatenate(
+                [self.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)],
+                axis=1,
+            )
+            moved = item.at(times, table, run.moments, step)
+            predicted = moved.scaled(moved.compared(item.expression.value(outcomes)))
+            noisy = disturbed(moved, predicted, known.problem.noise[item.label], rng, seen=times <= times[place])
+            parts.append(item.scaled(noisy)[:, :, place + 1 :])
+        return np.concatenate(parts, axis=1)
+
+
+def _prepared(forecaster: ModelForecaster, seed: int, block: int) -> LearntModel:
+    known = forecaster.learn(block, seed)
+    if known.filter is not None:
+        known.filter.over_all(seed, forecaster.members)
+    return known
+
+
+def mixture(model: ModelForecaster) -> Combination:
+    """A model with its baselines, weights learnt from past origins."""
+    members: list[Forecaster] = [model]
+    members += [EmpiricalIntervals(name=name, method=method) for name, (method, _) in BASELINES.items()]
+    return Combination(
+        name=FINAL,
+        members=tuple(members),
+        prior=(1.0, *(weight for _, weight in BASELINES.values())),
+        rate=RATE,
+        half_life=HALF_LIFE,
+        no_inflation=NO_INFLATION,
+    )
