@@ -405,7 +405,7 @@ def test_names_that_are_longer_than_their_fan_are_cut() -> None:
     long = "A region whose name is much longer than its fan is wide"
     found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="persistence", draws=20, past=False)
     renamed = [replace(item, name_en=long) if item.code == "R01" else item for item in found.data.regions]
-    figure = plot_outlook(replace(found, data=replace(found.data, regions=tuple(renamed))))
+    figure = plot_outlook(replace(found, data=replace(found.data, entities={"region": tuple(renamed)})))
     texts = [item.get_text() for item in figure.texts]
     assert long not in texts
     assert [text for text in texts if text.startswith("A region") and text.endswith("…")]
