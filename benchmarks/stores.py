@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.ensemble import Draws, Job, Statistics, ensemble_job, load_job
+from pysd_runner.ensemble import Draws, EnsembleJob, Statistics, ensemble_job, load_job
 from pysd_runner.ensemble.run import Keep
-from pysd_runner.ensemble.store import Store
+from pysd_runner.ensemble.store import BlockStore
 from pysd_runner.model import Model, load_model
 
 SEED = 0
@@ -50,7 +50,7 @@ def main(given: Sequence[str] | None = None) -> None:
             plan(job_of(model, name, asked.kill_draws, Path(folder) / str(keep)[:4], keep), asked.plan, asked.cores)
 
 
-def job_of(model: Model, name: str, draws: int, store: Path, keep: Keep = "full") -> Job:
+def job_of(model: Model, name: str, draws: int, store: Path, keep: Keep = "full") -> EnsembleJob:
     """Runs of every stock for a parameter that varies by a tenth."""
     value = float(np.asarray(_value(model, name)).flat[0])
     ends = sorted((0.9 * value, 1.1 * value)) if value else (0.0, 1.0)
@@ -67,15 +67,15 @@ def _value(model: Model, name: str) -> object:
 
 def costs(model: Model, name: str, draws: int, pairs: int, folder: Path) -> None:
     """Processor time of runs that are stored, as a ratio to runs that are thrown away."""
-    write, ratios = Store.write, []
+    write, ratios = BlockStore.write, []
     job_of(model, name, 8192, folder / "warm").run(workers=1)
     for pair in range(pairs):
         kept = _seconds(lambda: job_of(model, name, draws, folder / f"kept{pair}").run(workers=1))  # noqa: B023
-        Store.write = lambda *_: None  # type: ignore[method-assign]
+        BlockStore.write = lambda *_: None  # type: ignore[method-assign]
         try:
             thrown = _seconds(lambda: job_of(model, name, draws, folder / f"thrown{pair}").run(workers=1))  # noqa: B023
         finally:
-            Store.write = write  # type: ignore[method-assign]
+            BlockStore.write = write  # type: ignore[method-assign]
         ratios.append(kept / thrown)
         print(
             f"{draws:,} runs stored: {kept:.1f} s of processor time, thrown away {thrown:.1f}: {ratios[-1]:.2f} times"
@@ -85,7 +85,7 @@ def costs(model: Model, name: str, draws: int, pairs: int, folder: Path) -> None
     print(f"median {float(np.median(ratios)):.2f} times; {size / 1e6:.0f} MB stored; at most {memory:.0f} MB of memory")
 
 
-def plan(job: Job, runs: float, cores: int) -> None:
+def plan(job: EnsembleJob, runs: float, cores: int) -> None:
     """What many runs would take, from the time and room of these, taken for each run."""
     recipe = job.store.recipe
     each = _seconds(lambda: job.run(workers=1)) / recipe.count

@@ -14,9 +14,9 @@ from calibration.fitting.diagnostics import FAR
 from calibration.fitting.estimates import ParameterEstimate
 from calibration.sdeval import Loop as KnockOut
 from calibration.sdeval import knock_out
-from pysd_runner.checks import Rule, check_behaviour, check_dimensions, experiments_of, rules_of
-from pysd_runner.checks.declarations import Expectation, Experiment, Loop, Pulse, Relation
-from pysd_runner.checks.units import Unit, parse_unit
+from pysd_runner.checks import BehaviourRule, check_behaviour, check_dimensions, experiments_of, rules_of
+from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
+from pysd_runner.checks.units import UnitProduct, parse_unit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
@@ -169,7 +169,7 @@ def _parameter_table(subject: Subject) -> pd.DataFrame:
     return table[kept].assign(score=scores, sources=sources)
 
 
-def _loops(subject: Subject, loops: tuple[Loop, ...]) -> tuple[list[Judgement], pd.DataFrame]:
+def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Judgement], pd.DataFrame]:
     """What is lost when a loop is switched off."""
     if not loops:
         return [_absent("loop", "not_declared")], pd.DataFrame()
@@ -183,7 +183,7 @@ def _loops(subject: Subject, loops: tuple[Loop, ...]) -> tuple[list[Judgement], 
     return judgements, pd.concat(parts, ignore_index=True)
 
 
-def _loop(loop: Loop, moved: pd.DataFrame) -> Judgement:
+def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
     """Whether a loop moves everything it is there to move."""
     note = Phrase("declared", {"en": loop.en, "zh": loop.zh})
     broken = moved.loc[moved["status"] != "run", "status"]
@@ -208,7 +208,7 @@ def _compared(subject: Subject) -> tuple[str, ...]:
     return () if spec is None else tuple(spec.outcomes[key].variable for key in keys if key in spec.outcomes)
 
 
-def _knocked_out(subject: Subject, loop: Loop, names: list[str]) -> pd.DataFrame:
+def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd.DataFrame:
     def simulate(changes: Mapping[str, float]) -> dict[str, np.ndarray]:
         run = subject.run(changes, years=loop.years)
         if run.failed.any():
@@ -243,7 +243,7 @@ def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
     yield _reordered(subject, section)
 
 
-def _other_units(subject: Subject) -> dict[str, Unit]:
+def _other_units(subject: Subject) -> dict[str, UnitProduct]:
     """Units of the variables, as far as they can be read."""
     found = {}
     for name, item in subject.model.variables.items():
@@ -254,7 +254,7 @@ def _other_units(subject: Subject) -> dict[str, Unit]:
     return found
 
 
-def _time(units: Mapping[str, Unit]) -> str:
+def _time(units: Mapping[str, UnitProduct]) -> str:
     return next(iter(units["TIME STEP"].powers), "") if "TIME STEP" in units else ""
 
 
@@ -264,7 +264,7 @@ def _constants(subject: Subject) -> dict[str, Array]:
     return {name: np.asarray(subject.base[name][0, 0, ..., 0]) for name in names if name in subject.base.data}
 
 
-def _scaled(subject: Subject, section: str, units: Mapping[str, Unit], name: str, written: str) -> Judgement:
+def _scaled(subject: Subject, section: str, units: Mapping[str, UnitProduct], name: str, written: str) -> Judgement:
     def factor(variable: str) -> float:
         return FACTOR ** float(units[variable].powers.get(name, 0)) if variable in units else 1.0
 
@@ -382,7 +382,7 @@ def _hit(subject: Subject, pulse: Pulse | None) -> int | None:
     return int(np.argmax(subject.base[pulse.highest_of][0, 0, ..., 0]))
 
 
-def _broken_rules(run: Run, rules: Sequence[Rule]) -> Iterator[Breach]:
+def _broken_rules(run: Run, rules: Sequence[BehaviourRule]) -> Iterator[Breach]:
     for problem in check_behaviour(run, rules):
         yield Breach(message=problem.message, value=problem.value)
 

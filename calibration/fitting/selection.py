@@ -13,8 +13,7 @@ from calibration.observation import Noise, Series
 from calibration.optimisers import LeastSquares, Objective
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.facts import facts_of
-from pysd_runner.model import Model
+from pysd_runner.model import Model, facts_of
 from pysd_runner.spec import Parameter, Prior
 
 Array = NDArray[np.float64]

@@ -21,7 +21,7 @@ from pysd_runner.panel import Table
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
-from pysd_runner.spec.weak import record_of
+from pysd_runner.spec.own import record_of
 from pysd_runner.study.matching import in_time_of
 
 Array = NDArray[np.float64]

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from calibration.fitting.runs import Parameters, Spreads
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.facts import facts_of
-from pysd_runner.model import Model
+from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import simulate
 from pysd_runner.spec import ModelSpec, Parameter, Prior
-from pysd_runner.spec.weak import weak_parameter, with_prior
+from pysd_runner.spec.own import weak_parameter, with_prior
 from pysd_runner.study.equations import PREFIX, with_starts
 
 Array = NDArray[np.float64]

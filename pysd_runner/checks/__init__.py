@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from pysd_runner.checks.behaviour import BehaviourProblem as BehaviourProblem
     from pysd_runner.checks.behaviour import check_behaviour as check_behaviour
     from pysd_runner.checks.behaviour import outcomes_of as outcomes_of
+    from pysd_runner.checks.declarations import BehaviourRule as BehaviourRule
     from pysd_runner.checks.declarations import Experiment as Experiment
     from pysd_runner.checks.declarations import Experiments as Experiments
-    from pysd_runner.checks.declarations import Rule as Rule
     from pysd_runner.checks.declarations import experiments_of as experiments_of
     from pysd_runner.checks.declarations import load_rules as load_rules
     from pysd_runner.checks.declarations import rules_of as rules_of
@@ -19,4 +19,6 @@ if TYPE_CHECKING:
     from pysd_runner.checks.running import Obstacle as Obstacle
     from pysd_runner.checks.running import check_running as check_running
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__, __file__, renamed={"Rule": "pysd_runner.checks.declarations.BehaviourRule"}
+    )

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.checks.declarations import EVERYTHING, Kind, Rule
+from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind
 from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.simulation import Run
@@ -71,7 +71,7 @@ class _Finding:
     relation: str
 
 
-def outcomes_of(rules: Sequence[Rule]) -> tuple[str, ...]:
+def outcomes_of(rules: Sequence[BehaviourRule]) -> tuple[str, ...]:
     """Variables a run must save so that rules can be applied to it.
 
     Parameters
@@ -88,7 +88,7 @@ def outcomes_of(rules: Sequence[Rule]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def check_behaviour(run: Run, rules: Sequence[Rule]) -> list[BehaviourProblem]:
+def check_behaviour(run: Run, rules: Sequence[BehaviourRule]) -> list[BehaviourProblem]:
     """Apply behaviour rules to a run.
 
     A value that is not a number breaks every rule that looks at it.
@@ -122,7 +122,7 @@ def check_behaviour(run: Run, rules: Sequence[Rule]) -> list[BehaviourProblem]:
     return problems
 
 
-def _saved(run: Run, rule: Rule, name: str) -> str:
+def _saved(run: Run, rule: BehaviourRule, name: str) -> str:
     known = {key(item): item for item in run.data}
     if key(name) not in known:
         raise UnknownName(
@@ -132,13 +132,13 @@ def _saved(run: Run, rule: Rule, name: str) -> str:
     return known[key(name)]
 
 
-def _names(run: Run, rule: Rule) -> list[str]:
+def _names(run: Run, rule: BehaviourRule) -> list[str]:
     if rule.variables == (EVERYTHING,):
         return list(run.data)
     return [_saved(run, rule, name) for name in rule.variables]
 
 
-def _applies(run: Run, rule: Rule) -> NDArray[np.bool_]:
+def _applies(run: Run, rule: BehaviourRule) -> NDArray[np.bool_]:
     """Cases the rule is meant for, shape (scenario, draw) or ones instead."""
     applies = np.ones((1, 1), dtype=bool)
     for name, wanted in rule.when.items():
@@ -147,26 +147,26 @@ def _applies(run: Run, rule: Rule) -> NDArray[np.bool_]:
     return applies
 
 
-def _allowance(rule: Rule, *parts: Array) -> float:
+def _allowance(rule: BehaviourRule, *parts: Array) -> float:
     largest = max((float(np.max(np.abs(part), initial=0.0, where=np.isfinite(part))) for part in parts), default=0.0)
     return rule.tolerance * max(1.0, largest)
 
 
-def _finite(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _finite(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     for name in _names(run, rule):
         values = run.data[name]
         excess = np.where(np.isfinite(values), 0.0, np.nan)
         yield _Finding(name, run.dims[name], values, np.full_like(values, np.nan), excess, "must be finite")
 
 
-def _non_negative(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _non_negative(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     for name in _names(run, rule):
         values = run.data[name]
         excess = -values - _allowance(rule, values)
         yield _Finding(name, run.dims[name], values, np.zeros_like(values), excess, "must not be below")
 
 
-def _at_most(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _at_most(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     bound = _number(rule.bound)
     for name in _names(run, rule):
         values = run.data[name]
@@ -174,7 +174,7 @@ def _at_most(run: Run, rule: Rule) -> Iterator[_Finding]:
         yield _Finding(name, run.dims[name], values, np.full_like(values, bound), excess, "must not be above")
 
 
-def _ordered(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _ordered(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     names = _names(run, rule)
     for lower, upper in pairwise(names):
         if run.dims[lower] != run.dims[upper]:
@@ -184,7 +184,7 @@ def _ordered(run: Run, rule: Rule) -> Iterator[_Finding]:
         yield _Finding(lower, run.dims[lower], values, allowed, excess, f"must not be above {upper},")
 
 
-def _sums_to(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _sums_to(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     wanted = _number(rule.value)
     for name in _names(run, rule):
         dims = run.dims[name]
@@ -198,7 +198,7 @@ def _sums_to(run: Run, rule: Rule) -> Iterator[_Finding]:
         yield _Finding(name, rest, values, np.full_like(values, wanted), excess, f"summed over {rule.over} must be")
 
 
-def _conserved(run: Run, rule: Rule) -> Iterator[_Finding]:
+def _conserved(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     for name in _names(run, rule):
         values = run.data[name]
         total = values.sum(axis=tuple(range(2, values.ndim - 1)))
@@ -211,7 +211,7 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-_FINDINGS: Mapping[Kind, Callable[[Run, Rule], Iterator[_Finding]]] = {
+_FINDINGS: Mapping[Kind, Callable[[Run, BehaviourRule], Iterator[_Finding]]] = {
     "finite": _finite,
     "non_negative": _non_negative,
     "at_most": _at_most,
@@ -221,7 +221,7 @@ _FINDINGS: Mapping[Kind, Callable[[Run, Rule], Iterator[_Finding]]] = {
 }
 
 
-def _problem(run: Run, rule: Rule, finding: _Finding, applies: NDArray[np.bool_]) -> BehaviourProblem | None:
+def _problem(run: Run, rule: BehaviourRule, finding: _Finding, applies: NDArray[np.bool_]) -> BehaviourProblem | None:
     # Compared the other way round, NaN would pass.
     broken = ~(finding.excess <= 0)
     broken = broken & applies.reshape(*applies.shape, *(1,) * (broken.ndim - 2))
@@ -248,7 +248,7 @@ def _problem(run: Run, rule: Rule, finding: _Finding, applies: NDArray[np.bool_]
     return replace(problem, message=_sentence(rule, finding, problem))
 
 
-def _sentence(rule: Rule, finding: _Finding, problem: BehaviourProblem) -> str:
+def _sentence(rule: BehaviourRule, finding: _Finding, problem: BehaviourProblem) -> str:
     place = f"[{problem.element}]" if problem.element else ""
     bound = "" if rule.kind == "finite" else f" {problem.bound:.10g}"
     more = f"; the worst of {problem.places} places" if problem.places != 1 else ""

@@ -27,7 +27,7 @@ YEARS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class BehaviourRule:
     """One thing that must hold in every run.
 
     Parameters
@@ -128,7 +128,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Loop:
+class SwitchableLoop:
     """A feedback loop that parameters can switch off."""
 
     name: str  # unique in its file
@@ -169,7 +169,7 @@ class Experiments:
 
     extremes: tuple[Experiment, ...] = field(default=(), metadata=named("extreme"))
     realities: tuple[Experiment, ...] = field(default=(), metadata=named("reality"))
-    loops: tuple[Loop, ...] = field(default=(), metadata=named("loop"))
+    loops: tuple[SwitchableLoop, ...] = field(default=(), metadata=named("loop"))
     balances: tuple[Balance, ...] = field(default=(), metadata=named("balance"))
 
 
@@ -177,10 +177,10 @@ class Experiments:
 class _Declarations(Experiments):
     """The whole file."""
 
-    rules: tuple[Rule, ...] = field(default=(), metadata=named("rule"))
+    rules: tuple[BehaviourRule, ...] = field(default=(), metadata=named("rule"))
 
 
-def load_rules(path: str | Path) -> tuple[Rule, ...]:
+def load_rules(path: str | Path) -> tuple[BehaviourRule, ...]:
     """Read the behaviour rules of a model.
 
     Parameters
@@ -190,7 +190,7 @@ def load_rules(path: str | Path) -> tuple[Rule, ...]:
 
     Returns
     -------
-    tuple of Rule
+    tuple of BehaviourRule
         In the order of the file.
 
     Raises
@@ -206,7 +206,7 @@ def load_rules(path: str | Path) -> tuple[Rule, ...]:
     return rules
 
 
-def rules_of(model: Model) -> tuple[Rule, ...]:
+def rules_of(model: Model) -> tuple[BehaviourRule, ...]:
     """Behaviour rules that stand beside a model file.
 
     Parameters
@@ -216,7 +216,7 @@ def rules_of(model: Model) -> tuple[Rule, ...]:
 
     Returns
     -------
-    tuple of Rule
+    tuple of BehaviourRule
         From ``<name of the file>.checks.toml`` or else ``checks.toml`` in its folder; empty when there is neither.
 
     Raises
@@ -276,7 +276,7 @@ def _declared(path: Path) -> _Declarations:
     return replace(found, realities=tuple(replace(item, kind="reality") for item in found.realities))
 
 
-def _check_rule(rule: Rule, fail: Fail) -> None:
+def _check_rule(rule: BehaviourRule, fail: Fail) -> None:
     names, kind = rule.variables, rule.kind
     if not names:
         fail("variables", 'expected at least one variable, or ["*"] for all')
@@ -304,17 +304,17 @@ def _check_goes_with(key: str, value: object, is_wanted: bool, of: str, fail: Fa
         fail(key, f"unknown key; it goes with {of}")
 
 
-def _check_tolerance(item: Rule | Expectation, fail: Fail) -> None:
+def _check_tolerance(item: BehaviourRule | Expectation, fail: Fail) -> None:
     if item.tolerance < 0:
         fail("tolerance", f"must not be negative, found {item.tolerance:g}")
 
 
-def _check_years(item: Experiment | Loop, fail: Fail) -> None:
+def _check_years(item: Experiment | SwitchableLoop, fail: Fail) -> None:
     if item.years <= 0:
         fail("years", f"must be positive, found {item.years:g}")
 
 
-def _check_loop(loop: Loop, fail: Fail) -> None:
+def _check_loop(loop: SwitchableLoop, fail: Fail) -> None:
     _check_years(loop, fail)
     if not loop.values or not loop.moves:
         fail("off" if not loop.values else "moves", "is missing; name at least one")
@@ -343,8 +343,8 @@ _READER = Reader(
         Balance: _check_balance,
         Expectation: _check_expectation,
         Experiment: _check_years,
-        Loop: _check_loop,
-        Rule: _check_rule,
+        SwitchableLoop: _check_loop,
+        BehaviourRule: _check_rule,
         _Declarations: _check_file,
     }
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
-from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
+from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.ir import (
     HIDDEN,
@@ -98,7 +98,7 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     visible = [item for item in ir.variables.values() if not item.hidden]
     synonyms = with_equivalences(unit_equivalences(model.path))
     read = {item.name: _read(item, synonyms) for item in visible}
-    units = {name: found if isinstance(found, Unit) else None for name, found in read.items()}
+    units = {name: found if isinstance(found, UnitProduct) else None for name, found in read.items()}
     time = _time_unit(units)
     units = {name: None if unit is None else _in_time(unit, time) for name, unit in units.items()}
     inference = Inference(model=ir, declared=units, time=time)
@@ -116,7 +116,7 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: places[problem.variable])
 
 
-def _read(variable: Variable, synonyms: Synonyms) -> Unit | DimensionProblem:
+def _read(variable: Variable, synonyms: Synonyms) -> UnitProduct | DimensionProblem:
     text = variable.unit.split("[", maxsplit=1)[0].strip()
     if not text:
         message = f"{variable.name}: no unit given: {variable.equation}"
@@ -139,12 +139,12 @@ def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:
     return next((unit for unit in candidates if unit is not None), None)
 
 
-def _in_time(unit: Unit, time: MaybeUnit) -> Unit:
+def _in_time(unit: UnitProduct, time: MaybeUnit) -> UnitProduct:
     """A unit in which the word `time` stands for the unit of time, as Stella writes a flow per time."""
     power = unit.powers.get(TIME_WORD)
     if power is None or time is None:
         return unit
-    return unit / Unit({TIME_WORD: power}) * time**power
+    return unit / UnitProduct({TIME_WORD: power}) * time**power
 
 
 def _owners(model: ModelIr) -> dict[str, str]:

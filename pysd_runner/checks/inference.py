@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from pysd_runner.checks.units import DIMENSIONLESS, Unit
+from pysd_runner.checks.units import DIMENSIONLESS, UnitProduct
 from pysd_runner.checks.wording import wording
 from pysd_runner.engine.ir import (
     HIDDEN,
@@ -36,7 +36,7 @@ from pysd_runner.engine.ir import (
     key,
 )
 
-MaybeUnit = Unit | None
+MaybeUnit = UnitProduct | None
 
 CLOCK = frozenset({"initial time", "final time"})
 
@@ -91,13 +91,13 @@ class Inference:
                 return None
         return common
 
-    def require(self, whole: Expression, part: Expression, expected: Unit) -> None:
+    def require(self, whole: Expression, part: Expression, expected: UnitProduct) -> None:
         """Note a part that has another unit than the one it must have."""
         found = self.unit(part)
         if found is not None and found != expected:
             self.note(whole, expected, found, f"{self.text(part)} is {found}")
 
-    def note(self, whole: Expression, expected: Unit | str, found: Unit | str, reason: str) -> None:
+    def note(self, whole: Expression, expected: UnitProduct | str, found: UnitProduct | str, reason: str) -> None:
         """Note two units that do not agree."""
         self.mismatches.append(Mismatch(str(expected), str(found), self.text(whole), reason))
 

@@ -43,7 +43,7 @@ _EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UnitProduct:
     """A product of powers of named units; the empty product is dimensionless.
 
     >>> str(parse_unit("Yuan/Year/Person") * parse_unit("people"))
@@ -56,17 +56,17 @@ class Unit:
     def __hash__(self) -> int:
         return hash(frozenset(self.powers.items()))
 
-    def __mul__(self, other: "Unit") -> "Unit":
+    def __mul__(self, other: "UnitProduct") -> "UnitProduct":
         names = dict.fromkeys([*self.powers, *other.powers])
         sums = {name: self.powers.get(name, Fraction(0)) + other.powers.get(name, Fraction(0)) for name in names}
-        return Unit({name: power for name, power in sums.items() if power}, {**other.written, **self.written})
+        return UnitProduct({name: power for name, power in sums.items() if power}, {**other.written, **self.written})
 
-    def __truediv__(self, other: "Unit") -> "Unit":
+    def __truediv__(self, other: "UnitProduct") -> "UnitProduct":
         return self * other ** Fraction(-1)
 
-    def __pow__(self, exponent: Fraction) -> "Unit":
+    def __pow__(self, exponent: Fraction) -> "UnitProduct":
         powers = {name: power * exponent for name, power in self.powers.items() if exponent}
-        return Unit(powers, self.written)
+        return UnitProduct(powers, self.written)
 
     @property
     def is_dimensionless(self) -> bool:
@@ -88,10 +88,10 @@ class Unit:
         return f"{text}^{power}" if power.denominator == 1 else f"{text}^({power})"
 
 
-DIMENSIONLESS = Unit()
+DIMENSIONLESS = UnitProduct()
 
 
-def parse_unit(text: str, synonyms: Synonyms = _TABLE) -> Unit:
+def parse_unit(text: str, synonyms: Synonyms = _TABLE) -> UnitProduct:
     """Read a unit.
 
     >>> parse_unit("Yuan/Year/Person") == parse_unit("Yuan / (people*years)")
@@ -132,7 +132,7 @@ class _Reader:
         self._tokens = tokens
         self._synonyms = synonyms
 
-    def product(self) -> Unit:
+    def product(self) -> UnitProduct:
         unit = self._power()
         while self._next() in ("*", "/"):
             sign = self._take()
@@ -144,7 +144,7 @@ class _Reader:
         if self._tokens:
             self._refuse(f"{self._tokens[0]!r} is not expected there")
 
-    def _power(self) -> Unit:
+    def _power(self) -> UnitProduct:
         unit = self._atom()
         if self._next() != "^":
             return unit
@@ -178,7 +178,7 @@ class _Reader:
             self._refuse(f"a number has more than {MOST_DIGITS} digits")
         return Fraction(part)
 
-    def _atom(self) -> Unit:
+    def _atom(self) -> UnitProduct:
         part = self._take()
         if part == "(":
             unit = self.product()
@@ -206,7 +206,7 @@ class _Reader:
         raise InvalidInput(f"the unit {self._text!r} cannot be read: {reason}; {_EXPECTED}")
 
 
-def _named(part: str, synonyms: Synonyms) -> Unit:
+def _named(part: str, synonyms: Synonyms) -> UnitProduct:
     tidy = " ".join(part.replace("_", " ").split())
     name = synonyms.get(tidy.casefold())
     if name is None:
@@ -214,7 +214,7 @@ def _named(part: str, synonyms: Synonyms) -> Unit:
         name = synonyms.get(singular.casefold(), singular)
     if name == _NO_UNIT:
         return DIMENSIONLESS
-    return Unit({name.casefold(): Fraction(1)}, {name.casefold(): name})
+    return UnitProduct({name.casefold(): Fraction(1)}, {name.casefold(): name})
 
 
 def _singular(name: str) -> str:

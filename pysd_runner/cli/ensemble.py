@@ -19,7 +19,7 @@ from pysd_runner.reports.folders import check_file, fresh_file, save_whole
 if TYPE_CHECKING:  # these load numpy
     import pandas as pd
 
-    from pysd_runner.ensemble import Design, Draws, Ensemble, Job
+    from pysd_runner.ensemble import Design, Draws, Ensemble, EnsembleJob
     from pysd_runner.ensemble.run import Keep
     from pysd_runner.model import Model
 
@@ -175,7 +175,7 @@ def ensemble(
 
 def _run(
     session: Session,
-    job: "Job",
+    job: "EnsembleJob",
     storing: Storing,
     workers: int | None,
     out: Path | None,
@@ -201,7 +201,7 @@ def _run(
     return 0
 
 
-def _verify(session: Session, job: "Job") -> int:
+def _verify(session: Session, job: "EnsembleJob") -> int:
     """Name the blocks that are no longer as they were written."""
     damaged = job.damaged()
     session.data = {"store": job.store.path, "blocks": job.store.recipe.blocks, "done": job.done, "damaged": damaged}

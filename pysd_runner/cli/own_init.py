@@ -108,8 +108,8 @@ def declarations_text(model: "Model", table: "Table | None") -> str:
 
 
 def _parameters(model: "Model") -> list[list[str]]:
-    from pysd_runner.facts import facts_of
-    from pysd_runner.spec.weak import weak_parameter
+    from pysd_runner.model import facts_of
+    from pysd_runner.spec.own import weak_parameter
 
     counts: dict[str, int] = {}
     facts = facts_of(model.ir)
@@ -195,7 +195,7 @@ def scenario_text(model: "Model") -> str:
     model
         Any model.
     """
-    from pysd_runner.facts import facts_of
+    from pysd_runner.model import facts_of
 
     facts = [item for item in facts_of(model.ir).values() if "[" not in item.name and item.value]
     constants = [item for item in facts if model.ir.variables[item.name].kind == "constant"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble.designs import random_draws as random_draws
     from pysd_runner.ensemble.designs import rows as rows
     from pysd_runner.ensemble.designs import sobol as sobol
-    from pysd_runner.ensemble.job import Job as Job
+    from pysd_runner.ensemble.job import EnsembleJob as EnsembleJob
     from pysd_runner.ensemble.job import ensemble_job as ensemble_job
     from pysd_runner.ensemble.job import load_job as load_job
     from pysd_runner.ensemble.recipe import Draws as Draws
@@ -22,4 +22,6 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble.run import run_ensemble as run_ensemble
     from pysd_runner.ensemble.statistics import Statistics as Statistics
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__, __file__, renamed={"Job": "pysd_runner.ensemble.job.EnsembleJob"}
+    )

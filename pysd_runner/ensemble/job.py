@@ -20,14 +20,14 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.ensemble.cases import VECTOR, Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
-from pysd_runner.ensemble.recipe import Draws, Recipe, plain
+from pysd_runner.ensemble.recipe import Draws, EnsembleRecipe, plain
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.ensemble.store import (
     FAILED,
     RECIPE,
-    Store,
+    BlockStore,
     create,
     folder_of,
     read_statistics,
@@ -40,17 +40,17 @@ from pysd_runner.simulation.task import RunSettings, labels, provenance, version
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Job:
+class EnsembleJob:
     """An ensemble whose finished blocks lie in a store; made by `ensemble_job`, found again by `load_job`."""
 
-    store: Store
+    store: BlockStore
     model: Model
 
     def __repr__(self) -> str:
         recipe = self.store.recipe
         what = "runs" if recipe.statistics is None else "statistics"
         done = f"{self.done} of {recipe.blocks} blocks"
-        return f"<Job of {self.model.name!r}: {what} of {recipe.count:,} draws, {done} in {self.store.path}>"
+        return f"<EnsembleJob of {self.model.name!r}: {what} of {recipe.count:,} draws, {done} in {self.store.path}>"
 
     @property
     def done(self) -> int:
@@ -69,7 +69,7 @@ class Job:
         workers: int | None = None,
         part: tuple[int, int] = (1, 1),
         progress: Callable[[int], None] | None = None,
-    ) -> "Job":
+    ) -> "EnsembleJob":
         """Compute the blocks that are missing, and anew those that are no longer as they were written.
 
         What is in the store afterwards depends neither on the executor nor on the number of workers nor on how often
@@ -91,7 +91,7 @@ class Job:
 
         Returns
         -------
-        Job
+        EnsembleJob
             This one.
 
         Raises
@@ -266,7 +266,7 @@ def ensemble_job(
     keep: Keep = "full",
     precision: Precision = "float64",
     **settings: Unpack[RunSettings],
-) -> Job:
+) -> EnsembleJob:
     """Begin an ensemble in a store, or find the same one again.
 
     A job is a recipe: the model by its hash, the design, the seed, the outcomes and what is kept. Each block of draws
@@ -286,8 +286,8 @@ def ensemble_job(
 
     Returns
     -------
-    Job
-        Nothing is computed yet: `Job.run` does it.
+    EnsembleJob
+        Nothing is computed yet: `EnsembleJob.run` does it.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def ensemble_job(
     size = min(found.blocks(count)[0].stop, count)
     values = {} if made is not None else _by_variable(given)
     digests = {name: _digest(array) for name, array in values.items()}
-    recipe = Recipe(
+    recipe = EnsembleRecipe(
         model=str(model.path.resolve()),
         sha256=model.sha256,
         regions=_regions(model),
@@ -330,16 +330,16 @@ def ensemble_job(
         _create(
             path, recipe, replace(found, draws=count), {digests[name]: array for name, array in values.items()}, about
         )
-    there = Recipe.read(path / RECIPE)
+    there = EnsembleRecipe.read(path / RECIPE)
     if there != recipe:
-        apart = [name for name in Recipe.model_fields if getattr(there, name) != getattr(recipe, name)]
+        apart = [name for name in EnsembleRecipe.model_fields if getattr(there, name) != getattr(recipe, name)]
         raise InvalidInput(
             f"{path} was begun with other settings ({', '.join(apart)}); name another folder, or ask for the same"
         )
-    return Job(Store(path, recipe, recipe.digest), model)
+    return EnsembleJob(BlockStore(path, recipe, recipe.digest), model)
 
 
-def load_job(store: str | Path) -> Job:
+def load_job(store: str | Path) -> EnsembleJob:
     """Find an ensemble in its store.
 
     Parameters
@@ -349,7 +349,7 @@ def load_job(store: str | Path) -> Job:
 
     Returns
     -------
-    Job
+    EnsembleJob
         With the model it was begun with.
 
     Raises
@@ -358,8 +358,8 @@ def load_job(store: str | Path) -> Job:
         If the folder is no stored ensemble, or the model file has changed.
     """
     path = Path(store)
-    recipe = Recipe.read(path / RECIPE)
-    return Job(Store(path, recipe, recipe.digest), recipe.load_model())
+    recipe = EnsembleRecipe.read(path / RECIPE)
+    return EnsembleJob(BlockStore(path, recipe, recipe.digest), recipe.load_model())
 
 
 def run_block(store: str, digest: str, number: int) -> int:
@@ -399,7 +399,7 @@ def run_block(store: str, digest: str, number: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _opened(store: str, digest: str) -> Job:  # noqa: ARG001 - another recipe in the same folder is another job
+def _opened(store: str, digest: str) -> EnsembleJob:  # noqa: ARG001 - another recipe in the same folder is another job
     return load_job(store)
 
 

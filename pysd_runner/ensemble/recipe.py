@@ -49,7 +49,7 @@ class Draws(_Record):
         return drawn_part(model, self.method, self.ranges, part, seed=self.seed).cases
 
 
-class Recipe(_Record):
+class EnsembleRecipe(_Record):
     """Everything that decides the numbers of a stored ensemble."""
 
     model: str  # path of the model file

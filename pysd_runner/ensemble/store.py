@@ -16,7 +16,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.collecting import Reduced
 from pysd_runner.ensemble.quantiles import Summary
-from pysd_runner.ensemble.recipe import Recipe
+from pysd_runner.ensemble.recipe import EnsembleRecipe
 from pysd_runner.ensemble.statistics import BlockStatistics, Moments
 from pysd_runner.export.drafts import draft_folder
 
@@ -31,11 +31,11 @@ FIRST, LAST = "scenario", "draw"
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class BlockStore:
     """The folder of a stored ensemble."""
 
     path: Path
-    recipe: Recipe
+    recipe: EnsembleRecipe
     digest: str
 
     def has(self, number: int) -> bool:
@@ -91,7 +91,7 @@ class Store:
 
 
 def runs_of_block(
-    recipe: Recipe, number: int, runs: Sequence[Mapping[str, Array]], failed: NDArray[np.bool_]
+    recipe: EnsembleRecipe, number: int, runs: Sequence[Mapping[str, Array]], failed: NDArray[np.bool_]
 ) -> dict[str, bytes]:
     """Chunks of the zarr arrays; `runs` by scenario, shape (1, draw or 1, ..., year), `failed` (scenario, draw)."""
     found = {}
@@ -172,7 +172,7 @@ def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
 
 
 def create(
-    path: Path, recipe: Recipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
+    path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
 ) -> None:
     """Make the folder of a stored ensemble, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def create(
         draft.rename(path)
 
 
-def _create_arrays(path: Path, recipe: Recipe, cases: Cases, attributes: Mapping[str, Any]) -> None:
+def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Mapping[str, Any]) -> None:
     """Describe the zarr arrays of every outcome, without their chunks."""
     try:
         import zarr

@@ -10,8 +10,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.explorer.page import DIMENSIONLESS, Explored
-from pysd_runner.facts import facts_of
-from pysd_runner.model import Model
+from pysd_runner.model import Model, facts_of
 from pysd_runner.panel import Table
 from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.task import prepared

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.checks.declarations import Loop, load_experiments
+from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
@@ -252,7 +252,7 @@ def loop_labels(model: Model, lang: str) -> dict[str, str]:
     return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
 
 
-def _loops(model: Model) -> list[Loop]:
+def _loops(model: Model) -> list[SwitchableLoop]:
     file = model.path.parent / "checks.toml"
     if not file.is_file():
         return []

@@ -19,8 +19,7 @@ from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.simulation.elements import constant_values, element_name, located, only_draws
 from pysd_runner.simulation.run import simulate
-from pysd_runner.spec import FittedParameters, ModelSpec
-from pysd_runner.spec import Outcome as DeclaredOutcome
+from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
 from pysd_runner.study.inputs import DRAWS, inputs_of
 from pysd_runner.study.values import changed_values
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pysd_runner.checks import Rule, check_behaviour, check_dimensions, outcomes_of, rules_of
+from pysd_runner.checks import BehaviourRule, check_behaviour, check_dimensions, outcomes_of, rules_of
 from pysd_runner.model import Model
 from pysd_runner.simulation import Run
 
@@ -16,7 +16,7 @@ class ModelChecks:
     broken: list[str] = field(default_factory=list)  # what was found so far, one sentence each
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[BehaviourRule, ...]:
         """Behaviour rules beside the model; empty when there are none."""
         return rules_of(self.model)
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from pysd_runner.spec.baseline import Baseline as Baseline
     from pysd_runner.spec.baseline import load_baseline as load_baseline
     from pysd_runner.spec.declarations import USUAL_ERRORS as USUAL_ERRORS
+    from pysd_runner.spec.declarations import DeclaredLever as DeclaredLever
+    from pysd_runner.spec.declarations import DeclaredOutcome as DeclaredOutcome
     from pysd_runner.spec.declarations import ErrorModel as ErrorModel
-    from pysd_runner.spec.declarations import Lever as Lever
     from pysd_runner.spec.declarations import Measurement as Measurement
     from pysd_runner.spec.declarations import ModelSpec as ModelSpec
     from pysd_runner.spec.declarations import Observation as Observation
-    from pysd_runner.spec.declarations import Outcome as Outcome
     from pysd_runner.spec.declarations import Parameter as Parameter
     from pysd_runner.spec.declarations import PolicyClass as PolicyClass
     from pysd_runner.spec.declarations import Proxy as Proxy
@@ -31,4 +31,11 @@ if TYPE_CHECKING:
     from pysd_runner.spec.priors import Prior as Prior
     from pysd_runner.spec.priors import Uniform as Uniform
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        __file__,
+        renamed={
+            "Lever": "pysd_runner.spec.declarations.DeclaredLever",
+            "Outcome": "pysd_runner.spec.declarations.DeclaredOutcome",
+        },
+    )

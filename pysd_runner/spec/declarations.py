@@ -139,7 +139,7 @@ class RegionInput:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class DeclaredOutcome:
     """A model variable that is read, with its labels.
 
     Attributes
@@ -414,7 +414,7 @@ class Ridge:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lever:
+class DeclaredLever:
     """A way to spend the policy budget.
 
     Attributes
@@ -478,9 +478,9 @@ class ModelSpec:
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     inputs: Mapping[str, RegionInput] = field(default_factory=dict)
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, DeclaredOutcome] = field(default_factory=dict)
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
-    levers: Mapping[str, Lever] = field(default_factory=dict)
+    levers: Mapping[str, DeclaredLever] = field(default_factory=dict)
     classes: Mapping[str, PolicyClass] = field(default_factory=dict)
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
     definitions: Mapping[str, Definition] = field(default_factory=dict)
@@ -546,7 +546,7 @@ class ModelSpec:
         dict
             Key to name; parameters of the measurement equations are left out.
         """
-        sections: tuple[Mapping[str, Parameter | RegionInput | Outcome], ...] = (
+        sections: tuple[Mapping[str, Parameter | RegionInput | DeclaredOutcome], ...] = (
             self.parameters,
             self.inputs,
             self.outcomes,

@@ -12,7 +12,7 @@ from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
 from pysd_runner.spec.declarations import (
     RIDGE_FORMS,
-    Lever,
+    DeclaredLever,
     Measurement,
     ModelSpec,
     Parameter,
@@ -204,7 +204,7 @@ def _check_ridge(item: Ridge, fail: Fail) -> None:
         fail("reference", f"must be positive, found {item.reference:g}")
 
 
-def _check_lever(item: Lever, fail: Fail) -> None:
+def _check_lever(item: DeclaredLever, fail: Fail) -> None:
     for key, usual in (("off", 0.0), ("upper", None), ("cost", 1.0)):
         if getattr(item, key) != usual:
             fail(key, "is one of levers of models without regions; here levers share a budget by their mix")
@@ -213,7 +213,7 @@ def _check_lever(item: Lever, fail: Fail) -> None:
 READER = Reader(
     checks={
         Bindings: check_bindings,
-        Lever: _check_lever,
+        DeclaredLever: _check_lever,
         Measurement: _check_measurement,
         Parameter: _check_parameter,
         PlausibleRange: _check_order,

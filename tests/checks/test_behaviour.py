@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pysd_runner.checks.behaviour import BehaviourProblem, check_behaviour, outcomes_of
-from pysd_runner.checks.declarations import Rule, rules_of
+from pysd_runner.checks.declarations import BehaviourRule, rules_of
 from pysd_runner.core.errors import InvalidModel, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.simulation import Run, simulate
@@ -31,11 +31,11 @@ def stock(fill: float = 1.0) -> Array:
     return np.full((2, 3, 2, 3), fill)
 
 
-def problems(rule: Rule, **data: Array) -> list[BehaviourProblem]:
+def problems(rule: BehaviourRule, **data: Array) -> list[BehaviourProblem]:
     return check_behaviour(run_of(**{name: (("Region",), values) for name, values in data.items()}), [rule])
 
 
-NON_NEGATIVE = Rule(name="never below zero", kind="non_negative", variables=("Stock",))
+NON_NEGATIVE = BehaviourRule(name="never below zero", kind="non_negative", variables=("Stock",))
 
 
 def test_a_problem_says_where_when_in_which_case_and_by_how_much() -> None:
@@ -53,12 +53,12 @@ def test_a_problem_says_where_when_in_which_case_and_by_how_much() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1e-12])
 def test_what_holds_gives_no_problem(value: float) -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("Stock",), tolerance=1e-9)
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Stock",), tolerance=1e-9)
     assert problems(rule, Stock=stock(value)) == []
 
 
 def test_the_tolerance_is_relative_only_above_one() -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("Stock",), tolerance=1e-3)
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Stock",), tolerance=1e-3)
     values = stock(0.01)
     values[0, 0, 0, 0] = -0.0009
     assert problems(rule, Stock=values) == []
@@ -69,7 +69,7 @@ def test_the_tolerance_is_relative_only_above_one() -> None:
 
 
 def test_the_tolerance_of_one_variable_does_not_depend_on_another() -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("Large", "Small"), tolerance=1e-3)
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Large", "Small"), tolerance=1e-3)
     (problem,) = problems(rule, Large=stock(1e9), Small=stock(-0.01))
     assert problem.variable == "Small"
 
@@ -77,17 +77,17 @@ def test_the_tolerance_of_one_variable_does_not_depend_on_another() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        Rule(name="r", kind="finite", variables=("*",)),
+        BehaviourRule(name="r", kind="finite", variables=("*",)),
         NON_NEGATIVE,
-        Rule(name="r", kind="at_most", variables=("Stock",), bound=2.0),
-        Rule(name="r", kind="ordered", variables=("Stock", "Other")),
-        Rule(name="r", kind="ordered", variables=("Other", "Stock")),
-        Rule(name="r", kind="sums_to", variables=("Stock",), over="Region", value=2.0),
-        Rule(name="r", kind="conserved", variables=("Stock",)),
+        BehaviourRule(name="r", kind="at_most", variables=("Stock",), bound=2.0),
+        BehaviourRule(name="r", kind="ordered", variables=("Stock", "Other")),
+        BehaviourRule(name="r", kind="ordered", variables=("Other", "Stock")),
+        BehaviourRule(name="r", kind="sums_to", variables=("Stock",), over="Region", value=2.0),
+        BehaviourRule(name="r", kind="conserved", variables=("Stock",)),
     ],
     ids=lambda rule: rule.kind,
 )
-def test_a_value_that_is_no_number_never_passes(rule: Rule) -> None:
+def test_a_value_that_is_no_number_never_passes(rule: BehaviourRule) -> None:
     values = stock()
     assert problems(rule, Stock=values, Other=stock()) == []
     values[0, 1, 1, 2] = np.nan
@@ -96,19 +96,19 @@ def test_a_value_that_is_no_number_never_passes(rule: Rule) -> None:
 
 
 def test_infinity_is_not_finite() -> None:
-    (problem,) = problems(Rule(name="r", kind="finite", variables=("*",)), Stock=stock(), Other=stock(np.inf))
+    (problem,) = problems(BehaviourRule(name="r", kind="finite", variables=("*",)), Stock=stock(), Other=stock(np.inf))
     assert problem.message.startswith("r: Other[R001] must be finite, is inf in 2020 (scenario 0, draw 0)")
 
 
 def test_at_most() -> None:
-    rule = Rule(name="r", kind="at_most", variables=("Stock",), bound=1.0)
+    rule = BehaviourRule(name="r", kind="at_most", variables=("Stock",), bound=1.0)
     assert problems(rule, Stock=stock(1.0)) == []
     (problem,) = problems(rule, Stock=stock(1.5))
     assert (problem.value, problem.bound, problem.places) == (1.5, 1.0, 36)
 
 
 def test_ordered_compares_each_variable_with_the_next() -> None:
-    rule = Rule(name="r", kind="ordered", variables=("Low", "Middle", "High"))
+    rule = BehaviourRule(name="r", kind="ordered", variables=("Low", "Middle", "High"))
     assert problems(rule, Low=stock(1), Middle=stock(1), High=stock(2)) == []
     (problem,) = problems(rule, Low=stock(1), Middle=stock(3), High=stock(2))
     assert problem.message.startswith("r: Middle[R001] must not be above High, 2, is 3")
@@ -117,14 +117,14 @@ def test_ordered_compares_each_variable_with_the_next() -> None:
 def test_ordered_needs_equal_subscripts() -> None:
     run = run_of(A=(("Region",), stock()), B=((), np.ones((2, 3, 3))))
     with pytest.raises(InvalidModel, match="'A' and 'B' have different subscripts"):
-        check_behaviour(run, [Rule(name="r", kind="ordered", variables=("A", "B"))])
+        check_behaviour(run, [BehaviourRule(name="r", kind="ordered", variables=("A", "B"))])
 
 
 def test_sums_to_sums_over_the_named_range_only() -> None:
     mix = np.zeros((1, 1, 2, 2, 3))
     mix[:, :, 0] = 0.25
     mix[:, :, 1] = 0.75
-    rule = Rule(name="r", kind="sums_to", variables=("Mix",), over="lever", value=1.0)
+    rule = BehaviourRule(name="r", kind="sums_to", variables=("Mix",), over="lever", value=1.0)
     assert check_behaviour(run_of(Mix=(("Lever", "Region"), mix)), [rule]) == []
     mix[0, 0, 1, 1, 2] = 0.7
     (problem,) = check_behaviour(run_of(Mix=(("Lever", "Region"), mix)), [rule])
@@ -134,14 +134,14 @@ def test_sums_to_sums_over_the_named_range_only() -> None:
 
 def test_sums_to_needs_the_range() -> None:
     with pytest.raises(InvalidModel, match="'Stock' has no subscript range 'Lever'; it has Region"):
-        problems(Rule(name="r", kind="sums_to", variables=("Stock",), over="Lever", value=1.0), Stock=stock())
+        problems(BehaviourRule(name="r", kind="sums_to", variables=("Stock",), over="Lever", value=1.0), Stock=stock())
 
 
 def test_conserved_allows_moves_and_no_change_of_the_total() -> None:
     values = stock(5.0)
     values[..., 0, 1:] -= 2
     values[..., 1, 1:] += 2
-    rule = Rule(name="r", kind="conserved", variables=("Stock",), tolerance=1e-12)
+    rule = BehaviourRule(name="r", kind="conserved", variables=("Stock",), tolerance=1e-12)
     assert problems(rule, Stock=values) == []
     values[0, 0, 0, 2] += 1
     (problem,) = problems(rule, Stock=values)
@@ -153,7 +153,7 @@ def test_a_condition_selects_the_cases() -> None:
     births[1] = 0.1
     values = stock()
     values[1] = -1
-    rule = Rule(name="r", kind="non_negative", variables=("Stock",), when={"births": 0.0})
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Stock",), when={"births": 0.0})
     assert problems(rule, Stock=values, Births=births) == []
     values[0, 2] = -1
     (problem,) = problems(rule, Stock=values, Births=births)
@@ -161,7 +161,7 @@ def test_a_condition_selects_the_cases() -> None:
 
 
 def test_an_input_that_is_the_same_in_all_cases_may_have_short_axes() -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("Stock",), when={"Births": 0.0})
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Stock",), when={"Births": 0.0})
     short = np.full((1, 1, 2, 3), -1.0)
     (problem,) = problems(rule, Stock=short, Births=np.zeros((2, 3, 2, 3)))
     assert problem.places == 36
@@ -170,7 +170,7 @@ def test_an_input_that_is_the_same_in_all_cases_may_have_short_axes() -> None:
 
 
 def test_a_variable_that_was_not_saved_is_an_error_with_a_suggestion() -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("Stocks",))
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("Stocks",))
     with pytest.raises(
         UnknownName, match=r"rule 'r' needs 'Stocks', which the run did not save\. Did you mean 'Stock'\?"
     ):
@@ -178,7 +178,7 @@ def test_a_variable_that_was_not_saved_is_an_error_with_a_suggestion() -> None:
 
 
 def test_names_are_compared_as_in_the_model() -> None:
-    rule = Rule(name="r", kind="non_negative", variables=("my_stock",))
+    rule = BehaviourRule(name="r", kind="non_negative", variables=("my_stock",))
     run = run_of(**{"My Stock": (("Region",), stock(-1))})
     assert check_behaviour(run, [rule])[0].variable == "My Stock"
 

@@ -5,42 +5,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, Unit, parse_unit, with_equivalences
+from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
 
 NAMES = ("meter", "second", "kilogram", "ampere", "mole")
 
 powers = st.dictionaries(st.sampled_from(NAMES), st.integers(-4, 4).filter(bool).map(Fraction), max_size=4)
-units = powers.map(Unit)
+units = powers.map(UnitProduct)
 exponents = st.fractions(min_value=-3, max_value=3, max_denominator=4)
 
 
 @given(units, units, units)
-def test_products_commute_and_associate(first: Unit, second: Unit, third: Unit) -> None:
+def test_products_commute_and_associate(first: UnitProduct, second: UnitProduct, third: UnitProduct) -> None:
     assert first * second == second * first
     assert (first * second) * third == first * (second * third)
 
 
 @given(units, units)
-def test_a_quotient_undoes_a_product(first: Unit, second: Unit) -> None:
+def test_a_quotient_undoes_a_product(first: UnitProduct, second: UnitProduct) -> None:
     assert first * second / second == first
     assert (first / first).is_dimensionless
 
 
 @given(units, exponents, exponents)
-def test_exponents_add_and_multiply(unit: Unit, first: Fraction, second: Fraction) -> None:
+def test_exponents_add_and_multiply(unit: UnitProduct, first: Fraction, second: Fraction) -> None:
     assert unit**first * unit**second == unit ** (first + second)
     assert (unit**first) ** second == unit ** (first * second)
 
 
 @given(units)
-def test_text_of_a_unit_reads_back_as_the_unit(unit: Unit) -> None:
+def test_text_of_a_unit_reads_back_as_the_unit(unit: UnitProduct) -> None:
     assert parse_unit(str(unit)) == unit
     assert parse_unit(str(unit ** Fraction(1, 3))) == unit ** Fraction(1, 3)
 
 
 @given(units, units)
-def test_equal_units_have_equal_hashes(first: Unit, second: Unit) -> None:
+def test_equal_units_have_equal_hashes(first: UnitProduct, second: UnitProduct) -> None:
     assert hash(first * second) == hash(second * first)
 
 

@@ -169,9 +169,9 @@ def test_kills_lose_no_more_than_a_block_and_end_in_the_same_store(model, tmp_pa
     job = ensemble_job(model, DRAWS, store=tmp_path / "killed", **ASKED)
     script = (
         "import sys, time\nfrom pysd_runner.ensemble import job\n"
-        "write = job.Store.write\n"
+        "write = job.BlockStore.write\n"
         "def slow(*given):\n    time.sleep(0.05)\n    write(*given)\n"
-        "job.Store.write = slow\n"
+        "job.BlockStore.write = slow\n"
         "print('ready', flush=True)\n"
         f"job.load_job({str(tmp_path / 'killed')!r}).run(workers=1)\n"
     )

@@ -11,7 +11,7 @@ from pysd_runner.explorer.page import page_of
 from pysd_runner.model import load_model
 from pysd_runner.panel.table_reading import load_table
 from pysd_runner.spec import FittedParameters
-from pysd_runner.spec.weak import record_of, weak_parameter
+from pysd_runner.spec.own import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of
 from pysd_runner.study.projection import project
 from tests.engine.small_models import FEATURES, write_model

@@ -13,7 +13,7 @@ from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.engine.values import TimePath
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario
 from pysd_runner.scenarios.policy import FrozenMapping
-from pysd_runner.spec import Lever
+from pysd_runner.spec import DeclaredLever
 from tests.scenarios.places import CLASSES, LEVERS, REGIONS, SPEC, SmallModel, loaded
 
 MODEL = SmallModel()
@@ -249,7 +249,7 @@ def test_a_model_without_the_variables_refuses_money_but_not_the_baseline() -> N
 
 
 def test_another_model_brings_its_own_levers(tmp_path: Path) -> None:
-    levers = {key: Lever(key=key, element=key.title(), en=key, zh=key) for key in ("roads", "schools")}
+    levers = {key: DeclaredLever(key=key, element=key.title(), en=key, zh=key) for key in ("roads", "schools")}
     own = SmallModel(
         name="own",
         path=tmp_path / "own.mdl",

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import Beta, LogNormal, Normal, Prior, Uniform
-from pysd_runner.spec.weak import weak_parameter
+from pysd_runner.spec.own import weak_parameter
 
 PRIORS = [
     Normal(0.45, 0.05),
