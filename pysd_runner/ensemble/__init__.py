@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble.job import EnsembleJob as EnsembleJob
     from pysd_runner.ensemble.job import ensemble_job as ensemble_job
     from pysd_runner.ensemble.job import load_job as load_job
-    from pysd_runner.ensemble.recipe import Draws as Draws
     from pysd_runner.ensemble.result import Ensemble as Ensemble
     from pysd_runner.ensemble.run import run_ensemble as run_ensemble
     from pysd_runner.ensemble.statistics import Statistics as Statistics
+    from pysd_runner.ensemble.store import Draws as Draws
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__, __file__, renamed={"Job": "pysd_runner.ensemble.job.EnsembleJob"}

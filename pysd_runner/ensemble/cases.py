@@ -1,7 +1,7 @@
 """Brings parameters, paths and scenarios to the cases of an ensemble: every scenario on the same draws."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
+from pysd_runner.engine import Precision, Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.designs import Design, rows
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+# Memory that the runs of a block under a scenario may be written to, None for none.
+Room = Callable[[int, slice], Mapping[str, NDArray[Any]] | None]
 
 # Name of the only scenario where none are given.
 BASE = "base"
@@ -43,6 +45,15 @@ PARTS = 16
 
 # unless that leaves a block with less work than this, in variables times steps times draws: about five milliseconds.
 LEAST_WORK = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRuns:
+    """Runs of one block under one scenario."""
+
+    scenario: int
+    data: Mapping[str, NDArray[Any]]  # outcome by name, shape (1, draw or 1, ..., year)
+    failed: NDArray[np.bool_]  # which draws failed, shape (draw,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +82,23 @@ class Cases:
         cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
         size = 8 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         return blocks(draws, size, cells * self.first.clock.times.size)
+
+    def in_blocks(self, precision: Precision, first_draw: int = 0) -> "Cases":
+        """Threads are those of blocks; the compiled engine computes in the precision that is kept, others in double."""
+        inside: Precision = precision if self.first.engine == "llvm" else "float64"
+        settings: dict[str, Any] = {"threads": 1, "precision": inside, "first_draw": first_draw}
+        return replace(self, tasks=tuple(replace(task, **settings) for task in self.tasks))
+
+    def runs(
+        self, part: slice, precision: Precision, order: Sequence[int], room: "Room" = lambda _scenario, _part: None
+    ) -> Iterator[BlockRuns]:
+        """The runs of a block, scenario by scenario."""
+        for scenario in order:
+            task = self.tasks[scenario].part(part)
+            data: Mapping[str, NDArray[Any]] = task.compute(into=room(scenario, part))
+            with np.errstate(all="ignore"):
+                stored = {name: values.astype(precision, copy=False) for name, values in data.items()}
+            yield BlockRuns(scenario, stored, task.failed_cases(stored)[0])
 
 
 def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> list[slice]:

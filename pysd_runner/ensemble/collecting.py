@@ -1,7 +1,6 @@
 """Puts the blocks of an ensemble together: runs at full length, or statistics of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,19 +8,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.memory import aligned, machine_bytes, spread
-from pysd_runner.ensemble.cases import LEAST_DRAWS, Cases
+from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
 
 Array = NDArray[np.floating]
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRuns:
-    """Runs of one block under one scenario."""
-
-    scenario: int
-    data: Mapping[str, Array]  # outcome by name, shape (1, draw or 1, ..., year)
-    failed: NDArray[np.bool_]  # which draws failed, shape (draw,)
 
 
 class Collector(Protocol):

@@ -17,10 +17,9 @@ from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import whole
-from pysd_runner.ensemble.cases import VECTOR, Cases, cases_of
-from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
+from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of
+from pysd_runner.ensemble.collecting import Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
-from pysd_runner.ensemble.recipe import Draws, EnsembleRecipe, plain
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep
 from pysd_runner.ensemble.statistics import Statistics
@@ -28,8 +27,11 @@ from pysd_runner.ensemble.store import (
     FAILED,
     RECIPE,
     BlockStore,
+    Draws,
+    EnsembleRecipe,
     create,
     folder_of,
+    plain,
     read_statistics,
     run_file,
     runs_of_block,
@@ -375,12 +377,9 @@ def run_block(store: str, digest: str, number: int) -> int:
     failed = np.zeros((len(cases.scenarios), _size(part)), dtype=bool)
 
     def runs(order: Sequence[int]) -> Iterator[BlockRuns]:
-        for scenario in order:
-            task = cases.tasks[scenario]
-            with np.errstate(all="ignore"):
-                data = {name: values.astype(recipe.precision, copy=False) for name, values in task.compute().items()}
-            failed[scenario] = task.failed_cases(data)[0]
-            yield BlockRuns(scenario, data, failed[scenario])
+        for run in cases.runs(slice(0, _size(part)), recipe.precision, order):
+            failed[run.scenario] = run.failed
+            yield run
 
     if recipe.statistics is None:
         data = [run.data for run in runs(range(len(cases.scenarios)))]

@@ -14,8 +14,8 @@ from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import cores, whole
-from pysd_runner.ensemble.cases import Cases, cases_of, without_frames
-from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
+from pysd_runner.ensemble.cases import BlockRuns, Cases, cases_of, without_frames
+from pysd_runner.ensemble.collecting import Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
@@ -106,7 +106,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
-    found = _ready(cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings), precision)
+    found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks(precision)
     shapes = found.shapes
     parts = _parts(found)
     collector: Collector
@@ -116,7 +116,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         collector = Runs(found, shapes, precision)
     else:
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
-    work = _Work(found, collector, np.dtype(precision), throw)
+    work = _Work(found, collector, precision, throw)
     with _telling(progress, found.draws) as told:
         work.run(parts, _threads(threads, found), told)
     made = {
@@ -148,7 +148,7 @@ class _Work:
 
     cases: Cases
     collector: Collector
-    precision: np.dtype[Any]
+    precision: Precision
     throw: bool
     failed: NDArray[np.bool_] = field(init=False)
     done: int = field(init=False, default=0)
@@ -183,20 +183,12 @@ class _Work:
         return failed, self.collector.reduce(part, self.runs(part, failed))
 
     def runs(self, part: slice, failed: NDArray[np.bool_]) -> Iterator[BlockRuns]:
-        """The runs of a block, scenario by scenario; what failed is noted, shape (scenario, draw)."""
-        for scenario in self.collector.order:
-            one = self.cases.tasks[scenario].part(part)
-            data: Mapping[str, NDArray[Any]] = one.compute(into=self.collector.room(scenario, part))
-            with np.errstate(all="ignore"):
-                stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
-            failed[scenario] = one.failed_cases(stored)[0]
-            self.show(scenario, part, stored, failed[scenario])
-            yield BlockRuns(scenario, stored, failed[scenario])
-
-    def show(self, scenario: int, part: slice, stored: Mapping[str, Any], failed: NDArray[np.bool_]) -> None:
-        """Note what the first failed draws of a block look like, before its runs are gone."""
-        for draw in np.flatnonzero(failed)[:MOST_TRACED].tolist():
-            self.shown[scenario, part.start + draw] = self.cases.first.seen(stored, (0, draw))
+        """The runs of a block; noted are what failed, shape (scenario, draw), and what the first failures look like."""
+        for run in self.cases.runs(part, self.precision, self.collector.order, self.collector.room):
+            failed[run.scenario] = run.failed
+            for draw in np.flatnonzero(run.failed)[:MOST_TRACED].tolist():
+                self.shown[run.scenario, part.start + draw] = self.cases.first.seen(run.data, (0, draw))
+            yield run
 
     def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
         """Add a finished block; the draws count once it is in."""
@@ -206,13 +198,6 @@ class _Work:
             raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop], self.shown))
         self.collector.add(reduced)
         self.done = part.stop
-
-
-def _ready(cases: Cases, precision: Precision) -> Cases:
-    """Threads are those of blocks; the compiled engine computes in the precision that is kept, others in double."""
-    inside: Precision = precision if cases.first.engine == "llvm" else "float64"
-    settings: dict[str, Any] = {"threads": 1, "precision": inside}
-    return replace(cases, tasks=tuple(replace(task, **settings) for task in cases.tasks))
 
 
 def _parts(cases: Cases) -> list[slice]:
