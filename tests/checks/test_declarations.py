@@ -1,10 +1,12 @@
+"""What a model declares to be checked is read, and what is wrong is said with its place."""
+
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pysd_runner.checks import Experiments, experiments_of, load_rules
-from pysd_runner.checks.declarations import Expectation, Pulse, load_experiments
+from pysd_runner.checks import Experiments, experiments_of
+from pysd_runner.checks.declarations import KINDS, Expectation, Pulse, load_experiments, load_rules, rules_of
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model
@@ -17,8 +19,77 @@ REALITY = (
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "checks.toml"
-    path.write_text("schema = 1\n" + text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+def declared(folder: Path, text: str) -> Path:
+    return written(folder, "schema = 1\n" + text)
+
+
+def test_a_rule_is_read_with_everything_it_says(tmp_path: Path) -> None:
+    text = RULE + 'tolerance = 1e-6\nwhen = { "Births" = 0, Deaths = 0.5 }\nen = "No debt."\nzh = "不为负。"\n'
+    (rule,) = load_rules(written(tmp_path, "schema = 1\n" + text))
+    assert (rule.name, rule.kind, rule.variables) == ("never below zero", "non_negative", ("Stock",))
+    assert (rule.tolerance, dict(rule.when)) == (1e-6, {"Births": 0.0, "Deaths": 0.5})
+    assert (rule.en, rule.zh) == ("No debt.", "不为负。")
+
+
+def test_rules_of_the_shipped_model_use_every_kind_and_name_its_variables() -> None:
+    model = load_model("regional_digital")
+    rules = rules_of(model)
+    assert {rule.kind for rule in rules} == set(KINDS)
+    for rule in rules:
+        assert rule.en
+        assert rule.zh
+        assert all(name == "*" or model.find(name) for name in (*rule.variables, *rule.when))
+
+
+def test_any_model_may_have_rules_beside_it(tmp_path: Path) -> None:
+    shutil.copy(model_folder("regional_digital") / "model.mdl", tmp_path / "mine.mdl")
+    model = load_model(tmp_path / "mine.mdl")
+    assert rules_of(model) == ()
+    written(tmp_path, "schema = 1\n" + RULE)
+    assert rules_of(model)[0].name == "never below zero"
+    (tmp_path / "mine.checks.toml").write_text(
+        "schema = 1\n" + RULE.replace("never below zero", "own"), encoding="utf-8"
+    )
+    assert rules_of(model)[0].name == "own"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("schema = 1", r"checks\.toml: rule: is missing; a rule is a table that starts with \[\[rule\]\]"),
+        ("schema = 2\n" + RULE, r"checks\.toml: schema: this version reads schema 1, found 2"),
+        (RULE, r"checks\.toml: schema: is missing"),
+        ("schema = 1\nrule = 3", r"expected tables that start with \[\[rule\]\], found 3"),
+        ("schema = 1\nrules = 3\n" + RULE, r"checks\.toml: rules: unknown key; .* Did you mean 'rule'\?"),
+        ("schema = 1\n" + RULE + "tolerence = 1", r"rule\[1\]\.tolerence: unknown key; .* Did you mean 'tolerance'\?"),
+        ("schema = 1\n" + RULE + "bound = 1", r"rule\[1\]\.bound: unknown key"),
+        ("schema = 1\n" + RULE + "tolerance = -1", r"rule\[1\]\.tolerance: must not be negative, found -1"),
+        ("schema = 1\n" + RULE + "tolerance = nan", r"rule\[1\]\.tolerance: expected a finite number"),
+        ("schema = 1\n" + RULE + "when = 3", r"rule\[1\]\.when: expected a table, found 3"),
+        ("schema = 1\n" + RULE + 'when = { Births = "no" }', r"rule\[1\]\.when\.Births: expected a number"),
+        ("schema = 1\n" + RULE.replace("non_negative", "non_negativ"), r"Did you mean 'non_negative'\?"),
+        ("schema = 1\n" + RULE.replace("non_negative", "at_most"), r"rule\[1\]\.bound: is missing"),
+        ("schema = 1\n" + RULE.replace("non_negative", "sums_to"), r"rule\[1\]\.over: is missing"),
+        ("schema = 1\n" + RULE.replace("non_negative", "ordered"), r"expected two or more variables"),
+        ("schema = 1\n" + RULE.replace('["Stock"]', "[]"), r"rule\[1\]\.variables: expected at least one variable"),
+        ("schema = 1\n" + RULE.replace('["Stock"]', '"Stock"'), r"rule\[1\]\.variables: expected a list of texts"),
+        ("schema = 1\n" + RULE.replace('["Stock"]', '["*", "Stock"]'), r"expected it alone"),
+        ("schema = 1\n" + RULE + RULE, r"two rules are called 'never below zero'"),
+        ("schema = ", r"checks\.toml: not valid TOML"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(InvalidModel, match=expected):
+        load_rules(written(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModel, match=r"checks\.toml: the behaviour rules cannot be read"):
+        load_rules(tmp_path / "checks.toml")
 
 
 def test_an_experiment_is_read_with_everything_it_says(tmp_path: Path) -> None:
@@ -27,7 +98,7 @@ def test_an_experiment_is_read_with_everything_it_says(tmp_path: Path) -> None:
         'years = 12\nen = "A blow."\nzh = "冲击。"\npulse = { variable = "Shock", size = -3, highest_of = "Wealth" }\n'
         'expect = [{ variable = "Stock", is = "at most", bound = 5, over = "others", tolerance = 0.1 }]\n'
     )
-    (found,) = load_experiments(written(tmp_path, text)).extremes
+    (found,) = load_experiments(declared(tmp_path, text)).extremes
     assert (found.kind, found.name, dict(found.values), dict(found.given)) == (
         "extreme",
         "a blow",
@@ -46,14 +117,14 @@ def test_loops_and_balances_are_read(tmp_path: Path) -> None:
         '[[loop]]\nname = "births"\noff = { "Birth Rate" = 0 }\nmoves = ["Stock"]\ngiven = { Deaths = 1 }\n'
         '[[balance]]\nname = "moves"\ninflows = ["In"]\noutflows = ["Out"]\n'
     )
-    found = load_experiments(written(tmp_path, text))
+    found = load_experiments(declared(tmp_path, text))
     assert (found.loops[0].values, found.loops[0].moves) == ({"Birth Rate": 0.0}, ("Stock",))
     assert dict(found.loops[0].given) == {"Deaths": 1.0}
     assert (found.balances[0].inflows, found.balances[0].tolerance) == (("In",), 1e-9)
 
 
 def test_rules_and_experiments_share_a_file(tmp_path: Path) -> None:
-    path = written(tmp_path, RULE + REALITY)
+    path = declared(tmp_path, RULE + REALITY)
     assert [rule.name for rule in load_rules(path)] == ["never below zero"]
     assert [item.name for item in load_experiments(path).realities] == ["no births"]
 
@@ -99,4 +170,4 @@ def test_the_shipped_experiments_name_variables_of_the_model_and_speak_both_lang
 )
 def test_what_cannot_be_used_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InvalidModel, match=said):
-        load_experiments(written(tmp_path, text))
+        load_experiments(declared(tmp_path, text))
