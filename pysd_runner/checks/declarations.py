@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from pysd_runner.core.declared import NOT_READ, Fail, Reader, named
 from pysd_runner.core.errors import InvalidModel, Message
 from pysd_runner.model import Model
 from pysd_runner.spec.load import without_schema
+from pysd_runner.spec.reader import NOT_READ, Fail, Reader, named
 
 SCHEMA = 1
 EVERYTHING = "*"

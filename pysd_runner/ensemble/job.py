@@ -21,7 +21,7 @@ from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of
 from pysd_runner.ensemble.collecting import Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.run import MOST_TRACED, Keep
+from pysd_runner.ensemble.run import MOST_TRACED, Keep, ensemble_of
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.ensemble.store import (
     FAILED,
@@ -38,7 +38,7 @@ from pysd_runner.ensemble.store import (
     statistics_of_block,
 )
 from pysd_runner.model import Model
-from pysd_runner.simulation.task import RunSettings, labels, provenance, versions
+from pysd_runner.simulation.task import RunSettings, versions
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -233,19 +233,8 @@ class EnsembleJob:
     def _ensemble(
         self, cases: Cases, failed: NDArray[np.bool_], results: Mapping[str, Any], parameters: Mapping[str, Any]
     ) -> Ensemble:
-        recipe = self.store.recipe
-        known = dict.fromkeys((*cases.first.outcomes, *parameters))
-        return Ensemble(
-            scenarios=cases.scenarios,
-            years=cases.first.clock.saved_times,
-            parameters=parameters,
-            failed=failed,
-            failures=self._failures(failed),
-            planned=recipe.count,
-            provenance={**provenance(self.model, cases.first), "recipe": recipe.model_dump(mode="json")},
-            **labels(self.model, known),
-            **results,
-        )
+        made = {"recipe": self.store.recipe.model_dump(mode="json")}
+        return ensemble_of(self.model, cases, parameters, failed, self._failures(failed), made, results)
 
     def _failures(self, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
         """Where the first failed cases went wrong."""

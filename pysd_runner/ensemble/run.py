@@ -120,7 +120,6 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     with _telling(progress, found.draws) as told:
         work.run(parts, _threads(threads, found), told)
     made = {
-        "seed": found.first.seed,
         "precision": precision,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
         "varied": sorted(found.parameters),
@@ -128,17 +127,32 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         "scenarios": _described(found, scenarios),
         "versions": versions(found.first.engine),
     }
-    known = dict.fromkeys((*found.first.outcomes, *found.parameters))
+    failed = work.failed[:, : work.done]
+    parameters = {name: values[: work.done] for name, values in found.parameters.items()}
+    failures = _failures(found, failed, work.shown)
+    return ensemble_of(model, found, parameters, failed, failures, made, collector.results(work.done))
+
+
+def ensemble_of(
+    model: Model,
+    cases: Cases,
+    parameters: Mapping[str, NDArray[np.float64]],
+    failed: NDArray[np.bool_],
+    failures: tuple[Failure, ...],
+    made: Mapping[str, Any],
+    results: Mapping[str, Any],
+) -> Ensemble:
+    """What a collector has, with everything that a result says of itself."""
     return Ensemble(
-        scenarios=found.scenarios,
-        years=found.first.clock.saved_times,
-        parameters={name: values[: work.done] for name, values in found.parameters.items()},
-        failed=work.failed[:, : work.done],
-        failures=_failures(found, work.failed[:, : work.done], work.shown),
-        planned=found.draws,
-        provenance={**provenance(model, found.first), **made},
-        **labels(model, known),
-        **collector.results(work.done),
+        scenarios=cases.scenarios,
+        years=cases.first.clock.saved_times,
+        parameters=parameters,
+        failed=failed,
+        failures=failures,
+        planned=cases.draws,
+        provenance={**provenance(model, cases.first), **made},
+        **labels(model, dict.fromkeys((*cases.first.outcomes, *parameters))),
+        **results,
     )
 
 

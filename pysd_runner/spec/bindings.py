@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pysd_runner.core.declared import Fail
 from pysd_runner.core.errors import Message, suggest
+from pysd_runner.spec.reader import Fail
 
 # Settings of a policy in scenario files.
 POLICY_SETTINGS = (

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.declared import Fail, Reader, fail_at, inside, word
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
@@ -21,6 +20,7 @@ from pysd_runner.spec.declarations import (
     Ridge,
 )
 from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
+from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
 
 SCHEMA = 1
 # A switch that begins so is a setting of a policy, off unless a scenario writes it.

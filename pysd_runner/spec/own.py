@@ -6,7 +6,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
-from pysd_runner.core.declared import Fail, Reader, fail_at
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
@@ -20,6 +19,7 @@ from pysd_runner.spec.declarations import (
 )
 from pysd_runner.spec.load import parsed, read_prior, without_schema
 from pysd_runner.spec.priors import FAMILIES, Beta, LogNormal, Normal, Prior, Uniform
+from pysd_runner.spec.reader import Fail, Reader, fail_at
 
 SCHEMA = 2
 # Standard deviation of the logarithm: nine times in ten between a fifth and five times the value of the file.
