@@ -190,7 +190,7 @@ def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", la
     """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
     from dataclasses import asdict
 
-    from pysd_runner.reports.certainty import certainty_lines
+    from pysd_runner.reports.evidence import certainty_lines
 
     names = variable_names(problem.spec.parameters.values(), lang)
     for line in (found.headline, *certainty_lines(asdict(found.fitted), problem.spec, lang=lang), *found.remarks):

@@ -25,11 +25,11 @@ from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Panel
 from pysd_runner.plots.dots import largest
-from pysd_runner.plots.figure import ReportFigure, save_figure
+from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.over_time import plot_fitted
-from pysd_runner.reports.certainty import SHAPES
 from pysd_runner.reports.document import (
     FEW_REGIONS,
+    FIGURES,
     MOST_REGIONS,
     Bullets,
     Document,
@@ -39,10 +39,12 @@ from pysd_runner.reports.document import (
     Picture,
     Table,
     save_document,
+    saved_picture,
 )
+from pysd_runner.reports.evidence import SHAPES
 from pysd_runner.text import said, say
 
-NAME, FIGURES = "report", "figures"
+NAME = "report"
 
 _MOSTLY_PANEL = 0.5
 _MOSTLY_PRIOR = 0.2
@@ -402,19 +404,18 @@ def write_table_report(result: FitResult, folder: str | Path, *, description: De
     folder = Path(folder)
     figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
     assert isinstance(figure, ReportFigure)  # noqa: S101
-    save_figure(figure, folder / FIGURES, "fit")
     fitted = result.fitted
     document = Document(
         title=f"{fitted.model} fitted to {fitted.panel}",
         lang="en",
-        parts=list(_parts_of_table(result, description, figure.sentence)),
+        parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"))),
     )
     return save_document(document, folder, NAME)
 
 
-def _parts_of_table(result: FitResult, description: Description, sentence: str) -> Iterator[Part]:
+def _parts_of_table(result: FitResult, description: Description, picture: Picture) -> Iterator[Part]:
     yield Paragraph(result.headline)
-    yield Picture(file=f"{FIGURES}/fit.png", sentence=sentence)
+    yield picture
     yield Heading("Parameters")
     yield Table(
         header=("parameter", "unit", "estimate", "90 % interval", "prior, 90 %", "what it rests on"),

@@ -55,7 +55,7 @@ def attribute(
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.policy.regions import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
-    from pysd_runner.reports.certainty import filled
+    from pysd_runner.reports.document import filled
     from pysd_runner.reports.headline import no_present_value
 
     choice = PanelChoice(source=asked.source, options=reading)

@@ -16,7 +16,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.folders import WholeFolder
-    from pysd_runner.reports.places import Place
+    from pysd_runner.reports.panels import Place
     from pysd_runner.study.future import Future
 
 # What is compared where nothing is asked for.
@@ -90,7 +90,7 @@ def brief(
             _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
         _tell(session, folder.path, wanted, places, results)
         return
-    from pysd_runner.reports.places import find_place
+    from pysd_runner.reports.panels import find_place
     from pysd_runner.reports.results import save_with_inputs
 
     fitted = None if asked.fit is None else read_fit(asked.fit)
@@ -134,7 +134,7 @@ def _formats(text: str) -> list[str]:
 
 def _places(projection: "Future", regions: Sequence[str]) -> "list[Place]":
     from pysd_runner.reports.brief_paths import regions_of
-    from pysd_runner.reports.places import find_place
+    from pysd_runner.reports.panels import find_place
 
     known = regions_of(projection)
     return _once([find_place(name, known) for name in regions])

@@ -69,7 +69,7 @@ def check(
         return _check_table(session, TableChoice(model=model, source=files[0], options=reading))
     reading.refused()
     choice = PanelChoice(source=files[0], others=files[1:], options=reading)
-    from pysd_runner.reports.panel_contents import panel_facts, panel_lines
+    from pysd_runner.reports.panels import panel_facts, panel_lines
 
     if out is not None:
         _check_target(out, choice, force=force)
@@ -159,7 +159,7 @@ def _write(panel: "Panel", out: Path) -> None:
 
 
 def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:
-    from pysd_runner.reports.panel_contents import verdict
+    from pysd_runner.reports.panels import verdict
 
     session.say(verdict(file, errors, len(problems) - errors, session.lang))
     for line in _lines(problems, session.lang):
@@ -169,7 +169,7 @@ def _say(session: Session, file: str, problems: "list[Problem]", errors: int) ->
 def _lines(problems: "list[Problem]", lang: str) -> list[str]:
     """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
     from pysd_runner.panel.problems import SHOWN
-    from pysd_runner.reports.panel_contents import problem_line
+    from pysd_runner.reports.panels import problem_line
 
     of_kind = Counter(map(_kind, problems))
     told: Counter[tuple[str, str, str, str]] = Counter()

@@ -204,7 +204,7 @@ class PanelChoice:
         panel = self._loaded(session.lang)
         problems = heaviest_first(problem for problem in panel.problems if problem.rule not in unsaid)
         if problems:
-            from pysd_runner.reports.panel_contents import first_problem
+            from pysd_runner.reports.panels import first_problem
 
             session.warn(first_problem(self.source, problems, session.lang))
         if not (regions and set(regions) <= set(panel.codes)):
@@ -231,7 +231,7 @@ class PanelChoice:
             if lang == "en":
                 raise
             from pysd_runner.panel.problems import errors_of
-            from pysd_runner.reports.panel_contents import refusal
+            from pysd_runner.reports.panels import refusal
 
             problems = errors_of(self.check())
             if not problems:

@@ -166,8 +166,7 @@ def _results(
     """What the scenarios of a folder of results started from, and what its summary says of them."""
     from pysd_runner.explorer.policies import EFFECTS
     from pysd_runner.model import load_model
-    from pysd_runner.reports.inputs import read_inputs
-    from pysd_runner.reports.replay import is_record
+    from pysd_runner.reports.replay import is_record, read_inputs
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import inputs_of

@@ -125,7 +125,7 @@ def optimise(
     from pysd_runner.policy.regions import policy_values
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS, chosen_scenario
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
-    from pysd_runner.reports.policy_phrases import phrase
+    from pysd_runner.text import say
 
     study = policy_study(session, inputs, asked.outcome, lang)
     root = spending(inputs, start)
@@ -165,7 +165,7 @@ def optimise(
                 progress=stage.at,
             )
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
-    names = {key: phrase("optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
+    names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
     with folder, session.stage(Message("Drawing and writing")):
         write_optimum(found, labels, folder.draft, lang, between=between)

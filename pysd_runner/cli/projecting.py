@@ -13,8 +13,8 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel
     from pysd_runner.policy.answer import Answer
     from pysd_runner.reports.folders import WholeFolder
-    from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
+    from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import FittedParameters
     from pysd_runner.study.future import Future
@@ -140,8 +140,8 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]
     """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
+    from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import load_scenario, with_comparisons
     from pysd_runner.study.draws import check_fit
     from pysd_runner.study.inputs import last_origin

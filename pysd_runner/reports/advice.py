@@ -11,9 +11,18 @@ from pysd_runner.export import save_csv
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor
-from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, save_document
-from pysd_runner.reports.policy_phrases import phrase
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Part,
+    Table,
+    save_document,
+    saved_picture,
+    screen_of,
+)
+from pysd_runner.text import say
 
 DIGITS = 2
 # Policies, switching values and factors that are shown; the files have them all.
@@ -36,11 +45,11 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
         "value": written(float(table["mean"][leading]), DIGITS),
         "unit": found.outcome.unit_in(lang),
     }
-    lines = [phrase("advice recommended" if found.recommended else "advice none", lang, **common)]
+    lines = [say("policy.advice recommended" if found.recommended else "policy.advice none", lang, **common)]
     least = found.least_regret
     lines.append(
-        phrase(
-            "advice regret",
+        say(
+            "policy.advice regret",
             lang,
             policy=labels.get(least, least),
             value=written(float(table["largest_regret"][least]), DIGITS),
@@ -55,8 +64,8 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
 def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
     """Say what would change the advice."""
     lines = [
-        phrase(
-            "advice switch",
+        say(
+            "policy.advice switch",
             lang,
             factor=item.factor.label(lang),
             level=_number(item.level),
@@ -67,33 +76,27 @@ def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
         for item in found.switches[:MOST_ROWS]
     ]
     if not lines:
-        lines.append(phrase("advice no switch", lang))
+        lines.append(say("policy.advice no switch", lang))
     rival = labels.get(found.second, found.second)
     share = _share(float(found.beaten(found.leading).max()))
     if found.box is not None and found.box.sides:
-        parts = phrase("and", lang).join(_side(found, side, lang) for side in found.box.sides)
+        parts = say("policy.and", lang).join(_side(found, side, lang) for side in found.box.sides)
         lines.append(
-            phrase("advice box", lang, rival=rival, density=_share(found.box.density), parts=parts, share=share)
+            say("policy.advice box", lang, rival=rival, density=_share(found.box.density), parts=parts, share=share)
         )
     else:
-        lines.append(phrase("advice no box", lang, rival=rival, share=share))
+        lines.append(say("policy.advice no box", lang, rival=rival, share=share))
     return lines
 
 
 def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
     """Advice for the screen."""
-    lines = [
-        line
-        for text in (*advice_sentences(found, labels, lang), *change_sentences(found, labels, lang))
-        for line in filled(text)
-    ]
-    header, rows = _table(found, labels, lang)
-    return [*lines, "", *aligned([header, *rows])]
+    texts = (*advice_sentences(found, labels, lang), *change_sentences(found, labels, lang))
+    return screen_of(texts, _table(found, labels, lang))
 
 
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
     """Write the page, tables and figures into a folder."""
-    from pysd_runner.plots import save_figure
     from pysd_runner.plots.policies import plot_regret, plot_switches
     from pysd_runner.plots.typography import usable_language
 
@@ -121,11 +124,10 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
         rows,
         labels=[pictured.get(name, name) for name in shown],
         unit=found.outcome.unit_in(drawn),
-        title=phrase("regret figure", drawn),
+        title=say("policy.regret figure", drawn),
         lang=drawn,
     )
-    save_figure(regret, folder / "figures", "regret")
-    pictures: list[Part] = [Picture("figures/regret.png", regret.sentence)]
+    pictures = [saved_picture(regret, folder, "regret")]
     if found.switches:
         figure = plot_switches(
             [
@@ -139,22 +141,21 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
                 )
                 for item in found.switches
             ],
-            title=phrase("switch figure", drawn),
+            title=say("policy.switch figure", drawn),
             lang=drawn,
         )
-        save_figure(figure, folder / "figures", "switches")
-        pictures.append(Picture("figures/switches.png", figure.sentence))
+        pictures.append(saved_picture(figure, folder, "switches"))
     header, cells = _table(found, labels, lang)
     parts: list[Part] = [
         Bullets(advice_sentences(found, labels, lang)),
-        Heading(phrase("what changes", lang)),
+        Heading(say("policy.what changes", lang)),
         Bullets(change_sentences(found, labels, lang)),
-        Heading(phrase("compared", lang)),
+        Heading(say("policy.compared", lang)),
         Table(header=header, rows=cells),
         *_worth_part(found, lang),
         *pictures,
-        Heading(phrase("notes", lang)),
-        Bullets([phrase("futures note", lang), phrase("rolling note", lang), *found.notes]),
+        Heading(say("policy.notes", lang)),
+        Bullets([say("policy.futures note", lang), say("policy.rolling note", lang), *found.notes]),
     ]
     title = _title(found, lang)
     save_document(Document(title=title, lang=lang, parts=parts), folder, "advice")
@@ -162,7 +163,7 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
 
 def _title(found: Advice, lang: str) -> str:
     year = round(found.futures.studies[0].bounds[1])
-    return phrase("advice", lang, outcome=found.outcome.label(lang), year=year)
+    return say("policy.advice", lang, outcome=found.outcome.label(lang), year=year)
 
 
 def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
@@ -171,8 +172,8 @@ def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
     losers = found.losers(found.leading)
     if len(losers):
         lines.append(
-            phrase(
-                "advice losers",
+            say(
+                "policy.advice losers",
                 lang,
                 policy=labels.get(found.leading, found.leading),
                 region=losers.index[0],
@@ -182,8 +183,8 @@ def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
     if "output_change" in found.others:
         values = found.others["output_change"][found.names.index(found.leading)]
         lines.append(
-            phrase(
-                "advice output",
+            say(
+                "policy.advice output",
                 lang,
                 share=_share(float((values > 0).mean())),
                 median=written(float(np.median(values)), DIGITS),
@@ -201,9 +202,9 @@ def _measure(found: Advice, lang: str) -> str:
     is_told = value > ERRORS * error
     if value == 0:
         everything = written(found.perfect.value, DIGITS + 1)
-        return phrase("advice nothing pays", lang, all=everything, unit=found.outcome.unit_in(lang))
-    return phrase(
-        "advice measure" if is_told else "advice nothing to measure",
+        return say("policy.advice nothing pays", lang, all=everything, unit=found.outcome.unit_in(lang))
+    return say(
+        "policy.advice measure" if is_told else "policy.advice nothing to measure",
         lang,
         factor=_factor(found, key).label(lang),
         value=written(value, DIGITS + 1),
@@ -219,8 +220,8 @@ def _worth_part(found: Advice, lang: str) -> list[Part]:
         for key, row in found.worths().head(MOST_ROWS).iterrows()
     ]
     return [
-        Heading(phrase("worth", lang)),
-        Table(header=[phrase("factor", lang), phrase("worth column", lang)], rows=rows),
+        Heading(say("policy.worth", lang)),
+        Table(header=[say("policy.factor", lang), say("policy.worth column", lang)], rows=rows),
         Paragraph(found.outcome.unit_in(lang)),
     ]
 
@@ -231,12 +232,12 @@ def _factor(found: Advice, key: str) -> Factor:
 
 def _table(found: Advice, labels: Mapping[str, str], lang: str) -> tuple[list[str], list[list[str]]]:
     header = [
-        phrase("policy", lang),
-        phrase("mean effect", lang),
-        phrase("first in", lang),
-        phrase("mean rank", lang),
-        phrase("mean regret", lang),
-        phrase("largest regret", lang),
+        say("policy.policy", lang),
+        say("policy.mean effect", lang),
+        say("policy.first in", lang),
+        say("policy.mean rank", lang),
+        say("policy.mean regret", lang),
+        say("policy.largest regret", lang),
     ]
     rows = [
         [
@@ -257,15 +258,15 @@ def _side(found: Advice, side: Side, lang: str) -> str:
     factor = found.futures.factors[side.factor]
     label = factor.label(lang)
     if factor.kind == "switch":
-        return phrase("is on" if side.low > 0.5 else "is off", lang, factor=label)
+        return say("policy.is on" if side.low > 0.5 else "policy.is off", lang, factor=label)
     if factor.kind == "choice":
         place = round(side.low) if np.isfinite(side.low) else round(side.high)
-        return phrase("is choice", lang, factor=label, value=factor.choices[place])
+        return say("policy.is choice", lang, factor=label, value=factor.choices[place])
     if np.isfinite(side.low) and np.isfinite(side.high):
-        return phrase("between", lang, factor=label, low=_number(side.low), high=_number(side.high))
+        return say("policy.between", lang, factor=label, low=_number(side.low), high=_number(side.high))
     if np.isfinite(side.low):
-        return phrase("at least", lang, factor=label, value=_number(side.low))
-    return phrase("at most", lang, factor=label, value=_number(side.high))
+        return say("policy.at least", lang, factor=label, value=_number(side.low))
+    return say("policy.at most", lang, factor=label, value=_number(side.high))
 
 
 def _number(value: float) -> str:

@@ -10,9 +10,19 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs, curve_table
-from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, save_document
-from pysd_runner.reports.policy_phrases import phrase
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Part,
+    Table,
+    filled,
+    save_document,
+    saved_picture,
+    screen_of,
+)
+from pysd_runner.text import say
 
 DIGITS = 2
 # Pairs and loops on the page; the files have them all.
@@ -32,8 +42,8 @@ def attribution_sentences(
     whole = float(found.shapley[..., -1].mean(axis=1).sum())
     part = found.shapley[first, :, -1].mean() / whole if whole else float("nan")
     lines = [
-        phrase(
-            "attribution lead",
+        say(
+            "policy.attribution lead",
             lang,
             year=int(found.years[-1]),
             policy=label,
@@ -44,8 +54,8 @@ def attribution_sentences(
             first=found.levers[first].label(lang),
             share=f"{percent(part)} %",
         ),
-        phrase(
-            "attribution ladder",
+        say(
+            "policy.attribution ladder",
             lang,
             alone=written(float(np.median(found.alone[..., -1].sum(axis=0))), DIGITS),
             left=written(float(np.median(found.left_out[..., -1].sum(axis=0))), DIGITS),
@@ -53,24 +63,26 @@ def attribution_sentences(
         ),
     ]
     if found.errors is not None:
-        lines.append(phrase("attribution sampled", lang))
+        lines.append(say("policy.attribution sampled", lang))
     pairs = found.pairs()
     if len(pairs):
         one, two = pairs.index[0]
         value = float(pairs["synergy_p50"].iloc[0])
         labels = {lever.key: lever.label(lang) for lever in found.levers}
-        verb = phrase("support" if value > 0 else "replace", lang)
+        verb = say("policy.support" if value > 0 else "policy.replace", lang)
         lines.append(
-            phrase("synergy", lang, one=labels[one], two=labels[two], verb=verb, value=_signed(value), unit=unit)
+            say("policy.synergy", lang, one=labels[one], two=labels[two], verb=verb, value=_signed(value), unit=unit)
         )
     if found.parts:
         middles = {name: _signed(float(np.median(values))) for name, values in found.parts.items()}
-        lines.append(phrase("who", lang, unit=unit, **middles))
+        lines.append(say("policy.who", lang, unit=unit, **middles))
     table = found.loop_table()
     if len(table):
         best = str(table["change_p50"].idxmax())
         value = float(table["change_p50"][best])
-        lines.append(phrase("loop", lang, loop=(loops or {}).get(best, best), value=written(value, DIGITS), unit=unit))
+        lines.append(
+            say("policy.loop", lang, loop=(loops or {}).get(best, best), value=written(value, DIGITS), unit=unit)
+        )
     return lines
 
 
@@ -78,12 +90,14 @@ def attribution_screen(
     found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
 ) -> list[str]:
     """An attribution for the screen: sentences, then one row a lever."""
-    lines = [line for text in attribution_sentences(found, label, lang, loops=loops) for line in filled(text)]
-    header, rows = _table(found, lang)
-    how = phrase(
-        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
-    )
-    return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
+    lines = screen_of(attribution_sentences(found, label, lang, loops=loops), _table(found, lang))
+    return [*lines, "", *filled(_how(found, lang))]
+
+
+def _how(found: Attribution, lang: str) -> str:
+    """What the numbers of the table are."""
+    outcome, draws = found.outcome, found.total.shape[0]
+    return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
 
 def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
@@ -91,16 +105,16 @@ def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: st
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
-        lines = [phrase("cost unknown", lang, money=money, reason=phrase(str(row["reason"]), lang))]
+        lines = [say("policy.cost unknown", lang, money=money, reason=say(f"policy.{row['reason']!s}", lang))]
     else:
-        lines = [phrase("cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
+        lines = [say("policy.cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
     table = more.table()
     gains = table["effect_p50"] / table["money_p50"]
     levers = gains[[name for name in gains.index if str(name).startswith("lever.")]]
     regions = gains[[name for name in gains.index if str(name).startswith("region.")]]
     if len(levers) and len(regions):
         best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
-        lines.append(phrase("next", lang, lever=names[best], worst=names[worst], region=names[region]))
+        lines.append(say("policy.next", lang, lever=names[best], worst=names[worst], region=names[region]))
     return lines
 
 
@@ -119,7 +133,7 @@ def curve_sentences(curves: Mapping[float, Costs], names: Mapping[str, str], lan
         return []
     ratio = percent(float(gains[high][last] / gains[low][first]))
     ends = {"low": f"{100 * low:g}", "high": f"{100 * high:g}"}
-    return [phrase("curve", lang, first=names[first], last=names[last], ratio=ratio, **ends)]
+    return [say("policy.curve", lang, first=names[first], last=names[last], ratio=ratio, **ends)]
 
 
 def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[Part]:
@@ -131,11 +145,11 @@ def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -
             continue
         reason = str(row["reason"])
         scaled = {f"unit_cost_{part}": float(row[f"unit_cost_{part}"]) / TRILLION for part in ("p05", "p50", "p95")}
-        unit = phrase(reason, lang) if reason else _cell(pd.Series(scaled), "unit_cost")
+        unit = say(f"policy.{reason}", lang) if reason else _cell(pd.Series(scaled), "unit_cost")
         rows.append([names[str(name)], _cell(row, "effect"), unit])
-    header = [phrase("next column", lang), phrase("more effect", lang), phrase("unit cost", lang)]
+    header = [say("policy.next column", lang), say("policy.more effect", lang), say("policy.unit cost", lang)]
     return [
-        Heading(phrase("next title", lang)),
+        Heading(say("policy.next title", lang)),
         Bullets(cost_sentences(whole, more, names, lang)),
         Table(header=header, rows=rows, words=frozenset({2})),
     ]
@@ -152,7 +166,6 @@ def write_attribution(
     curves: Mapping[float, Costs] | None = None,
 ) -> None:
     """Write tables, figures and a page into a folder."""
-    from pysd_runner.plots import save_figure
     from pysd_runner.plots.policies import plot_wedges
     from pysd_runner.plots.typography import usable_language
 
@@ -167,23 +180,19 @@ def write_attribution(
         found.wedges(),
         labels={lever.key: lever.label(drawn) for lever in found.levers},
         unit=f"{found.outcome.label(drawn)}, {found.outcome.unit_in(drawn)}",
-        title=phrase("attribution", drawn, policy=label.get(drawn, found.name)),
+        title=say("policy.attribution", drawn, policy=label.get(drawn, found.name)),
         lang=drawn,
     )
-    save_figure(figure, folder / "figures", "wedges")
     header, rows = _table(found, lang)
-    how = phrase(
-        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
-    )
     parts: list[Part] = [
         Bullets(attribution_sentences(found, own, lang, loops=loops)),
         Table(header=header, rows=rows),
-        Paragraph(how),
-        Picture("figures/wedges.png", figure.sentence),
+        Paragraph(_how(found, lang)),
+        saved_picture(figure, folder, "wedges"),
         *_sections(found, lang, loops or {}),
         *([] if money is None else cost_parts(*money, lang)),
         *([Bullets(curve_sentences(curves, money[2], lang))] if money is not None and curves else []),
-        Heading(phrase("notes", lang)),
+        Heading(say("policy.notes", lang)),
         Bullets(found.notes),
     ]
     if money is not None:
@@ -191,7 +200,7 @@ def write_attribution(
         save_csv(both.reset_index(), folder / "costs.csv")
     if curves:
         save_csv(curve_table(curves).reset_index(), folder / "cost_curves.csv")
-    page = Document(title=phrase("attribution", lang, policy=own), lang=lang, parts=parts)
+    page = Document(title=say("policy.attribution", lang, policy=own), lang=lang, parts=parts)
     save_document(page, folder, "attribution")
 
 
@@ -206,14 +215,14 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
             for (one, two), (_, row) in zip(pairs.index, pairs.head(MOST_ROWS).iterrows(), strict=False)
         ]
         parts += [
-            Heading(phrase("synergies", lang)),
-            Table(header=[phrase("pair", lang), phrase("synergy column", lang)], rows=rows),
+            Heading(say("policy.synergies", lang)),
+            Table(header=[say("policy.pair", lang), say("policy.synergy column", lang)], rows=rows),
         ]
     if found.parts:
-        rows = [[phrase(f"part {name}", lang), _cell(row, "change")] for name, row in found.split().iterrows()]
+        rows = [[say(f"policy.part {name}", lang), _cell(row, "change")] for name, row in found.split().iterrows()]
         parts += [
-            Heading(phrase("split", lang)),
-            Table(header=[phrase("part", lang), phrase("change", lang)], rows=rows),
+            Heading(say("policy.split", lang)),
+            Table(header=[say("policy.part", lang), say("policy.change", lang)], rows=rows),
         ]
     loops = found.loop_table()
     if len(loops):
@@ -221,8 +230,8 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
             [words.get(str(name), str(name)), _cell(row, "change")] for name, row in loops.head(MOST_ROWS).iterrows()
         ]
         parts += [
-            Heading(phrase("loops", lang)),
-            Table(header=[phrase("loop column", lang), phrase("change", lang)], rows=rows),
+            Heading(say("policy.loops", lang)),
+            Table(header=[say("policy.loop column", lang), say("policy.change", lang)], rows=rows),
         ]
     return parts
 
@@ -231,10 +240,10 @@ def _table(found: Attribution, lang: str) -> tuple[list[str], list[list[str]]]:
     """One row a lever, and the total."""
     table = found.table()
     columns = [("shapley", "shapley"), ("alone", "alone"), ("left_out", "left out")]
-    header = [phrase("lever", lang), *(phrase(title, lang) for _, title in columns)]
+    header = [say("policy.lever", lang), *(say(f"policy.{title}", lang) for _, title in columns)]
     if found.errors is not None:
-        header.append(phrase("error", lang))
-    labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": phrase("total", lang)}
+        header.append(say("policy.error", lang))
+    labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": say("policy.total", lang)}
     rows = []
     for name, row in table.iterrows():
         cells = [labels[str(name)], *(_cell(row, key) for key, _ in columns)]

@@ -11,14 +11,15 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
-from pysd_runner.reports.brief_causes import LEAST_DRAWS, causes
 from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
+    LEAST_DRAWS,
     Array,
     Paths,
     Told,
     around,
     bars_of,
+    causes,
     chart_of,
     paths_of,
     regions_of,
@@ -27,7 +28,7 @@ from pysd_runner.reports.brief_paths import (
 from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
-from pysd_runner.reports.places import Place, find_place
+from pysd_runner.reports.panels import Place, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, say
 from pysd_runner.text.notices import panel_title
@@ -115,7 +116,7 @@ class Brief:
         if ending == "html":
             return to_html(self.document, Path()).encode("utf-8")
         if ending == "docx":
-            from pysd_runner.reports.word import to_docx
+            from pysd_runner.reports.document import to_docx
 
             return to_docx(self.document)
         from pysd_runner.reports.brief_workbook import to_workbook

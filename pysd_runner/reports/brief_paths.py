@@ -1,4 +1,4 @@
-"""Numbers of a brief: levels over time, what policy mixes change, their money, who gains and loses."""
+"""Numbers of a brief: levels over time, what policy mixes change, who gains and loses, what would change the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Region
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
-from pysd_runner.reports.places import Place
+from pysd_runner.reports.panels import Place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, say
 
@@ -262,3 +262,40 @@ def around(projection: Future, place: Place, mix: str) -> Around:
     people = data["population"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
     mean = (heads * people)[..., inside].sum(axis=-1) / people[..., inside].sum(axis=-1)
     return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)
+
+
+# Fewer draws leave too few in each third to tell anything.
+LEAST_DRAWS = 60
+# At most so many are told, and chance alone finds one among all of them in one brief of twenty.
+MOST_CAUSES, CHANCE = 3, 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """A quantity on which an answer hangs."""
+
+    parameter: str
+    low: float
+    high: float
+
+
+def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
+    """Quantities whose lowest and highest thirds differ in how often an answer holds, by more than chance explains."""
+    from scipy.stats import norm
+
+    values = parameters.transpose("parameter", "draw").to_numpy()
+    varied = np.flatnonzero(np.ptp(values, axis=1) > 0)
+    if holds.size < LEAST_DRAWS or not varied.size or holds.all() or not holds.any():
+        return []
+    limit = float(norm.isf(CHANCE / 2 / varied.size))
+    found = []
+    for place in varied:
+        low, high = np.quantile(values[place], (1 / 3, 2 / 3))
+        below, above = holds[values[place] <= low], holds[values[place] >= high]
+        pooled = np.concatenate([below, above]).mean()
+        error = np.sqrt(pooled * (1 - pooled) * (1 / below.size + 1 / above.size))
+        gap = float(above.mean() - below.mean())
+        if abs(gap) > limit * error:
+            name = str(parameters["parameter"].to_numpy()[place])
+            found.append(Cause(parameter=name, low=float(below.mean()), high=float(above.mean())))
+    return sorted(found, key=lambda item: -abs(item.high - item.low))[:MOST_CAUSES]

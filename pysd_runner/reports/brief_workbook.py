@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Picture, Table
-from pysd_runner.reports.plain import printable
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Picture, Table, printable
 from pysd_runner.text import say
 
 _WIDE, _NARROW = 34, 24

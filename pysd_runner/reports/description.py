@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, shipped_panels
 from pysd_runner.reports.catalogue import catalogue
-from pysd_runner.reports.places import Place
+from pysd_runner.reports.panels import Place
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 from pysd_runner.spec.load import load_bound_spec
@@ -85,7 +85,7 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Descriptio
 def _of_panels(name: str, panels: Iterable[str]) -> list[Description]:
     """A region or a class of regions, in each panel that has it."""
     from pysd_runner.panel import load_panel
-    from pysd_runner.reports.places import find_place
+    from pysd_runner.reports.panels import find_place
 
     found = []
     for source in panels:
@@ -158,7 +158,7 @@ def _panel(name: str, model: str) -> Description | None:
     if name not in known:
         return None
     from pysd_runner.panel import load_panel
-    from pysd_runner.reports.panel_contents import panel_lines
+    from pysd_runner.reports.panels import panel_lines
 
     return Description(
         kind="panel", name=name, en=known[name].en, zh=known[name].zh, facts={"contents": panel_lines(load_panel(name))}

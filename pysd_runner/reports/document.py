@@ -1,24 +1,38 @@
-"""A report as a list of parts, written as Markdown beside its figures and as one HTML page that holds them."""
+"""A report as a list of parts, written for the screen, as Markdown, as one HTML page and as a Word file."""
 
+import io
 import re
-from collections.abc import Sequence
+import textwrap
+import unicodedata
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.export.files import write_text_whole
 
-if TYPE_CHECKING:  # slow to import, and not needed for Markdown
+if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
     from pysd_runner.plots import ReportFigure
 
 _FENCE = "```"
+# Folder of the figures beside a report.
+FIGURES = "figures"
+# Columns of a screen, and between those of a table.
+LINE, _GAP = 90, 2
+# What XML cannot hold.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Regions that a table has at most; where there are more, it has these few, and a file beside the report all.
 MOST_REGIONS, FEW_REGIONS = 50, 20
+
+# East Asian fonts are set apart from the others; both ship with Office.
+_LATIN, _CHINESE = "Calibri", "Microsoft YaHei"
+_BODY, _SMALL = 8, 6.5
+_MARGIN, _WIDEST = 1.2, 16.8  # centimetres; pictures leave room for what is said of each row of the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,48 @@ class Document:
     lang: str
     parts: Sequence[Part]  # what it says, in order
     one_page: bool = False  # whether it is printed on one sheet of A4
+
+
+def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:
+    """Columns as wide as they must be: words to the left, numbers to the right."""
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, cell in enumerate(row):
+            room = " " * (widths[column] - width(cell))
+            cells.append(cell + room if column in words else room + cell)
+        lines.append((" " * indent + (" " * _GAP).join(cells)).rstrip())
+    return lines
+
+
+def width(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def filled(text: str, *, indent: int = 0) -> list[str]:
+    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
+    room = " " * indent
+    if any(unicodedata.east_asian_width(character) == "W" for character in text):
+        return [room + text]
+    return textwrap.wrap(text, LINE, initial_indent=room, subsequent_indent=room)
+
+
+def screen_of(texts: Iterable[str], *tables: tuple[Sequence[str], Sequence[Sequence[str]]]) -> list[str]:
+    """Sentences for the screen, then tables, each a header and rows below an empty line."""
+    lines = [line for text in texts for line in filled(text)]
+    for header, rows in tables:
+        lines += ["", *aligned([header, *rows])]
+    return lines
+
+
+def saved_picture(figure: "ReportFigure", folder: Path, name: str) -> Picture:
+    """Save a figure among those of a report."""
+    from pysd_runner.plots.figure import save_figure
+
+    save_figure(figure, folder / FIGURES, name)
+    return Picture(f"{FIGURES}/{name}.png", figure.sentence)
 
 
 def to_markdown(document: Document) -> str:
@@ -177,3 +233,95 @@ def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
     text = content.decode("utf-8")
     named = re.sub(r'(\bid="|href="#|url\(#)', rf"\1p{number}-", text[text.index("<svg") :])
     return Markup(named)  # noqa: S704 (drawn here)
+
+
+def to_docx(document: Document) -> bytes:
+    """Write a report as a Word file."""
+    import docx
+    from docx.shared import Cm, Mm, Pt
+
+    page = docx.Document()
+    section = page.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(_MARGIN)
+    for name, size, before in (
+        ("Normal", _BODY, 0),
+        ("Title", 14, 0),
+        ("Heading 2", 9.5, 4),
+        ("List Bullet", _BODY, 0),
+    ):
+        _set_font(page.styles[name], size)
+        form = page.styles[name].paragraph_format
+        # Fixed, because fonts for Chinese differ by a sixth in the lines they make.
+        form.line_spacing, form.space_before, form.space_after = Pt(1.2 * size), Pt(before), Pt(2)
+    page.core_properties.title, page.core_properties.author = printable(document.title), "gapsim"
+    page.core_properties.language = "zh-CN" if document.lang == "zh" else "en"
+    page.add_paragraph(printable(document.title), style="Title")
+    rows = sum(len(part.rows) for part in document.parts if isinstance(part, Table))
+    for part in document.parts:
+        _add_part(page, part, Cm(_WIDEST - 1.4 * rows))
+    stream = io.BytesIO()
+    page.save(stream)
+    return stream.getvalue()
+
+
+def _set_font(style: Any, size: float) -> None:
+    from docx.oxml.ns import qn
+    from docx.shared import Pt, RGBColor
+
+    style.font.name, style.font.size = _LATIN, Pt(size)
+    style.font.color.rgb = RGBColor(0x1A, 0x1A, 0x1A)
+    fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
+    # Themes would win over the names.
+    for name in ("asciiTheme", "hAnsiTheme", "eastAsiaTheme", "cstheme"):
+        fonts.attrib.pop(qn(f"w:{name}"), None)
+    fonts.set(qn("w:eastAsia"), _CHINESE)
+
+
+def _add_part(page: Any, part: Part, width: Any) -> None:
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Pt
+
+    match part:
+        case Heading(text):
+            page.add_heading(printable(text), level=2)
+        case Paragraph(text) | Listing(text) | Link(text):
+            page.add_paragraph(printable(text))
+        case Bullets(items):
+            for item in items:
+                page.add_paragraph(printable(item), style="List Bullet")
+        case Picture(_, sentence, figure) if figure is not None:
+            from pysd_runner.plots.figure import png_bytes
+
+            page.add_picture(io.BytesIO(png_bytes(figure)), width=width)
+            form = page.paragraphs[-1].paragraph_format
+            form.alignment, form.line_spacing, form.space_before = WD_ALIGN_PARAGRAPH.CENTER, 1.0, Pt(4)
+            page.inline_shapes[-1]._inline.docPr.set("descr", printable(sentence))
+        case Table():
+            _add_table(page, part)
+
+
+def _add_table(page: Any, table: Table) -> None:
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Pt
+
+    if table.caption:
+        page.add_paragraph(printable(table.caption)).paragraph_format.keep_with_next = True
+    shown = page.add_table(rows=0, cols=len(table.header), style="Table Grid")
+    for number, texts in enumerate((table.header, *table.rows)):
+        for column, (cell, text) in enumerate(zip(shown.add_row().cells, texts, strict=True)):
+            paragraph = cell.paragraphs[0]
+            paragraph.paragraph_format.space_after, paragraph.paragraph_format.line_spacing = Pt(0), Pt(1.2 * _SMALL)
+            if column and column not in table.words:
+                paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+            run = paragraph.add_run(printable(text))
+            run.font.size, run.font.bold = Pt(_SMALL), number == 0
+
+
+def printable(text: str) -> str:
+    """A text without characters that XML cannot hold.
+
+    >>> printable("Si" + chr(7) + "chuan")
+    'Sichuan'
+    """
+    return _FORBIDDEN.sub("", text)

@@ -1,8 +1,11 @@
-"""How much of a projection is data and how much is prior, in words."""
+"""How much of a projection is data and how much is prior, in words and as a table of the calibrated parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pysd_runner.reports.certainty import LEAST_SHOWN
+import numpy as np
+
+from pysd_runner.reports.document import aligned, filled
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.study.future import Future
@@ -57,3 +60,124 @@ def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
 def money_of(fitted: FittedParameters | None) -> float:
     """Yuan for one unit of the panel's currency, as the calibration took it; 1 without a calibration."""
     return 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))
+
+
+_INDENT = 2
+# Columns of numbers: estimate, interval, share of data.
+_NUMBERS = frozenset({1, 2, 3})
+# Normal score of the ends of a 90 % interval.
+_NINETY = 1.6448536269514722
+# Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
+LEAST_SHOWN = 0.05
+# At most so many of the combinations that the data see best.
+MOST_DIRECTIONS = 4
+
+SHAPES = {
+    "both": "bounded",
+    "below": "bounded below",
+    "above": "bounded above",
+    "flat": "flat",
+    "two_modes": "two modes",
+}
+EVIDENCE = {
+    "settled by the panel": "settled",
+    "mostly the panel": "mostly panel",
+    "panel and prior": "panel and prior",
+    "mostly prior": "mostly prior",
+    "prior": "prior only",
+}
+
+
+def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
+    """Print the calibrated parameters, the best known first, with what the panel says of each."""
+    verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
+    rows = _rows(fitted, spec, verdicts, lang)
+    if not rows:
+        return []
+    level = f"{100 * float(verdicts.get('level', 0.9)):.0f}"
+    heads = ["parameter", "estimate", "interval", "from data"]
+    heads += ["profile", "moves with", "verdict"] if verdicts else []
+    shown = [row[0] for row in rows]
+    lines = [
+        say(
+            "report.certainty",
+            lang,
+            panel=panel_title(fitted["panel"], lang),
+            first=fitted["first_year"],
+            last=fitted["last_year"],
+        )
+    ]
+    lines += aligned(
+        [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
+        words=_words(len(heads)),
+        indent=_INDENT,
+    )
+    if verdicts:
+        lines += filled(say("report.certainty note", lang), indent=_INDENT)
+        lines += filled(_seen(verdicts, lang), indent=_INDENT)
+    others = len(fitted["keys"]) - len(shown)
+    if others:
+        lines += filled(say("report.certainty others", lang, count=others), indent=_INDENT)
+    sampling = fitted["provenance"].get("sampling")
+    if sampling is not None:
+        lines += filled(
+            say("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling),
+            indent=_INDENT,
+        )
+    return lines
+
+
+def _words(count: int) -> frozenset[int]:
+    return frozenset(range(count)) - _NUMBERS
+
+
+def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:
+    shares = _shares(fitted)
+    order = sorted(range(len(shares)), key=lambda place: -shares[place])
+    judged = verdicts.get("parameters", {})
+    rows = []
+    for place in order:
+        key, share = fitted["keys"][place], shares[place]
+        if not (share > LEAST_SHOWN or spec.parameters[key].role.startswith("FREE")):
+            continue
+        verdict = judged.get(key)
+        low, high = _interval(fitted, spec, place) if verdict is None else (verdict["low"], verdict["high"])
+        estimate = fitted["estimates"][place]
+        row = [key, f"{estimate:.3g}", f"{low:.3g}…{high:.3g}", f"{100 * max(share, 0.0):.0f} %"]
+        if verdicts:
+            row += _judged(verdict, lang) if verdict is not None else ["", "", ""]
+        rows.append(row)
+    return rows
+
+
+def _shares(fitted: Mapping[str, Any]) -> list[float]:
+    """Contraction of every parameter; one that is not known counts as nothing."""
+    return [0.0 if share is None or np.isnan(share) else float(share) for share in fitted["contraction"]]
+
+
+def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
+    shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
+    # The strongest comes first, and for two there is no room.
+    partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
+    return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
+
+
+def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
+    prior = spec.parameters[fitted["keys"][place]].prior
+    if prior is None:
+        return np.nan, np.nan
+    centre = float(prior.to_unbounded(fitted["estimates"][place]))
+    width = _NINETY * float(np.sqrt(fitted["covariance"][place][place]))
+    return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
+
+
+def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
+    """Which combinations the data say more about than the prior."""
+    every = verdicts["directions"]
+    seen = [item for item in every if item["strength"] > 1]
+    shown = [
+        " ".join(f"{size:+.1f} {key}" for key, size in item["weights"].items()).lstrip("+").replace("-", "−")
+        for item in seen[:MOST_DIRECTIONS]
+    ]
+    parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
+    return say("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)

@@ -10,7 +10,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.reports.brief_paths import bars_of, chart_of, money_by_lever, regions_of
-from pysd_runner.reports.places import Place, find_place
+from pysd_runner.reports.panels import Place, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
 

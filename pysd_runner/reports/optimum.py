@@ -10,9 +10,16 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv
 from pysd_runner.policy.frontier import Front
 from pysd_runner.policy.optimisation import Optimum
-from pysd_runner.reports.certainty import aligned, filled
-from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, save_document
-from pysd_runner.reports.policy_phrases import phrase
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Part,
+    Table,
+    save_document,
+    saved_picture,
+    screen_of,
+)
 from pysd_runner.text import say
 
 DIGITS = 2
@@ -24,11 +31,11 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
     """Say what an optimisation found."""
     draws = next(iter(found.effects.values())).shape[0]
     lines = [
-        phrase(
-            "optimum lead",
+        say(
+            "policy.optimum lead",
             lang,
             outcome=found.outcome.label(lang),
-            statistic=phrase(f"statistic {found.objective.statistic}", lang),
+            statistic=say(f"policy.statistic {found.objective.statistic}", lang),
             value=written(found.out_of_sample, DIGITS),
             inside=written(found.in_sample, DIGITS),
             unit="" if found.objective.statistic == "satisfied" else found.outcome.unit_in(lang),
@@ -39,16 +46,16 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
     names = _names(found, lang)
     if found.relaxed:
         parts = [f"{names.get(name, name)} {written(value, DIGITS)}" for name, value in found.relaxed.items()]
-        lines.append(phrase("optimum relaxed", lang, parts="; ".join(parts)))
+        lines.append(say("policy.optimum relaxed", lang, parts="; ".join(parts)))
     held = [names.get(name, name) for name in found.binding if ">=" not in name and "<=" not in name]
     if held:
-        lines.append(phrase("optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
+        lines.append(say("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
     losers = found.losers()
     if len(losers):
         row = losers.iloc[0]
         lines.append(
-            phrase(
-                "optimum losers",
+            say(
+                "policy.optimum losers",
                 lang,
                 region=losers.index[0],
                 share=f"{percent(float(row['share_worse']))} %",
@@ -56,12 +63,12 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
             )
         )
     if found.ranges:
-        lines.append(phrase("optimum flat", lang, loss=f"{percent(found.rounding, 1)} %"))
+        lines.append(say("policy.optimum flat", lang, loss=f"{percent(found.rounding, 1)} %"))
     values = [item.value for item in found.starts]
     apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
     lines.append(
-        phrase(
-            "optimum conditions",
+        say(
+            "policy.optimum conditions",
             lang,
             count=len(values),
             apart=f"{percent(apart, 1)} %",
@@ -82,7 +89,7 @@ def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]
     else:
         key = "optimum beats" if found.beats_rivals else "optimum beaten"
     value = written(found.rivals[best], DIGITS)
-    return [phrase(key, lang, rival=labels.get(best, best), value=value)]
+    return [say(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
 
 
 def _names(found: Optimum, lang: str) -> dict[str, str]:
@@ -97,17 +104,13 @@ def _names(found: Optimum, lang: str) -> dict[str, str]:
 
 def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
     """An optimum for the screen: sentences, the policy, effects."""
-    lines = [line for text in optimum_sentences(found, labels, lang) for line in filled(text)]
-    for header, rows in (_policy_table(found, lang), _effect_table(found, lang)):
-        lines += ["", *aligned([header, *rows])]
-    return lines
+    return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
 
 
 def write_optimum(
     found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
 ) -> None:
     """Write tables, figures and a page into a folder."""
-    from pysd_runner.plots import save_figure
     from pysd_runner.plots.typography import usable_language
 
     drawn = usable_language(lang)
@@ -127,14 +130,13 @@ def write_optimum(
     header, rows = _policy_table(found, lang)
     parts.append(Table(header=header, rows=rows))
     header, rows = _effect_table(found, lang)
-    parts += [Heading(phrase("effects", lang)), Table(header=header, rows=rows)]
+    parts += [Heading(say("policy.effects", lang)), Table(header=header, rows=rows)]
     shares = _shares(found, drawn)
     if len(shares):
         from pysd_runner.plots.policies import plot_shares
 
-        figure = plot_shares(shares, title=phrase("shares figure", drawn), lang=drawn)
-        save_figure(figure, folder / "figures", "policy")
-        parts.append(Picture("figures/policy.png", figure.sentence))
+        figure = plot_shares(shares, title=say("policy.shares figure", drawn), lang=drawn)
+        parts.append(saved_picture(figure, folder, "policy"))
     if between is not None:
         from pysd_runner.plots.policies import plot_front
 
@@ -143,14 +145,13 @@ def write_optimum(
             between.values,
             labels=(between.first.label(drawn), between.second.label(drawn)),
             units=(between.first.unit_in(drawn), between.second.unit_in(drawn)),
-            title=phrase("front", drawn, first=between.first.label(drawn), second=between.second.label(drawn)),
+            title=say("policy.front", drawn, first=between.first.label(drawn), second=between.second.label(drawn)),
             lang=drawn,
         )
-        save_figure(figure, folder / "figures", "front")
-        parts.append(Picture("figures/front.png", figure.sentence))
+        parts.append(saved_picture(figure, folder, "front"))
     parts += _others(found, labels, lang)
-    parts += [Heading(phrase("notes", lang)), Bullets(found.notes)]
-    title = phrase("optimum", lang, outcome=found.outcome.label(lang))
+    parts += [Heading(say("policy.notes", lang)), Bullets(found.notes)]
+    title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
     save_document(Document(title=title, lang=lang, parts=parts), folder, "optimum")
 
 
@@ -163,20 +164,20 @@ def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
             [str(name), f"{percent(float(row['share_worse']))} %", written(float(row["median"]), DIGITS)]
             for name, row in losers.head(MOST_ROWS).iterrows()
         ]
-        header = [phrase("region", lang), phrase("worse in", lang), phrase("median change", lang)]
-        parts += [Heading(phrase("who loses", lang)), Table(header=header, rows=rows)]
+        header = [say("policy.region", lang), say("policy.worse in", lang), say("policy.median change", lang)]
+        parts += [Heading(say("policy.who loses", lang)), Table(header=header, rows=rows)]
     if found.rivals:
         order = sorted(found.rivals, key=lambda name: -found.rivals[name])
         rows = [
             [
                 labels.get(name, name),
                 written(found.rivals[name], DIGITS),
-                phrase("no" if name in found.breaking else "yes", lang),
+                say("policy.no" if name in found.breaking else "policy.yes", lang),
             ]
             for name in order
         ]
-        header = [phrase("policy", lang), phrase("objective", lang), phrase("keeps", lang)]
-        parts += [Heading(phrase("compared", lang)), Table(header=header, rows=rows, words=frozenset({2}))]
+        header = [say("policy.policy", lang), say("policy.objective", lang), say("policy.keeps", lang)]
+        parts += [Heading(say("policy.compared", lang)), Table(header=header, rows=rows, words=frozenset({2}))]
     return parts
 
 
@@ -190,7 +191,7 @@ def _policy_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]
             digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
             cells = [written(float(value), digits), interval(low, high, digits) if found.ranges else "–"]
         rows.append([knob.label(lang), *cells])
-    return [phrase("chosen", lang), phrase("value", lang), phrase("range", lang)], rows
+    return [say("policy.chosen", lang), say("policy.value", lang), say("policy.range", lang)], rows
 
 
 def _effect_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]]:
@@ -204,7 +205,7 @@ def _effect_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]
                 f"{percent(float(row['share_positive']))} %",
             ]
         )
-    return [phrase("outcome", lang), phrase("effect", lang), phrase("better in", lang)], rows
+    return [say("policy.outcome", lang), say("policy.effect", lang), say("policy.better in", lang)], rows
 
 
 def _shares(found: Optimum, lang: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from pysd_runner.core.numbers import percent, written
 from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.policy.ranking import FACTORS, SCANNED, Comparison
-from pysd_runner.reports.certainty import aligned, filled
+from pysd_runner.reports.document import aligned, filled, screen_of
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.study.future import Future
 from pysd_runner.text import say
@@ -21,16 +21,16 @@ MOST_ROWS = 12
 
 def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Say what a projection found, for the screen."""
-    lines = [line for text in headline_lines(projection, answer, lang=lang) for line in filled(text)]
+    texts = headline_lines(projection, answer, lang=lang)
     if answer is None:
-        return lines
+        return screen_of(texts)
     header, rows = policy_table(projection, answer, lang, is_short=True)
     if len(rows) > MOST_ROWS:
         rows = [
             *rows[:MOST_ROWS],
             [say("report.more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)],
         ]
-    return [*lines, "", *aligned([header, *rows]), "", *filled(how_made(projection, answer, lang))]
+    return [*screen_of(texts, (header, rows)), "", *filled(how_made(projection, answer, lang))]
 
 
 def how_made(projection: Future, answer: Answer, lang: str) -> str:

@@ -18,9 +18,9 @@ from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.dots import largest
 from pysd_runner.policy.answer import Answer
-from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import (
     FEW_REGIONS,
+    FIGURES,
     MOST_REGIONS,
     Bullets,
     Document,
@@ -32,18 +32,16 @@ from pysd_runner.reports.document import (
     Table,
     save_document,
 )
-from pysd_runner.reports.evidence import declarations_of, evidence_lines, noticed
+from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
-from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, how_made, policy_table, split_table
+from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
 from pysd_runner.study.keeping import completed, headline
 from pysd_runner.text import say
 from pysd_runner.text.notices import panel_title
-
-FIGURES = "figures"
 
 PAGES = ("summary.html", "summary.md")
 CONTENTS = (

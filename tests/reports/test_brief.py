@@ -16,7 +16,7 @@ from pysd_runner.plots.figure import png_bytes
 from pysd_runner.plots.typography import can_draw
 from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, Table
-from pysd_runner.reports.places import find_place
+from pysd_runner.reports.panels import find_place
 from pysd_runner.study.projection import project
 from tests.plots.reading import texts_of as texts_in
 

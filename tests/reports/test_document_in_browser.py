@@ -96,7 +96,7 @@ def test_names_that_look_like_code_are_text_in_markdown(opened, tmp_path):
 @pytest.fixture(scope="module")
 def reports(projection: Future, panel, tmp_path_factory):
     """A report of a run and a brief."""
-    from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.reports.replay import Inputs
     from pysd_runner.reports.results import write_results
 
     folder = tmp_path_factory.mktemp("results")

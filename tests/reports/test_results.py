@@ -9,8 +9,7 @@ import pytest
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.reports.document import Paragraph, Table
 from pysd_runner.reports.figures import KINDS, figure_jobs
-from pysd_runner.reports.inputs import Inputs
-from pysd_runner.reports.replay import is_record, replay
+from pysd_runner.reports.replay import Inputs, is_record, replay
 from pysd_runner.reports.results import CONTENTS, _losers, figure_count, write_results
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from pysd_runner import load_future, load_model, load_panel
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
-from pysd_runner.reports.inputs import Inputs
+from pysd_runner.reports.replay import Inputs
 from pysd_runner.reports.results import save_with_inputs
 from pysd_runner.study.keeping import KEPT, completed, computed, headline
 from pysd_runner.study.projection import project

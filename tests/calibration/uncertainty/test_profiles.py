@@ -25,7 +25,7 @@ from calibration.uncertainty import (
 from calibration.uncertainty.profiles import _followed, _profile, shape_of
 from calibration.uncertainty.verdict import _partners
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.reports.certainty import certainty_lines
+from pysd_runner.reports.evidence import certainty_lines
 from pysd_runner.spec import Normal, Parameter
 from tests.calibration.panels import made_panel, model_of
 

@@ -23,7 +23,7 @@ from calibration.uncertainty import (
 )
 from calibration.uncertainty.sampling import Reference
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.reports.certainty import certainty_lines
+from pysd_runner.reports.evidence import certainty_lines
 from pysd_runner.spec import load_fitted
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.projection import _untrusted_draws

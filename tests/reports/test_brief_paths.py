@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from pysd_runner.reports.brief_causes import causes
+from pysd_runner.reports.brief_paths import causes
 
 
 def drawn(count, seed=0, quantities=40):
