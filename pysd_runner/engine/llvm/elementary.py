@@ -7,6 +7,7 @@ The coefficients are minimax fits (Remez exchange with 60 digits, rounded), whos
 
 import math
 
+from pysd_runner.engine.llvm.emitter import Value
 from pysd_runner.engine.llvm.instructions import Instructions, bits_of
 
 
@@ -48,29 +49,29 @@ EXP_HIGHEST, EXP_LOWEST = 710.0, -746.0
 EXP_NORMAL = 708.0
 
 
-def normal_positive(to: Instructions, x: str) -> str:
+def normal_positive(to: Instructions, x: Value) -> Value:
     """Whether a number is normal, positive and finite, told from its bits."""
-    above = to.integers("sub", to.to_bits(x), to.bits(bits_of(SMALLEST_NORMAL)))
+    above = to.binary("sub", to.to_bits(x), to.bits(bits_of(SMALLEST_NORMAL)))
     return to.below(above, to.bits(bits_of(math.inf) - bits_of(SMALLEST_NORMAL)))
 
 
-def begin_plain(to: Instructions, x: str) -> None:
+def begin_plain(to: Instructions, x: Value) -> None:
     """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
     to.label("start")
     to.branch(to.every(normal_positive(to, x)), "plain", "careful")
     to.label("plain")
 
 
-def end_plain(to: Instructions, value: str, function: str, *arguments: str) -> str:
+def end_plain(to: Instructions, value: Value, function: str, *arguments: Value) -> Value:
     """The value of the block for plain vectors, or what a function says."""
     to.label("careful")
-    other = to.call(function, *arguments)
+    other = to.result_of(function, *arguments)
     to.jump("end")
     to.label("end")
     return to.merge((value, "plain"), (other, "careful"))
 
 
-def exp(to: Instructions, x: str) -> str:
+def exp(to: Instructions, x: Value) -> Value:
     """Exponential where every result is a normal number; else `careful_exp`."""
     to.label("start")
     inside = to.compare("olt", to.intrinsic("fabs", x), to.number(EXP_NORMAL))
@@ -83,14 +84,14 @@ def exp(to: Instructions, x: str) -> str:
     return end_plain(to, value, "careful_exp", x)
 
 
-def careful_exp(to: Instructions, x: str) -> str:
+def careful_exp(to: Instructions, x: Value) -> Value:
     """Exponential of any number."""
     shifted, less_one = _exp_less_one(to, to.clamp(x, EXP_LOWEST, EXP_HIGHEST))
     first, second = _powers(to, shifted)
     return to.multiply(to.fused(less_one, first, first), second)
 
 
-def _exp_less_one(to: Instructions, x: str) -> tuple[str, str]:
+def _exp_less_one(to: Instructions, x: Value) -> tuple[Value, Value]:
     """Of x = n ln 2 + r: ROUNDER + n, which has n in its low bits, and exp(r) - 1."""
     rounder = to.number(ROUNDER)
     shifted = to.fused(x, to.number(LOG2_E), rounder)
@@ -104,37 +105,37 @@ def _exp_less_one(to: Instructions, x: str) -> tuple[str, str]:
     return shifted, to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
 
 
-def power_of_two(to: Instructions, exponent: str) -> str:
+def power_of_two(to: Instructions, exponent: Value) -> Value:
     """2**n for the n in the low 12 bits of an integer, within the range of normal numbers."""
-    return to.from_bits(to.integers("add", to.integers("shl", exponent, to.bits(52)), to.bits(EXPONENT_ONE)))
+    return to.from_bits(to.binary("add", to.binary("shl", exponent, to.bits(52)), to.bits(EXPONENT_ONE)))
 
 
-def _powers(to: Instructions, shifted: str) -> tuple[str, str]:
+def _powers(to: Instructions, shifted: Value) -> tuple[Value, Value]:
     """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER."""
     # Multiplying by one after the other rounds results below the smallest normal number only once.
     bits = to.to_bits(shifted)
-    half = to.integers("lshr", bits, to.bits(1))
-    return power_of_two(to, half), power_of_two(to, to.integers("sub", bits, half))
+    half = to.binary("lshr", bits, to.bits(1))
+    return power_of_two(to, half), power_of_two(to, to.binary("sub", bits, half))
 
 
-def _split(to: Instructions, x: str) -> tuple[str, str]:
+def _split(to: Instructions, x: Value) -> tuple[Value, Value]:
     """A positive finite number as 2**k m with m from sqrt(1/2) to sqrt(2): k and m; nonsense for others."""
     small = to.compare("olt", x, to.number(SMALLEST_NORMAL))
-    x = to.choose(small, to.multiply(x, to.number(2.0**54)), x)
-    return split_normal(to, x, to.choose(small, to.number(EXCESS + 54), to.number(EXCESS)))
+    x = to.select(small, to.multiply(x, to.number(2.0**54)), x)
+    return split_normal(to, x, to.select(small, to.number(EXCESS + 54), to.number(EXCESS)))
 
 
-def split_normal(to: Instructions, x: str, excess: str) -> tuple[str, str]:
+def split_normal(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
     """The same for normal numbers, with what the exponent is too large by."""
     # The exponent is kept 2048 too large, so that it is never negative and needs no arithmetic shift.
-    shifted = to.integers("add", to.to_bits(x), to.bits(SIGN - SQRT_HALF_BITS))
-    exponent = to.integers("or", to.integers("lshr", shifted, to.bits(52)), to.bits(bits_of(2.0**52)))
+    shifted = to.binary("add", to.to_bits(x), to.bits(SIGN - SQRT_HALF_BITS))
+    exponent = to.binary("or", to.binary("lshr", shifted, to.bits(52)), to.bits(bits_of(2.0**52)))
     k = to.subtract(to.from_bits(exponent), excess)
-    mantissa = to.integers("add", to.integers("and", shifted, to.bits(MANTISSA)), to.bits(SQRT_HALF_BITS))
+    mantissa = to.binary("add", to.binary("and", shifted, to.bits(MANTISSA)), to.bits(SQRT_HALF_BITS))
     return k, to.from_bits(mantissa)
 
 
-def ln(to: Instructions, x: str) -> str:
+def ln(to: Instructions, x: Value) -> Value:
     """Natural logarithm where every argument is a normal positive number; else `careful_ln`."""
     begin_plain(to, x)
     value = _ln(to, *split_normal(to, x, to.number(EXCESS)))
@@ -142,12 +143,12 @@ def ln(to: Instructions, x: str) -> str:
     return end_plain(to, value, "careful_ln", x)
 
 
-def careful_ln(to: Instructions, x: str) -> str:
+def careful_ln(to: Instructions, x: Value) -> Value:
     """Natural logarithm of any number."""
     return ln_special(to, x, _ln(to, *_split(to, x)))
 
 
-def _ln(to: Instructions, k: str, m: str) -> str:
+def _ln(to: Instructions, k: Value, m: Value) -> Value:
     """Natural logarithm of 2**k m with m = 1 + f, s = f / (2 + f)."""
     # ln(1 + f) = f - f**2 / 2 + s (f**2 / 2 + a series in s**2).
     f = to.subtract(m, to.number(1.0))
@@ -160,8 +161,8 @@ def _ln(to: Instructions, k: str, m: str) -> str:
     return to.fused(k, to.number(ln2_high), to.subtract(f, to.subtract(half_square, low)))
 
 
-def ln_special(to: Instructions, x: str, value: str) -> str:
+def ln_special(to: Instructions, x: Value, value: Value) -> Value:
     """A logarithm that is right for positive finite numbers, made right for all."""
-    value = to.choose(to.compare("olt", x, to.number(math.inf)), value, x)
-    value = to.choose(to.compare("oeq", x, to.number(0.0)), to.number(-math.inf), value)
-    return to.choose(to.compare("olt", x, to.number(0.0)), to.number(math.nan), value)
+    value = to.select(to.compare("olt", x, to.number(math.inf)), value, x)
+    value = to.select(to.compare("oeq", x, to.number(0.0)), to.number(-math.inf), value)
+    return to.select(to.compare("olt", x, to.number(0.0)), to.number(math.nan), value)

@@ -4,11 +4,15 @@ A value is a scalar or a vector of lanes. Every name is generated here; numbers 
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["real", "truth", "integer"]
+
+# Numbers in a register of 512 bits.
+REGISTER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ class Writer:
     lines: list[list[str]] = field(default_factory=lambda: [[]])
     tails: list[list[str]] = field(default_factory=lambda: [[]])
     functions: set[tuple[str, int, str]] = field(default_factory=set)
+    intrinsics: dict[str, str] = field(default_factory=dict)  # what else is called or read, and its declaration
     _count: int = 0
+    _loops: int = 0
     _splats: dict[str, Value] = field(default_factory=dict)
 
     def register(self) -> str:
@@ -167,3 +173,91 @@ class Writer:
         kind = self.types.of("real", wide=wide)
         text = f"call {kind} {name}({', '.join(f'{kind} {value.name}' for value in found)})"
         return self.make(text, "real", wide=wide, level=level)
+
+    # Memory ------------------------------------------------------------------------------------------------------
+
+    def at(self, base: str, index: Value, kind: str = "", *, inside: bool = True) -> str:
+        """Address of a number in memory."""
+        word = "getelementptr inbounds" if inside else "getelementptr"
+        text = f"{word} {kind or self.types.real}, ptr {base}, i64 {index.name}"
+        return self.make(text, "integer", wide=False, level=index.level).name
+
+    def load(self, place: str, kind: Kind = "real", *, wide: bool = False, level: int = 0, align: int = 0) -> Value:
+        """What stands at an address; on the boundary of a number where no other is said."""
+        aligned = f", align {min(align or self.types.real_bytes, 64)}" if kind == "real" else ""
+        text = f"load {self.types.of(kind, wide=wide)}, ptr {place}{aligned}"
+        return self.make(text, kind, wide=wide, level=level)
+
+    def store(self, value: Value, place: str, *, level: int = 0, align: int = 0) -> None:
+        """Write a number to an address."""
+        align = min(align or self.types.real_bytes, 64)
+        self.put(level, f"store {self.type(value)} {value.name}, ptr {place}, align {align}")
+
+    def copy(self, to: str, start: str, numbers: int) -> None:
+        """Copy numbers from one address to another."""
+        size = numbers * self.types.real_bytes
+        self.put(0, f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {start}, i64 {size}, i1 false)")
+
+    # Blocks, of functions without levels -------------------------------------------------------------------------
+
+    def label(self, block: str) -> None:
+        """Begin a block."""
+        self.put(0, f"{block}:")
+
+    def jump(self, block: str) -> None:
+        """End a block: go to another."""
+        self.put(0, f"br label %{block}")
+
+    def branch(self, condition: str, block: str, otherwise: str) -> None:
+        """End a block: go to one block or the other."""
+        self.put(0, f"br i1 {condition}, label %{block}, label %{otherwise}")
+
+    @contextmanager
+    def loop(self, count: int | str, *, step: int = 1, counter: str = "") -> Iterator[Value]:
+        """A loop whose counter begins at zero and stays below a count that is not zero."""
+        self._loops += 1
+        label = f"{self.prefix}L{self._loops}"
+        counter = counter or f"%{label}.i"
+        self.jump(f"{label}.in")
+        self.label(f"{label}.in")
+        self.jump(label)
+        self.label(label)
+        self.put(0, f"{counter} = phi i64 [ 0, %{label}.in ], [ %{label}.j, %{label}.next ]")
+        yield Value(counter, "integer", False, 0)
+        self.jump(f"{label}.next")
+        self.label(f"{label}.next")
+        self.put(0, f"%{label}.j = add nuw nsw i64 {counter}, {step}")
+        self.put(0, f"%{label}.m = icmp ult i64 %{label}.j, {count}")
+        self.branch(f"%{label}.m", label, f"{label}.out")
+        self.label(f"{label}.out")
+
+    # Short tables, which AVX-512 reads by permuting registers, in one instruction for eight or sixteen numbers -----
+
+    def permuted(self, numbers: Sequence[float], place: Value) -> Value:
+        """Numbers at the low bits of the places of all lanes; there are eight or sixteen numbers."""
+        parts = [self._part(numbers, place, first) for first in range(0, self.types.lanes, REGISTER)]
+        count = REGISTER
+        while len(parts) > 1:
+            count *= 2
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            parts = [self.shuffled(f"<{count // 2} x double>", left, right, range(count)) for left, right in pairs]
+        return parts[0]
+
+    def _part(self, numbers: Sequence[float], place: Value, first: int) -> Value:
+        own = self.shuffled(self.type(place), place, place, range(first, first + REGISTER))
+        low, *high = (self._literals(numbers[at : at + REGISTER]) for at in range(0, len(numbers), REGISTER))
+        name = "@llvm.x86.avx512.vpermi2var.pd.512" if high else "@llvm.x86.avx512.permvar.df.512"
+        real, whole = f"<{REGISTER} x double>", f"<{REGISTER} x i64>"
+        types = [real, whole, *[real for _ in high]]
+        self.intrinsics[name] = f"declare {real} {name}({', '.join(types)})"
+        arguments = ", ".join(f"{kind} {item}" for kind, item in zip(types, [low, own.name, *high], strict=True))
+        return self.make(f"call {real} {name}({arguments})", "real", wide=True, level=place.level)
+
+    def _literals(self, numbers: Sequence[float]) -> str:
+        return f"<{', '.join(f'double {self.types.real_literal(item)}' for item in numbers)}>"
+
+    def shuffled(self, kind: str, left: Value, right: Value, order: Iterable[int]) -> Value:
+        """Some lanes of two vectors of a type."""
+        places = [f"i32 {lane}" for lane in order]
+        text = f"shufflevector {kind} {left.name}, {kind} {right.name}, <{len(places)} x i32> <{', '.join(places)}>"
+        return self.make(text, left.kind, wide=True, level=left.level)

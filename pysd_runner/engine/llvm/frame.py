@@ -20,7 +20,7 @@ class Frame:
         self.globals: list[str] = []
         self.allocas: list[str] = []
         self.functions: set[tuple[str, int, str]] = set()
-        self.intrinsics: set[str] = set()
+        self.intrinsics: dict[str, str] = {}
         self.nests = 0
         self.phase = "start"
         self.arrays: list[Item] = []

@@ -183,33 +183,31 @@ class _Writer:
     def _function(self, inputs: list[Input], outputs: list[Slot], code: tuple[list[str], list[str], list[str]]) -> str:
         prologue, loop, saving = code
         text = FunctionText(self.types, self.over_draws, self.frame.integers)
-        text.opening(self.frame.pipes)
-        text.copies(inputs)
-        text.lines += prologue
-        if self.frame.pipes:
-            text.room_for_pipes()
-        text.step_opening(inputs, self.frame.pipes)
         stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
         others = [place for place, name in enumerate(self.outcomes) if name not in self.plan.stocks]
         base = HEADER + 2 * len(inputs)
         copies = [(self._slot(name), self._slot(copy)) for name, copy in self.copies.items()]
-        text.save(outputs, stocks, base, "A", copies=copies)
-        text.lines += loop
-        text.save(outputs, others, base, "B", first=saving)
-        text.closing()
+        with text.blocks(self.frame.pipes):
+            text.copies(inputs)
+            text.lines += prologue
+            if self.frame.pipes:
+                text.room_for_pipes()
+            with text.steps(inputs, self.frame.pipes):
+                text.save(outputs, stocks, base, "A", copies=copies)
+                text.lines += loop
+                text.save(outputs, others, base, "B", first=saving)
         body = text.lines
         body[1:1] = self.frame.allocas
-        intrinsics = sorted(self.frame.intrinsics)
-        declared = [item.partition("@")[2].partition("(")[0] for item in intrinsics]
+        intrinsics = self.frame.intrinsics
         functions = mathematics.declarations(
             sorted(self.frame.functions),
-            [f"@{name}" for name in declared],
+            intrinsics,
             permutes=self.types.permutes,
             fused=self.types.fused,
         )
         parts = [
             *self.frame.globals,
-            *intrinsics,
+            *sorted(intrinsics.values()),
             functions,
             "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
             "define void @run(ptr noalias %table, ptr noalias %ws, i64 %scenario, i64 %first, i64 %blocks) #0 {",

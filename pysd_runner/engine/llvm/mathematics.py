@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pysd_runner.engine.ir import SMALL
 from pysd_runner.engine.llvm import elementary, powers, single
+from pysd_runner.engine.llvm.emitter import Types, Value
 from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
 
 # Name here -> name in the C library.
@@ -28,17 +29,17 @@ C_LIBRARY = {
 }
 
 
-def _square_root(to: Instructions, x: str) -> str:
+def _square_root(to: Instructions, x: Value) -> Value:
     return to.intrinsic("sqrt", x)
 
 
-def _integer(to: Instructions, x: str) -> str:
+def _integer(to: Instructions, x: Value) -> Value:
     return to.intrinsic("trunc", x)
 
 
-def _xidz(to: Instructions, numerator: str, denominator: str, otherwise: str) -> str:
-    small = to.compare("ole", to.intrinsic("fabs", denominator), to.number(_below(SMALL, to.scalar)))
-    return to.choose(small, otherwise, to.divide(numerator, denominator))
+def _xidz(to: Instructions, numerator: Value, denominator: Value, otherwise: Value) -> Value:
+    small = to.compare("ole", to.intrinsic("fabs", denominator), to.number(_below(SMALL, to.types.real)))
+    return to.select(small, otherwise, to.divide(numerator, denominator))
 
 
 def _below(limit: float, scalar: str) -> float:
@@ -52,16 +53,16 @@ def _below(limit: float, scalar: str) -> float:
     return float(struct.unpack("<f", struct.pack("<I", bits - 1))[0])
 
 
-def _quantum(to: Instructions, value: str, base: str) -> str:
+def _quantum(to: Instructions, value: Value, base: Value) -> Value:
     whole = to.multiply(base, to.intrinsic("trunc", to.divide(value, base)))
-    return to.choose(to.compare("olt", base, to.number(SMALL)), value, whole)
+    return to.select(to.compare("olt", base, to.number(SMALL)), value, whole)
 
 
-def _modulo(to: Instructions, value: str, base: str) -> str:
+def _modulo(to: Instructions, value: Value, base: Value) -> Value:
     return to.subtract(value, _quantum(to, value, base))
 
 
-def _remainder(to: Instructions, value: str, base: str) -> str:
+def _remainder(to: Instructions, value: Value, base: Value) -> Value:
     """The C library's remainder is only asked where a quotient has no exact whole part."""
     if not to.fuses:
         return _careful_remainder(to, value, base)
@@ -74,19 +75,19 @@ def _remainder(to: Instructions, value: str, base: str) -> str:
     return elementary.end_plain(to, signed, "careful_remainder", value, base)
 
 
-def _careful_remainder(to: Instructions, value: str, base: str) -> str:
+def _careful_remainder(to: Instructions, value: Value, base: Value) -> Value:
     return _with_sign_of(to, to.binary("frem", value, base), base)
 
 
-def _with_sign_of(to: Instructions, rest: str, base: str) -> str:
+def _with_sign_of(to: Instructions, rest: Value, base: Value) -> Value:
     """A remainder that has the sign of the base: where it has not, the base is added; a zero takes the sign alone."""
     zero = to.number(0.0)
     opposite = to.compare("olt", to.multiply(to.intrinsic("copysign", to.number(1.0), base), rest), zero)
-    moved = to.choose(opposite, to.add(rest, base), rest)
-    return to.choose(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
+    moved = to.select(opposite, to.add(rest, base), rest)
+    return to.select(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
 
 
-_Body = Callable[..., str]
+_Body = Callable[..., Value]
 _BODIES: dict[str, tuple[int, _Body]] = {
     "exp": (1, elementary.exp),
     "ln": (1, elementary.ln),
@@ -166,25 +167,25 @@ def _written(function: str, lanes: int, real: str, permutes: bool = False, fused
         return _in_double(function, lanes, fused)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
-    to = Instructions(lanes, real, permutes, fuses=fused)
-    result = _body(function)(to, *_arguments(function))
+    to = Instructions(Types(lanes, real, permutes, fused), "r")
+    result = _body(function)(to, *map(to.argument, _arguments(function)))
     return _finished(function, to, real, result)
 
 
 def _in_double(function: str, lanes: int, fused: bool) -> _Written:
-    to = Instructions(lanes, fuses=fused)
-    arguments = [to.widened(item) for item in _arguments(function)]
+    to = Instructions(Types(lanes, "double", fused=fused), "r")
+    arguments = [to.widened(to.argument(item)) for item in _arguments(function)]
     if function in C_LIBRARY:
-        result = to.call(function, *arguments)
+        result = to.result_of(function, *arguments)
     else:
         result = _SHORT.get(function, _body(function))(to, *arguments)
     return _finished(function, to, "float", to.narrowed(result))
 
 
-def _finished(function: str, to: Instructions, real: str, result: str) -> _Written:
-    kind = vector_type(real, to.lanes)
-    text = _definition(function, to.lanes, real, [*to.lines, f"ret {kind} {result}"])
-    return text, [(name, to.lanes, to.scalar) for name in to.called], to.intrinsics
+def _finished(function: str, to: Instructions, real: str, result: Value) -> _Written:
+    lanes = to.types.lanes
+    text = _definition(function, lanes, real, [*to.lines[0], f"ret {vector_type(real, lanes)} {result.name}"])
+    return text, list(to.functions), to.intrinsics
 
 
 def _body(function: str) -> _Body:

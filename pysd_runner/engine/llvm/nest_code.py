@@ -64,23 +64,22 @@ class NestCode:
         for store in self._late:
             store()
         self.frame.functions |= self.writer.functions
+        self.frame.intrinsics |= self.writer.intrinsics
         return self._assembled()
 
     def _assembled(self) -> list[str]:
-        n, lengths, writer = self.number, self.nest.shape.lengths, self.writer
-        lines = [f"  br label %N{n}.0", f"N{n}.0:", *writer.lines[0]]
-        for loop, _ in enumerate(lengths):
-            lines += [f"  br label %N{n}.{loop + 1}", f"N{n}.{loop + 1}:"]
-            lines.append(f"  %i{n}.{loop} = phi i64 [ 0, %N{n}.{loop} ], [ %j{n}.{loop}, %T{n}.{loop} ]")
-            lines += writer.lines[loop + 1]
-        for loop in reversed(range(len(lengths))):
-            lines += writer.tails[loop + 1]
-            step = self.frame.types.lanes if loop == self.lane else 1
-            lines += [f"  br label %T{n}.{loop}", f"T{n}.{loop}:"]
-            lines.append(f"  %j{n}.{loop} = add nuw nsw i64 %i{n}.{loop}, {step}")
-            lines.append(f"  %m{n}.{loop} = icmp ult i64 %j{n}.{loop}, {lengths[loop]}")
-            lines += [f"  br i1 %m{n}.{loop}, label %N{n}.{loop + 1}, label %E{n}.{loop}", f"E{n}.{loop}:"]
-        return [*lines, *writer.tails[0]]
+        text = Writer(self.frame.types, prefix=f"N{self.number}")
+        self._assemble(text, 0)
+        return text.lines[0]
+
+    def _assemble(self, text: Writer, level: int) -> None:
+        """Instructions from a level on: those before the loop inside it, the loop, and those after it."""
+        text.lines[0] += self.writer.lines[level]
+        if level < self.depth:
+            step = self.frame.types.lanes if level == self.lane else 1
+            with text.loop(self.nest.shape.lengths[level], step=step, counter=self.counter(level).name):
+                self._assemble(text, level + 1)
+        text.lines[0] += self.writer.tails[level]
 
     def counter(self, loop: int) -> Value:
         """The count of a loop, of the first lane where it runs over lanes."""
@@ -109,10 +108,7 @@ class NestCode:
         if positions == tuple(range(positions[0], positions[0] + len(positions))):
             return self._plus(count, positions[0])
         table = self.frame.integers(positions)
-        at = self.writer.make(
-            f"getelementptr inbounds i64, ptr {table}, i64 {count.name}", "integer", wide=False, level=count.level
-        )
-        return self.writer.make(f"load i64, ptr {at.name}", "integer", wide=False, level=count.level)
+        return self.writer.load(self.writer.at(table, count, "i64"), "integer", level=count.level)
 
     def _times(self, value: Value, factor: int) -> Value:
         if factor == 1:
@@ -146,12 +142,6 @@ class NestCode:
                 parts.append(self._scaled(place[0], place[1], stride))
         return constant, parts, lanes
 
-    def _pointer(self, base: str, kind: str, index: Value) -> str:
-        at = self.writer.make(
-            f"getelementptr inbounds {kind}, ptr {base}, i64 {index.name}", "integer", wide=False, level=index.level
-        )
-        return at.name
-
     def fetch(self, base: str, offset: int, scale: int, strides: tuple[int, ...], places: tuple[Place, ...]) -> Value:
         """Read one cell, or a vector of cells where the lanes run over one of its dimensions."""
         constant, parts, lanes = self._split(strides, places)
@@ -159,11 +149,8 @@ class NestCode:
             return self._fetch_lanes(base, offset, constant, parts, lanes)
         index = self._sum([self._times(part, scale) for part in parts], offset + constant * scale)
         wide = scale > 1
-        kind = self.frame.types.of("real", wide=wide)
-        pointer = self._pointer(base, self.frame.types.real, index)
-        align = scale * self.frame.types.real_bytes if wide else self.frame.types.real_bytes
-        text = f"load {kind}, ptr {pointer}, align {min(align, 64)}"
-        return self.writer.make(text, "real", wide=wide, level=index.level)
+        align = scale * self.frame.types.real_bytes
+        return self.writer.load(self.writer.at(base, index), wide=wide, level=index.level, align=align)
 
     def _fetch_lanes(self, base: str, offset: int, constant: int, parts: list[Value], lanes: list[Any]) -> Value:
         lane = self.lane or 0
@@ -171,10 +158,7 @@ class NestCode:
         if len(lanes) == 1 and lanes[0][1] == 1 and consecutive(lanes[0][0]):
             first = lanes[0][0][0] if lanes[0][0] else 0
             index = self._sum([*parts, self.counter(lane)], offset + constant + first)
-            pointer = self._pointer(base, self.frame.types.real, index)
-            kind = self.frame.types.of("real", wide=True)
-            text = f"load {kind}, ptr {pointer}, align {self.frame.types.real_bytes}"
-            return self.writer.make(text, "real", wide=True, level=level)
+            return self.writer.load(self.writer.at(base, index), wide=True, level=level)
         total = self.writer.splat(self._sum(parts, offset + constant))
         for positions, stride in lanes:
             where = self._lane_positions(positions)
@@ -193,16 +177,14 @@ class NestCode:
             inside = self.writer.binary("icmp ult", raw, last, "truth")
             return self.writer.select(inside, raw, last)
         table = self.frame.integers(positions)
-        pointer = self._pointer(table, "i64", self.counter(lane))
+        pointer = self.writer.at(table, self.counter(lane), "i64")
         return self.writer.make(f"load {kind}, ptr {pointer}, align 8", "integer", wide=True, level=lane + 1)
 
     def gather(self, base: str, index: Value) -> Value:
         """Numbers at an index, one per lane where it is wide."""
         types = self.frame.types
         if not index.wide:
-            pointer = self._pointer(base, types.real, index)
-            text = f"load {types.real}, ptr {pointer}, align {types.real_bytes}"
-            return self.writer.make(text, "real", wide=False, level=index.level)
+            return self.writer.load(self.writer.at(base, index), level=index.level)
         lanes, level = types.lanes, index.level
         pointers = self.writer.make(
             f"getelementptr {types.real}, ptr {base}, {self.writer.type(index)} {index.name}",
@@ -213,7 +195,7 @@ class NestCode:
         letter = "f64" if types.real == "double" else "f32"
         kind = types.of("real", wide=True)
         name = f"@llvm.masked.gather.v{lanes}{letter}.v{lanes}p0"
-        self.frame.intrinsics.add(f"declare {kind} {name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {kind})")
+        self.writer.intrinsics[name] = f"declare {kind} {name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {kind})"
         text = (
             f"call {kind} {name}(<{lanes} x ptr> {pointers.name}, i32 {types.real_bytes}, "
             f"<{lanes} x i1> splat (i1 true), {kind} zeroinitializer)"
@@ -242,16 +224,14 @@ class NestCode:
             parts = [*parts, self.counter(self.lane or 0)]
         # The address is worked out where its loops begin, so that it is there in everything that follows.
         index = self._sum([self._times(part, scale) for part in parts], slot.offset + constant * scale)
-        pointer = self._pointer("%ws", self.frame.types.real, index)
+        pointer = self.writer.at("%ws", index)
         kept = self.writer.lines
         if tail is not None:
             self.writer.lines = self.writer.tails
         try:
-            bytes_of = self.frame.types.real_bytes
             value = self.writer.splat(value) if wide else value
-            align = min(64, scale * bytes_of) if slot.wide else bytes_of
             level = self.depth if tail is None else tail
-            self.writer.put(level, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
+            self.writer.store(value, pointer, level=level, align=scale * self.frame.types.real_bytes)
         finally:
             self.writer.lines = kept
 
@@ -262,9 +242,7 @@ class NestCode:
 
     def keep(self, base: str, index: Value, value: Value) -> None:
         """Write a value, inside the loops."""
-        pointer = self._pointer(base, self.frame.types.real, index)
-        align = self.frame.types.real_bytes
-        self.writer.put(self.depth, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
+        self.writer.store(value, self.writer.at(base, index), level=self.depth)
 
     def late(self, item: Item, value: Value) -> None:
         """Write the next value of something after everything in the nest has read the present one."""
@@ -387,9 +365,8 @@ class NestCode:
         kind, lanes = self.writer.type(value), self.frame.types.lanes
         half = lanes // 2
         while half:
-            order = ", ".join(f"i32 {(number + half) % lanes}" for number in range(lanes))
-            text = f"shufflevector {kind} {value.name}, {kind} poison, <{lanes} x i32> <{order}>"
-            value = join(self.writer, value, self.writer.make(text, "real", wide=True, level=value.level))
+            order = ((number + half) % lanes for number in range(lanes))
+            value = join(self.writer, value, self.writer.shuffled(kind, value, value, order))
             half //= 2
         return self.writer.make(f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level)
 

@@ -16,6 +16,7 @@ from pysd_runner.engine.llvm.elementary import (
     power_of_two,
     split_normal,
 )
+from pysd_runner.engine.llvm.emitter import Value
 from pysd_runner.engine.llvm.instructions import Instructions
 from pysd_runner.engine.llvm.powers import log2_special, power_special
 
@@ -39,7 +40,7 @@ EXP_LOWEST, EXP_HIGHEST = -105.0, 90.0
 EXP2_LOWEST, EXP2_HIGHEST = -152.0, 130.0
 
 
-def exp(to: Instructions, x: str) -> str:
+def exp(to: Instructions, x: Value) -> Value:
     """Exponential: n = round(x / ln 2), r = x - n ln 2, exp(x) = 2**n exp(r)."""
     x = to.clamp(x, EXP_LOWEST, EXP_HIGHEST)
     rounder = to.number(ROUNDER)
@@ -49,13 +50,13 @@ def exp(to: Instructions, x: str) -> str:
     return _scaled(to, less_one, shifted)
 
 
-def _scaled(to: Instructions, less_one: str, shifted: str) -> str:
+def _scaled(to: Instructions, less_one: Value, shifted: Value) -> Value:
     """2**n times one more than a number; n stands in the low bits of ``shifted``."""
     scale = power_of_two(to, to.to_bits(shifted))
     return to.fused(less_one, scale, scale)
 
 
-def _series(to: Instructions, m: str, coefficients: tuple[float, ...], first: float) -> str:
+def _series(to: Instructions, m: Value, coefficients: tuple[float, ...], first: float) -> Value:
     """A logarithm of m near one: first * s + s**3 * series in s**2, with s = (m - 1) / (m + 1)."""
     one = to.number(1.0)
     s = to.divide(to.subtract(m, one), to.add(m, one))
@@ -63,7 +64,7 @@ def _series(to: Instructions, m: str, coefficients: tuple[float, ...], first: fl
     return to.multiply(s, to.fused(z, to.polynomial(z, coefficients), to.number(first)))
 
 
-def ln(to: Instructions, x: str) -> str:
+def ln(to: Instructions, x: Value) -> Value:
     """Natural logarithm where every argument is a positive number; else `careful_ln`."""
     begin_plain(to, x)
     value = _ln(to, x)
@@ -71,17 +72,17 @@ def ln(to: Instructions, x: str) -> str:
     return end_plain(to, value, "careful_ln_single", x)
 
 
-def careful_ln(to: Instructions, x: str) -> str:
+def careful_ln(to: Instructions, x: Value) -> Value:
     """Natural logarithm of any number."""
     return ln_special(to, x, _ln(to, x))
 
 
-def _ln(to: Instructions, x: str) -> str:
+def _ln(to: Instructions, x: Value) -> Value:
     k, m = split_normal(to, x, to.number(EXCESS))
     return to.fused(k, to.number(LN2_HIGH), _series(to, m, LN_COEFFICIENTS, 2.0))
 
 
-def power(to: Instructions, x: str, y: str) -> str:
+def power(to: Instructions, x: Value, y: Value) -> Value:
     """Power where every base is a positive number; else `careful_power`."""
     begin_plain(to, x)
     product = to.multiply(y, _log2(to, x))
@@ -90,19 +91,19 @@ def power(to: Instructions, x: str, y: str) -> str:
     return end_plain(to, value, "careful_power_single", x, y)
 
 
-def careful_power(to: Instructions, x: str, y: str) -> str:
+def careful_power(to: Instructions, x: Value, y: Value) -> Value:
     """Power: 2**(y log2 abs(x)), then signs and special cases as in C."""
     magnitude = to.intrinsic("fabs", x)
     logarithm = log2_special(to, magnitude, _log2(to, magnitude))
     return power_special(to, x, y, _exp2(to, to.multiply(y, logarithm)))
 
 
-def _log2(to: Instructions, x: str) -> str:
+def _log2(to: Instructions, x: Value) -> Value:
     k, m = split_normal(to, x, to.number(EXCESS))
     return to.add(k, _series(to, m, LOG2_COEFFICIENTS, 2 * LOG2_E))
 
 
-def _exp2(to: Instructions, x: str) -> str:
+def _exp2(to: Instructions, x: Value) -> Value:
     product = to.clamp(x, EXP2_LOWEST, EXP2_HIGHEST)
     rounder = to.number(ROUNDER)
     shifted = to.add(product, rounder)

@@ -13,8 +13,7 @@ from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
 from pysd_runner.engine.llvm.compiler import Processor, host
-from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.instructions import REGISTER
+from pysd_runner.engine.llvm.emitter import REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, program_of
 from pysd_runner.engine.llvm.signature import Recipe
 from pysd_runner.engine.memory import aligned, check_memory, spread
