@@ -16,7 +16,7 @@ from calibration.forecasting import forecast, target_of
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
-from pysd_runner.policy.ranking import Comparison, compare
+from pysd_runner.policy.ranking import Ranking, compare
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
@@ -74,7 +74,7 @@ class Ground:
 
     def compared(
         self, scenarios: Sequence[Scenario], fitted: FittedParameters | None, baseline: Baseline | None
-    ) -> Comparison:
+    ) -> Ranking:
         """Policies against no policy."""
         bounds = (self.panel.years[-1], self.until)
         return compare(self.model, self.panel, self.common(fitted, baseline), scenarios, bounds)

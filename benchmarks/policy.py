@@ -26,12 +26,11 @@ from pysd_runner.policy import (
     Space,
     Study,
     attribute,
-    class_space,
     effects_of,
     optimise,
-    policy_values,
-    regional_study,
-    uniform_space,
+    policy_of,
+    space_of,
+    study_of,
 )
 from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
 from pysd_runner.policy.subsets import subsets
@@ -55,14 +54,14 @@ def timed(work: Callable[[], object]) -> tuple[object, float]:
     return found, time.process_time() - start
 
 
-def policy_of(inputs: ProjectionInputs, name: str) -> dict[str, object]:
+def shipped_policy(inputs: ProjectionInputs, name: str) -> dict[str, object]:
     """Values of a shipped scenario."""
-    return policy_values(inputs, load_scenario(name, model=inputs.model))
+    return policy_of(inputs, load_scenario(name, model=inputs.model))
 
 
 def batch_lines(inputs: ProjectionInputs, study: Study) -> Iterator[str]:
     """What a batch of all subsets costs beside as many plain runs, and the memory it takes."""
-    policy = policy_of(inputs, POLICY)
+    policy = shipped_policy(inputs, POLICY)
     policies = [study.switched(policy, map(float, mask)) for mask in subsets(len(study.levers))]
     outcome = study.outcomes[OUTCOME]
     effects_of(study, policies[:1], [outcome])
@@ -83,7 +82,7 @@ def batch_lines(inputs: ProjectionInputs, study: Study) -> Iterator[str]:
 
 def attribution_lines(inputs: ProjectionInputs, study: Study) -> Iterator[str]:
     """How exactly contributions sum, and their time."""
-    policy = policy_of(inputs, POLICY)
+    policy = shipped_policy(inputs, POLICY)
     attribute(study.only(np.arange(4)), policy, outcome=OUTCOME)
     exact, took = timed(lambda: attribute(study, policy, outcome=OUTCOME))
     assert isinstance(exact, Attribution)  # noqa: S101
@@ -94,7 +93,7 @@ def attribution_lines(inputs: ProjectionInputs, study: Study) -> Iterator[str]:
 def lattice_lines(inputs: ProjectionInputs, study: Study, parts: int) -> Iterator[str]:
     """The optimum of uniform mixes beside brute force on a lattice."""
     scenario = load_scenario(POLICY, model=inputs.model)
-    space, start = uniform_space(inputs, scenario)
+    space, start = space_of(inputs, scenario, by="lever")
     space = replace(space, knobs=tuple(replace(knob, upper=1.0) for knob in space.knobs))
     found, took = timed(lambda: optimise(study, space, objective=Objective(OUTCOME), start=start, describe=False))
     half = study.only(np.arange(0, study.draws, 2))
@@ -120,9 +119,9 @@ def lattice_lines(inputs: ProjectionInputs, study: Study, parts: int) -> Iterato
 def class_lines(inputs: ProjectionInputs, study: Study, starts: int) -> Iterator[str]:
     """Optima by class: starts, conditions, exchanges, rounding, and the shipped mixes; without and with constraints."""
     scenario = load_scenario(POLICY, model=inputs.model)
-    space, start = class_space(inputs, scenario)
+    space, start = space_of(inputs, scenario)
     names = [name for name in shipped_scenarios() if load_scenario(name).policy.spends]
-    rivals = {name: policy_of(inputs, name) for name in names if not load_scenario(name).assumptions}
+    rivals = {name: shipped_policy(inputs, name) for name in names if not load_scenario(name).assumptions}
     for label, rules in (("free", ()), ("default constraints", DEFAULT_CONSTRAINTS)):
         question: Any = {"objective": Objective(OUTCOME), "subject_to": rules, "start": start, "rivals": rivals}
         one, took = timed(partial(optimise, study, space, starts=1, describe=False, **question))
@@ -194,7 +193,7 @@ def main(given: Sequence[str] | None = None) -> int:
         draws=options.draws,
         seed=options.seed,
     )
-    study = regional_study(inputs)
+    study = study_of(inputs)
     sections: dict[str, Callable[[], Iterator[str]]] = {
         "batch": lambda: batch_lines(inputs, study),
         "attribution": lambda: attribution_lines(inputs, study),

@@ -29,8 +29,8 @@ else:
             "pysd_runner.general.future": ("pysd_runner.study.future", "pysd_runner.study.loading"),
             "pysd_runner.general.scenario_runs": "pysd_runner.study.projection",
             "pysd_runner.regional": ("pysd_runner.policy", "pysd_runner.study"),
-            "pysd_runner.regional.policies": "pysd_runner.policy.regions",
-            "pysd_runner.regional.policy_spaces": "pysd_runner.policy.spaces",
+            "pysd_runner.regional.policies": "pysd_runner.policy",
+            "pysd_runner.regional.policy_spaces": ("pysd_runner.policy.spaces", "pysd_runner.policy"),
             "pysd_runner.regional.projection": ("pysd_runner.study.projection", "pysd_runner.study.inputs"),
         }
     )

@@ -49,7 +49,8 @@ def advise(
     answer, who loses and what to measure next.
     """
     from pysd_runner.policy.advice import advise as advised
-    from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
+    from pysd_runner.policy.futures import futures_of
+    from pysd_runner.policy.studies import policy_of, study_of
     from pysd_runner.reports.advice import advice_screen, write_advice
     from pysd_runner.scenarios.crossing import distinct
     from pysd_runner.study.inputs import inputs_of
@@ -67,11 +68,11 @@ def advise(
     for name, fitted in others.items():
         with session.stage(f"Drawing what every policy starts from, {name}"):
             again = inputs_of(inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings))
-        studies[name] = regional_study(again, lang=lang)
+        studies[name] = study_of(again, lang=lang)
     with session.stage("Comparing policies in futures") as stage:
         found = advised(
-            regional_futures(studies, seed=int(asked.seed or 0)),
-            {item.name: policy_values(inputs, item) for item in cast},
+            futures_of(studies, seed=int(asked.seed or 0)),
+            {item.name: policy_of(inputs, item) for item in cast},
             outcome=asked.outcome or "",
             seed=int(asked.seed or 0),
             progress=stage.at,

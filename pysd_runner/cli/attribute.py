@@ -49,11 +49,11 @@ def attribute(
     """Say what each lever of a policy contributes to its effect, with intervals.
 
     Every subset of the levers is run on the same draws: a lever alone, the policy without it, and the mean over all
-    orders, which sums to the effect. Beside them stand the levers turned up together, the synergy of pairs, who gets
+    orders, which sums to the effect. Beside them stand the synergy of pairs, who gets
     the money against what it buys, and the feedback loops.
     """
     from pysd_runner.policy.attribution import attribute as attributed
-    from pysd_runner.policy.regions import loop_labels, loop_values, policy_values, references
+    from pysd_runner.policy.studies import loop_labels, loop_values, policy_of, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
     from pysd_runner.reports.document import filled
     from pysd_runner.reports.headline import no_present_value
@@ -64,15 +64,15 @@ def attribute(
     inputs = policy_inputs(session, asked, choice)
     study = policy_study(session, inputs, asked.outcome, lang)
     chosen = spending(inputs, scenario)
-    none = policy_values(inputs, chosen.baseline())
+    none = policy_of(inputs, chosen.baseline())
     with session.stage("Attributing") as stage:
         found = attributed(
             study,
-            policy_values(inputs, chosen),
+            policy_of(inputs, chosen),
             name=chosen.name,
             outcome=asked.outcome or "",
             none=none,
-            reference=references(inputs, chosen),
+            reference=references(study, chosen),
             loops=loop_values(inputs.model),
             progress=stage.at,
         )
@@ -81,11 +81,11 @@ def attribute(
         session.warn(no_present_value(inputs.spec, lang))
     else:
         with session.stage("Adding up costs"):
-            money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
+            money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
     curves = None
     if money is not None:
         with session.stage("Following costs over budgets") as stage:
-            curves = _curves(study, inputs, policy_values(inputs, chosen), asked.outcome or "", stage.at)
+            curves = _curves(study, policy_of(inputs, chosen), asked.outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage(Message("Drawing and writing")):
@@ -122,13 +122,12 @@ def _money(
 ) -> "tuple[Costs, Costs, dict[str, str]] | None":
     """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
     from pysd_runner.core.errors import InvalidInput
-    from pysd_runner.policy.cost import costs
-    from pysd_runner.policy.more_money import money_variables, more_money, spent_money
+    from pysd_runner.policy.cost import costs, money_variables, more_money, spent_money
 
     money = (spent_money(study.model), money_variables(study.model))
     whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
     try:
-        policies = more_money(study, inputs, policy)
+        policies = more_money(study, policy)
     except InvalidInput:
         return None
     more = costs(study, policies, *money, outcome=outcome, against=policy)
@@ -139,14 +138,12 @@ def _money(
 
 def _curves(
     study: "Study",
-    inputs: "ProjectionInputs",
     policy: Mapping[str, Any],
     outcome: str,
     at: Callable[[str, int, int], None],
 ) -> "dict[float, Costs]":
     """What the next money buys at several multiples of the budget of a policy."""
-    from pysd_runner.policy.cost import cost_curves
-    from pysd_runner.policy.more_money import money_variables, more_money, spent_money
+    from pysd_runner.policy.cost import cost_curves, money_variables, more_money, spent_money
     from pysd_runner.scenarios.policy import BUDGET_LIMIT
 
     name = study.model.bindings.policy["budget"]
@@ -154,7 +151,7 @@ def _curves(
     for multiple in MULTIPLES:
         budget = min(multiple * float(policy[name]), BUDGET_LIMIT)
         scaled = {**policy, name: budget}
-        budgets[budget] = (scaled, more_money(study, inputs, scaled))
+        budgets[budget] = (scaled, more_money(study, scaled))
     total = sum(len(more) + 1 for _, more in budgets.values()) * study.draws
     done = 0
 

@@ -122,14 +122,14 @@ def optimise(
     from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import optimise as optimised
-    from pysd_runner.policy.regions import policy_values
-    from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS, chosen_scenario
+    from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
+    from pysd_runner.policy.studies import policy_of
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.text import say
 
     study = policy_study(session, inputs, asked.outcome, lang)
     root = spending(inputs, start)
-    none = policy_values(inputs, root.baseline())
+    none = policy_of(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)
     space, first = _space(inputs, root, aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
@@ -144,7 +144,7 @@ def optimise(
             start=first,
             starts=aim.starts,
             none=none,
-            rivals={item.name: policy_values(inputs, item) for item in rivals},
+            rivals={item.name: policy_of(inputs, item) for item in rivals},
             seed=int(asked.seed or 0),
             executor=aim.executor,
             checkpoint=kept,
@@ -166,7 +166,7 @@ def optimise(
             )
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
-    scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
+    scenario = space.scenario(study, found.point, name="optimised", label=names)
     with folder, session.stage(Message("Drawing and writing")):
         write_optimum(found, labels, folder.draft, lang, between=between)
         scenario.save(folder.draft / "optimised.yaml")
@@ -208,15 +208,15 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
 
 
 def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
-    from pysd_runner.policy.spaces import class_space, uniform_space
+    from pysd_runner.policy.spaces import space_of
 
     if choose is Choice.CLASSES:
-        return class_space(inputs, root)
+        return space_of(inputs, root)
     if choose is Choice.UNIFORM:
-        return uniform_space(inputs, root)
+        return space_of(inputs, root, by="lever")
     first, until = inputs.years[0] + 1, inputs.years[1]
     periods = [float(year) for year in range(first, until, PERIOD)]
-    return uniform_space(inputs, root, periods=periods, budget=choose is Choice.MONEY)
+    return space_of(inputs, root, by="lever", periods=periods, budget=choose is Choice.MONEY)
 
 
 def _data(found: Any) -> dict[str, Any]:

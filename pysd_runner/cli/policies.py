@@ -88,9 +88,9 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
     lang
         Language of names.
     """
-    from pysd_runner.policy.regions import regional_study
+    from pysd_runner.policy.studies import study_of
 
-    study = regional_study(inputs, lang=lang)
+    study = study_of(inputs, lang=lang)
     study.outcome(outcome or "")
     for text in study.notes:
         session.warn(text)

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import Message
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.panel import Panel
-    from pysd_runner.policy.answer import Answer
+    from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.reports.replay import Inputs
@@ -224,8 +224,7 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
-    from pysd_runner.policy.answer import answer
-    from pysd_runner.policy.ranking import start_of
+    from pysd_runner.policy.ranking import answer, start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import distinct, two_by_two
     from pysd_runner.study.projection import recorded_model

@@ -1,5 +1,6 @@
 """Which policy: effects of policies on the same draws, what they are made of, the best one, and how sure that is."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.lazy import lazy_exports
@@ -23,22 +24,30 @@ if TYPE_CHECKING:
     from pysd_runner.policy.optimisation import Optimum as Optimum
     from pysd_runner.policy.optimisation import optimise as optimise
     from pysd_runner.policy.outcomes import variable_outcome as variable_outcome
-    from pysd_runner.policy.regions import policy_values as policy_values
-    from pysd_runner.policy.regions import regional_futures as regional_futures
-    from pysd_runner.policy.regions import regional_study as regional_study
     from pysd_runner.policy.space import Knob as Knob
     from pysd_runner.policy.space import Space as Space
-    from pysd_runner.policy.spaces import chosen_scenario as chosen_scenario
-    from pysd_runner.policy.spaces import class_space as class_space
-    from pysd_runner.policy.spaces import uniform_space as uniform_space
-    from pysd_runner.policy.studies import lever_space as lever_space
-    from pysd_runner.policy.studies import model_futures as model_futures
-    from pysd_runner.policy.studies import model_study as model_study
+    from pysd_runner.policy.spaces import space_of as space_of
     from pysd_runner.policy.studies import policy_of as policy_of
-    from pysd_runner.policy.studies import space_scenario as space_scenario
+    from pysd_runner.policy.studies import study_of as study_of
     from pysd_runner.policy.study import Lever as Lever
     from pysd_runner.policy.study import Outcome as Outcome
     from pysd_runner.policy.study import Study as Study
     from pysd_runner.policy.study import effects_of as effects_of
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    _get, __dir__, __all__ = lazy_exports(
+        __name__,
+        __file__,
+        {
+            "class_space": "pysd_runner.policy.spaces.space_of",
+            "model_futures": "pysd_runner.policy.futures.futures_of",
+            "policy_values": "pysd_runner.policy.studies.policy_of",
+            "regional_futures": "pysd_runner.policy.futures.futures_of",
+            "regional_study": "pysd_runner.policy.studies.study_of",
+        },
+    )
+
+    def __getattr__(name: str) -> object:
+        """Names of earlier versions that are called in another way now warn when they are called."""
+        if name in ("chosen_scenario", "lever_space", "model_study", "space_scenario", "uniform_space"):
+            return getattr(import_module("pysd_runner.policy.old"), name)
+        return _get(name)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
+from pysd_runner.policy.studies import cost_constants
 from pysd_runner.policy.study import Outcome, Study, Values, effects_of
+from pysd_runner.simulation.elements import element_name
+from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
@@ -104,8 +107,8 @@ class Futures:
 
 
 def futures_of(
-    studies: Mapping[str, Study],
-    costs: Mapping[str, tuple[Factor, str]],
+    studies: Study | Mapping[str, Study],
+    costs: Mapping[str, tuple[Factor, str]] | None = None,
     mechanisms: Sequence[Mechanism] = (),
     *,
     definition: Factor | None = None,
@@ -119,9 +122,11 @@ def futures_of(
     Parameters
     ----------
     studies
-        By definition of what was measured; the same number of draws each.
+        One, or several by definition of what was measured; the same number of draws each.
     costs
-        Factor and variable of every cost, by key.
+        Factor and variable of every cost, by key. None takes what the model declares: unit costs, and of a regional
+        model definitions and doubted mechanisms; of any other model every number that differs between draws is a factor
+        as well.
     mechanisms
         What may be switched off.
     definition
@@ -139,8 +144,13 @@ def futures_of(
     InvalidInput
         If there is no study.
     """
+    if isinstance(studies, Study):
+        studies = {"": studies}
     if not studies:
         raise InvalidInput("there is no study, so there are no futures")
+    if costs is None:
+        first = next(iter(studies.values()))
+        return _of_regions(studies, seed) if first.regions else _of_any(first, seed)
     rng = np.random.default_rng(seed)
     made, rows = [], []
     for place, study in enumerate(studies.values()):
@@ -172,6 +182,56 @@ def futures_of(
         levels=np.concatenate(rows),
         costs={key: variable for key, (_, variable) in costs.items()},
     )
+
+
+def _of_regions(studies: Mapping[str, Study], seed: int) -> Futures:
+    """Unit costs, definitions of a skill and assumptions about policy."""
+    model = next(iter(studies.values())).model
+    declared = {} if model.spec is None else model.spec.parameters
+    costs = {
+        key: (Factor(key=key, unit=item.unit, en=item.en, zh=item.zh), item.variable)
+        for key, item in declared.items()
+        if item.role == "COST" and not item.switch
+    }
+    # Assumptions that are off unless they are switched on; a future has each of them or not.
+    optional = {item.switch for item in declared.values() if item.switch in declared}
+    optional = {key for key in optional if declared[key].role == "ASM"}
+    mechanisms = [
+        Mechanism(
+            factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
+            off={declared[key].variable: 0.0},
+            on={declared[key].variable: 1.0} if key in optional else {},
+        )
+        for key in (*model.bindings.parameters.doubted, *sorted(optional))
+    ]
+    definition = Factor(
+        key="definition", en=say("policy_outcome.definition", "en"), zh=say("policy_outcome.definition", "zh")
+    )
+    return futures_of(studies, costs, mechanisms, definition=definition if len(studies) > 1 else None, seed=seed)
+
+
+def _of_any(study: Study, seed: int) -> Futures:
+    """Unit costs, and every number that differs between draws."""
+    costs = {
+        name: (Factor(key=name, unit=study.model.ir.variables[name].unit), name) for name in cost_constants(study.model)
+    }
+    found = futures_of({"": study}, costs, seed=seed)
+    factors, columns = [], []
+    for name, value in study.values.items():
+        if isinstance(value, TimePath) or name in costs:
+            continue
+        array = np.asarray(value, dtype=float)
+        dims = len(study.model.ir.variables[name].dims)
+        if array.ndim != dims + 2 or array.shape[1] != study.draws:
+            continue
+        for place in np.ndindex(array.shape[2:]):
+            column = array[(0, slice(None), *place)]
+            if np.ptp(column) > 0:
+                factors.append(Factor(key=element_name(study.model.ir, name, place or None)))
+                columns.append(column)
+    if not columns:
+        return found
+    return replace(found, factors=(*found.factors, *factors), levels=np.column_stack([found.levels, *columns]))
 
 
 def _spread(study: Study, variable: str) -> Array:

@@ -15,16 +15,19 @@ from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.tables import Tabled
-from pysd_runner.policy.kept_searches import SEARCHES, asked, keep_search, kept_searches
-from pysd_runner.policy.near_optimal import near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import Problem
 from pysd_runner.policy.search import (
+    SEARCHES,
     SLACK,
     Start,
+    asked,
     conditions,
     given_way,
+    keep_search,
+    kept_searches,
     least_relaxed,
+    near_optimal_ranges,
     searched,
     searched_apart,
 )

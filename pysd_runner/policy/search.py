@@ -1,6 +1,7 @@
-"""Searches for the best numbers by sequential quadratic programming, and what holds where one ended."""
+"""Searches for the best numbers by sequential quadratic programming, what holds where one ended, and how flat it is."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from pysd_runner.export.checkpoint import Checkpoint, Kind
+from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import Problem
 from pysd_runner.policy.space import Space
+from pysd_runner.policy.study import Study
 
 Array = NDArray[np.float64]
+Told = Callable[[str, int, int], None]
+
+SEARCHES = Kind(
+    name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"
+)
+# The near-optimal set: policies that lose at most this part of the objective.
+NEAR = 0.02
 
 # Steps of the search on few draws and on all, and changes of the objective, as a part of its size, at which they end.
 STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
@@ -186,3 +197,81 @@ def conditions(problem: Problem, point: Array, relaxation: float) -> tuple[dict[
     multipliers, rest = nnls(stacked, -slopes)
     binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
     return binding, float(rest) / max(float(np.linalg.norm(slopes)), 1e-300)
+
+
+def asked(study: Study, space: Space, objective: Objective, constraints: Sequence[Constraint], seed: int) -> str:
+    """Hash of everything that decides the result of a search."""
+    known = hashlib.sha256()
+    parts = (study.model.sha256, study.bounds, study.draws, space.knobs, objective)
+    known.update(repr((*parts, tuple(constraints), dict(space.sums), seed)).encode())
+    for values in (study.values, study.none, space.base):
+        for name, value in sorted(values.items()):
+            numbers = getattr(value, "values", value)
+            known.update(name.encode())
+            known.update(np.ascontiguousarray(np.asarray(numbers, dtype=float)).tobytes())
+    return known.hexdigest()
+
+
+def keep_search(kept: Checkpoint, number: int, end: Start) -> None:
+    """Write the end of a search."""
+    numbers = {"numbers": np.array([end.value, end.miss]), "steps": np.array(end.steps)}
+    kept.keep(f"search-{number}", {"point": np.array(end.point), **numbers})
+
+
+def kept_searches(kept: Checkpoint, count: int) -> dict[int, Start]:
+    """Ends of the searches that an earlier process finished."""
+    ends = {}
+    for number in range(count):
+        if (found := kept.get(f"search-{number}")) is not None:
+            value, miss = found["numbers"].tolist()
+            ends[number] = Start(
+                point=tuple(found["point"].tolist()), value=value, miss=miss, steps=int(found["steps"])
+            )
+    return ends
+
+
+def near_optimal_ranges(problem: Problem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
+    """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much."""
+    best = problem.value(point)
+    least = best - NEAR * abs(best)
+    allowed = problem.miss(point) + NEAR
+    lower, upper = np.array(problem.space.bounds).T
+    ends = [(place, bound[place]) for place in range(len(point)) for bound in (lower, upper)]
+    reached = np.zeros(len(ends))
+    low, high = np.zeros(len(ends)), np.ones(len(ends))
+    for step in range(6):
+        middle = (low + high) / 2 if step else high
+        points = np.array([_pushed(problem.space, point, *end, part) for end, part in zip(ends, middle, strict=True)])
+        is_near = np.array([_is_near(problem, found, least, allowed) for found in problem.several(points)])
+        low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
+        reached = np.maximum(reached, np.where(is_near, middle, 0.0))
+        if progress is not None:
+            progress("near-optimal ranges", step + 1, 6)
+    found: dict[str, tuple[float, float]] = {}
+    for place, knob in enumerate(problem.space.knobs):
+        sides = [
+            _pushed(problem.space, point, *ends[2 * place + side], reached[2 * place + side])[place] for side in (0, 1)
+        ]
+        found[knob.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
+    return found
+
+
+def _is_near(problem: Problem, effects: Mapping[str, Array], least: float, allowed: float) -> bool:
+    """Whether a policy is nearly as good and keeps the constraints as well."""
+    value = problem.objective.value(effects[problem.outcome.key], problem.best)
+    return value >= least and problem.missed(effects) <= allowed
+
+
+def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:
+    """A point with one number moved part of the way to an end, others of its group scaled to keep the sum."""
+    found = point.copy()
+    knob = space.knobs[place]
+    found[place] = (1 - part) * point[place] + part * end
+    if not knob.group:
+        return found
+    own = [other for other, item in enumerate(space.knobs) if item.group == knob.group and other != place]
+    weights = np.array([space.knobs[other].weight for other in own])
+    room = space.sums[knob.group] - knob.weight * found[place]
+    current = float(weights @ point[own])
+    found[own] = point[own] * room / current if current > 1e-12 else room / weights.sum()
+    return space.projected(found)

@@ -1,7 +1,7 @@
 """What a search may choose: numbers, their bounds, and how they become a policy."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Study, Values
+from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.policy import FrozenMapping, Schedule
+from pysd_runner.simulation.elements import element_name
 
 Array = NDArray[np.float64]
+
+# Decimals with which a policy that was found is written.
+DIGITS = 6
+# Group of the numbers that say how much is spent when.
+MONEY = "money"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,11 +74,14 @@ class Space:
         Values by variable of everything else.
     sums
         What the weighted numbers of each group add up to.
+    root
+        Of a regional model, the scenario that gives everything else.
     """
 
     knobs: tuple[Knob, ...]
     base: Values
     sums: Mapping[str, float]
+    root: Scenario | None = None
 
     def __post_init__(self) -> None:
         if not self.knobs:
@@ -179,6 +190,72 @@ class Space:
             found[own] = rng.dirichlet(np.ones(len(own))) * total / weights
         return self.projected(found)
 
+    def scenario(
+        self, study: Study | None, point: Iterable[float], *, name: str, label: str | Mapping[str, str] = ""
+    ) -> Scenario:
+        """The scenario that a point is, for `project` and ``gapsim run``.
+
+        Parameters
+        ----------
+        study
+            The model; None where the space has a scenario at its root.
+        point
+            The numbers, shape (number,).
+        name
+            Of the scenario.
+        label
+            One, or one in English and Chinese.
+
+        Returns
+        -------
+        Scenario
+            Its numbers have six decimals, before shares are scaled to sum to one; of a model without regions they are
+            given to a millionth of the width of their bounds.
+        """
+        labels = {"en": label or name, "zh": label or name} if isinstance(label, str) else dict(label)
+        if self.root is None:
+            assert study is not None  # noqa: S101
+            return self._of_changes(study, point, name, labels)
+        return self._of_policy(self.root, point, name, labels)
+
+    def _of_changes(self, study: Study, point: Iterable[float], name: str, labels: Mapping[str, str]) -> Scenario:
+        changes = {
+            element_name(study.model.ir, knob.variable, knob.position): _rounded(float(value), knob.upper - knob.lower)
+            for knob, value in zip(self.knobs, point, strict=True)
+        }
+        return Scenario.of(name, changes, label=labels["en"])
+
+    def _of_policy(self, scenario: Scenario, point: Iterable[float], name: str, labels: Mapping[str, str]) -> Scenario:
+        mixes: dict[str, dict[str, float]] = {}
+        others: dict[str, float] = {}
+        money: dict[float, float] = {}
+        for knob, value in zip(self.knobs, point, strict=True):
+            if knob.group == MONEY and knob.start is not None:
+                money[knob.start] = round(float(value), DIGITS)
+            elif knob.group:
+                mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = round(float(value), DIGITS)
+            else:
+                others[knob.key] = round(float(value), DIGITS)
+        shares = {
+            group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
+            for group, mix in mixes.items()
+        }
+        if money:
+            spending = Schedule(times=tuple(money), values=tuple(money.values()))
+            scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
+        policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
+        # Shares of a class have its name; those of one mix for all have none but "mix", or the year they start in.
+        if any(knob.group not in ("", "mix") and knob.start is None for knob in self.knobs):
+            policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
+        elif set(shares) == {"mix"}:
+            policy = replace(policy, differentiation=0.0, mix=shares["mix"])
+        else:
+            years = sorted(shares, key=float)
+            path = Schedule(times=tuple(map(float, years)), values=tuple(shares[year] for year in years))
+            policy = replace(policy, differentiation=0.0, mix=path)
+        note = FrozenMapping({"en": "", "zh": ""})
+        return replace(scenario, name=name, label=FrozenMapping(labels), note=note, policy=policy, compare_with=())
+
     def _carriers(self, study: Study) -> dict[str, tuple[Array, list[float]]]:
         """By variable: its own values, and the first years of its periods."""
         found = {}
@@ -213,3 +290,8 @@ def rounded(space: Space, point: Array, step: float) -> Array:
             whole[place] += 1
         found[own] = whole * step
     return found
+
+
+def _rounded(value: float, width: float) -> float:
+    """A number to a millionth of the width of its bounds."""
+    return round(value, 6 - int(np.floor(np.log10(width)))) + 0.0

@@ -1,7 +1,7 @@
-"""What may be chosen of the regional model: mixes by class or period, who gets the money, money over time."""
+"""What may be chosen: every lever of any model; of regions mixes by class or period, who gets the money, and when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,51 +10,101 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.objective import Constraint
-from pysd_runner.policy.regions import policy_values, regional_study
-from pysd_runner.policy.space import Knob, Space
+from pysd_runner.policy.space import MONEY, Knob, Space
+from pysd_runner.policy.studies import declared, policy_of, study_of
+from pysd_runner.policy.study import Study
 from pysd_runner.scenarios import Scenario
-from pysd_runner.scenarios.policy import BUDGET_LIMIT, FrozenMapping, Schedule
-from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.scenarios.policy import BUDGET_LIMIT
+from pysd_runner.scenarios.vocabulary import Word, load_vocabulary
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
-# Decimals with which a policy that was found is written.
-DIGITS = 6
-# Group of the numbers that say how much is spent when, and how much more than on average that may be.
-MONEY, MOST_MONEY = "money", 3.0
+# How much more than on average may be spent in a period.
+MOST_MONEY = 3.0
+# Group of the numbers that share the declared budget of a model without regions.
+BUDGET = "budget"
+
+DEFAULT_CONSTRAINTS = (
+    Constraint(outcome="output_change", share_of_draws=0.9),
+    Constraint(outcome="region_change", share_of_draws=0.5),
+    Constraint(outcome="leader_change"),
+)
 
 
-def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = True) -> tuple[Space, Array]:
-    """Shares of the levers in each class, and who gets the money.
+def space_of(
+    study: Study | ProjectionInputs,
+    scenario: Scenario | None = None,
+    *,
+    by: Literal["class", "lever"] = "class",
+    who: bool = True,
+    periods: Sequence[float] = (),
+    budget: bool = False,
+) -> tuple[Space, Array | None]:
+    """What a search may choose.
 
     Parameters
     ----------
-    inputs
-        Model and regions.
+    study
+        The study, or what it is made from.
     scenario
-        Budget, start and everything that is not chosen.
+        Of regions: budget, start and everything that is not chosen. None for any other model, of which every lever is
+        chosen between off and its upper end, the declared budget spent: ``sum(cost x (lever - off)) = total``.
+    by
+        ``"class"``: shares of the levers in each class; ``"lever"``: in one mix for all.
     who
         Whether the exponent of need is chosen as well, between money that follows output and need.
+    periods
+        First years of the periods, in each of which the one mix is another; empty for one.
+    budget
+        Whether the money of each period is chosen as well, at the present value of the scenario's; output without
+        policy decides what a share of it is worth.
 
     Returns
     -------
     space : Space
         What may be chosen.
     start : ndarray
-        The scenario in it, shape (number,).
+        The scenario in it, shape (number,); of class mixes their mean where there is one for all. None where there is
+        no scenario.
+
+    Raises
+    ------
+    InvalidInput
+        If a lever has neither an upper end nor a budget, or all of them together cannot spend it.
     """
-    values = policy_values(inputs, scenario)
-    vocabulary = load_vocabulary(inputs.model)
-    bound, ranges = inputs.model.bindings, inputs.model.ranges
+    study = study_of(study) if isinstance(study, ProjectionInputs) else study
+    if scenario is None:
+        return _of_levers(study), None
+    values = policy_of(study, scenario)
+    names = study.model.bindings.policy
+    knobs, start, sums = _by_class(study, values) if by == "class" else _by_period(study, values, periods or (None,))
+    if who:
+        knobs.append(_who(names["redistribution"]))
+        start.append(float(values.get(names["redistribution"], 0.0)))
+    if budget:
+        spent = _by_money(study, values, periods)
+        knobs, start, sums = knobs + spent[0], start + spent[1], sums | spent[2]
+    base = {**values, names["differentiation"]: 1.0 if by == "class" else 0.0}
+    return Space(knobs=tuple(knobs), base=base, sums=sums, root=scenario), np.array(start)
+
+
+# Numbers, where they are in the scenario, and what each group adds up to.
+Choice = tuple[list[Knob], list[float], dict[str, float]]
+
+
+def _by_class(study: Study, values: Mapping[str, Any]) -> Choice:
+    vocabulary = load_vocabulary(study.model)
+    bound, ranges = study.model.bindings, study.model.ranges
     names = bound.policy
-    knobs, start = [], []
+    knobs: list[Knob] = []
+    start: list[float] = []
     mixes = np.asarray(values[names["class_mixes"]], dtype=float)
     share = float(values.get(names["differentiation"], 0.0))
     uniform = values[names["mix"]]
     if isinstance(uniform, TimePath):
-        uniform = uniform.at(inputs.bounds[1])
+        uniform = uniform.at(study.bounds[1])
     for group in vocabulary.classes.values():
         column = list(ranges[bound.ranges.policy_class]).index(group.element)
         for lever in vocabulary.levers.values():
@@ -70,56 +120,23 @@ def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = Tru
                 )
             )
             start.append((1 - share) * float(uniform[row]) + share * float(mixes[row, column]))
-    if who:
-        knobs.append(_who(names["redistribution"]))
-        start.append(float(values.get(names["redistribution"], 0.0)))
-    base = {**values, names["differentiation"]: 1.0}
-    return Space(knobs=tuple(knobs), base=base, sums=dict.fromkeys(vocabulary.classes, 1.0)), np.array(start)
+    return knobs, start, dict.fromkeys(vocabulary.classes, 1.0)
 
 
-def uniform_space(
-    inputs: ProjectionInputs,
-    scenario: Scenario,
-    *,
-    who: bool = True,
-    periods: Sequence[float] = (),
-    budget: bool = False,
-) -> tuple[Space, Array]:
-    """Shares of the levers in one mix for all, which may change from period to period, and who gets the money.
-
-    Parameters
-    ----------
-    inputs
-        Model and regions.
-    scenario
-        Budget, start and everything that is not chosen.
-    who
-        Whether the exponent of need is chosen as well.
-    periods
-        First years of the periods; empty for one mix.
-    budget
-        Whether the money of each period is chosen as well, at the present value of the scenario's; output without
-        policy decides what a share of it is worth.
-
-    Returns
-    -------
-    space : Space
-        What may be chosen.
-    start : ndarray
-        The scenario in it, shape (number,); of class mixes their mean.
-    """
-    values = policy_values(inputs, scenario)
-    vocabulary = load_vocabulary(inputs.model)
-    names = inputs.model.bindings.policy
-    elements = list(inputs.model.ranges[inputs.model.bindings.ranges.lever])
+def _by_period(study: Study, values: Mapping[str, Any], periods: Sequence[float | None]) -> Choice:
+    vocabulary = load_vocabulary(study.model)
+    names = study.model.bindings.policy
+    elements = list(study.model.ranges[study.model.bindings.ranges.lever])
     uniform = values[names["mix"]]
     share = float(values.get(names["differentiation"], 0.0))
     mean = np.asarray(values[names["class_mixes"]], dtype=float).mean(axis=1)
-    knobs, start, sums = [], [], {}
-    for first in periods or (None,):
+    knobs: list[Knob] = []
+    start: list[float] = []
+    sums: dict[str, float] = {}
+    for first in periods:
         group = "mix" if first is None else f"{first:g}"
         sums[group] = 1.0
-        mix = uniform.at(first or inputs.bounds[1]) if isinstance(uniform, TimePath) else np.asarray(uniform)
+        mix = uniform.at(first or study.bounds[1]) if isinstance(uniform, TimePath) else np.asarray(uniform)
         mix = (1 - share) * mix + share * mean
         for lever in vocabulary.levers.values():
             row = elements.index(lever.element)
@@ -130,45 +147,48 @@ def uniform_space(
                     position=(row,),
                     start=first,
                     group=group,
-                    en=lever.en
-                    if first is None
-                    else say("policy_outcome.lever_from", "en", lever=lever.en, group=group),
-                    zh=lever.zh
-                    if first is None
-                    else say("policy_outcome.lever_from", "zh", lever=lever.zh, group=group),
+                    en=_from(lever, group, "en") if first is not None else lever.en,
+                    zh=_from(lever, group, "zh") if first is not None else lever.zh,
                 )
             )
             start.append(float(mix[row]))
-    if who:
-        knobs.append(_who(names["redistribution"]))
-        start.append(float(values.get(names["redistribution"], 0.0)))
-    if budget:
-        share = values[names["budget"]]
-        if isinstance(share, TimePath) or not periods:
-            raise InvalidInput("money over time needs periods and a scenario whose budget does not change")
-        worth = _worth(inputs, periods)
-        sums[MONEY] = float(share) * float(worth.sum())
-        for first, weight in zip(periods, worth, strict=True):
-            knobs.append(
-                Knob(
-                    key=f"{MONEY}.{first:g}",
-                    variable=names["budget"],
-                    upper=min(MOST_MONEY * float(share), BUDGET_LIMIT),
-                    start=first,
-                    group=MONEY,
-                    weight=float(weight),
-                    en=say("policy_outcome.spent_from", "en", first=f"{first:g}"),
-                    zh=say("policy_outcome.spent_from", "zh", first=f"{first:g}"),
-                )
+    return knobs, start, sums
+
+
+def _from(lever: Word, group: str, lang: str) -> str:
+    """Label of a lever from the first year of a period on."""
+    return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=group)
+
+
+def _by_money(study: Study, values: Mapping[str, Any], periods: Sequence[float]) -> Choice:
+    """How much is spent in each period."""
+    names = study.model.bindings.policy
+    knobs, start = [], []
+    share = values[names["budget"]]
+    if isinstance(share, TimePath) or not periods:
+        raise InvalidInput("money over time needs periods and a scenario whose budget does not change")
+    worth = _worth(study, periods)
+    sums = {MONEY: float(share) * float(worth.sum())}
+    for first, weight in zip(periods, worth, strict=True):
+        knobs.append(
+            Knob(
+                key=f"{MONEY}.{first:g}",
+                variable=names["budget"],
+                upper=min(MOST_MONEY * float(share), BUDGET_LIMIT),
+                start=first,
+                group=MONEY,
+                weight=float(weight),
+                en=say("policy_outcome.spent_from", "en", first=f"{first:g}"),
+                zh=say("policy_outcome.spent_from", "zh", first=f"{first:g}"),
             )
-            start.append(float(share))
-    return Space(knobs=tuple(knobs), base={**values, names["differentiation"]: 0.0}, sums=sums), np.array(start)
+        )
+        start.append(float(share))
+    return knobs, start, sums
 
 
-def _worth(inputs: ProjectionInputs, periods: Sequence[float]) -> Array:
+def _worth(study: Study, periods: Sequence[float]) -> Array:
     """Present value of output without policy in each period, as parts of the whole."""
-    study = regional_study(inputs)
-    name = inputs.model.bindings.variables.output
+    name = study.model.bindings.variables.output
     output = study.simulated([study.none], [name])[name][0].sum(axis=1).mean(axis=0)
     years = study.years
     present = output / (1 + DISCOUNT) ** (years - years[0])
@@ -188,62 +208,41 @@ def _who(variable: str) -> Knob:
     )
 
 
-DEFAULT_CONSTRAINTS = (
-    Constraint(outcome="output_change", share_of_draws=0.9),
-    Constraint(outcome="region_change", share_of_draws=0.5),
-    Constraint(outcome="leader_change"),
-)
-
-
-def chosen_scenario(
-    scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]
-) -> Scenario:
-    """The scenario that a point of a space is.
-
-    Parameters
-    ----------
-    scenario
-        The one the space was made from.
-    space
-        What was chosen.
-    point
-        The numbers.
-    name
-        Name of the new scenario.
-    labels
-        In English and Chinese.
-
-    Returns
-    -------
-    Scenario
-        Its numbers have six decimals, before the shares are scaled to sum to one.
-    """
-    mixes: dict[str, dict[str, float]] = {}
-    others: dict[str, float] = {}
-    money: dict[float, float] = {}
-    for knob, value in zip(space.knobs, point, strict=True):
-        if knob.group == MONEY and knob.start is not None:
-            money[knob.start] = round(float(value), DIGITS)
-        elif knob.group:
-            mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = round(float(value), DIGITS)
-        else:
-            others[knob.key] = round(float(value), DIGITS)
-    shares = {
-        group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
-        for group, mix in mixes.items()
-    }
-    if money:
-        spending = Schedule(times=tuple(money), values=tuple(money.values()))
-        scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
-    policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
-    # Shares of a class have its name; those of one mix for all have none but "mix", or the year they start in.
-    if any(knob.group not in ("", "mix") and knob.start is None for knob in space.knobs):
-        policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
-    elif set(shares) == {"mix"}:
-        policy = replace(policy, differentiation=0.0, mix=shares["mix"])
-    else:
-        years = sorted(shares, key=float)
-        path = Schedule(times=tuple(map(float, years)), values=tuple(shares[year] for year in years))
-        policy = replace(policy, differentiation=0.0, mix=path)
-    note = FrozenMapping({"en": "", "zh": ""})
-    return replace(scenario, name=name, label=FrozenMapping(labels), note=note, policy=policy, compare_with=())
+def _of_levers(study: Study) -> Space:
+    """Every lever of a model without regions between off and its upper end, the budget spent."""
+    spec = declared(study.model)
+    total = spec.budget
+    knobs = []
+    for lever in study.levers.values():
+        own = spec.levers[lever.key]
+        most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
+        if most is None:
+            raise InvalidInput(
+                "lever {lever!r} has no upper end; declare levers.{lever_2}.upper, limits in the model file, or a "
+                "[budget]",
+                lever=lever.key,
+                lever_2=lever.key,
+            )
+        group = "" if total is None else BUDGET
+        knobs.append(
+            Knob(
+                key=lever.key,
+                variable=lever.variable,
+                position=lever.position,
+                lower=own.off,
+                upper=float(most),
+                group=group,
+                weight=own.cost,
+                en=lever.en,
+                zh=lever.zh,
+            )
+        )
+    if total is None:
+        return Space(knobs=tuple(knobs), base={}, sums={})
+    spent = sum(knob.weight * (knob.upper - knob.lower) for knob in knobs)
+    if spent < total * (1 - 1e-9):
+        raise InvalidInput(
+            "all levers at their upper ends cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
+        )
+    off = sum(knob.weight * knob.lower for knob in knobs)
+    return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})

@@ -1,60 +1,49 @@
-"""The study of a model of one's own: levers, budget and outcomes as its declarations name them."""
+"""Studies of policies: what every policy starts from, its levers and its outcomes, for regions and any other model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.policy.futures import Factor, Futures, futures_of
-from pysd_runner.policy.outcomes import variable_outcome
-from pysd_runner.policy.space import Knob, Space
-from pysd_runner.policy.study import Data, Lever, Outcome, Study
-from pysd_runner.scenarios import Scenario
-from pysd_runner.scenarios.load import load_changes
-from pysd_runner.simulation.elements import constant_values, element_name, located, only_draws
+from pysd_runner.panel import Panel, Region
+from pysd_runner.policy.outcomes import each, regional_outcomes, variable_outcome
+from pysd_runner.policy.ranking import start_of
+from pysd_runner.policy.study import Lever, Outcome, Study
+from pysd_runner.scenarios import Scenario, load_scenario
+from pysd_runner.scenarios.crossing import two_by_two
+from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.simulation.elements import constant_values, located, only_draws
 from pysd_runner.simulation.run import simulate
-from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
-from pysd_runner.study.inputs import DRAWS, inputs_of
+from pysd_runner.spec import DeclaredOutcome, ModelSpec
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.values import changed_values
 
 Array = NDArray[np.float64]
 
-# Group of the numbers that share the budget, and what is added to the key of an outcome by element.
-BUDGET, EACH = "budget", "each"
 
-
-def model_study(
-    model: Model,
-    fitted: FittedParameters | None = None,
-    *,
-    until: float | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Study:
-    """A study of any model whose declarations name levers and say which direction of an outcome is better.
+def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
+    """A study of a regional model, or of any model whose declarations name levers and which direction is better.
 
     Parameters
     ----------
-    model
-        With ``[levers]`` and ``[outcomes]`` in the ``.toml`` beside its file.
-    fitted
-        What a calibration found; None takes the values of the file, one draw.
-    until
-        Last moment, by which policies are judged; None takes the file's.
-    draws, seed
-        Number of draws of the posterior, and what decides them.
+    inputs
+        What every scenario starts from, from `inputs_of`. A model without regions has ``[levers]`` and ``[outcomes]``
+        in the ``.toml`` beside its file.
+    lang
+        Language of the names of regions, ``"en"`` or ``"zh"``.
 
     Returns
     -------
     Study
-        An outcome with subscripts is the sum over its elements; the first one with one subscript is also watched
-        element by element, under its key with ``each``. Draws that fail without any policy are left out and counted in
+        Of regions levers are those of the scenario files; outcomes are ``gap_closed``, ``theil_closed``,
+        ``theil_between_closed`` (where regions have classes), ``output_change`` and ``leader_change``. Of any other
+        model an outcome with subscripts is the sum over its elements; the first one with one subscript is also watched
+        element by element, under its key with ``each``; draws that fail without any policy are left out and counted in
         the notes.
 
     Raises
@@ -64,8 +53,40 @@ def model_study(
     SimulationFailed
         If no draw gives numbers.
     """
-    spec = _declared(model)
-    inputs = inputs_of(model, None, fitted, until=until, draws=draws, seed=seed)
+    return _of_regions(inputs, lang) if isinstance(inputs.data, Panel) else _of_any(inputs)
+
+
+def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:
+    model, panel = inputs.model, inputs.panel
+    bound = model.bindings
+    elements, active = list(model.ranges[bound.ranges.lever]), bound.policy["levers"]
+    levers = {
+        key: Lever(key=key, variable=active, position=(elements.index(word.element),), en=word.en, zh=word.zh)
+        for key, word in load_vocabulary(model).levers.items()
+    }
+    outcomes, watched = regional_outcomes(start_of(panel), bound.variables)
+    return Study(
+        model=model,
+        values=inputs.common.values,
+        draws=len(inputs.common.draws),
+        bounds=inputs.bounds,
+        step=inputs.step,
+        none=policy_of(inputs, load_scenario("baseline", model=model)),
+        levers=levers,
+        outcomes=outcomes,
+        watched=watched,
+        regions=tuple(panel.regions),
+        elements=tuple(region.name_zh if lang == "zh" else region.name_en for region in panel.regions),
+        notes=(
+            "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+            "unit costs of the levers are judgement.",
+        ),
+    )
+
+
+def _of_any(inputs: ProjectionInputs) -> Study:
+    model = inputs.model
+    spec = declared(model)
     values, (start, stop), step = dict(inputs.common.values), inputs.bounds, inputs.step
     if any(moment % 1 for moment in inputs.bounds) or step > 1 or (1 / step) % 1:
         raise InvalidInput(
@@ -83,7 +104,7 @@ def model_study(
             raise InvalidInput("{name!r} was set or estimated by the fit, so it cannot be a lever", name=name)
     for lever in levers.values():
         carriers[lever.variable][lever.position] = lever.off
-    costs = {name: constant_values(model, name) for name in _costs(model) if name not in values}
+    costs = {name: constant_values(model, name) for name in cost_constants(model) if name not in values}
     judged = [item for item in spec.outcomes.values() if item.better]
     study = Study(
         model=inputs.run_model,
@@ -98,140 +119,63 @@ def model_study(
     return _watching(_usable(study), judged)
 
 
-def policy_of(study: Study, changes: Scenario | Mapping[str, Any] | str) -> dict[str, Any]:
+def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str, Any] | str) -> dict[str, Any]:
     """Values by variable of a scenario, as a study takes them.
 
     Parameters
     ----------
-    study
-        What `model_study` made.
-    changes
-        A scenario, a file of one, or changes by the name of a constant as in `Scenario.of`.
+    start
+        The study, or what it is made from.
+    scenario
+        A scenario, or what `load_scenario` takes; of a model without regions also changes by the name of a constant as
+        in `Scenario.of`.
     """
-    scenario = changes if isinstance(changes, Scenario) else None
-    if scenario is None:
-        scenario = load_changes(changes) if isinstance(changes, str) else Scenario.of("policy", changes)  # type: ignore[arg-type]
-    start, stop = study.bounds
-    base = {**study.values, **study.none}
-    return dict(changed_values(study.model, [scenario], base, start=start, stop=stop, step=study.step))
+    model, bounds, step = start.model, start.bounds, start.step
+    regions = regions_of(start)
+    if regions:
+        found = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, model=model, regions=regions)
+        times = np.arange(bounds[0], bounds[1] + step / 2, step)
+        return dict(found.values(model, regions, default_start=float(bounds[0] + 1), times=times))
+    if isinstance(scenario, Mapping):
+        scenario = Scenario.of("policy", scenario)
+    elif isinstance(scenario, str):
+        scenario = load_scenario(scenario, model=model)
+    base = {**start.values, **start.none} if isinstance(start, Study) else start.common.values
+    return dict(changed_values(model, [scenario], base, start=bounds[0], stop=bounds[1], step=step))
 
 
-def lever_space(study: Study) -> Space:
-    """What a search may choose: every lever between off and its upper end, the budget spent.
-
-    Parameters
-    ----------
-    study
-        What `model_study` made.
-
-    Returns
-    -------
-    Space
-        Where a budget is declared, ``sum(cost x (lever - off)) = total``.
-
-    Raises
-    ------
-    InvalidInput
-        If a lever has neither an upper end nor a budget, or all of them together cannot spend it.
-    """
-    spec = _declared(study.model)
-    total = spec.budget
-    knobs = []
-    for lever in study.levers.values():
-        own = spec.levers[lever.key]
-        most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
-        if most is None:
-            raise InvalidInput(
-                "lever {lever!r} has no upper end; declare levers.{lever_2}.upper, limits in the model file, or a "
-                "[budget]",
-                lever=lever.key,
-                lever_2=lever.key,
-            )
-        group = "" if total is None else BUDGET
-        knobs.append(
-            Knob(
-                key=lever.key,
-                variable=lever.variable,
-                position=lever.position,
-                lower=own.off,
-                upper=float(most),
-                group=group,
-                weight=own.cost,
-                en=lever.en,
-                zh=lever.zh,
-            )
-        )
-    if total is None:
-        return Space(knobs=tuple(knobs), base={}, sums={})
-    spent = sum(knob.weight * (knob.upper - knob.lower) for knob in knobs)
-    if spent < total * (1 - 1e-9):
-        raise InvalidInput(
-            "all levers at their upper ends cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
-        )
-    off = sum(knob.weight * knob.lower for knob in knobs)
-    return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})
+def regions_of(start: Study | ProjectionInputs) -> Sequence[Region]:
+    """Regions of a study or of what it is made from; none where the model has none."""
+    if isinstance(start, Study):
+        return start.regions
+    return start.data.regions if isinstance(start.data, Panel) else ()
 
 
-def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: str, label: str = "") -> Scenario:
-    """The scenario that a point of a space is, for `project` and ``gapsim run``.
-
-    Parameters
-    ----------
-    study, space
-        What was searched.
-    point
-        The numbers, shape (number,).
-    name, label
-        Of the scenario.
-    """
-    changes = {
-        element_name(study.model.ir, knob.variable, knob.position): _rounded(float(value), knob.upper - knob.lower)
-        for knob, value in zip(space.knobs, point, strict=True)
-    }
-    return Scenario.of(name, changes, label=label)
+def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """Policies that split the effect of a scenario into who gets the money and what it buys."""
+    found = two_by_two(scenario, model=study.model)
+    return {name: policy_of(study, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
 
 
-def model_futures(study: Study, *, seed: int = 0) -> Futures:
-    """Futures of a model of one's own: draws, each with unit costs between half and twice what they are.
-
-    Parameters
-    ----------
-    study
-        What `model_study` made.
-    seed
-        Decides the costs.
-
-    Returns
-    -------
-    Futures
-        Factors are the constants that are declared with ``role = "COST"``, and every number that differs between draws.
-    """
-    costs = {name: (Factor(key=name, unit=study.model.ir.variables[name].unit), name) for name in _costs(study.model)}
-    found = futures_of({"": study}, costs, seed=seed)
-    names, columns = [], []
-    for name, value in study.values.items():
-        if isinstance(value, TimePath) or name in costs:
-            continue
-        array = np.asarray(value, dtype=float)
-        dims = len(study.model.ir.variables[name].dims)
-        if array.ndim != dims + 2 or array.shape[1] != study.draws:
-            continue
-        for place in np.ndindex(array.shape[2:]):
-            column = array[(0, slice(None), *place)]
-            if np.ptp(column) > 0:
-                names.append(Factor(key=element_name(study.model.ir, name, place or None)))
-                columns.append(column)
-    if not columns:
-        return found
-    return replace(found, factors=(*found.factors, *names), levels=np.column_stack([found.levels, *columns]))
+def loop_values(model: Model) -> dict[str, dict[str, float]]:
+    """Values that switch each feedback loop of a model off, by its name; the declarations say which."""
+    return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
 
 
-def _rounded(value: float, width: float) -> float:
-    """A number to a millionth of the width of its bounds."""
-    return round(value, 6 - int(np.floor(np.log10(width)))) + 0.0
+def loop_labels(model: Model, lang: str) -> dict[str, str]:
+    """The same loops in words, by name."""
+    return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
 
 
-def _declared(model: Model) -> ModelSpec:
+def _loops(model: Model) -> list[SwitchableLoop]:
+    file = model.path.parent / "checks.toml"
+    if not file.is_file():
+        return []
+    chosen = set() if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
+    return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
+
+
+def declared(model: Model) -> ModelSpec:
     """Declarations with levers and a direction."""
     spec = model.spec
     file = model.path.with_suffix(".toml").name
@@ -259,8 +203,8 @@ def _outcome(item: DeclaredOutcome) -> Outcome:
     return variable_outcome(item.key, item.variable, sign=sign, unit=item.unit, en=item.en, zh=item.zh)
 
 
-def _costs(model: Model) -> list[str]:
-    """Constants that are declared as unit costs."""
+def cost_constants(model: Model) -> list[str]:
+    """Constants of any model that are declared as unit costs."""
     spec = model.spec
     declared = {} if spec is None else spec.parameters
     return list(dict.fromkeys(located(model, key)[0] for key, item in declared.items() if item.role == "COST"))
@@ -295,25 +239,6 @@ def _watching(study: Study, judged: list[DeclaredOutcome]) -> Study:
     for item in judged:
         dims = ir.variables[item.variable].dims
         if len(dims) == 1:
-            return replace(study, watched={f"{item.key} {EACH}": _each(item)}, elements=tuple(ir.ranges[dims[0]]))
+            found = each(_outcome(item))
+            return replace(study, watched={found.key: found}, elements=tuple(ir.ranges[dims[0]]))
     return study
-
-
-def _each(item: DeclaredOutcome) -> Outcome:
-    """An outcome with a number for each element."""
-    name = item.variable
-    return replace(
-        _outcome(item),
-        key=f"{item.key} {EACH}",
-        value=partial(_itself, name),
-        slopes=partial(_ones, name),
-        by_element=True,
-    )
-
-
-def _itself(name: str, data: Data) -> Array:
-    return data[name]
-
-
-def _ones(name: str, data: Data) -> Data:
-    return {name: np.ones_like(data[name])}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
+from pysd_runner.panel import Region
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.elements import only_draws, stacked_values
 
@@ -133,6 +134,8 @@ class Study:
         Outcomes with a number for each element, that a search may keep from falling.
     elements
         Names of those elements.
+    regions
+        Of a regional model, in the order of its range.
     notes
         What a reader must know.
     """
@@ -147,6 +150,7 @@ class Study:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     watched: Mapping[str, Outcome] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

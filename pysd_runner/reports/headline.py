@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.laggards import mean_log_gap
-from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.policy.ranking import Comparison
+from pysd_runner.policy.ranking import ROBUST, Answer, Ranking
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
@@ -217,7 +216,7 @@ def _middle(values: xr.DataArray, digits: int = 1) -> str:
     return written(float(np.median(values.to_numpy())), digits)
 
 
-def _range(main: Comparison, name: str, lang: str) -> str:
+def _range(main: Ranking, name: str, lang: str) -> str:
     """The interval of the gap closed in brackets; nothing for a single draw."""
     if main.effects.sizes["draw"] < 2:
         return ""
@@ -266,7 +265,7 @@ def _best(projection: Future, answer: Answer, name: str, lang: str) -> Iterator[
     )
 
 
-def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
+def _who_and_what(main: Ranking, name: str, lang: str) -> Iterator[str]:
     if main.is_reference(name):
         return
     try:
@@ -285,7 +284,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
     )
 
 
-def _cost(projection: Future, main: Comparison, name: str, lang: str) -> Iterator[str]:
+def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[str]:
     if "present_cost" not in main.effects:
         if "benefit_cost_ratio" in main.effects:
             yield no_present_value(declarations_of(projection), lang)
@@ -392,7 +391,7 @@ def _drift(projection: Future, lang: str) -> Iterator[str]:
     )
 
 
-def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[str]:
+def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str]:
     """Name the policies whose median effect lies outside the declared range."""
     parts = []
     for key, item in spec.plausible.items():

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import percent, written
-from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.effects import HEADLINE
-from pysd_runner.policy.ranking import FACTORS, SCANNED, Comparison
+from pysd_runner.policy.ranking import FACTORS, SCANNED, Answer, Ranking
 from pysd_runner.reports.document import aligned, filled, screen_of
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.study.future import Future
@@ -118,7 +117,7 @@ def case_table(projection: Future, answer: Answer, lang: str) -> tuple[list[str]
     return header, rows
 
 
-def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
+def split_table(main: Ranking, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
     """Who, what and interaction of a policy's effect; no rows where its two by two was not run."""
     try:
         parts = main.split(name)

@@ -16,7 +16,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.policy import class_space, policy_values
+from pysd_runner.policy import policy_of, space_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.inputs import inputs_of
@@ -53,8 +53,8 @@ def everything(model: Model) -> dict[str, np.ndarray]:
     found |= {f"level {item.name}": item.simulated.to_numpy() for item in level_pairs(subject.calibrated)}
     inputs = inputs_of(model, panel, fitted, until=UNTIL, draws=2)
     scenario = load_scenario("zoned_need", model=model)
-    found["start"] = class_space(inputs, scenario)[1]
-    values = {**inputs.common.values, **policy_values(inputs, scenario)}
+    found["start"] = space_of(inputs, scenario)[1]
+    values = {**inputs.common.values, **policy_of(inputs, scenario)}
     for place, value in enumerate(values.values()):
         found[f"value {place}"] = np.asarray(value.values if isinstance(value, TimePath) else value)
     return found

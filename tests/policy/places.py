@@ -3,7 +3,7 @@
 from functools import cache
 
 from pysd_runner import load_model, load_panel
-from pysd_runner.policy.regions import policy_values, regional_study
+from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of
 
@@ -22,10 +22,10 @@ def inputs():
 @cache
 def study():
     """The study."""
-    return regional_study(inputs())
+    return study_of(inputs())
 
 
 @cache
 def policy(name="zoned_need"):
     """Values of a shipped scenario."""
-    return policy_values(inputs(), load_scenario(name, model=inputs().model))
+    return policy_of(inputs(), load_scenario(name, model=inputs().model))

@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.policy.advice import BEATEN, Advice, advise
+from pysd_runner.policy.advice import BEATEN, Advice, advise, partial_information, perfect_information
 from pysd_runner.policy.futures import FACTORS, Factor, Futures, Mechanism, futures_of
-from pysd_runner.policy.information import partial_information, perfect_information
-from pysd_runner.policy.regions import regional_futures
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import policy, study
 
 
 @pytest.fixture(scope="module")
 def futures():
-    return regional_futures({"one": study(), "two": study()}, seed=0)
+    return futures_of({"one": study(), "two": study()}, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +40,7 @@ def test_futures_differ_as_they_are_said_to(futures):
 
 
 def test_the_same_seed_gives_the_same_futures():
-    again = [regional_futures({"": study()}, seed=seed).levels for seed in (0, 0, 1)]
+    again = [futures_of({"": study()}, seed=seed).levels for seed in (0, 0, 1)]
     assert np.array_equal(again[0], again[1])
     assert not np.array_equal(again[0], again[2])
 

@@ -8,7 +8,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.attribution import attribute
-from pysd_runner.policy.regions import loop_labels, loop_values, references
+from pysd_runner.policy.studies import loop_labels, loop_values, references
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.simulation import simulate
@@ -23,7 +23,7 @@ def found():
         study(),
         policy(),
         outcome="theil_closed",
-        reference=references(inputs(), scenario),
+        reference=references(study(), scenario),
         loops={name: loop_values(inputs().model)[name] for name in ("catch-up", "migration")},
     )
 
@@ -91,7 +91,7 @@ def test_who_and_what_sum_to_the_difference(found):
     parts = found.parts
     assert parts["who"] + parts["what"] + parts["interaction"] == pytest.approx(parts["total"], abs=1e-12)
     scenario = load_scenario("zoned_need", model=inputs().model)
-    reference = effects_of(study(), [references(inputs(), scenario)["reference"]], [study().outcomes["theil_closed"]])[
+    reference = effects_of(study(), [references(study(), scenario)["reference"]], [study().outcomes["theil_closed"]])[
         "theil_closed"
     ][0, :, -1]
     assert parts["total"] == pytest.approx(found.total[:, -1] - reference, abs=1e-12)

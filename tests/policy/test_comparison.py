@@ -8,9 +8,8 @@ import xarray as xr
 
 from pysd_runner import load_model, load_panel
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.policy.answer import answer
 from pysd_runner.policy.effects import DISCOUNT, Start, effects
-from pysd_runner.policy.ranking import compare, first_shares, scanned, start_of, terciles
+from pysd_runner.policy.ranking import answer, compare, first_shares, scanned, start_of, terciles
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.study.draws import common_draws

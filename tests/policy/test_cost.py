@@ -5,9 +5,17 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.cost import Costs, cost_curves, costs, curve_table, present_value
+from pysd_runner.policy.cost import (
+    Costs,
+    cost_curves,
+    costs,
+    curve_table,
+    money_variables,
+    more_money,
+    present_value,
+    spent_money,
+)
 from pysd_runner.policy.effects import DISCOUNT
-from pysd_runner.policy.more_money import money_variables, more_money, spent_money
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import inputs, policy, study
 
@@ -66,7 +74,7 @@ def test_a_rare_draw_without_effect_costs_infinitely_much():
 
 
 def test_more_money_goes_where_it_is_said():
-    policies = more_money(study(), inputs(), policy(), more=1e-4)
+    policies = more_money(study(), policy(), more=1e-4)
     names = ["lever.skills", "region.620000", "class.East"]
     assert set(names) <= set(policies)
     chosen = [policy(), *(policies[name] for name in names)]
@@ -85,7 +93,7 @@ def test_the_next_money_buys_less_the_more_there_is():
     for budget in (0.012, 0.0, 0.003):
         # Without the cost of sameness, which the first money brings.
         scaled = {**policy(), name: budget, "Homogenisation Sensitivity": 0.0}
-        budgets[budget] = (scaled, more_money(study(), inputs(), scaled))
+        budgets[budget] = (scaled, more_money(study(), scaled))
     curves = cost_curves(study(), budgets, spent_money(model), money_variables(model), outcome="output_change")
     assert list(curves) == [0.0, 0.003, 0.012]
     place = curves[0.0].names.index("lever.skills")
@@ -103,4 +111,4 @@ def test_the_next_money_buys_less_the_more_there_is():
 def test_costs_of_more_money_need_a_policy_that_stays():
     path = TimePath(times=np.array([2024.0, 2026.0]), values=np.array([0.001, 0.002]), interpolate="step")
     with pytest.raises(InvalidInput, match=r"policy\.budget changes over time"):
-        more_money(study(), inputs(), {**policy(), "Policy Budget Share": path})
+        more_money(study(), {**policy(), "Policy Budget Share": path})

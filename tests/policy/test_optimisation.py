@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.frontier import front
-from pysd_runner.policy.near_optimal import NEAR, near_optimal_ranges
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import optimise
-from pysd_runner.policy.regions import policy_values
-from pysd_runner.policy.search import Start, least_relaxed
+from pysd_runner.policy.search import NEAR, Start, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import Knob, Space, rounded
-from pysd_runner.policy.spaces import chosen_scenario, class_space, uniform_space
+from pysd_runner.policy.spaces import space_of
+from pysd_runner.policy.studies import policy_of
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
@@ -32,7 +31,7 @@ def scenario():
 @pytest.fixture(scope="module")
 def few(scenario):
     """One mix of three levers."""
-    space, _ = uniform_space(inputs(), scenario, who=False)
+    space, _ = space_of(inputs(), scenario, by="lever", who=False)
     knobs = tuple(knob for knob in space.knobs if knob.key in KEYS)
     base = {**space.base, "Uniform Mix": np.zeros(7)}
     return Space(knobs=knobs, base=base, sums={"mix": 1.0})
@@ -114,7 +113,7 @@ def test_what_cannot_be_is_relaxed_least(few):
 
 
 def test_no_region_is_worse_off_in_more_than_a_share_of_draws(scenario):
-    space, start = class_space(inputs(), scenario)
+    space, start = space_of(inputs(), scenario)
     rule = Constraint("region_change", share_of_draws=0.5)
     kept = optimise(
         study(), space, objective=Objective("gap_closed"), subject_to=[rule], start=start, starts=1, describe=False
@@ -164,24 +163,24 @@ def test_searches_do_not_depend_on_the_executor(few, found, executor, request):
 
 
 def test_a_policy_that_was_found_is_a_scenario_file(scenario, tmp_path):
-    for made in (class_space, uniform_space):
-        space, _ = made(inputs(), scenario)
+    for by in ("class", "lever"):
+        space, _ = space_of(inputs(), scenario, by=by)
         point = space.random(np.random.default_rng(2))
-        best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
+        best = space.scenario(study(), point, name="best", label={"en": "Best", "zh": "最优"})
         again = load_scenario(best.save(tmp_path / "best.yaml"), model=inputs().model)
         assert again.policy == best.policy
-        values, expected = policy_values(inputs(), again), space.policy(study(), point)
-        names = ("Mix by Class",) if made is class_space else ("Uniform Mix",)
+        values, expected = policy_of(inputs(), again), space.policy(study(), point)
+        names = ("Mix by Class",) if by == "class" else ("Uniform Mix",)
         for name in (*names, "Redistribution Exponent", "Differentiation"):
             assert np.asarray(values[name]) == pytest.approx(np.asarray(expected[name]), abs=2e-6)
 
 
 def test_periods_are_a_mix_over_time(scenario, tmp_path):
-    space, start = uniform_space(inputs(), scenario, periods=(2025.0, 2027.0))
+    space, start = space_of(inputs(), scenario, by="lever", periods=(2025.0, 2027.0))
     assert len(space) == 15
     point = space.random(np.random.default_rng(0))
-    best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
-    values = policy_values(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
+    best = space.scenario(study(), point, name="best", label={"en": "Best", "zh": "最优"})
+    values = policy_of(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
     expected = space.policy(study(), point)["Uniform Mix"]
     for year in (2025, 2026.75, 2027, 2029):
         assert values["Uniform Mix"].at(year) == pytest.approx(expected.at(year), abs=2e-6)
@@ -189,20 +188,20 @@ def test_periods_are_a_mix_over_time(scenario, tmp_path):
 
 
 def test_money_over_time_keeps_its_present_value(scenario, tmp_path):
-    space, start = uniform_space(inputs(), scenario, periods=(2025.0, 2027.0), budget=True)
+    space, start = space_of(inputs(), scenario, by="lever", periods=(2025.0, 2027.0), budget=True)
     money = [place for place, knob in enumerate(space.knobs) if knob.group == "money"]
     assert start[money] == pytest.approx([0.003, 0.003])
     weights = np.array([space.knobs[place].weight for place in money])
     assert weights.sum() == pytest.approx(1)
     point = space.projected(start)
     point[money] = [0.0045, (0.003 - 0.0045 * weights[0]) / weights[1]]
-    best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
-    values = policy_values(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
+    best = space.scenario(study(), point, name="best", label={"en": "Best", "zh": "最优"})
+    values = policy_of(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
     assert values["Policy Budget Share"].at(2026) == pytest.approx(0.0045)
     found = effects_of(study(), [values, space.policy(study(), point)], [study().outcomes["gap_closed"]])
     assert found["gap_closed"][0] == pytest.approx(found["gap_closed"][1], abs=1e-4)
     with pytest.raises(InvalidInput, match="money over time needs periods"):
-        uniform_space(inputs(), scenario, budget=True)
+        space_of(inputs(), scenario, by="lever", budget=True)
 
 
 def test_a_front_trades_one_aim_for_the_other(few):

@@ -13,7 +13,7 @@ from pysd_runner.policy import study as module
 from pysd_runner.policy.gradients import Gradients
 from pysd_runner.policy.outcomes import variable_outcome
 from pysd_runner.policy.ranking import compare, start_of
-from pysd_runner.policy.spaces import class_space, uniform_space
+from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import UNTIL, inputs, policy, study
@@ -74,7 +74,9 @@ def test_a_lever_over_time_is_switched_at_all_times():
 @pytest.mark.parametrize("periods", [(), (2025.0, 2027.0)])
 def test_gradients_agree_with_differences(periods):
     scenario = load_scenario("uniform_per_head" if periods else "zoned_need", model=inputs().model)
-    space, start = uniform_space(inputs(), scenario, periods=periods) if periods else class_space(inputs(), scenario)
+    space, start = (
+        space_of(inputs(), scenario, by="lever", periods=periods) if periods else space_of(inputs(), scenario)
+    )
     outcomes = [*every(study().outcomes), *every(study().watched)]
     gradients = Gradients(study(), outcomes, space.slopes(study()), len(space))
     point = 0.9 * space.projected(start) + 0.1 * space.random(np.random.default_rng(0))

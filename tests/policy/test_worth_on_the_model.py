@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pysd_runner import load_model, load_panel
+from pysd_runner.policy.advice import partial_information, perfect_information
 from pysd_runner.policy.discovery import cart, prim
-from pysd_runner.policy.information import partial_information, perfect_information
-from pysd_runner.policy.regions import policy_values, regional_futures, regional_study
+from pysd_runner.policy.futures import futures_of
+from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of
 from tests.policy.places import REGIONS
@@ -23,7 +24,7 @@ def bracketed(seed, draws):
     panel = load_panel("china").subset(regions=REGIONS)
     model = load_model("regional_digital", regions=len(REGIONS))
     inputs = inputs_of(model, panel, until=2032, draws=draws, seed=seed)
-    study = regional_study(inputs)
+    study = study_of(inputs)
     values = dict(study.values)
     values["Initial Skill Share"] = 0.97 * np.asarray(values["Initial Access Share"])
     return inputs, {"intermediate": study, "basic": replace(study, values=values)}
@@ -33,8 +34,8 @@ def bracketed(seed, draws):
 def compared(seed=1, draws=DRAWS):
     """Futures, policies, and their effects."""
     inputs, studies = bracketed(seed, draws)
-    futures = regional_futures(studies, seed=seed)
-    policies = [policy_values(inputs, load_scenario(name, model=inputs.model)) for name in POLICIES]
+    futures = futures_of(studies, seed=seed)
+    policies = [policy_of(inputs, load_scenario(name, model=inputs.model)) for name in POLICIES]
     outcome = futures.studies[0].outcomes["theil_closed"]
     return futures, policies, outcome, futures.effects(policies, [outcome])[outcome.key]
 

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from pysd_runner.core.numbers import interval, written
-from pysd_runner.policy.answer import answer
-from pysd_runner.policy.ranking import quantile_error, tail_effective_size
+from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
 from pysd_runner.reports.document import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines, implausible

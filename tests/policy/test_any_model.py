@@ -5,20 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner import load_model
+from pysd_runner import load_model, policy
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
 from pysd_runner.policy import (
+    Study,
     advise,
     attribute,
     effects_of,
-    lever_space,
-    model_futures,
-    model_study,
+    futures_of,
     optimise,
     policy_of,
-    space_scenario,
+    space_of,
+    study_of,
 )
+from pysd_runner.study import inputs_of
 
 # The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.
 TEXT = """{UTF-8}
@@ -49,6 +50,10 @@ total = 5
 """
 
 
+def studied(model: Model) -> Study:
+    return study_of(inputs_of(model))
+
+
 def made(folder: Path, text: str = TEXT, toml: str = TOML) -> Model:
     (folder / "mine.mdl").write_text(text, encoding="utf-8")
     (folder / "mine.toml").write_text(toml, encoding="utf-8")
@@ -56,13 +61,13 @@ def made(folder: Path, text: str = TEXT, toml: str = TOML) -> Model:
 
 
 def test_a_lever_is_switched_to_what_it_is_when_off(tmp_path: Path) -> None:
-    study = model_study(made(tmp_path))
-    policy = policy_of(study, {"Spent[North]": 5.0, "Spent[South]": 3.0})
-    assert np.ravel(study.switched(policy, [0.0, 0.5])["Spent"]).tolist() == [1.0, 2.0]
+    study = studied(made(tmp_path))
+    chosen = policy_of(study, {"Spent[North]": 5.0, "Spent[South]": 3.0})
+    assert np.ravel(study.switched(chosen, [0.0, 0.5])["Spent"]).tolist() == [1.0, 2.0]
 
 
 def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
-    study = model_study(made(tmp_path))
+    study = studied(made(tmp_path))
     assert {key: item.off for key, item in study.levers.items()} == {"north": 1.0, "south": 1.0}
     assert study.levers["south"].label("en") == "money for the South"
     assert study.elements == ("North", "South")
@@ -71,22 +76,22 @@ def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
 
 
 def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) -> None:
-    study = model_study(made(tmp_path))
+    study = studied(made(tmp_path))
     study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 4})
-    space = lever_space(study)
+    space, _ = space_of(study)
     best = optimise(study, space, starts=2)
     # sqrt(a) + sqrt(b) / 2 with a + b = 7 (off is one each) and b at least one: a = 4 b.
     assert best.point == pytest.approx([5.6, 1.4], rel=1e-2)
-    chosen = space_scenario(study, space, best.point, name="best")
+    chosen = space.scenario(study, best.point, name="best")
     assert set(chosen.changes) == {"Spent[North]", "Spent[South]"}
     parts = attribute(study, best.values)
     assert parts.shapley.sum(axis=0) == pytest.approx(parts.total)
 
 
 def test_unit_costs_differ_between_futures(tmp_path: Path) -> None:
-    study = model_study(made(tmp_path))
+    study = studied(made(tmp_path))
     study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 16})
-    futures = model_futures(study)
+    futures = futures_of(study)
     assert [item.key for item in futures.factors] == ["Unit Cost"]
     assert futures.levels.min() >= 1
     assert futures.levels.max() <= 4
@@ -115,13 +120,25 @@ def test_declarations_that_make_no_sense_are_refused(tmp_path: Path, change: tup
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="declares no levers"):
-        model_study(made(tmp_path, toml="schema = 2\n"))
+        studied(made(tmp_path, toml="schema = 2\n"))
     with pytest.raises(InvalidInput, match="which direction is better"):
-        model_study(made(tmp_path, toml=TOML.replace('better = "higher"', "")))
+        studied(made(tmp_path, toml=TOML.replace('better = "higher"', "")))
     with pytest.raises(InvalidInput, match="cost 18, less than the budget of 50"):
-        lever_space(model_study(made(tmp_path, toml=TOML.replace("total = 5", "total = 50"))))
+        space_of(studied(made(tmp_path, toml=TOML.replace("total = 5", "total = 50"))))
     free = TOML.replace("[budget]\ntotal = 5\n", "")
     with pytest.raises(InvalidInput, match=r"no upper end; declare levers\.north\.upper"):
-        lever_space(model_study(made(tmp_path, TEXT.replace(" [0,10]", ""), free)))
+        space_of(studied(made(tmp_path, TEXT.replace(" [0,10]", ""), free)))
     with pytest.raises(InvalidInput, match="whole units of time"):
-        model_study(made(tmp_path, TEXT.replace("FINAL TIME = 4", "FINAL TIME = 4.5")))
+        studied(made(tmp_path, TEXT.replace("FINAL TIME = 4", "FINAL TIME = 4.5")))
+
+
+def test_names_of_earlier_versions_work_with_a_warning(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    with pytest.warns(DeprecationWarning, match=r"model_study is now study_of"):
+        study = policy.model_study(model)
+    with pytest.warns(DeprecationWarning, match=r"lever_space is now space_of"):
+        space = policy.lever_space(study)
+    with pytest.warns(DeprecationWarning, match=r"space_scenario is now space\.scenario"):
+        assert policy.space_scenario(study, space, space.middle(), name="old").name == "old"
+    with pytest.warns(DeprecationWarning, match=r"model_futures is now .*futures_of"):
+        assert policy.model_futures is futures_of
