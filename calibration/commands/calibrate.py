@@ -23,7 +23,7 @@ from pysd_runner.cli.options import Force, Lang, Language, YuanPerUnit
 from pysd_runner.cli.projecting import MODEL, target, usual_end
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
-from pysd_runner.text.notices import variable_names
+from pysd_runner.text import variable_names
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem

@@ -23,7 +23,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.projecting import MODEL, Job, project_job, settings_of, target, tell
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
-from pysd_runner.text.notices import variable_names
+from pysd_runner.text import variable_names
 
 if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence

@@ -11,8 +11,7 @@ from calibration.fitting.results import FitResult
 from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.load import load_bound_spec
-from pysd_runner.text import has_text, say
-from pysd_runner.text.notices import in_language, panel_title, variable_names
+from pysd_runner.text import has_text, panel_title, said, say, variable_names
 
 Array = NDArray[np.float64]
 
@@ -156,7 +155,7 @@ def say_evidence(words: str, lang: str) -> str:
 
 def say_found(line: str, result: FitResult, lang: str) -> str:
     """A finding or note of a fit, which is kept in English, in a language."""
-    return line if lang == "en" else in_language(line, lang, _names(result, lang))
+    return line if lang == "en" else said(line, lang, _names(result, lang))
 
 
 def _names(result: FitResult, lang: str) -> dict[str, str]:

@@ -25,8 +25,7 @@ from pysd_runner.reports.document import (
     Table,
     save_document,
 )
-from pysd_runner.text import say
-from pysd_runner.text.notices import panel_title
+from pysd_runner.text import panel_title, say
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
 # Years of history that are drawn.

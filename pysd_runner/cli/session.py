@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pysd_runner.cli.streams import is_unicode, write_line
 from pysd_runner.core.errors import NOTHING, Message
 from pysd_runner.core.interruption import Interruption
-from pysd_runner.text.notices import in_lines
+from pysd_runner.text import said
 
 SCHEMA_VERSION = 1
 
@@ -61,7 +61,7 @@ class Session:
 
     def said(self, text: str, names: Mapping[str, str] = NOTHING) -> str:
         """A message in the language of the reader, with names of variables; any other text stays."""
-        return text if self.lang == "en" else in_lines(text, self.lang, names)
+        return text if self.lang == "en" else said(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:
         """Write the JSON object, if one is wanted."""

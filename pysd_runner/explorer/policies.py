@@ -17,8 +17,7 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.labelling import MONEY
 from pysd_runner.study.values import scenario_values
-from pysd_runner.text import LANGUAGES, has_text, in_both, say
-from pysd_runner.text.notices import panel_title
+from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, say
 
 # What the program saves, and of it what the page can draw.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")

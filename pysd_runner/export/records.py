@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -14,6 +14,8 @@ from pysd_runner.core.errors import InvalidInput, Message, of_system, suggest
 from pysd_runner.export.files import write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
+# Template and values of each message in a record, by its English sentence, so that it can be said in Chinese later.
+MESSAGES = "messages"
 # Years of a panel, or times of a table, which need not be whole.
 TIMES = frozenset({"first_year", "last_year", "year"})
 
@@ -23,7 +25,8 @@ def write_record(
 ) -> Path:
     """Write a record, whole or not at all; `ValueError` or `TypeError` if JSON cannot hold it."""
     # As it will be read: texts as keys, lists for tuples.
-    plain = json.loads(json.dumps(dict(content), allow_nan=allow_nan))
+    told = {str.__str__(item): _taken_apart(item) for item in _messages(content)}
+    plain = json.loads(json.dumps({**content, **({MESSAGES: told} if told else {})}, allow_nan=allow_nan))
     sealed = {SCHEMA: schema, SEAL: seal_of(schema, plain), **plain}
     return write_text_whole(path, json.dumps(sealed, ensure_ascii=False, indent=indent) + "\n")
 
@@ -67,7 +70,41 @@ def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlie
             path=path,
             remedy=remedy,
         )
-    return dict(content)
+    told = {text: _put_together(item) for text, item in content.pop(MESSAGES, {}).items()}
+    return _with_messages(content, told)  # type: ignore[no-any-return]
+
+
+def _messages(content: object) -> Iterator[Message]:
+    """Messages in plain data."""
+    if isinstance(content, Message):
+        yield content
+    elif isinstance(content, Mapping):
+        for item in content.values():
+            yield from _messages(item)
+    elif isinstance(content, list | tuple):
+        for item in content:
+            yield from _messages(item)
+
+
+def _taken_apart(text: str) -> Any:
+    if not isinstance(text, Message):
+        return text
+    return {"template": text.template, "values": {name: _taken_apart(item) for name, item in text.values.items()}}
+
+
+def _put_together(kept: Any) -> str:
+    if isinstance(kept, str):
+        return kept
+    return Message.restored(kept["template"], {name: _put_together(item) for name, item in kept["values"].items()})
+
+
+def _with_messages(content: Any, told: Mapping[str, str]) -> Any:
+    """Plain data with messages for their sentences."""
+    if isinstance(content, str):
+        return told.get(content, content)
+    if isinstance(content, Mapping):
+        return {key: _with_messages(item, told) for key, item in content.items()}
+    return [_with_messages(item, told) for item in content] if isinstance(content, list) else content
 
 
 def seal_of(schema: int, content: Mapping[str, Any]) -> str:

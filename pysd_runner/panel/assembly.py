@@ -194,7 +194,7 @@ def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
 def _gap(axes: Axes, run: _Run, *, row: int, variable: str, column: str) -> Problem:
     years = axes.years[run.start : run.stop]
     span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
-    what = f"{variable} of region" if variable else "region"
+    what = Message("{variable} of region", variable=variable) if variable else Message("region")
     return Problem(
         rule="gap",
         message=Message(
@@ -239,7 +239,7 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
     if "output_per_head" in grids:
         grid = grids["output_per_head"]
         severity: Severity = "warning" if "output_per_head" in without_unit else "error"
-        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head", severity)
+        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, Message("output per head"), severity)
     if "output" in grids and "population" in grids:
         grid = grids["output"]
         with np.errstate(over="ignore"):

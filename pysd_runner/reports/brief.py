@@ -30,8 +30,7 @@ from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
 from pysd_runner.reports.panels import Place, find_place
 from pysd_runner.study.future import Future
-from pysd_runner.text import LANGUAGES, say
-from pysd_runner.text.notices import panel_title
+from pysd_runner.text import LANGUAGES, panel_title, say
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure

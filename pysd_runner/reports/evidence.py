@@ -10,8 +10,7 @@ from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
-from pysd_runner.text import say
-from pysd_runner.text.notices import in_language, panel_title, variable_names
+from pysd_runner.text import panel_title, said, say, variable_names
 
 # A panel says something about a parameter when it takes this share of its prior variance away.
 INFORMED = 0.5
@@ -54,7 +53,7 @@ def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
     """Warnings and notes on what was filled in, in the language of the reader."""
     spec = declarations_of(projection)
     names = variable_names(spec.inputs.values(), lang)
-    return [in_language(line, lang, names) for line in lines]
+    return [said(line, lang, names) for line in lines]
 
 
 def money_of(fitted: FittedParameters | None) -> float:

@@ -14,8 +14,7 @@ from pysd_runner.policy.ranking import ROBUST, Answer, Ranking
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
-from pysd_runner.text import say
-from pysd_runner.text.notices import in_language, variable_names
+from pysd_runner.text import said, say, variable_names
 
 Array = NDArray[np.float64]
 
@@ -82,7 +81,7 @@ def _failed(projection: Future, lang: str) -> Iterator[str]:
     failed = fitted.get("provenance", {}).get("failed_checks")
     if failed:
         names = variable_names(declarations_of(projection).parameters.values(), lang)
-        yield say("report.failed checks", lang, checks=" ".join(in_language(text, lang, names) for text in failed))
+        yield say("report.failed checks", lang, checks=" ".join(said(text, lang, names) for text in failed))
 
 
 def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:

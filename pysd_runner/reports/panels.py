@@ -11,8 +11,7 @@ from pysd_runner.panel import Panel, Problem, Region
 from pysd_runner.panel.names import key
 from pysd_runner.panel.problems import SHOWN
 from pysd_runner.panel.regions import RegionBook
-from pysd_runner.text import LANGUAGES, has_text, say
-from pysd_runner.text.notices import in_language
+from pysd_runner.text import LANGUAGES, has_text, said, say
 
 # Most names told of a panel.
 _TOLD = 6
@@ -93,7 +92,7 @@ def panel_facts(panel: Panel) -> dict[str, Any]:
 def panel_lines(panel: Panel, *, lang: str = "en") -> list[str]:
     """What a panel holds, for people."""
     facts = panel_facts(panel)
-    basis = f", {in_language(panel.price_basis, lang)}" if panel.price_basis else ""
+    basis = f", {said(Message(panel.price_basis), lang)}" if panel.price_basis else ""
     rows = [(name, *_variable_words(variable, lang)) for name, variable in facts["variables"].items()]
     national = say("panel_line.national", lang)
     rows += [(name, f"{first}-{last}", national) for name, (first, last) in facts["national"].items()]
@@ -134,13 +133,13 @@ def refusal(source: str, problems: Sequence[Problem], lang: str) -> str:
 def _described(problem: Problem, lang: str) -> str:
     place = [say("panel_line.row", lang, row=problem.row)] if problem.row is not None else []
     place += [say("panel_line.column", lang, column=repr(problem.column))] if problem.column else []
-    said = in_language(problem.message.rstrip("."), lang)
-    parts = [say("panel_line.at", lang, place=say("list.separator", lang).join(place), said=said) if place else said]
+    told = said(problem.message, lang).rstrip(".")
+    parts = [say("panel_line.at", lang, place=say("list.separator", lang).join(place), said=told) if place else told]
     if problem.found:
-        found = in_language(problem.found, lang)
+        found = said(problem.found, lang)
         parts.append(say("panel_line.found", lang, found=repr(found) if found == problem.found else found))
     if problem.expected:
-        parts.append(say("panel_line.expected", lang, expected=in_language(problem.expected, lang)))
+        parts.append(say("panel_line.expected", lang, expected=said(problem.expected, lang)))
     return say("report.clauses", lang).join(parts).replace("\n", " ")
 
 

@@ -1,11 +1,12 @@
-"""Every text that exists in English and Chinese, from two files of equal keys, and the one function that says it."""
+"""Texts in English and Chinese: those with a key, from two files of equal keys, and messages, by their templates."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from string import Formatter
 from types import MappingProxyType
+from typing import Any
 
 from pysd_runner.core.errors import NOTHING, InvalidInput, Message, UnknownName, suggest
 
@@ -32,6 +33,16 @@ def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
     """
     message = str(text)
     return message.said(templates(lang), names) if isinstance(message, Message) else names.get(message, message)
+
+
+def panel_title(name: str, lang: str) -> str:
+    """Title of a shipped panel; any other goes by its name."""
+    return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
+
+
+def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
+    """What variables are called in a language, from their declarations, by variable."""
+    return {item.variable: str(getattr(item, lang)) for item in entries}
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import pytest
 
-from pysd_runner.text import notices
 from tests.english import sentences_in, visible
 
 BROKEN = """地区,年份,人均GDP [元],population [persons],extra
@@ -69,14 +68,6 @@ def test_a_command_that_cannot_be_done(gapsim, tmp_path, words, said):
     assert answer.err.startswith("错误：")
     assert said in answer.err
     assert gapsim(*words).err.startswith("error: ")
-
-
-def test_help_and_lists_look_through_no_errors(gapsim):
-    notices._patterns.cache_clear()
-    assert gapsim("--help").code == 0
-    assert gapsim("list", "panels").code == 0
-    assert gapsim("run", "zoned_neeed").code == 2
-    assert notices._patterns.cache_info().misses == 0
 
 
 def test_what_a_panel_holds(gapsim):

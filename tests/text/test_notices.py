@@ -6,14 +6,13 @@ import pytest
 
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.validation import PLAIN, STYLES
 from pysd_runner.plots import typography
 from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.projection import project
-from pysd_runner.text.notices import in_language, in_lines, panel_title
+from pysd_runner.text import panel_title, said
 from tests.english import sentences_in
 
 REGIONS = ("110000", "310000", "410000", "620000")
@@ -35,38 +34,16 @@ def left_in_english(text):
     return re.findall(r"[A-Za-z]{3,}", NAMES.sub("", text))
 
 
-STYLES_READ = [str(style) for style in STYLES if style != PLAIN]
-HEADERS = ("geo,TIME_PERIOD", "Country Name,1990", "a,2001,2002", "variable,b", "a,b")
-SAID_ON_THE_SCREEN = [
-    "explorer.html (383 kB): open it in a browser; it needs no network.",
-    "Drawing what every scenario starts from ...",
-    "Compiling the model for browsers ...",
-    "Running run.json again, 1000 draws ...",
-    "Running run.json again, 1 draw ...",
-    *(f"  Start with {name}.html, or {name}.md beside it." for name in ("summary", "report", "advice")),
-    *(
-        f"numbers of output are read with a {style}; if that is wrong, say `decimal` in a mapping file"
-        for style in STYLES_READ
-    ),
-    *(
-        f"required column region is missing. Rename a heading or map it. The nearest layout is {layout}"
-        for layout in (nearest_layout(header.split(",")) for header in HEADERS)
-    ),
-]
-
-
-@pytest.mark.parametrize("text", SAID_ON_THE_SCREEN)
-def test_what_commands_say_is_said_in_chinese(text):
-    headings = "Eurostat|SDMX-CSV|geo|Country Name|Country Code|Indicator Name|region|year|variable|value"
-    names = rf"\b({headings}|output|map|\w+\.html|\w+\.md)\b"
-    assert not left_in_english(re.sub(names, "", in_lines(text, "zh"))), in_lines(text, "zh")
+@pytest.mark.parametrize("style", STYLES, ids=repr)
+def test_a_style_of_numbers_is_said_in_chinese(style):
+    assert style == PLAIN or not left_in_english(said(str(style), "zh"))
 
 
 def test_a_font_that_is_missing_is_said_in_chinese():
     typography._warn_once.cache_clear()
     with pytest.warns(typography.MissingFont) as found:
         typography._warn_once()
-    assert not sentences_in(in_language(str(found[0].message), "zh"))
+    assert not sentences_in(said(str(found[0].message), "zh"))
 
 
 def bare(panel):
@@ -90,11 +67,11 @@ def test_no_english_is_left(panel, model, kind):
     found = project(model, seen, [scenario], until=2026, draws=2)
     lines = [*found.warnings, *found.imputed]
     assert len(lines) > 5
-    for line, said in zip(lines, noticed(found, lines, "zh"), strict=True):
-        assert not left_in_english(said.removeprefix(kind).removeprefix("flat")), (line, said)
-        assert re.search(r"[\u4e00-\u9fff]", said)
+    for line, told in zip(lines, noticed(found, lines, "zh"), strict=True):
+        assert not left_in_english(told.removeprefix(kind).removeprefix("flat")), (line, told)
+        assert re.search(r"[\u4e00-\u9fff]", told)
     assert noticed(found, lines, "en") == [
-        in_language(line, "en", {item.variable: item.en for item in model.spec.inputs.values()}) for line in lines
+        said(line, "en", {item.variable: item.en for item in model.spec.inputs.values()}) for line in lines
     ]
 
 
@@ -111,10 +88,6 @@ def test_of_a_forecast_and_of_another_panel(panel, model):
     told = noticed(found, found.warnings, "zh")
     assert any("“another”" in line for line in told)
     assert not any(left_in_english(line) for line in told)
-
-
-def test_what_is_no_notice_stays():
-    assert in_language("something else entirely", "zh") == "something else entirely"
 
 
 def test_a_shipped_panel_goes_by_its_title():

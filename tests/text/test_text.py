@@ -14,11 +14,6 @@ ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
     "policy.",
-    "notice.",
-    "error.",
-    "problem.",
-    "fit.",
-    "screen.",
     "panel_line.",
     "quantity.",
     "unit.",

@@ -10,7 +10,7 @@ from calibration.uncertainty import identify, sample
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
-from pysd_runner.text.notices import in_language
+from pysd_runner.text import said
 from tests.study.models import (
     DRIVEN,
     FRAGILE,
@@ -290,7 +290,7 @@ def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, 
     assert bool(found) == fails
     for item in found:
         assert "declare errors of the family negative_binomial" in item.message
-        assert "泊松" in in_language(item.message, "zh")
+        assert "泊松" in said(item.message, "zh")
 
 
 @pytest.mark.parametrize("unit", ["day", "month", "quarter", "year"])
