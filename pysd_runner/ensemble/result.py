@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import Failure
-from pysd_runner.engine.ir import key
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.export.tables import Tabled
-from pysd_runner.simulation.task import one_line, time_axis
+from pysd_runner.simulation.task import Labelled, one_line, spelled, time_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,7 @@ ENDS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Ensemble(Tabled):
+class Ensemble(Labelled, Tabled):
     """What an ensemble gave.
 
     Parameters
@@ -69,21 +68,13 @@ class Ensemble(Tabled):
     """
 
     scenarios: tuple[str, ...]
-    years: NDArray[np.float64]
-    data: Mapping[str, Array]
     statistics: Mapping[str, Mapping[str, Array]]
     differences: Mapping[str, Mapping[str, Array]]
     kept: Statistics | None
     quantile_error: float
-    dims: Mapping[str, tuple[str, ...]]
-    units: Mapping[str, str]
-    ranges: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, Array]
-    failed: NDArray[np.bool_]
     failures: tuple[Failure, ...]
     planned: int
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    time_unit: str = ""
 
     def __repr__(self) -> str:
         kind = "Ensemble" if self.kept is None else "Statistics of an ensemble"
@@ -133,10 +124,10 @@ class Ensemble(Tabled):
         return found[name]
 
     def _find(self, name: str, known: Mapping[str, Any], what: str) -> str:
-        names = {key(item): item for item in known}
-        if key(name) not in names:
+        found = spelled(name, known)
+        if found is None:
             raise UnknownName(f"the ensemble did not keep {what} {name!r}.{suggest(name, known)}")
-        return names[key(name)]
+        return found
 
     def describe(self) -> str:
         """How many cases there are, how many failed and where the first of them did, in words."""
@@ -233,9 +224,6 @@ class Ensemble(Tabled):
                     row = {"outcome": outcome, "scenario": scenario, **element, "median": middle}
                     rows.append({**row, "low_90": low, "high_90": high, "unit": self.units[outcome]})
         return pd.DataFrame(rows)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self.data)
 
     def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
         """Sensitivity fan: 50 % and 90 % intervals of an outcome over time.

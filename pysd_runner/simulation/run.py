@@ -1,7 +1,7 @@
 """One simulation of a model, over all scenarios and draws handed to it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import SimulationFailed
+from pysd_runner.core.errors import SimulationFailed, UnknownName, suggest
 from pysd_runner.engine import Failure, Precision
-from pysd_runner.engine.ir import key
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.simulation.task import RunSettings, labels, one_line, prepared, provenance, time_axis
+from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Run(Tabled):
+class Run(Labelled, Tabled):
     """What a simulation gave.
 
     Parameters
@@ -49,15 +48,7 @@ class Run(Tabled):
         Unit of the saved moments, as the model file writes it.
     """
 
-    years: Array
-    data: Mapping[str, Array]
-    dims: Mapping[str, tuple[str, ...]]
-    units: Mapping[str, str]
-    ranges: Mapping[str, tuple[str, ...]]
-    failed: NDArray[np.bool_]
     failures: tuple[Failure, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    time_unit: str = ""
 
     def __repr__(self) -> str:
         scenarios, draws = self.failed.shape
@@ -65,15 +56,10 @@ class Run(Tabled):
 
     def __getitem__(self, name: str) -> Array:
         """One outcome, shape (scenario, draw, ..., year)."""
-        from pysd_runner.core.errors import UnknownName, suggest
-
-        known = {key(item): item for item in self.data}
-        if key(name) not in known:
+        found = spelled(name, self.data)
+        if found is None:
             raise UnknownName(f"the run did not save {name!r}.{suggest(name, self.data)}")
-        return self.data[known[key(name)]]
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self.data)
+        return self.data[found]
 
     def table(self) -> "pd.DataFrame":
         """The run as a wide table: one row a moment, one column a variable or element of one.
@@ -106,16 +92,12 @@ class Run(Tabled):
         import xarray as xr
 
         arrays = {}
-        used = {dim for dims in self.dims.values() for dim in dims}
         for name, values in self.data.items():
             inner = [dim.lower() for dim in self.dims[name]]
             arrays[name] = xr.DataArray(
                 values, dims=["scenario", "draw", *inner, "year"], attrs={"units": self.units[name]}
             )
-        coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
-        return xr.Dataset(
-            arrays, coords={**coords, "year": time_axis(self.years, self.time_unit)}, attrs=dict(self.provenance)
-        )
+        return xr.Dataset(arrays, coords=self._coords(), attrs=dict(self.provenance))
 
     def to_frame(self) -> "pd.DataFrame":
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""

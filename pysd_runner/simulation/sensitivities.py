@@ -6,7 +6,7 @@ choice follows the branch that is taken. What jumps has derivative zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.engine import Direction, Linearised, Task, TimePath
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, key
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
 from pysd_runner.simulation.run import failure_message
-from pysd_runner.simulation.task import RunSettings, labels, one_line, prepared, provenance, time_axis
+from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,20 +30,12 @@ Parameter = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Jacobian:
-    """Outcomes and how they move with parameters."""
+class Jacobian(Labelled):
+    """Outcomes as a `Run` has them, and how they move with parameters."""
 
-    years: Array  # saved moments, shape (year,)
     parameters: tuple[str, ...]  # what was moved: names, with the element in brackets
-    data: Mapping[str, Array]  # outcome by variable, shape (scenario, draw, ..., year)
-    derivatives: Mapping[str, Array]
-    dims: Mapping[str, tuple[str, ...]]  # subscript ranges of each outcome
-    units: Mapping[str, str]  # unit of each outcome
+    derivatives: Mapping[str, Array]  # by outcome, shape (scenario, draw, ..., year, parameter)
     parameter_units: tuple[str, ...]  # unit of each parameter, in order
-    ranges: Mapping[str, tuple[str, ...]]  # elements of the subscript ranges
-    failed: NDArray[np.bool_]  # cases with a value that is not finite, shape (scenario, draw)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    time_unit: str = ""  # unit of the saved moments, as the model file writes it
 
     def __repr__(self) -> str:
         scenarios, draws = self.failed.shape
@@ -52,26 +44,23 @@ class Jacobian:
 
     def __getitem__(self, name: str) -> Array:
         """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter)."""
-        known = {key(item): item for item in self.derivatives}
-        if key(name) not in known:
+        found = spelled(name, self.derivatives)
+        if found is None:
             raise UnknownName(f"there are no derivatives of {name!r}.{suggest(name, self.derivatives)}")
-        return self.derivatives[known[key(name)]]
+        return self.derivatives[found]
 
     def to_xarray(self) -> "xr.Dataset":
         """Values and derivatives as a labelled data set; those of x are called ``d x``."""
         import xarray as xr
 
         arrays = {}
-        used = {dim for dims in self.dims.values() for dim in dims}
         for name, values in self.data.items():
             axes = ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"]
             arrays[name] = xr.DataArray(values, dims=axes, attrs={"units": self.units[name]})
             attributes = {"units": f"{self.units[name] or 'Dmnl'} per unit of the parameter"}
             arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=[*axes, "parameter"], attrs=attributes)
-        coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
-        coords |= {"year": time_axis(self.years, self.time_unit), "parameter": list(self.parameters)}
-        coords["parameter_units"] = ("parameter", list(self.parameter_units))
-        return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
+        moved = {"parameter": list(self.parameters), "parameter_units": ("parameter", list(self.parameter_units))}
+        return xr.Dataset(arrays, coords={**self._coords(), **moved}, attrs=dict(self.provenance))
 
 
 def jacobian(

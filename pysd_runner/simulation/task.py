@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from typing import Any, TypedDict
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, TIME_STEP, Method
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, TIME_STEP, Method, key
 from pysd_runner.model import Model
 
 # Packages whose versions decide the numbers, and the one the compiled engine adds to them.
@@ -47,6 +48,34 @@ class RunSettings(TypedDict, total=False):
     engine: Engine
     seed: int
     method: Method | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Labelled:
+    """Outcomes at saved moments, with what every result says of its variables."""
+
+    years: NDArray[np.float64]
+    data: Mapping[str, NDArray[Any]]
+    dims: Mapping[str, tuple[str, ...]]
+    units: Mapping[str, str]
+    ranges: Mapping[str, tuple[str, ...]]
+    failed: NDArray[np.bool_]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    time_unit: str = ""
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.data)
+
+    def _coords(self) -> dict[str, Any]:
+        """Moments and elements as coordinates of a labelled data set."""
+        used = {dim for dims in self.dims.values() for dim in dims}
+        found: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
+        return {**found, "year": time_axis(self.years, self.time_unit)}
+
+
+def spelled(name: str, known: Iterable[str]) -> str | None:
+    """A name as it is written among those that are known, whatever its case; None where it is not."""
+    return {key(item): item for item in known}.get(key(name))
 
 
 def prepared(
