@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
-from calibration.uncertainty import Direction, Identifiability, directions, identify, point_at
+from calibration.uncertainty import Identifiability, PosteriorDirection, directions, identify, point_at
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
 from pysd_runner.spec import ErrorModel
@@ -214,7 +214,7 @@ def verdict_table(found: Identifiability, keys: Sequence[str]) -> list[str]:
     return lines
 
 
-def _listed(found: Sequence[Direction]) -> list[str]:
+def _listed(found: Sequence[PosteriorDirection]) -> list[str]:
     return [f"* {item}" for item in found]
 
 

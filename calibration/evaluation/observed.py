@@ -12,7 +12,7 @@ from calibration.evaluation.subject import Calibrated
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.panel_values import PanelValues
 from calibration.fitting.results import FitResult
-from calibration.fitting.runs import Runs
+from calibration.fitting.runs import ModelRuns
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 
@@ -87,7 +87,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
     # Variables of the model that a panel observes in the same unit, by the panel's name.
     levels = {"output_per_head": names.output_per_head, "population": names.population}
     first, last = fitted.first_year, fitted.last_year
-    runs = Runs(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
+    runs = ModelRuns(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
     found = runs.batch(calibrated.estimates, 1)
     years = list(range(fitted.first_year, fitted.last_year + 1))
     money = {"output_per_head": calibrated.yuan_per_unit}

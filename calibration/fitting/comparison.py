@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.runs import Parameters, Runs, Spreads, unit
-from calibration.fitting.stages import Stage
+from calibration.fitting.runs import ModelRuns, Parameters, Spreads, unit
+from calibration.fitting.stages import Block
 from calibration.observation import Noise, Series, declared_noise, estimate_noise, estimate_spread, loss_of
 from calibration.observation.counts import (
     deviance_residual,
@@ -37,7 +37,7 @@ class Comparison:
         How many parameters are estimated, each of which costs a degree of freedom.
     """
 
-    def __init__(self, runs: Runs, series: tuple[Series, ...], *, free: int) -> None:
+    def __init__(self, runs: ModelRuns, series: tuple[Series, ...], *, free: int) -> None:
         self.runs, self.series, self.free = runs, series, free
 
     def copied(self) -> "Comparison":
@@ -48,7 +48,7 @@ class Comparison:
         """Independent errors of the declared size, by label of the series."""
         return {item.label: declared_noise(item) for item in self.series}
 
-    def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
+    def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
         """Positions of the residuals of a block, or of all."""
         owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])
         kept = [place for place, item in enumerate(self.series) if stage is None or stage.owns(item)]

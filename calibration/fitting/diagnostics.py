@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from calibration.fitting.estimates import Laplace, LocalOptimum, ParameterEstimate, Search, SeriesFit
-from calibration.optimisers import SAME_COST, Outcome, Starts
+from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message
 
 Severity = Literal["error", "warning"]
@@ -47,7 +47,7 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
     best = starts.best
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
-    elif best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is Outcome.CONVERGED:
+    elif best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is SearchOutcome.CONVERGED:
         yield Finding(
             "not-flat",
             Message("The best end is no optimum: its scaled gradient is {slope:.2g}.", slope=best.slope),

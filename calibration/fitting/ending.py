@@ -36,7 +36,7 @@ from calibration.observation.counts import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
 from pysd_runner.core.errors import Message
-from pysd_runner.spec import Beta, FittedParameters, ModelSpec, Prior, Uniform
+from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
 Array = NDArray[np.float64]
 
@@ -249,10 +249,14 @@ class Ending:
         return {"growth": self._growth(residuals), "misses": list(self._misses(residuals))}
 
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
+        """What is left of yearly growth of regions; of the declared size where no growth is compared."""
+        if not self.problem.codes:
+            return None
+        declared = self.problem.spec.parameters[self.problem.model.bindings.parameters.shock_size].value
         for item in self.problem.series:
             if is_growth(item):
-                return summarise_shocks(item, residuals[item.label], prior_sd=_declared_shock(self.problem.spec))
-        return None
+                return summarise_shocks(item, residuals[item.label], prior_sd=declared)
+        return Shocks(sd=declared, long_run_sd=declared)
 
     def _table(self) -> ResidualTable:
         rows: list[tuple[Any, ...]] = []
@@ -334,15 +338,10 @@ class Ending:
             status=best.outcome.word,
             message=best.outcome.value,
             residual_sd=_by_measurement(series),
-            shock_sd=_declared_shock(problem.spec) if shocks is None else shocks.sd,
+            shock_sd=0.0 if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
             provenance={**_provenance(problem, settings), **self._of_regions(residuals)},
         )
-
-
-def _declared_shock(spec: ModelSpec) -> float:
-    """Declared size of yearly shocks to growth; 0 for a model that knows none."""
-    return 0.0 if spec.bindings is None else spec.parameters[spec.bindings.parameters.shock_size].value
 
 
 def at_bound(prior: Prior, estimate: float) -> str:

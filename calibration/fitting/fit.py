@@ -24,10 +24,10 @@ from calibration.optimisers import (
     Coordinates,
     LeastSquares,
     MultiStart,
-    Objective,
     Optimiser,
     Reparametrised,
     Starts,
+    SumOfSquares,
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
@@ -299,7 +299,7 @@ def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array
     return point
 
 
-def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> Objective:
+def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> SumOfSquares:
     """Some parameters and some residuals of a problem, the other parameters held at `base`."""
     base = base.copy()
     lower, upper = problem.space.bounds
@@ -310,7 +310,7 @@ def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: N
         residuals, jacobian = problem.linearised(point, columns=columns)
         return residuals[rows], jacobian[rows]
 
-    return Objective(
+    return SumOfSquares(
         linearised=linearised,
         lower=lower[columns],
         upper=upper[columns],
@@ -351,7 +351,7 @@ def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> C
     return problem.with_wide_steps()
 
 
-def objective_of(problem: CalibrationProblem) -> Objective:
+def objective_of(problem: CalibrationProblem) -> SumOfSquares:
     """What a search minimises.
 
     Parameters
@@ -360,7 +360,7 @@ def objective_of(problem: CalibrationProblem) -> Objective:
         With the errors to go by.
     """
     lower, upper = problem.space.bounds
-    return Objective(
+    return SumOfSquares(
         linearised=problem.linearised,
         lower=lower,
         upper=upper,
@@ -371,7 +371,7 @@ def objective_of(problem: CalibrationProblem) -> Objective:
     )
 
 
-def _copied(problem: CalibrationProblem) -> Objective:
+def _copied(problem: CalibrationProblem) -> SumOfSquares:
     return objective_of(problem.copied())
 
 

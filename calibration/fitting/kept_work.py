@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation import Noise
-from calibration.optimisers import Optimum, Outcome
+from calibration.optimisers import Minimum, SearchOutcome
 from pysd_runner.export.checkpoint import Checkpoint, Kind
 
 BACKTEST = Kind(
@@ -55,23 +55,23 @@ def kept_settled(checkpoint: Checkpoint) -> Settled | None:
     return Settled(noise=noise, is_settled=bool(kept["is_settled"]), staged=kept["staged"])
 
 
-def keep_end(checkpoint: Checkpoint, number: int, end: Optimum) -> None:
+def keep_end(checkpoint: Checkpoint, number: int, end: Minimum) -> None:
     """Write the end of a start; one that was stopped by time is not finished."""
-    if end.outcome is not Outcome.OUT_OF_TIME:
+    if end.outcome is not SearchOutcome.OUT_OF_TIME:
         numbers = np.array([end.cost, end.slope, end.evaluations], dtype=float)
         checkpoint.keep(
             f"start-{number}", {"point": end.point, "numbers": numbers, "outcome": np.array(end.outcome.name)}
         )
 
 
-def kept_ends(checkpoint: Checkpoint, starts: int) -> dict[int, Optimum]:
+def kept_ends(checkpoint: Checkpoint, starts: int) -> dict[int, Minimum]:
     """Ends of the starts that an earlier process finished."""
     ends = {}
     for number in range(starts):
         if (kept := checkpoint.get(f"start-{number}")) is not None:
             cost, slope, evaluations = kept["numbers"].tolist()
-            outcome = Outcome[str(kept["outcome"])]
-            ends[number] = Optimum(
+            outcome = SearchOutcome[str(kept["outcome"])]
+            ends[number] = Minimum(
                 point=kept["point"], cost=cost, outcome=outcome, slope=slope, evaluations=int(evaluations)
             )
     return ends

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.panel_values import PanelValues
-from calibration.fitting.runs import Runs
+from calibration.fitting.runs import ModelRuns
 from calibration.fitting.stages import declarations, stages_of
 from calibration.fitting.tying import FIRST_YEAR, Tied
 from calibration.observation import Series, build_series
@@ -66,7 +66,7 @@ def tied_to_panel(
         stages=stages_of(whole),
         series=observed.series,
         absent=observed.absent,
-        runs=Runs(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
+        runs=ModelRuns(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
         codes=seen.codes,
         names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
         lines=tuple(line_of(item) for item in observed.series),

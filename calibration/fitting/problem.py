@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.panel_tying import tied_to_panel
-from calibration.fitting.runs import Runs
-from calibration.fitting.stages import Stage
+from calibration.fitting.runs import ModelRuns
+from calibration.fitting.stages import Block
 from calibration.fitting.table_tying import tied_to_table
 from calibration.fitting.tying import Description, Tied
 from calibration.observation import Noise
@@ -301,7 +301,7 @@ class CalibrationProblem(Tied):
         """Coordinates along and across the declared ridges all of whose parameters are moved."""
         return RidgeChange(space=self.space, ridges=applying(self.space, tuple(self.spec.ridges.values())))
 
-    def stage_of(self, key: str) -> Stage:
+    def stage_of(self, key: str) -> Block:
         """Give the block a parameter belongs to.
 
         Parameters
@@ -311,7 +311,7 @@ class CalibrationProblem(Tied):
 
         Returns
         -------
-        Stage
+        Block
             One of `stages`.
         """
         return next((stage for stage in self.stages if key in stage.parameters), self.stages[-1])
@@ -518,7 +518,7 @@ class CalibrationProblem(Tied):
             return -np.inf, np.full(len(z), np.nan)
         return value, self.space.scores(z) - slopes.T @ residuals
 
-    def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
+    def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
         """Positions of the data residuals of a block of `stages`, or of all of them."""
         return self._comparison.rows(stage)
 
@@ -594,7 +594,7 @@ class CalibrationProblem(Tied):
         }
         return self.with_noise({**self.noise, **kept})
 
-    def runs_to(self, stop: float) -> tuple[Runs, float]:
+    def runs_to(self, stop: float) -> tuple[ModelRuns, float]:
         """Runs that go on to a later moment, and their step.
 
         Parameters
@@ -605,7 +605,7 @@ class CalibrationProblem(Tied):
         entering, first = self.runs.entering, self.first_year
         step = prepared(self.model, entering.held, start=first, outcomes=[]).clock.step
         end = first + max(int(np.ceil((stop - first) / step - 1e-6)), 1) * step
-        return Runs(entering, outcomes=self.runs.outcomes, start=first, stop=end, save_every=step), step
+        return ModelRuns(entering, outcomes=self.runs.outcomes, start=first, stop=end, save_every=step), step
 
     def describe(self) -> Description:
         """Say what can be estimated from what is there, before anything is fitted."""

@@ -77,7 +77,7 @@ class FitResult(Tabled):
     ridges
         What the panel knows of parameters it does not tell apart, where all of them were moved.
     shocks
-        What is left of yearly growth; None when output was not observed by region.
+        What is left of yearly growth of regions; None for other data.
     description
         What was estimated from what.
     findings
@@ -276,7 +276,8 @@ class FitResult(Tabled):
     @property
     def remarks(self) -> list[str]:
         """What is left over, and what to keep in mind, one line each."""
-        shocks = [] if self.shocks is None else [Message("  Shocks: {words}.", words=self.shocks.words)]
+        left = self.shocks
+        shocks = [Message("  Shocks: {words}.", words=left.words)] if left is not None and left.count else []
         several = self.optima if len(self.searches) > 1 else ()
         optima = [Message("  Optima: {words}.", words=item.words) for item in several]
         errors = [Message("  {said}.", said=item.words) for item in self.series if item.errors]

@@ -47,7 +47,7 @@ class Entering(Protocol):
         """Derivatives of that share, shape (parameter,)."""
 
 
-class Runs:
+class ModelRuns:
     """A model as a function of its parameters; it keeps the memory it works in and serves one thread at a time.
 
     Parameters
@@ -78,9 +78,9 @@ class Runs:
         """Compiled programs stay behind when it is copied to another process."""
         return {**self.__dict__, "_task": None, "_linearised": {}}
 
-    def copied(self, entering: Entering | None = None, *, outcomes: Sequence[str] = ()) -> "Runs":
+    def copied(self, entering: Entering | None = None, *, outcomes: Sequence[str] = ()) -> "ModelRuns":
         """The same with memory of its own; with another way in, or other outcomes, where they are given."""
-        return Runs(entering or self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
+        return ModelRuns(entering or self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
 
     @property
     def moments(self) -> Array:

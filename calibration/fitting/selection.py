@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
-from calibration.fitting.runs import Runs
+from calibration.fitting.runs import ModelRuns
 from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
 from calibration.observation import Noise, Series
-from calibration.optimisers import LeastSquares, Objective
+from calibration.optimisers import LeastSquares, SumOfSquares
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model, facts_of
@@ -49,7 +49,7 @@ def selected(
         )
     space = ParameterSpace.of(parameters)
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-    runs = Runs(TargetValues(model, targets, held=held), outcomes=names, **bounds)
+    runs = ModelRuns(TargetValues(model, targets, held=held), outcomes=names, **bounds)
     comparison = Comparison(runs, series, free=len(space))
     noise = {item.label: Noise(_error(item)) for item in series}
     slopes = _sensitivities(comparison, space, noise, seed)
@@ -85,7 +85,7 @@ def _roughly(comparison: Comparison, space: ParameterSpace, noise: Mapping[str, 
         priors = np.diag(space.prior_slopes(point))[places][:, places]
         return np.concatenate([residuals, space.prior_residuals(point)[places]]), np.concatenate([slopes, priors])
 
-    objective = Objective(linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places])
+    objective = SumOfSquares(linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places])
     return whole(LeastSquares(tolerance=1e-3, evaluations=ROUGHLY).minimise(objective, space.centre[places]).point)
 
 

@@ -9,7 +9,7 @@ from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
+class Block:
     """One block: some parameters, and the measurements that speak of them."""
 
     name: str  # group of the model file; the variable of output for everything that is left
@@ -21,7 +21,7 @@ class Stage:
         return series.measurement in self.measurements
 
 
-def stages_of(model: Model) -> tuple[Stage, ...]:
+def stages_of(model: Model) -> tuple[Block, ...]:
     """Blocks of a model in the order they are fitted."""
     # A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of
     # its measurement. A national series belongs to the block whose start values it sets, or to that of its group.
@@ -31,7 +31,7 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
     names = [name for name in dict.fromkeys(home.values()) if name != last]
     owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}
     return tuple(
-        Stage(
+        Block(
             name=name,
             parameters=tuple(key for key, place in owner.items() if place == name),
             measurements=tuple(key for key, place in home.items() if place == name),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
-from calibration.fitting.runs import Runs
-from calibration.fitting.stages import Stage
+from calibration.fitting.runs import ModelRuns
+from calibration.fitting.stages import Block
 from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
 from calibration.fitting.tying import Tied
 from calibration.observation import Series
@@ -76,9 +76,9 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
         fixed={name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0},
         space=space,
         window=(run.start, run.stop),
-        stages=(Stage(name=BLOCK, parameters=space.keys, measurements=keys),),
+        stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
         series=series,
-        runs=Runs(TargetValues(model, targets, held=held), outcomes=names, **bounds),
+        runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=names, **bounds),
         lines=tuple(_line(item) for item in series),
         notes=notes,
         reasons=(*reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),

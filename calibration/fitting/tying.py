@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calibration.fitting.columns import Binding
-from calibration.fitting.runs import Runs
-from calibration.fitting.stages import Stage
+from calibration.fitting.runs import ModelRuns
+from calibration.fitting.stages import Block
 from calibration.observation import Absent, Series
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import Message, joined
@@ -108,9 +108,9 @@ class Tied:
     fixed: Mapping[str, float]
     space: ParameterSpace
     window: tuple[Any, Any]
-    stages: tuple[Stage, ...]
+    stages: tuple[Block, ...]
     series: tuple[Series, ...]
-    runs: Runs
+    runs: ModelRuns
     absent: tuple[Absent, ...] = ()
     codes: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -117,7 +117,7 @@ MOST_DEGREES = 100.0
 _FEWEST = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shocks:
     """Regional shocks to yearly relative growth, as a fit leaves them.
 
@@ -136,16 +136,16 @@ class Shocks:
     largest
         Largest shock in standard deviations.
     count
-        How many shocks.
+        How many shocks; 0 where the size is the declared one.
     """
 
     sd: float
-    persistence: float
+    persistence: float = 0.0
     long_run_sd: float
-    degrees: float
-    excess_kurtosis: float
-    largest: float
-    count: int
+    degrees: float = float("nan")
+    excess_kurtosis: float = float("nan")
+    largest: float = 0.0
+    count: int = 0
 
     @property
     def words(self) -> str:

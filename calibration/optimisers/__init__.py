@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from calibration.optimisers.multistart import MultiStart as MultiStart
     from calibration.optimisers.multistart import Starts as Starts
     from calibration.optimisers.multistart import basins as basins
-    from calibration.optimisers.objective import Objective as Objective
+    from calibration.optimisers.objective import Minimum as Minimum
     from calibration.optimisers.objective import Optimiser as Optimiser
-    from calibration.optimisers.objective import Optimum as Optimum
-    from calibration.optimisers.objective import Outcome as Outcome
+    from calibration.optimisers.objective import SearchOutcome as SearchOutcome
+    from calibration.optimisers.objective import SumOfSquares as SumOfSquares
     from calibration.optimisers.reparametrised import Coordinates as Coordinates
     from calibration.optimisers.reparametrised import Reparametrised as Reparametrised
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
+    __getattr__, __dir__, __all__ = lazy_exports(
+        __name__,
+        __file__,
+        {
+            "Objective": "calibration.optimisers.objective.SumOfSquares",
+            "Optimum": "calibration.optimisers.objective.Minimum",
+            "Outcome": "calibration.optimisers.objective.SearchOutcome",
+            "Turned": "calibration.optimisers.reparametrised.Reparametrised",
+        },
+    )

@@ -20,7 +20,7 @@ OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
 
 
 @runtime_checkable
-class Staged(Protocol):
+class Prepares(Protocol):
     """A search that prepares another one inside it by itself."""
 
     def prepared(self, *, number: int, seconds: float) -> Optimiser:
@@ -60,7 +60,7 @@ def optimiser_named(name: str) -> Optimiser:
 
 def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) -> Optimiser:
     """Give the search as it is run from one of several starts."""
-    if isinstance(optimiser, Staged):
+    if isinstance(optimiser, Prepares):
         return optimiser.prepared(number=number, seconds=seconds)
     if not is_dataclass(optimiser) or isinstance(optimiser, type):
         return optimiser

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.local import LeastSquares
-from calibration.optimisers.objective import Budget, Objective, Optimum, Outcome, SearchOver, ended, interior
+from calibration.optimisers.objective import Budget, Minimum, SearchOutcome, SearchOver, SumOfSquares, ended, interior
 
 Array = NDArray[np.float64]
 # Share of a time budget the exploration may take; the rest is for the local search at its end.
@@ -47,7 +47,7 @@ class DifferentialEvolution:
     evaluations: float = np.inf
     seconds: float = np.inf
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search the box, the start among the first generation."""
 
         def explore(budget: Budget, inside: Array) -> None:
@@ -103,14 +103,14 @@ class EvolutionStrategy:
     evaluations: float = 50_000
     seconds: float = np.inf
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search from one point."""
         return explored(
             objective, start, lambda budget, inside: self._explore(objective, budget, inside),
             seconds=self.seconds, evaluations=self.evaluations,
         )  # fmt: skip
 
-    def _explore(self, objective: Objective, budget: Budget, inside: Array) -> None:
+    def _explore(self, objective: SumOfSquares, budget: Budget, inside: Array) -> None:
         import cma
 
         scale = objective.scale
@@ -139,18 +139,18 @@ class EvolutionStrategy:
 
 
 def explored(
-    objective: Objective,
+    objective: SumOfSquares,
     start: Array,
     explore: Callable[[Budget, Array], None],
     *,
     seconds: float,
     evaluations: float,
-) -> Optimum:
+) -> Minimum:
     """Explore, then search locally from the best point seen."""
     # Explorations end when their population or temperature says so, which is far from an optimum in the sense of a
     # gradient; least squares ends there in a few steps.
     if not len(start):
-        return ended(start, objective, Outcome.NOTHING_TO_MOVE)
+        return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
     inside = interior(start, objective)
     whole = Budget(objective, seconds=seconds)
     budget = Budget(objective, seconds=EXPLORATION * seconds, evaluations=evaluations)
@@ -161,9 +161,9 @@ def explored(
     except SearchOver:
         is_whole = False
     if budget.best_point is None:
-        return ended(inside, objective, Outcome.NOT_FINITE)
+        return ended(inside, objective, SearchOutcome.NOT_FINITE)
     end = LeastSquares(seconds=whole.seconds_left).minimise(objective, budget.best_point)
     outcome = end.outcome
-    if outcome is Outcome.CONVERGED and not is_whole:
-        outcome = Outcome.EXPLORED_IN_PART
+    if outcome is SearchOutcome.CONVERGED and not is_whole:
+        outcome = SearchOutcome.EXPLORED_IN_PART
     return replace(end, outcome=outcome, evaluations=end.evaluations + budget.evaluations)

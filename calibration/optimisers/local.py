@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from calibration.optimisers.objective import (
     Budget,
-    Objective,
-    Optimum,
-    Outcome,
+    Minimum,
+    SearchOutcome,
     SearchOver,
+    SumOfSquares,
     ended,
     half_squares,
     interior,
@@ -51,23 +51,23 @@ class LeastSquares:
     seconds: float = np.inf
     predicted_reduction: float = 0.0
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search from one point."""
         if not len(start):
-            return ended(start, objective, Outcome.NOTHING_TO_MOVE)
+            return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
         budget = Budget(objective, seconds=self.seconds)
         known = _Latest(budget, objective.scale, self.predicted_reduction)
         try:
             if not np.isfinite(known.residuals(inside)).all():
-                return ended(inside, objective, Outcome.NOT_FINITE)
+                return ended(inside, objective, SearchOutcome.NOT_FINITE)
             return self._search(objective, known, inside)
         except _CloseEnough:
             return known.optimum(objective, budget.evaluations)
         except SearchOver as over:
             return budget.optimum(over.outcome)
 
-    def _search(self, objective: Objective, known: "_Latest", start: Array) -> Optimum:
+    def _search(self, objective: SumOfSquares, known: "_Latest", start: Array) -> Minimum:
         from scipy.optimize import least_squares
 
         found = least_squares(
@@ -82,10 +82,10 @@ class LeastSquares:
             max_nfev=self.evaluations,
         )
         point = np.asarray(found.x, dtype=float)
-        return Optimum(
+        return Minimum(
             point=point,
             cost=float(found.cost),
-            outcome=Outcome.CONVERGED if found.status > 0 else Outcome.STOPPED_AT_LIMIT,
+            outcome=SearchOutcome.CONVERGED if found.status > 0 else SearchOutcome.STOPPED_AT_LIMIT,
             slope=scaled_slope(objective, point, np.asarray(found.grad, dtype=float)),
             evaluations=int(found.nfev),
         )
@@ -119,13 +119,13 @@ class _Latest:
                 raise _CloseEnough
         return self._value
 
-    def optimum(self, objective: Objective, evaluations: int) -> Optimum:
+    def optimum(self, objective: SumOfSquares, evaluations: int) -> Minimum:
         """The point asked for last as the end of a search."""
         residuals, jacobian = self._value
-        return Optimum(
+        return Minimum(
             point=self._point,
             cost=float(half_squares(residuals)),
-            outcome=Outcome.CONVERGED,
+            outcome=SearchOutcome.CONVERGED,
             slope=scaled_slope(objective, self._point, jacobian.T @ residuals),
             evaluations=evaluations,
         )
@@ -203,22 +203,22 @@ class Minimize:
         if self.method not in known:
             raise UnknownName(f"there is no method {self.method!r} of minimize.{suggest(self.method, known)}")
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search from one point."""
         if not len(start):
-            return ended(start, objective, Outcome.NOTHING_TO_MOVE)
+            return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
         budget = Budget(objective, seconds=self.seconds, evaluations=self.evaluations)
         budget.cost(inside)
         if budget.best_point is None:
-            return ended(inside, objective, Outcome.NOT_FINITE)
+            return ended(inside, objective, SearchOutcome.NOT_FINITE)
         try:
             has_converged = self._search(objective, budget, inside)
         except SearchOver as over:
             return budget.optimum(over.outcome)
-        return budget.optimum(Outcome.CONVERGED if has_converged else Outcome.STOPPED_AT_LIMIT)
+        return budget.optimum(SearchOutcome.CONVERGED if has_converged else SearchOutcome.STOPPED_AT_LIMIT)
 
-    def _search(self, objective: Objective, budget: Budget, start: Array) -> bool:
+    def _search(self, objective: SumOfSquares, budget: Budget, start: Array) -> bool:
         from scipy import optimize
 
         search: Any = optimize.minimize
@@ -241,7 +241,7 @@ class Minimize:
         )
         return bool(found.success) or self._is_flat(objective, budget)
 
-    def _is_flat(self, objective: Objective, budget: Budget) -> bool:
+    def _is_flat(self, objective: SumOfSquares, budget: Budget) -> bool:
         """Whether the best point is an optimum although the method says otherwise."""
         # A line search that can no longer lower the cost because of rounding is told as a failure.
         point = budget.best_point

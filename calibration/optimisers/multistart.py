@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.catalogue import prepared
-from calibration.optimisers.objective import Objective, Optimiser, Optimum
+from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import open_pool
 
 Array = NDArray[np.float64]
-Keep = Callable[[int, Optimum], None]
+Keep = Callable[[int, Minimum], None]
 
 # Two ends are the same optimum when their costs differ by less than this: a likelihood ratio of one percent.
 SAME_COST = 0.01
@@ -35,22 +35,22 @@ class Starts:
         One for each start, in the order of the starts.
     """
 
-    optima: tuple[Optimum, ...]
+    optima: tuple[Minimum, ...]
 
     @property
-    def best(self) -> Optimum:
+    def best(self) -> Minimum:
         """The lowest cost among those that converged, or among all when none did; the first of equals."""
         converged = [item for item in self.optima if item.outcome.is_success]
         return min(converged or self.optima, key=lambda item: item.cost)
 
     @property
-    def elsewhere(self) -> tuple[Optimum, ...]:
+    def elsewhere(self) -> tuple[Minimum, ...]:
         """Converged ends whose cost is higher than the best by more than `SAME_COST`: local optima."""
         limit = self.best.cost + SAME_COST
         return tuple(item for item in self.optima if item.outcome.is_success and item.cost > limit)
 
     @property
-    def failed(self) -> tuple[Optimum, ...]:
+    def failed(self) -> tuple[Minimum, ...]:
         """Ends that did not converge."""
         return tuple(item for item in self.optima if not item.outcome.is_success)
 
@@ -76,10 +76,10 @@ class MultiStart:
 
     def minimise(
         self,
-        objective: Objective,
+        objective: SumOfSquares,
         points: Sequence[Array],
         *,
-        finished: Mapping[int, Optimum] | None = None,
+        finished: Mapping[int, Minimum] | None = None,
         keep: Keep | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Starts:
@@ -121,8 +121,8 @@ class MultiStart:
         return Starts(optima=tuple(ends[number] for number in range(len(points))))
 
     def _ends(
-        self, objective: Objective, points: Sequence[Array], waiting: Sequence[int]
-    ) -> Iterator[tuple[int, Optimum]]:
+        self, objective: SumOfSquares, points: Sequence[Array], waiting: Sequence[int]
+    ) -> Iterator[tuple[int, Minimum]]:
         """Ends as they come."""
         if self.executor is None:
             for number in waiting:
@@ -134,12 +134,12 @@ class MultiStart:
                 yield waiting[place], end
 
 
-def _search(optimiser: Optimiser, objective: Objective, point: Array, number: int, deadline: float) -> Optimum:
+def _search(optimiser: Optimiser, objective: SumOfSquares, point: Array, number: int, deadline: float) -> Minimum:
     left = max(deadline - monotonic(), 0.0)
     return prepared(optimiser, number=number, seconds=left).minimise(objective, point)
 
 
-def _search_apart(optimiser: Optimiser, objective: Objective, end: float, start: tuple[int, Array]) -> Optimum:
+def _search_apart(optimiser: Optimiser, objective: SumOfSquares, end: float, start: tuple[int, Array]) -> Minimum:
     """Search with an objective of its own, so that threads share no memory; the end is a time all machines know."""
     number, point = start
     return _search(optimiser, objective.apart(), point, number, monotonic() + end - time())
@@ -158,10 +158,10 @@ class Basin:
     """
 
     members: tuple[int, ...]
-    optimum: Optimum
+    optimum: Minimum
 
 
-def basins(optima: Sequence[Optimum], scale: Array) -> tuple[Basin, ...]:
+def basins(optima: Sequence[Minimum], scale: Array) -> tuple[Basin, ...]:
     """Sort the ends that converged into optima.
 
     Ends are linked if their costs differ by less than `SAME_COST` and no variable by more than `SAME_PLACE` scales;
@@ -192,6 +192,6 @@ def basins(optima: Sequence[Optimum], scale: Array) -> tuple[Basin, ...]:
     return tuple(sorted(found, key=lambda basin: basin.optimum.cost))
 
 
-def _are_one(first: Optimum, second: Optimum, scale: Array) -> bool:
+def _are_one(first: Minimum, second: Minimum, scale: Array) -> bool:
     apart = np.abs(first.point - second.point) / scale
     return abs(first.cost - second.cost) < SAME_COST and bool((apart <= SAME_PLACE).all())

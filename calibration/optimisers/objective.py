@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 BOX = 4.0
 
 
-class Outcome(Enum):
+class SearchOutcome(Enum):
     """How a search ended; the value is the sentence a reader is told."""
 
     CONVERGED = Message("The search converged: no step nearby lowers the sum of squares.")
@@ -36,7 +36,7 @@ class Outcome(Enum):
     @property
     def is_success(self) -> bool:
         """Whether the point found can be used as an estimate."""
-        return self in (Outcome.CONVERGED, Outcome.EXPLORED_IN_PART, Outcome.NOTHING_TO_MOVE)
+        return self in (SearchOutcome.CONVERGED, SearchOutcome.EXPLORED_IN_PART, SearchOutcome.NOTHING_TO_MOVE)
 
     @property
     def word(self) -> str:
@@ -45,7 +45,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Objective:
+class SumOfSquares:
     """Half the sum of squared residuals within bounds.
 
     Attributes
@@ -77,7 +77,7 @@ class Objective:
     scale: Array
     residual_batch: Callable[[Array], Array] | None = None
     centre: Array | None = None
-    copied: Callable[[], "Objective"] | None = None
+    copied: Callable[[], "SumOfSquares"] | None = None
 
     def __post_init__(self) -> None:
         if not self.lower.shape == self.upper.shape == self.scale.shape or self.lower.ndim != 1:
@@ -90,7 +90,7 @@ class Objective:
         if not (np.isfinite(self.scale) & (self.scale > 0)).all():
             raise InvalidInput("every scale must be positive and finite")
 
-    def apart(self) -> "Objective":
+    def apart(self) -> "SumOfSquares":
         """The same objective for another thread."""
         return self if self.copied is None else self.copied()
 
@@ -132,7 +132,7 @@ class Objective:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Optimum:
+class Minimum:
     """Where a search ended.
 
     Attributes
@@ -151,7 +151,7 @@ class Optimum:
 
     point: Array
     cost: float
-    outcome: Outcome
+    outcome: SearchOutcome
     slope: float
     evaluations: int
 
@@ -166,7 +166,7 @@ def half_squares(residuals: Array) -> Array:
 class Optimiser(Protocol):
     """A least-squares search."""
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search from a point of shape (variable,); points outside the bounds are moved inside first."""
 
 
@@ -180,7 +180,7 @@ FAILED = 1e12
 class SearchOver(Exception):
     """A search has spent its budget."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: SearchOutcome) -> None:
         super().__init__(outcome.value)
         self.outcome = outcome
 
@@ -192,7 +192,7 @@ class Budget:
     # before an evaluation, so that the last one ends a search late by its own length at most; the first is always
     # allowed.
 
-    def __init__(self, objective: Objective, *, seconds: float = np.inf, evaluations: float = np.inf) -> None:
+    def __init__(self, objective: SumOfSquares, *, seconds: float = np.inf, evaluations: float = np.inf) -> None:
         self._objective = objective
         self._end = monotonic() + seconds
         self._most = evaluations
@@ -232,12 +232,12 @@ class Budget:
         self._count(points, costs)
         return np.minimum(costs, FAILED)
 
-    def optimum(self, outcome: Outcome) -> Optimum:
+    def optimum(self, outcome: SearchOutcome) -> Minimum:
         """The best point seen, as the end of a search; its slope costs one more evaluation."""
         if self.best_point is None:
             raise RuntimeError("no point with finite residuals was seen")
         residuals, jacobian = self._objective.linearised(self.best_point)
-        return Optimum(
+        return Minimum(
             point=self.best_point,
             cost=self.best_cost,
             outcome=outcome,
@@ -252,9 +252,9 @@ class Budget:
         if not self.evaluations:
             return
         if monotonic() >= self._end:
-            raise SearchOver(Outcome.OUT_OF_TIME)
+            raise SearchOver(SearchOutcome.OUT_OF_TIME)
         if self.evaluations >= self._most:
-            raise SearchOver(Outcome.STOPPED_AT_LIMIT)
+            raise SearchOver(SearchOutcome.STOPPED_AT_LIMIT)
 
     def _count(self, points: Array, costs: Array) -> None:
         self.evaluations += len(points)
@@ -263,19 +263,19 @@ class Budget:
             self.best_cost, self.best_point = float(costs[place]), points[place].copy()
 
 
-def ended(point: Array, objective: Objective, outcome: Outcome) -> Optimum:
+def ended(point: Array, objective: SumOfSquares, outcome: SearchOutcome) -> Minimum:
     """End without a search."""
     cost = float(half_squares(objective.linearised(point)[0]))
-    return Optimum(point=point, cost=cost, outcome=outcome, slope=0.0 if outcome.is_success else np.inf, evaluations=1)
+    return Minimum(point=point, cost=cost, outcome=outcome, slope=0.0 if outcome.is_success else np.inf, evaluations=1)
 
 
-def interior(point: Array, objective: Objective) -> Array:
+def interior(point: Array, objective: SumOfSquares) -> Array:
     """Move a point strictly inside the bounds."""
     room = np.minimum(_INSIDE * objective.scale, 0.25 * (objective.upper - objective.lower))
     return np.clip(point, objective.lower + room, objective.upper - room)
 
 
-def scaled_slope(objective: Objective, point: Array, gradient: Array) -> float:
+def scaled_slope(objective: SumOfSquares, point: Array, gradient: Array) -> float:
     """Largest scaled component of a gradient that does not point out of the bounds."""
     near = 1e-6 * objective.scale
     blocked = ((point - objective.lower < near) & (gradient > 0)) | ((objective.upper - point < near) & (gradient < 0))

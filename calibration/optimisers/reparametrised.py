@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.catalogue import prepared
-from calibration.optimisers.objective import Objective, Optimiser, Optimum
+from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Reparametrised:
         """The same with the seed and the budget of one start; see `calibration.optimisers.catalogue.prepared`."""
         return replace(self, optimiser=prepared(self.optimiser, number=number, seconds=seconds))
 
-    def minimise(self, objective: Objective, start: Array) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
         """Search from one point of the old variables."""
         if not len(start):
             return self.optimiser.minimise(objective, start)
@@ -63,7 +63,7 @@ class Reparametrised:
         return replace(end, point=point)
 
 
-def turned_objective(objective: Objective, coordinates: Coordinates, start: Array) -> Objective:
+def turned_objective(objective: SumOfSquares, coordinates: Coordinates, start: Array) -> SumOfSquares:
     """The same objective in other coordinates."""
     centre = start if objective.centre is None else objective.centre
     middle = coordinates.forward(centre)
@@ -92,7 +92,7 @@ def turned_objective(objective: Objective, coordinates: Coordinates, start: Arra
             residuals = objective.residual_batch(old)
         return np.where(inside[:, None], residuals, np.nan)
 
-    return Objective(
+    return SumOfSquares(
         linearised=linearised,
         lower=np.where(is_same, objective.lower, -np.inf),
         upper=np.where(is_same, objective.upper, np.inf),

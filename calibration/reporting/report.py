@@ -288,7 +288,7 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
             ]
         )
     yield Table(header=header, rows=rows, words=frozenset({7}))
-    if result.shocks is not None:
+    if result.shocks is not None and result.shocks.count:
         yield Paragraph(say_found(Message("Shocks: {words}.", words=result.shocks.words), result, lang))
 
 

@@ -14,7 +14,7 @@ from calibration.fitting.kept_work import PROFILES
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.optimisers import LeastSquares, Objective
+from calibration.optimisers import LeastSquares, SumOfSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
@@ -33,7 +33,7 @@ _SEARCH = LeastSquares(tolerance=1e-5, predicted_reduction=1e-3, evaluations=60)
 DIP = 0.5
 
 
-class Shape(Enum):
+class ProfileShape(Enum):
     """How the data part of a profile looks; the value is the phrase a reader is told."""
 
     BOTH = "bounded on both sides"
@@ -45,10 +45,10 @@ class Shape(Enum):
     @property
     def is_identified(self) -> bool:
         """Whether the data alone rule out values on either side."""
-        return self is Shape.BOTH
+        return self is ProfileShape.BOTH
 
 
-def shape_of(rise: Array, data_rise: Array, limit: float) -> Shape:
+def shape_of(rise: Array, data_rise: Array, limit: float) -> ProfileShape:
     """Tell the shape of a profile.
 
     >>> flat, bowl = np.zeros(5), np.array([4.0, 1.0, 0.0, 1.0, 4.0])
@@ -56,15 +56,15 @@ def shape_of(rise: Array, data_rise: Array, limit: float) -> Shape:
     ('bounded on both sides', 'flat')
     """
     if _dip(rise) >= DIP:
-        return Shape.TWO_MODES
+        return ProfileShape.TWO_MODES
     lowest = int(data_rise.argmin())
     below, above = data_rise[:lowest], data_rise[lowest + 1 :]
     is_below, is_above = bool((below >= limit).any()), bool((above >= limit).any())
     if is_below and is_above:
-        return Shape.BOTH
+        return ProfileShape.BOTH
     if is_below:
-        return Shape.BELOW
-    return Shape.ABOVE if is_above else Shape.FLAT
+        return ProfileShape.BELOW
+    return ProfileShape.ABOVE if is_above else ProfileShape.FLAT
 
 
 def _dip(rise: Array) -> float:
@@ -116,7 +116,7 @@ class Profile:
     low: float
     high: float
     level: float
-    shape: Shape
+    shape: ProfileShape
     gain: float
 
 
@@ -320,7 +320,7 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
 
     part = start[others]
     if others:
-        objective = Objective(linearised=linearised, lower=lower[others], upper=upper[others], scale=scale)
+        objective = SumOfSquares(linearised=linearised, lower=lower[others], upper=upper[others], scale=scale)
         part = _SEARCH.minimise(objective, np.clip(start, lower, upper)[others]).point
     point = whole(part)
     residuals = seen.get(part.tobytes())

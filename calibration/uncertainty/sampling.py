@@ -12,7 +12,7 @@ from calibration.fitting.kept_work import SAMPLE
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.uncertainty.convergence import Convergence, convergence
+from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
@@ -337,7 +337,7 @@ class _Run:
         self._root = np.linalg.cholesky(at.curvature.covariance)
         self._ensembles, self._warm_up = ensembles, warm_up
         count = len(at.point)
-        self._reference = Reference(count)
+        self._reference = ReferenceNormal(count)
         density = at.problem.log_posterior_batch
 
         def whitened(points: Array) -> Array:
@@ -419,7 +419,7 @@ def _starts(
     raise InvalidInput("no starts with a finite posterior were found near the estimate; is the fit at a bound?")
 
 
-class Reference:
+class ReferenceNormal:
     """The normal distribution, independent in every coordinate, that Crank-Nicolson moves leave as it is."""
 
     def __init__(self, count: int) -> None:
@@ -446,7 +446,7 @@ class Reference:
         return self._centre + self._width * after, factors
 
 
-def moves(ensembles: int, reference: Reference) -> list[tuple[Any, float]]:
+def moves(ensembles: int, reference: ReferenceNormal) -> list[tuple[Any, float]]:
     """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal."""
     from emcee.moves import DEMove, MHMove
 

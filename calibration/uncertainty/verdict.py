@@ -14,7 +14,7 @@ from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, eviden
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.uncertainty.profiles import Profile, Shape, profile
+from calibration.uncertainty.profiles import Profile, ProfileShape, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.export.tables import Tabled
 
@@ -33,11 +33,11 @@ MOST_PARTNERS = 2
 GAIN = 0.1
 
 _SHAPE_WORDS = {
-    Shape.BOTH: "the data alone bound it on both sides",
-    Shape.BELOW: "the data alone only rule out low values",
-    Shape.ABOVE: "the data alone only rule out high values",
-    Shape.FLAT: "the data alone rule out nothing within its prior",
-    Shape.TWO_MODES: "two separate ranges fit",
+    ProfileShape.BOTH: "the data alone bound it on both sides",
+    ProfileShape.BELOW: "the data alone only rule out low values",
+    ProfileShape.ABOVE: "the data alone only rule out high values",
+    ProfileShape.FLAT: "the data alone rule out nothing within its prior",
+    ProfileShape.TWO_MODES: "two separate ranges fit",
 }
 # Of a flat profile whose interval is narrower than the prior's nevertheless.
 _TOGETHER = "the data rule values out only together with the priors of other parameters"
@@ -48,7 +48,7 @@ LEAST_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Direction:
+class PosteriorDirection:
     """One direction in prior standard deviations.
 
     Attributes
@@ -74,7 +74,7 @@ class Direction:
         return f"{parts.lstrip('+')} (strength {self.strength:.2g})"
 
 
-def directions(at: FittedPoint) -> tuple[Direction, ...]:
+def directions(at: FittedPoint) -> tuple[PosteriorDirection, ...]:
     """Decompose the sensitivity of the data, ``J D = U S V'`` with the prior's standard deviations in ``D``.
 
     Parameters
@@ -84,7 +84,7 @@ def directions(at: FittedPoint) -> tuple[Direction, ...]:
 
     Returns
     -------
-    tuple of Direction
+    tuple of PosteriorDirection
         As many as there are moved parameters, the best seen first.
     """
     keys = at.problem.space.keys
@@ -94,7 +94,7 @@ def directions(at: FittedPoint) -> tuple[Direction, ...]:
     _, strengths, vectors = np.linalg.svd(scaled, full_matrices=len(scaled) < len(keys))
     strengths = np.pad(strengths, (0, len(keys) - len(strengths)))
     return tuple(
-        Direction(strength=float(strength), weights=_weights(keys, vector))
+        PosteriorDirection(strength=float(strength), weights=_weights(keys, vector))
         for strength, vector in zip(strengths, vectors, strict=True)
     )
 
@@ -107,7 +107,7 @@ def _weights(keys: tuple[str, ...], vector: Array) -> tuple[tuple[str, float], .
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class ParameterVerdict:
     """One parameter: how much is data, how much prior.
 
     Attributes
@@ -133,7 +133,7 @@ class Verdict:
     low: float
     high: float
     contraction: float
-    shape: Shape | None
+    shape: ProfileShape | None
     partners: tuple[tuple[str, float], ...]
     words: str
 
@@ -154,13 +154,13 @@ class Identifiability(Tabled):
         Probability of the intervals.
     """
 
-    verdicts: tuple[Verdict, ...]
-    directions: tuple[Direction, ...]
+    verdicts: tuple[ParameterVerdict, ...]
+    directions: tuple[PosteriorDirection, ...]
     profiles: tuple[Profile, ...]
     level: float
 
     @property
-    def unseen(self) -> tuple[Direction, ...]:
+    def unseen(self) -> tuple[PosteriorDirection, ...]:
         """Directions about which the prior says more than the data."""
         return tuple(item for item in self.directions if not item.is_seen)
 
@@ -187,7 +187,7 @@ class Identifiability(Tabled):
                 "warning",
             )
             for item in self.profiles
-            if item.shape is Shape.TWO_MODES
+            if item.shape is ProfileShape.TWO_MODES
         ]
         return tuple(found)
 
@@ -321,9 +321,9 @@ def _verdict(
     curve: Profile | None,
     partners: Sequence[tuple[str, float]],
     interval: tuple[float, float],
-) -> Verdict:
+) -> ParameterVerdict:
     low, high = interval if curve is None else (curve.low, curve.high)
-    return Verdict(
+    return ParameterVerdict(
         key=item.key,
         name=item.name,
         unit=item.unit,
@@ -341,7 +341,7 @@ def _sentence(item: ParameterEstimate, curve: Profile | None, partners: Sequence
     parts = [evidence(item.contraction, source="data" if "data" in item.words else "panel")]
     if curve is not None:
         is_narrower = item.contraction > LEAST_SHOWN
-        parts.append(_TOGETHER if curve.shape is Shape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])
+        parts.append(_TOGETHER if curve.shape is ProfileShape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])
     if partners:
         parts.append("moves with " + " and ".join(key for key, _ in partners))
     return "; ".join(parts)

@@ -16,7 +16,7 @@ import pytest
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.kept_work import CALIBRATION, keep_end, kept_ends
 from calibration.fitting.results import record
-from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
+from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, SumOfSquares
 from calibration.uncertainty import profile, sample
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export.checkpoint import Checkpoint
@@ -61,7 +61,7 @@ class Counting:
     def __init__(self, *, stop_after: int | None = None) -> None:
         self.asked, self._stop_after = 0, stop_after
 
-    def minimise(self, objective: Objective, start: np.ndarray) -> Optimum:
+    def minimise(self, objective: SumOfSquares, start: np.ndarray) -> Minimum:
         if self.asked == self._stop_after:
             raise KeyboardInterrupt
         self.asked += 1
@@ -168,7 +168,7 @@ def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_search_that_was_changed_or_belongs_to_another_start_is_refused(tmp_path: Path) -> None:
     kept = Checkpoint(CALIBRATION, tmp_path, "digest")
-    keep_end(kept, 0, Optimum(point=np.ones(2), cost=1.5, outcome=Outcome.CONVERGED, slope=1e-9, evaluations=7))
+    keep_end(kept, 0, Minimum(point=np.ones(2), cost=1.5, outcome=SearchOutcome.CONVERGED, slope=1e-9, evaluations=7))
     assert kept_ends(kept, 1)[0].evaluations == 7
     (tmp_path / "start-1.npz").write_bytes((tmp_path / "start-0.npz").read_bytes())
     with pytest.raises(InvalidInput, match=r"is not what this calibration wrote.*delete the file"):
@@ -177,7 +177,7 @@ def test_a_search_that_was_changed_or_belongs_to_another_start_is_refused(tmp_pa
 
 def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
     kept = Checkpoint(CALIBRATION, tmp_path, "digest")
-    keep_end(kept, 0, Optimum(point=np.zeros(1), cost=1.0, outcome=Outcome.OUT_OF_TIME, slope=1.0, evaluations=1))
+    keep_end(kept, 0, Minimum(point=np.zeros(1), cost=1.0, outcome=SearchOutcome.OUT_OF_TIME, slope=1.0, evaluations=1))
     assert not kept_ends(kept, 1)
 
 

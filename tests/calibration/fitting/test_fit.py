@@ -13,7 +13,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
 from calibration.fitting.estimates import PRIOR_ONLY, evidence, laplace
 from calibration.fitting.results import record
-from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
+from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Panel, PanelMapping, load_panel
@@ -308,7 +308,7 @@ def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem)
     space = fitted_problem.space
     broken = laplace(space, space.centre, np.full((3, len(space)), np.nan))
     assert not broken.is_positive_definite
-    end = Optimum(point=space.centre, cost=1.0, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
+    end = Minimum(point=space.centre, cost=1.0, outcome=SearchOutcome.CONVERGED, slope=0.0, evaluations=1)
     rules = [item.rule for item in search_findings(Starts(optima=(end,)), (), broken)]
     assert rules == ["covariance"]
 
@@ -338,10 +338,10 @@ def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) 
         fitted_problem.space, fitted_problem.space.centre, fitted_problem.jacobian(fitted_problem.space.centre)
     )
 
-    def end(cost: float, outcome: Outcome = Outcome.CONVERGED, slope: float = 0.0) -> Optimum:
-        return Optimum(point=fitted_problem.space.centre, cost=cost, outcome=outcome, slope=slope, evaluations=1)
+    def end(cost: float, outcome: SearchOutcome = SearchOutcome.CONVERGED, slope: float = 0.0) -> Minimum:
+        return Minimum(point=fitted_problem.space.centre, cost=cost, outcome=outcome, slope=slope, evaluations=1)
 
-    mixed = Starts(optima=(end(5.0), end(6.5), end(9.0, Outcome.STOPPED_AT_LIMIT)))
+    mixed = Starts(optima=(end(5.0), end(6.5), end(9.0, SearchOutcome.STOPPED_AT_LIMIT)))
     assert [item.rule for item in search_findings(mixed, (), curvature)] == ["failed-starts", "local-optima"]
     steep = Starts(optima=(end(5.0, slope=0.5),))
     assert [item.rule for item in search_findings(steep, (), curvature)] == ["not-flat"]
@@ -370,9 +370,9 @@ def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> N
     """Any object with `minimise` can search."""
 
     class Still:
-        def minimise(self, objective: Objective, start: np.ndarray) -> Optimum:
+        def minimise(self, objective: SumOfSquares, start: np.ndarray) -> Minimum:
             cost = 0.5 * float((objective.linearised(start)[0] ** 2).sum())
-            return Optimum(point=start, cost=cost, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
+            return Minimum(point=start, cost=cost, outcome=SearchOutcome.CONVERGED, slope=0.0, evaluations=1)
 
     found = fit(fitted_problem, starts=1, optimiser=Still())
     # Along and across the ridges and back again.

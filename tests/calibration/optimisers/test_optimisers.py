@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
+from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, SumOfSquares
 from pysd_runner.core.errors import InvalidInput
 
 Array = np.ndarray
@@ -13,14 +13,14 @@ Array = np.ndarray
 
 def objective(
     residuals: Callable[[Array], Array], size: int, *, lower: float = -np.inf, upper: float = np.inf
-) -> Objective:
+) -> SumOfSquares:
     def linearised(point: Array) -> tuple[Array, Array]:
         found = residuals(point)
         steps = 1e-6 * np.eye(size)
         columns = [(residuals(point + step) - residuals(point - step)) / 2e-6 for step in steps]
         return found, np.reshape(columns, (size, len(found))).T
 
-    return Objective(
+    return SumOfSquares(
         linearised=linearised,
         lower=np.full(size, lower),
         upper=np.full(size, upper),
@@ -51,7 +51,7 @@ def test_known_minima(
 ) -> None:
     end = LeastSquares().minimise(objective(residuals, size), np.array(start))
     np.testing.assert_allclose(end.point, answer, atol=1e-6)
-    assert end.outcome is Outcome.CONVERGED
+    assert end.outcome is SearchOutcome.CONVERGED
     assert end.slope < 1e-5
 
 
@@ -63,7 +63,7 @@ def test_a_search_ends_where_the_next_step_promises_too_little(
         LeastSquares(predicted_reduction=least).minimise(objective(residuals, size), np.array(start))
         for least in (0.0, 1e-3)
     )
-    assert early.outcome is Outcome.CONVERGED
+    assert early.outcome is SearchOutcome.CONVERGED
     assert early.evaluations <= whole.evaluations
     assert early.cost - whole.cost < 2e-3
     assert early.cost == pytest.approx(0.5 * (residuals(early.point) ** 2).sum())
@@ -75,13 +75,13 @@ def test_a_search_ends_where_the_next_step_promises_too_little(
 def test_a_bound_stops_the_search_and_is_no_slope() -> None:
     end = LeastSquares().minimise(objective(lambda x: x - 3.0, 1, upper=1.0), np.array([5.0]))
     assert end.point[0] == pytest.approx(1.0, abs=1e-6)
-    assert end.outcome is Outcome.CONVERGED
+    assert end.outcome is SearchOutcome.CONVERGED
     assert end.slope == 0.0
 
 
 def test_the_limit_is_told() -> None:
     end = LeastSquares(evaluations=3).minimise(objective(rosenbrock, 2), np.array([-1.2, 1.0]))
-    assert end.outcome is Outcome.STOPPED_AT_LIMIT
+    assert end.outcome is SearchOutcome.STOPPED_AT_LIMIT
     assert "limit" in end.outcome.value
     assert not end.outcome.is_success
 
@@ -97,25 +97,25 @@ def test_trials_that_fail_are_stepped_back_from() -> None:
 
 def test_a_start_without_numbers_is_told() -> None:
     end = LeastSquares().minimise(objective(lambda point: np.full_like(point, np.nan), 1), np.array([0.0]))
-    assert end.outcome is Outcome.NOT_FINITE
+    assert end.outcome is SearchOutcome.NOT_FINITE
     assert end.cost == np.inf
 
 
 def test_a_jacobian_without_numbers_is_told() -> None:
-    problem = Objective(
+    problem = SumOfSquares(
         linearised=lambda point: (point, np.full((1, len(point)), np.nan)),
         lower=np.array([-1.0]),
         upper=np.array([1.0]),
         scale=np.ones(1),
     )
     end = LeastSquares().minimise(problem, np.array([0.5]))
-    assert end.outcome is Outcome.NOT_FINITE
+    assert end.outcome is SearchOutcome.NOT_FINITE
     assert end.point[0] == 0.5
 
 
 def test_nothing_to_move_is_an_answer() -> None:
     end = LeastSquares().minimise(objective(lambda point: np.array([2.0, *point]), 0), np.zeros(0))
-    assert end.outcome is Outcome.NOTHING_TO_MOVE
+    assert end.outcome is SearchOutcome.NOTHING_TO_MOVE
     assert end.cost == 2.0
 
 
@@ -132,13 +132,13 @@ def test_several_starts_find_the_lower_of_two_minima_and_report_the_other() -> N
 def test_the_best_is_a_converged_one_even_if_another_is_lower() -> None:
     ends = iter(
         [
-            Optimum(point=np.ones(1), cost=1.0, outcome=Outcome.STOPPED_AT_LIMIT, slope=9.0, evaluations=1),
-            Optimum(point=np.zeros(1), cost=2.0, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1),
+            Minimum(point=np.ones(1), cost=1.0, outcome=SearchOutcome.STOPPED_AT_LIMIT, slope=9.0, evaluations=1),
+            Minimum(point=np.zeros(1), cost=2.0, outcome=SearchOutcome.CONVERGED, slope=0.0, evaluations=1),
         ]
     )
 
     class Scripted:
-        def minimise(self, _: Objective, __: Array) -> Optimum:
+        def minimise(self, _: SumOfSquares, __: Array) -> Minimum:
             return next(ends)
 
     starts = MultiStart(Scripted()).minimise(objective(wells, 1), [np.zeros(1), np.zeros(1)])
@@ -160,7 +160,7 @@ def test_objectives_that_make_no_sense(
     lower: list[float], upper: list[float], scale: list[float], message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Objective(
+        SumOfSquares(
             linearised=lambda point: (point, np.eye(1)),
             lower=np.array(lower),
             upper=np.array(upper),
@@ -169,5 +169,5 @@ def test_objectives_that_make_no_sense(
 
 
 def test_every_outcome_has_a_sentence_and_a_word() -> None:
-    assert all(item.value.endswith(".") for item in Outcome)
-    assert Outcome.STOPPED_AT_LIMIT.word == "stopped at limit"
+    assert all(item.value.endswith(".") for item in SearchOutcome)
+    assert SearchOutcome.STOPPED_AT_LIMIT.word == "stopped at limit"

@@ -14,11 +14,11 @@ from calibration.optimisers import (
     EvolutionStrategy,
     LeastSquares,
     Minimize,
+    Minimum,
     MultiStart,
-    Objective,
     Optimiser,
-    Optimum,
-    Outcome,
+    SearchOutcome,
+    SumOfSquares,
     basins,
     optimiser_named,
 )
@@ -64,8 +64,8 @@ class Counted:
         return self.batch(point[None])[0], slopes.T
 
 
-def objective(function: Counted, lower: float = -np.inf, upper: float = np.inf) -> Objective:
-    return Objective(
+def objective(function: Counted, lower: float = -np.inf, upper: float = np.inf) -> SumOfSquares:
+    return SumOfSquares(
         linearised=function.linearised,
         lower=np.full(2, lower),
         upper=np.full(2, upper),
@@ -121,14 +121,14 @@ def test_a_time_budget_is_kept_and_told(search: Optimiser) -> None:
     end = limited.minimise(objective(function), np.array([-1.4, 3.0]))
     # Far less than a search without a budget would take with these pauses; a busy machine may hold it up.
     assert time.monotonic() - began < 5
-    assert end.outcome in (Outcome.OUT_OF_TIME, Outcome.EXPLORED_IN_PART)
+    assert end.outcome in (SearchOutcome.OUT_OF_TIME, SearchOutcome.EXPLORED_IN_PART)
     assert end.cost <= 0.5 * float((wells(np.array([[-1.4, 3.0]])) ** 2).sum())
     assert np.isfinite(end.slope)
 
 
 def test_no_time_at_all_still_gives_the_start() -> None:
     end = LeastSquares(seconds=0.0).minimise(objective(Counted(straight)), np.zeros(2))
-    assert end.outcome is Outcome.OUT_OF_TIME
+    assert end.outcome is SearchOutcome.OUT_OF_TIME
     assert not end.outcome.is_success
     np.testing.assert_array_equal(end.point, [0.0, 0.0])
 
@@ -136,20 +136,20 @@ def test_no_time_at_all_still_gives_the_start() -> None:
 @pytest.mark.parametrize("search", [DifferentialEvolution(evaluations=60), EvolutionStrategy(evaluations=60)], ids=repr)
 def test_an_exploration_cut_short_is_told(search: Optimiser) -> None:
     end = search.minimise(objective(Counted(straight)), np.zeros(2))
-    assert end.outcome is Outcome.EXPLORED_IN_PART
+    assert end.outcome is SearchOutcome.EXPLORED_IN_PART
     assert "budget" in end.outcome.value
     np.testing.assert_allclose(end.point, [1.0, 2.0], atol=1e-6)
 
 
 @every_search
 def test_nothing_to_move_and_nothing_finite_are_told(search: Optimiser) -> None:
-    none = Objective(
+    none = SumOfSquares(
         linearised=lambda _: (np.ones(1), np.zeros((1, 0))), lower=np.zeros(0), upper=np.zeros(0), scale=np.zeros(0)
     )
-    assert search.minimise(none, np.zeros(0)).outcome is Outcome.NOTHING_TO_MOVE
+    assert search.minimise(none, np.zeros(0)).outcome is SearchOutcome.NOTHING_TO_MOVE
     broken = Counted(lambda points: np.full((len(points), 3), np.nan))
     end = Minimize().minimise(objective(broken), np.zeros(2))
-    assert end.outcome is Outcome.NOT_FINITE
+    assert end.outcome is SearchOutcome.NOT_FINITE
     assert end.cost == np.inf
 
 
@@ -173,7 +173,7 @@ def test_a_generation_is_one_batch() -> None:
 
 def test_without_a_batch_points_are_asked_one_by_one() -> None:
     function = Counted(straight)
-    alone = Objective(linearised=function.linearised, lower=np.zeros(2), upper=np.full(2, 3.0), scale=np.ones(2))
+    alone = SumOfSquares(linearised=function.linearised, lower=np.zeros(2), upper=np.full(2, 3.0), scale=np.ones(2))
     np.testing.assert_allclose(alone.costs(np.array([[1.0, 2.0], [0.0, 2.0]])), [0.0, 1.0], atol=1e-12)
 
 
@@ -203,14 +203,14 @@ def test_unknown_names_get_a_suggestion() -> None:
 POINTS = [np.array([x, 0.0]) for x in (-1.3, 0.8, -0.6, 2.0, 1.4)]
 
 
-def make_wells() -> Objective:
+def make_wells() -> SumOfSquares:
     return objective(Counted(wells))
 
 
-def make_copied() -> Objective:
+def make_copied() -> SumOfSquares:
     """An objective that counts in memory of its own."""
     made = objective(Counted(wells))
-    return Objective(
+    return SumOfSquares(
         linearised=made.linearised,
         lower=made.lower,
         upper=made.upper,
@@ -221,14 +221,14 @@ def make_copied() -> Objective:
     )
 
 
-def record(end: Optimum) -> tuple[object, ...]:
+def record(end: Minimum) -> tuple[object, ...]:
     return (end.point.tolist(), end.cost, end.outcome, end.slope, end.evaluations)
 
 
 @pytest.mark.parametrize("search", [LeastSquares(), EvolutionStrategy(evaluations=400)], ids=repr)
 def test_ends_do_not_depend_on_the_executor(search: Optimiser) -> None:
     alone = MultiStart(search).minimise(make_copied(), POINTS)
-    kept: dict[int, Optimum] = {}
+    kept: dict[int, Minimum] = {}
     with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         for executor in (threads, processes) if isinstance(search, LeastSquares) else (threads,):
             seen: list[int] = []
@@ -260,12 +260,12 @@ def test_starts_of_a_search_that_draws_draw_differently() -> None:
 def test_a_deadline_ends_all_starts() -> None:
     function = Counted(wells, pause=0.02)
     found = MultiStart(LeastSquares(), None, time.monotonic() + 0.1).minimise(objective(function), POINTS)
-    assert [end.outcome for end in found.optima][-3:] == [Outcome.OUT_OF_TIME] * 3
+    assert [end.outcome for end in found.optima][-3:] == [SearchOutcome.OUT_OF_TIME] * 3
     assert len(found.optima) == 5
 
 
-def end_at(x: float, cost: float, outcome: Outcome = Outcome.CONVERGED) -> Optimum:
-    return Optimum(point=np.array([x, 0.0]), cost=cost, outcome=outcome, slope=0.0, evaluations=1)
+def end_at(x: float, cost: float, outcome: SearchOutcome = SearchOutcome.CONVERGED) -> Minimum:
+    return Minimum(point=np.array([x, 0.0]), cost=cost, outcome=outcome, slope=0.0, evaluations=1)
 
 
 def test_ends_are_sorted_into_optima_by_cost_and_place() -> None:
@@ -275,7 +275,7 @@ def test_ends_are_sorted_into_optima_by_cost_and_place() -> None:
         end_at(0.15, 5.002),  # linked to the first through the next
         end_at(0.08, 5.001),
         end_at(0.0, 7.0),  # the same place by its coordinates, another cost
-        end_at(0.0, 1.0, Outcome.OUT_OF_TIME),  # no optimum
+        end_at(0.0, 1.0, SearchOutcome.OUT_OF_TIME),  # no optimum
     ]
     found = basins(ends, np.ones(2))
     assert [item.members for item in found] == [(0, 2, 3), (1,), (4,)]

@@ -11,10 +11,10 @@ from calibration.optimisers import (
     DifferentialEvolution,
     LeastSquares,
     Minimize,
-    Objective,
     Optimiser,
-    Outcome,
     Reparametrised,
+    SearchOutcome,
+    SumOfSquares,
 )
 from calibration.optimisers.reparametrised import turned_objective
 from calibration.parameters import RidgeChange, applying
@@ -72,7 +72,7 @@ def test_coordinates_are_inverted_and_their_slopes_are_those_of_differences(
 
 def test_the_reparametrised_objective_is_the_same_one(problem: CalibrationProblem) -> None:
     lower, upper = problem.space.bounds
-    old = Objective(
+    old = SumOfSquares(
         linearised=problem.linearised,
         lower=lower,
         upper=upper,
@@ -104,7 +104,7 @@ RIDGE = Coordinates(
 )
 
 
-def narrow(upper: float = np.inf) -> Objective:
+def narrow(upper: float = np.inf) -> SumOfSquares:
     def residuals(z: np.ndarray) -> np.ndarray:
         return np.stack([100 * (z[:, 0] + z[:, 1] - 1), z[:, 0] - 2, np.expm1(0.3 * (z[:, 1] + 1))], axis=1)
 
@@ -112,7 +112,7 @@ def narrow(upper: float = np.inf) -> Objective:
         slopes = np.array([[100.0, 100.0], [1.0, 0.0], [0.0, 0.3 * np.exp(0.3 * (z[1] + 1))]])
         return residuals(z[None])[0], slopes
 
-    return Objective(
+    return SumOfSquares(
         linearised=linearised,
         lower=np.full(2, -np.inf),
         upper=np.array([upper, np.inf]),
@@ -130,7 +130,7 @@ def narrow(upper: float = np.inf) -> Objective:
 def test_reparametrised_searches_end_at_the_same_place(search: Optimiser) -> None:
     end = Reparametrised(search, RIDGE).minimise(narrow(), np.array([-3.0, 1.0]))
     np.testing.assert_allclose(end.point, [2.0, -1.0], atol=1e-3)
-    assert end.outcome is Outcome.CONVERGED
+    assert end.outcome is SearchOutcome.CONVERGED
 
 
 def test_a_search_along_axes_takes_fewer_evaluations_along_the_ridge() -> None:

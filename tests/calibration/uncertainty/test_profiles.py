@@ -15,7 +15,7 @@ from calibration.parameters import ParameterSpace
 from calibration.uncertainty import (
     FittedPoint,
     Identifiability,
-    Shape,
+    ProfileShape,
     directions,
     fitted_point,
     half_quantile,
@@ -87,14 +87,14 @@ def test_a_linear_problem_has_the_interval_of_the_textbook(place: int) -> None:
     assert found.low == pytest.approx(at.point[place] - 1.959964 * at.spread[place], rel=1e-5)
     assert found.high == pytest.approx(at.point[place] + 1.959964 * at.spread[place], rel=1e-5)
     np.testing.assert_allclose(found.rise, 0.5 * ((found.values - at.point[place]) / at.spread[place]) ** 2, atol=1e-6)
-    assert found.shape is Shape.BOTH
+    assert found.shape is ProfileShape.BOTH
     assert found.gain == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_parameter_the_data_do_not_contain_is_flat_and_keeps_the_interval_of_its_prior() -> None:
     at, limit = linear_point(), half_quantile(0.9)
     found = _profile(at, 2, 0.9, limit, _followed(at, limit, 2))
-    assert found.shape is Shape.FLAT
+    assert found.shape is ProfileShape.FLAT
     assert found.data_rise.max() < 1e-9
     assert (found.low, found.high) == pytest.approx((-1 - 1.644854 * 2, -1 + 1.644854 * 2), rel=1e-5)
 
@@ -142,12 +142,12 @@ def test_a_profile_is_never_above_a_slice_of_the_posterior(
 
 def test_verdicts_tell_data_from_prior(verdicts: Identifiability, result: FitResult) -> None:
     by_key = {item.key: item for item in verdicts.verdicts}
-    assert by_key["tau_m"].shape is Shape.ABOVE
+    assert by_key["tau_m"].shape is ProfileShape.ABOVE
     assert by_key["tau_m"].words.startswith("mostly the panel; the data alone only rule out high values")
     # Others give way when it is moved, so that only with their priors the panel tells something about it.
-    assert by_key["q_a"].shape is Shape.FLAT
+    assert by_key["q_a"].shape is ProfileShape.FLAT
     assert by_key["q_a"].words.startswith("mostly the panel; the data rule values out only together with the priors")
-    assert by_key["th_U"].shape is Shape.FLAT
+    assert by_key["th_U"].shape is ProfileShape.FLAT
     assert by_key["th_U"].words.startswith("prior; the data alone rule out nothing")
     assert ("h0", pytest.approx(-0.7, abs=0.15)) in by_key["q_a"].partners
     assert len(verdicts.directions) == len(verdicts.verdicts)
@@ -209,7 +209,7 @@ def test_tables_hold_the_numbers_of_the_verdicts(verdicts: Identifiability, resu
 
 def test_a_fit_that_is_no_optimum_is_told(verdicts: Identifiability) -> None:
     worse = replace(verdicts.profiles[0], gain=0.4)
-    twins = replace(verdicts.profiles[1], shape=Shape.TWO_MODES)
+    twins = replace(verdicts.profiles[1], shape=ProfileShape.TWO_MODES)
     found = replace(verdicts, profiles=(worse, twins)).findings()
     assert [(item.rule, item.severity) for item in found] == [("profile-lower", "error"), ("two-modes", "warning")]
     assert "calibrate with more starts" in found[0].message
@@ -218,15 +218,15 @@ def test_a_fit_that_is_no_optimum_is_told(verdicts: Identifiability) -> None:
 @pytest.mark.parametrize(
     ("rise", "data", "shape"),
     [
-        ([3, 1, 0, 1, 3], [3, 1, 0, 1, 3], Shape.BOTH),
-        ([3, 1, 0, 1, 3], [3, 1, 0.5, 0.1, 0], Shape.BELOW),
-        ([3, 1, 0, 1, 3], [0, 0.1, 0.5, 1, 3], Shape.ABOVE),
-        ([3, 1, 0, 1, 3], [0.1, 0, 0, 0, 0.2], Shape.FLAT),
-        ([3, 0, 2, 1, 3], [3, 0, 2, 1, 3], Shape.TWO_MODES),
-        ([3, 1, 2, 0, 3], [0, 0, 0, 0, 0], Shape.TWO_MODES),
+        ([3, 1, 0, 1, 3], [3, 1, 0, 1, 3], ProfileShape.BOTH),
+        ([3, 1, 0, 1, 3], [3, 1, 0.5, 0.1, 0], ProfileShape.BELOW),
+        ([3, 1, 0, 1, 3], [0, 0.1, 0.5, 1, 3], ProfileShape.ABOVE),
+        ([3, 1, 0, 1, 3], [0.1, 0, 0, 0, 0.2], ProfileShape.FLAT),
+        ([3, 0, 2, 1, 3], [3, 0, 2, 1, 3], ProfileShape.TWO_MODES),
+        ([3, 1, 2, 0, 3], [0, 0, 0, 0, 0], ProfileShape.TWO_MODES),
     ],
 )
-def test_shapes(rise: list[float], data: list[float], shape: Shape) -> None:
+def test_shapes(rise: list[float], data: list[float], shape: ProfileShape) -> None:
     assert shape_of(np.array(rise, dtype=float), np.array(data, dtype=float), 1.35) is shape
 
 

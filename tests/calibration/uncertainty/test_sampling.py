@@ -21,7 +21,7 @@ from calibration.uncertainty import (
     sample,
     sample_at,
 )
-from calibration.uncertainty.sampling import Reference
+from calibration.uncertainty.sampling import ReferenceNormal
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.evidence import certainty_lines
 from pysd_runner.spec import load_fitted
@@ -258,7 +258,7 @@ def test_proposals_leave_their_reference_as_it_is() -> None:
     """The density of coming back over that of going is the reference's at the start over that at the end."""
     random = np.random.RandomState(4)
     walked = random.standard_normal((400, 3)) * [0.5, 1.0, 3.0] + [0.2, 0.0, -1.0]
-    reference = Reference(3)
+    reference = ReferenceNormal(3)
     reference.learn(walked)
     centre, width = walked.mean(axis=0), np.sqrt(0.7 * walked.var(axis=0) + 0.3)
     law = stats.multivariate_normal(centre, np.diag(width**2))

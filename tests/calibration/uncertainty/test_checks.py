@@ -9,7 +9,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation import Noise
 from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
-from calibration.uncertainty.predictive import _errors
+from calibration.uncertainty.checks import _errors
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from tests.calibration.conftest import COUNT
@@ -34,8 +34,8 @@ def test_panels_of_the_posterior_look_like_the_one_the_model_made(
 
 
 def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Panel) -> None:
-    surveyed = replace(
-        fitted_panel, national={**fitted_panel.national, "digital_skill_intermediate": {fitted_panel.years[-2]: 0.6}}
+    surveyed = fitted_panel.with_national(
+        {**fitted_panel.national, "digital_skill_intermediate": {fitted_panel.years[-2]: 0.6}}
     )
     problem = CalibrationProblem(model_of(COUNT), surveyed, free=["lam_U", "h_s"])
     found = fit(problem, starts=1)
