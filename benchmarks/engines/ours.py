@@ -93,11 +93,11 @@ class Buffers:
     """Inputs and outputs of a compiled program that are used again with other numbers."""
 
     def __init__(self, program: Any, loaded: Loaded, draws: Array) -> None:
-        from pysd_runner.engine.llvm.calls import Call, Clockwork
+        from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
 
         times, saved = loaded.moments
         clockwork = Clockwork(times, loaded.steps, saved, program.number)
-        self.call = Call(program, clockwork, 1, len(draws), loaded.values(draws))
+        self.call = ProgramCall(program, clockwork, 1, len(draws), loaded.values(draws))
         self.inputs = [self.call.inputs[name].reshape(-1) for name in loaded.subject.parameters]
         self.views = self.call.results()
         for view in self.views:

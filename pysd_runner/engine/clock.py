@@ -27,7 +27,7 @@ class UnevenStop(UserWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class Moments:
     """Moments of a run whose bounds or steps change while it goes on."""
 
     times: tuple[float, ...]  # every step, first and last moment included
@@ -43,7 +43,7 @@ class Clock:
     step: float  # length of a step, in years
     save_every: float  # time between saved results, in years
     own: frozenset[str] = frozenset()  # bounds and steps that the model computes while it runs, by name
-    axis: Axis | None = None  # the moments, where they do not follow from the numbers above
+    axis: Moments | None = None  # the moments, where they do not follow from the numbers above
 
     def __post_init__(self) -> None:
         bounds = (self.start, self.stop, self.step, self.save_every)
@@ -120,7 +120,7 @@ class Controls:
     save_every: Array  # time between saved results
 
 
-def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: bool) -> Axis:
+def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: bool) -> Moments:
     """The moments of a run; none is beyond the stop, unless that moves."""
     tried: list[float] = [start]
     while True:
@@ -130,7 +130,7 @@ def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: 
         tried = list(axis.times)
 
 
-def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves: bool) -> tuple[Axis, bool]:
+def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves: bool) -> tuple[Moments, bool]:
     """Moments as the controls make them, and whether the controls were computed at just these."""
     times, saved = [start], []
     right = 0
@@ -143,9 +143,9 @@ def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves
         saved.append(_is_saved(now - start, step, save_every))
         needed = PRECISION if stop_moves else 1 - PRECISION
         if not now + step * needed <= float(controls.final[right - 1]):
-            return Axis(tuple(times), tuple(saved)), right == len(times)
+            return Moments(tuple(times), tuple(saved)), right == len(times)
         if len(times) > 2 * right + AHEAD:
-            return Axis(tuple(times), tuple(saved)), False
+            return Moments(tuple(times), tuple(saved)), False
         times.append(now + step)
 
 

@@ -51,7 +51,7 @@ def uniform(
     return (h >> np.uint64(11)).astype(float) * 2.0**-53
 
 
-class Chance:
+class RandomStream:
     """Random numbers of a block of draws."""
 
     def __init__(self, seed: int, first: int, count: int) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.lowering.tables import Points, TableFunction, interpolation, sorted_points
+from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, interpolation, sorted_points
 from pysd_runner.engine.ir import Interpolation, Time
 from pysd_runner.engine.numpy.tables import Tables
 from pysd_runner.model import load_model
@@ -126,8 +126,8 @@ def test_modes_of_xmile_by_hand(tmp_path):
 
 
 def test_points_are_sorted_and_doubled_points_are_a_jump():
-    assert sorted_points([2, 0, 1], [5, 3, 4]) == Points((0.0, 1.0, 2.0), (3.0, 4.0, 5.0))
-    assert sorted_points([0, 1, 1, 2], [0, 3, 3, 4]) == Points((0.0, 1.0, 2.0), (0.0, 3.0, 4.0))
+    assert sorted_points([2, 0, 1], [5, 3, 4]) == TablePoints((0.0, 1.0, 2.0), (3.0, 4.0, 5.0))
+    assert sorted_points([0, 1, 1, 2], [0, 3, 3, 4]) == TablePoints((0.0, 1.0, 2.0), (0.0, 3.0, 4.0))
     jump = sorted_points([0, 1, 1, 1, 2], [0, 3, 9, 5, 4])
     assert jump.y == (0.0, 3.0, 5.0, 4.0)
     assert jump.x[1] < jump.x[2] == 1.0
@@ -158,7 +158,7 @@ AT = np.array([-1, 0, 0.5, 1, 2, 3, 4.0])
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_by_hand(mode):
-    points = Points((0.0, 1.0, 3.0), (10.0, 20.0, 0.0))
+    points = TablePoints((0.0, 1.0, 3.0), (10.0, 20.0, 0.0))
     one = Tables.of(interpolation(Time(), [points], (), mode), {})
     np.testing.assert_array_equal(one.at(AT.reshape(1, 7)), [MODES[mode]])
     assert [float(one.at(value)) for value in AT if mode != "raw" or value in (0, 1, 3)] == [
@@ -174,7 +174,7 @@ def test_many_tables_are_read_as_each_alone(mode, same_x):
     for _ in range(6):
         count = 4 if same_x else int(generator.integers(1, 6))
         x = [0.0, 0.5, 2.0, 3.0] if same_x else np.sort(generator.uniform(0, 3, count)).tolist()
-        tables.append(Points(tuple(x), tuple(generator.normal(size=count).tolist())))
+        tables.append(TablePoints(tuple(x), tuple(generator.normal(size=count).tolist())))
     argument = np.concatenate([generator.uniform(-1, 4, 20), tables[2].x, tables[4].x, [np.nan]])
     function = TableFunction(("R", "L"), (3, 2), {(i, j): tables[2 * i + j] for i in range(3) for j in range(2)}, mode)
     from pysd_runner.engine.ir import Axis, Reference
@@ -193,7 +193,7 @@ def test_many_tables_are_read_as_each_alone(mode, same_x):
 
 
 def test_the_same_table_for_all_elements_is_one_table():
-    points = Points((0.0, 1.0), (1.0, 2.0))
+    points = TablePoints((0.0, 1.0), (1.0, 2.0))
     assert interpolation(Time(), [points, points], ("R",), "interpolate").tables == ()
     kept = interpolation(Time(), [points, points], ("R!",), "interpolate")
     assert kept == Interpolation(Time(), (0.0, 1.0) * 2, (1.0, 2.0) * 2, 2, ("R!",), "interpolate", ("R!",))

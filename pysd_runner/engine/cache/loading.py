@@ -38,7 +38,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Lowered:
+class LoweredFile:
     """A model file that was lowered."""
 
     path: Path
@@ -52,7 +52,7 @@ def load_lowered(
     elements: Mapping[str, Sequence[str]],
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
-) -> Lowered:
+) -> LoweredFile:
     """Lower a model file, or take what an earlier call left in the cache.
 
     Parameters
@@ -75,7 +75,7 @@ def load_lowered(
     cached = store.get(key)
     model = None if cached is None else _unchanged(cached, path.parent)
     if model is not None:
-        return Lowered(path, sha256, model)
+        return LoweredFile(path, sha256, model)
     found = asked.lowered()
     # A file that was written to meanwhile is not kept under the hash of what it was before.
     if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
@@ -93,7 +93,7 @@ class _Asked:
     files: Mapping[str, Path]
     budgets: Budgets
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> LoweredFile:
         # A lowered model that is in the cache needs none of this.
         from pysd_runner.engine.frontend.lowering.model import lower
         from pysd_runner.engine.frontend.source import read_source
@@ -102,11 +102,11 @@ class _Asked:
             source = read_source(self.path, self.budgets).with_ranges(self.elements)
             model = lower(source.with_files(self.files), self.budgets)
         except UnsupportedFeature as error:
-            return Lowered(self.path, self.sha256, None, str(error))
+            return LoweredFile(self.path, self.sha256, None, str(error))
         for name, path in self.files.items():
             if str(path.resolve()) not in model.files:
                 raise InvalidInput(f"{self.path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
-        return Lowered(self.path, self.sha256, model)
+        return LoweredFile(self.path, self.sha256, model)
 
     def key(self) -> str:
         """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""

@@ -6,7 +6,7 @@ from typing import Any
 from lark import Lark, Transformer, UnexpectedInput
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import Place, fault, shortened
+from pysd_runner.engine.frontend.positions import SourcePlace, fault, shortened
 
 # What a terminal of a grammar is called in a message; all others are shown as they are written.
 WORDS = {
@@ -48,7 +48,7 @@ def make_parser(grammar: Path, reader: Transformer[Any, Any], start: str = "star
     )
 
 
-def parsed(parser: Lark, text: str, place: Place) -> Any:
+def parsed(parser: Lark, text: str, place: SourcePlace) -> Any:
     """Read a text."""
     try:
         return parser.parse(text)
@@ -58,7 +58,7 @@ def parsed(parser: Lark, text: str, place: Place) -> Any:
         raise fault(place, error.offset, f"{error} in {shortened(text)!r}") from error
 
 
-def _unexpected(error: UnexpectedInput, text: str, place: Place) -> InvalidModel:
+def _unexpected(error: UnexpectedInput, text: str, place: SourcePlace) -> InvalidModel:
     offset = error.pos_in_stream
     if offset is None or not text[offset:].strip() or getattr(getattr(error, "token", None), "type", "") == "$END":
         offset = len(text.rstrip())

@@ -9,7 +9,7 @@ QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePlace:
     """A text of a model file and where it begins."""
 
     line: int = 0
@@ -33,7 +33,7 @@ class Misplaced(InvalidModel):
         self.at = at
 
 
-def fault(place: Place, offset: int, message: str) -> InvalidModel:
+def fault(place: SourcePlace, offset: int, message: str) -> InvalidModel:
     """An error about a character of a text."""
     return InvalidModel(f"{place.at(offset)}: {message}")
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pysd_runner.engine.frontend.positions import Place
+from pysd_runner.engine.frontend.positions import SourcePlace
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
 
 EULER = Integration()
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Numeral:
     """A literal."""
 
     value: float
@@ -70,7 +70,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class OperatorCall:
     """Operators of one rank in a row, ``a - b + c``: from the left, but powers from the right."""
 
     operators: tuple[str, ...]
@@ -132,7 +132,7 @@ class Belt:
     discrete: bool = False  # whether only whole units come on
 
 
-Node = Number | Text | Array | Points | Name | Operation | Call | Stock | Belt
+Node = Numeral | Text | Array | Points | Name | OperatorCall | Call | Stock | Belt
 
 # A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
 Subscript = str | Node | Span | Position
@@ -151,11 +151,11 @@ class Equation:
     expression: Node | None  # its right side; None for data whose values come from whoever runs the model
     mode: Mode = "interpolate"  # what holds between the points of data
     text: str  # the equation on one line, without comments
-    place: Place = field(default=Place(), compare=False)  # where its text stands
+    place: SourcePlace = field(default=SourcePlace(), compare=False)  # where its text stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class DefinedVariable:
     """Everything a file says about one variable; `dims` are its ranges, where the file lists them."""
 
     name: str
@@ -168,7 +168,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class MappedTo:
     """What a range is mapped to."""
 
     name: str  # the other range, as written
@@ -205,9 +205,9 @@ class Range:
     name: str
     elements: "tuple[str | Numbered, ...]" = ()  # its elements, and other ranges that stand for theirs
     copy_of: str | None = None  # the range it is another name for, None for one of its own
-    targets: tuple[Target, ...] = ()  # ranges it is mapped to
+    targets: tuple[MappedTo, ...] = ()  # ranges it is mapped to
     source: Call | None = None  # the call that reads its elements from a file, None where they are listed
-    place: Place = field(default=Place(), compare=False)  # where it is defined
+    place: SourcePlace = field(default=SourcePlace(), compare=False)  # where it is defined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +218,8 @@ class Macro:
     parameters: tuple[str, ...]
     outputs: tuple[str, ...] = ()
     ranges: tuple[Range, ...] = ()
-    variables: tuple[Variable, ...] = ()
-    place: Place = field(default=Place(), compare=False)
+    variables: tuple[DefinedVariable, ...] = ()
+    place: SourcePlace = field(default=SourcePlace(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class Syntax:
     """A whole model file."""
 
     ranges: tuple[Range, ...]
-    variables: tuple[Variable, ...]
+    variables: tuple[DefinedVariable, ...]
     macros: tuple[Macro, ...] = ()
     integration: Integration = EULER  # how it wants its stocks integrated
     other_names: Mapping[str, str] = field(default_factory=dict)  # names that the format has for the time controls
@@ -238,15 +238,15 @@ class Syntax:
 
 def folded(node: Node) -> Node:
     """A sum of numbers as one number; other nodes as they are."""
-    if not isinstance(node, Operation) or not set(node.operators) <= {"+", "-"}:
+    if not isinstance(node, OperatorCall) or not set(node.operators) <= {"+", "-"}:
         return node
-    values = [part.value for part in node.arguments if isinstance(part, Number)]
+    values = [part.value for part in node.arguments if isinstance(part, Numeral)]
     if len(values) < len(node.arguments):
         return node
     total = values[0]
     for operator, value in zip(node.operators, values[1:], strict=True):
         total = total + value if operator == "+" else total - value
-    return Number(total)
+    return Numeral(total)
 
 
 def parts(node: Any) -> Iterator[Any]:

@@ -28,7 +28,7 @@ class Clockwork:
         self.rows = int(self.saved.sum())
 
 
-class Call:
+class ProgramCall:
     """Buffers of a program for some scenarios and draws; it can be run again with other numbers in its inputs."""
 
     def __init__(

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pysd_runner.engine.ir import Axis, ModelIr
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.items import Item, Temporaries
-from pysd_runner.engine.llvm.signature import Layout
+from pysd_runner.engine.llvm.signature import MemoryLayout
 
 
 class Frame:
     """Shared state while a program is written."""
 
-    def __init__(self, model: ModelIr, types: Types, layout: Layout, wide: frozenset[str] | None) -> None:
+    def __init__(self, model: ModelIr, types: Types, layout: MemoryLayout, wide: frozenset[str] | None) -> None:
         self.model = model
         self.types = types
         self.layout = layout

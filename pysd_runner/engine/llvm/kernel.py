@@ -23,8 +23,8 @@ from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
 from pysd_runner.engine.llvm.items import Item, items_of, shared_out, update_items, value_items
 from pysd_runner.engine.llvm.nest_code import NestCode
 from pysd_runner.engine.llvm.pipes import Pipes
-from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
-from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, Layout, Recipe, Signature, Slot
+from pysd_runner.engine.llvm.schedule import Nest, NestShape, nests_of
+from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, MemoryLayout, Recipe, Signature, Slot
 from pysd_runner.engine.passes.order import Plan, at_start, running
 
 # A shorter axis is not worth a vector.
@@ -47,7 +47,7 @@ class _Writer:
         self.given = tuple(name for name in recipe.given if name in plan.used)
         self.over_draws = varying is not None
         wide = _wide(plan, varying) if varying is not None else None
-        layout = Layout(types.lanes, types.real_bytes, 1 if self.over_draws else types.lanes)
+        layout = MemoryLayout(types.lanes, types.real_bytes, 1 if self.over_draws else types.lanes)
         self.frame = Frame(plan.model, types, layout, wide)
         self.types = types
         self.copies: dict[str, str] = {}
@@ -106,11 +106,11 @@ class _Writer:
             self.frame.wide = self.frame.wide | _wide_temporaries(self.frame, nests)
         return nests
 
-    def _shape(self, item: Item) -> Shape:
+    def _shape(self, item: Item) -> NestShape:
         lengths = tuple(self.frame.length_of(item, loop) for loop in range(len(item.loops)))
         if self.over_draws or item.task in ("push", "array"):
-            return Shape(lengths)
-        return Shape(lengths, self._lane(item, lengths))
+            return NestShape(lengths)
+        return NestShape(lengths, self._lane(item, lengths))
 
     def _lane(self, item: Item, lengths: tuple[int, ...]) -> int | None:
         """Which loop runs over the lanes: the last, or for a reduction the one that what is read lies along."""

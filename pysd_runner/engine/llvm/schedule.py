@@ -11,7 +11,7 @@ MOST_ITEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class NestShape:
     """What two pieces of work must share to stand in one loop nest."""
 
     lengths: tuple[int, ...]  # lengths of the loops, outermost first
@@ -22,11 +22,11 @@ class Shape:
 class Nest:
     """Work that is done in one loop nest."""
 
-    shape: Shape
+    shape: NestShape
     items: tuple[Item, ...]
 
 
-def nests_of(items: Sequence[Item], shape_of: Callable[[Item], Shape], temporaries: Temporaries) -> list[Nest]:
+def nests_of(items: Sequence[Item], shape_of: Callable[[Item], NestShape], temporaries: Temporaries) -> list[Nest]:
     """Group work into nests."""
     board = _Board(list(items), shape_of, temporaries)
     nests = []
@@ -69,7 +69,7 @@ def _is_cell(index: tuple[Index, ...]) -> bool:
 class _Board:
     """Work that waits, and what each piece waits for."""
 
-    def __init__(self, items: list[Item], shape_of: Callable[[Item], Shape], temporaries: Temporaries) -> None:
+    def __init__(self, items: list[Item], shape_of: Callable[[Item], NestShape], temporaries: Temporaries) -> None:
         self.shape_of = shape_of
         self.temporaries = temporaries
         self.items: list[Item] = []
@@ -142,8 +142,8 @@ class _Board:
 
     def largest(self) -> Nest | None:
         """The nest with most of the work that waits; it is done then."""
-        best: tuple[Shape, list[int]] | None = None
-        tried: set[Shape] = set()
+        best: tuple[NestShape, list[int]] | None = None
+        tried: set[NestShape] = set()
         for number in self.waiting:
             shape = self.shape_of(self.items[number])
             if shape in tried or not self.needs[number] <= self.done:
@@ -159,7 +159,7 @@ class _Board:
         self.waiting = [number for number in self.waiting if number not in self.done]
         return Nest(shape, tuple(self.items[number] for number in found))
 
-    def _fill(self, shape: Shape) -> list[int]:
+    def _fill(self, shape: NestShape) -> list[int]:
         chosen: list[int] = []
         inside: set[int] = set()
         candidates = [number for number in self.waiting if self.shape_of(self.items[number]) == shape]

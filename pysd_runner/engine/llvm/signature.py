@@ -52,7 +52,7 @@ def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
     return (*lengths[:-1], -(-lengths[-1] // multiple) * multiple)
 
 
-class Layout:
+class MemoryLayout:
     """Hands out the working memory."""
 
     def __init__(self, lanes: int, real_bytes: int, pad: int) -> None:

@@ -11,7 +11,7 @@ from pysd_runner.engine.choice import Precision
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm.calls import Call, Clockwork
+from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
 from pysd_runner.engine.llvm.compiler import Processor, host
 from pysd_runner.engine.llvm.emitter import REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, program_of
@@ -122,7 +122,7 @@ def _over_draws(
         last = min(first + size, draws)
         share = {name: _part(value, slice(first, last)) for name, value in values.items()}
         here = [output[..., first:] for output in outputs]
-        Call(
+        ProgramCall(
             program,
             clockwork,
             scenarios,
@@ -198,7 +198,7 @@ def _alone(
     found = []
     for draw in range(draws):
         share = {name: _part(value, slice(draw, draw + 1)) for name, value in values.items()}
-        call = Call(program, clockwork, scenarios, 1, share, seed=seed, first_draw=first_draw + draw)
+        call = ProgramCall(program, clockwork, scenarios, 1, share, seed=seed, first_draw=first_draw + draw)
         call.run()
         found.append(call.results())
         _report(1, progress)
@@ -222,7 +222,7 @@ class SingleCase:
         program = compiled(model, outcomes, inputs, single=True)
         steps = np.full(clock.times.size, clock.step)
         clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
-        self.call = Call(program, clockwork, 1, 1, inputs, seed=seed, first_draw=first_draw)
+        self.call = ProgramCall(program, clockwork, 1, 1, inputs, seed=seed, first_draw=first_draw)
         self.found = dict(zip(outcomes, self.call.results(), strict=True))
 
     def run(self, changed: Mapping[str, Array]) -> dict[str, Array]:

@@ -83,7 +83,7 @@ REDUCTIONS = {"sum": "sum", "product": "prod", "least": "min", "largest": "max"}
 
 
 @dataclass(slots=True)
-class Writer:
+class PythonWriter:
     """Writes expressions and collects the literal arrays they need."""
 
     model: ModelIr
@@ -132,20 +132,20 @@ def is_scalar(expression: Expression) -> bool:
     return isinstance(expression, Number)
 
 
-def _number(_: Writer, expression: Number) -> str:
+def _number(_: PythonWriter, expression: Number) -> str:
     value = expression.value
     return repr(value) if value == value and abs(value) != float("inf") else f"float('{value}')"
 
 
-def _table(writer: Writer, expression: Table) -> str:
+def _table(writer: PythonWriter, expression: Table) -> str:
     return writer.literal(("array", expression.values, (1, 1, *expression.shape)))
 
 
-def _reference(writer: Writer, expression: Reference) -> str:
+def _reference(writer: PythonWriter, expression: Reference) -> str:
     return _diagonal(_picked(writer, expression), expression)
 
 
-def _picked(writer: Writer, expression: Reference) -> str:
+def _picked(writer: PythonWriter, expression: Reference) -> str:
     text = writer.symbols[expression.variable]
     inner = [_slice(item) for item in expression.index]
     for place, item in enumerate(expression.index):
@@ -177,7 +177,7 @@ def _diagonal(text: str, expression: Reference) -> str:
     return f"einsum('ab{letters}->ab{diagonal}', {text})"
 
 
-def _operation(writer: Writer, expression: Operation) -> str:
+def _operation(writer: PythonWriter, expression: Operation) -> str:
     if expression.name not in OPERATIONS:
         raise UnsupportedFeature(f"operation {expression.name!r}")
     parts = [
@@ -187,7 +187,7 @@ def _operation(writer: Writer, expression: Operation) -> str:
     return OPERATIONS[expression.name].format(*parts)
 
 
-def _reduction(writer: Writer, expression: Reduction) -> str:
+def _reduction(writer: PythonWriter, expression: Reduction) -> str:
     product = _matrix_product(writer, expression)
     if product is not None:
         return product
@@ -196,7 +196,7 @@ def _reduction(writer: Writer, expression: Reduction) -> str:
     return f"{writer.text(expression.argument)}.{REDUCTIONS[expression.name]}(axis={over})"
 
 
-def _matrix_product(writer: Writer, expression: Reduction) -> str | None:
+def _matrix_product(writer: PythonWriter, expression: Reduction) -> str | None:
     """A sum over partners of weight times value is one matrix product, without the array of all products."""
     inner = expression.argument
     if expression.name != "sum" or len(expression.over) != 1 or not isinstance(inner, Operation):
@@ -210,19 +210,19 @@ def _matrix_product(writer: Writer, expression: Reduction) -> str | None:
     return None
 
 
-def _interpolation(writer: Writer, expression: Interpolation) -> str:
+def _interpolation(writer: PythonWriter, expression: Interpolation) -> str:
     lengths = {axis: len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.tables}
     tables = writer.literal(("tables", expression, lengths))
     axes = expression.axes if expression.tables else expression.argument.axes
     return f"{tables}.at({writer.aligned(expression.argument, axes)})"
 
 
-def _random(writer: Writer, expression: Random) -> str:
+def _random(writer: PythonWriter, expression: Random) -> str:
     shape = tuple(len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.axes)
     return f"chance.uniform({expression.site}, k, {shape})"
 
 
-def _array_function(writer: Writer, expression: ArrayFunction) -> str:
+def _array_function(writer: PythonWriter, expression: ArrayFunction) -> str:
     """The function with its arguments, all over the axes looped over and then their core axes."""
     if expression.name not in FUNCTIONS:
         raise UnsupportedFeature(f"array function {expression.name!r}")
@@ -234,7 +234,7 @@ def _array_function(writer: Writer, expression: ArrayFunction) -> str:
     return f"apply({expression.name!r}, {len(loop)}, [{', '.join(parts)}])"
 
 
-_TEXT: dict[type, Callable[[Writer, Any], str]] = {
+_TEXT: dict[type, Callable[[PythonWriter, Any], str]] = {
     Number: _number,
     Table: _table,
     Time: lambda _writer, _expression: "t",
@@ -253,7 +253,7 @@ def _covers(variable: Variable) -> bool:
     return all(isinstance(item, Axis) and item.positions is None for item in variable.blocks[0].index)
 
 
-def _value(writer: Writer, variable: Variable, part: Part) -> str:
+def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
     """Text of a whole variable."""
     shape = writer.model.shape(variable.dims)
     if _covers(variable):
@@ -265,13 +265,13 @@ def _value(writer: Writer, variable: Variable, part: Part) -> str:
     return f"assemble({shape}, [{', '.join(parts)}])"
 
 
-def _place(writer: Writer, block: Block, shape: tuple[int, ...]) -> str:
+def _place(writer: PythonWriter, block: Block, shape: tuple[int, ...]) -> str:
     """Text of the cells of a block, after the axes (scenario, draw)."""
     slots = [positions(item, length) for item, length in zip(block.index, shape, strict=True)]
     return writer.literal(("place", slots, tuple(isinstance(item, Axis) for item in block.index)))
 
 
-def _statements(writer: Writer, statements: Sequence[Statement], part: Part, indent: str) -> list[str]:
+def _statements(writer: PythonWriter, statements: Sequence[Statement], part: Part, indent: str) -> list[str]:
     """Lines that compute statements in order; variables that need no part of themselves are computed in one go."""
     lines: list[str] = []
     begun: set[str] = set()
@@ -297,7 +297,7 @@ def write_program(
 ) -> tuple[str, dict[str, Any]]:
     """Write the program of a plan."""
     model = plan.model
-    writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
+    writer = PythonWriter(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
     symbols = writer.symbols
     moving_used = [name for name in given if name in moving and name in plan.used]
 
@@ -331,7 +331,7 @@ def write_program(
     return "\n".join(lines) + "\n", writer.literals
 
 
-def _advanced(writer: Writer, stocks: Sequence[str]) -> list[str]:
+def _advanced(writer: PythonWriter, stocks: Sequence[str]) -> list[str]:
     """Lines that take what is carried to the next step; everything is read before anything is written."""
     symbols, variables = writer.symbols, writer.model.variables
     lines = [f"        d{symbols[name]} = {_value(writer, variables[name], running)}" for name in stocks]
@@ -348,7 +348,7 @@ def _advanced(writer: Writer, stocks: Sequence[str]) -> list[str]:
     return lines
 
 
-def _lowest(writer: Writer, variable: Variable) -> str:
+def _lowest(writer: PythonWriter, variable: Variable) -> str:
     """Where a stock stops: at zero, or nowhere, which may differ between its blocks."""
     if all(block.non_negative for block in variable.blocks):
         return "0.0"

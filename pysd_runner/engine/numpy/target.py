@@ -14,7 +14,7 @@ from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.numpy.tables import Tables
 from pysd_runner.engine.pipe import Pipe
-from pysd_runner.engine.random_numbers import Chance
+from pysd_runner.engine.random_numbers import RandomStream
 from pysd_runner.engine.values import TimePath
 
 Array = NDArray[np.float64]
@@ -24,7 +24,7 @@ BLOCK_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class NumpyProgram:
     """A compiled model: what it takes and what it saves."""
 
     outcomes: tuple[str, ...]
@@ -35,13 +35,13 @@ class Program:
     text: str
 
 
-_PROGRAMS: dict[tuple[Any, ...], Program] = {}
+_PROGRAMS: dict[tuple[Any, ...], NumpyProgram] = {}
 _MOST_PROGRAMS = 64
 
 
 def compiled(
     model: ModelIr, outcomes: Sequence[str], given: Sequence[str] = (), moving: frozenset[str] = frozenset()
-) -> Program:
+) -> NumpyProgram:
     """Compile a model for some outcomes; the same request is compiled once."""
     identity = (model.fingerprint, tuple(outcomes), tuple(given), moving)
     if identity not in _PROGRAMS:
@@ -51,7 +51,7 @@ def compiled(
     return _PROGRAMS[identity]
 
 
-def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
+def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> NumpyProgram:
     # Imported here because whoever runs another target needs neither.
     from pysd_runner.engine.numpy.code import write_program
     from pysd_runner.engine.passes.order import plan
@@ -71,7 +71,7 @@ def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], 
     sizes = (int(np.prod(model.shape(order.model.variables[name].dims))) for name in order.used)
     cells = max(sizes, default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
-    return Program(outcomes, given, shapes, cells, namespace["simulate"], text)
+    return NumpyProgram(outcomes, given, shapes, cells, namespace["simulate"], text)
 
 
 @lru_cache(maxsize=1)
@@ -101,7 +101,7 @@ def _literal(value: tuple[Any, ...]) -> Any:
         return np.asarray(value[1], dtype=float).reshape(value[2])
     if value[0] == "index":
         return np.asarray(value[1], dtype=np.intp)
-    return Tables.of(value[1], value[2]) if value[0] == "tables" else Place.of(value[1], value[2])
+    return Tables.of(value[1], value[2]) if value[0] == "tables" else CellPlaces.of(value[1], value[2])
 
 
 def _erfc(value: Array) -> Array:
@@ -137,14 +137,14 @@ def _spread(value: Array, shape: tuple[int, ...]) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellPlaces:
     """Cells of an array behind the axes (scenario, draw)."""
 
     target: tuple[Any, ...]  # index of the cells
     shown: tuple[Any, ...]  # index that gives a value over the axes of a block the dimensions of the array
 
     @classmethod
-    def of(cls, slots: Sequence[tuple[int, ...]], axes: Sequence[bool]) -> "Place":
+    def of(cls, slots: Sequence[tuple[int, ...]], axes: Sequence[bool]) -> "CellPlaces":
         """From the places along every dimension, and which dimensions are axes of the block."""
         lead = (slice(None), slice(None))
         stretches = [_stretch(places) for places in slots]
@@ -161,7 +161,7 @@ def _stretch(places: tuple[int, ...]) -> slice | None:
     return slice(first, first + len(places)) if places == tuple(range(first, first + len(places))) else None
 
 
-def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[Place, Any]]) -> Array:
+def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[CellPlaces, Any]]) -> Array:
     values = [np.asarray(value, dtype=float) for _, value in parts]
     lead = np.broadcast_shapes((1, 1), *(value.shape[:2] for value in values if value.ndim))
     result = np.full((*lead, *shape), np.nan)
@@ -170,7 +170,7 @@ def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[Place, Any]]) -> Arr
     return result
 
 
-def _put(result: Array, place: Place, value: Any) -> None:
+def _put(result: Array, place: CellPlaces, value: Any) -> None:
     array = np.asarray(value, dtype=float)
     result[place.target] = array[place.shown] if array.ndim else array
 
@@ -182,7 +182,7 @@ def _leading(given: Sequence[Array | TimePath]) -> tuple[int, ...]:
 
 
 def run(
-    program: Program,
+    program: NumpyProgram,
     values: Mapping[str, Array | TimePath],
     times: Array,
     saved: NDArray[np.bool_],
@@ -204,7 +204,7 @@ def run(
         for first in range(0, draws, size):
             part = slice(first, min(first + size, draws))
             given = [_part(item, part, draws) for item in arrays]
-            chance = Chance(seed, first_draw + first, part.stop - part.start)
+            chance = RandomStream(seed, first_draw + first, part.stop - part.start)
             program.simulate(given, clock, step, saved, [item[:, :, part] for item in out], chance)
             if progress is not None:
                 progress(part.stop - part.start)

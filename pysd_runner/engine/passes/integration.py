@@ -74,7 +74,7 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedModel:
     """A model to be integrated by the method of Runge and Kutta."""
 
     model: ModelIr  # the model, with hidden variables for the four moments of a step
@@ -104,11 +104,11 @@ def _later(value: Array | TimePath, by: float) -> Array | TimePath:
     return TimePath(times=value.times - by, values=value.values, interpolate=value.interpolate)
 
 
-_STAGED: dict[tuple[str, frozenset[str], frozenset[str]], Staged] = {}
+_STAGED: dict[tuple[str, frozenset[str], frozenset[str]], StagedModel] = {}
 _MOST_STAGED = 16
 
 
-def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
+def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> StagedModel:
     """The same request is answered once."""
     identity = (model.fingerprint, given, moving)
     if identity not in _STAGED:
@@ -118,7 +118,7 @@ def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
     return _STAGED[identity]
 
 
-def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
+def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> StagedModel:
     """The classical method of fourth order."""
     # Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
     # run as well.
@@ -137,7 +137,7 @@ def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
     outside = [name for name in within if name in given]
     later = {_at(name, stage): (name, share) for stage, share in MOMENTS.items() if share for name in outside}
     key = f"{model.fingerprint} runge-kutta {sorted(given)} {sorted(moving)}"
-    return Staged(replace(model, variables=variables, fingerprint=key), later)
+    return StagedModel(replace(model, variables=variables, fingerprint=key), later)
 
 
 def with_own_steps(model: ModelIr) -> ModelIr:

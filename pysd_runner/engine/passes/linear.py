@@ -20,7 +20,18 @@ from pysd_runner.engine.ir import (
     children,
     operation,
 )
-from pysd_runner.engine.passes.partials import ONE, ZERO, Choice, Part, negative, plus, rule_of, times, unsigned, where
+from pysd_runner.engine.passes.partials import (
+    ONE,
+    ZERO,
+    Branches,
+    Part,
+    negative,
+    plus,
+    rule_of,
+    times,
+    unsigned,
+    where,
+)
 from pysd_runner.engine.passes.rewriting import relabelled, relabelled_reference, with_children
 from pysd_runner.engine.passes.sharing import only_block, twin_range
 
@@ -112,12 +123,12 @@ def _collect(form: Form, part: Part, setting: Setting) -> None:
         form.add(expression, part.slope, infinite=part.infinite)
         return
     if isinstance(expression, Interpolation):
-        slopes: Sequence[Part] | Choice = (Part(expression.argument, table_slope(expression, setting.ranges)),)
+        slopes: Sequence[Part] | Branches = (Part(expression.argument, table_slope(expression, setting.ranges)),)
     elif isinstance(expression, Operation):
         slopes = rule_of(expression).slopes(expression)
     else:
         raise TypeError(f"{type(expression).__name__} inside an element-wise expression")
-    if isinstance(slopes, Choice):
+    if isinstance(slopes, Branches):
         first, second = Form(), Form()
         for inner in slopes.first:
             _collect(first, _chained(part, inner), setting)
@@ -155,7 +166,7 @@ def _variable(part: Expression, setting: Setting) -> Expression:
 
 def _without_infinite(node: Operation, setting: Setting) -> Expression:
     slopes = rule_of(node).slopes(node)
-    steep = [] if isinstance(slopes, Choice) else [part.argument for part in slopes if part.infinite]
+    steep = [] if isinstance(slopes, Branches) else [part.argument for part in slopes if part.infinite]
     return with_children(
         node,
         [

@@ -24,7 +24,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Branches:
     """Slopes where a condition holds, and where it does not."""
 
     condition: Expression
@@ -32,7 +32,7 @@ class Choice:
     second: tuple[Part, ...]
 
 
-Slopes = tuple[Part, ...] | Choice
+Slopes = tuple[Part, ...] | Branches
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Exp
 
 def _where(node: Operation) -> Slopes:
     condition, first, second = node.arguments
-    return Choice(condition, (Part(first, ONE),), (Part(second, ONE),))
+    return Branches(condition, (Part(first, ONE),), (Part(second, ONE),))
 
 
 def _picked(comparison: str) -> Rule:
@@ -162,7 +162,7 @@ def _picked(comparison: str) -> Rule:
 
     def slopes(node: Operation) -> Slopes:
         first, second = node.arguments
-        return Choice(operation(comparison, first, second), (Part(first, ONE),), (Part(second, ONE),))
+        return Branches(operation(comparison, first, second), (Part(first, ONE),), (Part(second, ONE),))
 
     return Rule(slopes)
 
@@ -170,19 +170,19 @@ def _picked(comparison: str) -> Rule:
 def _xidz(node: Operation) -> Slopes:
     numerator, denominator, otherwise = node.arguments
     tiny = operation("less", operation("abs", denominator), Number(SMALL))
-    return Choice(tiny, (Part(otherwise, ONE),), _quotient(node, numerator, denominator))
+    return Branches(tiny, (Part(otherwise, ONE),), _quotient(node, numerator, denominator))
 
 
 def _quantum(node: Operation) -> Slopes:
     value, base = node.arguments
     steps = operation("integer", operation("divide", value, base))
-    return Choice(operation("less", base, Number(SMALL)), (Part(value, ONE),), (Part(base, steps),))
+    return Branches(operation("less", base, Number(SMALL)), (Part(value, ONE),), (Part(base, steps),))
 
 
 def _modulo(node: Operation) -> Slopes:
     value, base = node.arguments
     steps = operation("integer", operation("divide", value, base))
-    return Choice(operation("less", base, Number(SMALL)), (), (Part(value, ONE), Part(base, negative(steps))))
+    return Branches(operation("less", base, Number(SMALL)), (), (Part(value, ONE), Part(base, negative(steps))))
 
 
 def _remainder(node: Operation) -> Slopes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import library
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation
+from pysd_runner.engine.frontend.syntax import Call, Name, Node, OperatorCall
 from pysd_runner.engine.ir import SMALL, Expression, Number, Reference, Table, is_literal, operation, time_step
 from pysd_runner.engine.names import ORDER, WITHIN, key
 
@@ -99,13 +99,13 @@ def history(node: Call, scope: Scope) -> Expression:
 
 def _lag(time: Node) -> Node | None:
     """What is taken from the time at hand, ``a - b`` of ``TIME - a + b``; None if a time is not written like that."""
-    if not isinstance(time, Operation) or not set(time.operators) <= {"+", "-"}:
+    if not isinstance(time, OperatorCall) or not set(time.operators) <= {"+", "-"}:
         return None
     first, *rest = time.arguments
     if not isinstance(first, Name) or key(first.name) != "time" or time.operators[0] != "-":
         return None
     signs = tuple("+" if sign == "-" else "-" for sign in time.operators[1:])
-    return Operation(signs, tuple(rest)) if signs else rest[0]
+    return OperatorCall(signs, tuple(rest)) if signs else rest[0]
 
 
 def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:

@@ -46,7 +46,7 @@ def lower_expression(node: Node, scope: Scope) -> Expression:
     return NODES[type(node)](node, scope)
 
 
-def _operation(node: syntax.Operation, scope: Scope) -> Expression:
+def _operation(node: syntax.OperatorCall, scope: Scope) -> Expression:
     parts = [scope.lowered(part) for part in node.arguments]
     operators = node.operators
     if operators == ("negative",):
@@ -232,12 +232,12 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
 
 # Node of the common tree -> how it is lowered.
 NODES: dict[type, Callable[[Any, Scope], Expression]] = {
-    syntax.Number: lambda node, _scope: Number(node.value),
+    syntax.Numeral: lambda node, _scope: Number(node.value),
     Text: _text,
     Array: _array,
     syntax.Points: _points,
     Name: _reference,
-    syntax.Operation: _operation,
+    syntax.OperatorCall: _operation,
     Call: _call,
     Stock: _integ,
     Belt: read_conveyor,

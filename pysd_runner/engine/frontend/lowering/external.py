@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
+from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
 from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
 from pysd_runner.engine.frontend.source import data_file
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
@@ -85,7 +85,7 @@ class DataFiles:
             raise InvalidModel(f"{rows} rows and {columns} columns are needed, {height} and {width} found")
         return found
 
-    def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[Points]:
+    def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[TablePoints]:
         """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms."""
         # Missing values are filled in by the rule that holds between points.
         with _Reading(call):
@@ -186,7 +186,7 @@ def _longer(values: Array, length: int) -> Array:
     return np.pad(values, ((0, 0), (0, length - values.shape[1])), constant_values=np.nan)
 
 
-def _points(x: Array, y: Array, mode: Mode) -> Points:
+def _points(x: Array, y: Array, mode: Mode) -> TablePoints:
     if np.isnan(y).all():
         return UNDEFINED
     order = np.argsort(x, kind="stable")

@@ -8,19 +8,19 @@ from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
-from pysd_runner.engine.frontend.lowering.tables import Points, TableFunction, sorted_points
-from pysd_runner.engine.frontend.syntax import Call, Node, Variable
+from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, sorted_points
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Node
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import key
 
 
-def is_table_function(variable: Variable) -> bool:
+def is_table_function(variable: DefinedVariable) -> bool:
     """Whether a variable is a table function, of any of its equations."""
     return any(equation.kind == "table" for equation in variable.equations)
 
 
 def table_functions(
-    variables: Iterable[Variable], ranges: Ranges, dims: Mapping[str, tuple[str, ...]], files: DataFiles
+    variables: Iterable[DefinedVariable], ranges: Ranges, dims: Mapping[str, tuple[str, ...]], files: DataFiles
 ) -> dict[str, TableFunction]:
     """Every table function of a model or macro."""
     found = {}
@@ -39,7 +39,7 @@ def table_functions(
     return found
 
 
-def _reads_tables(variable: Variable) -> bool:
+def _reads_tables(variable: DefinedVariable) -> bool:
     return all(_is_inline(equation.expression) for equation in variable.equations)
 
 
@@ -47,8 +47,10 @@ def _is_inline(node: Node | None) -> bool:
     return isinstance(node, Call) and node.function == "with lookup"
 
 
-def _table_function(variable: Variable, ranges: Ranges, dims: tuple[str, ...], files: DataFiles) -> TableFunction:
-    tables: dict[tuple[int, ...], Points] = {}
+def _table_function(
+    variable: DefinedVariable, ranges: Ranges, dims: tuple[str, ...], files: DataFiles
+) -> TableFunction:
+    tables: dict[tuple[int, ...], TablePoints] = {}
     modes: set[Mode] = set()
     for equation in variable.equations:
         left_out = {place for group in equation.exceptions for place in ranges.positions(group, dims)}

@@ -7,8 +7,18 @@ from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
-from pysd_runner.engine.frontend.syntax import Array, Call, Equation, Name, Node, Number, Stock, Syntax, parts
-from pysd_runner.engine.frontend.syntax import Variable as Defined
+from pysd_runner.engine.frontend.syntax import (
+    Array,
+    Call,
+    DefinedVariable,
+    Equation,
+    Name,
+    Node,
+    Numeral,
+    Stock,
+    Syntax,
+    parts,
+)
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
 from pysd_runner.engine.names import HIDDEN, key
 
@@ -19,7 +29,7 @@ class Expandable:
 
     name: str  # as written in the file
     parameters: tuple[str, ...]  # names of what it takes, in order
-    variables: tuple[Defined, ...]
+    variables: tuple[DefinedVariable, ...]
     tables: Mapping[str, TableFunction]  # its table functions, by comparison key
     outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
@@ -97,22 +107,22 @@ def _variable_of(value: Expression, scope: Scope) -> Reference:
     return scope.hide("auxiliary", value)
 
 
-def _dims(variable: Defined, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
+def _dims(variable: DefinedVariable, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
     """Its own ranges, then those of the call unless it holds numbers only."""
     own = scope.ranges.dimensions([equation.subscripts for equation in variable.equations])
     return own if _is_literal(variable) else (*own, *implicit)
 
 
-def _is_literal(variable: Defined) -> bool:
-    return all(isinstance(equation.expression, Number | Array) for equation in variable.equations)
+def _is_literal(variable: DefinedVariable) -> bool:
+    return all(isinstance(equation.expression, Numeral | Array) for equation in variable.equations)
 
 
-def is_stock(variable: Defined) -> bool:
+def is_stock(variable: DefinedVariable) -> bool:
     """Whether all equations of a variable integrate; where only some do, those have hidden stocks."""
     return all(isinstance(equation.expression, Stock) for equation in variable.equations)
 
 
-def _variable(variable: Defined, macro: Expandable, scope: Scope) -> Variable:
+def _variable(variable: DefinedVariable, macro: Expandable, scope: Scope) -> Variable:
     name = scope.names[key(variable.name)]
     dims = scope.dims[key(variable.name)]
     kind: Kind = "stock" if is_stock(variable) else "auxiliary"
@@ -156,7 +166,7 @@ def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
             sizes[name] = sum(len(item.equations) for item in inside) + expanded_by(inside)
         return sizes[name]
 
-    def expanded_by(variables: Sequence[Defined]) -> int:
+    def expanded_by(variables: Sequence[DefinedVariable]) -> int:
         return sum(
             size_of(key(part.function))
             for item in variables

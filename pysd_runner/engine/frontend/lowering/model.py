@@ -22,8 +22,7 @@ from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_el
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.positions import shortened
 from pysd_runner.engine.frontend.source import Source
-from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Range, Stock
-from pysd_runner.engine.frontend.syntax import Variable as Defined
+from pysd_runner.engine.frontend.syntax import Belt, Call, DefinedVariable, Equation, Macro, Range, Stock
 from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, shown, tidy
 
@@ -131,7 +130,7 @@ def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ..
     return tuple(replace(item, variable=names[key(item.variable)]) for item in drawn if key(item.variable) in names)
 
 
-def _prepare_belt(defined: Defined, scope: Scope) -> None:
+def _prepare_belt(defined: DefinedVariable, scope: Scope) -> None:
     """Add the hidden variables of a conveyor before anything refers to them."""
     node = defined.equations[0].expression
     if not isinstance(node, Belt):
@@ -161,7 +160,7 @@ def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
     return hashlib.sha256(decisive.encode()).hexdigest()
 
 
-def _name(variable: Defined) -> str:
+def _name(variable: DefinedVariable) -> str:
     """Name of a variable as written; the four time controls have one spelling."""
     return CONTROLS.get(key(variable.name), variable.name)
 
@@ -172,7 +171,7 @@ def _absent(name: str) -> Variable:
     return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
 
 
-def _dims(variable: Defined, ranges: Ranges) -> tuple[str, ...]:
+def _dims(variable: DefinedVariable, ranges: Ranges) -> tuple[str, ...]:
     given = [equation.subscripts for equation in variable.equations]
     declared = tuple(name for label in variable.dims if (name := ranges.name_of(label)) is not None)
     where = variable.equations[-1].place.at(0)
@@ -186,7 +185,7 @@ def _dims(variable: Defined, ranges: Ranges) -> tuple[str, ...]:
         raise InvalidModel(f"{where}: variable {variable.name!r}: {error}") from error
 
 
-def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
+def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variable:
     name = _name(defined)
     dims = scope.dims[key(name)]
     blocks: tuple[Block, ...] = ()
@@ -216,11 +215,11 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
     )
 
 
-def _is_data(variable: Defined) -> bool:
+def _is_data(variable: DefinedVariable) -> bool:
     return all(equation.kind == "data" for equation in variable.equations)
 
 
-def _request(name: str, defined: Defined) -> str:
+def _request(name: str, defined: DefinedVariable) -> str:
     if _is_data(defined):
         return (
             f"variable {name!r} is data, and the model names no file to read it from; give its values: "
@@ -233,7 +232,7 @@ def _request(name: str, defined: Defined) -> str:
     )
 
 
-def _blocks(defined: Defined, name: str, dims: tuple[str, ...], scope: Scope) -> tuple[tuple[Block, ...], Kind]:
+def _blocks(defined: DefinedVariable, name: str, dims: tuple[str, ...], scope: Scope) -> tuple[tuple[Block, ...], Kind]:
     if is_table_function(defined):
         return tuple(_points_block(equation, dims, scope) for equation in defined.equations), "lookup"
     scope.owner, scope.stock = name, is_stock(defined)
@@ -247,7 +246,7 @@ def _blocks(defined: Defined, name: str, dims: tuple[str, ...], scope: Scope) ->
     return tuple(blocks), _kind(name, defined, blocks)
 
 
-def _boxes(defined: Defined, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
+def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
     """For each equation of a variable the cells it names, and those of them that it defines."""
 
     def box(equation: Equation, labels: Sequence[str]) -> Box:
@@ -285,7 +284,7 @@ def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Bl
     return Block(index, Number(0.0), None, equation.text)
 
 
-def _kind(name: str, defined: Defined, blocks: Sequence[Block]) -> Kind:
+def _kind(name: str, defined: DefinedVariable, blocks: Sequence[Block]) -> Kind:
     if key(name) in CONTROLS:
         return "control"
     if is_stock(defined):
@@ -341,7 +340,7 @@ def _check_axes(block: Block, scope: Scope) -> None:
 
 
 def check_definitions(
-    ranges: Sequence[Range], variables: Sequence[Defined], macros: Sequence[str], budgets: Budgets
+    ranges: Sequence[Range], variables: Sequence[DefinedVariable], macros: Sequence[str], budgets: Budgets
 ) -> None:
     """See that every name of a model or macro means one thing."""
     for name in (*(item.name for item in ranges), *(item.name for item in variables)):

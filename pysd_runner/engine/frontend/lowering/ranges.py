@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pysd_runner.engine.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import Numbered, Range, Target, labels_of
+from pysd_runner.engine.frontend.syntax import MappedTo, Numbered, Range, labels_of
 from pysd_runner.engine.ir import Axis, Element, Index
 from pysd_runner.engine.names import HIDDEN, key, tidy
 
@@ -17,7 +17,7 @@ class Way:
 
     to: str  # the range it leads to
     name: str  # the range it starts from
-    target: Target  # the mapping in the file
+    target: MappedTo  # the mapping in the file
     backwards: bool  # whether the file has it the other way round
 
 
@@ -39,7 +39,7 @@ class Ranges:
     def __init__(self, found: Iterable[Range]) -> None:
         self.elements: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
-        self._targets: dict[str, list[Target]] = {}
+        self._targets: dict[str, list[MappedTo]] = {}
         self._copies: set[str] = set()
         self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
         self._sets: dict[str, frozenset[str]] = {}
@@ -63,8 +63,8 @@ class Ranges:
     def _map_copy(self, name: str, original: str) -> None:
         """A range and its copy stand for each other."""
         other = self._names.get(key(original), tidy(original))
-        self._targets[name].append(Target(other, None))
-        self._targets.setdefault(other, []).append(Target(name, None))
+        self._targets[name].append(MappedTo(other, None))
+        self._targets.setdefault(other, []).append(MappedTo(name, None))
 
     def _expanded(self, name: str, listed: dict[str, list[str]], path: tuple[str, ...]) -> list[str]:
         """Elements of a range; an entry that names another range (an alias, or a part) stands for its elements."""
@@ -240,7 +240,7 @@ class Ranges:
                 if self.name_of(target.name) == name:
                     yield Way(to=other, name=name, target=target, backwards=True)
 
-    def _target(self, name: str, target: Target) -> str:
+    def _target(self, name: str, target: MappedTo) -> str:
         to = self.name_of(target.name)
         if to is None:
             raise InvalidModel(f"range {name!r} is mapped to {target.name!r}.{self._suggestion(target.name)}")
@@ -259,7 +259,7 @@ class Ranges:
             raise InvalidModel(f"the mapping of {first!r} to {last!r} does not say what {missing[0]!r} stands for")
         return tuple(found[item] for item in items)
 
-    def _pairs(self, name: str, to: str, target: Target) -> list[tuple[str, tuple[str, ...]]]:
+    def _pairs(self, name: str, to: str, target: MappedTo) -> list[tuple[str, tuple[str, ...]]]:
         """Elements of a range, each with what it stands for in another."""
         own = self._keys[name]
         listed = [(item,) for item in self._keys[to]] if target.listed is None else [*map(self._items, target.listed)]

@@ -75,7 +75,7 @@ def _with_wildcards(node: Any, scope: Scope) -> Any:
         if key(node.name) in scope.belts and not dims and node.subscripts is None:
             return replace(node, subscripts=(WILDCARD,))
         return replace(node, subscripts=("*",) * len(dims)) if dims and node.subscripts is None else node
-    if isinstance(node, syntax.Operation | Call):
+    if isinstance(node, syntax.OperatorCall | Call):
         return replace(node, arguments=tuple(_with_wildcards(part, scope) for part in node.arguments))
     return node
 

@@ -5,9 +5,19 @@ from dataclasses import dataclass, field
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.syntax import Name, Node, Number, Position, Span, Subscript
-from pysd_runner.engine.ir import SMALL, Axis, Element, Expression, Index, Reduction, Reference, Table, operation
-from pysd_runner.engine.ir import Number as Value
+from pysd_runner.engine.frontend.syntax import Name, Node, Numeral, Position, Span, Subscript
+from pysd_runner.engine.ir import (
+    SMALL,
+    Axis,
+    Element,
+    Expression,
+    Index,
+    Number,
+    Reduction,
+    Reference,
+    Table,
+    operation,
+)
 from pysd_runner.engine.names import key
 
 WILDCARD = "*"
@@ -34,7 +44,7 @@ def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) ->
     found = picked(name, subscripts, scope)
     value: Expression = Reference(scope.names[key(name)], tuple(found.index))
     for label, counts in found.chosen:
-        inner = operation("where", counts, value, Value(0.0))
+        inner = operation("where", counts, value, Number(0.0))
         value = Reduction("sum", inner, (label,), tuple(axis for axis in inner.axes if axis != label))
     return value
 
@@ -65,7 +75,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
         found.index.append(_whole(dim, scope, found))
     elif isinstance(item, Position):
         found.index.append(scope.pick(_of_left_side(item, scope), dim, labels))
-    elif isinstance(item, Number):
+    elif isinstance(item, Numeral):
         found.index.append(Element(_place(item, dim, scope)))
     elif isinstance(item, Span):
         found.index.append(_span(item, dim, scope, len(found.index) + 1))
@@ -76,7 +86,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
         numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
         # A number that is a little below a whole one by rounding alone counts as that.
-        wanted = operation("integer", operation("add", scope.lowered(node), Value(SMALL)))
+        wanted = operation("integer", operation("add", scope.lowered(node), Number(SMALL)))
         found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
         found.index.append(Axis(label))
 
@@ -107,7 +117,7 @@ def transposed(node: Name, scope: Scope) -> Name:
     return Name(node.name, tuple(given), node.at)
 
 
-def _place(number: Number, dim: str, scope: Scope) -> int:
+def _place(number: Numeral, dim: str, scope: Scope) -> int:
     count = len(scope.ranges.elements[dim])
     if not 1 <= number.value <= count or number.value != int(number.value):
         raise InvalidModel(f"subscript {number.value:g} is out of range for {dim!r}, which has {count} elements.")
@@ -130,7 +140,7 @@ def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
 
 def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
     """The place that is an end of a span, None if it is known in the run only."""
-    if isinstance(node, Number):
+    if isinstance(node, Numeral):
         return _place(node, dim, scope) + 1
     if isinstance(node, Name) and node.subscripts is None and scope.ranges.holds(dim, node.name):
         return scope.ranges.places(node.name, dim)[0] + 1
@@ -144,7 +154,7 @@ def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
     for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
         if node is not None:
-            end = operation("integer", operation("add", scope.lowered(node), Value(SMALL)))
+            end = operation("integer", operation("add", scope.lowered(node), Number(SMALL)))
             scope.masks.append(operation(name, places, end))
     return Axis(label)
 

@@ -15,13 +15,13 @@ from pysd_runner.engine.frontend.lowering.tables import (
     NARROWEST,
     UNDEFINED,
     Chosen,
-    Points,
     TableFunction,
+    TablePoints,
     interpolation,
     is_jump,
     sorted_points,
 )
-from pysd_runner.engine.frontend.syntax import Call, Name, Variable
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name
 from pysd_runner.engine.ir import Expression, Mode, Number, Reduction, Table, Time, operation
 from pysd_runner.engine.names import HIDDEN, key
 
@@ -107,10 +107,10 @@ def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[E
     return chosen, [scope.lowered(part) for part in node.arguments[1:]]
 
 
-def _series_of(variable: Variable, name: str, scope: Scope) -> TableFunction:
+def _series_of(variable: DefinedVariable, name: str, scope: Scope) -> TableFunction:
     """A data variable as a table over time."""
     dims = scope.dims[key(variable.name)]
-    tables: dict[tuple[int, ...], Points] = {}
+    tables: dict[tuple[int, ...], TablePoints] = {}
     for equation in variable.equations:
         call = equation.expression
         if not isinstance(call, Call) or call.function != "get data":
@@ -121,10 +121,10 @@ def _series_of(variable: Variable, name: str, scope: Scope) -> TableFunction:
     return TableFunction(dims, shape, tables, "interpolate")
 
 
-def _known(table: Points) -> Points:
+def _known(table: TablePoints) -> TablePoints:
     """Points that are not missing."""
     pairs = [(x, y) for x, y in zip(table.x, table.y, strict=True) if not math.isnan(y)]
-    return Points(tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if pairs else UNDEFINED
+    return TablePoints(tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if pairs else UNDEFINED
 
 
 # Function -> how it is lowered.
@@ -150,9 +150,9 @@ def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
         raise UnsupportedFeature("the area below a table that looks forward")
     held = mode == "hold_backward"
 
-    def before(values: Callable[[Points], Sequence[float]]) -> Expression:
+    def before(values: Callable[[TablePoints], Sequence[float]]) -> Expression:
         """What is known at the point before `end`."""
-        return chosen.each(lambda table: Points(table.x, tuple(values(table)))).read(end, "hold_backward")
+        return chosen.each(lambda table: TablePoints(table.x, tuple(values(table)))).read(end, "hold_backward")
 
     height = before(lambda table: table.y)
     if not held:
@@ -161,7 +161,7 @@ def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
     return operation("add", before(lambda table: _areas(table, held)), rest)
 
 
-def _areas(table: Points, held: bool) -> list[float]:
+def _areas(table: TablePoints, held: bool) -> list[float]:
     """Area up to each point."""
     x, y = np.array(table.x), np.array(table.y)
     heights = y[:-1] if held else (y[:-1] + y[1:]) / 2
@@ -171,19 +171,19 @@ def _areas(table: Points, held: bool) -> list[float]:
 def slope(chosen: Chosen, place: Expression) -> Expression:
     """Slope of tables; at a point the mean of both sides, missing at a jump, beyond the ends that of the last piece."""
 
-    def after(table: Points) -> Points:
+    def after(table: TablePoints) -> TablePoints:
         found = _slopes(table)
-        return Points(table.x, (*found, found[-1]))
+        return TablePoints(table.x, (*found, found[-1]))
 
-    def before(table: Points) -> Points:
+    def before(table: TablePoints) -> TablePoints:
         found = _slopes(table)
-        return Points(table.x, (found[0], *found))
+        return TablePoints(table.x, (found[0], *found))
 
     sides = chosen.each(after).read(place, "hold_backward"), chosen.each(before).read(place, "look_forward")
     return operation("multiply", HALF, operation("add", *sides))
 
 
-def _slopes(table: Points) -> list[float]:
+def _slopes(table: TablePoints) -> list[float]:
     pieces = zip(table.x[:-1], table.x[1:], table.y[:-1], table.y[1:], strict=True)
     return [np.nan if is_jump(a, b) else (d - c) / (b - a) for a, b, c, d in pieces] or [0.0]
 
@@ -192,15 +192,15 @@ def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
     """Whether a value lies between the least and the largest x, or y, of tables."""
     # Read from a table rather than compared, as numbers that are compared must have a unit.
 
-    def between(table: Points) -> Points:
+    def between(table: TablePoints) -> TablePoints:
         low, high = min(getattr(table, side)), max(getattr(table, side))
         x = (_beyond(low, -1.0), *dict.fromkeys((low, high)), _beyond(high, 1.0))
-        return Points(x, (0.0, *[1.0] * (len(x) - 2), 0.0))
+        return TablePoints(x, (0.0, *[1.0] * (len(x) - 2), 0.0))
 
     return chosen.each(between).read(value, "interpolate")
 
 
-def inverse(table: Points) -> Points:
+def inverse(table: TablePoints) -> TablePoints:
     """The least x at which a table has each y between its least and its largest."""
     # A piece counts where it goes beyond all there was before it. If the table came back in between, the inverse jumps.
     high, low = [(table.y[0], table.x[0])], [(table.y[0], table.x[0])]

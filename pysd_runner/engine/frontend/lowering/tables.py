@@ -10,7 +10,7 @@ from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode, 
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class TablePoints:
     """Points of one table, strictly increasing in x."""
 
     x: tuple[float, ...]
@@ -21,10 +21,10 @@ class Points:
 NARROWEST = 1e-200
 
 # What an element has for which no equation gives a table.
-UNDEFINED = Points((0.0,), (math.nan,))
+UNDEFINED = TablePoints((0.0,), (math.nan,))
 
 
-def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
+def sorted_points(x: Sequence[float], y: Sequence[float]) -> TablePoints:
     """Points in order of x."""
     # Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
     # the first and the last count.
@@ -39,7 +39,7 @@ def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
         if len(values) > 1 and values[0] != values[-1]:
             found.append((_just_before(place), values[0]))
         found.append((place, values[-1]))
-    return Points(tuple(a for a, _ in found), tuple(b for _, b in found))
+    return TablePoints(tuple(a for a, _ in found), tuple(b for _, b in found))
 
 
 def _just_before(place: float) -> float:
@@ -58,7 +58,7 @@ class TableFunction:
 
     dims: tuple[str, ...]  # ranges it is defined over, empty for a single table
     shape: tuple[int, ...]
-    tables: Mapping[tuple[int, ...], Points]
+    tables: Mapping[tuple[int, ...], TablePoints]
     mode: Mode  # what holds between the points and beyond them
     has_value: bool = False  # whether it is a variable as well, which reads its own table
 
@@ -87,11 +87,11 @@ class TableFunction:
 class Chosen:
     """Some tables of a table function, one for each element of some axes, in C order over them."""
 
-    tables: tuple[Points, ...]
+    tables: tuple[TablePoints, ...]
     axes: tuple[str, ...]
     shape: tuple[int, ...]
 
-    def each(self, made: Callable[[Points], Points]) -> "Chosen":
+    def each(self, made: Callable[[TablePoints], TablePoints]) -> "Chosen":
         """What each of them is made into."""
         return replace(self, tables=tuple(map(made, self.tables)))
 
@@ -99,7 +99,7 @@ class Chosen:
         """Expression that reads them."""
         return interpolation(argument, self.tables, self.axes, mode)
 
-    def number(self, found: Callable[[Points], float]) -> Number | Table:
+    def number(self, found: Callable[[TablePoints], float]) -> Number | Table:
         """A number about each of them."""
         values = tuple(map(found, self.tables))
         return Table(values, self.shape, self.axes) if self.axes else Number(values[0])
@@ -111,7 +111,9 @@ def _places(item: Index, length: int) -> tuple[int, ...]:
     return tuple(range(length)) if item.positions is None else item.positions
 
 
-def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[str, ...], mode: Mode) -> Interpolation:
+def interpolation(
+    argument: Expression, tables: Sequence[TablePoints], axes: tuple[str, ...], mode: Mode
+) -> Interpolation:
     """Expression that reads one table, or one for each element of some axes."""
     if mode == "extrapolate":
         for table in tables:
@@ -125,7 +127,7 @@ def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[st
     return Interpolation(argument, x, y, points, axes, mode, tuple(dict.fromkeys([*argument.axes, *axes])))
 
 
-def _filled(table: Points, length: int, mode: Mode) -> Points:
+def _filled(table: TablePoints, length: int, mode: Mode) -> TablePoints:
     """A table with as many points as the longest: its last one again, or more of its last line where that goes on."""
     missing = range(1, length - len(table.x) + 1)
     width, rise = (side[-1] - side[-2] if len(side) > 1 else 0.0 for side in (table.x, table.y))
@@ -134,10 +136,10 @@ def _filled(table: Points, length: int, mode: Mode) -> Points:
     elif len(table.x) == 1:
         width = 1.0
     more_x = tuple(table.x[-1] + place * width for place in missing)
-    return Points(table.x + more_x, table.y + tuple(table.y[-1] + place * rise for place in missing))
+    return TablePoints(table.x + more_x, table.y + tuple(table.y[-1] + place * rise for place in missing))
 
 
-def _check_ends(table: Points) -> None:
+def _check_ends(table: TablePoints) -> None:
     for first, second in ((0, 1), (-2, -1)):
         if len(table.x) > 1 and is_jump(table.x[first], table.x[second]):
             raise InvalidModel(

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from pysd_runner.engine.frontend.positions import Place, fault, shortened
+from pysd_runner.engine.frontend.positions import SourcePlace, fault, shortened
 from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, readable
 
 EXPECTED = "expected: name = expression ~ unit ~ comment |"
@@ -19,26 +19,26 @@ _CONTINUED = re.compile(r"\\(?=\s*\n)")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One entry of a file."""
 
     equation: str  # its first part, with spaces in place of comments, as long as it is in the file
-    place: Place
+    place: SourcePlace
     unit: str = ""
     doc: str = ""
     group: str = ""  # the group it stands in, empty for none
 
 
 @dataclass(slots=True)
-class Section:
+class FileSection:
     """Entries of the model, or of one macro, whose `header` is what stands between ``:MACRO:`` and its equations."""
 
     header: str = ""
-    place: Place = field(default=Place())
-    entries: list[Entry] = field(default_factory=list)
+    place: SourcePlace = field(default=SourcePlace())
+    entries: list[FileEntry] = field(default_factory=list)
 
 
-def sections(text: VensimText) -> tuple[Section, list[Section]]:
+def sections(text: VensimText) -> tuple[FileSection, list[FileSection]]:
     """Cut the equations of a file into entries; bytes of another encoding may stand in comments and units alone."""
     return _Reader(text).read()
 
@@ -50,12 +50,12 @@ class _Reader:
         self.source, self.text = source, source.equations
         self.position = 0
         self.group = ""
-        self.main = Section()
-        self.macros: list[Section] = []
+        self.main = FileSection()
+        self.macros: list[FileSection] = []
         self.current = self.main
         self._line, self._counted = 1, 0
 
-    def read(self) -> tuple[Section, list[Section]]:
+    def read(self) -> tuple[FileSection, list[FileSection]]:
         while True:
             start = self.position
             masked = self._skipped()
@@ -72,10 +72,10 @@ class _Reader:
             raise fault(self.current.place, 0, f"macro {shortened(self.current.header)!r} has no :END OF MACRO:")
         return self.main, self.macros
 
-    def _place(self, start: int, end: int) -> Place:
+    def _place(self, start: int, end: int) -> SourcePlace:
         self._line += self.text.count("\n", self._counted, start)
         self._counted = start
-        return Place(self._line, start - self.text.rfind("\n", 0, start), self.text[start:end])
+        return SourcePlace(self._line, start - self.text.rfind("\n", 0, start), self.text[start:end])
 
     def _skipped(self) -> int:
         """Go over spaces and comments; where they began."""
@@ -106,7 +106,7 @@ class _Reader:
         if end < 0:
             raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
         self._check_bytes(self.text[start:end], start)
-        self.current = Section(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
+        self.current = FileSection(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
         self.macros.append(self.current)
         self.position = end + 1
 
@@ -127,7 +127,7 @@ class _Reader:
             if "=" in unit or (more and "=" in doc):
                 raise fault(place, 0, f"the entry {shortened(equation)!r} seems to hold another one; {EXPECTED}")
             doc = " ~ ".join([doc.strip(), *(item.strip() for item in more)])
-            self.current.entries.append(Entry(equation, place, readable(unit.strip()), readable(doc), self.group))
+            self.current.entries.append(FileEntry(equation, place, readable(unit.strip()), readable(doc), self.group))
 
     def _check_bytes(self, part: str, start: int) -> None:
         """Refuse a part of an equation that holds a byte of another encoding."""
@@ -157,7 +157,7 @@ class _Reader:
         skipped = len(text[start:]) - len(text[start:].lstrip())
         raise fault(place_found, skipped, f"an entry does not end: {shortened(text[start:])!r}; {EXPECTED}")
 
-    def _other_parts(self, end: int, place: Place) -> list[str]:
+    def _other_parts(self, end: int, place: SourcePlace) -> list[str]:
         """What stands after the first part, and the position after the entry."""
         close = self.text.find("|", end)
         if close < 0:

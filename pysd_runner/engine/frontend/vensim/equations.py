@@ -12,21 +12,21 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.positions import Place, shortened
+from pysd_runner.engine.frontend.positions import SourcePlace, shortened
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
     Equation,
     Kind,
+    MappedTo,
     Name,
     Node,
-    Number,
     Numbered,
-    Operation,
+    Numeral,
+    OperatorCall,
     Points,
     Range,
     Stock,
-    Target,
     Text,
     folded,
 )
@@ -37,19 +37,19 @@ Build = Callable[..., Node]
 
 
 def _smooth(order: float) -> Mapping[int, Build]:
-    return {2: lambda value, time: Call("smooth", (value, time, value, Number(order)))}
+    return {2: lambda value, time: Call("smooth", (value, time, value, Numeral(order)))}
 
 
 def _smooth_from(order: float) -> Mapping[int, Build]:
-    return {3: lambda value, time, start: Call("smooth", (value, time, start, Number(order)))}
+    return {3: lambda value, time, start: Call("smooth", (value, time, start, Numeral(order)))}
 
 
 def _delay(order: float) -> Mapping[int, Build]:
-    return {2: lambda value, time: Call("delay", (value, time, value, Number(order)))}
+    return {2: lambda value, time: Call("delay", (value, time, value, Numeral(order)))}
 
 
 def _delay_from(order: float) -> Mapping[int, Build]:
-    return {3: lambda value, time, start: Call("delay", (value, time, start, Number(order)))}
+    return {3: lambda value, time, start: Call("delay", (value, time, start, Numeral(order)))}
 
 
 def _external(name: str, count: int) -> Mapping[int, Build]:
@@ -79,7 +79,7 @@ FUNCTIONS: Mapping[str, Mapping[int, Build]] = {
     "delay1i": _delay_from(1.0),
     "delay3": _delay(3.0),
     "delay3i": _delay_from(3.0),
-    "forecast": {3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Number(0.0)))},
+    "forecast": {3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Numeral(0.0)))},
     "game": {1: lambda value: value},
     "reinitial": {1: lambda value: Call("initial", (value,))},
     "with lookup": {2: _with_lookup},
@@ -131,7 +131,7 @@ _MOST_DIGITS = 18
 
 
 def read_definition(
-    text: str, place: Place, macros: frozenset[str], texts: tuple[tuple[str, str], ...] = ()
+    text: str, place: SourcePlace, macros: frozenset[str], texts: tuple[tuple[str, str], ...] = ()
 ) -> tuple[str, Equation] | Range:
     """Read the first part of an entry, given the keys of macros and those of texts with what they stand for."""
     found = parsed(_parser(macros.intersection(FUNCTIONS), texts), text, place)
@@ -227,20 +227,20 @@ class _Reader(Transformer[Token, Any]):
             raise Misread("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts", _offset(parts[0]))
         return Call("get subscript", tuple(Text(item[1:-1]) for item in parts[1:]), at=_offset(parts[0]))
 
-    def mappings(self, parts: list[Any]) -> tuple[Target, ...]:
+    def mappings(self, parts: list[Any]) -> tuple[MappedTo, ...]:
         return tuple(parts)
 
-    def mapping(self, parts: list[Token]) -> Target:
+    def mapping(self, parts: list[Token]) -> MappedTo:
         names = [tidy(item) for item in parts if item.type == "NAME"]
-        return Target(names[0], tuple(names[1:]) or None)
+        return MappedTo(names[0], tuple(names[1:]) or None)
 
     # Expressions
 
-    def number(self, parts: list[Token]) -> Number:
-        return Number(float(parts[0]))
+    def number(self, parts: list[Token]) -> Numeral:
+        return Numeral(float(parts[0]))
 
-    def missing(self, _parts: list[Token]) -> Number:
-        return Number(math.nan)
+    def missing(self, _parts: list[Token]) -> Numeral:
+        return Numeral(math.nan)
 
     def text(self, parts: list[Token]) -> Text:
         return Text(str(parts[0][1:-1]))
@@ -316,22 +316,22 @@ class _Reader(Transformer[Token, Any]):
         sign, inner = parts
         return inner if sign == "+" else _negative(inner)
 
-    def invert(self, parts: list[Any]) -> Operation:
-        return Operation((":NOT:",), (parts[1],))
+    def invert(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":NOT:",), (parts[1],))
 
-    def _chain(self, parts: list[Any]) -> Operation:
-        return Operation(tuple(str(item) for item in parts[1::2]), tuple(parts[::2]))
+    def _chain(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall(tuple(str(item) for item in parts[1::2]), tuple(parts[::2]))
 
-    def alternative(self, parts: list[Any]) -> Operation:
-        return Operation((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
+    def alternative(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
 
-    def condition(self, parts: list[Any]) -> Operation:
-        return Operation((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
+    def condition(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
 
     sum = product = comparison = _chain
 
-    def power(self, parts: list[Any]) -> Operation:
-        return Operation(("^",), (parts[0], parts[-1]))
+    def power(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall(("^",), (parts[0], parts[-1]))
 
 
 class _Labels(tuple[str, ...]):
@@ -361,11 +361,11 @@ def _mode(parts: Sequence[Any]) -> Mode:
 
 
 def _negative(node: Node) -> Node:
-    return Number(-node.value) if isinstance(node, Number) else Operation(("negative",), (node,))
+    return Numeral(-node.value) if isinstance(node, Numeral) else OperatorCall(("negative",), (node,))
 
 
 def _value(node: Any, offset: int) -> float:
-    if not isinstance(node, Number):
+    if not isinstance(node, Numeral):
         raise Misread("a list holds numbers only", getattr(node, "at", offset))
     return node.value
 

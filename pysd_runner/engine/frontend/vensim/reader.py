@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.positions import DRAWN, READ, REPLACED, STUDY, fault
-from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
-from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Equation, Macro, Range, Syntax, parts
+from pysd_runner.engine.frontend.vensim.entries import EXPECTED, FileEntry, FileSection, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition
 from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text
 from pysd_runner.engine.ir import Feature
@@ -43,7 +43,7 @@ def read_vensim(path: Path) -> Syntax:
     )
 
 
-def _features(text: VensimText, main: Section, macros: Sequence[Section]) -> Iterator[Feature]:
+def _features(text: VensimText, main: FileSection, macros: Sequence[FileSection]) -> Iterator[Feature]:
     """What a file asks for in front of its settings."""
     checks = sum(bool(_CHECK.search(item.equation)) for item in main.entries)
     groups = {item.group for item in main.entries if item.group}
@@ -63,7 +63,7 @@ def _features(text: VensimText, main: Section, macros: Sequence[Section]) -> Ite
             yield Feature(name, done, int(count))
 
 
-def _header(section: Section) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def _header(section: FileSection) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     found = _HEADER.fullmatch(section.header.strip())
     if found is None:
         raise fault(section.place, 0, "a macro begins with its name and what it takes: :MACRO: NAME(a, b)")
@@ -73,7 +73,7 @@ def _header(section: Section) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     return tidy(found[1]), takes, gives
 
 
-def _macro(section: Section, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
+def _macro(section: FileSection, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
     name, parameters, gives = _header(section)
     ranges, variables = _definitions(section.entries, outputs)
     return Macro(
@@ -82,12 +82,12 @@ def _macro(section: Section, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
 
 
 def _definitions(
-    entries: Iterable[Entry], outputs: Mapping[str, tuple[str, ...]], texts: tuple[tuple[str, str], ...] = ()
-) -> tuple[tuple[Range, ...], tuple[Variable, ...]]:
+    entries: Iterable[FileEntry], outputs: Mapping[str, tuple[str, ...]], texts: tuple[tuple[str, str], ...] = ()
+) -> tuple[tuple[Range, ...], tuple[DefinedVariable, ...]]:
     """Ranges and variables; equations for the same variable go together."""
     macros = frozenset(outputs)
     ranges: list[Range] = []
-    found: dict[str, tuple[str, list[Equation], list[Entry]]] = {}
+    found: dict[str, tuple[str, list[Equation], list[FileEntry]]] = {}
     for entry in entries:
         if _CHECK.search(entry.equation) or _TEXT.fullmatch(entry.equation.strip()):
             continue
@@ -118,14 +118,16 @@ def _given_by_macros(equation: Equation, outputs: Mapping[str, tuple[str, ...]])
             yield name.name, replace(equation, subscripts=labels, expression=replace(node, gives=output))
 
 
-def _variable(name: str, equations: list[Equation], entries: list[Entry]) -> Variable:
+def _variable(name: str, equations: list[Equation], entries: list[FileEntry]) -> DefinedVariable:
     unit = ""
     limits: tuple[float, ...] = ()
     for entry in entries:
         own, bounds = _without_limits(entry.unit)
         unit, limits = own or unit, bounds or limits
     doc = next((entry.doc for entry in reversed(entries) if entry.doc), "")
-    return Variable(name=name, equations=tuple(equations), unit=unit, doc=doc, group=entries[0].group, limits=limits)
+    return DefinedVariable(
+        name=name, equations=tuple(equations), unit=unit, doc=doc, group=entries[0].group, limits=limits
+    )
 
 
 def _without_limits(unit: str) -> tuple[str, tuple[float, ...]]:

@@ -8,16 +8,16 @@ from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
     Belt,
     Call,
+    DefinedVariable,
     Equation,
     Inflow,
     Leak,
     Name,
     Node,
-    Number,
-    Operation,
+    Numeral,
+    OperatorCall,
     Stock,
     Text,
-    Variable,
 )
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
@@ -27,7 +27,9 @@ from pysd_runner.engine.names import key
 _OTHERWISE = ("beginning", "even")
 
 
-def with_containers(items: Iterable[Any], variables: Sequence[Variable], defined: frozenset[str]) -> list[Variable]:
+def with_containers(
+    items: Iterable[Any], variables: Sequence[DefinedVariable], defined: frozenset[str]
+) -> list[DefinedVariable]:
     """Variables with the equations that conveyors and queues give their flows."""
     known = {key(plain_name(item.get("name", ""))): item for item in items}
     if not any(_is_conveyor(item) or _is_queue(item) for item in known.values()):
@@ -46,7 +48,7 @@ def _is_queue(item: Any) -> bool:
 class _Containers:
     """Gives the flows of conveyors and queues their equations."""
 
-    def __init__(self, items: Mapping[str, Any], variables: Sequence[Variable], defined: frozenset[str]) -> None:
+    def __init__(self, items: Mapping[str, Any], variables: Sequence[DefinedVariable], defined: frozenset[str]) -> None:
         self.items, self.defined = items, defined
         self.variables = {key(item.name): item for item in variables}
         # In the order of the file, which that of hidden variables and the first fault follow.
@@ -55,8 +57,8 @@ class _Containers:
         self.to = {key(flow): name for name, item in items.items() for flow in _flows(item, "inflow")}
         self.leaks = {name for name, item in items.items() if child(item, "leak") is not None}
 
-    def connected(self) -> list[Variable]:
-        more: list[Variable] = []
+    def connected(self) -> list[DefinedVariable]:
+        more: list[DefinedVariable] = []
         for name in self.belts:
             more += self._belt(name)
         for name in self.queues:
@@ -65,7 +67,7 @@ class _Containers:
 
     # Conveyors
 
-    def _belt(self, name: str) -> list[Variable]:
+    def _belt(self, name: str) -> list[DefinedVariable]:
         item, variable = self.items[name], self.variables[name]
         options = next(item.iter("conveyor"))
         self._check(item, options)
@@ -120,7 +122,7 @@ class _Containers:
         ):
             raise fault_at(options, "a conveyor that can stop in front of another one is not covered")
 
-    def _initial(self, variable: Variable) -> tuple[Node, list[Variable]]:
+    def _initial(self, variable: DefinedVariable) -> tuple[Node, list[DefinedVariable]]:
         """The initial value; where elements have their own, a variable that holds them."""
         equations = variable.equations
         starts = [item.expression.initial for item in equations if isinstance(item.expression, Stock)]
@@ -130,7 +132,7 @@ class _Containers:
             return starts[0], []
         name = f"{variable.name} at start"
         parts = tuple(replace(item, expression=start) for item, start in zip(equations, starts, strict=True))
-        return Name(name), [Variable(name=name, equations=parts, unit=variable.unit)]
+        return Name(name), [DefinedVariable(name=name, equations=parts, unit=variable.unit)]
 
     def _inflow(self, flow: str) -> Inflow:
         item, variable = self.items.get(key(flow)), self.variables.get(key(flow))
@@ -167,7 +169,7 @@ class _Containers:
         own = self._expression(item, "leak")
         fraction = own if own is not None else self._expression(item, "eqn")
         start, end = (float(item.get(name, default)) for name, default in (("leak_start", "0"), ("leak_end", "1")))
-        return Leak(plain_name(item.get("name", "")), fraction or Number(0.0), start, end)
+        return Leak(plain_name(item.get("name", "")), fraction or Numeral(0.0), start, end)
 
     def _drive(self, flow: str, belt: str, part: str) -> None:
         variable, item = self.variables.get(key(flow)), self.items.get(key(flow))
@@ -187,9 +189,9 @@ class _Containers:
     def _queue(self, name: str) -> None:
         """A queue into a stock is empty after every step; one into a conveyor waits for what that lets on."""
         item, variable = self.items[name], self.variables[name]
-        inflows = [Call("max", (Name(flow), Number(0.0))) for flow in _flows(item, "inflow")]
-        there = Operation(("/",), (Name(variable.name), Name("dt")))
-        waiting: Node = Operation(("+",) * len(inflows), (there, *inflows)) if inflows else there
+        inflows = [Call("max", (Name(flow), Numeral(0.0))) for flow in _flows(item, "inflow")]
+        there = OperatorCall(("/",), (Name(variable.name), Name("dt")))
+        waiting: Node = OperatorCall(("+",) * len(inflows), (there, *inflows)) if inflows else there
         for place, flow in enumerate(_flows(item, "outflow")):
             target = self.to.get(key(flow))
             taken = waiting
@@ -197,9 +199,9 @@ class _Containers:
                 self._check_batches(item, target, place)
                 taken = Call("min", (waiting, Call("conveyor part", (Name(self.variables[target].name), Text("room")))))
             elif place and child(self.items[key(flow)], "overflow") is not None and not self._blocked(item):
-                taken = Number(0.0)
+                taken = Numeral(0.0)
             self._give(flow, taken, variable.name)
-            waiting = Operation(("-",), (waiting, Name(flow)))
+            waiting = OperatorCall(("-",), (waiting, Name(flow)))
 
     def _blocked(self, item: Any) -> bool:
         """Whether the first outflow of a queue may be held up."""

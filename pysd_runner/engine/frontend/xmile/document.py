@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import Place, fault
+from pysd_runner.engine.frontend.positions import SourcePlace, fault
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.ir import Drawn
 
@@ -106,15 +106,15 @@ def spelled(tag: str) -> str:
     return tag.replace(".", ":", 1)
 
 
-def place_of(item: Any) -> Place:
+def place_of(item: Any) -> SourcePlace:
     """Where the text of an element stands, or the element if it has none."""
     text, line = item.text or "", item.sourceline or 1
     row = unescape(item.lines[line - 1]) if line <= len(item.lines) else ""
     first = text.partition("\n")[0]
     if text.strip():
         before = row.rfind(">") if not first.strip() else row.find(f">{first}")
-        return Place(line, before + 2, text)
-    return Place(line, max(row.find(f"<{item.tag}"), 0) + 1, text)
+        return SourcePlace(line, before + 2, text)
+    return SourcePlace(line, max(row.find(f"<{item.tag}"), 0) + 1, text)
 
 
 def fault_at(item: Any, message: str) -> InvalidModel:

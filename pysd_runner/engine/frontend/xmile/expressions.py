@@ -10,14 +10,14 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.positions import Place
+from pysd_runner.engine.frontend.positions import SourcePlace
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
     Name,
     Node,
-    Number,
-    Operation,
+    Numeral,
+    OperatorCall,
     Position,
     Span,
     Subscript,
@@ -45,7 +45,7 @@ _ESCAPED = re.compile(r"\\([nrt\"'\\])")
 _SPACES = {"n": " ", "r": " ", "t": " "}
 
 
-def read_expression(text: str, place: Place, defined: frozenset[str]) -> Node | None:
+def read_expression(text: str, place: SourcePlace, defined: frozenset[str]) -> Node | None:
     """Read an equation."""
     plain = without_comments(text)
     if not plain.strip() or not plain.strip().strip("?"):
@@ -94,7 +94,7 @@ class _Reader(Transformer[Token, Any]):
         nodes = [item for item in parts if not isinstance(item, Token)]
         if len(parts) == 1:
             return folded(nodes[0])
-        if not all(isinstance(item, Number) for item in nodes):
+        if not all(isinstance(item, Numeral) for item in nodes):
             raise Misread("a list of values for all elements holds numbers only", 0)
         return Array(tuple(item.value for item in nodes))
 
@@ -109,8 +109,8 @@ class _Reader(Transformer[Token, Any]):
         found.at = inner.at
         return found
 
-    def number(self, parts: list[Token]) -> Number:
-        return Number(float(parts[0]))
+    def number(self, parts: list[Token]) -> Numeral:
+        return Numeral(float(parts[0]))
 
     def reference(self, parts: list[Any]) -> Node:
         if len(parts) == 1 and key(parts[0]) not in self._defined and (known := xmile_name(key(parts[0]))) is not None:
@@ -184,12 +184,12 @@ class _Reader(Transformer[Token, Any]):
     def sign(self, parts: list[Any]) -> Node:
         return negative(parts[1]) if parts[0] == "-" else parts[1]
 
-    def invert(self, parts: list[Any]) -> Operation:
-        return Operation((":NOT:",), (parts[1],))
+    def invert(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":NOT:",), (parts[1],))
 
-    def _chain(self, parts: list[Any]) -> Operation:
+    def _chain(self, parts: list[Any]) -> OperatorCall:
         operators = tuple({"!=": "<>"}.get(str(item), str(item)) for item in parts[1::2])
-        return Operation(operators, tuple(parts[::2]))
+        return OperatorCall(operators, tuple(parts[::2]))
 
     sum = comparison = equality = _chain
 
@@ -201,15 +201,15 @@ class _Reader(Transformer[Token, Any]):
                 operators.append(str(sign))
                 waiting.append(part)
                 continue
-            left = waiting[0] if not operators else Operation(tuple(operators), tuple(waiting))
+            left = waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
             waiting, operators = [(safe_division if sign == "//" else remainder)(left, part)], []
-        return waiting[0] if not operators else Operation(tuple(operators), tuple(waiting))
+        return waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
 
-    def alternative(self, parts: list[Any]) -> Operation:
-        return Operation((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
+    def alternative(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
 
-    def condition(self, parts: list[Any]) -> Operation:
-        return Operation((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
+    def condition(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
 
-    def power(self, parts: list[Any]) -> Operation:
-        return Operation(("^",), (parts[0], parts[-1]))
+    def power(self, parts: list[Any]) -> OperatorCall:
+        return OperatorCall(("^",), (parts[0], parts[-1]))

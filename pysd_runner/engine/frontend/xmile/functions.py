@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.syntax import Call, Name, Node, Number, Operation
+from pysd_runner.engine.frontend.syntax import Call, Name, Node, Numeral, OperatorCall
 
 Build = Callable[..., Node]
 # None stands for any other number of arguments.
@@ -17,15 +17,15 @@ def _renamed(name: str, count: int) -> Forms:
 
 def _smooth(order: float) -> Forms:
     return {
-        2: lambda value, time: Call("smooth", (value, time, value, Number(order))),
-        3: lambda value, time, start: Call("smooth", (value, time, start, Number(order))),
+        2: lambda value, time: Call("smooth", (value, time, value, Numeral(order))),
+        3: lambda value, time, start: Call("smooth", (value, time, start, Numeral(order))),
     }
 
 
 def _delay(order: float) -> Forms:
     return {
-        2: lambda value, time: Call("delay", (value, time, value, Number(order))),
-        3: lambda value, time, start: Call("delay", (value, time, start, Number(order))),
+        2: lambda value, time: Call("delay", (value, time, value, Numeral(order))),
+        3: lambda value, time, start: Call("delay", (value, time, start, Numeral(order))),
     }
 
 
@@ -49,10 +49,10 @@ def _bounded(count: int, build: Build) -> Forms:
     """A random function, behind whose parameters a seed, a lower and an upper bound may stand."""
 
     def made(*arguments: Node) -> Node:
-        none = Number(math.nan), Number(math.nan)
+        none = Numeral(math.nan), Numeral(math.nan)
         low, high = (*arguments[count + 1 :], *none)[:2]
-        low = Number(-math.inf) if _is_absent(low) else low
-        high = Number(math.inf) if _is_absent(high) else high
+        low = Numeral(-math.inf) if _is_absent(low) else low
+        high = Numeral(math.inf) if _is_absent(high) else high
         return build(low, high, *arguments[:count])
 
     return dict.fromkeys(range(count, count + 4), made)
@@ -60,25 +60,25 @@ def _bounded(count: int, build: Build) -> Forms:
 
 def _law(name: str) -> Build:
     """A distribution that is neither stretched nor shifted."""
-    return lambda low, high, *parameters: Call(name, (low, high, *parameters, Number(0.0), Number(1.0)))
+    return lambda low, high, *parameters: Call(name, (low, high, *parameters, Numeral(0.0), Numeral(1.0)))
 
 
 def _gamma(low: Node, high: Node, shape: Node, scale: Node) -> Node:
-    return Call("gamma", (low, high, shape, Number(0.0), scale))
+    return Call("gamma", (low, high, shape, Numeral(0.0), scale))
 
 
 def _trials(low: Node, high: Node, share: Node) -> Node:
     """Trials until one succeeds."""
-    return Call("failures", (low, high, Number(1.0), share, Number(1.0), Number(1.0)))
+    return Call("failures", (low, high, Numeral(1.0), share, Numeral(1.0), Numeral(1.0)))
 
 
 def _is_absent(node: Node) -> bool:
-    return isinstance(node, Number) and math.isnan(node.value)
+    return isinstance(node, Numeral) and math.isnan(node.value)
 
 
 def _mean(*arguments: Node) -> Node:
-    total = Operation(("+",) * (len(arguments) - 1), arguments)
-    return Operation(("/",), (total, Number(float(len(arguments)))))
+    total = OperatorCall(("+",) * (len(arguments) - 1), arguments)
+    return OperatorCall(("/",), (total, Numeral(float(len(arguments)))))
 
 
 # Key of the name in XMILE -> number of arguments -> what it is in the common tree. Functions that are not here have the
@@ -103,11 +103,11 @@ FUNCTIONS: Mapping[str, Forms] = {
         4: lambda value, time, order, start: Call("smooth", (value, time, start, order)),
     },
     "trend": {
-        2: lambda value, time: Call("trend", (value, time, Number(0.0))),
+        2: lambda value, time: Call("trend", (value, time, Numeral(0.0))),
         3: lambda value, time, start: Call("trend", (value, time, start)),
     },
     "forcst": {
-        3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Number(0.0))),
+        3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Numeral(0.0))),
         4: lambda value, time, horizon, start: Call("forecast", (value, time, horizon, start)),
     },
     "safediv": {
@@ -149,21 +149,21 @@ FUNCTIONS: Mapping[str, Forms] = {
     "negbinomial": _bounded(2, _law("failures")),
     "geometric": _bounded(1, _trials),
     "beta": _bounded(2, _law("beta")),
-    "gamma": {1: lambda shape: _law("gamma")(Number(-math.inf), Number(math.inf), shape), **_bounded(2, _gamma)},
+    "gamma": {1: lambda shape: _law("gamma")(Numeral(-math.inf), Numeral(math.inf), shape), **_bounded(2, _gamma)},
     "normalcdf": {
-        2: lambda low, high: Call("normal probability", (low, high, Number(0.0), Number(1.0))),
+        2: lambda low, high: Call("normal probability", (low, high, Numeral(0.0), Numeral(1.0))),
         4: lambda low, high, mean, deviation: Call("normal probability", (low, high, mean, deviation)),
     },
     "invnorm": {
         1: lambda chance: Call("normal quantile", (chance,)),
-        3: lambda chance, mean, deviation: Operation(
-            ("+",), (mean, Operation(("*",), (deviation, Call("normal quantile", (chance,)))))
+        3: lambda chance, mean, deviation: OperatorCall(
+            ("+",), (mean, OperatorCall(("*",), (deviation, Call("normal quantile", (chance,)))))
         ),
     },
     "gammaln": _renamed("gamma ln", 1),
     "npv": {
-        2: lambda stream, rate: Call("npv", (stream, rate, Number(0.0), Number(1.0))),
-        3: lambda stream, rate, start: Call("npv", (stream, rate, start, Number(1.0))),
+        2: lambda stream, rate: Call("npv", (stream, rate, Numeral(0.0), Numeral(1.0))),
+        3: lambda stream, rate, start: Call("npv", (stream, rate, start, Numeral(1.0))),
         4: lambda stream, rate, start, factor: Call("npv", (stream, rate, start, factor)),
     },
     # Each run is the first of its session.
@@ -171,22 +171,22 @@ FUNCTIONS: Mapping[str, Forms] = {
     "logn": _renamed("ln", 1),
     "mod": _renamed("remainder", 2),
     "switch": {
-        2: lambda one, other: Call("if then else", (Operation((">",), (one, other)), Number(1.0), Number(0.0))),
+        2: lambda one, other: Call("if then else", (OperatorCall((">",), (one, other)), Numeral(1.0), Numeral(0.0))),
     },
     "previous": {
-        1: lambda value: Call("previous", (value, Number(0.0))),
+        1: lambda value: Call("previous", (value, Numeral(0.0))),
         2: lambda value, start: Call("previous", (value, start)),
     },
 }
 
 # Names that stand for a value.
 NAMES: Mapping[str, Node] = {
-    "inf": Number(math.inf),
-    "nan": Number(math.nan),
-    "pi": Number(math.pi),
+    "inf": Numeral(math.inf),
+    "nan": Numeral(math.nan),
+    "pi": Numeral(math.pi),
     # Each run is the first of its session.
-    "runcount": Number(0.0),
-    "sensiruncount": Number(0.0),
+    "runcount": Numeral(0.0),
+    "sensiruncount": Numeral(0.0),
     "clocktime": Call("clocktime", ()),
 }
 
@@ -227,4 +227,4 @@ def remainder(value: Node, divisor: Node) -> Node:
 
 def negative(node: Node) -> Node:
     """A node with a minus in front."""
-    return Number(-node.value) if isinstance(node, Number) else Operation(("negative",), (node,))
+    return Numeral(-node.value) if isinstance(node, Numeral) else OperatorCall(("negative",), (node,))

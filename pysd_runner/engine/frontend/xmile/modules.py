@@ -6,17 +6,17 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Number, Variable, parts
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Equation, Name, Numeral, parts
 from pysd_runner.engine.frontend.xmile.document import children, fault_at, place_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
 
-Read = Callable[[Any], list[Variable]]
+Read = Callable[[Any], list[DefinedVariable]]
 # Told of each model and of the path at which it stands.
 Seen = Callable[[Any, str], None]
 
 
-def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Variable]:
+def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[DefinedVariable]:
     """All variables of a file, those of its modules under names such as ``module.variable``."""
     models = {key(plain_name(item.get("name", ""))): item for item in children(root, "model")}
     outermost = next((item for item in children(root, "model") if not item.get("name")), None)
@@ -46,7 +46,7 @@ class _Place:
                     sizes[model] += self.size(self._model_of(item, name, path), (*path, name), sizes)
         return sizes[model]
 
-    def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[Variable]:
+    def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[DefinedVariable]:
         """Variables of a model that stands at a path of modules."""
         if model in above:
             raise fault_at(model, f"models hold each other: {'.'.join(path)}")
@@ -103,7 +103,9 @@ def _path(text: str) -> str:
     return ".".join(plain_name(part) for part in (*parts, current))
 
 
-def _connected(variable: Variable, given: Mapping[str, tuple[str, Any]], path: tuple[str, ...]) -> Variable:
+def _connected(
+    variable: DefinedVariable, given: Mapping[str, tuple[str, Any]], path: tuple[str, ...]
+) -> DefinedVariable:
     """A variable of a module with the equation that a connection gives it."""
     prefix = ".".join(path)
     local = variable.name[len(prefix) + 1 :] if prefix else variable.name
@@ -114,7 +116,7 @@ def _connected(variable: Variable, given: Mapping[str, tuple[str, Any]], path: t
     return _with_source(variable, name, item)
 
 
-def _with_source(variable: Variable, source: str, item: Any) -> Variable:
+def _with_source(variable: DefinedVariable, source: str, item: Any) -> DefinedVariable:
     """A variable that takes the value of another one."""
     name = source.removeprefix(".")
     subscripts = variable.equations[0].subscripts
@@ -129,7 +131,7 @@ def _with_source(variable: Variable, source: str, item: Any) -> Variable:
     return replace(variable, equations=(equation,))
 
 
-def _answered(variable: Variable, given: Mapping[str, Any], prefix: str) -> Variable:
+def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) -> DefinedVariable:
     """A variable in whose equations it is known whether an input of a module is connected."""
 
     def answered(node: Any) -> Any:
@@ -137,7 +139,7 @@ def _answered(variable: Variable, given: Mapping[str, Any], prefix: str) -> Vari
             name = node.arguments[0].name
             local = name[len(prefix) + 1 :] if prefix and name.startswith(f"{prefix}.") else name
             connected = key(local) in given
-            return Number(1.0) if connected else Number(0.0) if not prefix and "." not in local else node
+            return Numeral(1.0) if connected else Numeral(0.0) if not prefix and "." not in local else node
         if isinstance(node, tuple):
             return tuple(answered(item) for item in node)
         if is_dataclass(node) and not isinstance(node, type):
@@ -154,7 +156,7 @@ def _answered(variable: Variable, given: Mapping[str, Any], prefix: str) -> Vari
     return replace(variable, equations=tuple(replace(item, expression=answered(item.expression)) for item in equations))
 
 
-def _renamed(variable: Variable, path: tuple[str, ...], names: set[str]) -> Variable:
+def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
     """A variable with the path of its module in front of its name and of all it refers to in its own model."""
     prefix = ".".join(path)
 

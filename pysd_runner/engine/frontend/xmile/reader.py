@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import Equation, Macro, Node, Numbered, Range, Syntax, Target, Variable
+from pysd_runner.engine.frontend.syntax import DefinedVariable, Equation, Macro, MappedTo, Node, Numbered, Range, Syntax
 from pysd_runner.engine.frontend.xmile.allowed import features
 from pysd_runner.engine.frontend.xmile.containers import with_containers
 from pysd_runner.engine.frontend.xmile.document import (
@@ -64,7 +64,7 @@ def _ranges(root: Any) -> Iterator[Range]:
                 if not plain_name(item.get("name", "")):
                     raise fault_at(item, f"<{item.tag}> has no name")
             elements: list[str | Numbered] = [plain_name(item.get("name", "")) for item in children(dim, "elem")]
-            targets = tuple(Target(plain_name(text_of(item))) for item in dim if item.tag.endswith("maps_to"))
+            targets = tuple(MappedTo(plain_name(text_of(item))) for item in dim if item.tag.endswith("maps_to"))
             place = place_of(dim)
             yield Range(name=name, elements=tuple(elements or [_counted(dim, name)]), targets=targets, place=place)
 
@@ -98,7 +98,7 @@ def _with_behaviour(parent: Any, habits: Habits) -> Habits:
     return replace(habits, flows=wishes.get("flow", habits.flows), stocks=wishes.get("stock", habits.stocks))
 
 
-def _variables(model: Any, habits: Habits) -> list[Variable]:
+def _variables(model: Any, habits: Habits) -> list[DefinedVariable]:
     """Variables of one model, in the order of the file, each with its group."""
     habits = _with_behaviour(model, habits)
     groups = {
@@ -147,5 +147,5 @@ def _macro(item: Any, habits: Habits) -> Macro:
     node = read_expression(source, place, habits.defined)
     if node is not None and key(name) not in {key(variable.name) for variable in variables}:
         equation = Equation(expression=node, text=f"{name} = {' '.join(source.split())}", place=place)
-        variables.append(Variable(name=name, equations=(equation,)))
+        variables.append(DefinedVariable(name=name, equations=(equation,)))
     return Macro(name=name, parameters=parameters, variables=tuple(variables), place=place)

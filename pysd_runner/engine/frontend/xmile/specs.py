@@ -3,7 +3,7 @@
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.syntax import Equation, Name, Node, Number, Operation, Variable
+from pysd_runner.engine.frontend.syntax import DefinedVariable, Equation, Name, Node, Numeral, OperatorCall
 from pysd_runner.engine.frontend.xmile.document import child, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import read_expression
 from pysd_runner.engine.ir import Integration, Method
@@ -32,15 +32,15 @@ def method_of(specs: Any) -> Integration:
     return integration(specs.get("method", "") or ("" if older is None else text_of(older)))
 
 
-def controls(specs: Any) -> list[Variable]:
+def controls(specs: Any) -> list[DefinedVariable]:
     """The four time controls."""
     if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop")):
         raise InvalidModel("there is no <sim_specs> with <start> and <stop>")
     unit = specs.get("time_units", "")
     step = child(specs, "dt")
-    length: Node = Number(1.0) if step is None else _value(step)
+    length: Node = Numeral(1.0) if step is None else _value(step)
     if step is not None and step.get("reciprocal", "").lower() == "true":
-        length = Operation(("/",), (Number(1.0), length))
+        length = OperatorCall(("/",), (Numeral(1.0), length))
     saved: Node = Name("TIME STEP")
     if specs.get("isee.save_interval"):
         saved = _number(specs, specs.get("isee.save_interval"))
@@ -66,7 +66,7 @@ def _number(item: Any, text: str) -> Node:
     return found
 
 
-def _control(name: str, node: Node, unit: str, specs: Any) -> Variable:
+def _control(name: str, node: Node, unit: str, specs: Any) -> DefinedVariable:
     place = place_of(specs)
     equation = Equation(expression=node, text=f"{name} = <sim_specs>", place=place)
-    return Variable(name=name, equations=(equation,), unit=unit)
+    return DefinedVariable(name=name, equations=(equation,), unit=unit)

@@ -10,15 +10,15 @@ import numpy as np
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
     Call,
+    DefinedVariable,
     Equation,
     Name,
     Node,
-    Number,
     Numbered,
-    Operation,
+    Numeral,
+    OperatorCall,
     Points,
     Stock,
-    Variable,
     labels_of,
 )
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
@@ -41,7 +41,7 @@ class Habits:
     multipliers: Mapping[str, Node] = field(default_factory=dict)
 
 
-def read_variable(item: Any, habits: Habits) -> Variable:
+def read_variable(item: Any, habits: Habits) -> DefinedVariable:
     """One variable."""
     name = plain_name(item.get("name", ""))
     if not name:
@@ -51,7 +51,7 @@ def read_variable(item: Any, habits: Habits) -> Variable:
     except InvalidModel as error:
         raise InvalidModel(f"variable {name!r}: {error}") from error
     bounds = child(item, "range")
-    return Variable(
+    return DefinedVariable(
         name=name,
         equations=equations,
         unit=_text(item, "units"),
@@ -119,7 +119,7 @@ def _with_repeats(node: Any) -> Any:
         if isinstance(node, Name):
             return replace(node, subscripts=labels)
         return replace(node, subscripts=labels, arguments=tuple(map(_with_repeats, node.arguments)))
-    if isinstance(node, Operation):
+    if isinstance(node, OperatorCall):
         return replace(node, arguments=tuple(map(_with_repeats, node.arguments)))
     return node
 
@@ -163,7 +163,7 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
             return Equation(subscripts=tuple(subscripts), kind="table", expression=points, text=left, place=place)
         node = Call("with lookup", (node, points))
     if item.tag == "flow" and node is not None and _non_negative(item, habits.flows):
-        node = Call("max", (node, Number(0.0)))
+        node = Call("max", (node, Numeral(0.0)))
     start = child(part, "init_eqn")
     if start is not None and node is not None and text_of(start):
         initial = read_expression(start.text, place_of(start), habits.defined)
@@ -195,7 +195,7 @@ def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habi
 def _converted(flow: Name, habits: Habits) -> Node:
     """A flow in the units of the stock it enters."""
     factor = habits.multipliers.get(key(flow.name))
-    return flow if factor is None else Operation(("*",), (factor, flow))
+    return flow if factor is None else OperatorCall(("*",), (factor, flow))
 
 
 def _shown(flow: Name, habits: Habits) -> str:
@@ -213,13 +213,13 @@ def _flows(item: Any, tag: str) -> list[Name]:
 
 def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
     """What flows in, less what flows out."""
-    first, *rest = [*inflows, *outflows] or [Number(0.0)]
+    first, *rest = [*inflows, *outflows] or [Numeral(0.0)]
     if not inflows and outflows:
         first = negative(first)
     if not rest:
         return first
     signs = ["+"] * (len(inflows) - 1) + ["-"] * (len(outflows) if inflows else len(outflows) - 1)
-    return Operation(tuple(signs), (first, *rest))
+    return OperatorCall(tuple(signs), (first, *rest))
 
 
 def read_points(table: Any) -> Points:

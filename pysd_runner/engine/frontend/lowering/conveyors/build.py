@@ -15,7 +15,7 @@ from pysd_runner.engine.frontend.lowering.conveyors.filling import (
     in_whole_units,
     move,
 )
-from pysd_runner.engine.frontend.lowering.conveyors.frame import Frame
+from pysd_runner.engine.frontend.lowering.conveyors.frame import ConveyorFrame
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index
 from pysd_runner.engine.frontend.syntax import Belt, Call, Name, Node, Text
@@ -37,7 +37,7 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     """Add the hidden variables of a conveyor."""
     dims = scope.dims[key(name)]
     own = replace(scope, owner=name, block=dims, standing={dim: dim for dim in dims}, stock=False)
-    frame = Frame(name, node, own)
+    frame = ConveyorFrame(name, node, own)
     leaks = Leaks(frame)
     taken = leaks.taken()
     left = frame.hide("left", _left(frame, taken), slats=True)
@@ -54,19 +54,19 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     return Parts(flows, room, frame.content, frame.slat)
 
 
-def _left(frame: Frame, taken: Sequence[str]) -> Expression:
+def _left(frame: ConveyorFrame, taken: Sequence[str]) -> Expression:
     result: Expression = frame.over_slats(frame.content)
     for part in taken:
         result = operation("subtract", result, frame.over_slats(part))
     return result
 
 
-def _flow(frame: Frame, flow: str, flows: dict[str, str]) -> Expression:
+def _flow(frame: ConveyorFrame, flow: str, flows: dict[str, str]) -> Expression:
     hidden = flows.get(key(flow))
     return frame.lower(Name(flow)) if hidden is None else frame.reference(hidden)
 
 
-def _fill(frame: Frame, leaks: Leaks, left: str, came: list[Entering]) -> None:
+def _fill(frame: ConveyorFrame, leaks: Leaks, left: str, came: list[Entering]) -> None:
     """Lay on the slats what lies there at the start, and move it on."""
     if frame.node.discrete:
         move(frame, frame.content, left, came, in_whole_units(frame))
@@ -118,6 +118,6 @@ def read_slats(node: Name, scope: Scope) -> Expression:
     if last == WILDCARD:
         return Reference(parts.slats, (Axis(f"{parts.slat}!"), *index))
     count = len(scope.ranges.elements[parts.slat])
-    if not isinstance(last, syntax.Number) or not 1 <= last.value <= count:
+    if not isinstance(last, syntax.Numeral) or not 1 <= last.value <= count:
         raise InvalidModel(f"{node.name!r} is a conveyor with slats 1 to {count}.")
     return Reference(parts.slats, (Element(int(last.value) - 1), *index))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame, total
+from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, ConveyorFrame, total
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.frontend.syntax import Inflow, Name, Node
 from pysd_runner.engine.ir import (
@@ -28,7 +28,7 @@ from pysd_runner.engine.names import key
 Entering = tuple[Array, Expression]
 
 
-def entering(frame: Frame, flows: Sequence[Expression]) -> list[Entering]:
+def entering(frame: ConveyorFrame, flows: Sequence[Expression]) -> list[Entering]:
     """What comes on in a step by each flow."""
     last = (frame.place == frame.counts - 1).astype(float)
     evenly = np.where(frame.place < frame.counts, 1.0 / frame.counts, 0.0)
@@ -38,7 +38,7 @@ def entering(frame: Frame, flows: Sequence[Expression]) -> list[Entering]:
     ]
 
 
-def move(frame: Frame, name: str, source: str, came: Sequence[Entering], start: Expression) -> None:
+def move(frame: ConveyorFrame, name: str, source: str, came: Sequence[Entering], start: Expression) -> None:
     """Add a memory over the slats: each takes over what the one behind it holds, and what comes on there."""
     own = tuple(Axis(dim) for dim in frame.dims)
     first = frame.hide(f"start of {name.rpartition(frame.named(''))[2]}", start, slats=True)
@@ -55,7 +55,7 @@ def move(frame: Frame, name: str, source: str, came: Sequence[Entering], start: 
     frame.remember_slats(name, blocks)
 
 
-def _block(frame: Frame, name: str, first: str, index: tuple[Index, ...], value: Expression) -> Block:
+def _block(frame: ConveyorFrame, name: str, first: str, index: tuple[Index, ...], value: Expression) -> Block:
     moved = frame.unless_still(value, Reference(name, index))
     return Block(index, moved, Reference(first, index), f"{frame.name} moves on")
 
@@ -75,14 +75,14 @@ def _with_entering(
     return ZERO if result is None else result
 
 
-def in_steady_state(frame: Frame, kept: Expression) -> tuple[str, Expression]:
+def in_steady_state(frame: ConveyorFrame, kept: Expression) -> tuple[str, Expression]:
     """What lies on the slats at the start, as if the same had always come on."""
     name = frame.hide("kept", kept, slats=True)
     scale = frame.hide("scale", operation("xidz", frame.lower(frame.node.initial), frame.total(name), ZERO))
     return scale, operation("multiply", frame.reference(scale), frame.over_slats(name))
 
 
-def in_whole_units(frame: Frame) -> Expression:
+def in_whole_units(frame: ConveyorFrame) -> Expression:
     """What lies on the slats of a discrete conveyor at the start: the same for every unit of time, on its last slat."""
     if frame.node.leaks:
         raise UnsupportedFeature("a discrete conveyor with leaks")
@@ -99,7 +99,7 @@ def in_whole_units(frame: Frame) -> Expression:
     return operation("where", chosen, operation("divide", frame.lower(frame.node.initial), units), ZERO)
 
 
-def admitted(frame: Frame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
+def admitted(frame: ConveyorFrame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
     """What may come on from a queue, and what of the requests of other flows is let on."""
     room, limit = _room(frame, leaving), None if frame.node.limit is None else frame.lower(frame.node.limit)
     bounds = [item for item in (room, limit) if item is not None]
@@ -117,7 +117,7 @@ def admitted(frame: Frame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]
     return name, found
 
 
-def _room(frame: Frame, leaving: Iterable[str]) -> Expression | None:
+def _room(frame: ConveyorFrame, leaving: Iterable[str]) -> Expression | None:
     """What may come on per unit of time until the conveyor is full."""
     if frame.node.capacity is None:
         return None
@@ -137,7 +137,7 @@ class _WholeUnits:
 
     # The limit counts since the last full unit of time.
 
-    def __init__(self, frame: Frame, room: Expression | None, limit: Expression | None) -> None:
+    def __init__(self, frame: ConveyorFrame, room: Expression | None, limit: Expression | None) -> None:
         self._frame = frame
         self._budget = None if room is None else operation("multiply", room, time_step())
         self._limit = limit
@@ -194,7 +194,7 @@ def _less(bound: Expression, taken: Sequence[Expression]) -> Expression:
 class Leaks:
     """The leaks of one conveyor."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: ConveyorFrame) -> None:
         self._frame = frame
         self._zones = [self._zone(leak.start, leak.end) for leak in frame.node.leaks]
         self._fractions = [self._fraction(frame.lower(leak.fraction)) for leak in frame.node.leaks]

@@ -34,7 +34,7 @@ ZERO, ONE = Number(0.0), Number(1.0)
 TRANSIT, SLATS = "transit", "slats"
 
 
-class Frame:
+class ConveyorFrame:
     """One conveyor: its slats over its own ranges."""
 
     def __init__(self, name: str, node: Belt, scope: Scope) -> None:
