@@ -30,8 +30,7 @@ from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
-from pysd_runner.indicators.crossings import event_of
-from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
+from pysd_runner.indicators.events import Chance, Futures, chances, event_of, futures_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Data, Panel, Table
 from pysd_runner.spec import Baseline, FittedParameters

@@ -8,22 +8,22 @@ substitute; zero, negative or infinite values raise where they have no meaning.
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.lazy import lazy_exports
-from pysd_runner.indicators.classes import class_totals as class_totals
-from pysd_runner.indicators.dispersion import coefficient_of_variation as coefficient_of_variation
-from pysd_runner.indicators.dispersion import sigma_dispersion as sigma_dispersion
-from pysd_runner.indicators.gini import gini as gini
+from pysd_runner.indicators.inequality import TheilParts as TheilParts
+from pysd_runner.indicators.inequality import coefficient_of_variation as coefficient_of_variation
+from pysd_runner.indicators.inequality import gini as gini
+from pysd_runner.indicators.inequality import sigma_dispersion as sigma_dispersion
+from pysd_runner.indicators.inequality import theil as theil
+from pysd_runner.indicators.inequality import theil_decomposition as theil_decomposition
 from pysd_runner.indicators.progress import gap_closed as gap_closed
 from pysd_runner.indicators.progress import halving_time as halving_time
 from pysd_runner.indicators.progress import probability_of as probability_of
 from pysd_runner.indicators.progress import years_to_halve as years_to_halve
+from pysd_runner.indicators.regions import class_totals as class_totals
 from pysd_runner.indicators.relative import gap_to_leader as gap_to_leader
 from pysd_runner.indicators.relative import log_relative_output as log_relative_output
 from pysd_runner.indicators.relative import output_share as output_share
 from pysd_runner.indicators.relative import population_share as population_share
 from pysd_runner.indicators.relative import relative_output as relative_output
-from pysd_runner.indicators.theil import TheilParts as TheilParts
-from pysd_runner.indicators.theil import theil as theil
-from pysd_runner.indicators.theil import theil_decomposition as theil_decomposition
 
 if TYPE_CHECKING:
     from pysd_runner.indicators.labelled import INDICATORS as INDICATORS

@@ -1,15 +1,23 @@
-"""Indicators of labelled arrays: output and population in, a dataset of indicators with units out."""
+"""Indicators as values: a table of them, and a dataset of all from labelled output and population."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.indicators.classes import class_names, class_totals
-from pysd_runner.indicators.dispersion import coefficient_of_variation, sigma_dispersion
-from pysd_runner.indicators.gini import gini
-from pysd_runner.indicators.regions import FloatArray
+from pysd_runner.indicators.inequality import (
+    TheilParts,
+    coefficient_of_variation,
+    gini,
+    sigma_dispersion,
+    theil,
+    theil_decomposition,
+)
+from pysd_runner.indicators.regions import FloatArray, class_names, class_totals
 from pysd_runner.indicators.relative import (
     gap_to_leader,
     log_relative_output,
@@ -17,25 +25,117 @@ from pysd_runner.indicators.relative import (
     population_share,
     relative_output,
 )
-from pysd_runner.indicators.theil import theil, theil_decomposition
 
-#: Name, unit and one-line meaning of every indicator of `indicators_of`.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Totals:
+    """What indicators are computed from: output and people of regions, and of classes where there are some."""
+
+    output: FloatArray
+    people: FloatArray
+    axis: int  # of the regions
+    classes: tuple[str, ...] = ()
+
+    @cached_property
+    def per_head(self) -> FloatArray:
+        """Output per head."""
+        return self.output / self.people
+
+    @cached_property
+    def of_classes(self) -> "Totals":
+        """The same of classes of regions."""
+        output, people = (class_totals(item, self.classes, axis=self.axis) for item in (self.output, self.people))
+        return Totals(output=output, people=people, axis=self.axis)
+
+    @cached_property
+    def theil_parts(self) -> TheilParts:
+        """The split of the Theil index between and within classes."""
+        return theil_decomposition(self.output, self.people, self.classes, axis=self.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """A number computed from output and people.
+
+    Attributes
+    ----------
+    of
+        From `Totals` to values.
+    over
+        Whether there is a value for each region, for each class, for the nation, or for the nation from classes.
+    meaning
+        In one line.
+    unit
+        Of the values.
+    """
+
+    of: Callable[[Totals], FloatArray]
+    over: Literal["region", "nation", "class", "parts"]
+    meaning: str
+    unit: str = "Dmnl"
+
+
+#: Every indicator of `indicators_of` by name.
 INDICATORS = {
-    "relative_output": ("Dmnl", "output per head relative to the nation"),
-    "log_relative_output": ("Dmnl", "log output per head less the mean over regions"),
-    "gap_to_leader": ("Dmnl", "shortfall of output per head from the leading region"),
-    "output_share": ("Dmnl", "share of national output"),
-    "population_share": ("Dmnl", "share of national population"),
-    "national_gap": ("Dmnl", "population-weighted mean of the gaps to the leading region"),
-    "theil": ("Dmnl", "Theil index of output per head between regions"),
-    "theil_between": ("Dmnl", "part of the Theil index between classes"),
-    "theil_within": ("Dmnl", "part of the Theil index within classes"),
-    "sigma": ("Dmnl", "standard deviation over regions of log output per head"),
-    "gini": ("Dmnl", "population-weighted Gini coefficient of output per head between regions"),
-    "coefficient_of_variation": ("Dmnl", "population-weighted coefficient of variation of output per head"),
-    "class_relative_output": ("Dmnl", "output per head of a class of regions relative to the nation"),
-    "class_gap": ("Dmnl", "shortfall of output per head of a class from the leading class"),
-    "class_output_share": ("Dmnl", "share of a class in national output"),
+    "relative_output": Indicator(
+        lambda it: relative_output(it.output, it.people, axis=it.axis),
+        "region",
+        "output per head relative to the nation",
+    ),
+    "log_relative_output": Indicator(
+        lambda it: log_relative_output(it.per_head, axis=it.axis),
+        "region",
+        "log output per head less the mean over regions",
+    ),
+    "gap_to_leader": Indicator(
+        lambda it: gap_to_leader(it.per_head, axis=it.axis),
+        "region",
+        "shortfall of output per head from the leading region",
+    ),
+    "output_share": Indicator(lambda it: output_share(it.output, axis=it.axis), "region", "share of national output"),
+    "population_share": Indicator(
+        lambda it: population_share(it.people, axis=it.axis), "region", "share of national population"
+    ),
+    "national_gap": Indicator(
+        lambda it: 1 - it.output.sum(axis=it.axis) / it.people.sum(axis=it.axis) / it.per_head.max(axis=it.axis),
+        "nation",
+        "population-weighted mean of the gaps to the leading region",
+    ),
+    "theil": Indicator(
+        lambda it: theil(it.output, it.people, axis=it.axis),
+        "nation",
+        "Theil index of output per head between regions",
+    ),
+    "sigma": Indicator(
+        lambda it: sigma_dispersion(it.per_head, axis=it.axis),
+        "nation",
+        "standard deviation over regions of log output per head",
+    ),
+    "gini": Indicator(
+        lambda it: gini(it.per_head, it.people, axis=it.axis),
+        "nation",
+        "population-weighted Gini coefficient of output per head between regions",
+    ),
+    "coefficient_of_variation": Indicator(
+        lambda it: coefficient_of_variation(it.per_head, it.people, axis=it.axis),
+        "nation",
+        "population-weighted coefficient of variation of output per head",
+    ),
+    "class_relative_output": Indicator(
+        lambda it: relative_output(it.of_classes.output, it.of_classes.people, axis=it.axis),
+        "class",
+        "output per head of a class of regions relative to the nation",
+    ),
+    "class_gap": Indicator(
+        lambda it: gap_to_leader(it.of_classes.per_head, axis=it.axis),
+        "class",
+        "shortfall of output per head of a class from the leading class",
+    ),
+    "class_output_share": Indicator(
+        lambda it: output_share(it.of_classes.output, axis=it.axis), "class", "share of a class in national output"
+    ),
+    "theil_between": Indicator(lambda it: it.theil_parts.between, "parts", "part of the Theil index between classes"),
+    "theil_within": Indicator(lambda it: it.theil_parts.within, "parts", "part of the Theil index within classes"),
 }
 
 
@@ -77,20 +177,52 @@ def indicators_of(
     except ValueError as mismatch:
         raise InvalidInput(f"output and population carry different labels: {mismatch}") from mismatch
     output, population = xr.broadcast(output, population)
-    axis = output.get_axis_num("region")
-    produced, people = output.to_numpy(), population.to_numpy()
-    found = {
-        **_regional(output, produced, people, axis),
-        **_national(output, population, produced, people, axis),
-    }
     given = _classes(output, classes)
-    if given is not None:
-        found |= _by_class(output, produced, people, given, axis)
-    dataset = xr.Dataset(found)
-    for name, (unit, meaning) in INDICATORS.items():
-        if name in dataset:
-            dataset[name].attrs = {"units": unit, "long_name": meaning}
-    return dataset
+    totals = Totals(
+        output=output.to_numpy(),
+        people=population.to_numpy(),
+        axis=output.get_axis_num("region"),
+        classes=given or (),
+    )
+    names = () if given is None else class_names(given, output.sizes["region"])
+    kept = output.isel(region=0, drop=True).drop_vars(_of_regions(output), errors="ignore")
+    found: dict[str, xr.DataArray] = {}
+    for over in ("region", "nation", "class", "parts"):
+        if over == "class":
+            found |= _sums(kept, output=output, population=population)
+        if given is not None or over in ("region", "nation"):
+            own = {name: item for name, item in INDICATORS.items() if item.over == over}
+            found |= {name: _labelled(item, totals, output, kept, names) for name, item in own.items()}
+    return xr.Dataset(found)
+
+
+def _labelled(
+    item: Indicator, totals: Totals, output: xr.DataArray, kept: xr.DataArray, names: Sequence[str]
+) -> xr.DataArray:
+    """An indicator with its labels and unit."""
+    if item.over == "region":
+        found = output.copy(data=item.of(totals))
+    elif item.over == "class":
+        dims = ["class" if dim == "region" else str(dim) for dim in output.dims]
+        coords = {str(name): coordinate for name, coordinate in kept.coords.items()}
+        labels = np.asarray(names, dtype=object)
+        found = xr.DataArray(item.of(totals), dims=dims, coords={**coords, "class": labels})
+    else:
+        found = kept.copy(data=item.of(totals))
+    found.attrs = {"units": item.unit, "long_name": item.meaning}
+    return found
+
+
+def _sums(kept: xr.DataArray, **of_regions: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Output and population of all regions, in their own units."""
+    found = {}
+    for name, source in of_regions.items():
+        found[f"national_{name}"] = kept.copy(data=source.sum("region", skipna=False).to_numpy())
+        found[f"national_{name}"].attrs = {
+            "units": source.attrs.get("units", ""),
+            "long_name": f"{name} of all regions",
+        }
+    return found
 
 
 def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -101,64 +233,6 @@ def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, 
         return None
     found = tuple(str(name) for name in np.atleast_1d(output.coords["group"].to_numpy()))
     return found if all(found) else None
-
-
-def _regional(output: xr.DataArray, produced: FloatArray, people: FloatArray, axis: int) -> dict[str, xr.DataArray]:
-    """Compute the indicators with a value for each region."""
-    per_head = produced / people
-    values = {
-        "relative_output": relative_output(produced, people, axis=axis),
-        "log_relative_output": log_relative_output(per_head, axis=axis),
-        "gap_to_leader": gap_to_leader(per_head, axis=axis),
-        "output_share": output_share(produced, axis=axis),
-        "population_share": population_share(people, axis=axis),
-    }
-    return {name: output.copy(data=array) for name, array in values.items()}
-
-
-def _national(
-    output: xr.DataArray, population: xr.DataArray, produced: FloatArray, people: FloatArray, axis: int
-) -> dict[str, xr.DataArray]:
-    """Compute the indicators with one value for all regions."""
-    per_head = produced / people
-    leader = per_head.max(axis=axis)
-    values = {
-        "national_gap": 1 - produced.sum(axis=axis) / people.sum(axis=axis) / leader,
-        "theil": theil(produced, people, axis=axis),
-        "sigma": sigma_dispersion(per_head, axis=axis),
-        "gini": gini(per_head, people, axis=axis),
-        "coefficient_of_variation": coefficient_of_variation(per_head, people, axis=axis),
-    }
-    template = output.isel(region=0, drop=True).drop_vars(_of_regions(output), errors="ignore")
-    found = {name: template.copy(data=array) for name, array in values.items()}
-    for name, source in (("output", output), ("population", population)):
-        found[f"national_{name}"] = template.copy(data=source.sum("region", skipna=False).to_numpy())
-        found[f"national_{name}"].attrs = {
-            "units": source.attrs.get("units", ""),
-            "long_name": f"{name} of all regions",
-        }
-    return found
-
-
-def _by_class(
-    output: xr.DataArray, produced: FloatArray, people: FloatArray, classes: tuple[str, ...], axis: int
-) -> dict[str, xr.DataArray]:
-    """Compute the indicators of classes of regions, and the split of the Theil index."""
-    parts = theil_decomposition(produced, people, classes, axis=axis)
-    class_output, class_people = (class_totals(total, classes, axis=axis) for total in (produced, people))
-    values = {
-        "class_relative_output": relative_output(class_output, class_people, axis=axis),
-        "class_gap": gap_to_leader(class_output / class_people, axis=axis),
-        "class_output_share": output_share(class_output, axis=axis),
-    }
-    names = np.asarray(class_names(classes, produced.shape[axis]), dtype=object)
-    dims = ["class" if dim == "region" else str(dim) for dim in output.dims]
-    kept = output.isel(region=0, drop=True).drop_vars(_of_regions(output), errors="ignore")
-    coords = {**{str(name): coordinate for name, coordinate in kept.coords.items()}, "class": names}
-    found = {name: xr.DataArray(array, dims=dims, coords=coords) for name, array in values.items()}
-    for name, array in (("theil_between", parts.between), ("theil_within", parts.within)):
-        found[name] = kept.copy(data=array)
-    return found
 
 
 def _of_regions(output: xr.DataArray) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import gap_to_leader, theil, theil_decomposition
-from pysd_runner.indicators.laggards import Measure, laggards, mean_log_gap, split_change
+from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 
 Array = NDArray[np.float64]
 

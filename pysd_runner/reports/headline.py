@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.indicators.laggards import mean_log_gap
+from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.ranking import ROBUST, Answer, Ranking
 from pysd_runner.reports.evidence import declarations_of

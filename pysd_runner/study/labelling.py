@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.indicators import indicators_of
-from pysd_runner.indicators.laggards import laggards, mean_log_gap
+from pysd_runner.indicators.relative import laggards, mean_log_gap
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run

@@ -5,8 +5,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.indicators.crossings import event_of
-from pysd_runner.indicators.events import Futures, chances, scenario_chances
+from pysd_runner.indicators.events import Futures, chances, event_of, scenario_chances
 
 EVENT = "dispersion falls by 2026"
 

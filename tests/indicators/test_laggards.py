@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.indicators.laggards import laggards, mean_log_gap, split_change
+from pysd_runner.indicators.relative import laggards, mean_log_gap, split_change
 
 POSITIVE = st.floats(0.1, 10.0)
 STATES = arrays(float, (4, 2, 5), elements=POSITIVE)

@@ -8,7 +8,7 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.indicators import theil
-from pysd_runner.indicators.laggards import mean_log_gap
+from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy import study as module
 from pysd_runner.policy.gradients import Gradients
 from pysd_runner.policy.outcomes import variable_outcome
