@@ -12,8 +12,7 @@ from calibration.evaluation.phrases import NOTHING, Phrase
 from calibration.evaluation.subject import Subject
 from calibration.fitting.diagnostics import FAR
 from calibration.fitting.estimates import ParameterEstimate
-from calibration.sdeval import Loop as KnockOut
-from calibration.sdeval import knock_out
+from calibration.sdeval import KnockOut, knock_out
 from pysd_runner.checks import BehaviourRule, check_behaviour, check_dimensions, experiments_of, rules_of
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit

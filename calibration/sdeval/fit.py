@@ -1,4 +1,4 @@
-"""Point fit: how far a simulated series lies from what was observed, moment by moment."""
+"""Point fit: how far a simulated series lies from what was observed, and where the squared error comes from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,7 +8,138 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import Axis, FloatArray, Pair, line_up, ratio
-from calibration.sdeval.theil import deviations, mean_over, theil_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Theil:
+    """Theil's statistics; each an array of the axes that were neither time nor pooled.
+
+    Attributes
+    ----------
+    u1
+        Inequality coefficient of 1961, from 0 (perfect) to 1; lower is better.
+    u2
+        Coefficient of 1966 on changes, from 0 (perfect) up; 1 is as good as "no change"; lower is better.
+    u_levels
+        Coefficient of 1966 on levels, from 0 (perfect) up; 1 is as good as forecasting zero; lower is better.
+    um, us, uc
+        Shares of bias, unequal variation and unequal covariation in the mean squared error, from 0 to 1, summing to 1.
+        A good fit of a model of trends has its error in ``uc``: unsystematic, point by point.
+    """
+
+    u1: FloatArray
+    u2: FloatArray
+    u_levels: FloatArray
+    um: FloatArray
+    us: FloatArray
+    uc: FloatArray
+
+
+def theil(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Theil:
+    r"""Theil's inequality coefficients and the decomposition of the mean squared error.
+
+    With :math:`A` observed, :math:`S` simulated, means :math:`\bar A, \bar S`, population standard deviations
+    :math:`s_A, s_S` (divided by :math:`n`) and their correlation :math:`r`:
+
+    .. math::
+       U_1 = \frac{\sqrt{\frac1n\sum(S_t-A_t)^2}}{\sqrt{\frac1n\sum S_t^2}+\sqrt{\frac1n\sum A_t^2}}, \qquad
+       U_2 = \sqrt{\frac{\sum_{t>1}(S_t-A_t)^2}{\sum_{t>1}(A_t-A_{t-1})^2}}, \qquad
+       U_\text{levels} = \sqrt{\frac{\sum(S_t-A_t)^2}{\sum A_t^2}}
+
+    .. math::
+       U_m = \frac{(\bar S-\bar A)^2}{MSE}, \qquad U_s = \frac{(s_S-s_A)^2}{MSE}, \qquad
+       U_c = \frac{2(1-r)s_S s_A}{MSE}, \qquad U_m+U_s+U_c = 1
+
+    Two coefficients go by the name of U2. Theil (1966) applies his to changes; with the change forecast from the last
+    observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The same formula on levels, as
+    `DescTools::TheilU` in R and others have it, is ``u_levels``.
+
+    Parameters
+    ----------
+    observed, simulated
+        Arrays of one shape in one unit, labelled or not.
+    time
+        The axis of time, which must be in order: ``u2`` compares each moment with the one before.
+    pool
+        Further axes to sum over, for example the regions.
+
+    Returns
+    -------
+    Theil
+        NaN where a number is not defined: ``u2`` where nothing observed changes, the shares where there is no error.
+        Missing moments are left out of every sum; ``u2`` also leaves out a moment after a missing one.
+
+    Raises
+    ------
+    InvalidInput
+        If the pair does not line up or a value is infinite.
+
+    References
+    ----------
+    Theil, H. (1961), Economic Forecasts and Policy, 2nd ed., North-Holland (U1). Theil, H. (1966), Applied Economic
+    Forecasting, North-Holland, ch. 2 (U2 and the shares). Sterman, J. D. (1984), Appropriate summary statistics for
+    evaluating the historical fit of system dynamics models, Dynamica 10(2), 51-66.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = theil(np.arange(1.0, 11), np.arange(2.0, 12))
+    >>> round(float(found.u1), 8), round(float(found.u_levels), 7), float(found.um)
+    (0.07512486, 0.1611646, 1.0)
+    """
+    return theil_of(line_up(observed, simulated, time=time, pool=pool))
+
+
+def theil_of(pair: Pair) -> Theil:
+    """Theil's statistics of a pair that is lined up."""
+    error = pair.simulated - pair.observed
+    square = mean_over(error**2, pair)
+    root = np.sqrt(square)
+    size_simulated, size_observed = (np.sqrt(mean_over(array**2, pair)) for array in (pair.simulated, pair.observed))
+    um, us, uc = _shares(pair, error, square)
+    return Theil(
+        u1=ratio(root, size_simulated + size_observed),
+        u2=_against_no_change(pair, error),
+        u_levels=ratio(root, size_observed),
+        um=um,
+        us=us,
+        uc=uc,
+    )
+
+
+def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
+    """Mean over the moments that are given."""
+    return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
+
+
+def deviations(values: FloatArray, pair: Pair) -> FloatArray:
+    """Deviations from the mean, exactly zero where all values are equal."""
+    mean = np.expand_dims(mean_over(values, pair), pair.axes)
+    highest = np.where(pair.present, values, -np.inf).max(axis=pair.axes, keepdims=True)
+    lowest = np.where(pair.present, values, np.inf).min(axis=pair.axes, keepdims=True)
+    return np.asarray(np.where(highest == lowest, values * 0, values - mean))
+
+
+def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Bias, variation and covariation over the mean squared error."""
+    # Written in deviations of the error, so that a small error of a large quantity keeps its digits: s_S^2 - s_A^2 =
+    # mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
+    of_error = deviations(error, pair)
+    simulated, observed = deviations(pair.simulated, pair), deviations(pair.observed, pair)
+    spread = np.sqrt(mean_over(simulated**2, pair)) + np.sqrt(mean_over(observed**2, pair))
+    difference = ratio(mean_over(of_error * (simulated + observed), pair), spread)
+    unequal = np.where(spread == 0, 0.0, difference**2)
+    together = np.maximum(mean_over(of_error**2, pair) - unequal, 0.0)
+    bias = mean_over(error, pair) ** 2
+    return ratio(bias, square), ratio(unequal, square), ratio(together, square)
+
+
+def _against_no_change(pair: Pair, error: FloatArray) -> FloatArray:
+    """U2 on changes: sums over moments whose predecessor was observed as well."""
+    change = np.diff(pair.observed, axis=-1)
+    later = np.where(np.isnan(change), np.nan, error[..., 1:])
+    sums = (np.nansum(part**2, axis=pair.axes) for part in (later, change))
+    return np.sqrt(ratio(*sums))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import Axis, FloatArray, ratio, series_of
-from calibration.sdeval.runs import Run, arrays_of, first_where
+from calibration.sdeval.pairs import Axis, FloatArray, Run, arrays_of, first_where, ratio, series_of
 from pysd_runner.core.errors import InvalidInput
 
 #: Runs a model with a step of time and a method; outcomes are at the same moments whatever the step.

@@ -1,10 +1,10 @@
-"""An observed and a simulated array, checked and lined up; the border every statistic of a pair passes once.
+"""What statistics take: an observed and a simulated array, lined up; or a model as a callable.
 
 A moment counts where both are given. A missing value (NaN) in either leaves that moment out of both, and it is counted;
 an infinite value raises.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 
 FloatArray = NDArray[np.float64]
 
@@ -183,3 +183,34 @@ def _axis_labels(template: xr.DataArray | None, axis: int, size: int) -> tuple[A
     if template is None or template.dims[axis] not in template.coords:
         return tuple(range(size))
     return tuple(template.coords[template.dims[axis]].to_numpy().tolist())
+
+
+#: The outcomes of one run by name.
+Run = Mapping[str, ArrayLike]
+
+#: Runs a model: parameters that differ from the base in, outcomes out. It may raise, or give NaN, where a run fails.
+Simulate = Callable[[Mapping[str, float]], Run]
+
+# What a callable raises when its model breaks down; anything else is a fault of the caller and goes through.
+BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)
+
+
+def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatArray]:
+    """Outcomes of a run as arrays."""
+    chosen = list(run) if names is None else list(names)
+    for name in chosen:
+        if name not in run:
+            raise UnknownName(f"the run has no outcome {name!r}; it has {', '.join(run)}.{suggest(name, run)}")
+    found = {}
+    for name in chosen:
+        try:
+            found[name] = np.asarray(run[name], dtype=float)
+        except (TypeError, ValueError) as fault:
+            raise InvalidInput(f"outcome {name!r} of the run is not an array of numbers: {fault}") from fault
+    return found
+
+
+def first_where(mask: ArrayLike) -> tuple[int, ...] | None:
+    """Index of the first true element in the order of the array."""
+    found = np.argwhere(np.asarray(mask))
+    return tuple(int(index) for index in found[0]) if len(found) else None

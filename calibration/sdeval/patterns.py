@@ -8,9 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.sdeval.cycles import compare_autocorrelations, lagged_correlation, period
+from calibration.sdeval.components import (
+    Trend,
+    check_trend,
+    compare_autocorrelations,
+    fit_trend,
+    lagged_correlation,
+    period,
+    trend_difference,
+)
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
-from calibration.sdeval.trends import Trend, check_trend, fit_trend, trend_difference
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.tables import Tabled
 

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from calibration.sdeval.pairs import FloatArray
-from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate, arrays_of
+from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
 
 #: Runs many parameter sets at once; None where a run failed.

@@ -8,35 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.sdeval.modes import mode_differs, turning_points
-from calibration.sdeval.pairs import FloatArray, ratio
-from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate, arrays_of, first_where
+from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of, first_where, ratio
+from calibration.sdeval.robustness import mode_differs, turning_points
 from pysd_runner.core.errors import InvalidInput
 
 #: Takes the run under the test input and the base run; says whether, or where, the constraint holds.
 Constraint = Callable[[Run, Run], ArrayLike]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExtremeCondition:
-    """What must hold if an input is as extreme as it can be.
-
-    Attributes
-    ----------
-    name
-        Short name.
-    inputs
-        Parameters that are set, for example ``{"births": 0.0}``.
-    constraint
-        What must hold then.
-    because
-        Why, in one sentence.
-    """
-
-    name: str
-    inputs: Mapping[str, float]
-    constraint: Constraint
-    because: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +25,9 @@ class RealityCheck:
     name
         Short name.
     inputs
-        The test input.
+        Parameters that are set, for example ``{"births": 0.0}``.
     constraint
-        What it implies, usually against the base run.
+        What they imply, usually against the base run.
     because
         Why, in one sentence.
     """
@@ -61,8 +38,14 @@ class RealityCheck:
     because: str
 
 
+class ExtremeCondition(RealityCheck):
+    """What must hold if an input is as extreme as it can be."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Loop:
+class KnockOut:
     """A feedback loop and the parameters that cut it.
 
     Attributes
@@ -194,7 +177,7 @@ def checks_table(outcomes: Sequence[CheckOutcome]) -> pd.DataFrame:
 
 def knock_out(
     simulate: Simulate,
-    loops: Sequence[Loop],
+    loops: Sequence[KnockOut],
     *,
     outcomes: Sequence[str] | None = None,
     base: Mapping[str, float] | None = None,
@@ -282,7 +265,7 @@ def _base_run(simulate: Simulate, base: Mapping[str, float] | None) -> Run:
 
 def _judge(
     kind: str,
-    item: ExtremeCondition | RealityCheck,
+    item: RealityCheck,
     simulate: Simulate,
     base: Mapping[str, float] | None,
     reference: Run,
@@ -311,7 +294,7 @@ def _judge(
     return _verdict(kind, item, holds)
 
 
-def _verdict(kind: str, item: ExtremeCondition | RealityCheck, holds: NDArray[np.bool_]) -> CheckOutcome:
+def _verdict(kind: str, item: RealityCheck, holds: NDArray[np.bool_]) -> CheckOutcome:
     """Say whether the constraint holds everywhere."""
     if holds.all():
         return CheckOutcome(kind=kind, name=item.name, status="passed", message=f"Holds, because {item.because}.")

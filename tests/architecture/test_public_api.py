@@ -22,7 +22,7 @@ FRONT_DOORS = {
         "HypothesisTest",
         "Integrate",
         "IntegrationError",
-        "Loop",
+        "KnockOut",
         "Negative",
         "PatternLimits",
         "PatternStep",

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from calibration.sdeval import PatternLimits, behaviour_patterns, discrepancy, patterns_table, theil
-from calibration.sdeval.cycles import autocorrelation_errors, compare_autocorrelations, lagged_correlation, period
-from calibration.sdeval.trends import fit_trend, trend_difference
+from calibration.sdeval.components import (
+    autocorrelation_errors,
+    compare_autocorrelations,
+    fit_trend,
+    lagged_correlation,
+    period,
+    trend_difference,
+)
 from pysd_runner.core.errors import InvalidInput
 
 TIME = np.arange(48.0)

@@ -5,7 +5,7 @@ import pytest
 
 from calibration.sdeval import (
     ExtremeCondition,
-    Loop,
+    KnockOut,
     RealityCheck,
     checks_table,
     extreme_conditions,
@@ -105,9 +105,9 @@ def test_a_knocked_out_loop_shows_in_numbers_and_mode() -> None:
     found = knock_out(
         epidemic,
         [
-            Loop(name="contagion", inputs={"contacts": 0.0}),
-            Loop(name="none", inputs={}),
-            Loop(name="bad", inputs={"recovery": -1}),
+            KnockOut(name="contagion", inputs={"contacts": 0.0}),
+            KnockOut(name="none", inputs={}),
+            KnockOut(name="bad", inputs={"recovery": -1}),
         ],
         outcomes=["infected"],
     ).set_index("loop")
@@ -130,7 +130,7 @@ def test_a_loop_over_several_series() -> None:
             "broken": np.array([1.0, np.nan if not gain else 2]),
         }
 
-    found = knock_out(simulate, [Loop(name="gain", inputs={"gain": 0.0})]).set_index("outcome")
+    found = knock_out(simulate, [KnockOut(name="gain", inputs={"gain": 0.0})]).set_index("outcome")
     # Gaps 0, 1, 2 and none; variances 2/3 and none; ends 2 and 5.
     assert found.loc["level", "change"] == pytest.approx(np.sqrt((5 / 6) / (1 / 3)), abs=1e-12)
     assert found.loc["level", "end_change"] == pytest.approx(-2 / 7, abs=1e-12)
@@ -148,5 +148,5 @@ def test_modes() -> None:
 
 def test_an_outcome_that_does_not_exist_gets_a_suggestion() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'infected'"):
-        knock_out(epidemic, [Loop(name="a", inputs={})], outcomes=["infecte"])
+        knock_out(epidemic, [KnockOut(name="a", inputs={})], outcomes=["infecte"])
     assert set(EPIDEMIC) == {"contacts", "recovery", "infected"}
