@@ -83,13 +83,13 @@ CHOSEN = (
         "contraction from which on tables show a parameter that a panel is not asked for first",
     ),
     ("calibration.fitting.estimates", "EVIDENCE", "contraction from which on a phrase says what an estimate rests on"),
-    ("calibration.evaluation.point_fit", "BIAS", "share of bias in squared errors above which they are systematic"),
-    ("calibration.evaluation.residuals", "LEVEL", "level of every test of residuals"),
+    ("calibration.evaluation.fit", "BIAS", "share of bias in squared errors above which they are systematic"),
+    ("calibration.evaluation.fit", "LEVEL", "level of every test of residuals"),
     ("calibration.evaluation.structure", "LEAST_CHANGE", "share of its own variation a loop must move an outcome by"),
     ("calibration.evaluation.numerics", "TOLERANCE", "integration error, relative to the largest value, that may be"),
     ("calibration.evaluation.sensitivity", "CHANGE", "share by which one parameter at a time is moved"),
-    ("calibration.evaluation.ranking", "BEST_FLIPS", "share of draws in which another policy may be the best"),
-    ("calibration.evaluation.ranking", "PAIR_FLIPS", "share of draws in which two policies may change places"),
+    ("calibration.evaluation.sensitivity", "BEST_FLIPS", "share of draws in which another policy may be the best"),
+    ("calibration.evaluation.sensitivity", "PAIR_FLIPS", "share of draws in which two policies may change places"),
 )
 
 START = """\

@@ -7,14 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict
+from calibration.evaluation.fit import pattern_tests, point_fit_tests, residual_tests
+from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
-from calibration.evaluation.phrases import Phrase
-from calibration.evaluation.point_fit import pattern_tests, point_fit_tests
-from calibration.evaluation.ranking import ranking_tests
-from calibration.evaluation.residuals import residual_tests
-from calibration.evaluation.sensitivity import QUICK, Effort, sensitivity_tests
+from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.sdeval import report_tables
@@ -91,9 +88,7 @@ def _sections(subject: Subject, effort: Effort, seed: int, tell: _Steps) -> Iter
     yield sensitivity_tests(subject, effort, seed=seed, progress=tell)
     tell("ranking of policies")
     yield ranking_tests(subject, effort.draws, seed=seed)
-    note = Phrase("back_tests")
-    later = Judgement(section="forecasts", test="back_test", subject="", verdict=Verdict.NOT_TESTED, note=note)
-    yield Section(key="forecasts", judgements=(later,))
+    yield Section(key="forecasts", judgements=(Judgement.untested("forecasts", "back_test", "back_tests"),))
 
 
 def _observed(subject: Subject) -> Iterator[Section]:
@@ -101,9 +96,7 @@ def _observed(subject: Subject) -> Iterator[Section]:
     if subject.calibrated is None:
         tests = {"fit": "efficiency", "residuals": "autocorrelation", "patterns": "pattern_trend"}
         for key, test in tests.items():
-            note = Phrase("no_fit")
-            judgement = Judgement(section=key, test=test, subject="", verdict=Verdict.NOT_TESTED, note=note)
-            yield Section(key=key, judgements=(judgement,))
+            yield Section(key=key, judgements=(Judgement.untested(key, test, "no_fit"),))
         return
     fitted = list(fitted_pairs(subject.calibrated.result))
     levels = list(level_pairs(subject.calibrated))
@@ -153,15 +146,7 @@ def guideline_tests(subject: Subject, made: Mapping[str, Any]) -> Section:
     tables = {name: getattr(found, name) for name in PARTS if name != "optimisation" or subject.calibrated is not None}
     judgements = [_judged(name, table) for name, table in tables.items()]
     if subject.calibrated is None:
-        judgements.append(
-            Judgement(
-                section=KEY,
-                test="guideline",
-                subject="optimisation",
-                verdict=Verdict.NOT_TESTED,
-                note=Phrase("no_fit"),
-            )
-        )
+        judgements.append(Judgement.untested(KEY, "guideline", "no_fit", "optimisation"))
     return Section(key=KEY, judgements=tuple(judgements), tables=tables)
 
 

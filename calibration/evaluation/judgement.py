@@ -1,14 +1,34 @@
-"""What a test said of a model: passed, failed, or not tested and why."""
+"""What a test said of a model: passed, failed, or not tested and why; and the phrases it says it in."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from calibration.evaluation.phrases import Phrase
+from pysd_runner.text import has_text, say
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence of the report, in whatever language it is read."""
+
+    key: str = ""  # which sentence; empty for none
+    parts: Mapping[str, Any] = field(default_factory=dict)  # what goes into its blanks
+
+    def text(self, lang: str) -> str:
+        """The sentence in a language, ``"en"`` or ``"zh"``."""
+        return say(f"evaluation.{self.key}", lang, **self.parts) if self.key else ""
+
+
+NOTHING = Phrase()
+
+
+def has_phrase(key: str) -> bool:
+    """Whether there is a sentence of that key."""
+    return has_text(f"evaluation.{key}")
 
 
 class Verdict(StrEnum):
@@ -53,6 +73,11 @@ class Judgement:
     value: float | None = None
     bound: float | None = None
     note: Phrase = field(default_factory=Phrase)
+
+    @classmethod
+    def untested(cls, section: str, test: str, reason: str, subject: str = "", **parts: object) -> "Judgement":
+        """A test that was not made; the reason is the key of a phrase, `parts` go into its blanks."""
+        return cls(section=section, test=test, subject=subject, verdict=Verdict.NOT_TESTED, note=Phrase(reason, parts))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

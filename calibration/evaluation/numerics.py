@@ -6,8 +6,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from calibration.evaluation.judgement import Judgement, Section, Verdict
-from calibration.evaluation.phrases import NOTHING, Phrase
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
 from calibration.evaluation.subject import Subject
 from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
@@ -27,7 +26,7 @@ def numerical_tests(subject: Subject) -> Section:
     judgements = [_finite(subject)]
     table = pd.DataFrame()
     if subject.base.failed.any():
-        judgements += [_not_run(test) for test in ("halving", "runge_kutta")]
+        judgements += [Judgement.untested(KEY, test, "base_fails") for test in ("halving", "runge_kutta")]
     else:
         steps, table = _integration(subject)
         judgements += steps
@@ -36,10 +35,6 @@ def numerical_tests(subject: Subject) -> Section:
         judgements=(*judgements, *_balances(subject), *_negative_stocks(subject)),
         tables={"integration": table} if len(table) else {},
     )
-
-
-def _not_run(test: str) -> Judgement:
-    return Judgement(section=KEY, test=test, subject="", verdict=Verdict.NOT_TESTED, note=Phrase("base_fails"))
 
 
 def _finite(subject: Subject) -> Judgement:
@@ -99,9 +94,7 @@ def _balances(subject: Subject) -> Iterator[Judgement]:
     """Flows that only move something, and totals that follow from natural growth alone."""
     balances = experiments_of(subject.model).balances
     if not balances:
-        yield Judgement(
-            section=KEY, test="balance", subject="", verdict=Verdict.NOT_TESTED, note=Phrase("not_declared")
-        )
+        yield Judgement.untested(KEY, "balance", "not_declared")
     for item in balances:
         yield _balance(subject, item)
 

@@ -22,7 +22,7 @@ NATION = "nation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class ComparedSeries:
     """Observed and simulated values of one series."""
 
     name: str
@@ -40,7 +40,7 @@ class Pair:
         return _path(self, self.observed), _path(self, self.simulated)
 
 
-def _path(pair: Pair, values: xr.DataArray) -> xr.DataArray:
+def _path(pair: ComparedSeries, values: xr.DataArray) -> xr.DataArray:
     if not pair.is_relative:
         return values
     # A sum past a gap would hide it: from the first missing change on there is no path.
@@ -48,13 +48,13 @@ def _path(pair: Pair, values: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(np.exp(logs))
 
 
-def fitted_pairs(result: FitResult) -> Iterator[Pair]:
+def fitted_pairs(result: FitResult) -> Iterator[ComparedSeries]:
     """Series of a fit in its own terms, without the first year, which the model meets by construction."""
     frame = result.to_frame()
     frame = frame[frame["used"]]
     for item in result.series:
         mine = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
-        yield Pair(
+        yield ComparedSeries(
             name=item.label,
             unit=_unit(item),
             observed=_array(mine, "observed", result),
@@ -79,7 +79,7 @@ def _array(frame: pd.DataFrame, column: str, result: FitResult) -> xr.DataArray:
     return xr.DataArray(table.loc[wanted].to_numpy(dtype=float), dims=("region", "year"), coords=coords)
 
 
-def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
+def level_pairs(calibrated: Calibrated) -> Iterator[ComparedSeries]:
     """Output per head and population in their own units, simulated over the window of the fit at its estimates."""
     fitted, panel = calibrated.result.fitted, calibrated.panel
     tied = RegionalModel(model=calibrated.model, panel=panel, yuan_per_unit=calibrated.yuan_per_unit)
@@ -99,7 +99,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
         observed = xr.DataArray(panel[name][:, columns], dims=("region", "year"), coords=coords)
         simulated = xr.DataArray(found[variable][0] / money.get(name, 1.0), dims=("region", "year"), coords=coords)
         later = slice(fitted.first_year + 1, None)
-        yield Pair(
+        yield ComparedSeries(
             name=name,
             unit=panel.units[name],
             observed=observed.sel(year=later),
@@ -107,7 +107,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
         )
 
 
-def gap_pairs(levels: Mapping[str, Pair]) -> Iterator[Pair]:
+def gap_pairs(levels: Mapping[str, ComparedSeries]) -> Iterator[ComparedSeries]:
     """Measures of the gaps between regions, from observed and simulated output per head."""
     if "output_per_head" not in levels:
         return
@@ -121,9 +121,9 @@ def gap_pairs(levels: Mapping[str, Pair]) -> Iterator[Pair]:
     yield both.pair("output per head of the nation", heads.unit, lambda y, p: (y * p).sum(axis=0) / p.sum(axis=0))
 
 
-def _national(pair: Pair, name: str, unit: str, measure: Callable[[Array], Array]) -> Pair:
+def _national(pair: ComparedSeries, name: str, unit: str, measure: Callable[[Array], Array]) -> ComparedSeries:
     observed, simulated = (_series(item, measure(item.to_numpy())) for item in (pair.observed, pair.simulated))
-    return Pair(name=name, unit=unit, observed=observed, simulated=simulated)
+    return ComparedSeries(name=name, unit=unit, observed=observed, simulated=simulated)
 
 
 def _series(like: xr.DataArray, values: Array) -> xr.DataArray:
@@ -135,10 +135,10 @@ def _series(like: xr.DataArray, values: Array) -> xr.DataArray:
 class _Weighted:
     """Output per head and the people it is weighted with."""
 
-    heads: Pair
-    people: Pair
+    heads: ComparedSeries
+    people: ComparedSeries
 
-    def pair(self, name: str, unit: str, measure: Callable[[Array, Array], Array]) -> Pair:
+    def pair(self, name: str, unit: str, measure: Callable[[Array, Array], Array]) -> ComparedSeries:
         """A national measure of both."""
         observed, simulated = (
             _series(head, measure(head.to_numpy(), people.to_numpy()))
@@ -147,4 +147,4 @@ class _Weighted:
                 (self.heads.simulated, self.people.simulated),
             )
         )
-        return Pair(name=name, unit=unit, observed=observed, simulated=simulated)
+        return ComparedSeries(name=name, unit=unit, observed=observed, simulated=simulated)

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from calibration.evaluation.judgement import Judgement, Section, Verdict
-from calibration.evaluation.phrases import NOTHING, Phrase
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
 from calibration.evaluation.subject import Subject
 from calibration.fitting.diagnostics import FAR
 from calibration.fitting.estimates import ParameterEstimate
@@ -38,7 +37,7 @@ def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None 
     judgements = [*_units(subject), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):
         if not experiments:
-            judgements.append(_absent(key, "not_declared"))
+            judgements.append(Judgement.untested(KEY, key, "not_declared"))
         for item in experiments:
             judgements.append(_experiment(subject, item))
             _ = None if progress is None else progress(1)
@@ -50,10 +49,6 @@ def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None 
         judgements=(*judgements, *loops),
         tables={name: frame for name, frame in tables.items() if len(frame)},
     )
-
-
-def _absent(test: str, reason: str) -> Judgement:
-    return Judgement(section=KEY, test=test, subject="", verdict=Verdict.NOT_TESTED, note=Phrase(reason))
 
 
 def _units(subject: Subject) -> Iterator[Judgement]:
@@ -75,13 +70,7 @@ def _units(subject: Subject) -> Iterator[Judgement]:
         )
     if silent:
         names = ", ".join(dict.fromkeys(item.variable for item in silent))
-        yield Judgement(
-            section=KEY,
-            test="units",
-            subject=names,
-            verdict=Verdict.NOT_TESTED,
-            note=Phrase("units_silent", {"count": len(silent)}),
-        )
+        yield Judgement.untested(KEY, "units", "units_silent", names, count=len(silent))
 
 
 def _unit_table(subject: Subject) -> pd.DataFrame:
@@ -98,7 +87,7 @@ def _rules(subject: Subject) -> Iterator[Judgement]:
     """The behaviour rules beside the model, in its base run."""
     rules = rules_of(subject.model)
     if not rules:
-        yield _absent("rule", "no_rules")
+        yield Judgement.untested(KEY, "rule", "no_rules")
     for rule in rules:
         broken = check_behaviour(subject.base, [rule])
         note = Phrase("verbatim", {"text": "; ".join(item.message for item in broken)}) if broken else NOTHING
@@ -127,7 +116,7 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
 def _parameters(subject: Subject) -> Iterator[Judgement]:
     """Estimates inside their bounds and in keeping with their source."""
     if subject.calibrated is None:
-        yield _absent("parameter", "no_fit")
+        yield Judgement.untested(KEY, "parameter", "no_fit")
         return
     for item in subject.calibrated.result.parameters:
         if not item.is_shown:
@@ -171,7 +160,7 @@ def _parameter_table(subject: Subject) -> pd.DataFrame:
 def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Judgement], pd.DataFrame]:
     """What is lost when a loop is switched off."""
     if not loops:
-        return [_absent("loop", "not_declared")], pd.DataFrame()
+        return [Judgement.untested(KEY, "loop", "not_declared")], pd.DataFrame()
     judgements, parts = [], []
     for loop in loops:
         names = list(dict.fromkeys(subject.model.find(name) for name in (*loop.moves, *_compared(subject))))
@@ -230,9 +219,8 @@ def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
     Barenblatt, G. I. (1996), Scaling, Self-similarity, and Intermediate Asymptotics, Cambridge University Press, ch. 1.
     """
     if subject.calibrated is None or subject.base.failed.any():
-        note = Phrase("no_fit" if subject.calibrated is None else "base_fails")
-        for test in ("unit_of_measure", "order"):
-            yield Judgement(section=section, test=test, subject="", verdict=Verdict.NOT_TESTED, note=note)
+        reason = "no_fit" if subject.calibrated is None else "base_fails"
+        yield from (Judgement.untested(section, test, reason) for test in ("unit_of_measure", "order"))
         return
     units = _other_units(subject)
     time = _time(units)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pandas.api import types as pd_types
 
-from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict, judgement_rows
-from calibration.evaluation.phrases import Phrase, has_phrase
+from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict, has_phrase, judgement_rows
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import (

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.evaluation.observed import level_pairs
-from calibration.evaluation.ranking import policy_scores
+from calibration.evaluation.sensitivity import policy_scores
 from calibration.evaluation.subject import Subject
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem

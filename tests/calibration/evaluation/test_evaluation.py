@@ -13,13 +13,19 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult
 from calibration.evaluation import Evaluation, Subject, Verdict, evaluate
+from calibration.evaluation.fit import point_fit_tests, residual_tests
+from calibration.evaluation.judgement import Phrase
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
-from calibration.evaluation.phrases import Phrase
-from calibration.evaluation.point_fit import point_fit_tests
-from calibration.evaluation.ranking import policy_scores, ranking_tests, weighty
-from calibration.evaluation.residuals import residual_tests
-from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, sensitivity_tests
+from calibration.evaluation.sensitivity import (
+    Effort,
+    GapRuns,
+    factor_ranges,
+    policy_scores,
+    ranking_tests,
+    sensitivity_tests,
+    weighty,
+)
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main

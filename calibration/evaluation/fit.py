@@ -1,0 +1,290 @@
+"""Tests of a fit: how near it comes in the terms of the calibration and in levels, its patterns, and what it leaves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
+from calibration.evaluation.observed import ComparedSeries
+from calibration.sdeval import (
+    BehaviourPatterns,
+    autocorrelation,
+    autocorrelation_band,
+    behaviour_patterns,
+    breusch_pagan,
+    cross_correlation,
+    cross_dependence,
+    durbin_watson,
+    fit_table,
+    ljung_box,
+    point_fit,
+)
+from pysd_runner.core.errors import InvalidInput
+
+KEY = "fit"
+
+# Theil's share of bias in the mean squared error above which the error is systematic.
+BIAS = 0.1
+
+# Of values around zero percentages mean nothing.
+PERCENTAGES = ("mape", "rmspe", "mae_over_mean")
+PATTERNS_KEY = "patterns"
+
+# Steps with a verdict; the phase is an estimate and has none.
+STEPS = ("trend", "period", "mean", "variation", "discrepancy")
+
+
+def point_fit_tests(
+    fitted: Sequence[ComparedSeries], levels: Sequence[ComparedSeries], gaps: Sequence[ComparedSeries]
+) -> Section:
+    """Test how near the simulation comes to what was observed, moment by moment."""
+    judgements = [item for pair in fitted for item in _in_terms(pair)]
+    judgements += [item for pair in (*levels, *gaps) for item in _in_levels(pair)]
+    tables = {"point_fit": _pooled([*fitted, *levels, *gaps]), "point_fit_regions": _by_region([*fitted, *levels])}
+    return Section(key=KEY, judgements=tuple(judgements), tables=tables)
+
+
+def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
+    found = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pool=(0,))
+    yield _judged("efficiency", pair, float(found.efficiency), above=0.0)
+    if pair.is_relative:
+        # The mean over regions of every year was taken away on both sides: the mean error is zero whatever the model.
+        yield Judgement.untested(KEY, "bias", "bias_by_construction", pair.name)
+    else:
+        yield _judged("bias", pair, float(found.um), most=BIAS)
+
+
+def _in_levels(pair: ComparedSeries) -> Iterator[Judgement]:
+    table = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy())
+    pooled = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pool=(0,))
+    yield _judged("bias", pair, float(pooled.um), most=BIAS, note=Phrase("not_fitted"))
+    defined = np.isfinite(table.u2)
+    if not defined.any():
+        yield Judgement.untested(KEY, "no_change", "undefined", pair.name)
+        return
+    better = float((table.u2[defined] < 1).mean())
+    parts = {"better": int((table.u2[defined] < 1).sum()), "all": int(defined.sum())}
+    yield Judgement(
+        section=KEY,
+        test="no_change",
+        subject=pair.name,
+        verdict=Verdict.of(better > 0.5),
+        value=better,
+        bound=0.5,
+        note=Phrase("better_in", parts),
+    )
+
+
+def _judged(
+    test: str,
+    pair: ComparedSeries,
+    value: float,
+    *,
+    above: float | None = None,
+    most: float | None = None,
+    note: Phrase = NOTHING,
+) -> Judgement:
+    if not np.isfinite(value):
+        return Judgement.untested(KEY, test, "undefined", pair.name)
+    holds = value > above if above is not None else most is not None and value <= most
+    bound = above if above is not None else most
+    return Judgement(
+        section=KEY, test=test, subject=pair.name, verdict=Verdict.of(holds), value=value, bound=bound, note=note
+    )
+
+
+def _pooled(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
+    parts = []
+    for pair in pairs:
+        row = fit_table(pair.observed, pair.simulated, time="year").loc[["pooled"]]
+        parts.append(_described(row, pair).assign(series=pair.name))
+    return _first_columns(pd.concat(parts, ignore_index=True), ["series", "unit"])
+
+
+def _by_region(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
+    parts = []
+    for pair in pairs:
+        table = fit_table(pair.observed, pair.simulated, time="year").drop(index="pooled")
+        parts.append(_described(table.rename_axis("region").reset_index(), pair).assign(series=pair.name))
+    return _first_columns(pd.concat(parts, ignore_index=True), ["series", "unit", "region"])
+
+
+def _described(table: pd.DataFrame, pair: ComparedSeries) -> pd.DataFrame:
+    table = table.assign(unit=pair.unit)
+    return table.assign(**dict.fromkeys(PERCENTAGES, np.nan)) if pair.is_relative else table
+
+
+def _first_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return table[[*names, *(name for name in table.columns if name not in names)]]
+
+
+def pattern_tests(fitted: Sequence[ComparedSeries], gaps: Sequence[ComparedSeries]) -> Section:
+    """Compare the patterns of simulated and observed paths."""
+    judgements: list[Judgement] = []
+    rows: list[pd.DataFrame] = []
+    for pair in (*gaps, *fitted):
+        found, reasons = _compared(pair)
+        judgements += [_step(pair, name, found, reasons) for name in STEPS]
+        rows += [item.table().assign(series=pair.name, region=region) for region, item in found.items()]
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    names = ["series", "region"]
+    tables = {"patterns": table[[*names, *(name for name in table.columns if name not in names)]]} if rows else {}
+    return Section(key=PATTERNS_KEY, judgements=tuple(judgements), tables=tables)
+
+
+def _compared(pair: ComparedSeries) -> tuple[dict[str, BehaviourPatterns], list[str]]:
+    """Patterns of every region, and why there are none of the others."""
+    observed, simulated = (values.transpose("region", "year").to_numpy() for values in pair.paths)
+    found, reasons = {}, []
+    for place, region in enumerate(pair.observed["region"].to_numpy()):
+        try:
+            found[str(region)] = behaviour_patterns(observed[place], simulated[place])
+        except InvalidInput as error:
+            reasons.append(str(error))
+    return found, reasons
+
+
+def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns], reasons: Sequence[str]) -> Judgement:
+    """One step over all paths that came so far."""
+    steps = [step for item in found.values() for step in item.steps if step.name == name]
+    done = [step for step in steps if step.status != "skipped"]
+    test = f"pattern_{name}"
+    if not done:
+        said = list(dict.fromkeys([*(step.message for step in steps), *reasons]))
+        note = Phrase("verbatim", {"text": said[0] if said else ""})
+        return Judgement(section=PATTERNS_KEY, test=test, subject=pair.name, verdict=Verdict.NOT_TESTED, note=note)
+    passed = sum(step.status == "passed" for step in done)
+    note = Phrase("paths_pass", {"passed": passed, "done": len(done), "skipped": len(found) - len(done)})
+    if len(found) == 1:
+        note = Phrase("verbatim", {"text": f"{done[0].message} {_numbers(done[0].values)}"})
+    share = passed / len(done)
+    return Judgement(
+        section=PATTERNS_KEY,
+        test=test,
+        subject=pair.name,
+        verdict=Verdict.of(share > 0.5),
+        value=share,
+        bound=0.5,
+        note=note,
+    )
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in values.items() if np.isfinite(value))
+
+
+RESIDUALS = "residuals"
+
+# Level of every test; with so many years a series is long enough to have an autocorrelation at all.
+LEVEL, SHORTEST, LAGS = 0.05, 6, 3
+
+
+def residual_tests(pairs: Sequence[ComparedSeries]) -> Section:
+    """Test what the fit leaves: its innovations, which the calibration takes to be independent and alike."""
+    judgements = [item for pair in pairs for item in _of_series(pair)]
+    tables = {"residuals": pd.concat([_table(pair) for pair in pairs], ignore_index=True)}
+    several = [pair for pair in pairs if pair.observed.sizes["region"] > 1]
+    if several:
+        tables["cross_correlation"] = pd.concat([_crossed(pair) for pair in several], ignore_index=True)
+    return Section(key=RESIDUALS, judgements=tuple(judgements), tables=tables)
+
+
+def _innovations(pair: ComparedSeries) -> np.ndarray:
+    innovations = pair.simulated - pair.observed if pair.standardised is None else pair.standardised
+    return innovations.to_numpy()
+
+
+def _of_series(pair: ComparedSeries) -> Iterator[Judgement]:
+    values = _innovations(pair)
+    seen = np.isfinite(values).sum(axis=1)
+    long = values[seen >= SHORTEST]
+    if len(long):
+        yield _memory(pair, long)
+        yield _ljung_box(pair, long)
+    else:
+        for test in ("autocorrelation", "ljung_box"):
+            parts = {"years": int(seen.max(initial=0)), "least": SHORTEST}
+            yield Judgement.untested(RESIDUALS, test, "too_short", pair.name, **parts)
+    yield _spread(pair, values)
+    if values.shape[0] > 1:
+        yield _together(pair, values)
+
+
+def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
+    """Products of neighbouring innovations, summed over all regions: ten years of one region would show nothing."""
+    products = values[:, 1:] * values[:, :-1]
+    products = products[np.isfinite(products)]
+    size = float(np.sqrt((products**2).sum()))
+    p_value = float(2 * stats.norm.sf(abs(products.sum() / size))) if size > 0 else float("nan")
+    return _significant("autocorrelation", pair, p_value)
+
+
+def _ljung_box(pair: ComparedSeries, values: np.ndarray) -> Judgement:
+    return _against_chance("ljung_box", pair, ljung_box(values, lags=LAGS).p_value < LEVEL)
+
+
+def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Judgement:
+    """Fails when more regions are outside than chance would put there in 95 of 100 panels."""
+    count, regions = int(outside.sum()), int(outside.size)
+    most = int(stats.binom.ppf(1 - LEVEL, regions, LEVEL))
+    return Judgement(
+        section=RESIDUALS,
+        test=test,
+        subject=pair.name,
+        verdict=Verdict.of(count <= most),
+        value=float(count),
+        bound=float(most),
+        note=Phrase("outside_in", {"count": count, "all": regions, "most": most}),
+    )
+
+
+def _spread(pair: ComparedSeries, values: np.ndarray) -> Judgement:
+    """Whether the size of innovations goes with the fitted value."""
+    used = np.isfinite(values)
+    found = breusch_pagan(values[used], pair.simulated.to_numpy()[used])
+    return _significant("heteroscedasticity", pair, float(found.p_value))
+
+
+def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
+    """Whether regions err together; where their mean is taken away the test has no power left."""
+    if pair.is_relative:
+        expected = f"{-1 / (values.shape[0] - 1):+.3f}"
+        return Judgement.untested(RESIDUALS, "cross_dependence", "mean_removed", pair.name, expected=expected)
+    return _significant("cross_dependence", pair, float(cross_dependence(values).p_value))
+
+
+def _significant(test: str, pair: ComparedSeries, p_value: float) -> Judgement:
+    if not np.isfinite(p_value):
+        return Judgement.untested(RESIDUALS, test, "undefined", pair.name)
+    verdict = Verdict.of(p_value >= LEVEL)
+    return Judgement(section=RESIDUALS, test=test, subject=pair.name, verdict=verdict, value=p_value, bound=LEVEL)
+
+
+def _table(pair: ComparedSeries) -> pd.DataFrame:
+    values = _innovations(pair)
+    errors = (pair.simulated - pair.observed).to_numpy()
+    lags = min(LAGS, values.shape[1] - 1)
+    found = autocorrelation(values, lags=lags)
+    by_lag = {f"autocorrelation_{lag}": found[:, lag] for lag in range(1, lags + 1)}
+    return pd.DataFrame(
+        {
+            "series": pair.name,
+            "region": pair.observed["region"].to_numpy(),
+            "n": np.isfinite(values).sum(axis=1),
+            "durbin_watson_errors": durbin_watson(errors),
+            "durbin_watson_innovations": durbin_watson(values),
+            **by_lag,
+            "band": autocorrelation_band(np.isfinite(values).sum(axis=1)),
+        }
+    )
+
+
+def _crossed(pair: ComparedSeries) -> pd.DataFrame:
+    codes = pair.observed["region"].to_numpy()
+    table = cross_correlation(_innovations(pair))
+    first, second = np.triu_indices(len(codes), k=1)
+    return pd.DataFrame(
+        {"series": pair.name, "region": codes[first], "other": codes[second], "correlation": table[first, second]}
+    )
