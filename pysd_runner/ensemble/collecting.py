@@ -34,10 +34,11 @@ class Collector(Protocol):
         """What an `Ensemble` keeps of it, when that many draws were finished."""
 
 
-class Runs:
+class RunCollector:
     """Keeps every run."""
 
-    def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], precision: str) -> None:
+    def __init__(self, cases: Cases, precision: str) -> None:
+        shapes = cases.shapes
         lead = (len(cases.scenarios), cases.draws)
         cells = sum(int(np.prod(shape)) for shape in shapes.values()) * lead[0] * lead[1]
         needed, available = cells * np.dtype(precision).itemsize, machine_bytes()
@@ -88,14 +89,14 @@ Running = dict[str, RunningStatistics]
 Reduced = dict[str, BlockStatistics]
 
 
-class Streams:
+class StatisticsCollector:
     """Keeps statistics alone."""
 
-    def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], kept: Statistics, block: int) -> None:
+    def __init__(self, cases: Cases, kept: Statistics, block: int) -> None:
         def running() -> Running:
             return {
                 name: RunningStatistics(kept=kept, shape=shape, planned=cases.draws, block=block)
-                for name, shape in shapes.items()
+                for name, shape in cases.shapes.items()
             }
 
         count = len(cases.scenarios)

@@ -1,7 +1,6 @@
 """Ensembles too long for one sitting or too large for memory: blocks in a store, on any executor."""
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import whole
 from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of
-from pysd_runner.ensemble.collecting import Runs, Streams
+from pysd_runner.ensemble.collecting import RunCollector, StatisticsCollector
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep, ensemble_of
@@ -171,14 +170,14 @@ class EnsembleJob:
             raise InvalidInput(f"{self.store.path} keeps {recipe.statistics}, not {keep}; the runs are not in it")
         kept = recipe.statistics or keep or Statistics()
         cases = replace(self._cases(slice(0, 1)), draws=recipe.count)
-        streams = Streams(cases, cases.shapes, kept, block=recipe.block)
+        streams = StatisticsCollector(cases, kept, block=recipe.block)
         outcomes = list(cases.shapes)
         failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
         for number, content in self._contents():
             part = recipe.part(number)
             if recipe.statistics is not None:
-                streams.add(read_statistics(content[_statistics_file(number)], outcomes, streams.order))
-                failed[:, part] = np.load(io.BytesIO(content[_failed_file(number)]))
+                reduced, failed[:, part] = read_statistics(content[_statistics_file(number)], outcomes, streams.order)
+                streams.add(reduced)
             else:
                 runs, failed[:, part] = self._runs(number, content, cases)
                 streams.add(streams.reduce(part, (runs[scenario] for scenario in streams.order)))
@@ -196,7 +195,7 @@ class EnsembleJob:
         if recipe.statistics is not None:
             raise InvalidInput(f"{self.store.path} keeps statistics, not the runs; take `statistics`")
         cases = self._cases(slice(0, recipe.count))
-        kept = Runs(cases, cases.shapes, recipe.precision)
+        kept = RunCollector(cases, recipe.precision)
         failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
         for number, content in self._contents():
             runs, failed[:, recipe.part(number)] = self._runs(number, content, cases)
@@ -374,14 +373,9 @@ def run_block(store: str, digest: str, number: int) -> int:
         data = [run.data for run in runs(range(len(cases.scenarios)))]
         files = runs_of_block(recipe, number, data, failed)
     else:
-        streams = Streams(replace(cases, draws=recipe.count), cases.shapes, recipe.statistics, block=recipe.block)
+        streams = StatisticsCollector(replace(cases, draws=recipe.count), recipe.statistics, block=recipe.block)
         reduced = streams.reduce(part, runs(streams.order))
-        stream = io.BytesIO()
-        np.save(stream, failed)
-        files = {
-            _statistics_file(number): statistics_of_block(reduced, list(cases.shapes)),
-            _failed_file(number): stream.getvalue(),
-        }
+        files = {_statistics_file(number): statistics_of_block(reduced, failed, list(cases.shapes))}
     job.store.write(number, files, int(failed.sum()))
     return number
 
@@ -457,7 +451,3 @@ def _told(found: Mapping[str, str]) -> str:
 
 def _statistics_file(number: int) -> str:
     return f"blocks/{number:08d}.npz"
-
-
-def _failed_file(number: int) -> str:
-    return f"blocks/{number:08d}.failed.npy"

@@ -15,7 +15,7 @@ from pysd_runner.core.parallel import open_pool
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import cores, whole
 from pysd_runner.ensemble.cases import BlockRuns, Cases, cases_of, without_frames
-from pysd_runner.ensemble.collecting import Collector, Runs, Streams
+from pysd_runner.ensemble.collecting import Collector, RunCollector, StatisticsCollector
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
@@ -107,13 +107,12 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks(precision)
-    shapes = found.shapes
     parts = _parts(found)
     collector: Collector
     if isinstance(keep, Statistics):
-        collector = Streams(found, shapes, keep, block=parts[0].stop)
+        collector = StatisticsCollector(found, keep, block=parts[0].stop)
     elif keep == "full":
-        collector = Runs(found, shapes, precision)
+        collector = RunCollector(found, precision)
     else:
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
     work = _Work(found, collector, precision, throw)

@@ -284,9 +284,11 @@ def folder_of(name: str) -> str:
     return f"{name}_" if name in (FAILED, "year") or name.startswith((".", "__")) else name
 
 
-def statistics_of_block(reduced: Sequence[tuple[int, Reduced, Reduced]], outcomes: Sequence[str]) -> bytes:
-    """Statistics of a block as a file of NumPy."""
-    arrays: dict[str, Any] = {}
+def statistics_of_block(
+    reduced: Sequence[tuple[int, Reduced, Reduced]], failed: NDArray[np.bool_], outcomes: Sequence[str]
+) -> bytes:
+    """Statistics of a block, and which cases failed, as a file of NumPy."""
+    arrays: dict[str, Any] = {FAILED: failed}
     for scenario, levels, differences in reduced:
         for kind, found in (("level", levels), ("difference", differences)):
             for name, block in found.items():
@@ -310,7 +312,7 @@ def _packed(place: str, block: BlockStatistics) -> dict[str, Any]:
 
 def read_statistics(
     content: bytes, outcomes: Sequence[str], order: Sequence[int]
-) -> list[tuple[int, Reduced, Reduced]]:
+) -> tuple[list[tuple[int, Reduced, Reduced]], NDArray[np.bool_]]:
     """What `statistics_of_block` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = dict(file)
@@ -320,7 +322,8 @@ def read_statistics(
         known = {place.rpartition("/")[0] for place in arrays}
         return {name: _unpacked(arrays, place) for name, place in places.items() if kind == "level" or place in known}
 
-    return [(scenario, reduced(scenario, "level"), reduced(scenario, "difference")) for scenario in order]
+    found = [(scenario, reduced(scenario, "level"), reduced(scenario, "difference")) for scenario in order]
+    return found, arrays[FAILED]
 
 
 def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
