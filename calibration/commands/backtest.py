@@ -8,9 +8,17 @@ import typer
 
 from calibration.commands import steps
 from calibration.commands.forecast import FORECASTER_HINT
-from calibration.commands.own_model import backtest_own
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import DataOptions, Free, ModelPath, PanelChoice, TableChoice, is_own, refuse
+from pysd_runner.cli.data_options import (
+    DataOptions,
+    Free,
+    ModelPath,
+    PanelChoice,
+    TableChoice,
+    is_own,
+    names_of,
+    refuse,
+)
 from pysd_runner.cli.options import ExecutorName, Force, Seed, StoreFolder
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
@@ -29,6 +37,8 @@ SMALL_PANEL = 400
 # The best single member, told beside the final forecast.
 ALONE = "error_correction_shrunken"
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
+# Scores of a model of one's own that are printed.
+SHOWN_OF_TABLES = ("model", "horizon", "origins", "rmse", "crps", "coverage_50", "coverage_90", *SHOWN[1:3])
 # Columns that are printed with their interval, and what its ends are called in the table.
 WITH_INTERVALS = {
     "rmse_ratio_to_persistence": "rmse_ratio",
@@ -129,7 +139,7 @@ def backtest(
         assert model is not None  # noqa: S101
         refuse({**asked.of_panels, **reading.of_panels}, Message("a model of your own has no regions"))
         table = TableChoice(model=model, source=panel, options=reading)
-        backtest_own(session, table, asked, search, out=out, force=force)
+        _of_table(session, table, asked, search, out=out, force=force)
         return
     own = {"--free": asked.free, **reading.of_tables}
     refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
@@ -278,3 +288,43 @@ def _cell(value: float | None, low: float | None, high: float | None) -> str:
         return "-"
     # Where no sample of origins differs from another the bootstrap cannot tell.
     return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _of_table(
+    session: Session,
+    choice: TableChoice,
+    asked: BacktestOptions,
+    search: steps.Search,
+    *,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Score forecasts with a model of one's own at past origins."""
+    from calibration.forecasting import backtest as scored
+    from pysd_runner.export.tables import save_csv
+    from pysd_runner.reports.folders import check_file, save_whole
+
+    if out is not None:
+        check_file(out, ".csv", replace=force, inputs=choice.files)
+    model = choice.load_model()
+    table = choice.load(session)
+    assert table is not None  # noqa: S101
+    settings: dict[str, Any] = {"horizons": tuple(asked.horizons)} if asked.horizons else {}
+    search.tell(session)
+    with session.stage("Scoring past forecasts") as stage, search.pool(len(table.times)) as pool:
+        found = scored(
+            table,
+            model=model,
+            free=names_of(asked.free),
+            draws=asked.draws,
+            seed=search.seed,
+            executor=pool.executor,
+            checkpoint=search.store,
+            progress=stage.at,
+            **settings,
+        )
+    skill = found.table()
+    session.data = {"skill": found.skill()}
+    if out is not None:
+        save_whole(out, ".csv", lambda path: save_csv(skill, path), replace=force)
+    session.say(skill[list(SHOWN_OF_TABLES)].to_string(index=False, float_format="{:.3f}".format))

@@ -1,13 +1,12 @@
 """The command that fits a model to a panel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from calibration.commands import steps
-from calibration.commands.own_model import calibrate_table
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import (
     DataOptions,
@@ -17,6 +16,7 @@ from pysd_runner.cli.data_options import (
     TableChoice,
     files_of_model,
     is_own,
+    names_of,
     refuse,
 )
 from pysd_runner.cli.options import Force, Lang, Language, YuanPerUnit
@@ -178,7 +178,7 @@ def _forecast(
     session: Session, panel: "Panel", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
 ) -> None:
     """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
-    from pysd_runner.cli.baselines import DRAWS, baseline_of
+    from pysd_runner.cli.projecting import DRAWS, baseline_of
     from pysd_runner.study.inputs import last_origin
 
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
@@ -197,3 +197,66 @@ def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", la
         session.say(session.said(line, names))
     findings = [session.said(str(item), names) for item in found.findings]
     session.warnings += [text for text in findings if text not in session.warnings]
+
+
+def calibrate_table(
+    session: Session, choice: TableChoice, asked: FitOptions, search: steps.Search, *, out: Path | None, force: bool
+) -> None:
+    """Fit a model of one's own to a table, and write the parameters with their uncertainty."""
+    folder = target(out, f"fit-{Path(choice.source or '').stem}", force=force, inputs=choice.files)
+    problem = _table_problem(session, choice, asked, search.seed)
+    session.note(str(problem.describe()))
+    search.tell(session)
+    with folder:
+        found = steps.fitted(session, problem, search)
+        found.save(folder.draft)
+        found = steps.judged(session, problem, found, folder.draft, search, profiles=asked.profiles)
+        if asked.sample is not None:
+            found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
+        for path in found.save(folder.draft).iterdir():
+            folder.finished(path.name)
+        _write_table_fit(session, found, problem, folder.draft)
+    _say_table_fit(session, found)
+    session.data = {"folder": folder.path, **_table_fit_data(found)}
+    session.say()
+    session.say(Message("Fit: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
+    session.say(f"  `gapsim run scenario.yaml --model {choice.model} --fit {folder.path}` runs scenarios with it.")
+    steps.refuse_failed(found, folder.path)
+
+
+def _table_problem(session: Session, choice: TableChoice, asked: FitOptions, seed: int) -> "CalibrationProblem":
+    from calibration.fitting.problem import CalibrationProblem
+
+    model = choice.load_model()
+    table = choice.load(session)
+    assert table is not None  # noqa: S101
+    return CalibrationProblem(model, table, free=names_of(asked.free), start=asked.start, until=asked.until, seed=seed)
+
+
+def _write_table_fit(session: Session, found: "FitResult", problem: "CalibrationProblem", folder: Path) -> None:
+    """Draw the fit and write its report."""
+    from calibration.reporting.report import write_table_report
+
+    with session.stage(Message("Drawing the fit and writing its report")):
+        write_table_report(found, folder, description=problem.describe())
+
+
+def _say_table_fit(session: Session, found: "FitResult") -> None:
+    for line in found.summary().splitlines():
+        session.say(line)
+    session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]
+
+
+def _table_fit_data(found: "FitResult") -> dict[str, Any]:
+    return {
+        "status": found.fitted.status,
+        "message": found.fitted.message,
+        "data": found.fitted.panel,
+        "start": found.fitted.first_year,
+        "stop": found.fitted.last_year,
+        "parameters": found.table().to_dict("records"),
+        "held_out": [asdict(item) for item in found.holdout],
+        "diagnostics_failed": [str(item) for item in found.check()],
+        "seconds": found.seconds,
+    }

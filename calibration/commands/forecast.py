@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from calibration.commands.own_model import forecast_own
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import (
     DataOptions,
@@ -16,12 +15,13 @@ from pysd_runner.cli.data_options import (
     TableChoice,
     files_of_model,
     is_own,
+    names_of,
     refuse,
 )
 from pysd_runner.cli.options import Force, Lang, Language, Seed
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # loads numpy
@@ -111,7 +111,7 @@ def forecast(
         refuse(
             {"--forecaster": None if asked.forecaster == FINAL else asked.forecaster}, "a table is forecast in one way"
         )
-        forecast_own(session, TableChoice(model=model, source=panel, options=reading), asked, out=out, force=force)
+        _of_table(session, TableChoice(model=model, source=panel, options=reading), asked, out=out, force=force)
         return
     own = {"--free": asked.free, **reading.of_tables}
     refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
@@ -141,7 +141,7 @@ def forecast(
 
         for text in panel_differences(fitted, read):
             session.warn(text)
-    from pysd_runner.cli.baselines import keep, kept_in
+    from pysd_runner.cli.projecting import keep, kept_in
 
     beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
     kept = (
@@ -209,3 +209,55 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
         if rows:
             save_csv(pd.DataFrame(rows), out / f"{name}.csv")
     result.baseline.save(out)
+
+
+def _of_table(
+    session: Session,
+    choice: TableChoice,
+    asked: ForecastOptions,
+    *,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Forecast what a table observes with a model of one's own."""
+    from calibration.fitting.results import FitResult
+    from calibration.forecasting import forecast as forecast_of
+    from pysd_runner.study.equations import check_equations
+
+    if asked.until is None:
+        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
+    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    model = choice.load_model()
+    table = choice.load(session)
+    assert table is not None  # noqa: S101
+    found = None if asked.fit is None else FitResult.load(asked.fit)
+    if found is not None:
+        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
+    with session.stage("Forecasting") as stage:
+        outlook = forecast_of(
+            table,
+            model=model,
+            until=asked.until,
+            fit=found,
+            free=names_of(asked.free),
+            draws=asked.draws,
+            seed=asked.seed,
+            events=asked.events or [],
+            past=asked.past,
+            progress=stage.at,
+        )
+    if folder is not None:
+        with folder:
+            outlook.save(folder.draft)
+    for line in outlook.sentences():
+        session.say(line)
+    session.data = {
+        "table": outlook.to_frame().to_dict("records"),
+        "weights": dict(outlook.weights),
+        "events": dict(outlook.events),
+        "past": list(outlook.past),
+        "text": list(outlook.sentences()),
+    }
+    if folder is not None:
+        session.say()
+        session.say(f"Figure, tables and text: {folder.path}")

@@ -1,28 +1,35 @@
 """The application: its own commands, and those other packages bring."""
 
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import entry_points
-from typing import Annotated
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 import typer.core
 
 from pysd_runner.cli import (
-    advise,
     attribute,
     brief,
     check_data,
     describe,
-    doctor,
     ensemble,
     explore,
     initialise,
-    listing,
     optimise,
-    plot,
     run,
-    schema,
     simulate,
 )
+from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED
+from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
+from pysd_runner.core.errors import Message, joined
+from pysd_runner.text import LANGUAGES, said
 
 ENTRY_POINTS = "gapsim.commands"
 
@@ -98,14 +105,9 @@ def application() -> typer.Typer:
         explore,
         attribute,
         optimise,
-        advise,
-        plot,
         simulate,
         ensemble,
-        listing,
         describe,
-        schema,
-        doctor,
     ):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
@@ -127,3 +129,148 @@ def _options(
     ] = False,
 ) -> None:
     """Options of the program itself; its help is given to the application."""
+
+
+# The parser's own family of errors; its module moved between versions of typer, its children did not.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        Words after the name of the program; None takes those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 ok, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed (its result is written), 4 a
+        simulation failed, 130 interrupted, 143 asked to end (SIGTERM), 129 without its terminal; finished work is kept.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    # A stream that was closed before the start is None, and its number would go to the next file that is opened.
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
+    for stream in (sys.stdout, sys.stderr):
+        never_refuse(stream)
+    code = _run(given)
+    if not finish(sys.stdout):
+        code = code or BAD_INPUT
+    finish(sys.stderr)
+    return code
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _run(given: list[str]) -> int:
+    try:
+        return _answered(given)
+    except OSError as error:
+        # Help, version and usage are written outside of any command.
+        silence(sys.stdout)
+        write_line(
+            Message("error: {standard_output}: {strerror}", standard_output=STANDARD_OUTPUT, strerror=error.strerror),
+            err=True,
+        )
+        return BAD_INPUT
+
+
+def _answered(given: list[str]) -> int:
+
+    try:
+        code = application()(given, prog_name="gapsim", standalone_mode=False)
+    except UsageError as error:
+        return _usage(error, _language(given), as_json="--json" in given)
+    except (typer.Abort, KeyboardInterrupt):
+        # Before the command began to listen.
+        message = "Interrupted.\n  Nothing had been finished; nothing was written."
+        write_line(message, err=True)
+        if "--json" in given:
+            _fail("KeyboardInterrupt", message, INTERRUPTED)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _language(given: Sequence[str]) -> str:
+    """Language asked for by words that could not be read."""
+    asked = [word.removeprefix("--lang=") for word in given if word.startswith("--lang=")]
+    asked += [after for word, after in pairwise(given) if word == "--lang"]
+    return next((lang for lang in asked if lang in LANGUAGES), LANGUAGES[0])
+
+
+def _usage(error: Any, lang: str, *, as_json: bool) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is the help
+        write_line(error.format_message(), err=True)
+        return BAD_INPUT
+    context = error.ctx
+    path = context.command_path if context is not None else "gapsim"
+    message = error.format_message().replace("Value error, ", "")
+    told = Message("error: {said}", said=usage_message(message))
+    advice = Message("`{command}` shows what it takes, with an example.", command=f"{path} --help")
+    write_line(said(joined([told, advice], "\n  "), lang), err=True)
+    if as_json:
+        _fail("UsageError", message, BAD_INPUT)
+    return BAD_INPUT
+
+
+def _fail(kind: str, message: str, code: int) -> None:
+    """Write the object of a command that never began."""
+    failure = {"kind": kind, "message": message, "exit_code": code}
+    answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
+    write_line(json.dumps(answer, indent=2))
+
+
+# The reader is a library that formats its messages itself, so here alone they are recognised by their words.
+TEMPLATES = (
+    "No such option: {option} Did you mean {name}?",
+    "No such option: {option} (Possible options: {options})",
+    "No such option: {option}",
+    "No such command {command}. Did you mean {name}?",
+    "No such command {command}.",
+    "Missing command.",
+    "Missing argument {argument}.",
+    "Missing option {option}.",
+    "Got unexpected extra argument(s) ({arguments})",
+    "Got unexpected extra argument ({arguments})",
+    "Got unexpected extra arguments ({arguments})",
+    "Option {option} does not take a value.",
+    "Option {option} requires an argument.",
+    "Invalid value for {option}: {said}",
+    "Input should be greater than or equal to {low}",
+    "Input should be less than or equal to {high}",
+    "Input should be greater than {low}",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+    "Input should be {choices}",
+    "{value} is not in the range {range}.",
+    "{value} is not a valid integer.",
+    "{value} is not a valid float.",
+    "{value} is not one of {choices}.",
+    "Path {path} does not exist.",
+    "File {path} does not exist.",
+    "Directory {path} does not exist.",
+    "Directory {path} is a file.",
+    "File {path} is a directory.",
+)
+
+
+def usage_message(text: str) -> Message:
+    """A text of the reader as a message; one that is not known stays.
+
+    >>> usage_message("Missing option '--fit'.").template
+    'Missing option {option}.'
+    """
+    for template, pattern in _patterns():
+        if match := pattern.fullmatch(text):
+            parts = {name: usage_message(part) if name == "said" else part for name, part in match.groupdict().items()}
+            return Message(template, **parts)
+    return Message(text)
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    blank = re.compile(r"\\\{(\w+)\\\}")
+    return tuple((text, re.compile(blank.sub(r"(?P<\1>.+)", re.escape(text)))) for text in TEMPLATES)

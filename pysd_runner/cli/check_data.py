@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pysd_runner.cli.command import command
+from pysd_runner.cli.command import BAD_INPUT, command
 from pysd_runner.cli.data_options import DataOptions, ModelFile, PanelChoice, TableChoice, refuse
-from pysd_runner.cli.failures import BAD_INPUT
 from pysd_runner.cli.options import Force, Lang, Language
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session

@@ -1,19 +1,31 @@
-"""``gapsim describe``: what a name means."""
+"""What there is: ``gapsim list``, ``describe``, ``schema``, and ``doctor`` for the installation and model files."""
 
-from typing import Annotated
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pysd_runner.cli.command import command
+from pysd_runner.cli.command import BUG, command
 from pysd_runner.cli.data_options import DeclaredModel
+from pysd_runner.cli.options import Lang, Language
 from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import InvalidModel, Message
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.checks import DimensionProblem, Obstacle
+    from pysd_runner.engine.ir import Feature
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     examples = ("gapsim describe zoned_need", "gapsim describe Sichuan", 'gapsim describe "Access Share"')
     command(app, "describe", examples=examples)(describe)
+    command(app, "list", examples=("gapsim list", "gapsim list parameters --lang zh"))(show)
+    command(app, "schema", examples=("gapsim schema > scenario.schema.json",))(schema)
+    command(app, "doctor", examples=("gapsim doctor", "gapsim doctor my_model.mdl"))(doctor)
 
 
 def describe(
@@ -36,3 +48,146 @@ def describe(
     found = describe_name(name, model=model, panel=panel)
     session.data = [item.to_dict() for item in found]
     session.say("\n\n".join("\n".join(item.lines()) for item in found))
+
+
+# What an analyst starts with; the other kinds are long and are listed on request.
+FIRST = ("models", "panels", "scenarios", "outcomes")
+
+
+def show(
+    session: Session,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="models, panels, scenarios, outcomes, levers, classes, parameters, inputs or measurements.",
+        ),
+    ] = None,
+    *,
+    model: DeclaredModel = MODEL,
+    lang: Lang = Language.EN,
+) -> None:
+    """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""
+    from pysd_runner.reports.catalogue import KINDS, catalogue
+
+    kinds = FIRST if kind is None else (kind,)
+    found = {name: catalogue(name, model=model) for name in kinds}
+    session.data = {
+        name: [{"name": item.name, "unit": item.unit, "en": item.en, "zh": item.zh} for item in entries]
+        for name, entries in found.items()
+    }
+    for name, entries in found.items():
+        session.say(f"{name}:")
+        width = max((len(item.name) for item in entries), default=0)
+        for item in entries:
+            unit = f" [{item.unit}]" if item.unit else ""
+            session.say(f"  {item.name:<{width}}  {item.label(lang)}{unit}".rstrip())
+    if kind is None:
+        session.note(
+            f"More: `gapsim list {'|'.join(item for item in KINDS if item not in FIRST)}`, `gapsim describe NAME`"
+        )
+
+
+def schema(
+    session: Session,
+    *,
+    model: DeclaredModel = MODEL,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Write the JSON Schema with which editors complete and check scenario files."""
+    from pysd_runner.scenarios import scenario_schema
+
+    found = scenario_schema(model)
+    session.data = {"schema": found}
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    if out is None:
+        session.say(text)
+        return
+    from pysd_runner.export.files import write_text_whole
+
+    session.data["file"] = write_text_whole(out, text + "\n")
+    session.note(Message("Written: {file}", file=out))
+
+
+WIDTH = 20
+
+
+def doctor(
+    session: Session,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A model file, or a shipped model, to examine instead.")
+    ] = None,
+) -> int:
+    """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.
+
+    With a model: what that Vensim or XMILE file asks for and what is done with it, everything that stops it from
+    running, and the units of every equation. Exit code 1 when the installation is broken, 2 when the model cannot run
+    or its units do not fit.
+    """
+    if model is not None:
+        return _examine_model(session, model)
+    from pysd_runner.reports.installation import examine_installation
+
+    found = []
+    with session.stage("Examining this installation"):
+        for finding in examine_installation():
+            found.append(finding)
+            session.say(f"{finding.verdict:<8}{finding.subject:<{WIDTH}}{finding.text}")
+    session.data = [{"subject": item.subject, "verdict": item.verdict, "text": item.text} for item in found]
+    return BUG if any(item.verdict == "error" for item in found) else 0
+
+
+def _examine_model(session: Session, name: str) -> int:
+    from pysd_runner.checks import Obstacle, check_dimensions, check_running
+    from pysd_runner.engine import difference_of_methods
+    from pysd_runner.model import load_model
+
+    model = load_model(name)
+    obstacles = check_running(model)
+    stopped = {item.variable for item in obstacles}
+    problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
+    found = [_entry("cannot run", item, "", "", is_failure=True) for item in obstacles]
+    if difference := difference_of_methods(model.ir):
+        other = Obstacle(variable="", equation="", message=f"{model.path.name}: {difference}")
+        found.append(_entry("method", other, "", "", is_failure=False))
+    for feature in (item for item in model.ir.features if item.warns):
+        told = Obstacle(variable="", equation="", message=f"{model.path.name}: {feature.name}: {feature.done}")
+        found.append(_entry("not done", told, "", "", is_failure=False))
+    found += [_entry(item.kind, item, item.expected, item.found, is_failure=item.is_failure) for item in problems]
+    failures = len(obstacles) + sum(item.is_failure for item in problems)
+    for done, names in _asked(model.ir.features).items():
+        session.say(f"{'asks':<8}{done}: {', '.join(names)}")
+    for entry in found:
+        session.say(f"{entry['verdict']:<8}{entry['message']}")
+    session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
+    if obstacles:
+        session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
+    session.data = [*map(_known, model.ir.features), *found]
+    return InvalidModel.exit_code if failures else 0
+
+
+def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
+    """What a file asks for, by what is done with it."""
+    found: dict[str, list[str]] = {}
+    for item in features:
+        if not item.warns:
+            found.setdefault(item.done, []).append(item.name if item.count == 1 else f"{item.name} ({item.count})")
+    return found
+
+
+def _known(feature: "Feature") -> dict[str, str]:
+    return {"verdict": "asks", "kind": feature.name, "message": f"{feature.done} ({feature.count})"}
+
+
+def _entry(
+    kind: str, item: "Obstacle | DimensionProblem", expected: str, found: str, *, is_failure: bool
+) -> dict[str, str]:
+    return {
+        "verdict": "error" if is_failure else "warning",
+        "kind": kind,
+        "variable": item.variable,
+        "equation": item.equation,
+        "expected": expected,
+        "found": found,
+        "message": item.message,
+    }

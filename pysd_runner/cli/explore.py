@@ -135,9 +135,8 @@ def _shipped(
     session: Session, *, fit: Path | None, until: int | None, draws: int, seed: int
 ) -> "tuple[ProjectionInputs, str]":
     """The shipped panel, as `gapsim run` starts from it."""
-    from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.cli.options import SHIPPED_PANEL
-    from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
+    from pysd_runner.cli.projecting import MODEL, baseline_of, read_fit, settings_of
     from pysd_runner.model import load_model
     from pysd_runner.panel import load_panel
     from pysd_runner.study.inputs import inputs_of, last_origin

@@ -1,18 +1,23 @@
 """``gapsim init``: files to start a study from."""
 
+import json
+import shlex
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import ModelFile, TableChoice, TableOptions, refuse
 from pysd_runner.cli.options import Force
-from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
+    from pysd_runner.panel import Table
 
 SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
@@ -85,3 +90,210 @@ def panel_templates() -> Mapping[str, str]:
     """Return the example files, as text by file name."""
     folder = resources.files("pysd_runner.cli").joinpath("templates")
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
+
+
+# A constant with more elements than this is left to its file.
+MOST_ELEMENTS = 20
+
+
+def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None, force: bool) -> None:
+    """Write ``mine.toml`` beside the model, or into a folder, and a scenario to start from.
+
+    Parameters
+    ----------
+    session
+        Where to say things.
+    choice
+        Model, and data whose columns are matched.
+    folder
+        Where to write; None takes that of the model, where the declarations are found.
+    force
+        Whether to replace what is there.
+
+    Raises
+    ------
+    InvalidInput
+        If a file exists.
+    """
+    from pysd_runner.export.files import write_text_whole
+
+    place = choice.model.parent if folder is None else folder
+    model = choice.load_model()
+    table = choice.load(session)
+    files = {
+        f"{choice.model.stem}.toml": declarations_text(model, table),
+        "scenario.yaml": scenario_text(model),
+    }
+    present = [name for name in files if (place / name).exists()]
+    if present and not force:
+        raise InvalidInput(
+            "{folder}: {files} exist; nothing was written. Choose another folder, or overwrite with --force",
+            folder=place,
+            files=", ".join(present),
+        )
+    written = [write_text_whole(place / name, text) for name, text in files.items()]
+    session.data = {"folder": place, "files": written}
+    for path in written:
+        session.say(str(path))
+    session.note(_next_steps(choice, place))
+
+
+def _next_steps(choice: TableChoice, place: Path) -> str:
+    """Commands that go on from here, with what was said of the table."""
+    options = choice.options
+    given = [("--map", item) for item in options.columns or ()] + [("--entity", item) for item in options.entity or ()]
+    given += [("--time", options.time or ""), ("--time-unit", options.time_unit or "")]
+    model = ["--model", str(choice.model)]
+    calibrate = ["calibrate", choice.source or "obs.csv", *model]
+    calibrate += [word for option, value in given if value for word in (option, value)]
+    run = ["run", str(place / "scenario.yaml"), *model, "--fit", "fit", "--out", "results"]
+    declared = place / f"{choice.model.stem}.toml"
+    # Only what stands beside the model is read with it.
+    moved = "" if place == choice.model.parent else f"put {shlex.quote(str(declared))} beside {choice.model}, "
+    return (
+        f"Next: {moved}look at what is declared, then\n"
+        f"  gapsim {shlex.join([*calibrate, '--out', 'fit'])}\n  gapsim {shlex.join(run)}"
+    )
+
+
+def declarations_text(model: "Model", table: "Table | None") -> str:
+    """Declarations as TOML: constants become parameters, limits bounds, comments labels, columns measurements.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    table
+        Its data; None for none.
+    """
+    lines = [
+        f"# Declarations for {model.path.name}. Everything may be left out: the model file then fills it in.",
+        "schema = 2",
+        f"name = {_quoted(model.name)}",
+        "",
+        "# What a calibration may move; at most ten that the data can tell apart, or those you name with --free.",
+        '# role = "FIX" keeps one at its value.',
+    ]
+    for text in _parameters(model):
+        lines += ["", *text]
+    lines += ["", '# Which variable a column observes, or an expression of variables such as "Infected + Recovered".']
+    for text in _measurements(model, table):
+        lines += ["", *text]
+    lines += ["", '# Outcomes, and which direction is better, if any: better = "lower" or "higher".']
+    for name, item in model.variables.items():
+        if item.kind == "stock":
+            lines += ["", f"[outcomes.{_quoted(name)}]", f"label = {_quoted(_label(item.doc, name))}"]
+    return "\n".join([*lines, ""])
+
+
+def _parameters(model: "Model") -> list[list[str]]:
+    from pysd_runner.model import facts_of
+    from pysd_runner.spec.own import weak_parameter
+
+    counts: dict[str, int] = {}
+    facts = facts_of(model.ir)
+    for name in facts:
+        counts[_bare(name)] = counts.get(_bare(name), 0) + 1
+    found = []
+    for fact in facts.values():
+        variable = model.ir.variables[_bare(fact.name)]
+        if variable.kind != "constant" or fact.value is None or counts[_bare(fact.name)] > MOST_ELEMENTS:
+            continue
+        try:
+            parameter = weak_parameter(
+                fact.name, value=fact.value, unit=fact.unit, limits=fact.limits, label=fact.label
+            )
+        except InvalidInput:
+            found.append([f"# {fact.name} is 0 in the file: give limits or a prior if it is to be estimated."])
+            continue
+        assert parameter.prior is not None  # noqa: S101
+        if not parameter.lower <= fact.value <= parameter.upper:
+            limits = f"its limits {parameter.lower:g} to {parameter.upper:g}"
+            found.append([f"# {fact.name} is {fact.value:g} in the file, outside {limits}."])
+            continue
+        found.append(
+            [
+                f"[parameters.{_quoted(fact.name)}]",
+                f"value = {fact.value!r}" + (f"  # {fact.unit}" if fact.unit else ""),
+                f"lower = {parameter.lower!r}",
+                f"upper = {parameter.upper!r}",
+                f"prior = {_prior(parameter.prior)}  # weakly informative, from the model file",
+                f"label = {_quoted(_label(fact.label, fact.name))}",
+            ]
+        )
+    return found
+
+
+def _bare(name: str) -> str:
+    return name.partition("[")[0]
+
+
+def _prior(prior: object) -> str:
+    fields = [name for name in prior.__dataclass_fields__ if name not in ("lower", "upper")]  # type: ignore[attr-defined]
+    inner = "".join(f", {name} = {getattr(prior, name)!r}" for name in fields)
+    return f'{{ family = "{type(prior).__name__.casefold()}"{inner} }}'
+
+
+def _measurements(model: "Model", table: "Table | None") -> list[list[str]]:
+    if table is None:
+        return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
+    from pysd_runner.core.errors import suggest
+    from pysd_runner.study.matching import matched
+
+    pairs = matched(model, table)
+    found = []
+    for name in table.columns:
+        if name in pairs and model.ir.variables.get(pairs[name]) is not None:
+            kind = model.ir.variables[pairs[name]].kind
+            if kind in ("constant", "data"):
+                found.append([f"# Column {_quoted(name)} drives {pairs[name]}, a constant of the model."])
+                continue
+        outcome = pairs.get(name, "")
+        near = "" if outcome else suggest(name, model.variables)
+        lead = "" if outcome else "# "
+        hint = f"  # no variable is called like it.{near}" if not outcome else ""
+        found.append(
+            [
+                f"{lead}[measurements.{_quoted(name)}]",
+                f"{lead}column = {_quoted(name)}",
+                f"{lead}outcome = {_quoted(outcome or '...')}{hint}",
+                f'{lead}scale = "auto"  # level, log or logit; auto is log where values span a factor of ten',
+                f'{lead}kind = "level"  # flow: total since the moment before; cumulative: since the start',
+                f'{lead}errors = {{ family = "huber", memory = "ar1" }}'
+                "  # normal, student, poisson, negative_binomial; independent",
+            ]
+        )
+    return found
+
+
+def scenario_text(model: "Model") -> str:
+    """A scenario to start from, with the first constants of the model.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    """
+    from pysd_runner.model import facts_of
+
+    facts = [item for item in facts_of(model.ir).values() if "[" not in item.name and item.value]
+    constants = [item for item in facts if model.ir.variables[item.name].kind == "constant"]
+    lines = ["schema: 2", "name: scenario", "label: What this scenario is", "changes:"]
+    if not constants:
+        return "\n".join([*lines[:-1], "changes: {}", ""])
+    first = constants[0]
+    lines += [f"  {_quoted(first.name)}: -20 %  # a fifth less than what was estimated, in every draw"]
+    for item in constants[1:3]:
+        lines += [
+            f"  # {_quoted(item.name)}: {item.value:g}  # a value",
+            f"  # {_quoted(item.name)}: {{10: {item.value:g}, 20: x0.5, interpolate: linear}}  # a path over time",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _label(text: str, name: str) -> str:
+    return " ".join(text.split()) or name
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

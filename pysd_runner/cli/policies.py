@@ -52,7 +52,7 @@ def policy_inputs(session: Session, asked: PolicyOptions, choice: PanelChoice) -
     ProjectionInputs
         With the forecast as its run without policy.
     """
-    from pysd_runner.cli.baselines import baseline_of
+    from pysd_runner.cli.projecting import baseline_of
     from pysd_runner.model import load_model
     from pysd_runner.study.inputs import inputs_of, last_origin
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import InvalidInput, Message, of_system
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.spec import FittedParameters
+    from pysd_runner.spec import Baseline, FittedParameters
     from pysd_runner.study.future import Future
 
 MODEL = "regional_digital"
@@ -138,7 +139,6 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
 
 def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]":
     """Project, with what the projection was made from and what was checked of the model."""
-    from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.reports.replay import Inputs
@@ -329,3 +329,77 @@ def tell(session: Session, report: Report, folder: Path) -> None:
     session.say(Message("Results: {folder}", folder=folder))
     session.say(Message("  Start with {page}, or summary.md beside it.", page=folder / "summary.html"))
     session.say(Message("  `gapsim run {folder}` makes them again.", folder=folder / "run.json"))
+
+
+GROUP = "gapsim.baselines"
+DRAWS = 2500
+
+
+def baseline_of(
+    session: Session,
+    panel: "Panel",
+    fitted: "FittedParameters | None",
+    folder: Path | None,
+    *,
+    model: "Model",
+    until: int,
+    draws: int,
+    seed: int,
+) -> "Baseline | None":
+    """Read or make the forecast of a panel."""
+    kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
+    if kept is not None:
+        return kept
+    found = list(entry_points(group=GROUP))
+    if not found:
+        session.warn(
+            Message("No forecast: the package that makes them is not installed; the run follows the model alone.")
+        )
+        return None
+    with session.stage(Message("Forecasting without policy")) as stage:
+        try:
+            made: Baseline = found[0].load()(
+                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model, progress=stage.at
+            )
+        except InvalidInput as reason:
+            session.warn(Message("No forecast, because {reason}: the run follows the model alone.", reason=reason))
+            return None
+    if folder is not None:
+        keep(session, made, folder)
+    return made
+
+
+def kept_in(
+    folder: Path, panel: "Panel", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+) -> "Baseline | None":
+    """Read the forecast in the folder of a fit."""
+    from pysd_runner.spec import load_baseline
+    from pysd_runner.spec.baseline import FILE
+
+    if not (folder / FILE).is_file():
+        return None
+    found = load_baseline(folder)
+    digest = (found.provenance.get("fit") or {}).get("sha256")
+    is_same = (
+        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
+        and digest == (None if fitted is None else fitted.sha256)
+        and found.provenance.get("seed") == seed
+        and found.provenance.get("gapsim") == version("gapsim")
+    )
+    return found if is_same and found.years[-1] >= until and len(found) >= draws else None
+
+
+def keep(session: Session, made: "Baseline", folder: Path) -> None:
+    """Write a forecast into the folder of a fit; warn where that cannot be done."""
+    try:
+        path = made.save(folder)
+    except OSError as error:
+        session.warn(
+            Message(
+                "The forecast could not be kept in {folder}: {reason}; the next run makes it again.",
+                folder=folder,
+                reason=of_system(error),
+            )
+        )
+    else:
+        session.note(Message("The forecast is kept in {path}.", path=path))

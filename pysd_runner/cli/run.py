@@ -1,7 +1,8 @@
-"""``gapsim run``: project scenarios, or run a recorded projection again."""
+"""``gapsim run``: project scenarios, or run a recorded projection again; ``gapsim plot`` draws its figures again."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +17,6 @@ from pysd_runner.cli.data_options import (
     refuse,
 )
 from pysd_runner.cli.options import Force, Lang, Language, Out, RunOptions, ShownRegions
-from pysd_runner.cli.own_run import run_own
 from pysd_runner.cli.projecting import (
     MODEL,
     Job,
@@ -32,9 +32,13 @@ from pysd_runner.cli.projecting import (
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.plots.figure import ReportFigure
+    from pysd_runner.study.future import Future
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     examples = (
         "gapsim run zoned_need --draws 50 --out need",
         "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
@@ -44,6 +48,14 @@ def register(app: typer.Typer) -> None:
         "gapsim run lockdown.yaml --model mine.mdl --fit fit --data obs.csv --until 80 --out results",
     )
     command(app, "run", examples=examples)(run)
+    command(
+        app,
+        "plot",
+        examples=(
+            "gapsim plot results/zoned_need --lang zh --out figures_zh",
+            "gapsim plot need --kind tiles --scenario zoned_need",
+        ),
+    )(plot)
 
 
 def shipped(incomplete: str) -> list[str]:
@@ -97,7 +109,8 @@ def run(
         regional |= {"--region": region, "--event": events, "--open-loop": asked.is_open, "--check": check}
         refuse(regional, Message("a model of your own has no regions"))
         assert model is not None  # noqa: S101
-        run_own(session, TableChoice(model=model, source=data, options=reading), scenarios, asked, out=out, force=force)
+        table = TableChoice(model=model, source=data, options=reading)
+        run_table(session, table, scenarios, asked, out=out, force=force)
         return 0
     refuse({"--data": data}, Message("these options go with a model that takes tables (--model mine.mdl)"))
     reading.refused()
@@ -177,3 +190,142 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
         tell(session, report, folder.path)
     session.say()
     session.say(found.verdict)
+
+
+def run_table(
+    session: Session,
+    choice: TableChoice,
+    scenarios: Sequence[str],
+    asked: RunOptions,
+    *,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Run scenarios of a model of one's own and write a folder of results."""
+    from pysd_runner.study.inputs import DRAWS
+    from pysd_runner.study.projection import cast_of, project
+
+    name = "-".join(Path(item).stem for item in scenarios[:3])
+    folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(asked.fit)])
+    cast = cast_of(list(scenarios))
+    model = choice.load_model()
+    table = choice.load(session)
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    wanted = DRAWS if asked.draws is None else asked.draws
+    with session.stage(f"Running {len(cast)} scenarios", total=wanted) as stage:
+        future = project(
+            model,
+            table,
+            cast[1:],
+            fitted,
+            until=asked.until,
+            draws=wanted,
+            seed=asked.seed or 0,
+            progress=stage.advance,
+        )
+    for text in future.warnings:
+        session.warn(text)
+    with folder:
+        future.save(folder.draft)
+        _write(future, folder.draft)
+    for line in future.sentences():
+        session.say(line)
+    session.data = {
+        "folder": folder.path,
+        "end": future.table().to_dict("records"),
+        "sentences": list(future.sentences()),
+    }
+    session.say()
+    session.say(Message("Results: {folder}", folder=folder.path))
+    session.say(Message("  Start with {page}, or report.md beside it.", page=folder.path / "report.html"))
+
+
+def _write(future: "Future", folder: Path) -> None:
+    """Say what every scenario changes and is, with a figure of every outcome that can be drawn."""
+    from pysd_runner.plots.figure import save_figure
+    from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, save_document
+
+    parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]
+    for name, figure in figures_of(future):
+        save_figure(figure, folder / "figures", name)
+        parts.append(Picture(f"figures/{name}.png", figure.sentence))
+    for scenario in future.cast[1:]:
+        parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
+        parts.append(Bullets(list(scenario.describe())))
+    title = f"{', '.join(item.label['en'] for item in future.cast[1:]) or 'Baseline'}: {future.model}"
+    save_document(Document(title=title, lang="en", parts=parts), folder, "report")
+
+
+def figures_of(future: "Future") -> Iterator[tuple[str, "ReportFigure"]]:
+    """Draw every outcome that is a single number, and every one that is observed, each with the name of its files.
+
+    Parameters
+    ----------
+    future
+        A projection.
+    """
+    from pysd_runner.plots.figure import ReportFigure
+
+    for name in map(str, future.data.data_vars):
+        if future[name].ndim == 3 or name in future.observed:
+            figure = future.plot(name)
+            assert isinstance(figure, ReportFigure)  # noqa: S101
+            plain = "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
+            yield plain, figure
+
+
+def plot(
+    session: Session,
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder of results, or a file in it.")],
+    *,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            help="mixes, money, output, differences, classes, gaps or tiles; repeatable "
+            "[default: all but differences and gaps].",
+        ),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenario", help="Scenario to draw; repeatable [default: all policies].")
+    ] = None,
+    region: ShownRegions = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the figures [default: RESULT/figures].")] = None,
+    lang: Lang = Language.EN,
+) -> None:
+    """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words.
+
+    Figures of the same name are replaced. Prints the names of the pictures.
+    """
+    from pysd_runner.plots import save_figure
+    from pysd_runner.study.keeping import FUTURE
+    from pysd_runner.study.loading import load_future
+
+    at = result.parent if result.is_file() else result
+    if (at / FUTURE).is_file():
+        refuse(
+            {"--kind": kind, "--scenario": scenario, "--region": region},
+            Message("these are results of a model of your own"),
+        )
+        target = at / "figures" if out is None else out
+        made = [path for name, figure in figures_of(load_future(at)) for path in save_figure(figure, target, name)]
+        session.data = {"folder": target, "files": made}
+        for path in made:
+            if path.suffix == ".png":
+                session.say(str(path))
+        return
+    from pysd_runner.reports.figures import figure_jobs
+
+    projection = load_future(at)
+    jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
+    target = at / "figures" if out is None else out
+    written: list[Path] = []
+    session.data = {"folder": target, "files": written}
+    with session.stage(Message("Drawing"), total=len(jobs)) as stage:
+        for name, draw in jobs:
+            written += save_figure(draw(lang=lang), target, name)
+            session.kept[:] = [f"{len(written) // 4} of {len(jobs)} figures are in {target}."]
+            stage.advance(1)
+    for path in written:
+        if path.suffix == ".png":
+            session.say(str(path))

@@ -94,7 +94,7 @@ def test_nothing_is_left_when_nothing_was_finished(small_panel, fit, tmp_path):
 
 def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatch):
     """The interpreter drops exceptions raised in callbacks of C libraries."""
-    from pysd_runner.cli.failures import guarded
+    from pysd_runner.cli.command import guarded
     from pysd_runner.cli.session import Session
 
     def work():

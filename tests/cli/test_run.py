@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from pysd_runner.cli import main
-from pysd_runner.cli.baselines import kept_in
+from pysd_runner.cli.projecting import kept_in
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel

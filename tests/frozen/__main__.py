@@ -95,9 +95,7 @@ def ran(step: Step, work: Path) -> Iterator[tuple[str, str | bytes]]:
         "OPENBLAS_NUM_THREADS": "1",
         "COLUMNS": "120",
     }
-    code = (
-        "import sys; from pysd_runner.cli.entry import main; sys.exit(main())" if step.program is None else step.program
-    )
+    code = step.program or "import sys; from pysd_runner.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *step.arguments],
         cwd=work,

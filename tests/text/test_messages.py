@@ -10,7 +10,7 @@ import pytest
 
 import calibration
 import pysd_runner
-from pysd_runner.cli import usage
+from pysd_runner.cli import application as usage
 from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput, InvalidModel, Message, joined, suggest
 from pysd_runner.core.parallel import WorkerLost
 from pysd_runner.scenarios.document import InvalidScenarioFile, Problem
