@@ -36,7 +36,8 @@ def instructions(context: Context) -> Finding:
 
 def _counts(item: Subject) -> dict[str, list[int]]:
     try:
-        from pysd_runner.engine.llvm.compiler import assembly, machine_for, processor_named
+        from benchmarks.engines.compiling import processor_named
+        from pysd_runner.engine.llvm.compiler import assembly, machine_for
         from pysd_runner.engine.llvm.programs import written
         from pysd_runner.engine.llvm.target import recipe_of
     except ImportError as error:

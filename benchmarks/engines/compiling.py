@@ -4,11 +4,16 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.engines import Array, Unavailable
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.llvm.compiler import Processor
 
 
 def flags(processor: str = "native", *, fast: bool = False) -> tuple[str, ...]:
@@ -80,3 +85,28 @@ def pointer(array: Array) -> ctypes.c_void_p:
     if array.dtype != np.float64 or not array.flags.c_contiguous:
         raise ValueError("C needs contiguous doubles")
     return ctypes.c_void_p(array.ctypes.data)
+
+
+# Adds eight numbers to themselves in the widest registers there are.
+EIGHT_NUMBERS = """
+define <8 x double> @twice(<8 x double> %x) "prefer-vector-width"="512" "min-legal-vector-width"="512" {
+  %y = fadd <8 x double> %x, %x
+  ret <8 x double> %y
+}
+"""
+
+
+@lru_cache(maxsize=8)
+def processor_named(cpu: str, triple: str | None = None) -> "Processor":
+    """Another processor by its name in LLVM, such as ``"x86-64-v3"``, of this architecture or that of a triple."""
+    import llvmlite.binding as llvm
+
+    from pysd_runner.engine.llvm.compiler import Processor, host, machine_for
+
+    host()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple = triple or llvm.get_process_triple()
+    shown = machine_for(Processor(cpu, "", 0, triple)).emit_assembly(llvm.parse_assembly(EIGHT_NUMBERS))
+    width = next((size for register, size in (("%zmm", 64), ("%ymm", 32)) if register in shown), 16)
+    return Processor(cpu, "", width, triple)

@@ -214,7 +214,8 @@ class Ours:
 
     def _llvm(self, loaded: Loaded) -> LlvmPrograms:
         try:
-            from pysd_runner.engine.llvm.compiler import host, processor_named
+            from benchmarks.engines.compiling import processor_named
+            from pysd_runner.engine.llvm.compiler import host
             from pysd_runner.engine.llvm.target import compiled
         except ImportError as error:
             raise Unavailable(str(error)) from error

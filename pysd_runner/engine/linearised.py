@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
-from pysd_runner.engine.task import Task
+from pysd_runner.engine.task import CONTROLS, Task
 from pysd_runner.engine.values import TimePath
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
 
 Array = NDArray[np.float64]
-
-CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
 
 # Differentiated models that are kept.
 MOST_MODELS = 32

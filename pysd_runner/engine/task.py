@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
+
 # At most this many failed cases are traced to their first variable; all are counted.
 TRACED = 3
 
@@ -171,11 +173,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     ir: ModelIr,
     file: ModelFile,
     given: Mapping[str, Any],
+    asked_for: Mapping[str, float | None],
     *,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
     outcomes: Sequence[str] = (),
     engine: Engine = "auto",
     seed: int = 0,
@@ -195,7 +194,9 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         Where it was read from.
     given
         Values by variable.
-    start, stop, step, save_every, engine, seed, threads, precision, method
+    asked_for
+        Bounds and steps by the control of the model; None keeps what the file says.
+    engine, seed, threads, precision, method
         As for `pysd_runner.simulate`.
     outcomes
         Variables to save.
@@ -207,7 +208,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     asked, engine = engine, chosen(engine, precision)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)
-    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    bounds = _bounds(given, {control: asked_for.get(control) for control in CONTROLS})
     ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(ir, [*given, *outcomes])
     by = method_of(ir, file.name, method)

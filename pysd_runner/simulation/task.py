@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, TIME_STEP, Method, key
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key
 from pysd_runner.model import Model
 
 # Packages whose versions decide the numbers, and the one the compiled engine adds to them.
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
+
+
+# What callers call the controls of a model.
+CONTROLS = {"start": INITIAL_TIME, "stop": FINAL_TIME, "step": TIME_STEP, "save_every": SAVEPER}
 
 
 class RunSettings(TypedDict, total=False):
@@ -87,6 +91,7 @@ def prepared(
         model.ir,
         model.file,
         given,
+        {control: settings.pop(word, None) for word, control in CONTROLS.items()},
         outcomes=_wanted(model, outcomes),
         seconds=model.budgets.seconds,
         **settings,

@@ -18,14 +18,6 @@ Run = Callable[[int, int, int, int, int], None]
 # that it must fetch a full address for each. Elsewhere llvmlite's linker may put them anywhere.
 SIDE_BY_SIDE = sys.platform == "linux"
 
-# Adds eight numbers to themselves in the widest registers there are.
-EIGHT_NUMBERS = """
-define <8 x double> @twice(<8 x double> %x) "prefer-vector-width"="512" "min-legal-vector-width"="512" {
-  %y = fadd <8 x double> %x, %x
-  ret <8 x double> %y
-}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Processor:
@@ -44,18 +36,6 @@ def host() -> Processor:
     features = llvm.get_host_cpu_features()
     width = next((size for flag, size in (("avx512f", 64), ("avx", 32)) if features.get(flag)), 16)
     return Processor(llvm.get_host_cpu_name(), features.flatten(), width, llvm.get_process_triple())
-
-
-@lru_cache(maxsize=8)
-def processor_named(cpu: str, triple: str | None = None) -> Processor:
-    """Another processor by its name in LLVM, such as ``"x86-64-v3"``, of this architecture or that of a triple."""
-    llvm = _llvm()
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    triple = triple or llvm.get_process_triple()
-    shown = machine_for(Processor(cpu, "", 0, triple)).emit_assembly(llvm.parse_assembly(EIGHT_NUMBERS))
-    width = next((size for register, size in (("%zmm", 64), ("%ymm", 32)) if register in shown), 16)
-    return Processor(cpu, "", width, triple)
 
 
 @lru_cache(maxsize=1)

@@ -7,10 +7,11 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from benchmarks.engines.compiling import processor_named
 from benchmarks.engines.ours import clock_of
 from benchmarks.machine import processor_flags
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, find_subject, subject, write_shipped
-from pysd_runner.engine.llvm.compiler import assembly, host, machine_for, object_code, processor_named
+from pysd_runner.engine.llvm.compiler import assembly, host, machine_for, object_code
 from pysd_runner.engine.llvm.programs import written
 from pysd_runner.engine.llvm.target import compiled, recipe_of, run
 from pysd_runner.model import load_model

@@ -5,8 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import DefinedVariable, Equation, Macro, MappedTo, Node, Numbered, Range, Syntax
+from pysd_runner.engine.frontend.syntax import (
+    DefinedVariable,
+    Equation,
+    Macro,
+    MappedTo,
+    Name,
+    Node,
+    Numbered,
+    Numeral,
+    OperatorCall,
+    Range,
+    Syntax,
+)
 from pysd_runner.engine.frontend.xmile.allowed import features
 from pysd_runner.engine.frontend.xmile.containers import with_containers
 from pysd_runner.engine.frontend.xmile.document import (
@@ -21,9 +34,8 @@ from pysd_runner.engine.frontend.xmile.document import (
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
-from pysd_runner.engine.frontend.xmile.specs import NAMES, controls, method_of
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
-from pysd_runner.engine.ir import Drawn
+from pysd_runner.engine.ir import Drawn, Integration, Method
 from pysd_runner.engine.names import HIDDEN, key
 
 # A size of more digits counts too many elements in any case.
@@ -149,3 +161,67 @@ def _macro(item: Any, habits: Habits) -> Macro:
         equation = Equation(expression=node, text=f"{name} = {' '.join(source.split())}", place=place)
         variables.append(DefinedVariable(name=name, equations=(equation,)))
     return Macro(name=name, parameters=parameters, variables=tuple(variables), place=place)
+
+
+# What XMILE calls the time controls.
+NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
+
+
+# Methods of the specification that others stand in for, as it allows.
+_STAND_INS = frozenset({"rk2", "rk45", "rk2_auto", "rk4_auto"})
+
+
+def integration(text: str) -> Integration:
+    """How a file wants its stocks integrated: the first method of its list that is known here."""
+    names = [part.strip().lower() for part in text.split(",") if part.strip()] or ["euler"]
+    known: dict[str, Method] = {"euler": "euler", "rk4": "rk4"}
+    method = next((known[name] for name in names if name in known), None)
+    if method is None and _STAND_INS.intersection(names):
+        method = "rk4"
+    return Integration(method, "" if method == names[0] else f"method {text[:40]!r}")
+
+
+def method_of(specs: Any) -> Integration:
+    """How the ``<sim_specs>`` want stocks integrated; drafts before the standard have a tag for it."""
+    older = child(specs, "method")
+    return integration(specs.get("method", "") or ("" if older is None else text_of(older)))
+
+
+def controls(specs: Any) -> list[DefinedVariable]:
+    """The four time controls."""
+    if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop")):
+        raise InvalidModel("there is no <sim_specs> with <start> and <stop>")
+    unit = specs.get("time_units", "")
+    step = child(specs, "dt")
+    length: Node = Numeral(1.0) if step is None else _value(step)
+    if step is not None and step.get("reciprocal", "").lower() == "true":
+        length = OperatorCall(("/",), (Numeral(1.0), length))
+    saved: Node = Name("TIME STEP")
+    if specs.get("isee.save_interval"):
+        saved = _number(specs, specs.get("isee.save_interval"))
+    elif child(specs, "savestep") is not None:
+        saved = _value(child(specs, "savestep"))
+    found = {
+        "INITIAL TIME": _value(child(specs, "start")),
+        "FINAL TIME": _value(child(specs, "stop")),
+        "TIME STEP": length,
+        "SAVEPER": saved,
+    }
+    return [_control(name, node, unit, specs) for name, node in found.items()]
+
+
+def _value(item: Any) -> Node:
+    return _number(item, text_of(item))
+
+
+def _number(item: Any, text: str) -> Node:
+    found = read_expression(text, place_of(item), frozenset())
+    if found is None:
+        raise fault_at(item, f"<{item.tag}> is no number: {text!r}")
+    return found
+
+
+def _control(name: str, node: Node, unit: str, specs: Any) -> DefinedVariable:
+    place = place_of(specs)
+    equation = Equation(expression=node, text=f"{name} = <sim_specs>", place=place)
+    return DefinedVariable(name=name, equations=(equation,), unit=unit)
