@@ -5,8 +5,7 @@ The front doors are looked up when they are first used, so that importing this p
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
-from pysd_runner.core.moved import let_old_names_work
+from pysd_runner.core.lazy import lazy_exports, let_old_names_work
 
 if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble as run_ensemble
