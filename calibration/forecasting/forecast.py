@@ -30,7 +30,7 @@ from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
-from pysd_runner.indicators.events import Chance, Futures, chances, event_of, futures_of
+from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Data, Panel, Table
 from pysd_runner.spec import Baseline, FittedParameters
@@ -353,8 +353,8 @@ def _check_numbers(target: Target, until: float, draws: int) -> None:
     check_yearly(target)
 
 
-def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) -> Futures:
-    return futures_of(_names(target, panel), target.groups, last_level(target.values), draws, years)
+def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) -> EventDraws:
+    return event_draws(_names(target, panel), target.groups, last_level(target.values), draws, years)
 
 
 def _names(target: Target, panel: Data) -> dict[str, tuple[str, str]]:

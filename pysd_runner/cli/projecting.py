@@ -211,14 +211,14 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
     """Read events before the work is done, not after it."""
     import numpy as np
 
-    from pysd_runner.indicators.events import chances, futures_of
+    from pysd_runner.indicators.events import chances, event_draws
 
     places = panel.regions
     names = {place.code: (place.name_en, place.name_zh) for place in places}
     heads = np.log(panel["output_per_head"][:, -1])
     years = tuple(range(panel.years[-1] + 1, until + 1))
     draws = np.zeros((1, len(places), len(years)))
-    chances(events, futures_of(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
+    chances(events, event_draws(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
 
 
 def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answer | None":

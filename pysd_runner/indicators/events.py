@@ -50,7 +50,7 @@ class Chance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Futures:
+class EventDraws:
     """What events are looked for in."""
 
     last: Array  # log relative output at the origin, shape (region,)
@@ -97,9 +97,9 @@ class Futures:
         return np.asarray(self.draws[:, :, : self.years.index(year) + 1])
 
 
-def futures_of(
+def event_draws(
     names: Mapping[str, tuple[str, str]], groups: Sequence[str], last: Array, draws: Array, years: tuple[int, ...]
-) -> Futures:
+) -> EventDraws:
     """Draws with everything regions are called by."""
     places: dict[str, tuple[int, ...]] = {}
     for place, group in enumerate(groups):
@@ -110,14 +110,14 @@ def futures_of(
         for name in (english, code, chinese):
             if name:
                 places[name] = (place,)
-    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
+    return EventDraws(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
 # Whether it is so in each draw and year, from what an event says, what is known and the draws until its year.
-_Rule = Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]
+_Rule = Callable[[Mapping[str, str], EventDraws, Array], NDArray[np.bool_]]
 
 
-def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
+def chances(events: Sequence[str], futures: EventDraws) -> tuple[Chance, ...]:
     """Look for events in draws."""
     # Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
     # the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
@@ -145,12 +145,12 @@ def scenario_chances(
     found = {}
     for place, scenario in enumerate(data["scenario"].to_numpy()):
         # All draws of all scenarios start where the regions were observed.
-        futures = futures_of(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
+        futures = event_draws(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
         found[str(scenario)] = [item.probability for item in chances(events, futures)]
     table = pd.DataFrame(found, index=pd.Index(events, name="event"))
     if forecast is None or reference not in table:
         return table
-    futures = futures_of(names, groups, relative[0, 0, :, 0], forecast[:, :, : len(years)], years)
+    futures = event_draws(names, groups, relative[0, 0, :, 0], forecast[:, :, : len(years)], years)
     shares = np.array([item.probability for item in chances(events, futures)])
     if len(data["draw"]) < 2:
         return table.assign(**{str(name): np.nan for name in table}).assign(**{reference: shares})
@@ -163,7 +163,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
-def _chance(event: str, futures: Futures) -> Chance:
+def _chance(event: str, futures: EventDraws) -> Chance:
     happens, parts = _read(event)
     year = int(parts["year"])
     is_ever = parts["when"].lower() == "by"
@@ -194,7 +194,7 @@ def _size(parts: Mapping[str, str], event: str) -> float:
     return size
 
 
-def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+def _closes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
     who, part = futures.of(parts["who"]), _size(parts, "closing a gap")
     gap, after, whom = float(futures.last[who].mean()), then[:, who].mean(axis=1), "the mean of the regions"
     if parts["other"] is not None:
@@ -215,7 +215,7 @@ def is_gap_to_mean(event: str) -> bool:
     return happens is _closes and parts["other"] is None
 
 
-def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
     who, other = futures.of(parts["who"]), futures.of(parts["other"])
     if set(who) == set(other):
         raise InvalidInput(
@@ -228,7 +228,7 @@ def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArr
     return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
 
 
-def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
@@ -237,7 +237,7 @@ def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[n
     return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
 
 
-def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+def _dispersion(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
     falls = parts["way"].lower() == "falls"
     part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pysd_runner.policy.cost import Costs as Costs
     from pysd_runner.policy.cost import cost_curves as cost_curves
     from pysd_runner.policy.cost import costs as costs
+    from pysd_runner.policy.effects import variable_outcome as variable_outcome
     from pysd_runner.policy.frontier import Front as Front
     from pysd_runner.policy.frontier import front as front
     from pysd_runner.policy.futures import Factor as Factor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pysd_runner.policy.objective import Objective as Objective
     from pysd_runner.policy.optimisation import Optimum as Optimum
     from pysd_runner.policy.optimisation import optimise as optimise
-    from pysd_runner.policy.outcomes import variable_outcome as variable_outcome
     from pysd_runner.policy.space import Knob as Knob
     from pysd_runner.policy.space import Space as Space
     from pysd_runner.policy.spaces import space_of as space_of

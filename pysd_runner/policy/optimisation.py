@@ -16,11 +16,11 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.objective import Constraint, Objective
-from pysd_runner.policy.problem import Problem
+from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.search import (
     SEARCHES,
     SLACK,
-    Start,
+    SearchEnd,
     asked,
     conditions,
     given_way,
@@ -96,7 +96,7 @@ class Optimum(Tabled):
     effects: Mapping[str, Array]
     rivals: Mapping[str, float]
     breaking: tuple[str, ...]
-    starts: tuple[Start, ...]
+    starts: tuple[SearchEnd, ...]
     binding: Mapping[str, float]
     residual: float
     relaxed: Mapping[str, float]
@@ -235,9 +235,9 @@ def optimise(  # noqa: PLR0913 - a front door
     known = dict(rivals or {})
     half, other = study.only(np.arange(0, study.draws, 2)), study.only(np.arange(1, study.draws, 2))
     best = _best_known(half, known, objective, root)
-    fine = Problem(half, space, objective, subject_to, root, best)
+    fine = SearchProblem(half, space, objective, subject_to, root, best)
     few = half.only(np.arange(min(COARSE, half.draws)))
-    coarse = Problem(few, space, objective, subject_to, root, None if best is None else best[: few.draws])
+    coarse = SearchProblem(few, space, objective, subject_to, root, None if best is None else best[: few.draws])
     middle = space.middle()
     first = middle if start is None else space.projected(np.asarray(start, dtype=float))
     fine.scale = coarse.scale = _spread(coarse, (first, middle))
@@ -265,7 +265,9 @@ def optimise(  # noqa: PLR0913 - a front door
         chosen, relaxation = least_relaxed(fine, min(found, key=lambda item: item.miss))
     point = np.array(chosen.point)
     binding, residual = conditions(fine, point, relaxation)
-    judged = Problem(other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale)
+    judged = SearchProblem(
+        other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale
+    )
     rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
     every = _all_effects(other, space.policy(other, point), root)
     ranges: dict[str, tuple[float, float]] = {}
@@ -298,7 +300,7 @@ def optimise(  # noqa: PLR0913 - a front door
     )
 
 
-def _spread(problem: Problem, points: Sequence[Array]) -> float:
+def _spread(problem: SearchProblem, points: Sequence[Array]) -> float:
     """Size of the effects, by which everything is measured."""
     sizes = [np.abs(problem.effects(point)[problem.outcome.key]).mean() for point in points]
     return float(max([*sizes, 1e-12]))
@@ -318,7 +320,7 @@ def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective
 
 
 def _rated(
-    problem: Problem, rivals: Mapping[str, Values], none: Values, allowed: float
+    problem: SearchProblem, rivals: Mapping[str, Values], none: Values, allowed: float
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Objective of other policies, and those that break a constraint."""
     if not rivals:

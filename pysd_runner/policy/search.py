@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 from pysd_runner.export.checkpoint import Checkpoint, Kind
 from pysd_runner.policy.objective import Constraint, Objective
-from pysd_runner.policy.problem import Problem
+from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import Study
 
@@ -31,7 +31,7 @@ SLACK = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class SearchEnd:
     """One search."""
 
     point: tuple[float, ...]
@@ -40,19 +40,19 @@ class Start:
     steps: int
 
 
-def searched(coarse: Problem, fine: Problem, point: Array) -> Start:
+def searched(coarse: SearchProblem, fine: SearchProblem, point: Array) -> SearchEnd:
     """Search on few draws, then refine on all."""
     rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
-    return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
+    return SearchEnd(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
 
 
-def searched_apart(coarse: Problem, fine: Problem, point: Array) -> Start:
+def searched_apart(coarse: SearchProblem, fine: SearchProblem, point: Array) -> SearchEnd:
     """The same with memory of its own, beside other searches."""
     return searched(coarse.apart(), fine.apart(), point)
 
 
-def solved(problem: "Problem | Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
+def solved(problem: "SearchProblem | Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
     """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
     units, space = problem.sizes, problem.space
@@ -102,7 +102,7 @@ def _inside(space: Space, parts: Array) -> Array:
     return np.asarray(space.lower + space.widths * np.clip(parts, 0.0, 1.0))
 
 
-def least_relaxed(problem: Problem, nearest: Start) -> tuple[Start, float]:
+def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd, float]:
     """The least common slack that makes the constraints possible, and the best policy under it."""
     units, space = problem.sizes, problem.space
     count = len(space)
@@ -129,19 +129,21 @@ def least_relaxed(problem: Problem, nearest: Start) -> tuple[Start, float]:
     point = space.projected(_inside(space, result.x[:count]))
     slack = problem.miss(point)
     if slack <= SLACK:
-        return Start(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
+        return SearchEnd(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
     # Under that slack the objective is made large: every constraint is lowered by it.
     lowered = Lowered(problem, (slack + SLACK) * units)
     ended, steps = solved(lowered, point, STEPS[1], TOLERANCES[1])
     if problem.miss(ended) > slack + 2 * SLACK:
         ended = point
-    return Start(point=tuple(ended.tolist()), value=problem.value(ended), miss=problem.miss(ended), steps=steps), slack
+    return SearchEnd(
+        point=tuple(ended.tolist()), value=problem.value(ended), miss=problem.miss(ended), steps=steps
+    ), slack
 
 
 class Lowered:
     """A problem whose constraints ask for less."""
 
-    def __init__(self, problem: Problem, less: Array) -> None:
+    def __init__(self, problem: SearchProblem, less: Array) -> None:
         self._problem, self._less = problem, less
 
     def __getattr__(self, name: str) -> Any:
@@ -152,13 +154,13 @@ class Lowered:
         return self._problem.margins(point) + self._less
 
 
-def given_way(problem: Problem, point: Array) -> dict[str, float]:
+def given_way(problem: SearchProblem, point: Array) -> dict[str, float]:
     """By how much each constraint is missed, in the unit of its effect."""
     margins = problem.margins(point)
     return {name: float(-margin) for name, margin in zip(problem.labels(), margins, strict=True) if margin < 0}
 
 
-def conditions(problem: Problem, point: Array, relaxation: float) -> tuple[dict[str, float], float]:
+def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple[dict[str, float], float]:
     r"""Multipliers of binding constraints and the residual of the conditions of Karush, Kuhn and Tucker.
 
     .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
@@ -212,25 +214,25 @@ def asked(study: Study, space: Space, objective: Objective, constraints: Sequenc
     return known.hexdigest()
 
 
-def keep_search(kept: Checkpoint, number: int, end: Start) -> None:
+def keep_search(kept: Checkpoint, number: int, end: SearchEnd) -> None:
     """Write the end of a search."""
     numbers = {"numbers": np.array([end.value, end.miss]), "steps": np.array(end.steps)}
     kept.keep(f"search-{number}", {"point": np.array(end.point), **numbers})
 
 
-def kept_searches(kept: Checkpoint, count: int) -> dict[int, Start]:
+def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
     """Ends of the searches that an earlier process finished."""
     ends = {}
     for number in range(count):
         if (found := kept.get(f"search-{number}")) is not None:
             value, miss = found["numbers"].tolist()
-            ends[number] = Start(
+            ends[number] = SearchEnd(
                 point=tuple(found["point"].tolist()), value=value, miss=miss, steps=int(found["steps"])
             )
     return ends
 
 
-def near_optimal_ranges(problem: Problem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
+def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
     """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
@@ -256,7 +258,7 @@ def near_optimal_ranges(problem: Problem, point: Array, progress: Told | None) -
     return found
 
 
-def _is_near(problem: Problem, effects: Mapping[str, Array], least: float, allowed: float) -> bool:
+def _is_near(problem: SearchProblem, effects: Mapping[str, Array], least: float, allowed: float) -> bool:
     """Whether a policy is nearly as good and keeps the constraints as well."""
     value = problem.objective.value(effects[problem.outcome.key], problem.best)
     return value >= least and problem.missed(effects) <= allowed

@@ -11,7 +11,7 @@ from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel, Region
-from pysd_runner.policy.outcomes import each, regional_outcomes, variable_outcome
+from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
 from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Lever, Outcome, Study
 from pysd_runner.scenarios import Scenario, load_scenario

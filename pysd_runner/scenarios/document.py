@@ -104,7 +104,7 @@ def join_path(keys: Iterable[str | int]) -> str:
 
 
 @dataclass(kw_only=True, slots=True)
-class Document:
+class ScenarioDocument:
     """Plain data of one file; mapping keys are always text."""
 
     place: str  # name of the file for messages
@@ -120,22 +120,22 @@ class Document:
         return Problem(place=self.place, line=line, path=join_path(path), message=message, **details)
 
 
-def read_document(file: Path) -> Document:
+def read_document(file: Path) -> ScenarioDocument:
     """Read a scenario file."""
     place = str(file)
     text = read_text(file, partial(_stop, place))
     return read_toml(text, place) if file.suffix.lower() == ".toml" else read_yaml(text, place)
 
 
-def read_toml(text: str, place: str) -> Document:
+def read_toml(text: str, place: str) -> ScenarioDocument:
     """Read a TOML text; it carries no line numbers."""
     try:
-        return Document(place=place, data=tomllib.loads(text))
+        return ScenarioDocument(place=place, data=tomllib.loads(text))
     except (ValueError, RecursionError) as error:
         raise _stop(place, Message("not well-formed TOML: {reason}", reason=error)) from error
 
 
-def read_yaml(text: str, place: str) -> Document:
+def read_yaml(text: str, place: str) -> ScenarioDocument:
     """Read a YAML 1.2 text, of which JSON is a part."""
     try:
         guard(text, partial(_stop, place))
@@ -147,7 +147,7 @@ def read_yaml(text: str, place: str) -> Document:
         raise _stop(place, Message("not well-formed YAML: {reason}", reason=detail), line=line) from error
     except YAMLError as error:
         raise _stop(place, Message("not well-formed YAML: {reason}", reason=str(error).splitlines()[0])) from error
-    document = Document(place=place)
+    document = ScenarioDocument(place=place)
     if root is not None:
         document.data = _build(root, (), document)
     return document
@@ -157,7 +157,7 @@ def _stop(place: str, message: str, **details: Any) -> InvalidScenarioFile:
     return InvalidScenarioFile([Problem(place=place, path="", message=message, **details)])
 
 
-def _build(node: Node, path: KeyPath, document: Document) -> Any:
+def _build(node: Node, path: KeyPath, document: ScenarioDocument) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
     if str(node.tag).removeprefix(_TAG) not in _TAGS:
         document.problems.append(document.report(path, Message("YAML tags are not read"), found=quoted(str(node.tag))))
@@ -168,7 +168,7 @@ def _build(node: Node, path: KeyPath, document: Document) -> Any:
     return _scalar(node, path, document)
 
 
-def _items(node: MappingNode, path: KeyPath, document: Document) -> Iterator[tuple[str, Any]]:
+def _items(node: MappingNode, path: KeyPath, document: ScenarioDocument) -> Iterator[tuple[str, Any]]:
     seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
@@ -188,7 +188,7 @@ def _items(node: MappingNode, path: KeyPath, document: Document) -> Iterator[tup
         yield key, _build(value_node, place, document)
 
 
-def _scalar(node: Node, path: KeyPath, document: Document) -> Any:
+def _scalar(node: Node, path: KeyPath, document: ScenarioDocument) -> Any:
     text = _whole(node.value)
     document.texts[path] = text
     kind = str(node.tag).removeprefix(_TAG)

@@ -8,14 +8,14 @@ from typing import Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.engine import SUFFIXES
-from pysd_runner.scenarios.checks import Names, is_number, meaning_problems, validation_problems
+from pysd_runner.scenarios.checks import KnownNames, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
 from pysd_runner.scenarios.document import (
     ENDINGS,
-    Document,
     InvalidScenarioFile,
     KeyPath,
     Problem,
+    ScenarioDocument,
     quoted,
     read_document,
     read_yaml,
@@ -75,7 +75,7 @@ def load_scenario(
     document = _of_mapping(name_or_path) if isinstance(name_or_path, Mapping) else read_document(file)
     if _is_of_changes(document.data):
         return _changes(document, file.stem)
-    names = Names(vocabulary=load_vocabulary(model), regions=regions)
+    names = KnownNames(vocabulary=load_vocabulary(model), regions=regions)
     reader = _Reader(model=model, names=names, shipped=shipped)
     if isinstance(name_or_path, Mapping):
         file = Path(str(name_or_path.get("name", "scenario")))
@@ -101,7 +101,7 @@ def _is_of_changes(content: Any) -> bool:
     return isinstance(content, Mapping) and "changes" in content
 
 
-def _changes(document: Document, name: str) -> Scenario:
+def _changes(document: ScenarioDocument, name: str) -> Scenario:
     content, place = document.data, Path(document.place).name
     if not isinstance(content, Mapping):
         raise InvalidScenario(
@@ -133,7 +133,7 @@ def _changes(document: Document, name: str) -> Scenario:
         raise InvalidScenario("{where}: {said}", where=place, said=error) from error
 
 
-def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
+def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> str:
     value = content.get(key, "")
     if isinstance(value, Mapping):
         value = value.get("en") or value.get("zh") or ""
@@ -142,7 +142,7 @@ def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
     return value
 
 
-def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> Document:
+def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> ScenarioDocument:
     """What a file would say, as a document."""
     place = (
         Message("scenario {scenario!r}", scenario=content.get("name", ""))
@@ -203,12 +203,12 @@ class _Reader:
     """Reads files once each, in the order in which they apply."""
 
     model: str | ScenarioModel
-    names: Names
+    names: KnownNames
     shipped: Mapping[str, Path]
     problems: list[Problem] = field(default_factory=list)
     links: dict[Path, list[_Link]] = field(default_factory=dict)
 
-    def chain(self, file: Path, trail: tuple[Path, ...], document: Document | None = None) -> list[_Link]:
+    def chain(self, file: Path, trail: tuple[Path, ...], document: ScenarioDocument | None = None) -> list[_Link]:
         """Links from the baseline to the file, each file once, where it is first needed; a document stands for one."""
         key = file.resolve()
         if key in self.links:
@@ -233,7 +233,7 @@ class _Reader:
         self.links[key] = list(dict.fromkeys(chain))
         return self.links[key]
 
-    def _unknown_companions(self, document: Document) -> list[Problem]:
+    def _unknown_companions(self, document: ScenarioDocument) -> list[Problem]:
         return [
             document.report(
                 path,
@@ -245,7 +245,9 @@ class _Reader:
             if name not in self.shipped
         ]
 
-    def _parents(self, file: Path, document: Document, trail: tuple[Path, ...], problems: list[Problem]) -> list[Path]:
+    def _parents(
+        self, file: Path, document: ScenarioDocument, trail: tuple[Path, ...], problems: list[Problem]
+    ) -> list[Path]:
         root = self.shipped.get(BASELINE)
         if not isinstance(document.data, dict) or "extends" not in document.data:
             return [root] if root is not None and root.resolve() != trail[-1] else []
@@ -282,7 +284,7 @@ class _Reader:
         siblings = (file.parent / f"{name}{ending}" for ending in ENDINGS)
         return next((sibling for sibling in siblings if _is_file(sibling)), None)
 
-    def _assumptions(self, document: Document, problems: list[Problem]) -> FrozenMapping[float]:
+    def _assumptions(self, document: ScenarioDocument, problems: list[Problem]) -> FrozenMapping[float]:
         """Assumptions of a file, under the names of the model where it is at hand."""
         part = document.data.get("assumptions") if isinstance(document.data, dict) else None
         written = (
@@ -302,7 +304,7 @@ class _Reader:
         return FrozenMapping(canonical)
 
 
-def _texts(document: Document, key: str) -> list[tuple[KeyPath, str]]:
+def _texts(document: ScenarioDocument, key: str) -> list[tuple[KeyPath, str]]:
     """Texts under a top-level key that holds one or a list of them."""
     value = document.data.get(key) if isinstance(document.data, dict) else None
     if isinstance(value, str):
@@ -311,7 +313,7 @@ def _texts(document: Document, key: str) -> list[tuple[KeyPath, str]]:
     return [((key, position), text) for position, text in entries if isinstance(text, str)]
 
 
-def _keep_as_written(document: Document) -> None:
+def _keep_as_written(document: ScenarioDocument) -> None:
     """Codes of regions are text: 0110 stays 0110, NO stays NO."""
     node: Any = document.data
     for key in ("policy", "targets"):

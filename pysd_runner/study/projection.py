@@ -40,7 +40,7 @@ MOST_STOCKS = 12
 SWING_DRAWS = 4000
 
 
-class Settings(TypedDict, total=False):
+class ProjectionSettings(TypedDict, total=False):
     """What decides the draws of a projection; see `inputs_of`."""
 
     until: float | None
@@ -63,7 +63,7 @@ def project(
     progress: Callable[[int], None] | None = None,
     inspect: Callable[[Run], None] | None = None,
     also: Sequence[str] = (),
-    **settings: Unpack[Settings],
+    **settings: Unpack[ProjectionSettings],
 ) -> Future:
     """Run scenarios for draws of what a fit found.
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.indicators.events import Futures, chances, event_of, scenario_chances
+from pysd_runner.indicators.events import EventDraws, chances, event_of, scenario_chances
 
 EVENT = "dispersion falls by 2026"
 
@@ -72,7 +72,7 @@ def test_by_is_at_any_time_until_then_for_regions_and_for_any_other_series(when:
     paths = np.array([[0.9, 0.9, 0.9], [0.9, 0.7, 0.9], [0.9, 0.9, 0.7], [0.7, 0.9, 0.9]])
     places = {"North": (0,), "South": (1,)}
     logs = np.stack([np.log(paths), -np.log(paths)], axis=1)
-    regions = Futures(last=np.zeros(2), draws=logs, years=(2025, 2026, 2027), places=places)
+    regions = EventDraws(last=np.zeros(2), draws=logs, years=(2025, 2026, 2027), places=places)
     (found,) = chances([f"North below 80% of the mean {when} 2027"], regions)
     assert found.probability == share
     series = xr.DataArray(paths[:, None], dims=("draw", "entity", "time"), coords={"time": [2025, 2026, 2027]})

@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.frontier import front
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import optimise
-from pysd_runner.policy.search import NEAR, Start, least_relaxed, near_optimal_ranges
+from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.studies import policy_of
@@ -328,6 +328,6 @@ class Unreachable:
 
 
 def test_the_objective_is_made_large_under_the_least_slack():
-    found, slack = least_relaxed(Unreachable(), Start(point=(0.5, 0.5), value=0.0, miss=1.5, steps=1))
+    found, slack = least_relaxed(Unreachable(), SearchEnd(point=(0.5, 0.5), value=0.0, miss=1.5, steps=1))
     assert slack == pytest.approx(1, abs=1e-6)
     assert found.point == pytest.approx((1, 1), abs=1e-3)

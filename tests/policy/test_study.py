@@ -10,8 +10,8 @@ from pysd_runner.engine import TimePath
 from pysd_runner.indicators import theil
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy import study as module
-from pysd_runner.policy.gradients import Gradients
-from pysd_runner.policy.outcomes import variable_outcome
+from pysd_runner.policy.effects import variable_outcome
+from pysd_runner.policy.problem import Gradients
 from pysd_runner.policy.ranking import compare, start_of
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.study import effects_of

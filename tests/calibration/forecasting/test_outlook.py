@@ -16,18 +16,18 @@ from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import last_year, plot_outlook, write_outlook
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.indicators.events import Futures, chances
+from pysd_runner.indicators.events import EventDraws, chances
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
 PLACES = {"West": (0, 1), "R00": (0,), "R01": (1,), "R02": (2,), "The Gap": (3,), "R03": (3,)}
 
 
-def futures() -> Futures:
+def futures() -> EventDraws:
     """A thousand paths of four regions over two years."""
     rng = np.random.default_rng(0)
     draws = LAST[:, None] + np.cumsum(rng.normal(0, 0.1, (1000, 4, 2)), axis=2)
-    return Futures(last=LAST, draws=draws, years=(2025, 2026), places=PLACES, classes=("West",))
+    return EventDraws(last=LAST, draws=draws, years=(2025, 2026), places=PLACES, classes=("West",))
 
 
 def counted(event: str) -> float:
