@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from calibration.observation import Noise
 from calibration.optimisers import Minimum, SearchOutcome
-from pysd_runner.export.checkpoint import Checkpoint, Kind
+from pysd_runner.export.checkpoint import Checkpoint, Computation
 
-BACKTEST = Kind(
+BACKTEST = Computation(
     name="back-test", label="backtest.json", settings="panel, forecasters, horizons, origins, draws or seed"
 )
-CALIBRATION = Kind(
+CALIBRATION = Computation(
     name="calibration",
     label="calibration.json",
     settings="model, panel, window, parameters, errors, seed or optimiser",
 )
-PROFILES = Kind(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
-SAMPLE = Kind(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
+PROFILES = Computation(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
+SAMPLE = Computation(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -262,7 +262,7 @@ class Outlook(Tabled):
         from pysd_runner.export.files import write_text_whole
         from pysd_runner.export.tables import save_csv
         from pysd_runner.plots.figure import save_figure
-        from pysd_runner.reports.document import Bullets, Document, Paragraph, Part, Picture, save_document
+        from pysd_runner.reports.document import Bullets, Paragraph, Part, Picture, ReportDocument, save_document
 
         folder = Path(folder)
         parts: list[Part] = [Bullets(self.sentences())]
@@ -276,7 +276,7 @@ class Outlook(Tabled):
             save_csv(pd.DataFrame(self.past), folder / "past.csv")
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
         parts.append(Paragraph(f"Weights: {weights}"))
-        save_document(Document(title="Forecast", lang="en", parts=parts), folder, "forecast")
+        save_document(ReportDocument(title="Forecast", lang="en", parts=parts), folder, "forecast")
         record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder

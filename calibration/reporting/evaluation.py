@@ -14,11 +14,11 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import (
     Bullets,
-    Document,
     Heading,
     Paragraph,
     Part,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
 )
 from pysd_runner.text import LANGUAGES
@@ -89,7 +89,7 @@ def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
     return Phrase("summary", parts).text(lang)
 
 
-def report(evaluation: Evaluation, *, lang: str = "en") -> Document:
+def report(evaluation: Evaluation, *, lang: str = "en") -> ReportDocument:
     """The report as a document."""
     if lang not in LANGUAGES:
         raise InvalidInput(
@@ -107,7 +107,7 @@ def report(evaluation: Evaluation, *, lang: str = "en") -> Document:
         Heading(_say("heading.made", lang)),
         Bullets(_made(evaluation)),
     ]
-    return Document(title=Phrase("title", {"title": evaluation.title}).text(lang), lang=lang, parts=parts)
+    return ReportDocument(title=Phrase("title", {"title": evaluation.title}).text(lang), lang=lang, parts=parts)
 
 
 def _say(key: str, lang: str) -> str:
@@ -129,13 +129,13 @@ def _what(evaluation: Evaluation, lang: str) -> str:
     return Phrase("what", parts).text(lang)
 
 
-def _overview(evaluation: Evaluation, lang: str) -> Table:
+def _overview(evaluation: Evaluation, lang: str) -> TextTable:
     heads = [_say("column.section", lang), *(_say(str(verdict), lang) for verdict in Verdict)]
     rows = [
         [_say(f"heading.{section.key}", lang), *(str(section.count(verdict)) for verdict in Verdict)]
         for section in evaluation.sections
     ]
-    return Table(header=heads, rows=rows)
+    return TextTable(header=heads, rows=rows)
 
 
 def _listed(evaluation: Evaluation, verdict: Verdict, none: str, lang: str) -> Iterator[Part]:
@@ -144,7 +144,7 @@ def _listed(evaluation: Evaluation, verdict: Verdict, none: str, lang: str) -> I
     yield _judgements(found, lang, before="section") if found else Paragraph(_say(none, lang))
 
 
-def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> Table:
+def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> TextTable:
     """Tests as a table: with the part they belong to before them, or with their verdicts."""
     names = ["section", "title", "subject", "value", "bound", "note"]
     if not before:
@@ -158,7 +158,7 @@ def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> T
         for row in judgement_rows(items, lang=lang)
     ]
     words = frozenset(place for place, name in enumerate(names) if name not in ("value", "bound"))
-    return Table(header=[_say(f"column.{name}", lang) for name in names], rows=rows, words=words)
+    return TextTable(header=[_say(f"column.{name}", lang) for name in names], rows=rows, words=words)
 
 
 def _section(section: Section, lang: str) -> Iterator[Part]:
@@ -178,7 +178,7 @@ def _shown(name: str, table: "pd.DataFrame", caption: str, lang: str) -> Iterato
         rows = [[number_text(_cell(value)) for value in row] for row in part.itertuples(index=False, name=None)]
         columns = enumerate(part.dtypes)
         words = frozenset(place for place, kind in columns if not pd_types.is_numeric_dtype(kind))
-        yield Table(header=[str(name) for name in table.columns], rows=rows, caption=caption, words=words)
+        yield TextTable(header=[str(name) for name in table.columns], rows=rows, caption=caption, words=words)
     if len(part) < len(table):
         file = f"{TABLES}/{name}.csv"
         text = Phrase("more_rows", {"shown": len(part), "all": len(table), "file": file}).text(lang)

@@ -18,11 +18,11 @@ from pysd_runner.plots.typography import shortened, usable_language
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     MOST_REGIONS,
-    Document,
     Paragraph,
     Part,
     Picture,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
 )
 from pysd_runner.text import panel_title, say
@@ -117,14 +117,14 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
     figure = plot_outlook(outlook, lang=lang)
     save_figure(figure, folder, "forecast")
     heading, frame = last_year(outlook, lang)
-    table = Table(
+    table = TextTable(
         header=[say("report.region", lang), *map(str, frame.columns)],
         rows=[[str(name), *(f"{value:.0f}" for value in row)] for name, *row in frame.itertuples(name=None)],
         caption=heading,
     )
     title = say("forecast.figure.title", lang, until=int(outlook.paths["year"][-1]))
     parts: list[Part] = [Paragraph(paragraph(outlook, lang)), Picture("forecast.png", figure.caption), table]
-    save_document(Document(title=title, lang=lang, parts=parts), folder, "forecast")
+    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "forecast")
 
 
 def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:

@@ -32,12 +32,12 @@ from pysd_runner.reports.document import (
     FIGURES,
     MOST_REGIONS,
     Bullets,
-    Document,
     Heading,
     Paragraph,
     Part,
     Picture,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
     saved_picture,
 )
@@ -93,7 +93,7 @@ def write_report(
 
 def report_of(
     result: FitResult, *, figures: Mapping[str, str], panel: Panel | None = None, lang: str = "en"
-) -> Document:
+) -> ReportDocument:
     """Put the report together.
 
     Parameters
@@ -103,7 +103,7 @@ def report_of(
 
     Returns
     -------
-    Document
+    ReportDocument
         Ready to be written.
 
     Raises
@@ -127,7 +127,7 @@ def report_of(
         *_provenance(result, panel, lang),
     ]
     title = say("fit_report.title", lang, model=fitted.model, **window(result, lang))
-    return Document(title=title, lang=lang, parts=parts)
+    return ReportDocument(title=title, lang=lang, parts=parts)
 
 
 def _opening(result: FitResult, lang: str) -> Iterator[Part]:
@@ -196,7 +196,7 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
     header += ["profile"] if has_profiles else []
     rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.shown]
     others = len(result.parameters) - len(result.shown)
-    yield Table(
+    yield TextTable(
         header=[say(f"fit_report.{key}", lang) for key in header],
         rows=[row[: len(header)] for row in rows],
         words=frozenset({1, 7, 8}),
@@ -205,7 +205,7 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         yield Paragraph(say("fit_report.others", lang, count=others))
     pairs = strongest_correlations(result)
     if pairs:
-        yield Table(
+        yield TextTable(
             header=[
                 say("fit_report.parameter", lang),
                 say("fit_report.and", lang),
@@ -239,7 +239,7 @@ def _by_series(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: st
     yield Heading(say("fit_report.by_series", lang))
     yield Paragraph(say("fit_report.series_note", lang))
     header = ("series", "cells", "missing", "rmse", "bias", "efficiency", "r2", "theil", "declared_sd", "sd")
-    yield Table(
+    yield TextTable(
         header=[*(say(f"fit_report.{key}", lang) for key in header), say("fit_report.persistence", lang)],
         rows=[_series_row(item, numbers[item.label], lang) for item in result.series],
     )
@@ -287,7 +287,7 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
                 say(f"fit_report.{_verdict(found)}", lang),
             ]
         )
-    yield Table(header=header, rows=rows, words=frozenset({7}))
+    yield TextTable(header=header, rows=rows, words=frozenset({7}))
     if result.shocks is not None and result.shocks.count:
         yield Paragraph(say_found(Message("Shocks: {words}.", words=result.shocks.words), result, lang))
 
@@ -321,7 +321,7 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
         errors = np.nan_to_num([item.rmse for item in columns[regional[0].label]])
         rows = [rows[place] for place in largest(errors, FEW_REGIONS)]
         yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(result.region_names)))
-    yield Table(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
+    yield TextTable(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
 
 
 def _region(result: FitResult, code: str, lang: str) -> str:
@@ -339,7 +339,7 @@ def _searches(result: FitResult, lang: str) -> Iterator[Part]:
     if not result.searches:
         return
     yield Heading(say("fit_report.searches", lang))
-    yield Table(
+    yield TextTable(
         header=[say(f"fit_report.{key}", lang) for key in ("start", "cost", "outcome", "distance")],
         rows=[
             [
@@ -405,7 +405,7 @@ def write_table_report(result: FitResult, folder: str | Path, *, description: De
     figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
     assert isinstance(figure, ReportFigure)  # noqa: S101
     fitted = result.fitted
-    document = Document(
+    document = ReportDocument(
         title=f"{fitted.model} fitted to {fitted.panel}",
         lang="en",
         parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"))),
@@ -417,7 +417,7 @@ def _parts_of_table(result: FitResult, description: Description, picture: Pictur
     yield Paragraph(result.headline)
     yield picture
     yield Heading("Parameters")
-    yield Table(
+    yield TextTable(
         header=("parameter", "unit", "estimate", "90 % interval", "prior, 90 %", "what it rests on"),
         rows=[
             (

@@ -16,7 +16,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.folders import WholeFolder
-    from pysd_runner.reports.panels import Place
+    from pysd_runner.reports.panels import Area
     from pysd_runner.study.future import Future
 
 # What is compared where nothing is asked for.
@@ -132,7 +132,7 @@ def _formats(text: str) -> list[str]:
     return wanted
 
 
-def _places(projection: "Future", regions: Sequence[str]) -> "list[Place]":
+def _places(projection: "Future", regions: Sequence[str]) -> "list[Area]":
     from pysd_runner.reports.brief_paths import regions_of
     from pysd_runner.reports.panels import find_place
 
@@ -140,7 +140,7 @@ def _places(projection: "Future", regions: Sequence[str]) -> "list[Place]":
     return _once([find_place(name, known) for name in regions])
 
 
-def _once(places: "list[Place]") -> "list[Place]":
+def _once(places: "list[Area]") -> "list[Area]":
     """Each place once, in the order asked."""
     return list({(place.kind, place.code): place for place in places}.values())
 
@@ -156,7 +156,7 @@ def _asked(projection: "Future", given: Sequence[str]) -> list[str]:
 def _write(
     session: Session,
     projection: "Future",
-    places: "Sequence[Place]",
+    places: "Sequence[Area]",
     mixes: Sequence[str],
     formats: Sequence[str],
     lang: str,
@@ -199,7 +199,7 @@ def _explorer_beside(results: Path, folder: "WholeFolder") -> str:
     return NAME
 
 
-def _stems(places: "Sequence[Place]") -> list[str]:
+def _stems(places: "Sequence[Area]") -> list[str]:
     """Names of files, one for each place."""
     stems: list[str] = []
     for place in places:
@@ -207,7 +207,7 @@ def _stems(places: "Sequence[Place]") -> list[str]:
     return stems
 
 
-def _tell(session: Session, folder: Path, formats: Sequence[str], places: "Sequence[Place]", run: Path) -> None:
+def _tell(session: Session, folder: Path, formats: Sequence[str], places: "Sequence[Area]", run: Path) -> None:
     files = [folder / f"{stem}.{ending}" for stem in _stems(places) for ending in formats]
     session.data = {**session.data, "files": files, "run": run}
     for file in files:

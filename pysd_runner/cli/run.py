@@ -243,7 +243,7 @@ def run_table(
 def _write(future: "Future", folder: Path) -> None:
     """Say what every scenario changes and is, with a figure of every outcome that can be drawn."""
     from pysd_runner.plots.figure import save_figure
-    from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, save_document
+    from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, Picture, ReportDocument, save_document
 
     parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]
     for name, figure in figures_of(future):
@@ -253,7 +253,7 @@ def _write(future: "Future", folder: Path) -> None:
         parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
         parts.append(Bullets(list(scenario.describe())))
     title = f"{', '.join(item.label['en'] for item in future.cast[1:]) or 'Baseline'}: {future.model}"
-    save_document(Document(title=title, lang="en", parts=parts), folder, "report")
+    save_document(ReportDocument(title=title, lang="en", parts=parts), folder, "report")
 
 
 def figures_of(future: "Future") -> Iterator[tuple[str, "ReportFigure"]]:

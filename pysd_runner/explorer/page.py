@@ -44,7 +44,7 @@ class Explored:
 
 
 @dataclass(slots=True)
-class Numbers:
+class PackedNumbers:
     """Collects arrays of numbers; each is known by its place among all."""
 
     parts: list[Array] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Numbers:
 
 def page_of(explored: Explored, *, lang: str = "en", command: str = "") -> str:
     """Write a page; `lang` is the language it opens in, `command` the one that repeats a scenario of it."""
-    program, numbers = explored.task.for_browsers(), Numbers()
+    program, numbers = explored.task.for_browsers(), PackedNumbers()
     inputs = input_records(program.inputs, numbers)
     data = {
         "title": explored.title,
@@ -110,7 +110,7 @@ def packed(data: bytes) -> str:
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
 
 
-def input_records(inputs: Mapping[str, Any], numbers: Numbers) -> list[dict[str, Any]]:
+def input_records(inputs: Mapping[str, Any], numbers: PackedNumbers) -> list[dict[str, Any]]:
     """Values of the inputs of a module, laid out (moment, draw, cell)."""
     found: list[dict[str, Any]] = []
     for name, value in inputs.items():

@@ -25,7 +25,7 @@ DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class Computation:
     """What is computed, the label of its folders, and the settings that tell one computation from another."""
 
     name: str
@@ -38,7 +38,7 @@ class Checkpoint:
 
     # The digest is that of the data and the settings: a folder that belongs to another computation is refused.
 
-    def __init__(self, kind: Kind, folder: str | Path | None, digest: str) -> None:
+    def __init__(self, kind: Computation, folder: str | Path | None, digest: str) -> None:
         self._kind, self._folder, self._digest = kind, None if folder is None else Path(folder), digest
         if self._folder is None:
             return

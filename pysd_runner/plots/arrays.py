@@ -195,7 +195,7 @@ def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Names:
+class PrintedNames:
     """Printed names of the scenarios and regions of an array."""
 
     values: xr.DataArray  # an array in layout

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, number, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
 from pysd_runner.plots.bands import MEDIAN, Bands, Behind, difference_bands
 from pysd_runner.plots.dots import draw_intervals
 from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
@@ -88,7 +88,7 @@ def plot_differences(
     includes = sources_of(includes, values)
     full = in_layout(values)
     lang = usable_language(lang)
-    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
     place = _region_position(full, region)
     known = [str(name) for name in full["scenario"].to_numpy()]
     pairs = _wanted(full, baselines_of(known, baseline), scenarios)
@@ -181,7 +181,9 @@ def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] 
     return wanted
 
 
-def _effects(full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Quantity, names: Names) -> list[_Effect]:
+def _effects(
+    full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Quantity, names: PrintedNames
+) -> list[_Effect]:
     """Paired differences of scenarios to their baselines."""
     return [
         _Effect(
@@ -339,7 +341,7 @@ def _numbers(effect: _Effect, when: int, quantity: Quantity) -> str:
 
 
 def _table(
-    full: xr.DataArray, effects: Sequence[_Effect], place: int, quantity: Quantity, names: Names
+    full: xr.DataArray, effects: Sequence[_Effect], place: int, quantity: Quantity, names: PrintedNames
 ) -> pd.DataFrame:
     """Long table of the differences."""
     code = str(full["region"].to_numpy()[place])

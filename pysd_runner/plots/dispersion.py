@@ -10,11 +10,11 @@ from matplotlib.colors import to_rgb
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, origin_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, quantity_of
 from pysd_runner.plots.bands import Bands, Behind, joined
 from pysd_runner.plots.fan import (
     EndLabel,
-    Panel,
+    RegionPaths,
     common_limits,
     draw_end_labels,
     draw_origin,
@@ -97,7 +97,7 @@ def plot_dispersion(
         for name in (*NEEDED, "theil_between")
         if name in futures
     }
-    names = Names(values=gaps, lang=lang)
+    names = PrintedNames(values=gaps, lang=lang)
     texts = _texts(parts, names, chosen, reference, includes)
     with drawing():
         figure = _draw(parts, texts, start, lang)
@@ -114,7 +114,7 @@ class _Part:
     """One of the variables drawn: a panel for each class, or one for the nation."""
 
     quantity: Quantity
-    panels: tuple[Panel, ...]
+    panels: tuple[RegionPaths, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +137,7 @@ def _part(
 ) -> _Part:
     """Bands and history of one variable."""
     full, quantity = in_layout(futures[name], what=name), quantity_of(futures[name], lang)
-    names = Names(values=full, lang=lang)
+    names = PrintedNames(values=full, lang=lang)
     codes = [str(code) for code in full["region"].to_numpy()]
     past = _past(history, name)
     return _Part(
@@ -147,7 +147,7 @@ def _part(
 
 
 def _texts(
-    parts: dict[str, _Part], names: Names, scenario: str, baseline: str | None, includes: Sequence[str]
+    parts: dict[str, _Part], names: PrintedNames, scenario: str, baseline: str | None, includes: Sequence[str]
 ) -> _Texts:
     """Subtitle, labels and caption."""
     lang = names.lang
@@ -221,7 +221,7 @@ def _draw_classes(axes: Axes, part: _Part, origin: int, lang: str) -> None:
     draw_end_labels(axes, labels, size=LABEL_SIZE)
 
 
-def _draw_class(axes: Axes, panel: Panel, colour: str, style: LineStyle) -> None:
+def _draw_class(axes: Axes, panel: RegionPaths, colour: str, style: LineStyle) -> None:
     """Draw one class: observed and median in one line, and the widest band."""
     last = last_observation(panel.years, panel.history)
     bands: Bands = joined(panel.bands, *last) if last is not None else panel.bands
@@ -261,7 +261,7 @@ def _draw_index(
     )
 
 
-def _draw_between(axes: Axes, panel: Panel) -> None:
+def _draw_between(axes: Axes, panel: RegionPaths) -> None:
     """Draw the part of the Theil index that lies between classes, as a thin dotted line."""
     last = last_observation(panel.years, panel.history)
     bands = joined(panel.bands, *last) if last is not None else panel.bands

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pysd_runner.plots.arrays import Names, Quantity, number, position_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, Behind, FloatArray, bands_of, joined
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO
 from pysd_runner.plots.typography import spread, text_width
@@ -161,7 +161,7 @@ def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Panel:
+class RegionPaths:
     """What is drawn for one region, in the unit drawn."""
 
     region: str
@@ -178,8 +178,8 @@ def panel_of(
     region: str,
     scenarios: tuple[str, str | None],
     quantity: Quantity,
-    names: Names,
-) -> Panel:
+    names: PrintedNames,
+) -> RegionPaths:
     """Bands, baseline and history of one region."""
     place = position_of(full, "region", region)
     years, observed = history_of(past, region, quantity.scale)
@@ -188,7 +188,7 @@ def panel_of(
         for name in scenarios
         if name is not None
     ]
-    return Panel(
+    return RegionPaths(
         region=region,
         name=names.region(region),
         bands=found[0],
@@ -209,7 +209,7 @@ def history_of(past: xr.DataArray | None, region: str, scale: float) -> tuple[Fl
     return past["year"].to_numpy().astype(np.float64), past.to_numpy()[found[0]] * scale
 
 
-def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -> None:
+def draw_panel(axes: Axes, panel: RegionPaths, origin: float, *, width: float = 1.5) -> None:
     """Draw fan, baseline and history of one region."""
     last = last_observation(panel.years, panel.history)
     bands, baseline = panel.bands, panel.baseline
@@ -223,7 +223,7 @@ def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -
     draw_origin(axes, origin)
 
 
-def common_limits(panels: Sequence[Panel]) -> tuple[tuple[float, float], tuple[float, float]]:
+def common_limits(panels: Sequence[RegionPaths]) -> tuple[tuple[float, float], tuple[float, float]]:
     """Limits of years and values that hold all panels."""
     years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
     values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]
@@ -232,7 +232,9 @@ def common_limits(panels: Sequence[Panel]) -> tuple[tuple[float, float], tuple[f
     return (first, last), limits_of(values, floor=0.0)
 
 
-def table_behind(panels: Sequence[Panel], quantity: Quantity, scenario: str, baseline: str | None) -> pd.DataFrame:
+def table_behind(
+    panels: Sequence[RegionPaths], quantity: Quantity, scenario: str, baseline: str | None
+) -> pd.DataFrame:
     """Long table of what the panels show."""
     behind = Behind(variable=quantity.name, unit=quantity.unit)
     for panel in panels:
@@ -249,7 +251,7 @@ def last_observation(years: FloatArray, values: FloatArray) -> tuple[float, floa
     return (float(years[known[-1]]), float(values[known[-1]])) if known.size else None
 
 
-def is_leader(panel: Panel) -> bool:
+def is_leader(panel: RegionPaths) -> bool:
     """Whether a region leads in all that is drawn, so that its gap is zero by definition."""
     observed = panel.history[np.isfinite(panel.history)]
     return bool(np.all(panel.bands.quantiles == 0) and np.all(observed == 0))

@@ -9,10 +9,10 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, origin_of, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
 from pysd_runner.plots.fan import (
     EndLabel,
-    Panel,
+    RegionPaths,
     common_limits,
     draw_end_labels,
     draw_origin,
@@ -92,10 +92,10 @@ def plot_gaps(
     lang = usable_language(lang)
     start = origin_of(full, past, origin)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
-    quantity, names = quantity_of(gaps, lang), Names(values=full, lang=lang)
+    quantity, names = quantity_of(gaps, lang), PrintedNames(values=full, lang=lang)
     codes = _chosen_regions(full, regions, chosen)
     panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
-    leaders: list[Panel] = []
+    leaders: list[RegionPaths] = []
     if regions is None and quantity.is_gap:
         leaders = [panel for panel in panels if is_leader(panel)] if len(panels) > 1 else []
         panels = [panel for panel in panels if not is_leader(panel)]
@@ -147,7 +147,7 @@ def _chosen_regions(full: xr.DataArray, regions: Sequence[str] | None, scenario:
     return [known[ranked[place]] for place in places]
 
 
-def _title(panels: Sequence[Panel], quantity: Quantity, lang: str) -> str:
+def _title(panels: Sequence[RegionPaths], quantity: Quantity, lang: str) -> str:
     """Title: the quantity, and the region when there is one."""
     if len(panels) == 1:
         return say("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
@@ -155,7 +155,11 @@ def _title(panels: Sequence[Panel], quantity: Quantity, lang: str) -> str:
 
 
 def _caption(
-    panels: Sequence[Panel], names: Names, baseline: str | None, includes: Sequence[str], notes: Sequence[str]
+    panels: Sequence[RegionPaths],
+    names: PrintedNames,
+    baseline: str | None,
+    includes: Sequence[str],
+    notes: Sequence[str],
 ) -> str:
     """Frequencies, what the bands include, what is black and what dashed, and which regions are left out."""
     lang = names.lang
@@ -167,7 +171,7 @@ def _caption(
     return joined_sentences([*parts, *notes], lang)
 
 
-def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: int) -> ReportFigure:
+def _draw(panels: Sequence[RegionPaths], quantity: Quantity, texts: _Texts, origin: int) -> ReportFigure:
     """Lay the panels out in rows."""
     columns = {1: 1, 2: 2, 4: 2}.get(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
@@ -211,7 +215,7 @@ def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: in
     return sheet.figure
 
 
-def _end_labels(sheet: Sheet, panel: Panel, texts: _Texts) -> list[EndLabel]:
+def _end_labels(sheet: Sheet, panel: RegionPaths, texts: _Texts) -> list[EndLabel]:
     """Names beside the ends of the lines."""
     named = [(float(panel.bands.median[-1]), texts.scenario, SCENARIO)]
     if panel.baseline is not None:

@@ -10,7 +10,7 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import written
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, number, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, number, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.fan import (
     EndLabel,
@@ -90,7 +90,7 @@ def plot_mixes(
     asked, lang = lang, usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
     other = full if changed is None else in_layout(changed)
-    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
     references = list(dict.fromkeys(baselines.values())) or [str(full["scenario"].to_numpy()[0])]
     reference = position_of(full, "scenario", references[0])
     ground = bands_of(full, scenario=reference, region=0, scale=quantity.scale)
@@ -110,7 +110,7 @@ def plot_mixes(
     with drawing():
         figure = _draw(lines, view, quantity)
     # What is read and not drawn needs no font.
-    quantity, names = quantity_of(values, asked), Names(values=full, lang=asked, is_drawn=False)
+    quantity, names = quantity_of(values, asked), PrintedNames(values=full, lang=asked, is_drawn=False)
     label, change = names.scenario(references[0]), quantity_of(other, asked)
     view = replace(view, label=label, title=titles[asked], lang=asked, change=change)
     lines = [replace(line, name=names.scenario(line.scenario)) for line in lines]
@@ -150,7 +150,7 @@ class _View:
 
 
 def _line(
-    full: xr.DataArray, changed: xr.DataArray, name: str, reference: str, quantity: Quantity, names: Names
+    full: xr.DataArray, changed: xr.DataArray, name: str, reference: str, quantity: Quantity, names: PrintedNames
 ) -> _Line:
     own, other = (position_of(full, "scenario", item) for item in (name, reference))
     return _Line(

@@ -7,7 +7,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, number, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.text import say
 
@@ -62,7 +62,7 @@ def figure_sentence(
         If there is no such year.
     """
     full = in_layout(values)
-    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang, is_drawn=False)
+    quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang, is_drawn=False)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
     code = str(full["region"].to_numpy()[0 if region is None else position_of(full, "region", region)])
     place, when = position_of(full, "region", code), _year_position(full, year)

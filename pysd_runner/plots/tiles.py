@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.labelled import in_layout
-from pysd_runner.plots.arrays import Names, Quantity, history_in_layout, origin_of, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
 from pysd_runner.plots.bands import MEDIAN
 from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for
 from pysd_runner.plots.fan import (
-    Panel,
+    RegionPaths,
     common_limits,
     draw_panel,
     label_room,
@@ -108,7 +108,7 @@ def plot_tiles(
     lang = usable_language(lang)
     start = origin_of(full, past, origin)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
-    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
     codes = [str(code) for code in full["region"].to_numpy()]
     panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
     cells, is_map = _cells(full, codes)
@@ -144,9 +144,9 @@ def plot_tiles(
 class _View:
     """What is drawn, and words."""
 
-    panels: Sequence[Panel]
+    panels: Sequence[RegionPaths]
     quantity: Quantity
-    names: Names
+    names: PrintedNames
     scenario: str
     baseline: str | None
     includes: Sequence[str]
@@ -189,7 +189,7 @@ def _are_large(cells: Sequence[Cell]) -> bool:
     return high <= _MOST_ROWS and wide <= _MOST_COLUMNS
 
 
-def _key(names: Names, scenario: str, baseline: str | None, lang: str, *, is_single: bool) -> list[KeyEntry]:
+def _key(names: PrintedNames, scenario: str, baseline: str | None, lang: str, *, is_single: bool) -> list[KeyEntry]:
     """What the marks in the tiles mean."""
     label = names.scenario(scenario)
     entries = [
@@ -265,7 +265,7 @@ def _draw_dots(view: _View, told: str) -> ReportFigure:
     return sheet.figure
 
 
-def _at_the_end(panel: Panel) -> Panel:
+def _at_the_end(panel: RegionPaths) -> RegionPaths:
     """The last year of a panel, all that a dot shows."""
     bands, baseline = (
         None if own is None else replace(own, years=own.years[-1:], quantiles=own.quantiles[:, -1:])
@@ -275,7 +275,7 @@ def _at_the_end(panel: Panel) -> Panel:
     return replace(panel, bands=bands, baseline=baseline, years=np.empty(0), history=np.empty(0))
 
 
-def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], origin: int) -> None:
+def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cell], origin: int) -> None:
     """Draw every tile with its own values; years are written where no neighbour stands below."""
     rows, columns = _shape(cells)
     (first, last), _ = common_limits(panels)
@@ -300,7 +300,7 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], or
         sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
 
 
-def _windows(panels: Sequence[Panel]) -> list[tuple[float, float]]:
+def _windows(panels: Sequence[RegionPaths]) -> list[tuple[float, float]]:
     """Limits of the values of every tile: as far apart as those that need most, and around its own."""
     own = [common_limits([panel])[1] for panel in panels]
     span = max(top - low for low, top in own)
@@ -317,7 +317,9 @@ def _label_edges(axes: Axes, *, is_low: bool) -> None:
     axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
 
 
-def _in_how_many(panels: Sequence[Panel], quantity: Quantity, names: Names, reference: str | None, lang: str) -> str:
+def _in_how_many(
+    panels: Sequence[RegionPaths], quantity: Quantity, names: PrintedNames, reference: str | None, lang: str
+) -> str:
     """In how many regions the median ends below the baseline's."""
     pairs = [(panel.bands.median[-1], panel.baseline.median[-1]) for panel in panels if panel.baseline is not None]
     if reference is None or not pairs:
@@ -333,12 +335,12 @@ def _in_how_many(panels: Sequence[Panel], quantity: Quantity, names: Names, refe
     )
 
 
-def _most_changed(panels: Sequence[Panel]) -> str:
+def _most_changed(panels: Sequence[RegionPaths]) -> str:
     """Region whose median ends farthest from the baseline's, or from where it started."""
     return max(panels, key=_change).region
 
 
-def _change(panel: Panel) -> float:
+def _change(panel: RegionPaths) -> float:
     """How far a median ends from the baseline's, or from where it started."""
     other = panel.baseline.median[-1] if panel.baseline is not None else panel.bands.median[0]
     return abs(float(panel.bands.median[-1] - other))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from pysd_runner.export.checkpoint import Checkpoint, Kind
+from pysd_runner.export.checkpoint import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space
@@ -18,7 +18,7 @@ from pysd_runner.policy.study import Study
 Array = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
-SEARCHES = Kind(
+SEARCHES = Computation(
     name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"
 )
 # The near-optimal set: policies that lose at most this part of the objective.

@@ -13,11 +13,11 @@ from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor
 from pysd_runner.reports.document import (
     Bullets,
-    Document,
     Heading,
     Paragraph,
     Part,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
     saved_picture,
     screen_of,
@@ -151,14 +151,14 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
         Heading(say("policy.what changes", lang)),
         Bullets(change_sentences(found, labels, lang)),
         Heading(say("policy.compared", lang)),
-        Table(header=header, rows=cells),
+        TextTable(header=header, rows=cells),
         *_worth_part(found, lang),
         *pictures,
         Heading(say("policy.notes", lang)),
         Bullets([say("policy.futures note", lang), say("policy.rolling note", lang), *found.notes]),
     ]
     title = _title(found, lang)
-    save_document(Document(title=title, lang=lang, parts=parts), folder, "advice")
+    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "advice")
 
 
 def _title(found: Advice, lang: str) -> str:
@@ -221,7 +221,7 @@ def _worth_part(found: Advice, lang: str) -> list[Part]:
     ]
     return [
         Heading(say("policy.worth", lang)),
-        Table(header=[say("policy.factor", lang), say("policy.worth column", lang)], rows=rows),
+        TextTable(header=[say("policy.factor", lang), say("policy.worth column", lang)], rows=rows),
         Paragraph(found.outcome.unit_in(lang)),
     ]
 

@@ -12,11 +12,11 @@ from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs, curve_table
 from pysd_runner.reports.document import (
     Bullets,
-    Document,
     Heading,
     Paragraph,
     Part,
-    Table,
+    ReportDocument,
+    TextTable,
     filled,
     save_document,
     saved_picture,
@@ -151,7 +151,7 @@ def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -
     return [
         Heading(say("policy.next title", lang)),
         Bullets(cost_sentences(whole, more, names, lang)),
-        Table(header=header, rows=rows, words=frozenset({2})),
+        TextTable(header=header, rows=rows, words=frozenset({2})),
     ]
 
 
@@ -186,7 +186,7 @@ def write_attribution(
     header, rows = _table(found, lang)
     parts: list[Part] = [
         Bullets(attribution_sentences(found, own, lang, loops=loops)),
-        Table(header=header, rows=rows),
+        TextTable(header=header, rows=rows),
         Paragraph(_how(found, lang)),
         saved_picture(figure, folder, "wedges"),
         *_sections(found, lang, loops or {}),
@@ -200,7 +200,7 @@ def write_attribution(
         save_csv(both.reset_index(), folder / "costs.csv")
     if curves:
         save_csv(curve_table(curves).reset_index(), folder / "cost_curves.csv")
-    page = Document(title=say("policy.attribution", lang, policy=own), lang=lang, parts=parts)
+    page = ReportDocument(title=say("policy.attribution", lang, policy=own), lang=lang, parts=parts)
     save_document(page, folder, "attribution")
 
 
@@ -216,13 +216,13 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
         ]
         parts += [
             Heading(say("policy.synergies", lang)),
-            Table(header=[say("policy.pair", lang), say("policy.synergy column", lang)], rows=rows),
+            TextTable(header=[say("policy.pair", lang), say("policy.synergy column", lang)], rows=rows),
         ]
     if found.parts:
         rows = [[say(f"policy.part {name}", lang), _cell(row, "change")] for name, row in found.split().iterrows()]
         parts += [
             Heading(say("policy.split", lang)),
-            Table(header=[say("policy.part", lang), say("policy.change", lang)], rows=rows),
+            TextTable(header=[say("policy.part", lang), say("policy.change", lang)], rows=rows),
         ]
     loops = found.loop_table()
     if len(loops):
@@ -231,7 +231,7 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
         ]
         parts += [
             Heading(say("policy.loops", lang)),
-            Table(header=[say("policy.loop column", lang), say("policy.change", lang)], rows=rows),
+            TextTable(header=[say("policy.loop column", lang), say("policy.change", lang)], rows=rows),
         ]
     return parts
 

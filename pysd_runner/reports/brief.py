@@ -25,10 +25,20 @@ from pysd_runner.reports.brief_paths import (
     regions_of,
     told,
 )
-from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table, to_html
+from pysd_runner.reports.document import (
+    Bullets,
+    Heading,
+    Link,
+    Paragraph,
+    Part,
+    Picture,
+    ReportDocument,
+    TextTable,
+    to_html,
+)
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
-from pysd_runner.reports.panels import Place, find_place
+from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, panel_title, say
 
@@ -61,8 +71,8 @@ class Brief:
         Its language.
     """
 
-    place: Place
-    document: Document
+    place: Area
+    document: ReportDocument
     figure: "ReportFigure"
     bars: "ReportFigure | None"
     paths: Paths
@@ -177,7 +187,7 @@ def brief(
     figure = chart_of(projection, place, chosen, lang=lang)
     writer = _Writer(projection, place, paths, lang)
     bars = writer.bars() if paths.mixes else None
-    document = Document(
+    document = ReportDocument(
         title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
         parts=list(writer.parts(figure, bars, date or datetime.date.today())),
@@ -211,7 +221,7 @@ def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
 class _Writer:
     """Makes sentences and tables from numbers."""
 
-    def __init__(self, projection: Future, place: Place, paths: Paths, lang: str) -> None:
+    def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
         self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
         self.name = place.names[lang]
         self.last = int(projection.data["year"][-1])
@@ -279,7 +289,7 @@ class _Writer:
         found = f"brief.found_{self.paths.measure}"
         return self.say(found, year=self.last, parts=self.say("report.clauses").join(parts))
 
-    def table(self) -> Table:
+    def table(self) -> TextTable:
         """Level and change in the years a reader looks for."""
         paths = self.paths
         header = [self.say("report.policy")]
@@ -297,7 +307,7 @@ class _Writer:
                     )
             rows.append(row)
         note = "brief.table" if paths.draws > 1 else "brief.table_single"
-        return Table(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
+        return TextTable(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
 
     def bars(self) -> "ReportFigure | None":
         """What each mix consists of; None where the results do not hold it."""

@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Region
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
-from pysd_runner.reports.panels import Place
+from pysd_runner.reports.panels import Area
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, say
 
@@ -88,7 +88,7 @@ def _at(values: xr.DataArray, scenario: str, year: int) -> Array:
     return np.asarray(values.sel(scenario=scenario, year=year).to_numpy(), dtype=np.float64)
 
 
-def paths_of(projection: Future, place: Place, mixes: Sequence[str]) -> Paths:
+def paths_of(projection: Future, place: Area, mixes: Sequence[str]) -> Paths:
     """Levels of a place under the scenarios that are compared."""
     data, history = projection.data, projection.history
     if not data.sizes["draw"]:
@@ -112,7 +112,7 @@ def paths_of(projection: Future, place: Place, mixes: Sequence[str]) -> Paths:
     )
 
 
-def chart_of(projection: Future, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure":
+def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure":
     """Draw all mixes over time for a place, with what each changes below."""
     from pysd_runner.plots.mixes import plot_mixes
 
@@ -131,7 +131,7 @@ def chart_of(projection: Future, place: Place, mixes: Sequence[str], *, lang: st
     )
 
 
-def bars_of(projection: Future, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
+def bars_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
     """Draw what each mix consists of for a place; None where the results do not hold it."""
     from pysd_runner.plots.mixes import plot_money
     from pysd_runner.plots.typography import can_draw, usable_language
@@ -186,7 +186,7 @@ def regions_of(projection: Future) -> list[Region]:
     ]
 
 
-def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str, xr.DataArray, xr.DataArray | None]:
+def _measured(data: xr.Dataset, history: xr.Dataset, place: Area) -> tuple[str, xr.DataArray, xr.DataArray | None]:
     if place.kind == "region":
         name = "relative_output" if "relative_output" in data else "gap_to_leader"
         past = _bare(history[name].sel(region=place.code)) if name in history else None
@@ -216,7 +216,7 @@ def _bare(values: xr.DataArray) -> xr.DataArray:
     return values.drop_vars([name for name in values.coords if name not in kept])
 
 
-def members(projection: Future, place: Place) -> NDArray[np.bool_]:
+def members(projection: Future, place: Area) -> NDArray[np.bool_]:
     """Regions that belong to a place, shape (region,)."""
     codes, groups = (projection.data[name].to_numpy() for name in ("region", "group"))
     if place.kind == "nation":
@@ -224,7 +224,7 @@ def members(projection: Future, place: Place) -> NDArray[np.bool_]:
     return np.asarray(codes == place.code if place.kind == "region" else groups == place.code)
 
 
-def money_by_lever(projection: Future, place: Place, mixes: Sequence[str]) -> xr.DataArray | None:
+def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.DataArray | None:
     """Money a year and money a year and head, means over draws and years; dimensions (scenario, lever, measure)."""
     data = projection.data
     if "lever_budget" not in data or "population" not in data or not mixes:
@@ -247,7 +247,7 @@ class Around:
     regions: Array
 
 
-def around(projection: Future, place: Place, mix: str) -> Around:
+def around(projection: Future, place: Area, mix: str) -> Around:
     """Who gains and who loses under a mix."""
     data = projection.data.isel(year=-1)
     pair = [mix, projection.baselines[mix]]

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Picture, Table, printable
+from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, ReportDocument, TextTable, printable
 from pysd_runner.text import say
 
 _WIDE, _NARROW = 34, 24
 _ROWS_OF_CHART = 18
 
 
-def to_workbook(document: Document, data: pd.DataFrame, money: pd.DataFrame | None, lang: str) -> bytes:
+def to_workbook(document: ReportDocument, data: pd.DataFrame, money: pd.DataFrame | None, lang: str) -> bytes:
     """Write a brief as a workbook."""
     from openpyxl import Workbook
 
@@ -106,14 +106,14 @@ def _bars(sheet: Any, money: pd.DataFrame, lang: str) -> Any:
     return chart
 
 
-def _lay_out(sheet: Any, document: Document, charts: Sequence[Any]) -> None:
+def _lay_out(sheet: Any, document: ReportDocument, charts: Sequence[Any]) -> None:
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "portrait", sheet.PAPERSIZE_A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    widest = max((len(part.header) for part in document.parts if isinstance(part, Table)), default=1)
+    widest = max((len(part.header) for part in document.parts if isinstance(part, TextTable)), default=1)
     sheet.column_dimensions["A"].width = _WIDE
     for column in range(2, widest + 1):
         sheet.column_dimensions[get_column_letter(column)].width = _NARROW
@@ -133,7 +133,7 @@ def _lay_out(sheet: Any, document: Document, charts: Sequence[Any]) -> None:
             case Picture():
                 sheet.add_chart(next(left), f"A{row + 1}")
                 row += _ROWS_OF_CHART + 1
-            case Table():
+            case TextTable():
                 row = _sentence(sheet, row, part.caption, widest)
                 _write(sheet, row, part.header, bold=True)
                 for offset, cells in enumerate(part.rows, start=1):

@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, shipped_panels
 from pysd_runner.reports.catalogue import catalogue
-from pysd_runner.reports.panels import Place
+from pysd_runner.reports.panels import Area
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 from pysd_runner.spec.load import load_bound_spec
@@ -37,7 +37,7 @@ _FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTIL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Description:
+class Described:
     """One thing that has the name that was asked for."""
 
     kind: str
@@ -62,7 +62,7 @@ class Description:
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
-def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Description, ...]:
+def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described, ...]:
     """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome."""
     spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
@@ -82,7 +82,7 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Descriptio
     return tuple(found)
 
 
-def _of_panels(name: str, panels: Iterable[str]) -> list[Description]:
+def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
     """A region or a class of regions, in each panel that has it."""
     from pysd_runner.panel import load_panel
     from pysd_runner.reports.panels import find_place
@@ -95,7 +95,7 @@ def _of_panels(name: str, panels: Iterable[str]) -> list[Description]:
         except UnknownName:
             continue
         found.append(
-            Description(
+            Described(
                 kind=_PLACES[place.kind],
                 name=place.code or place.kind,
                 en=place.names["en"],
@@ -106,7 +106,7 @@ def _of_panels(name: str, panels: Iterable[str]) -> list[Description]:
     return found
 
 
-def _place_facts(place: Place, panel: Panel) -> dict[str, Any]:
+def _place_facts(place: Area, panel: Panel) -> dict[str, Any]:
     """Where a place stands in the last year that its panel has."""
     inside = [
         at
@@ -145,27 +145,27 @@ def _names(model: Model) -> list[str]:
     return [*shipped_scenarios(model), *shipped_panels(), *keys, *model.variables]
 
 
-def _scenario(name: str, model: str) -> Description | None:
+def _scenario(name: str, model: str) -> Described | None:
     if name not in shipped_scenarios(model) and not Path(name).is_file():
         return None
     found = load_scenario(name, model=model)
     english, chinese = found.describe("en"), found.describe("zh")
-    return Description(kind="scenario", name=found.name, en="\n".join(english), zh="\n".join(chinese))
+    return Described(kind="scenario", name=found.name, en="\n".join(english), zh="\n".join(chinese))
 
 
-def _panel(name: str, model: str) -> Description | None:
+def _panel(name: str, model: str) -> Described | None:
     known = {entry.name: entry for entry in catalogue("panels", model=model)}
     if name not in known:
         return None
     from pysd_runner.panel import load_panel
     from pysd_runner.reports.panels import panel_lines
 
-    return Description(
+    return Described(
         kind="panel", name=name, en=known[name].en, zh=known[name].zh, facts={"contents": panel_lines(load_panel(name))}
     )
 
 
-def _declared(name: str, model: Model, spec: ModelSpec) -> list[Description]:
+def _declared(name: str, model: Model, spec: ModelSpec) -> list[Described]:
     found = []
     kinds: tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...] = (
         ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
@@ -178,7 +178,7 @@ def _declared(name: str, model: Model, spec: ModelSpec) -> list[Description]:
     for kind, section, facts in kinds:
         for key, item in section.items():
             if _same(name, key) or _same(name, getattr(item, "variable", "")):
-                found.append(Description(kind=kind, name=key, en=item.en, zh=item.zh, facts=facts(item, model)))
+                found.append(Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=facts(item, model)))
     return found
 
 
@@ -186,13 +186,13 @@ def _same(one: str, other: str) -> bool:
     return bool(other) and " ".join(one.replace("_", " ").split()).casefold() == other.replace("_", " ").casefold()
 
 
-def _variable(name: str, model: Model) -> list[Description]:
+def _variable(name: str, model: Model) -> list[Described]:
     try:
         variable = model.variables[model.find(name)]
     except (UnknownName, KeyError):
         return []
     return [
-        Description(kind="variable", name=variable.name, en=variable.doc, zh="", facts=_variable_facts(variable, model))
+        Described(kind="variable", name=variable.name, en=variable.doc, zh="", facts=_variable_facts(variable, model))
     ]
 
 

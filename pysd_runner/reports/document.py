@@ -64,7 +64,7 @@ class Bullets:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class TextTable:
     """A table of texts."""
 
     header: Sequence[str]
@@ -90,11 +90,11 @@ class Link:
     file: str
 
 
-Part = Heading | Paragraph | Listing | Bullets | Table | Picture | Link
+Part = Heading | Paragraph | Listing | Bullets | TextTable | Picture | Link
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class ReportDocument:
     """A report."""
 
     title: str
@@ -145,7 +145,7 @@ def saved_picture(figure: "ReportFigure", folder: Path, name: str) -> Picture:
     return Picture(f"{FIGURES}/{name}.png", figure.sentence)
 
 
-def to_markdown(document: Document) -> str:
+def to_markdown(document: ReportDocument) -> str:
     """Write a report as Markdown; figures are linked."""
     return "\n\n".join([f"# {_text(document.title)}", *(_markdown(part) for part in document.parts)]) + "\n"
 
@@ -165,7 +165,7 @@ def _markdown(part: Part) -> str:
             return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{described}"
         case Link(text, file):
             return f"[{_text(text)}]({file})"
-        case Table():
+        case TextTable():
             return _markdown_table(part)
 
 
@@ -174,7 +174,7 @@ def _text(text: str) -> str:
     return text.replace("<", "&lt;").replace("](", "]\\(")
 
 
-def _markdown_table(table: Table) -> str:
+def _markdown_table(table: TextTable) -> str:
     rule = [":--" if _is_words(table, column) else "--:" for column in range(len(table.header))]
     above = [f"**{_text(table.caption)}**", ""] if table.caption else []
     return "\n".join([*above, _bar(table.header), _bar(rule), *(_bar(row) for row in table.rows)])
@@ -186,17 +186,17 @@ def _bar(cells: Sequence[str]) -> str:
     return "| " + " | ".join(safe) + " |"
 
 
-def _is_words(table: Table, column: int) -> bool:
+def _is_words(table: TextTable, column: int) -> bool:
     return column == 0 or column in table.words
 
 
-def to_html(document: Document, folder: Path) -> str:
+def to_html(document: ReportDocument, folder: Path) -> str:
     """Write a report as one HTML page that needs nothing else: no network, no script, no other file."""
     parts = [(type(part).__name__, part) for part in document.parts]
     return _template().render(report=document, parts=parts, drawn=partial(_drawn, folder)) + "\n"
 
 
-def save_document(document: Document, folder: Path, name: str) -> tuple[Path, Path]:
+def save_document(document: ReportDocument, folder: Path, name: str) -> tuple[Path, Path]:
     """Write a report into the folder of its figures, as Markdown and as HTML."""
     texts = {"md": to_markdown(document), "html": to_html(document, folder)}
     markdown, page = (write_text_whole(folder / f"{name}.{ending}", text) for ending, text in texts.items())
@@ -235,7 +235,7 @@ def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
     return Markup(named)  # noqa: S704 (drawn here)
 
 
-def to_docx(document: Document) -> bytes:
+def to_docx(document: ReportDocument) -> bytes:
     """Write a report as a Word file."""
     import docx
     from docx.shared import Cm, Mm, Pt
@@ -257,7 +257,7 @@ def to_docx(document: Document) -> bytes:
     page.core_properties.title, page.core_properties.author = printable(document.title), "gapsim"
     page.core_properties.language = "zh-CN" if document.lang == "zh" else "en"
     page.add_paragraph(printable(document.title), style="Title")
-    rows = sum(len(part.rows) for part in document.parts if isinstance(part, Table))
+    rows = sum(len(part.rows) for part in document.parts if isinstance(part, TextTable))
     for part in document.parts:
         _add_part(page, part, Cm(_WIDEST - 1.4 * rows))
     stream = io.BytesIO()
@@ -297,11 +297,11 @@ def _add_part(page: Any, part: Part, width: Any) -> None:
             form = page.paragraphs[-1].paragraph_format
             form.alignment, form.line_spacing, form.space_before = WD_ALIGN_PARAGRAPH.CENTER, 1.0, Pt(4)
             page.inline_shapes[-1]._inline.docPr.set("descr", printable(sentence))
-        case Table():
+        case TextTable():
             _add_table(page, part)
 
 
-def _add_table(page: Any, table: Table) -> None:
+def _add_table(page: Any, table: TextTable) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.shared import Pt
 

@@ -10,7 +10,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.reports.brief_paths import bars_of, chart_of, money_by_lever, regions_of
-from pysd_runner.reports.panels import Place, find_place
+from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
 
@@ -140,7 +140,7 @@ def _policies(projection: Future, shown: Sequence[str]) -> list[str]:
     return [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
 
 
-def _places(projection: Future, regions: Sequence[str], *, has_nation: bool) -> list[Place]:
+def _places(projection: Future, regions: Sequence[str], *, has_nation: bool) -> list[Area]:
     """The nation, where it can be told of, and the regions asked for."""
     known = regions_of(projection)
     return [find_place(name, known) for name in (*(["nation"] if has_nation else []), *regions)]

@@ -23,7 +23,7 @@ TEST_MODEL, TEST_REGIONS, TEST_YEARS = "regional_digital", 2, 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Examined:
     """One thing that was examined."""
 
     subject: str
@@ -31,22 +31,22 @@ class Finding:
     text: str  # what was found, and what to do
 
 
-def examine_installation() -> Iterator[Finding]:
+def examine_installation() -> Iterator[Examined]:
     """Examine this installation, one finding after the other."""
-    yield Finding(subject="python", verdict="ok", text=f"{platform.python_version()} on {platform.system()}")
+    yield Examined(subject="python", verdict="ok", text=f"{platform.python_version()} on {platform.system()}")
     for name in ("gapsim", *_requirements()):
         yield _package(name)
     for subject, examine in _EXAMINATIONS.items():
         yield _examined(subject, examine)
 
 
-def _examined(subject: str, examine: Callable[[], tuple[Verdict, str]]) -> Finding:
+def _examined(subject: str, examine: Callable[[], tuple[Verdict, str]]) -> Examined:
     """An examination that fails is a finding, so that the others still run."""
     try:
         verdict, text = examine()
     except (GapsimError, OSError, ArithmeticError, ImportError) as error:
         verdict, text = "error", f"{type(error).__name__}: {error}"
-    return Finding(subject=subject, verdict=verdict, text=text)
+    return Examined(subject=subject, verdict=verdict, text=text)
 
 
 def _requirements() -> list[str]:
@@ -58,11 +58,11 @@ def _requirements() -> list[str]:
     ]
 
 
-def _package(name: str) -> Finding:
+def _package(name: str) -> Examined:
     try:
-        return Finding(subject=name, verdict="ok", text=version(name))
+        return Examined(subject=name, verdict="ok", text=version(name))
     except PackageNotFoundError:
-        return Finding(subject=name, verdict="error", text=f"not installed; python -m pip install {name}")
+        return Examined(subject=name, verdict="error", text=f"not installed; python -m pip install {name}")
 
 
 def _shipped() -> tuple[Verdict, str]:

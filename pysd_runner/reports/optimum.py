@@ -12,10 +12,10 @@ from pysd_runner.policy.frontier import Front
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.document import (
     Bullets,
-    Document,
     Heading,
     Part,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
     saved_picture,
     screen_of,
@@ -128,9 +128,9 @@ def write_optimum(
     save_csv(rivals, folder / "compared.csv")
     parts: list[Part] = [Bullets(optimum_sentences(found, labels, lang))]
     header, rows = _policy_table(found, lang)
-    parts.append(Table(header=header, rows=rows))
+    parts.append(TextTable(header=header, rows=rows))
     header, rows = _effect_table(found, lang)
-    parts += [Heading(say("policy.effects", lang)), Table(header=header, rows=rows)]
+    parts += [Heading(say("policy.effects", lang)), TextTable(header=header, rows=rows)]
     shares = _shares(found, drawn)
     if len(shares):
         from pysd_runner.plots.policies import plot_shares
@@ -152,7 +152,7 @@ def write_optimum(
     parts += _others(found, labels, lang)
     parts += [Heading(say("policy.notes", lang)), Bullets(found.notes)]
     title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
-    save_document(Document(title=title, lang=lang, parts=parts), folder, "optimum")
+    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "optimum")
 
 
 def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
@@ -165,7 +165,7 @@ def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
             for name, row in losers.head(MOST_ROWS).iterrows()
         ]
         header = [say("policy.region", lang), say("policy.worse in", lang), say("policy.median change", lang)]
-        parts += [Heading(say("policy.who loses", lang)), Table(header=header, rows=rows)]
+        parts += [Heading(say("policy.who loses", lang)), TextTable(header=header, rows=rows)]
     if found.rivals:
         order = sorted(found.rivals, key=lambda name: -found.rivals[name])
         rows = [
@@ -177,7 +177,7 @@ def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
             for name in order
         ]
         header = [say("policy.policy", lang), say("policy.objective", lang), say("policy.keeps", lang)]
-        parts += [Heading(say("policy.compared", lang)), Table(header=header, rows=rows, words=frozenset({2}))]
+        parts += [Heading(say("policy.compared", lang)), TextTable(header=header, rows=rows, words=frozenset({2}))]
     return parts
 
 

@@ -18,7 +18,7 @@ _TOLD = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Area:
     """A region, a class of regions or the nation."""
 
     kind: Literal["region", "class", "nation"]
@@ -35,14 +35,14 @@ class Place:
         return self.kind
 
 
-def find_place(text: str, regions: Sequence[Region]) -> Place:
+def find_place(text: str, regions: Sequence[Region]) -> Area:
     """Find a region by code or name in either language, a class by its name, or the nation."""
     region = RegionBook(regions).find(text)
     if region is not None:
         return _region(region)
     groups = {item.group: _names("class", item.group) for item in regions if item.group}
-    others = [Place(kind="class", code=group, names=names) for group, names in groups.items()]
-    others.append(Place(kind="nation", code="", names=_names("brief", "nation")))
+    others = [Area(kind="class", code=group, names=names) for group, names in groups.items()]
+    others.append(Area(kind="nation", code="", names=_names("brief", "nation")))
     spellings = {key(name): place for place in others for name in (place.code, *place.names.values()) if name}
     spellings |= {key(say("brief.nation_names", lang)): others[-1] for lang in LANGUAGES}
     if key(text) in spellings:
@@ -65,9 +65,9 @@ def find_place(text: str, regions: Sequence[Region]) -> Place:
     )
 
 
-def _region(region: Region) -> Place:
+def _region(region: Region) -> Area:
     names = {"en": region.name_en or region.code, "zh": region.name_zh or region.name_en or region.code}
-    return Place(kind="region", code=region.code, names=names)
+    return Area(kind="region", code=region.code, names=names)
 
 
 def _names(room: str, name: str) -> dict[str, str]:

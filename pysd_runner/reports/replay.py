@@ -196,7 +196,7 @@ def _panel(stored: Mapping[str, Any]) -> Panel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class RecordedSettings:
     """What a run was asked for."""
 
     until: int
@@ -228,7 +228,7 @@ class RecordedSimulation:
 class RunRecord:
     """What a run is made again from."""
 
-    settings: Settings
+    settings: RecordedSettings
     panel: RecordedPanel
     simulation: Mapping[str, Any]
     scenarios: tuple[Mapping[str, Any], ...]

@@ -23,13 +23,13 @@ from pysd_runner.reports.document import (
     FIGURES,
     MOST_REGIONS,
     Bullets,
-    Document,
     Heading,
     Listing,
     Paragraph,
     Part,
     Picture,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
@@ -180,7 +180,7 @@ def _page(
     told: Sequence[str],
     folder: Path,
     lang: str,
-) -> Document:
+) -> ReportDocument:
     """The page that leads through the folder: the answer first, what it rests on below."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
     parts: list[Part] = [Bullets(headline_lines(projection, answer, lang=lang))]
@@ -188,7 +188,7 @@ def _page(
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
         header, rows = event_table(projection, shares, lang)
-        parts += [Heading(say("report.events", lang)), Table(header=header, rows=rows)]
+        parts += [Heading(say("report.events", lang)), TextTable(header=header, rows=rows)]
     pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
         parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
@@ -199,7 +199,7 @@ def _page(
         parts += list(_losers(projection, answer, told, lang))
     present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
     parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
-    return Document(
+    return ReportDocument(
         title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
         lang=lang,
         parts=[*parts, Paragraph(_made(projection, lang))],
@@ -210,18 +210,18 @@ def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Itera
     """Policies beside each other, what the first is made of, and what the ranking hangs on."""
     header, rows = policy_table(projection, answer, lang)
     yield Heading(say("report.table", lang, year=year))
-    yield Table(header=header, rows=rows)
+    yield TextTable(header=header, rows=rows)
     yield Paragraph(how_made(projection, answer, lang))
     name = projection.policies[0]
     header, rows = split_table(answer.main, name, lang)
     if rows:
-        yield Table(
+        yield TextTable(
             header=header, rows=rows, caption=say("report.split", lang, policy=label_of(projection, answer, name, lang))
         )
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
         header, rows = case_table(projection, answer, lang)
         yield Heading(say("report.ranking", lang))
-        yield Table(header=header, rows=rows, words=frozenset({1, 2}))
+        yield TextTable(header=header, rows=rows, words=frozenset({1, 2}))
 
 
 def _behind(projection: Future, lang: str) -> list[Part]:
@@ -241,7 +241,7 @@ def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang
         first = [position_of(projection.data["output_per_head"], "region", name) for name in told]
         frame = frame.iloc[largest(frame[policies].max(axis=1).to_numpy(), FEW_REGIONS, first)]
         yield Paragraph(say("report.below_some", lang, shown=len(frame), all=count))
-    yield Table(
+    yield TextTable(
         header=[say("report.region", lang), *(label_of(projection, answer, name, lang) for name in policies)],
         rows=[
             [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in policies)]

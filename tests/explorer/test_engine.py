@@ -10,7 +10,7 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
-from pysd_runner.explorer.page import Numbers, input_records
+from pysd_runner.explorer.page import PackedNumbers, input_records
 from pysd_runner.model import load_model
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model
@@ -81,7 +81,7 @@ def test_same_request_gives_the_same_bytes(tmp_path):
 
 
 def test_packed_numbers_are_those_put_in_cell_by_cell_and_exact():
-    numbers = Numbers()
+    numbers = PackedNumbers()
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(3, 4)).T, np.array([np.pi, -0.0, np.inf])
     assert numbers.add(first) == [0, 12]
@@ -93,7 +93,7 @@ def test_packed_numbers_are_those_put_in_cell_by_cell_and_exact():
 
 
 def test_inputs_are_laid_out_by_moment_draw_and_cell():
-    numbers = Numbers()
+    numbers = PackedNumbers()
     values = np.arange(24.0).reshape(1, 2, 3, 4)[0][None]
     path = TimePath(times=np.array([0.0, 1.0]), values=np.arange(12.0).reshape(2, 1, 3, 2), interpolate="step")
     found = input_records({"x": values, "y": path}, numbers)

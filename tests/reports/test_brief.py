@@ -15,7 +15,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots.figure import png_bytes
 from pysd_runner.plots.typography import can_draw
 from pysd_runner.reports.brief_paths import regions_of
-from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, Table
+from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, TextTable
 from pysd_runner.reports.panels import find_place
 from pysd_runner.study.projection import project
 from tests.plots.reading import texts_of as texts_in
@@ -54,7 +54,7 @@ def texts_of(page):
                 found.append(text)
             case Bullets(items):
                 found += items
-            case Table():
+            case TextTable():
                 found += [part.caption, *part.header, *(cell for row in part.rows for cell in row)]
     return [text for text in found if text]
 
@@ -170,7 +170,7 @@ def test_the_sentence_and_the_table_are_the_numbers(projection):
     assert f"{float(levels[0, 0, 0]):.1f} % of the national mean in 2024 to {np.median(end):.1f} % in 2028" in first
     assert f"90 % interval {np.quantile(end, 0.05):.1f} … {np.quantile(end, 0.95):.1f}" in first
     assert "by the model alone, which is no forecast" in first
-    table = next(part for part in page.document.parts if isinstance(part, Table))
+    table = next(part for part in page.document.parts if isinstance(part, TextTable))
     assert len(table.rows) == 1 + len(projection.policies)
     for row, name in zip(table.rows[1:], page.paths.mixes, strict=True):
         own = levels.sel(scenario=name, year=2028).to_numpy()
@@ -227,7 +227,7 @@ def test_the_chart_of_the_workbook_reads_the_numbers_beside_it(projection, tmp_p
 def test_the_workbook_can_be_read(projection, tmp_path):
     page = brief(projection, "Gansu", date=DAY)
     sheet = load_workbook(page.save(tmp_path / "page.xlsx")).worksheets[0]
-    table = next(part for part in page.document.parts if isinstance(part, Table))
+    table = next(part for part in page.document.parts if isinstance(part, TextTable))
     longest = max(len(cell) for row in table.rows for cell in row[1:])
     assert all(sheet.column_dimensions[letter].width > longest + 1 for letter in "BC")
     shown = page.figure.data.query("kind != 'change'")["median"]

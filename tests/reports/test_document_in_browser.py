@@ -9,13 +9,13 @@ from pysd_runner import brief
 from pysd_runner.plots.figure import open_sheet, save_figure
 from pysd_runner.reports.document import (
     Bullets,
-    Document,
     Heading,
     Link,
     Listing,
     Paragraph,
     Picture,
-    Table,
+    ReportDocument,
+    TextTable,
     save_document,
     to_markdown,
 )
@@ -37,7 +37,7 @@ def hostile_parts(folder):
     figure.sentence = HOSTILE
     figure.data = figure.data.assign(name=[HOSTILE])
     save_figure(figure, folder, "figure")
-    table = Table(header=["region", HOSTILE], rows=[[HOSTILE, "1"]], caption=HOSTILE, words=frozenset({1}))
+    table = TextTable(header=["region", HOSTILE], rows=[[HOSTILE, "1"]], caption=HOSTILE, words=frozenset({1}))
     return [
         Heading(HOSTILE),
         Paragraph(HOSTILE),
@@ -68,7 +68,7 @@ def opened(browser):
 
 
 def test_names_that_look_like_code_are_text(opened, tmp_path):
-    report = Document(title=HOSTILE, lang="en", parts=hostile_parts(tmp_path))
+    report = ReportDocument(title=HOSTILE, lang="en", parts=hostile_parts(tmp_path))
     page = opened(save_document(report, tmp_path, "report")[1])
     assert page.title().startswith("\"'></td>")
     assert page.locator(FOREIGN).count() == 0
@@ -84,7 +84,7 @@ NAMES = "(nodes) => nodes.map((node) => node.getAttribute('aria-label'))"
 
 
 def test_names_that_look_like_code_are_text_in_markdown(opened, tmp_path):
-    text = to_markdown(Document(title=HOSTILE, lang="en", parts=hostile_parts(tmp_path)))
+    text = to_markdown(ReportDocument(title=HOSTILE, lang="en", parts=hostile_parts(tmp_path)))
     shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     (tmp_path / "page.html").write_text(f"<title>calm</title>{shown}", encoding="utf-8")
     page = opened(tmp_path / "page.html")

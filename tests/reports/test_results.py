@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.reports.document import Paragraph, Table
+from pysd_runner.reports.document import Paragraph, TextTable
 from pysd_runner.reports.figures import KINDS, figure_jobs
 from pysd_runner.reports.replay import Inputs, is_record, replay
 from pysd_runner.reports.results import CONTENTS, _losers, figure_count, write_results
@@ -69,7 +69,7 @@ def _of_many(projection, count):
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_of_many_regions_the_page_shows_those_that_lose_and_names_the_file_of_all(projection, lang):
     found = {type(part): part for part in _losers(_of_many(projection, 60), None, ["R06", "Region 12"], lang)}
-    shares = {row[0]: row[1] for row in found[Table].rows}
+    shares = {row[0]: row[1] for row in found[TextTable].rows}
     # Of five draws all lose in ten regions and four in as many; two are asked for.
     assert len(shares) == 20
     assert shares["Region 6"] == shares["Region 12"] == "0 %"
@@ -81,7 +81,7 @@ def test_of_many_regions_the_page_shows_those_that_lose_and_names_the_file_of_al
 
 def test_fifty_regions_are_all_in_the_table(projection):
     found = {type(part): part for part in _losers(_of_many(projection, 50), None, [], "en")}
-    assert len(found[Table].rows) == 50
+    assert len(found[TextTable].rows) == 50
     assert Paragraph not in found
 
 

@@ -33,7 +33,7 @@ from pysd_runner.cli.data_options import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
-from pysd_runner.reports.document import Document, Table, to_html, to_markdown
+from pysd_runner.reports.document import ReportDocument, TextTable, to_html, to_markdown
 from pysd_runner.simulation import simulate
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import project
@@ -484,7 +484,9 @@ def test_an_unknown_language_is_refused() -> None:
 
 
 def test_texts_from_models_cannot_break_the_page(tmp_path: Path) -> None:
-    document = Document(title="<b>", lang="en", parts=[Table(header=["a|b"], rows=[["<script>"], ["x|y\nz"]])])
+    document = ReportDocument(
+        title="<b>", lang="en", parts=[TextTable(header=["a|b"], rows=[["<script>"], ["x|y\nz"]])]
+    )
     page = to_html(document, tmp_path)
     assert "<script>" not in page
     assert to_markdown(document).splitlines()[-2:] == ["| &lt;script> |", "| x\\|y z |"]

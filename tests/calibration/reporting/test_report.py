@@ -20,7 +20,7 @@ from calibration.reporting.facts import (
 )
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
-from pysd_runner.reports.document import Table, to_markdown
+from pysd_runner.reports.document import TextTable, to_markdown
 from pysd_runner.text import say
 from tests.calibration.conftest import COUNT, YEARS
 
@@ -85,7 +85,7 @@ def test_markdown_links_figures_that_are_there(written: Path) -> None:
 def test_every_table_is_rectangular(result: FitResult) -> None:
     for lang in ("en", "zh"):
         for part in report_of(result, figures={}, lang=lang).parts:
-            if isinstance(part, Table):
+            if isinstance(part, TextTable):
                 assert {len(row) for row in part.rows} == {len(part.header)}
 
 
