@@ -1,14 +1,11 @@
 """What a reader must know before trusting a fit."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from calibration.fitting.estimates import Laplace, LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message
-
-Severity = Literal["error", "warning"]
+from pysd_runner.core.findings import Finding
 
 # Stages that end further from the joint optimum than this disagree about a parameter, in posterior standard deviations.
 STAGES_APART = 2.0
@@ -25,21 +22,6 @@ FAR = 3.0
 # Pearson's chi-square per degree of freedom above which counts are no Poisson's, where chance gives as much in one fit
 # of a hundred at most.
 DISPERSED, BY_CHANCE = 2.0, 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about a fit that a reader must know."""
-
-    rule: str  # short name, stable for programs
-    message: str
-    severity: Severity  # ``"error"``: a diagnostic failed; ``"warning"``: it holds, with this in mind
-
-    def __str__(self) -> str:
-        """Severity and sentence."""
-        if self.severity == "error":
-            return Message("error: {said}", said=self.message)
-        return Message("warning: {said}", said=self.message)
 
 
 def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace) -> Iterator[Finding]:

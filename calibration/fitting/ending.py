@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from calibration.fitting.comparison import is_growth, standardised
 from calibration.fitting.diagnostics import (
-    Finding,
     dispersion_findings,
     parameter_findings,
     search_findings,
@@ -36,6 +35,7 @@ from calibration.observation.counts import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
 from pysd_runner.core.errors import Message
+from pysd_runner.core.findings import Finding
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
 Array = NDArray[np.float64]

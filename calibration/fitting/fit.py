@@ -10,7 +10,6 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.diagnostics import Finding
 from calibration.fitting.ending import Ending
 from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
@@ -31,6 +30,7 @@ from calibration.optimisers import (
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
+from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.export.checkpoint import Checkpoint
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.export.tables import Tabled
 from pysd_runner.spec import FittedParameters
@@ -358,7 +358,9 @@ def record(result: FitResult) -> dict[str, Any]:
     content = {
         "cost": result.cost,
         "stage_distance": result.stage_distance,
-        "findings": [asdict(item) for item in result.findings],
+        "findings": [
+            {"rule": item.rule, "message": item.message, "severity": item.severity} for item in result.findings
+        ],
         "parameters": [asdict(item) for item in result.parameters],
         "series": [asdict(item) for item in result.series],
         "searches": [asdict(item) for item in result.searches],

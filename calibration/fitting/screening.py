@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.diagnostics import Finding
 from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.core.errors import Message, UnsupportedFeature
+from pysd_runner.core.findings import Finding
 
 Array = NDArray[np.float64]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.diagnostics import Finding
 from calibration.fitting.point import FittedPoint, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.findings import Finding
 
 Array = NDArray[np.float64]
 

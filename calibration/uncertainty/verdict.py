@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, evidence
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, profile
 from pysd_runner.core.errors import Message
+from pysd_runner.core.findings import Finding
 from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:

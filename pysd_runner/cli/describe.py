@@ -132,9 +132,9 @@ def doctor(
     with session.stage("Examining this installation"):
         for finding in examine_installation():
             found.append(finding)
-            session.say(f"{finding.verdict:<8}{finding.subject:<{WIDTH}}{finding.text}")
-    session.data = [{"subject": item.subject, "verdict": item.verdict, "text": item.text} for item in found]
-    return BUG if any(item.verdict == "error" for item in found) else 0
+            session.say(f"{finding.severity:<8}{finding.rule:<{WIDTH}}{finding.message}")
+    session.data = [{"subject": item.rule, "verdict": item.severity, "text": item.message} for item in found]
+    return BUG if any(item.severity == "error" for item in found) else 0
 
 
 def _examine_model(session: Session, name: str) -> int:

@@ -1,16 +1,14 @@
-"""What is wrong in a panel file, one value per fault."""
+"""What is wrong in a panel file: findings in order, and the text of an exception."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
 
 from pysd_runner.core.errors import Message
+from pysd_runner.core.findings import Finding as Problem
+from pysd_runner.core.findings import Severity
 
-Severity = Literal["error", "warning"]
+__all__ = ["Problem", "Severity", "errors_of", "heaviest_first", "in_file_order", "summary", "with_hint"]
 
 SHOWN = 5
-# An unclosed quote makes the rest of a file one cell.
-LONGEST_FOUND = 500
 # Rules of warnings: what changes results most comes first, what may not matter at all last, all others between.
 HEAVIEST = (
     # Two spellings of a region come with gaps and jumps of both.
@@ -32,55 +30,6 @@ HEAVIEST = (
     "unused-column",
 )
 LIGHTEST = ("blank-row", "no-population", "no-unit")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """One fault of a panel file, placed by row and column of the file.
-
-    Parameters
-    ----------
-    rule
-        Short name of the rule that was broken, stable for programs: ``"not-a-number"``.
-    message
-        The fault in one sentence, with what to do.
-    row
-        Row of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes
-        first); None when the fault is not in one row.
-    column
-        Heading as it stands in the file; empty when the fault is not in one column.
-    found
-        What stands there, cut after 500 characters.
-    expected
-        What should stand there.
-    severity
-        ``"error"`` stops the panel from loading, ``"warning"`` does not.
-    """
-
-    rule: str
-    message: str
-    row: int | None = None
-    column: str = ""
-    found: str = ""
-    expected: str = ""
-    severity: Severity = "error"
-
-    def __post_init__(self) -> None:
-        if len(self.found) > LONGEST_FOUND:
-            object.__setattr__(self, "found", f"{self.found[:LONGEST_FOUND]}...")
-
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the fields as plain values, for JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        """One line: severity, place, sentence, found and expected."""
-        place = [Message("row {row}", row=self.row)] if self.row is not None else []
-        place += [Message("column {column!r}", column=self.column)] if self.column else []
-        parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message.rstrip('.')}"]
-        parts += [Message("found {what!r}", what=self.found)] if self.found else []
-        parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
-        return "; ".join(parts).replace("\n", " ")
 
 
 def with_hint(suggestion: str) -> str:

@@ -3,18 +3,16 @@
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import GapsimError
+from pysd_runner.core.findings import Finding, Severity
 from pysd_runner.core.paths import models_folder
 
 if TYPE_CHECKING:
     from pysd_runner.simulation import Run
-
-Verdict = Literal["ok", "warning", "error"]
 
 # Relative difference between engines that rounding alone explains.
 PARITY = 1e-10
@@ -22,31 +20,22 @@ PARITY = 1e-10
 TEST_MODEL, TEST_REGIONS, TEST_YEARS = "regional_digital", 2, 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Examined:
-    """One thing that was examined."""
-
-    subject: str
-    verdict: Verdict  # ``"ok"``, ``"warning"``: something is missing that can be done without, or ``"error"``
-    text: str  # what was found, and what to do
-
-
-def examine_installation() -> Iterator[Examined]:
+def examine_installation() -> Iterator[Finding]:
     """Examine this installation, one finding after the other."""
-    yield Examined(subject="python", verdict="ok", text=f"{platform.python_version()} on {platform.system()}")
+    yield Finding("python", f"{platform.python_version()} on {platform.system()}", "ok")
     for name in ("gapsim", *_requirements()):
         yield _package(name)
     for subject, examine in _EXAMINATIONS.items():
         yield _examined(subject, examine)
 
 
-def _examined(subject: str, examine: Callable[[], tuple[Verdict, str]]) -> Examined:
+def _examined(subject: str, examine: Callable[[], tuple[Severity, str]]) -> Finding:
     """An examination that fails is a finding, so that the others still run."""
     try:
         verdict, text = examine()
     except (GapsimError, OSError, ArithmeticError, ImportError) as error:
         verdict, text = "error", f"{type(error).__name__}: {error}"
-    return Examined(subject=subject, verdict=verdict, text=text)
+    return Finding(subject, text, verdict)
 
 
 def _requirements() -> list[str]:
@@ -58,14 +47,14 @@ def _requirements() -> list[str]:
     ]
 
 
-def _package(name: str) -> Examined:
+def _package(name: str) -> Finding:
     try:
-        return Examined(subject=name, verdict="ok", text=version(name))
+        return Finding(name, version(name), "ok")
     except PackageNotFoundError:
-        return Examined(subject=name, verdict="error", text=f"not installed; python -m pip install {name}")
+        return Finding(name, f"not installed; python -m pip install {name}")
 
 
-def _shipped() -> tuple[Verdict, str]:
+def _shipped() -> tuple[Severity, str]:
     from pysd_runner.panel import shipped_panels
     from pysd_runner.scenarios import shipped_scenarios
 
@@ -73,7 +62,7 @@ def _shipped() -> tuple[Verdict, str]:
     return "ok", f"{len(panels)} panel, {len(scenarios)} scenarios in {models_folder()}"
 
 
-def _fonts() -> tuple[Verdict, str]:
+def _fonts() -> tuple[Severity, str]:
     from pysd_runner.plots.typography import BASE, families
 
     found = [name for name in families() if name != BASE]
@@ -82,15 +71,15 @@ def _fonts() -> tuple[Verdict, str]:
     return "warning", "no font for Chinese; labels of figures fall back to English: install for instance fonts-noto-cjk"
 
 
-def _writable(folder: Path) -> Callable[[], tuple[Verdict, str]]:
-    def examine() -> tuple[Verdict, str]:
+def _writable(folder: Path) -> Callable[[], tuple[Severity, str]]:
+    def examine() -> tuple[Severity, str]:
         with tempfile.TemporaryFile(dir=folder):
             return "ok", str(folder)
 
     return examine
 
 
-def _processor() -> tuple[Verdict, str]:
+def _processor() -> tuple[Severity, str]:
     """What the compiled engine is made for on this machine."""
     from pysd_runner.core.errors import UnsupportedFeature
     from pysd_runner.engine import host
@@ -102,7 +91,7 @@ def _processor() -> tuple[Verdict, str]:
     return "ok", f"{found.cpu}, vectors of {found.vector_bytes // 8} numbers in double precision"
 
 
-def _parity() -> tuple[Verdict, str]:
+def _parity() -> tuple[Severity, str]:
     """The engines against PySD itself on a small run."""
     from pysd_runner.engine import Engine, chosen
     from pysd_runner.model import load_model
@@ -130,7 +119,7 @@ def _difference(ours: "Run", theirs: "Run") -> tuple[float, str]:
     return max(found)
 
 
-_EXAMINATIONS: dict[str, Callable[[], tuple[Verdict, str]]] = {
+_EXAMINATIONS: dict[str, Callable[[], tuple[Severity, str]]] = {
     "shipped files": _shipped,
     "fonts for Chinese": _fonts,
     "temporary folder": _writable(Path(tempfile.gettempdir())),

@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
-from pysd_runner.scenarios.document import InvalidScenarioFile, KeyPath, Problem, ScenarioDocument, join_path, quoted
+from pysd_runner.core.findings import Finding
+from pysd_runner.scenarios.document import InvalidScenarioFile, KeyPath, ScenarioDocument, join_path, quoted
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,
     BUDGET_USUAL,
@@ -47,7 +48,7 @@ class KnownNames:
     regions: Sequence[ScenarioRegion] = ()  # regions of the panel
 
 
-def meaning_problems(document: ScenarioDocument, names: KnownNames) -> Iterator[Problem]:
+def meaning_problems(document: ScenarioDocument, names: KnownNames) -> Iterator[Finding]:
     """Problems of meaning in a document."""
     yield from _empty_values(document.data, (), document)
     policy = _mapping(_mapping(document.data).get("policy"))
@@ -87,7 +88,7 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _empty_values(value: Any, path: KeyPath, document: ScenarioDocument) -> Iterator[Problem]:
+def _empty_values(value: Any, path: KeyPath, document: ScenarioDocument) -> Iterator[Finding]:
     if value is None and path and path not in _MAY_BE_EMPTY:
         yield document.report(path, Message("the key has no value"), remedy=Message("Give one, or remove the key."))
     for key, entry in _entries(value):
@@ -100,7 +101,7 @@ def _entries(value: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(value) if isinstance(value, list) else ()
 
 
-def _schedules(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Problem]:
+def _schedules(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
     for key in ("budget", "mix"):
         value = policy.get(key)
         if isinstance(value, dict) and (key == "budget" or is_schedule(value)):
@@ -115,7 +116,7 @@ def _schedules(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[P
                 )
 
 
-def _check_years(path: KeyPath, schedule: dict[str, Any], document: ScenarioDocument) -> Iterator[Problem]:
+def _check_years(path: KeyPath, schedule: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
     years = {key: parse_year(key) for key in schedule if key != INTERPOLATE}
     if not years:
         yield document.report(
@@ -147,7 +148,7 @@ def _mixes(policy: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
         yield ("policy", "class_mixes", name), entry
 
 
-def _check_mix(path: KeyPath, mix: Any, document: ScenarioDocument, levers: Words) -> Iterator[Problem]:
+def _check_mix(path: KeyPath, mix: Any, document: ScenarioDocument, levers: Words) -> Iterator[Finding]:
     shares = _mapping(mix)
     yield from _unknown_words(path, shares, document, levers, Message("lever"))
     if shares and all(is_number(share) for share in shares.values()):
@@ -163,7 +164,7 @@ def _check_mix(path: KeyPath, mix: Any, document: ScenarioDocument, levers: Word
             )
 
 
-def _class_names(policy: dict[str, Any], document: ScenarioDocument, classes: Words) -> Iterator[Problem]:
+def _class_names(policy: dict[str, Any], document: ScenarioDocument, classes: Words) -> Iterator[Finding]:
     mixes = _mapping(policy.get("class_mixes"))
     yield from _unknown_words(("policy", "class_mixes"), mixes, document, classes, Message("class"))
     chosen = _as_list(_mapping(policy.get("targets")).get("classes"))
@@ -174,7 +175,7 @@ def _class_names(policy: dict[str, Any], document: ScenarioDocument, classes: Wo
 
 def _unknown_words(
     path: KeyPath, entries: dict[str, Any], document: ScenarioDocument, words: Words, kind: str
-) -> Iterator[Problem]:
+) -> Iterator[Finding]:
     if not words:
         return
     seen: dict[str, str] = {}
@@ -189,7 +190,7 @@ def _unknown_words(
             seen[word.key] = name
 
 
-def _unknown_word(path: KeyPath, name: str, document: ScenarioDocument, words: Words, kind: str) -> Problem:
+def _unknown_word(path: KeyPath, name: str, document: ScenarioDocument, words: Words, kind: str) -> Finding:
     spellings = [text for word in words.values() for text in (word.en, word.zh, word.key)]
     expected = Message("one of {names}", names=", ".join(words))
     return document.report(
@@ -204,7 +205,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _targets(targets: dict[str, Any], document: ScenarioDocument, names: KnownNames) -> Iterator[Problem]:
+def _targets(targets: dict[str, Any], document: ScenarioDocument, names: KnownNames) -> Iterator[Finding]:
     for key, find in (("regions", find_region), ("groups", find_group), ("pilots", find_region)):
         for position, name in enumerate(_as_list(targets.get(key))):
             if names.regions and isinstance(name, str):
@@ -215,7 +216,7 @@ def _targets(targets: dict[str, Any], document: ScenarioDocument, names: KnownNa
                     yield document.report(path, str(error))
 
 
-def _unusual(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Problem]:
+def _unusual(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
     budget = policy.get("budget")
     amounts: dict[KeyPath, Any] = {("policy", "budget", year): amount for year, amount in _mapping(budget).items()}
     for path, amount in (amounts or {("policy", "budget"): budget}).items():
@@ -243,7 +244,7 @@ _PARTS: dict[KeyPath, type[BaseModel]] = {
 }
 
 
-def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None, list[Problem]]:
+def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None, list[Finding]]:
     """Read a document into the data model."""
     try:
         return ScenarioFile.model_validate(document.data), []
@@ -251,7 +252,7 @@ def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None
         return None, [_problem(document, details) for details in error.errors(include_url=False)]
 
 
-def _problem(document: ScenarioDocument, error: ErrorDetails) -> Problem:
+def _problem(document: ScenarioDocument, error: ErrorDetails) -> Finding:
     path = tuple(key for key in error["loc"] if key not in TAGS)
     if error["type"] == "extra_forbidden" and error["loc"][-1] in TAGS:
         path = (*path, error["loc"][-1])  # a key that happens to look like a tag of ours

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined
+from pysd_runner.core.findings import Finding
 from pysd_runner.core.yaml_text import guard, read_text, reader
 
 LONGEST_QUOTE = 60
@@ -19,51 +20,6 @@ ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
 _TAG = "tag:yaml.org,2002:"
 KeyPath = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """One finding in a scenario.
-
-    Parameters
-    ----------
-    place
-        File, or name of the scenario when there is no file.
-    line
-        Line of the file, from 1; None when unknown.
-    path
-        Keys that lead to the finding, as ``policy.mix.access``.
-    message
-        What is wrong.
-    found, expected
-        What stands there, and what could stand there.
-    remedy
-        What to do, or the nearest known name.
-    severity
-        Errors stop the work, warnings do not.
-    """
-
-    place: str
-    path: str
-    message: str
-    line: int | None = None
-    found: str = ""
-    expected: str = ""
-    remedy: str = ""
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        parts = [self.message] if self.message else []
-        parts += [Message("found {what}", what=self.found)] if self.found else []
-        parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
-        detail = joined(parts, "; ")
-        end = "" if detail.endswith((".", "?")) else Message(".")
-        gap = "" if not self.remedy or self.remedy.startswith(" ") else " "
-        told = Message("{said}{end}{gap}{remedy}", said=detail, end=end, gap=gap, remedy=self.remedy)
-        if self.path:
-            told = Message("{where}: {said}", where=self.path, said=told)
-        where = self.place if self.line is None else f"{self.place}:{self.line}"
-        return Message("{where}: {said}", where=where, said=told)
 
 
 class InvalidScenarioFile(InvalidScenario):
@@ -75,7 +31,7 @@ class InvalidScenarioFile(InvalidScenario):
         The findings; warnings are listed only beside errors.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Finding]) -> None:
         self.problems = tuple(problems)
         errors = [str(problem) for problem in self.problems if problem.severity == "error"]
         if len(errors) != 1:
@@ -111,13 +67,13 @@ class ScenarioDocument:
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)  # line of each value, from 1, by path
     texts: dict[KeyPath, str] = field(default_factory=dict)  # each scalar as it was written, by path
-    problems: list[Problem] = field(default_factory=list)  # what was wrong with the text itself
+    problems: list[Finding] = field(default_factory=list)  # what was wrong with the text itself
 
-    def report(self, path: KeyPath, message: str, **details: Any) -> Problem:
-        """Problem at a path of this document."""
+    def report(self, path: KeyPath, message: str, **details: Any) -> Finding:
+        """Finding at a path of this document."""
         known = next((path[:size] for size in range(len(path), -1, -1) if path[:size] in self.lines), None)
         line = None if known is None else self.lines[known]
-        return Problem(place=self.place, line=line, path=join_path(path), message=message, **details)
+        return Finding("", message, where=self.place, row=line, column=join_path(path), **details)
 
 
 def read_document(file: Path) -> ScenarioDocument:
@@ -153,8 +109,8 @@ def read_yaml(text: str, place: str) -> ScenarioDocument:
     return document
 
 
-def _stop(place: str, message: str, **details: Any) -> InvalidScenarioFile:
-    return InvalidScenarioFile([Problem(place=place, path="", message=message, **details)])
+def _stop(place: str, message: str, *, line: int | None = None, **details: Any) -> InvalidScenarioFile:
+    return InvalidScenarioFile([Finding("", message, where=place, row=line, **details)])
 
 
 def _build(node: Node, path: KeyPath, document: ScenarioDocument) -> Any:
@@ -182,7 +138,7 @@ def _items(node: MappingNode, path: KeyPath, document: ScenarioDocument) -> Iter
             twice = document.report(
                 place, Message("the key is written twice"), found=Message("it first on line {line}", line=seen[key])
             )
-            document.problems.append(replace(twice, line=line))
+            document.problems.append(replace(twice, row=line))
             continue
         seen[key] = document.lines[place] = line
         yield key, _build(value_node, place, document)

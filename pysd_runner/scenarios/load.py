@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import KnownNames, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
@@ -14,7 +15,6 @@ from pysd_runner.scenarios.document import (
     ENDINGS,
     InvalidScenarioFile,
     KeyPath,
-    Problem,
     ScenarioDocument,
     quoted,
     read_document,
@@ -205,7 +205,7 @@ class _Reader:
     model: str | ScenarioModel
     names: KnownNames
     shipped: Mapping[str, Path]
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
     links: dict[Path, list[_Link]] = field(default_factory=dict)
 
     def chain(self, file: Path, trail: tuple[Path, ...], document: ScenarioDocument | None = None) -> list[_Link]:
@@ -225,7 +225,7 @@ class _Reader:
         problems += self._unknown_companions(document)
         assumptions = self._assumptions(document, problems)
         parents = self._parents(file, document, (*trail, key), problems)
-        self.problems.extend(sorted(problems, key=lambda problem: problem.line or 0))
+        self.problems.extend(sorted(problems, key=lambda problem: problem.row or 0))
         chain = [link for parent in parents for link in self.chain(parent, (*trail, key))]
         if content is not None and all(problem.severity == "warning" for problem in problems):
             delta = read_delta(content, self.names.vocabulary)
@@ -233,7 +233,7 @@ class _Reader:
         self.links[key] = list(dict.fromkeys(chain))
         return self.links[key]
 
-    def _unknown_companions(self, document: ScenarioDocument) -> list[Problem]:
+    def _unknown_companions(self, document: ScenarioDocument) -> list[Finding]:
         return [
             document.report(
                 path,
@@ -246,7 +246,7 @@ class _Reader:
         ]
 
     def _parents(
-        self, file: Path, document: ScenarioDocument, trail: tuple[Path, ...], problems: list[Problem]
+        self, file: Path, document: ScenarioDocument, trail: tuple[Path, ...], problems: list[Finding]
     ) -> list[Path]:
         root = self.shipped.get(BASELINE)
         if not isinstance(document.data, dict) or "extends" not in document.data:
@@ -284,7 +284,7 @@ class _Reader:
         siblings = (file.parent / f"{name}{ending}" for ending in ENDINGS)
         return next((sibling for sibling in siblings if _is_file(sibling)), None)
 
-    def _assumptions(self, document: ScenarioDocument, problems: list[Problem]) -> FrozenMapping[float]:
+    def _assumptions(self, document: ScenarioDocument, problems: list[Finding]) -> FrozenMapping[float]:
         """Assumptions of a file, under the names of the model where it is at hand."""
         part = document.data.get("assumptions") if isinstance(document.data, dict) else None
         written = (

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.engine import TimePath
-from pysd_runner.scenarios.document import InvalidScenarioFile, Problem
+from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.vocabulary import (
     ScenarioModel,
@@ -61,10 +62,10 @@ class _Bench:
     scenario: "Scenario"
     model: ScenarioModel
     regions: Sequence[ScenarioRegion]
-    problems: list[Problem]
+    problems: list[Finding]
 
     def report(self, path: str, message: str, remedy: str = "") -> None:
-        self.problems.append(Problem(place=self.scenario.name, path=path, message=message, remedy=remedy))
+        self.problems.append(Finding("", message, where=self.scenario.name, column=path, remedy=remedy))
 
 
 def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, ModelValue]:

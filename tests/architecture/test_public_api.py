@@ -236,9 +236,9 @@ FRONT_DOORS = {
         "variable_outcome",
     ],
     "pysd_runner.scenarios": [
+        "Finding",
         "InvalidScenarioFile",
         "Policy",
-        "Problem",
         "Scenario",
         "Schedule",
         "compose",

@@ -9,7 +9,7 @@ import pytest
 
 from calibration import FitResult
 from calibration.commands import steps
-from calibration.fitting.diagnostics import Finding
+from pysd_runner.core.findings import Finding
 from pysd_runner.spec import load_fitted
 from pysd_runner.study.loading import load_future
 from tests.english import sentences_in, visible

@@ -192,8 +192,8 @@ assumptions:
     with pytest.raises(InvalidScenarioFile) as caught:
         load_scenario(write(tmp_path, body), model=SmallModel(), regions=REGIONS)
     problems = caught.value.problems
-    assert [problem.line for problem in problems] == sorted(problem.line or 0 for problem in problems)
-    assert {problem.path for problem in problems} >= {
+    assert [problem.row for problem in problems] == sorted(problem.row or 0 for problem in problems)
+    assert {problem.column for problem in problems} >= {
         "nmae",
         "extends",
         "assumptions.Output",
@@ -213,7 +213,7 @@ def test_problems_of_parents_are_reported_with_their_own_file(tmp_path: Path) ->
     child = write(tmp_path, "extends: [parent, other.yaml, nowhere]\n", "child.yaml")
     with pytest.raises(InvalidScenarioFile) as caught:
         load_scenario(child)
-    assert {Path(problem.place).name for problem in caught.value.problems} == {
+    assert {Path(problem.where).name for problem in caught.value.problems} == {
         "parent.yaml",
         "other.yaml",
         "child.yaml",
@@ -245,7 +245,7 @@ def test_other_encodings_are_refused_with_the_line(tmp_path: Path) -> None:
     file.write_bytes("schema: 1\nnote: 中文\n".encode("gbk"))
     with pytest.raises(InvalidScenarioFile, match="not UTF-8") as caught:
         load_scenario(file)
-    assert caught.value.problems[0].line == 2
+    assert caught.value.problems[0].row == 2
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import calibration
 import pysd_runner
 from pysd_runner.cli import application as usage
 from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput, InvalidModel, Message, joined, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import WorkerLost
-from pysd_runner.scenarios.document import InvalidScenarioFile, Problem
+from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.text import blanks, said, templates
 
 ROOT = Path(pysd_runner.__file__).parents[1]
@@ -129,12 +130,12 @@ def test_every_blank_is_filled():
 
 
 def test_an_error_is_said_with_what_it_quotes():
-    inner = InvalidInput("{where}: {said}", where="a.csv", said=Message("row {row}", row=3))
+    inner = InvalidInput("{where}: {said}", where="a.csv", said=Message("out of range"))
     error = InvalidModel("{path}: {error}", path="m.mdl", error=inner)
-    assert str(error) == "m.mdl: a.csv: row 3"
+    assert str(error) == "m.mdl: a.csv: out of range"
     assert said(error, "en") == str(error)
     assert said(error, "zh") == said(Message("{path}: {error}", path="m.mdl", error=inner), "zh")
-    assert "第 3 行" in said(error, "zh")
+    assert "超出范围" in said(error, "zh")
 
 
 def test_forms_are_those_of_english():
@@ -154,7 +155,7 @@ def test_errors_and_messages_survive_pickling_and_copying(kind):
     import copy
     import pickle
 
-    error = kind("{where}: {said}", where="a", said=Message("row {row}", row=3))
+    error = kind("{where}: {said}", where="a", said=Message("out of range"))
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own bytes
         assert said(other, "zh") == said(error, "zh") != str(error) == str(other)
 
@@ -171,10 +172,15 @@ def test_a_name_that_may_have_been_meant_comes_last():
 
 
 def test_several_problems_stand_one_a_line():
-    one = Problem(
-        place="a.yaml", line=3, path="policy.mix", message=Message("out of range"), remedy=suggest("acess", ["access"])
+    one = Finding(
+        "range",
+        Message("out of range"),
+        where="a.yaml",
+        row=3,
+        column="policy.mix",
+        remedy=suggest("acess", ["access"]),
     )
-    other = Problem(place="a.yaml", line=4, path="", message=Message("empty"), expected=Message("a text"))
+    other = Finding("empty", Message("empty"), where="a.yaml", row=4, expected=Message("a text"))
     error = InvalidScenarioFile([one, other])
     assert str(error) == (
         "2 problems:\n  a.yaml:3: policy.mix: out of range. Did you mean 'access'?\n  a.yaml:4: empty; expected a text."

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
+from calibration.fitting.diagnostics import parameter_findings, search_findings, series_findings, stage_finding
 from calibration.fitting.estimates import PRIOR_ONLY, evidence, laplace
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.findings import Finding
 from pysd_runner.panel import Panel, PanelMapping, load_panel
 from pysd_runner.spec import Beta, Uniform, load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS

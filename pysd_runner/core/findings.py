@@ -1,0 +1,88 @@
+"""What was found in a file, a scenario, a fit or an installation: one value for each thing a reader must know."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pysd_runner.core.errors import Message, joined
+
+Severity = Literal["ok", "warning", "error"]
+# An unclosed quote makes the rest of a file one cell.
+LONGEST_FOUND = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Parameters
+    ----------
+    rule
+        Short name of the rule that was broken or of what was examined, stable for programs: ``"not-a-number"``.
+    message
+        What it is in one sentence, with what to do.
+    severity
+        ``"error"`` stops the work, or says that a diagnostic failed; ``"warning"`` does not; ``"ok"``: all is well.
+    where
+        File, or name of the scenario; empty for the one file that is read.
+    row
+        Row or line of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes
+        first); None where it is not in one row.
+    column
+        Heading as it stands in the file, or keys that lead to the entry, as ``policy.mix.access``.
+    found
+        What stands there, cut after 500 characters.
+    expected
+        What should stand there.
+    remedy
+        What to do, or the nearest known name.
+    """
+
+    rule: str
+    message: str
+    severity: Severity = "error"
+    where: str = ""
+    row: int | None = None
+    column: str = ""
+    found: str = ""
+    expected: str = ""
+    remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.found) > LONGEST_FOUND:
+            object.__setattr__(self, "found", f"{self.found[:LONGEST_FOUND]}...")
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the fields as plain values, for JSON; without those that a file of one table does not need."""
+        return {name: value for name, value in asdict(self).items() if name not in {"where", "remedy"}}
+
+    def __str__(self) -> str:
+        """One line: severity or file, place, sentence, found and expected."""
+        if self.where:
+            return self._of_entry()
+        if self.row is None and not (self.column or self.found or self.expected):
+            is_error = self.severity == "error"
+            return (
+                Message("error: {said}", said=self.message)
+                if is_error
+                else Message("warning: {said}", said=self.message)
+            )
+        place = [f"row {self.row}"] if self.row is not None else []
+        place += [f"column {self.column!r}"] if self.column else []
+        parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message.rstrip('.')}"]
+        parts += [f"found {self.found!r}"] if self.found else []
+        parts += [f"expected {self.expected}"] if self.expected else []
+        return "; ".join(parts).replace("\n", " ")
+
+    def _of_entry(self) -> str:
+        """One line on an entry of a file with keys."""
+        parts = [self.message] if self.message else []
+        parts += [Message("found {what}", what=self.found)] if self.found else []
+        parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
+        detail = joined(parts, "; ")
+        end = "" if detail.endswith((".", "?")) else Message(".")
+        gap = "" if not self.remedy or self.remedy.startswith(" ") else " "
+        told = Message("{said}{end}{gap}{remedy}", said=detail, end=end, gap=gap, remedy=self.remedy)
+        if self.column:
+            told = Message("{where}: {said}", where=self.column, said=told)
+        where = self.where if self.row is None else f"{self.where}:{self.row}"
+        return Message("{where}: {said}", where=where, said=told)
