@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
 from calibration.observation.counts import LEAST_SPREAD
+from calibration.observation.expressions import Expression
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
@@ -125,18 +126,24 @@ def _free_path(law: StockLaw, times: Array) -> Array:
 
 def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: NDArray[np.intp]) -> Array:
     """One where state and observation may belong together: not where they are different elements of one range."""
-    states = [law.element_of(place) for place in range(law.size)]
-    states += [law.element_of(int(place)) for place in disturbed]
+    places = [law.element_of(place) for place in (*range(law.size), *map(int, disturbed))]
+    states = [(model.ir.variables[name].dims, place) for name, place in places]
     columns = []
     for item in series:
         for element in item.places:
-            column = np.ones(len(states))
-            for row, (name, place) in enumerate(states):
-                dims = model.ir.variables[name].dims
-                if dims and dims == item.expression.dims and place != element:
-                    column[row] = 0.0
-            columns.append(column)
+            read = _read(model, item.expression, int(element))
+            columns.append(np.array([float(place in read.get(dims, {place})) for dims, place in states]))
     return np.stack(columns, axis=1)
+
+
+def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str, ...], set[int]]:
+    """Flat places that an observation of an element reads, by the subscripts that they are places of."""
+    found = {expression.dims: {element}} if expression.dims else {}
+    for variable, position in expression.read:
+        if position is not None:
+            dims = model.ir.variables[variable].dims
+            found.setdefault(dims, set()).add(int(np.ravel_multi_index(position, model.ir.shape(dims))))
+    return found
 
 
 def learn(

@@ -100,12 +100,11 @@ class StockLaw:
             self._values[name] = value if np.asarray(value).ndim else float(value)
         for name in starts:
             self._values.pop(name)
-        return self._flat({name: run.data[name][0, ..., 0] for name in self.names})
+        return self._flat({name: run.data[name][0, ..., 0] for name in self.names}, self.members)
 
-    def _flat(self, found: Mapping[str, Array]) -> Array:
+    def _flat(self, found: Mapping[str, Array], members: int) -> Array:
         parts = [
-            np.broadcast_to(found[name], (self.members, *self.shapes[name])).reshape(self.members, -1)
-            for name in self.names
+            np.broadcast_to(found[name], (members, *self.shapes[name])).reshape(members, -1) for name in self.names
         ]
         return np.concatenate(parts, axis=1).astype(float)
 
@@ -142,12 +141,8 @@ class StockLaw:
             path = item.expression.value({name: run.data[name][0] for name in item.expression.variables})
             total = path[..., :-1].sum(axis=-1) * every
             flowed[item.label] = total.reshape(len(total), -1)[:, item.elements]
-        found = {name: run.data[name][0, ..., -1] for name in self.names}
-        parts = [
-            np.broadcast_to(found[name], (len(states), *self.shapes[name])).reshape(len(states), -1)
-            for name in self.names
-        ]
-        return Stretch(states=np.concatenate(parts, axis=1), flowed=flowed)
+        ends = {name: run.data[name][0, ..., -1] for name in self.names}
+        return Stretch(states=self._flat(ends, len(states)), flowed=flowed)
 
     def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:
         """What members say of the series observed as levels at a moment, on the model's scale, (member, row) each."""

@@ -48,26 +48,8 @@ def pace(history: Array, window: int) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    r"""Own drift, :math:`\hat r_{T+h} = r_T + h\,(r_T - r_{T-w})/w`.
-
-    Attributes
-    ----------
-    window
-        Years over which the pace is measured.
-    """
-
-    window: int = 5
-
-    def points(self, history: Array, horizon: int) -> Array:
-        """Forecast; see `PointMethod`."""
-        steps = np.arange(1, horizon + 1)
-        return last_level(history)[:, None] + pace(history, self.window)[:, None] * steps
-
-
-@dataclass(frozen=True, slots=True)
 class DampedDrift:
-    r"""Own drift that fades, :math:`\hat r_{T+h} = r_T + \sum_{k=1}^{h} \phi^k (r_T - r_{T-w})/w`.
+    r"""Own drift that fades, or goes on, :math:`\hat r_{T+h} = r_T + \sum_{k=1}^{h} \phi^k (r_T - r_{T-w})/w`.
 
     Gardner & McKenzie (2011), *Why the damped trend works*, J. Oper. Res. Soc. 62: 1177-1180.
 
@@ -76,7 +58,7 @@ class DampedDrift:
     window
         Years over which the pace is measured.
     damping
-        What is left of the pace after a year.
+        What is left of the pace after a year; 1 for all of it.
     """
 
     window: int = 5

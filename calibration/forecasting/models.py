@@ -12,7 +12,6 @@ import numpy as np
 from calibration.filtering import FilterSettings, ahead, estimate
 from calibration.forecasting.baselines import (
     DampedDrift,
-    Drift,
     FixedEffects,
     Mean,
     MeanReversion,
@@ -36,7 +35,7 @@ GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), MeanReversion(), 
 
 METHODS: dict[str, PointMethod] = {
     REFERENCE: Persistence(),
-    "drift": Drift(),
+    "drift": DampedDrift(damping=1.0),
     "damped_drift": DampedDrift(),
     "theta": Theta(),
     "fixed_effects": FixedEffects(),

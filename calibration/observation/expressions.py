@@ -30,6 +30,11 @@ class Expression:
     _places: Mapping[str, tuple[str, tuple[int, ...] | None]]
     _is_array: Mapping[str, bool]
 
+    @property
+    def read(self) -> tuple[tuple[str, tuple[int, ...] | None], ...]:
+        """Variables that are read, and where of each, None for all of it."""
+        return tuple(self._places.values())
+
     def value(self, outcomes: Mapping[str, Array]) -> Array:
         """What it comes to."""
         return _evaluated(self._tree, lambda name: (self._picked(name, outcomes, lead=1), None))[0]

@@ -100,21 +100,24 @@ def test_a_disturbance_at_the_origin_fades_by_its_memory(linear, problem):
     np.testing.assert_allclose(found[:, 0], [[20.5, 0.9 * 20.5 + 2.25]] * 2)
 
 
-def test_an_element_says_nothing_of_another(tmp_path):
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_element_says_nothing_of_another(tmp_path, alone):
     model = made(tmp_path, REGIONS, stop=8, step=1)
     columns = [f"stock[{place}, {sort}]" for place in ("North", "South") for sort in ("old", "new")]
+    columns = columns[-1:] if alone else columns
     table = load_table({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
     problem = CalibrationProblem(model, table, free=["Rate"])
     rates = np.repeat(np.linspace(0.05, 0.15, 20)[None, :, None], 2, axis=2)
     law = StockLaw(model, {"Rate": rates}, problem.series, start=0.0)
     moved, found = Disturbance(size=0.05, memory=0.0, errors={"stock": 0.05}), []
     for last in (0.2, 0.3):
-        seen = np.full((4, 4), np.nan)
+        seen = np.full((len(columns), 4), np.nan)
         seen[0, 3] = last
         grid = setup_of(model, law, law.series, np.arange(4.0), {"stock": seen})
         found.append(filtered(law, grid, moved, seed=0, members=20).states[-1])
-    assert (found[0][:, 0] != found[1][:, 0]).all()
-    np.testing.assert_array_equal(found[0][:, 1:], found[1][:, 1:])
+    own = 3 if alone else 0
+    assert (found[0][:, own] != found[1][:, own]).all()
+    np.testing.assert_array_equal(*(np.delete(states, own, axis=1) for states in found))
 
 
 def counted(folder, kind="flow", family="negative_binomial"):

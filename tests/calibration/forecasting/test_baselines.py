@@ -14,7 +14,6 @@ from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 from calibration.forecasting.baselines import (
     WEIGHTS,
     DampedDrift,
-    Drift,
     FixedEffects,
     Mean,
     MeanReversion,
@@ -52,16 +51,15 @@ def test_closed_forms_of_the_methods_without_estimates() -> None:
     last, pace = values[:, -1], (values[:, -1] - values[:, -6]) / 5
     for step in (1, 4):
         assert_allclose(Persistence().points(values, 4)[:, step - 1], last)
-        assert_allclose(Drift().points(values, 4)[:, step - 1], last + step * pace)
+        assert_allclose(DampedDrift(damping=1.0).points(values, 4)[:, step - 1], last + step * pace)
         assert_allclose(MeanReversion(0.02).points(values, 4)[:, step - 1], last * 0.98**step)
         fading = sum(0.5**k for k in range(1, step + 1))
         assert_allclose(DampedDrift(damping=0.5).points(values, 4)[:, step - 1], last + fading * pace)
 
 
-def test_damped_drift_lies_between_persistence_and_drift() -> None:
+def test_drift_of_which_nothing_is_left_is_persistence() -> None:
     values = history()
     assert_allclose(DampedDrift(damping=0).points(values, 3), Persistence().points(values, 3))
-    assert_allclose(DampedDrift(damping=1).points(values, 3), Drift().points(values, 3))
 
 
 def test_error_correction_finds_the_coefficients_that_made_the_panel() -> None:
@@ -256,8 +254,8 @@ def test_fixed_effects_are_dummies() -> None:
 
 def test_mean_is_the_mean_of_its_members() -> None:
     values = history()
-    found = Mean((Persistence(), Drift())).points(values, 3)
-    assert_allclose(found, (Persistence().points(values, 3) + Drift().points(values, 3)) / 2)
+    found = Mean((Persistence(), DampedDrift(damping=1.0))).points(values, 3)
+    assert_allclose(found, (Persistence().points(values, 3) + DampedDrift(damping=1.0).points(values, 3)) / 2)
 
 
 def test_theta_is_that_of_statsmodels_at_the_weight_of_smallest_errors() -> None:
