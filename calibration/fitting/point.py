@@ -46,13 +46,7 @@ class FittedPoint:
         return np.sqrt(np.diag(self.curvature.covariance))
 
     def digest(self, *settings: object) -> str:
-        """Fingerprint of everything that decides what is computed from here, and of further settings.
-
-        Parameters
-        ----------
-        *settings
-            As for `CalibrationProblem.digest`.
-        """
+        """Fingerprint of everything that decides what is computed from here, and of further settings."""
         return self.problem.digest(self.point.tolist(), *settings)
 
 

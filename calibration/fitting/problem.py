@@ -263,18 +263,7 @@ class CalibrationProblem(Tied):
         )
 
     def digest(self, *settings: object) -> str:
-        """Fingerprint of everything that decides a fit, and of further settings.
-
-        Parameters
-        ----------
-        *settings
-            Anything with a ``repr`` that is the same in every process.
-
-        Returns
-        -------
-        str
-            Hexadecimal SHA-256 of model, declarations, panel, window, parameters, errors, money and settings.
-        """
+        """Fingerprint of everything that decides a fit, and of further settings."""
         entering = self.runs.entering
         held = [
             (name, getattr(value, "values", np.asarray(value)).tolist())
@@ -302,18 +291,7 @@ class CalibrationProblem(Tied):
         return RidgeChange(space=self.space, ridges=applying(self.space, tuple(self.spec.ridges.values())))
 
     def stage_of(self, key: str) -> Block:
-        """Give the block a parameter belongs to.
-
-        Parameters
-        ----------
-        key
-            Key of the declarations.
-
-        Returns
-        -------
-        Block
-            One of `stages`.
-        """
+        """Give the block a parameter belongs to."""
         return next((stage for stage in self.stages if key in stage.parameters), self.stages[-1])
 
     def fitted(self, z: Array) -> list[Array]:
@@ -568,26 +546,12 @@ class CalibrationProblem(Tied):
         return other
 
     def again(self, *, until: float | None, free: Iterable[str]) -> "CalibrationProblem":
-        """The same problem with another last moment and these parameters.
-
-        Parameters
-        ----------
-        until
-            The last moment that is fitted.
-        free
-            Parameters.
-        """
+        """The same problem with another last moment and these parameters."""
         seen = {item.label: item.observation for item in self.series}
         return CalibrationProblem(self.model, self.data, free=free, until=until, observations=seen, **self.asked)
 
     def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
-        """The same problem with the errors that a fit settled on.
-
-        Parameters
-        ----------
-        fitted
-            Of this problem.
-        """
+        """The same problem with the errors that a fit settled on."""
         kept = {
             label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
             for label, item in fitted.provenance["errors"].items()
@@ -595,13 +559,7 @@ class CalibrationProblem(Tied):
         return self.with_noise({**self.noise, **kept})
 
     def runs_to(self, stop: float) -> tuple[ModelRuns, float]:
-        """Runs that go on to a later moment, and their step.
-
-        Parameters
-        ----------
-        stop
-            The last moment, in the model's unit of time; the end of a step at or after it is taken.
-        """
+        """Runs that go on to a later moment, and their step."""
         entering, first = self.runs.entering, self.first_year
         step = prepared(self.model, entering.held, start=first, outcomes=[]).clock.step
         end = first + max(int(np.ceil((stop - first) / step - 1e-6)), 1) * step

@@ -78,9 +78,9 @@ class ModelRuns:
         """Compiled programs stay behind when it is copied to another process."""
         return {**self.__dict__, "_task": None, "_linearised": {}}
 
-    def copied(self, entering: Entering | None = None, *, outcomes: Sequence[str] = ()) -> "ModelRuns":
-        """The same with memory of its own; with another way in, or other outcomes, where they are given."""
-        return ModelRuns(entering or self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
+    def copied(self, *, outcomes: Sequence[str] = ()) -> "ModelRuns":
+        """The same with memory of its own; with other outcomes where they are given."""
+        return ModelRuns(self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
 
     @property
     def moments(self) -> Array:

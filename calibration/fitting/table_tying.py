@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.runs import ModelRuns
+from calibration.fitting.selection import selected
 from calibration.fitting.stages import Block
 from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
 from calibration.fitting.tying import Tied
@@ -59,8 +60,6 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     bounds = {"start": run.start, "stop": run.stop, "save_every": run.step}
     reasons: tuple[str, ...] = ()
     if free is None:
-        from calibration.fitting.selection import selected
-
         free, reasons = selected(model, held, series, bounds, priors=priors or {}, seed=seed)
     targets = targets_of(model, free)
     _check_free(model, binding, targets, values or {})
