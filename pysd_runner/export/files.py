@@ -1,9 +1,20 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all, under hidden names until they are."""
 
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from pysd_runner.export.drafts import draft_file
+try:
+    import fcntl
+except ImportError:  # Windows, where drafts are not locked, so that those left behind cannot be told from those in use
+    fcntl: Any = None  # type: ignore[no-redef]
+
+DRAFT, ASIDE = ".part", ".old"
 
 
 def write_text_whole(path: str | Path, text: str) -> Path:
@@ -65,6 +76,103 @@ def write_bytes_whole(path: str | Path, content: bytes) -> Path:
             error.filename = str(path)  # a full disk does not say which
         raise
     return path
+
+
+@contextmanager
+def draft_file(path: Path) -> Iterator[Path]:
+    """A hidden empty file beside a name; it is gone afterwards, unless it was moved."""
+    with _draft(path, lambda name: _closed(*tempfile.mkstemp(dir=path.parent, prefix=name, suffix=DRAFT))) as draft:
+        yield draft
+
+
+@contextmanager
+def draft_folder(path: Path, suffix: str = DRAFT) -> Iterator[Path]:
+    """A hidden folder beside a name; it is gone afterwards with all that is in it, unless it was moved."""
+    with _draft(path, lambda name: tempfile.mkdtemp(dir=path.parent, prefix=name, suffix=suffix)) as draft:
+        yield draft
+
+
+def publish_new(draft: Path, path: Path) -> None:
+    """Give a file a name that must be free; `FileExistsError` when it is not, whoever took it and when."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):
+        # A file system without links: the name is taken first, and then given to the file.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        draft.replace(path)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove drafts of a name whose processes died, and give back an earlier result that one of them moved aside."""
+    if fcntl is None:
+        return
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}({re.escape(DRAFT)}|{re.escape(ASIDE)})")
+    # A folder that is not there or cannot be changed keeps what is in it.
+    with suppress(OSError):
+        for item in [item for item in path.parent.iterdir() if pattern.fullmatch(item.name)]:
+            with suppress(OSError):
+                _remove_dead(item, path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _draft(path: Path, make: Callable[[str], str]) -> Iterator[Path]:
+    """A draft that is locked as long as its process works on it."""
+    remove_leftovers(path)
+    while True:
+        draft = Path(make(f".{path.name}."))
+        try:
+            lock = None if fcntl is None else os.open(draft, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process took it for a leftover before it could be locked
+        try:
+            if lock is None or _is_ours(lock, draft):
+                try:
+                    yield draft
+                finally:
+                    remove(draft)
+                return
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+def _is_ours(lock: int, draft: Path) -> bool:
+    """Lock a draft; False if another process took it for a leftover and holds or removed it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks, where none is removed
+    return os.path.lexists(draft)
+
+
+def _remove_dead(item: Path, path: Path) -> None:
+    """Remove a draft that nobody works on."""
+    lock = os.open(item, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        earlier = item / path.name
+        if item.suffix == ASIDE and os.path.lexists(earlier) and not os.path.lexists(path):
+            earlier.rename(path)
+        remove(item)
+    finally:
+        os.close(lock)
+
+
+def _closed(descriptor: int, name: str) -> str:
+    os.close(descriptor)
+    return name
 
 
 def _umask() -> int:

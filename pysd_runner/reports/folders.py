@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.export.drafts import ASIDE, draft_folder, publish_new, remove, remove_leftovers
+from pysd_runner.export.files import ASIDE, draft_folder, publish_new, remove, remove_leftovers
 
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
 MARKS = (

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export import drafts
-from pysd_runner.export.drafts import draft_file, draft_folder
+from pysd_runner.export import files
+from pysd_runner.export.files import draft_file, draft_folder
 from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder, save_whole
 
 
@@ -314,7 +314,7 @@ def test_a_draft_that_another_sweeps_before_it_is_locked_is_made_again(tmp_path,
         found = plain(**named)
         made.append(found)
         if len(made) == 1:
-            drafts.remove_leftovers(tmp_path / "kept")
+            files.remove_leftovers(tmp_path / "kept")
         return found
 
     monkeypatch.setattr(tempfile, make, swept)
