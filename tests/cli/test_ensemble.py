@@ -53,10 +53,10 @@ def test_an_ensemble_of_failures_is_one(gapsim, model, tmp_path):
 
 def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
     from pysd_runner.cli import session
-    from pysd_runner.ensemble import blocks
+    from pysd_runner.ensemble import cases
 
-    monkeypatch.setattr(blocks, "VECTOR", 16)
-    monkeypatch.setattr(blocks, "MOST_DRAWS", 16)
+    monkeypatch.setattr(cases, "VECTOR", 16)
+    monkeypatch.setattr(cases, "MOST_DRAWS", 16)
     told = []
 
     def advance(self, steps):
