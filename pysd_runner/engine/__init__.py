@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pysd_runner.engine.frontend.source import SUFFIXES as SUFFIXES
     from pysd_runner.engine.linearised import Linearised as Linearised
     from pysd_runner.engine.llvm.compiler import host as host
-    from pysd_runner.engine.numpy.target import leading_shape as leading_shape
     from pysd_runner.engine.passes.derivatives import Direction as Direction
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan
@@ -29,5 +28,6 @@ if TYPE_CHECKING:
     from pysd_runner.engine.values import TimePath as TimePath
     from pysd_runner.engine.values import check_cases as check_cases
     from pysd_runner.engine.values import fitted_to as fitted_to
+    from pysd_runner.engine.values import leading_shape as leading_shape
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -12,12 +12,11 @@ from pysd_runner.engine.clock import Clock, Controls, UnevenSaving, UnevenStop, 
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
-from pysd_runner.engine.numpy.target import compiled, leading_shape, run
+from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import integrated
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, Values, leading_shape, one_case, over_time
 
 Array = NDArray[np.float64]
-Values = Mapping[str, Array | TimePath]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _clocks(
     numbers = {name: _written(model, name) if bound is None else bound for name, bound in asked.items()}
     if (plain := {name: value for name, value in numbers.items() if value is not None}).keys() == asked.keys():
         return Clocks(_first(label, plain))
-    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+    moving = over_time(values)
     # A file may tie one to another: SAVEPER = TIME STEP.
     given = {**{name: np.full((1, 1), bound) for name, bound in asked.items() if bound is not None}, **values}
     program = compiled(model, tuple(asked), tuple(given), moving)
@@ -179,7 +178,7 @@ class _Work:
     def _clock(self, inputs: Values, draw: int) -> Clock:
         own_steps = TIME_STEP in self.first.own
         model, ready = integrated(self.model, inputs, self.method, self.first.step, own_steps=own_steps)
-        moving = frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
+        moving = over_time(ready)
         wanted = (FINAL_TIME, TIME_STEP, self.saving)
         program = compiled(model, wanted, tuple(ready), moving)
 
@@ -207,16 +206,3 @@ def _shown(clock: Clock) -> str:
 
 def _case(values: Values, scenario: int, draw: int) -> dict[str, Array | TimePath]:
     return {name: one_case(value, scenario, draw) for name, value in values.items()}
-
-
-def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
-    """A value for one case, its leading axes kept at length one."""
-    if isinstance(value, TimePath):
-        part = value.values[:, _place(scenario, value.values.shape[1])][:, :, _place(draw, value.values.shape[2])]
-        return TimePath(times=value.times, values=part, interpolate=value.interpolate)
-    return value[_place(scenario, value.shape[0])][:, _place(draw, value.shape[1])]
-
-
-def _place(position: int, length: int) -> slice:
-    position = position if length > 1 else 0
-    return slice(position, position + 1)

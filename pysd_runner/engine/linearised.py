@@ -11,7 +11,7 @@ from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.task import CONTROLS, Task
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, over_time
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
@@ -34,7 +34,7 @@ class Linearised:
             raise InvalidInput("PySD has no derivatives; use another engine")
         # The method of integration is a pass over the model; what it gives is differentiated, so that both agree.
         model, inputs = task.integrated
-        moving = _moving(inputs)
+        moving = over_time(inputs)
         _check_paths(task, moved, moving)
         new = _differentiated(model, tuple(moved), task.outcomes, tuple(inputs), moving, tuple(seeded), more)
         self.outcomes = task.outcomes
@@ -54,7 +54,7 @@ class Linearised:
     @staticmethod
     def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
         """Refuse bounds and steps of the run that depend on what is moved."""
-        _differentiated(task.ir, tuple(moved), tuple(names), tuple(task.values), _moving(task.values))
+        _differentiated(task.ir, tuple(moved), tuple(names), tuple(task.values), over_time(task.values))
 
     def run(
         self,
@@ -124,10 +124,6 @@ def _differentiated(
         asked = [(item.variable, item.position) for item in moved]
         _MODELS[identity] = differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
     return _MODELS[identity]
-
-
-def _moving(values: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name, value in values.items() if isinstance(value, TimePath))
 
 
 def _is_single(value: Any) -> bool:

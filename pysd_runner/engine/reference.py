@@ -22,9 +22,8 @@ from pysd_runner.engine.frontend.source import VENSIM, data_files
 from pysd_runner.engine.frontend.vensim.text import aliases, read_text
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
 from pysd_runner.engine.names import key
-from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.passes.order import plan
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, leading_shape
 
 Array = NDArray[np.float64]
 

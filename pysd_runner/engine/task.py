@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.bounds import clocks, one_case
+from pysd_runner.engine.bounds import clocks
 from pysd_runner.engine.cache.loading import ModelFile
 from pysd_runner.engine.choice import Engine, Precision, Work, check_compiling, chosen
 from pysd_runner.engine.clock import Clock
@@ -16,10 +16,10 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
-from pysd_runner.engine.numpy.target import compiled, leading_shape, run
+from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
-from pysd_runner.engine.values import TimePath, fitted_to
+from pysd_runner.engine.values import TimePath, fitted_to, leading_shape, one_case, over_time, some_cases
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
@@ -66,7 +66,7 @@ class Task:
 
     def part(self, draws: slice) -> "Task":
         """The same for some of the draws."""
-        values = {name: _part(value, draws) for name, value in self.values.items()}
+        values = {name: some_cases(value, slice(None), draws) for name, value in self.values.items()}
         picked = {
             (scenario, draw - draws.start): clock
             for (scenario, draw), clock in self.clocks.items()
@@ -159,14 +159,6 @@ class Task:
         one = self.case(0, 0) if self.clocks else self
         model, inputs = one.integrated
         target.compiled(model, one.outcomes, inputs, precision=one.precision)
-
-
-def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
-    if isinstance(value, TimePath):
-        if value.values.shape[2] == 1:
-            return value
-        return TimePath(times=value.times, values=value.values[:, :, draws], interpolate=value.interpolate)
-    return value if value.shape[1] == 1 else value[:, draws]
 
 
 def prepared(  # noqa: PLR0913 - the settings of `simulate`
@@ -283,13 +275,9 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
     return bounds
 
 
-def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
-    return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
-
-
 def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
     (model, inputs), clock = task.integrated, task.clock
-    program = compiled(model, task.outcomes, tuple(inputs), _moving(inputs))
+    program = compiled(model, task.outcomes, tuple(inputs), over_time(inputs))
     return run(
         program,
         inputs,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.bounds import one_case
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolation, ModelIr, Number, references, walk
 from pysd_runner.engine.names import HIDDEN, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import integrated
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, one_case, over_time
 
 Array = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ def trace(
     from pysd_runner.engine.passes.order import needed
 
     given = tuple(values)
-    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+    moving = over_time(values)
     names = list(needed(model, outcomes, frozenset(given), moving))
     program = compiled(model, names, given, moving)
     times = clock.times

@@ -1,5 +1,6 @@
 """What a caller hands over: arrays brought to the axes (scenario, draw, ...) of a variable, and paths over time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,6 +81,49 @@ class TimePath:
 
 
 Array = NDArray[np.float64]
+Values = Mapping[str, Array | TimePath]
+
+
+def over_time(values: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the values that change over time."""
+    return frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+
+
+def cases_of(value: Array | TimePath) -> tuple[int, ...]:
+    """Numbers of scenarios and draws of a value."""
+    return value.values.shape[1:3] if isinstance(value, TimePath) else value.shape[:2]
+
+
+def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
+    """Numbers of scenarios and draws that some values have together."""
+    shape = [1, 1]
+    owner = ["", ""]
+    for name, item in values.items():
+        lead = cases_of(item)
+        for place, kind in enumerate(("scenarios", "draws")):
+            if lead[place] == 1 or lead[place] == shape[place]:
+                continue
+            if shape[place] != 1:
+                raise InvalidInput(
+                    f"{owner[place]!r} has {shape[place]} {kind}, {name!r} has {lead[place]}; every value needs the "
+                    "same number, or one"
+                )
+            shape[place], owner[place] = lead[place], name
+    return shape[0], shape[1]
+
+
+def some_cases(value: Array | TimePath, scenarios: slice, draws: slice) -> Array | TimePath:
+    """A value for some scenarios and draws; one that does not vary along an axis stays as it is there."""
+    lead = cases_of(value)
+    picked = tuple(part if count > 1 else slice(None) for part, count in zip((scenarios, draws), lead, strict=True))
+    if isinstance(value, TimePath):
+        return TimePath(times=value.times, values=value.values[:, *picked], interpolate=value.interpolate)
+    return value[picked]
+
+
+def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
+    """A value for one case, its leading axes kept at length one."""
+    return some_cases(value, slice(scenario, scenario + 1), slice(draw, draw + 1))
 
 
 def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:

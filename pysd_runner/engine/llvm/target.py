@@ -17,8 +17,7 @@ from pysd_runner.engine.llvm.emitter import REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, program_of
 from pysd_runner.engine.llvm.signature import Recipe
 from pysd_runner.engine.memory import aligned, check_memory, spread
-from pysd_runner.engine.numpy.target import leading_shape
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_cases
 
 Array = NDArray[np.float64]
 
@@ -61,15 +60,11 @@ def recipe_of(
     double = precision == "float64"
     real = "double" if double else "float"
     native = processor.vector_bytes // (8 if double else 4)
-    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
-    varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
+    moving = over_time(values)
+    varying = None if alone else frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)
     lanes = native if alone else native * UNROLLED
     types = Types(lanes, real, permutes=native == REGISTER and double)
     return Recipe(tuple(outcomes), tuple(values), moving, varying, types, processor)
-
-
-def _draws(value: Any) -> int:
-    return int(value.values.shape[2] if isinstance(value, TimePath) else value.shape[1])
 
 
 def run(
@@ -120,7 +115,7 @@ def _over_draws(
 
     def part(first: int) -> int:
         last = min(first + size, draws)
-        share = {name: _part(value, slice(first, last)) for name, value in values.items()}
+        share = {name: some_cases(value, slice(None), slice(first, last)) for name, value in values.items()}
         here = [output[..., first:] for output in outputs]
         ProgramCall(
             program,
@@ -176,14 +171,6 @@ def _shaped(array: Array, lengths: tuple[int, ...], draws: int) -> Array:
     return np.moveaxis(shaped, (-1, 1), (1, -1))
 
 
-def _part(value: Any, part: slice) -> Any:
-    if _draws(value) == 1:
-        return value
-    if isinstance(value, TimePath):
-        return TimePath(times=value.times, values=value.values[:, :, part], interpolate=value.interpolate)
-    return value[:, part]
-
-
 def _alone(
     program: Program,
     clockwork: Clockwork,
@@ -197,7 +184,7 @@ def _alone(
     seed, first_draw = stream
     found = []
     for draw in range(draws):
-        share = {name: _part(value, slice(draw, draw + 1)) for name, value in values.items()}
+        share = {name: some_cases(value, slice(None), slice(draw, draw + 1)) for name, value in values.items()}
         call = ProgramCall(program, clockwork, scenarios, 1, share, seed=seed, first_draw=first_draw + draw)
         call.run()
         found.append(call.results())

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, ModelIr
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.numpy.tables import Tables
 from pysd_runner.engine.pipe import Pipe
 from pysd_runner.engine.random_numbers import RandomStream
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, cases_of, leading_shape, some_cases
 
 Array = NDArray[np.float64]
 
@@ -177,7 +177,7 @@ def _put(result: Array, place: CellPlaces, value: Any) -> None:
 
 def _leading(given: Sequence[Array | TimePath]) -> tuple[int, ...]:
     """Numbers of scenarios and draws of what was handed over."""
-    leads = (item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in given)
+    leads = map(cases_of, given)
     return np.broadcast_shapes((1, 1), *leads)
 
 
@@ -203,35 +203,9 @@ def run(
     with np.errstate(all="ignore"):
         for first in range(0, draws, size):
             part = slice(first, min(first + size, draws))
-            given = [_part(item, part, draws) for item in arrays]
+            given = [some_cases(item, slice(None), part) for item in arrays]
             chance = RandomStream(seed, first_draw + first, part.stop - part.start)
             program.simulate(given, clock, step, saved, [item[:, :, part] for item in out], chance)
             if progress is not None:
                 progress(part.stop - part.start)
     return {name: np.moveaxis(item, 0, -1) for name, item in zip(program.outcomes, out, strict=True)}
-
-
-def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
-    """Numbers of scenarios and draws that some values have together."""
-    shape = [1, 1]
-    owner = ["", ""]
-    for name, item in values.items():
-        lead = item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2]
-        for place, kind in enumerate(("scenarios", "draws")):
-            if lead[place] == 1 or lead[place] == shape[place]:
-                continue
-            if shape[place] != 1:
-                raise InvalidInput(
-                    f"{owner[place]!r} has {shape[place]} {kind}, {name!r} has {lead[place]}; every value needs the "
-                    "same number, or one"
-                )
-            shape[place], owner[place] = lead[place], name
-    return shape[0], shape[1]
-
-
-def _part(item: Array | TimePath, part: slice, draws: int) -> Array | TimePath:
-    if isinstance(item, TimePath):
-        if item.values.shape[2] != draws or draws == 1:
-            return item
-        return TimePath(times=item.times, values=item.values[:, :, part], interpolate=item.interpolate)
-    return item[:, part] if item.shape[1] == draws and draws > 1 else item

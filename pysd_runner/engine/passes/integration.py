@@ -29,7 +29,7 @@ from pysd_runner.engine.ir import (
 from pysd_runner.engine.names import HELD, HIDDEN, WITHIN
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.rewriting import with_children
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, over_time
 
 Array = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ def integrated(
     """A model and its inputs for a target that integrates by Euler."""
     ready = dict(inputs)
     if method == "rk4":
-        moving = frozenset(name for name, value in inputs.items() if isinstance(value, TimePath))
+        moving = over_time(inputs)
         if moving and own_steps:
             raise UnsupportedFeature(
                 'method "rk4" with a TIME STEP that changes and an input that changes over time; take method="euler"'
@@ -268,6 +268,6 @@ def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: 
 
 
 def _value_at(model: ModelIr, name: str, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> Array:
-    moving = frozenset(item for item, value in inputs.items() if isinstance(value, TimePath))
+    moving = over_time(inputs)
     program = compiled(model, (name,), tuple(inputs), moving)
     return run(program, inputs, np.array([start]), np.ones(1, dtype=bool), step=step)[name][..., 0]

@@ -12,7 +12,7 @@ from pysd_runner.engine.llvm import signature
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import written
 from pysd_runner.engine.llvm.signature import Recipe, Signature
-from pysd_runner.engine.values import TimePath
+from pysd_runner.engine.values import TimePath, cases_of
 from pysd_runner.engine.wasm.linking import linked
 
 # What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
@@ -128,5 +128,4 @@ def browser_program(
 def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:
     """Which of some values change over time, and which differ between draws."""
     moving = {name: isinstance(value, TimePath) for name, value in values.items()}
-    draws = {name: value.values.shape[2] if moving[name] else value.shape[1] for name, value in values.items()}
-    return moving, frozenset(name for name, count in draws.items() if count > 1)
+    return moving, frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)
