@@ -116,22 +116,20 @@ def fit_of(model, panel, last_year):
 @pytest.mark.parametrize("with_fit", [False, True])
 def test_nothing_after_the_origin_is_used(model, panel, with_fit):
     # National series with nothing in the last two years, so that the nearest year lies after the origin.
-    panel = replace(
-        panel,
-        national={
+    panel = panel.with_national(
+        {
             name: {year: value for year, value in series.items() if year not in (2014, 2015)}
             for name, series in panel.national.items()
-        },
+        }
     )
-    spoilt = replace(
-        panel,
-        values={
-            name: np.where(np.array(panel.years) > 2015, 1e3 * panel[name], panel[name]) for name in panel.variables
-        },
-        national={
+    spoilt = panel.with_values(
+        {name: np.where(np.array(panel.years) > 2015, 1e3 * panel[name], panel[name]) for name in panel.variables},
+        panel.units,
+    ).with_national(
+        {
             name: {year: value if year <= 2015 else 0.123 for year, value in series.items()}
             for name, series in panel.national.items()
-        },
+        }
     )
     fitted = fit_of(model, panel, 2015) if with_fit else None
     clean, other = (
