@@ -147,12 +147,6 @@ def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int =
     return sorted(strong, key=lambda pair: -abs(pair[2]))[:most]
 
 
-def say_evidence(words: str, lang: str) -> str:
-    """What an estimate rests on, in a language."""
-    key = f"evidence.{words}"
-    return say(key, lang) if has_text(key) else words
-
-
 def say_found(line: str, result: FitResult, lang: str) -> str:
     """A finding or note of a fit, which is kept in English, in a language."""
     return line if lang == "en" else said(line, lang, _names(result, lang))

@@ -9,13 +9,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate
 from calibration.fitting.results import FitResult
-from calibration.reporting.facts import say_evidence, series_name, window
+from calibration.reporting.facts import series_name, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.palette import FAN, INK, MUTED, RULE, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened, usable_language
-from pysd_runner.text import say
+from pysd_runner.text import said, say
 
 # Height of a row, and room for names on the left and words on the right, in inches.
 _ROW, _NAMES, _WORDS = 0.21, 2.35, 1.45
@@ -120,7 +120,7 @@ def _parameter_row(item: ParameterEstimate, lang: str) -> _Row:
         name=f"{item.key}: {item.name if lang == 'en' else item.zh}",
         prior=(prior_low, prior_high),
         posterior=(low, middle, high),
-        words=say_evidence(item.words, lang),
+        words=said(item.words, lang),
     )
 
 

@@ -15,7 +15,6 @@ from calibration.reporting.facts import (
     SeriesNumbers,
     numbers_of,
     regions_of,
-    say_evidence,
     say_found,
     series_name,
     strongest_correlations,
@@ -230,7 +229,7 @@ def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, l
         _significant(item.prior_median),
         _range(item.prior_low, item.prior_high),
         _number(item.contraction, 2),
-        say_evidence(item.words, lang),
+        said(item.words, lang),
         "–" if shape is None else say(f"report.profile {SHAPES[shape]}", lang),
     ]
 

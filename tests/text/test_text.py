@@ -27,7 +27,6 @@ BUILT = (
     "sentence.best",
     "description.",
     "evaluation.",
-    "evidence.",
     "fit_figure.",
     "fit_report.",
     "forecast.",
