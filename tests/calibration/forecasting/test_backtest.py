@@ -257,7 +257,7 @@ def test_years_of_which_nothing_is_known_are_no_origins() -> None:
 
 def with_years(logs: np.ndarray, years: Sequence[int]) -> Panel:
     """A panel that has these years and no others."""
-    return replace(panel_of(logs), years=tuple(years))
+    return replace(panel_of(logs), times=np.array(years, dtype=float))
 
 
 def test_a_hole_in_the_years_of_a_panel_is_the_same_as_years_without_values() -> None:

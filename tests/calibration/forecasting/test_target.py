@@ -61,7 +61,9 @@ def test_nothing_is_said_of_holes_of_regions_that_fit_in_and_of_whole_panels() -
 def test_years_before_a_gap_longer_than_themselves_are_left_out_and_named(
     years: Sequence[int], first: int, told: str
 ) -> None:
-    panel = replace(panel_of(steady(years=len(years)) + 0.01 * noise(5, len(years))), years=tuple(years))
+    panel = replace(
+        panel_of(steady(years=len(years)) + 0.01 * noise(5, len(years))), times=np.array(years, dtype=float)
+    )
     target = target_of(panel)
     assert target.times[0] == first
     assert target.times[-1] == max(years)
