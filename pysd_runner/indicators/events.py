@@ -292,25 +292,7 @@ class Crossing:
 
 
 def event_of(text: str, names: Sequence[str]) -> Crossing:
-    """Read an event.
-
-    Parameters
-    ----------
-    text
-        ``"infected above 100 at 80"``: at that moment; ``by 80``: at some moment up to it.
-    names
-        Series that are forecast.
-
-    Raises
-    ------
-    InvalidInput
-        If it is none, or names no series.
-
-    Examples
-    --------
-    >>> event_of("infected above 100 by 80", ["infected"]).is_ever
-    True
-    """
+    """Read an event such as ``"infected above 100 at 80"``, at that moment; ``by 80`` is at some moment up to it."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise InvalidInput(

@@ -135,25 +135,7 @@ def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[s
 
 
 class SearchProblem:
-    """Objective and constraints on some draws.
-
-    Parameters
-    ----------
-    study
-        Model and draws.
-    space
-        What may be chosen.
-    objective
-        What is made large.
-    constraints
-        What must be kept.
-    none
-        Values without policy.
-    best
-        Best known effect in each draw, for regret.
-    scale
-        Size of the effects, by which the objective is measured.
-    """
+    """Objective and constraints on some draws."""
 
     def __init__(
         self,

@@ -18,18 +18,7 @@ FURTHEST = 10
 
 
 def same(name: str, other: str) -> bool:
-    """Whether two names are one but for case, spaces and underscores.
-
-    Parameters
-    ----------
-    name, other
-        The names.
-
-    Examples
-    --------
-    >>> same("Contact Rate", "contact_rate"), same("infected", "Infection")
-    (True, False)
-    """
+    """Whether two names are one but for case, spaces and underscores."""
     return key(name.replace("_", " ")) == key(other.replace("_", " "))
 
 
