@@ -470,9 +470,10 @@ class Data(Tabled):
         return forms.contents(self)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every observation as a long table: entities, year or time, variable, value, unit, flag.
+        """Every observation as a long table: of a panel region, year, variable, value, unit, flag, otherwise time,
+        entities, column, value.
 
-        Missing observations are rows with a missing value, so that nothing disappears.
+        Missing observations of a panel are rows with a missing value, so that nothing disappears.
         """
         return forms.frame(self)
 

@@ -46,24 +46,26 @@ def contents(data: "Data") -> "pd.DataFrame":
 
 
 def frame(data: "Data") -> "pd.DataFrame":
-    """Every observation in a row of its own."""
+    """Every observation in a row of its own; of a panel also those that are missing, with units and marks."""
     import pandas as pd
 
+    labels = {axis: np.array(codes, dtype=object) for axis, codes in data.labels.items()}
     times = np.array(data.years, dtype=np.int64) if data.is_panel else data.times
     frames = []
     for name, values in data.values.items():
         column = data.columns[name]
-        *places, moments = np.unravel_index(np.arange(values.size), values.shape)
-        part: dict[str, object] = {
-            axis: np.array(data.labels[axis], dtype=object)[place]
-            for axis, place in zip(column.axes, places, strict=True)
-        }
-        part |= {data.axis: times[moments], "variable": np.full(values.size, name, dtype=object)}
-        part |= {"value": values.ravel(), "unit": np.full(values.size, column.unit, dtype=object)}
-        part["flag"] = np.full(values.size, "", dtype=object) if column.marks is None else column.marks.ravel()
+        kept = np.ones(values.shape, dtype=bool) if data.is_panel else np.isfinite(values)
+        *places, moments = np.nonzero(kept)
+        count = len(moments)
+        part = {axis: labels[axis][place] for axis, place in zip(column.axes, places, strict=True)}
+        part |= {data.axis: times[moments], "value": values[kept], "variable": np.full(count, name, dtype=object)}
+        part["unit"] = np.full(count, column.unit, dtype=object)
+        part["flag"] = np.full(count, "", dtype=object) if column.marks is None else column.marks[kept]
         frames.append(pd.DataFrame(part))
-    order = [*data.entities, data.axis, "variable", "value", "unit", "flag"]
-    return pd.concat(frames, ignore_index=True)[order]
+    whole = pd.concat(frames, ignore_index=True)
+    if data.is_panel:
+        return whole[[*data.entities, "year", "variable", "value", "unit", "flag"]]
+    return whole.rename(columns={"variable": "column"})[["time", *data.entities, "column", "value"]]
 
 
 def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
@@ -88,7 +90,7 @@ def workbook(data: "Data", path: str | Path) -> Path:
     """Observations and contents as a workbook."""
     observed = data.to_frame()
     if not data.entities:
-        observed = observed.pivot_table(index=data.axis, columns="variable", values="value").reset_index()
+        observed = observed.pivot_table(index=data.axis, columns="column", values="value").reset_index()
     return save_workbook({"observations": observed, "columns": data.table()}, path)
 
 

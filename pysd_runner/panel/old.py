@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.panel.column import Array, Column, Entity
 from pysd_runner.panel.data import Data
+from pysd_runner.panel.load import check_data, load_data
+from pysd_runner.panel.mapping import PanelMapping
+from pysd_runner.panel.problems import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,3 +77,37 @@ class Table(Data):
         columns = labels if len(column.axes) > 1 else labels.get_level_values(0)
         frame = pd.DataFrame(column.values.reshape(-1, len(self.times)).T, index=index, columns=columns)
         return frame.dropna(how="all")
+
+
+def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:
+    """Load a shipped panel or a panel of your own; `load_data` is its name now."""
+    data = load_data(name_or_path, roles=mapping, panel=True, **settings)
+    return Panel(**{name: getattr(data, name) for name in _FIELDS})
+
+
+def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> list[Problem]:
+    """List everything that is wrong with a panel; `check_data` is its name now."""
+    return check_data(name_or_path, roles=mapping, panel=True, **settings)
+
+
+def load_table(source: Any, *, name: str | None = None, **settings: Any) -> Table:
+    """Read observations of anything over time; `load_data` is its name now."""
+    data = load_data(source, **_of_table(**settings))
+    fields = {field: getattr(data, field) for field in _FIELDS}
+    return Table(**(fields if name is None else fields | {"name": name}))
+
+
+def check_table(source: Any, **settings: Any) -> list[Problem]:
+    """List everything that is wrong with observations; `check_data` is its name now."""
+    return check_data(source, **_of_table(**settings))
+
+
+def _of_table(
+    *,
+    columns: Mapping[str, str] | None = None,
+    missing: Iterable[str] = (),
+    decimal: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    roles = PanelMapping(columns=columns or {}, missing=tuple(missing), decimal=decimal)
+    return {"roles": roles, "panel": False, **settings}

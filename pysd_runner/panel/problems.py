@@ -60,5 +60,5 @@ def summary(problems: Sequence[Problem], where: str) -> str:
     lines = [f"{where}: {len(problems)} {noun}"]
     lines += [f"  {problem}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
-        lines.append(f"  ... and {len(problems) - SHOWN} more; `check_panel` or `gapsim data check` lists them all")
+        lines.append(f"  ... and {len(problems) - SHOWN} more; `check_data` or `gapsim data check` lists them all")
     return "\n".join(lines)

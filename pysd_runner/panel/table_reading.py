@@ -1,23 +1,24 @@
-"""From a file, a data frame, a dictionary or a labelled data set to a `Table`."""
+"""Series of anything over time and entities: from a file to data as they stand in it."""
 
 import datetime
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
+from pysd_runner.core.errors import Message, suggest
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.panel.column import Array, Column, Entity
 from pysd_runner.panel.conversion import Measure
+from pysd_runner.panel.data import Data
+from pysd_runner.panel.mapping import PanelMapping
 from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.panel.observations import Cells, Keys, Observations
-from pysd_runner.panel.old import Table
-from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary, with_hint
+from pysd_runner.panel.panel_reading import selected_rows
+from pysd_runner.panel.problems import Problem, errors_of, with_hint
+from pysd_runner.panel.sources import Source
 from pysd_runner.panel.tables import (
     Entries,
     IndexArray,
@@ -25,19 +26,11 @@ from pysd_runner.panel.tables import (
     TextFile,
     is_empty,
     is_typed,
-    of_frame,
-    read_table,
     stacked,
     text_of,
     texts_of,
 )
 from pysd_runner.panel.validation import STYLES, NumberStyle, numbers_of, styles_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-Source = "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table"
 
 IGNORE = "ignore"
 # What a column may hold beside names and numbers.
@@ -63,173 +56,35 @@ _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 _NO_MEASURE = Measure(text="", unit="")
 
 
-def load_table(  # noqa: PLR0913 - a front door
-    source: "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table",
-    *,
-    time: str | None = None,
-    entity: str | Sequence[str] | None = None,
-    columns: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
-    time_unit: str | None = None,
-    missing: Sequence[str] = (),
-    decimal: str | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    name: str | None = None,
-) -> Table:
-    """Read observations of anything over time.
-
-    A file has a row for each moment and a column for each quantity (``day, infected, recovered``), or a row for each
-    value (``day, variable, value``), or a column for each moment. Entities have a column of their own (``region``), or
-    stand in the headings (``infected[north]``). Cells may be empty, and series of any length and frequency stand
-    beside each other.
-
-    Parameters
-    ----------
-    source
-        CSV or xlsx file, data frame, dictionary of columns, or xarray object.
-    time
-        Heading of the times; None finds it. Times are numbers in any unit, or dates (``2020-03-01``, ``2020-03``,
-        ``2020Q1``).
-    entity
-        Headings of the columns that name entities; None takes those that hold texts.
-    columns
-        Which variable of the model a column observes, by heading; ``"ignore"`` leaves a column out. Others are matched
-        by their names when the table meets a model.
-    units
-        Unit by heading, where the file does not give it in brackets behind the heading.
-    time_unit
-        Unit of the times; for dates the one in which they are counted, from the first of them.
-    missing
-        Texts that stand for a missing value, besides an empty cell.
-    decimal
-        Decimal point of the numbers, ``"."`` or ``","``; None finds it.
-    encoding, sheet
-        Encoding of a text file; sheet of a workbook.
-    name
-        What the table is called; None takes the name of the file.
-
-    Returns
-    -------
-    Table
-        The observations; doubts are in its `problems`.
-
-    Raises
-    ------
-    InvalidPanel
-        If anything is wrong with the data; the message shows row and column of the first problems.
-    InvalidInput
-        If the source is of another kind, or there is no such unit of time.
-
-    Examples
-    --------
-    >>> load_table({"day": [0, 1, 4], "infected": [5, 8, None], "recovered": [0, 1, 5]})
-    <Data 'table': infected, recovered; 3 moments from 0 to 4 day>
-    """
-    if isinstance(source, Table):
-        return source
-    text, label, told = _as_columns(source, encoding=encoding, sheet=sheet)
-    asked = _Asked(
-        time=time,
-        entity=(entity,) if isinstance(entity, str) else None if entity is None else tuple(entity),
-        columns=dict(columns or {}),
-        units=dict(units or {}),
-        time_unit=time_unit,
-        missing=frozenset(missing),
-        decimal=decimal,
-    )
-    called = name or label
-    problems = list(text.problems)
-    if not text.readable or errors_of(problems):
-        raise _FaultyTable(problems, called)
-    reading = _Reading(text, asked)
-    found = reading.table(called, told)
-    problems = in_file_order([*problems, *reading.problems])
-    if errors_of(problems) or found is None:
-        raise _FaultyTable(problems, called)
-    return replace(found, problems=tuple(problems))
-
-
-class _FaultyTable(InvalidPanel):
-    """A table with errors; `problems` holds all of them and the warnings."""
-
-    def __init__(self, problems: Sequence[Problem], called: str) -> None:
-        super().__init__(summary(errors_of(problems), called))
-        self.problems = list(problems)
-
-
-def check_table(
-    source: "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table", **settings: Any
-) -> list[Problem]:
-    """List everything that is wrong with observations, in the order of the file.
-
-    Parameters
-    ----------
-    source
-        As for `load_table`.
-    **settings
-        Of `load_table`.
-
-    Returns
-    -------
-    list of Problem
-        Errors, which stop `load_table`, and warnings.
-
-    Examples
-    --------
-    >>> [(fault.rule, fault.row) for fault in check_table({"day": [0, 1], "infected": [5, "many"]})]
-    [('not-a-number', 3)]
-    """
-    try:
-        return list(load_table(source, **settings).problems)
-    except _FaultyTable as error:
-        return error.problems
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """What the caller says of the data."""
+class Clock:
+    """What the caller says of times and entities; None lets them be found."""
 
-    time: str | None
-    entity: tuple[str, ...] | None
-    columns: Mapping[str, str]
-    units: Mapping[str, str]
-    time_unit: str | None
-    missing: frozenset[str]
-    decimal: str | None
+    time: str | None = None
+    entity: Sequence[str] | None = None
+    unit: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is said."""
+        return self.time is not None or self.entity is not None or self.unit is not None
 
 
-def _as_columns(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[TextFile, str, str]:
-    """Any source as columns, with its name and where it comes from."""
-    if isinstance(source, str | Path):
-        path = Path(source)
-        return read_table(path, encoding=encoding, sheet=sheet), path.stem, str(path.name)
-    import pandas as pd
-
-    kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
-    if kind == "xarray.DataArray":
-        source = source.to_dataset(name=source.name or "value")
-        kind = "xarray.Dataset"
-    if kind == "xarray.Dataset":
-        units = {str(item): str(source[item].attrs.get("units", "")) for item in source.data_vars}
-        frame = source.to_dataframe().reset_index()
-        frame = frame[[item for item in frame.columns if item in source.dims or item in source.data_vars]]
-        frame = frame.rename(columns={item: f"{item} ({unit})" for item, unit in units.items() if unit})
-        return of_frame(frame), "table", "xarray"
-    if isinstance(source, pd.DataFrame):
-        named = source.index.name is not None or isinstance(source.index, pd.DatetimeIndex | pd.MultiIndex)
-        if named and not set(source.index.names) & set(source.columns):
-            source = source.reset_index(names="time" if source.index.names == [None] else None)
-        return of_frame(source), "table", "data frame"
-    if isinstance(source, Mapping):
-        try:
-            return of_frame(pd.DataFrame(dict(source))), "table", "dictionary"
-        except ValueError as error:
-            raise InvalidInput("the dictionary is no table: {error}; give lists of one length", error=error) from error
-    raise InvalidInput(
-        "a table is read from a file, a data frame, a dictionary of columns or an xarray object; found {found!r}",
-        found=source,
-    )
+def read_series(file: Source, raw: TextFile, mapping: PanelMapping, clock: Clock) -> tuple[list[Problem], Data | None]:
+    """Read a file as series of anything, as they stand in it."""
+    text, told = selected_rows(raw, mapping)
+    problems = [*text.problems, *told]
+    if errors_of(problems):
+        return problems, None
+    reading = _Reading(text, mapping, clock)
+    data = reading.data()
+    if data is None or errors_of(reading.problems):
+        return [*problems, *reading.problems], None
+    if file.held is None:
+        named = replace(data, name=file.path.stem, provenance={"file": file.path.name})
+    else:
+        named = replace(data, name="table", provenance={"file": file.called})
+    return [*problems, *reading.problems], named
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,15 +117,15 @@ class _Moments:
 class _Reading:
     """One table in the making; `problems` grows."""
 
-    def __init__(self, text: TextFile, asked: _Asked) -> None:
-        self._asked = asked
+    def __init__(self, text: TextFile, asked: PanelMapping, clock: Clock) -> None:
+        self._asked, self._clock = asked, clock
         self.problems: list[Problem] = []
         # Characters that cannot be seen would make two names of one.
         self._text = replace(
             text, columns=tuple(column if is_typed(column) else _seen(column) for column in text.columns)
         )
 
-    def table(self, name: str, source: str) -> Table | None:
+    def data(self) -> Data | None:
         """Everything put together; None where it cannot be."""
         self._check_mapping()
         time = self._time_column()
@@ -283,7 +138,7 @@ class _Reading:
         moments = self._moments(time)
         if errors_of(self.problems):
             return None
-        return self._assembled(name, source, found, entities, moments)
+        return self._assembled(found, entities, moments)
 
     def _problem(self, rule: str, message: str, *, row: int | None = None, **fields: str) -> None:
         self.problems.append(Problem(rule=rule, message=message, row=row, **fields))  # type: ignore[arg-type]
@@ -294,8 +149,8 @@ class _Reading:
         header = self._text.header
         known = {key(item) for heading in header for item in (heading, split_unit(heading)[0])}
         known |= {key(item.partition("[")[0]) for item in header} | {key(item) for item in values}
-        named = [*self._asked.columns, *self._asked.units, *(self._asked.entity or ())]
-        for heading in (*named, *([self._asked.time] if self._asked.time else [])):
+        named = [*self._asked.columns, *self._asked.units, *(self._clock.entity or ())]
+        for heading in (*named, *([self._clock.time] if self._clock.time else [])):
             if key(heading) not in known:
                 self._problem(
                     "unknown-column",
@@ -321,8 +176,8 @@ class _Reading:
         return [] if position is None else [text for text in _each_once(self._text.columns[position]) if text]
 
     def _time_column(self) -> int | None:
-        if self._asked.time is not None:
-            return self._position(self._asked.time)
+        if self._clock.time is not None:
+            return self._position(self._clock.time)
         header = self._text.header
         for place, item in enumerate(header):
             if key(split_unit(item)[0]) in _TIMES or ROLE_OF.get(key(split_unit(item)[0])) == "year":
@@ -357,8 +212,8 @@ class _Reading:
 
     def _entities(self, taken: set[int | None]) -> list[int]:
         """Columns that name entities: those named, or those of names, in which no cell is a number."""
-        if self._asked.entity is not None:
-            found = [self._position(item) for item in self._asked.entity]
+        if self._clock.entity is not None:
+            found = [self._position(item) for item in self._clock.entity]
             return [item for item in found if item is not None]
         return [
             place
@@ -371,7 +226,7 @@ class _Reading:
         ]
 
     def _is_names(self, column: Entries) -> bool:
-        held = set(_each_once(column)) - self._asked.missing - {""}
+        held = set(_each_once(column)) - {*self._asked.missing, ""}
         return bool(held) and not any(style.fits(text) for text in held for style in STYLES)
 
     def _target(self, heading: str) -> str:
@@ -488,7 +343,7 @@ class _Reading:
         dates = None if is_typed(column) else read_dates([text for text in held if text])
         if dates is not None:
             days, written = dates
-            unit = checked_unit(self._asked.time_unit) if self._asked.time_unit else written
+            unit = checked_unit(self._clock.unit) if self._clock.unit else written
             numbers = counted(days, unit, min(days))
             known = iter(numbers)
             every = [next(known) if text else np.nan for text in held]
@@ -505,7 +360,7 @@ class _Reading:
                     expected=Message("a number, or a date such as 2020-03-01, 2020-03 or 2020Q1"),
                 )
         label, inner = split_unit(heading)
-        unit = self._asked.time_unit or inner or unit_of_time(label)
+        unit = self._clock.unit or inner or unit_of_time(label)
         if not unit and ROLE_OF.get(key(label)) == "year" and all(1500 <= item <= 2500 for item in every):
             unit = "year"
         return _Moments(np.array([*every, np.nan])[codes], unit)
@@ -517,9 +372,7 @@ class _Reading:
         number = _number(text.removesuffix("\u5e74")) if text.endswith("\u5e74") else None
         return np.nan if number is None else number
 
-    def _assembled(
-        self, name: str, source: str, found: Mapping[str, _Found], entities: Sequence[int], moments: _Moments
-    ) -> Table | None:
+    def _assembled(self, found: Mapping[str, _Found], entities: Sequence[int], moments: _Moments) -> Data | None:
         used, times = np.unique(moments.numbers, return_inverse=True)
         axes, extents, codes = self._axes(found, entities)
         columns = {}
@@ -540,8 +393,8 @@ class _Reading:
                 )
         if errors_of(self.problems) or not columns:
             return None
-        return Table(
-            name=name,
+        return Data(
+            name="table",
             times=used,
             columns=columns,
             time_unit=moments.unit,
@@ -551,7 +404,6 @@ class _Reading:
                 if any(axis in item.axes for item in columns.values())
             },
             dates=tuple(moments.dates[moment] for moment in used) if moments.dates else (),
-            provenance={"file": source},
         )
 
     def _axes(
@@ -650,8 +502,9 @@ class _Reading:
         return cells, keys
 
     def _numbers(self, cells: Cells, keys: Keys) -> Array:
-        styles, told = styles_of(Observations(keys=keys, cells=(cells,)), self._asked.missing, self._asked.decimal)
-        read, found = numbers_of(cells, keys, _NO_MEASURE, self._asked.missing, styles[cells.variable])
+        missing = frozenset(self._asked.missing)
+        styles, told = styles_of(Observations(keys=keys, cells=(cells,)), missing, self._asked.decimal)
+        read, found = numbers_of(cells, keys, _NO_MEASURE, missing, styles[cells.variable])
         self.problems += [*told, *found]
         return np.asarray(read.values, dtype=float)
 

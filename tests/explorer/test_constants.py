@@ -9,7 +9,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.explorer.constants import constants_explored
 from pysd_runner.explorer.page import page_of
 from pysd_runner.model import load_model
-from pysd_runner.panel.table_reading import load_table
+from pysd_runner.panel import load_table
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.own import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of
