@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from calibration.forecasting import forecast, target_of
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.policy.ranking import Ranking, compare
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import crossed, single_levers
@@ -55,7 +55,7 @@ class Ground:
     """
 
     model: Model
-    panel: Panel
+    panel: Data
     fits: Mapping[str, FittedParameters]
     baseline: Baseline
     until: int
@@ -222,7 +222,7 @@ def past_lines(ground: Ground) -> Iterator[str]:
     observed = target_of(ground.panel)
     hits: dict[str, list[Array]] = {"run": [], "forecast": []}
     for origin in ORIGINS:
-        panel = ground.panel.subset(years=range(ground.panel.years[0], origin + 1))
+        panel = ground.panel.subset(times=range(ground.panel.years[0], origin + 1))
         until = origin + HORIZON
         made = forecast(panel, until=until, draws=ground.draws, seed=ground.seed, past=False)
         baseline = made.baseline
@@ -268,7 +268,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, default=200, help="draws (200)")
     parser.add_argument("--seed", type=int, default=0, help="seed (0)")
     options = parser.parse_args(given)
-    panel = load_panel(PANEL)
+    panel = load_data(PANEL, panel=True)
     fits = {"main": load_fitted(options.fit / "fitted.json")}
     fits |= {path.parent.name: load_fitted(path) for path in sorted(options.fit.glob("digital_skill_*/fitted.json"))}
     ground = Ground(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from calibration import CalibrationProblem, backtest, fit
 from calibration.uncertainty import profile
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 
 MODEL, PANEL = "regional_digital", "china"
 KEYS = ("q_a", "lam_S", "p_u", "g0")
@@ -22,8 +22,8 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--regions", type=int, default=31, help="how many of the provinces")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args(given)
-    panel = load_panel(PANEL)
-    panel = panel.subset(regions=panel.codes[: asked.regions])
+    panel = load_data(PANEL, panel=True)
+    panel = panel.subset(entities=panel.codes[: asked.regions])
     problem = CalibrationProblem(load_model(MODEL, regions=len(panel.regions)), panel)
     found = fit(problem, starts=1)
     works: dict[str, Callable[[str | None], object]] = {

@@ -18,7 +18,7 @@ from benchmarks.vintages import DATA
 from calibration.forecasting import Backtest, backtest, models, target_of
 from calibration.forecasting.models import FINAL, REFERENCE
 from calibration.forecasting.plan import FIRST_ORIGIN
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ RESAMPLES = 2_000
 SEVERAL = ("World", "EU")
 
 
-def panels(folder: Path, sources: Sequence[Source]) -> Iterator[tuple[str, Panel, tuple[int, ...]]]:
+def panels(folder: Path, sources: Sequence[Source]) -> Iterator[tuple[str, Data, tuple[int, ...]]]:
     """Title, panel and origins of everything that is there; countries of the EU as panels of their own too.
 
     Parameters

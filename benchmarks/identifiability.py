@@ -13,7 +13,7 @@ from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.uncertainty import Identifiability, PosteriorDirection, directions, identify, point_at
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.spec import ErrorModel
 
 Array = NDArray[np.float64]
@@ -98,7 +98,7 @@ class Contractions:
     cells: tuple[int, ...]
 
 
-def contractions(panel: Panel, keys: Sequence[str], *, memory: str = "") -> Contractions:
+def contractions(panel: Data, keys: Sequence[str], *, memory: str = "") -> Contractions:
     """Linearise at the centre of the priors with errors of the declared size, and add series step by step.
 
     Parameters
@@ -218,7 +218,7 @@ def _listed(found: Sequence[PosteriorDirection]) -> list[str]:
     return [f"* {item}" for item in found]
 
 
-def page(panel: Panel) -> list[str]:
+def page(panel: Data) -> list[str]:
     """Everything the page shows, as Markdown.
 
     Parameters
@@ -283,7 +283,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--panel", default=PANEL, help="shipped panel or file (china)")
     parser.add_argument("--write", type=Path, default=None, help="page whose marked part is replaced")
     options = parser.parse_args(given)
-    lines = page(load_panel(options.panel))
+    lines = page(load_data(options.panel, panel=True))
     if options.write is None:
         print("\n".join(lines))
     else:

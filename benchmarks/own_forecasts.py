@@ -20,7 +20,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 from calibration.forecasting.models import REFERENCE
-from pysd_runner import load_model, load_table
+from pysd_runner import load_data, load_model
 from pysd_runner.model import Model
 from pysd_runner.spec import Normal, Prior
 
@@ -89,7 +89,7 @@ def one_series(model: Model, memory: float, number: int, options: argparse.Names
     """Errors of every forecaster at every horizon on one series."""
     values = series(memory, number, options.length + HORIZON, options.seed)
     known, ahead = values[: options.length], values[options.length :]
-    seen = load_table({"month": np.arange(options.length), "stock": known})
+    seen = load_data({"month": np.arange(options.length), "stock": known})
     problem = CalibrationProblem(model, seen, free=["Mean Inflow"], priors=_priors())
     target = target_of(problem)
     whole = mixture(ModelForecaster(problem=problem, target=target))

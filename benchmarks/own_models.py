@@ -21,7 +21,7 @@ import numpy as np
 
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
-from pysd_runner import load_model, load_table, simulate
+from pysd_runner import load_data, load_model, simulate
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, LogNormal, Observation
 
@@ -141,7 +141,7 @@ def covered(name: str, given: Path | None, numbers: range) -> list[list[tuple[bo
         observation = Observation(column="seen", outcome=case.outcome, kind=case.kind, errors=case.errors, scale=scale)
         problem = CalibrationProblem(
             model,
-            load_table(content, time="time"),
+            load_data(content, time="time"),
             free=list(case.priors),
             priors=case.priors,
             observations=[observation],

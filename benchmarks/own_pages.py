@@ -32,9 +32,9 @@ from pysd_runner.simulation.elements import constant_values, element_name
 
 OURS = """
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, load_table
+from pysd_runner import load_data, load_model
 
-data = load_table("obs.csv"{reading})
+data = load_data("obs.csv"{reading})
 problem = CalibrationProblem(load_model("mine.mdl"), data, free={free})
 result = fit(problem)
 print(result.summary())
@@ -260,7 +260,7 @@ def lines_of(code: str) -> int:
 def recipes(case: Case, start: Mapping[str, float]) -> tuple[str, str]:
     """The fit of a case in both ways."""
     keys = {name.lower().replace(" ", "_"): name for name in case.free}
-    told = {"columns": dict(case.columns), "time_unit": case.time_unit}
+    told = {"roles": dict(case.columns), "time_unit": case.time_unit}
     reading = "".join(f", {name}={value!r}" for name, value in told.items() if value)
     renamed = f"\nobserved.columns = {list(case.outcomes)}" if case.columns else ""
     return OURS.format(free=list(case.free), reading=reading), THEIRS.format(

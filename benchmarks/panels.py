@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pysd_runner.panel import Panel, Region, load_panel
+from pysd_runner.panel import Data, Entity, load_data
 
 NATION = "NATION"
 # A country with fewer regions is no panel of its own.
@@ -126,7 +126,7 @@ CHOSEN_ON = (
 )
 
 
-def read(source: Source, folder: Path) -> Panel | None:
+def read(source: Source, folder: Path) -> Data | None:
     """The panel of a source; None where its file is not there.
 
     Parameters
@@ -139,7 +139,7 @@ def read(source: Source, folder: Path) -> Panel | None:
     if source.name == "us_workers":
         return workers()
     if not source.file:
-        return load_panel(source.name)
+        return load_data(source.name, panel=True)
     if not (folder / source.file).exists():
         return None
     # Namibia has the code NA.
@@ -148,10 +148,10 @@ def read(source: Source, folder: Path) -> Panel | None:
     rows = rows.assign(value=pd.to_numeric(rows["value"]))
     wide = rows.pivot(index="region_code", columns="year", values="value").sort_index()
     known = rows.drop_duplicates("region_code").set_index("region_code")
-    return Panel(
+    return Data.by_region(
         name=source.name,
         regions=tuple(
-            Region(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
+            Entity(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
             for code in wide.index
         ),
         years=tuple(int(year) for year in wide.columns),
@@ -174,7 +174,7 @@ def digest_of(source: Source, folder: Path) -> str:
     return "" if panel is None else panel.sha256
 
 
-def workers() -> Panel | None:
+def workers() -> Data | None:
     """Output per worker of 48 US states, 1970-86; None without linearmodels."""
     if find_spec("linearmodels") is None:
         return None
@@ -182,10 +182,10 @@ def workers() -> Panel | None:
 
     rows = munnell.load().rename(columns={"ST_ABB": "region", "YR": "year"})
     rows["output_per_head"] = rows["GSP"] / rows["EMP"]
-    return load_panel(rows[["region", "year", "output_per_head"]])
+    return load_data(rows[["region", "year", "output_per_head"]], panel=True)
 
 
-def countries(panel: Panel) -> Iterator[Panel]:
+def countries(panel: Data) -> Iterator[Data]:
     """Each group with enough regions as a panel of its own.
 
     Parameters
@@ -196,7 +196,7 @@ def countries(panel: Panel) -> Iterator[Panel]:
     for group in sorted({region.group for region in panel.regions}):
         codes = [region.code for region in panel.regions if region.group == group]
         if len(codes) >= LEAST_REGIONS:
-            yield replace(panel.subset(regions=codes), name=f"{panel.name} {group}")
+            yield replace(panel.subset(entities=codes), name=f"{panel.name} {group}")
 
 
 def eu_regions(raw: bytes) -> pd.DataFrame:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.policy import (
     Attribution,
     Objective,
@@ -183,7 +183,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", type=int, default=10, help="parts of a mix on the lattice (10)")
     parser.add_argument("--seed", type=int, default=0, help="seed (0)")
     options = parser.parse_args(given)
-    panel = load_panel(PANEL)
+    panel = load_data(PANEL, panel=True)
     inputs = inputs_of(
         load_model(MODEL, regions=len(panel.regions)),
         panel,

@@ -16,7 +16,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.study.draws import parameter_draws
 
 Array = NDArray[np.float64]
@@ -130,7 +130,7 @@ def far_from_history(whole: CalibrationProblem, fitted: Fitted, draws: int, seed
     return tuple(float((found > FAR * own[0]).mean()) for found, own in zip(misses(problem, z), ours, strict=True))  # type: ignore[return-value]
 
 
-def fits(model: Model, panel: Panel, starts: int) -> list[Fitted]:
+def fits(model: Model, panel: Data, starts: int) -> list[Fitted]:
     """Calibrate with everything estimated, by both definitions of a skill, and as the first version did.
 
     Parameters
@@ -165,7 +165,7 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
     return found, process_time() - began
 
 
-def report(panel: Panel, *, starts: int, draws: int, sampler: bool) -> list[str]:
+def report(panel: Data, *, starts: int, draws: int, sampler: bool) -> list[str]:
     """Everything this benchmark prints.
 
     Parameters
@@ -252,7 +252,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, default=1000, help="draws of a projection (1000)")
     parser.add_argument("--sampler", action="store_true", help="sample the posterior too")
     options = parser.parse_args(given)
-    lines = report(load_panel(options.panel), starts=options.starts, draws=options.draws, sampler=options.sampler)
+    lines = report(
+        load_data(options.panel, panel=True), starts=options.starts, draws=options.draws, sampler=options.sampler
+    )
     print("\n".join(lines))
     return 0
 

@@ -22,7 +22,7 @@ from calibration.parameters import ParameterSpace, chosen
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 
 Array = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class Recovered:
 
 
 @cache
-def template(regions: int, years: int) -> tuple[Model, Panel, ParameterSpace, dict[str, tuple[int, ...]]]:
+def template(regions: int, years: int) -> tuple[Model, Data, ParameterSpace, dict[str, tuple[int, ...]]]:
     """What all panels of a size have in common.
 
     Parameters
@@ -121,16 +121,16 @@ def template(regions: int, years: int) -> tuple[Model, Panel, ParameterSpace, di
     tuple
         Model, observed years to the start, the parameters a calibration estimates, and the years of national surveys.
     """
-    whole = load_panel(PANEL)
+    whole = load_data(PANEL, panel=True)
     codes = whole.codes[:: max(len(whole.codes) // regions, 1)][:regions]
-    start = whole.subset(regions=codes, years=range(whole.years[0], FIRST + 1))
+    start = whole.subset(entities=codes, times=range(whole.years[0], FIRST + 1))
     model = load_model(MODEL, regions=len(codes))
     assert model.spec is not None  # noqa: S101
     surveys = {}
     for item in model.spec.measurements.values():
         if item.errors.known:
             surveys[item.national] = tuple(year for year in whole.national[item.national] if year <= FIRST + years)
-    start = Panel(
+    start = Data.by_region(
         name="start",
         regions=start.regions,
         years=start.years,

@@ -16,7 +16,7 @@ from calibration.commands.backtest import intervals
 from calibration.forecasting import Backtest, backtest, models
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
 from calibration.forecasting.scores import ratio_interval
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 
 BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
@@ -279,7 +279,7 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _scored(source: Source, panel: Panel, options: argparse.Namespace) -> Backtest:
+def _scored(source: Source, panel: Data, options: argparse.Namespace) -> Backtest:
     names = options.model
     if names is None:
         names = [*models(), *(ablated() if source.name == "china" else ())]

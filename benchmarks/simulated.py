@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Measurement, ModelSpec
 from pysd_runner.study.region_inputs import as_values, region_inputs, time_step, yearly_memory
@@ -33,14 +33,14 @@ PLAIN_STARTS: Mapping[str, float] = {"nat": 0.004, "fdev": 0.1}
 
 def simulated_panel(
     model: Model,
-    start: Panel,
+    start: Data,
     years: int,
     truth: Mapping[str, float],
     rng: np.random.Generator,
     *,
     disturbance: str = "none",
     surveys: Mapping[str, Sequence[int]] | None = None,
-) -> Panel:
+) -> Data:
     """Continue a panel by a simulation with known parameters and the errors the model declares.
 
     Levels of indicators follow the outcome with their loading and independent errors; the first year is as observed,
@@ -106,16 +106,16 @@ def simulated_panel(
             if name in start:
                 errors = item.sd * _errors(rng, other, (len(start.regions), years), disturbance, item)
                 later[name] = _observed(
-                    model, item, outcomes[item.outcome], start[name][:, -1], known, errors, disturbance
+                    model, item, outcomes[item.outcome], start.array(name)[:, -1], known, errors, disturbance
                 )
     later["output"] = later["output_per_head"] * later["population"]
     if disturbance == "census":
         _recount(later, other)
-    return Panel(
+    return Data.by_region(
         name="simulated",
         regions=start.regions,
         years=(*start.years, *range(origin + 1, origin + years + 1)),
-        values={name: np.concatenate([start[name], later[name]], axis=1) for name in later},
+        values={name: np.concatenate([start.array(name), later[name]], axis=1) for name in later},
         units={name: start.units[name] for name in later},
         national=national,
         currency=start.currency,
@@ -123,7 +123,7 @@ def simulated_panel(
     )
 
 
-def _is_observed(item: Measurement, start: Panel, surveys: Mapping[str, Sequence[int]]) -> bool:
+def _is_observed(item: Measurement, start: Data, surveys: Mapping[str, Sequence[int]]) -> bool:
     if item.requires and item.requires not in start:
         return False
     if item.national:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibration.forecasting import Target, models_named, origin_at, target_of
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.scores import crps
-from pysd_runner.panel import Panel, Region
+from pysd_runner.panel import Data, Entity
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ VINTAGES = (
 )
 
 
-def read(vintage: Vintage, folder: Path) -> Panel:
+def read(vintage: Vintage, folder: Path) -> Data:
     """A panel of output per head in years in which both output and population are known.
 
     Parameters
@@ -82,10 +82,10 @@ def read(vintage: Vintage, folder: Path) -> Panel:
     groups = pd.read_csv(folder / CORE, dtype={"region_code": str}).drop_duplicates("region_code")
     known = groups.set_index("region_code")
     places = tuple(
-        Region(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
+        Entity(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
         for code in per_head.index
     )
-    return Panel(
+    return Data.by_region(
         name=f"china, {vintage.name}",
         regions=places,
         years=tuple(int(year) for year in years),
@@ -101,8 +101,8 @@ def _wide(path: Path, variable: str) -> pd.DataFrame:
 
 
 def compare(
-    vintage: Panel,
-    latest: Panel,
+    vintage: Data,
+    latest: Data,
     *,
     names: Iterable[str] = NAMES,
     first_origin: int | None = None,
@@ -188,7 +188,7 @@ def _rows(
     return rows
 
 
-def revisions(vintage: Panel, latest: Panel) -> tuple[float, float]:
+def revisions(vintage: Data, latest: Data) -> tuple[float, float]:
     """Standard deviation over regions and years of revisions of log relative output: of its level, and of its change.
 
     Parameters

@@ -9,7 +9,7 @@ from calibration import CalibrationProblem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
 from calibration.reporting.evaluation import report
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.reports.document import to_markdown
 
 PAGE = Path(__file__).with_name("evaluation.md")
@@ -34,7 +34,7 @@ named here are CSV files in the folder it writes. The statistics are explained i
 
 def evaluated() -> Evaluation:
     """Calibrate the shipped panel and apply every test."""
-    panel = load_panel(PANEL)
+    panel = load_data(PANEL, panel=True)
     model = load_model(MODEL, regions=len(panel.regions))
     result = fit(CalibrationProblem(model, panel), starts=STARTS, seed=SEED)
     return evaluate(Subject.of_fit(result, panel), seed=SEED)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration import forecast
-from pysd_runner import load_model, load_panel
+from pysd_runner import load_data, load_model
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import policies_explored
 from pysd_runner.scenarios import load_scenario
@@ -19,8 +19,8 @@ OFFERED = ("zoned_need", "uniform_per_head")
 
 def write(folder: Path) -> Path:
     """Write the page of the shipped model and panel, with priors."""
-    panel = load_panel("china")
-    panel = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    panel = load_data("china")
+    panel = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
     model = load_model("regional_digital", regions=len(panel.regions))
     baseline = forecast(panel, until=UNTIL, draws=FORECAST, seed=SEED, past=False).baseline
     inputs = inputs_of(model, panel, until=UNTIL, draws=DRAWS, seed=SEED, baseline=baseline)

@@ -10,9 +10,8 @@ from pysd_runner.core.lazy import lazy_exports, let_old_names_work
 if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble as run_ensemble
     from pysd_runner.model import load_model as load_model
-    from pysd_runner.panel import check_panel as check_panel
-    from pysd_runner.panel import load_panel as load_panel
-    from pysd_runner.panel import load_table as load_table
+    from pysd_runner.panel import check_data as check_data
+    from pysd_runner.panel import load_data as load_data
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.simulation import simulate as simulate
@@ -34,5 +33,12 @@ else:
         }
     )
     __getattr__, __dir__, __all__ = lazy_exports(
-        __name__, __file__, {"load_projection": "pysd_runner.study.loading.load_future"}
+        __name__,
+        __file__,
+        {
+            "check_panel": ("pysd_runner.panel.old.check_panel", "check_data"),
+            "load_panel": ("pysd_runner.panel.old.load_panel", "load_data; data.array(name) is what panel[name] was"),
+            "load_projection": "pysd_runner.study.loading.load_future",
+            "load_table": ("pysd_runner.panel.old.load_table", "load_data; its `columns` are `roles`"),
+        },
     )

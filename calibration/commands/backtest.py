@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # loads numpy
     import pandas as pd
 
     from calibration.forecasting.scored import Backtest
-    from pysd_runner.panel import Panel
+    from pysd_runner.panel import Data
 
 PANEL = "china"
 # Cells of output per head, regions times years, up to which one process is the fastest.
@@ -149,7 +149,7 @@ def backtest(
     read = choice.read_to_compare(session)
     if asked.first_year is not None or asked.last_year is not None:
         start, stop = asked.first_year or read.years[0], asked.last_year or read.years[-1]
-        read = read.subset(years=range(start, stop + 1))
+        read = read.subset(times=range(start, stop + 1))
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
     from calibration.forecasting.target import doubts, target_of
@@ -187,12 +187,12 @@ def backtest(
         session.say(f"Every score: {out}")
 
 
-def _processes(panel: "Panel") -> int:
+def _processes(panel: "Data") -> int:
     """Every core, or one for a panel so small that starting others would take longer than the work."""
     return cores() if len(panel.regions) * len(panel.years) > SMALL_PANEL else 1
 
 
-def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] | None:
+def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | None:
     """Years between the bounds that were given, without those of which nothing is known; None when none was given."""
     if first is None and last is None:
         return None

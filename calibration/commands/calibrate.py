@@ -28,7 +28,7 @@ from pysd_runner.text import variable_names
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
-    from pysd_runner.panel import Panel
+    from pysd_runner.panel import Data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +175,13 @@ def calibrate(
 
 
 def _forecast(
-    session: Session, panel: "Panel", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
+    session: Session, panel: "Data", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
 ) -> None:
     """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
     from pysd_runner.cli.projecting import DRAWS, baseline_of
     from pysd_runner.study.inputs import last_origin
 
-    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
     until = usual_end(seen.years[-1])
     baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
 

@@ -28,7 +28,7 @@ from pysd_runner.text import variable_names
 if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence
 
-    from pysd_runner.panel import Panel
+    from pysd_runner.panel import Data
     from pysd_runner.scenarios import Scenario
 
 # Policies whose paths the demonstration draws.
@@ -136,7 +136,7 @@ def demo(
     steps.refuse_failed(found, folder.path / steps.FIT)
 
 
-def _compared(panel: "Panel") -> "Sequence[Scenario]":
+def _compared(panel: "Data") -> "Sequence[Scenario]":
     """The mixes of the demonstration and every lever alone, each with its money per head and by need."""
     from pysd_runner.model import load_model
     from pysd_runner.scenarios import load_scenario

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.core.parallel import Pool
-    from pysd_runner.panel import Panel
+    from pysd_runner.panel import Data
 
 PANEL = "china"
 FIT = "fit"
@@ -95,7 +95,7 @@ class Search:
             )
 
 
-def problem_of(panel: "Panel", model: str = MODEL, **settings: Any) -> "CalibrationProblem":
+def problem_of(panel: "Data", model: str = MODEL, **settings: Any) -> "CalibrationProblem":
     """A regional model and a panel, joined; settings that are None are left to their defaults."""
     from calibration.fitting.problem import CalibrationProblem
     from pysd_runner.model import load_model
@@ -112,7 +112,7 @@ def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "
 
 def alternatives(
     session: Session,
-    panel: "Panel",
+    panel: "Data",
     problem: "CalibrationProblem",
     search: Search,
     folder: Path,
@@ -200,7 +200,7 @@ def draw(
     found: "FitResult",
     folder: Path,
     lang: str,
-    panel: "Panel",
+    panel: "Data",
     *,
     only: Sequence[str] | None = None,
 ) -> None:

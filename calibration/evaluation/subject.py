@@ -14,7 +14,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import RegionalModel
@@ -31,7 +31,7 @@ class Calibrated:
     """A fit, the panel it was made on, and how parameters become inputs of the model."""
 
     result: FitResult
-    panel: Panel  # observations up to the origin
+    panel: Data  # observations up to the origin
     model: Model  # with as many regions as the panel
 
     @property
@@ -87,7 +87,7 @@ class Subject:
     calibrated: Calibrated | None = None
 
     @classmethod
-    def of_fit(cls, result: FitResult, panel: Panel, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
+    def of_fit(cls, result: FitResult, panel: Data, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
         """A calibrated model, run from the last year its fit saw.
 
         Parameters
@@ -128,7 +128,7 @@ class Subject:
         count = len(panel.regions)
         model = load_model(fitted.model, regions=count) if model is None else model.with_regions(count)
         check_fit(fitted, model, fitted.last_year)
-        seen = panel.subset(years=range(panel.years[0], fitted.last_year + 1))
+        seen = panel.subset(times=range(panel.years[0], fitted.last_year + 1))
         calibrated = Calibrated(result=result, panel=seen, model=model)
         return cls(
             model=model,

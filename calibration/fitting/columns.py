@@ -12,7 +12,7 @@ from calibration.observation.series import FOUND, Series, chosen_scale, to_scale
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Column, Table
+from pysd_runner.panel import Column, Data
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
 from pysd_runner.study.matching import matched, same
@@ -33,7 +33,7 @@ class Binding:
     notes: tuple[str, ...]
 
 
-def bound(model: Model, table: Table, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:
+def bound(model: Model, table: Data, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:
     """Match the columns of a table to the variables of a model."""
     declared = {**({} if spec is None else spec.observations), **_by_key(measurements)}
     observations: dict[str, Observation] = {}
@@ -77,11 +77,11 @@ def _by_key(measurements: Measurements | None) -> dict[str, Observation]:
     return found
 
 
-def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
+def _nothing(model: Model, table: Data, unused: Sequence[str]) -> str:
     example = unused[0] if unused else "column"
     return Message(
         "no column of table {table!r} ({columns}) is called like a variable of {model}.{suggestion} Say which variable "
-        "a column observes: columns={{{example!r}: ...}} in load_table, or --map column=variable",
+        "a column observes: roles={{{example!r}: ...}} in load_data, or --map column=variable",
         table=table.name,
         columns=", ".join(table.columns),
         model=model.path.name,
@@ -91,7 +91,7 @@ def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
 
 
 def series_of(
-    model: Model, table: Table, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
+    model: Model, table: Data, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
 ) -> tuple[tuple[Series, ...], list[str]]:
     """The observations of a table within the moments of a run."""
     found, notes = [], []
@@ -129,7 +129,7 @@ def _starts_at_zero(model: Model, series: Series, held: Mapping[str, Any], start
 
 
 def _series(
-    model: Model, table: Table, key: str, observation: Observation, *, moments: Array, step: float
+    model: Model, table: Data, key: str, observation: Observation, *, moments: Array, step: float
 ) -> tuple[Series | None, list[str]]:
     column = table.column(observation.column)
     expression = expression_of(model, observation.outcome)
@@ -231,7 +231,7 @@ def _weights(times: Array, values: Array, moments: Array, kind: str, step: float
 
 
 def _rows(
-    model: Model, table: Table, column: Column, expression: Expression
+    model: Model, table: Data, column: Column, expression: Expression
 ) -> tuple[tuple[str, ...], NDArray[np.intp], Array]:
     """Labels of the entities of a column, their places among the elements, and the values by row."""
     if not expression.dims:
@@ -261,17 +261,17 @@ def _rows(
     places = [_places(model, table, column, axis, dim) for axis, dim in zip(column.axes, expression.dims, strict=True)]
     grid = np.meshgrid(*places, indexing="ij")
     elements = np.ravel_multi_index([item.ravel() for item in grid], shape)
-    names = np.meshgrid(*(np.array(table.axes[axis], dtype=object) for axis in column.axes), indexing="ij")
+    names = np.meshgrid(*(np.array(table.labels[axis], dtype=object) for axis in column.axes), indexing="ij")
     labels = tuple(", ".join(parts) for parts in zip(*(item.ravel() for item in names), strict=True))
     raw = column.values.reshape(-1, column.values.shape[-1])
     seen = np.isfinite(raw).any(axis=1)
     return tuple(np.array(labels, dtype=object)[seen]), elements[seen], raw[seen]
 
 
-def _places(model: Model, table: Table, column: Column, axis: str, dim: str) -> NDArray[np.intp]:
+def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> NDArray[np.intp]:
     known = {item: place for place, item in enumerate(model.ir.ranges[dim])}
     found = []
-    for label in table.axes[axis]:
+    for label in table.labels[axis]:
         match = next((place for item, place in known.items() if same(item, label)), None)
         if match is None:
             raise UnknownName(
@@ -287,7 +287,7 @@ def _places(model: Model, table: Table, column: Column, axis: str, dim: str) -> 
     return np.array(found, dtype=np.intp)
 
 
-def driven_paths(model: Model, table: Table, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
+def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
     """Inputs that follow a column: straight lines between its values, the last one held."""
     paths, notes = {}, []
     for variable, column in driven.items():

@@ -16,7 +16,7 @@ from calibration.observation.estimation import OUTPUT
 from calibration.parameters import ParameterSpace, chosen, overrides
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.panel.assembly import JUMPED
 from pysd_runner.panel.coverage import LEFT_OUT
 from pysd_runner.panel.variables import CURRENCY
@@ -31,7 +31,7 @@ SHORTEST = 5
 
 def tied_to_panel(
     model: Model,
-    panel: Panel,
+    panel: Data,
     *,
     free: Iterable[str] | None,
     values: Mapping[str, float] | None,
@@ -145,7 +145,7 @@ def _with_regions(model: Model, count: int) -> Model:
     return model.with_regions(count)
 
 
-def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: int | None) -> tuple[int, int]:
+def window_of(spec: ModelSpec, panel: Data, first_year: int | None, last_year: int | None) -> tuple[int, int]:
     """First and last year of a calibration."""
     # By default the last year is the last in which every region has output, and the first is the one in which the last
     # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
@@ -167,10 +167,10 @@ def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: 
     return first, last
 
 
-def _complete_years(panel: Panel) -> tuple[int, ...]:
+def _complete_years(panel: Data) -> tuple[int, ...]:
     if OUTPUT not in panel:
         raise InvalidPanel("panel {panel!r} has no output per head: {why}", panel=panel.name, why=_lacking(panel))
-    full = np.asarray(np.isfinite(panel[OUTPUT]).all(axis=0))
+    full = np.asarray(np.isfinite(panel.array(OUTPUT)).all(axis=0))
     years = tuple(year for year, whole in zip(panel.years, full, strict=True) if whole)
     if len(years) < 2:
         raise InvalidPanel(
@@ -184,7 +184,7 @@ def _complete_years(panel: Panel) -> tuple[int, ...]:
     return years
 
 
-def _lacking(panel: Panel) -> str:
+def _lacking(panel: Data) -> str:
     """What to do about output per head that is not there."""
     if "output" in panel:
         heading = dict(panel.provenance.get("headings", {})).get("output", "output")  # type: ignore[call-overload]
@@ -197,9 +197,9 @@ def _lacking(panel: Panel) -> str:
     return Message("expected a column output_per_head, or output and population; rename a heading or map it")
 
 
-def _incomplete(panel: Panel) -> str:
+def _incomplete(panel: Data) -> str:
     """Which regions to leave out, the emptiest first."""
-    seen = np.isfinite(panel[OUTPUT]).sum(axis=1)
+    seen = np.isfinite(panel.array(OUTPUT)).sum(axis=1)
     order = [place for place in np.argsort(seen, kind="stable") if seen[place] < len(panel.years)]
     if not order:
         return Message("Add earlier years.")
@@ -207,7 +207,7 @@ def _incomplete(panel: Panel) -> str:
     return Message("Fill the gaps or leave regions out; fewest values: {regions}.", regions=codes)
 
 
-def _check_year(panel: Panel, complete: tuple[int, ...], name: str, year: int) -> None:
+def _check_year(panel: Data, complete: tuple[int, ...], name: str, year: int) -> None:
     if year not in panel.years:
         raise InvalidInput(
             "{name} {year} is not in panel {panel!r}, which has {first} to {end}",
@@ -218,7 +218,7 @@ def _check_year(panel: Panel, complete: tuple[int, ...], name: str, year: int) -
             end=panel.years[-1],
         )
     if year not in complete:
-        column = panel[OUTPUT][:, panel.years.index(year)]
+        column = panel.array(OUTPUT)[:, panel.years.index(year)]
         missing = [code for code, value in zip(panel.codes, column, strict=True) if not np.isfinite(value)]
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise InvalidInput(
@@ -229,7 +229,7 @@ def _check_year(panel: Panel, complete: tuple[int, ...], name: str, year: int) -
         )
 
 
-def _first(spec: ModelSpec, panel: Panel, complete: tuple[int, ...], last: int) -> int:
+def _first(spec: ModelSpec, panel: Data, complete: tuple[int, ...], last: int) -> int:
     allowed = [year for year in complete if last - LONGEST <= year < last]
     if not allowed:
         raise InvalidInput(
@@ -240,7 +240,7 @@ def _first(spec: ModelSpec, panel: Panel, complete: tuple[int, ...], last: int) 
     return next((year for year in allowed if year >= wanted), allowed[-1])
 
 
-def _beginnings(spec: ModelSpec, panel: Panel) -> list[int]:
+def _beginnings(spec: ModelSpec, panel: Data) -> list[int]:
     """First year of every indicator of a level, and of every share that the panel holds itself."""
     levels = [item for item in spec.measurements.values() if not item.increments]
     indicators = [name for item in levels for name in (*item.indicators, share_of(spec, item))]
@@ -284,7 +284,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
     )
 
 
-def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
+def notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
     """Say what a reader must know about the money and the regions of a panel."""
     notes: list[str] = []
     if "constant" not in panel.price_basis:
@@ -315,5 +315,5 @@ def _as_note(text: str) -> str:
     return f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text)
 
 
-def _currency(panel: Panel) -> str:
+def _currency(panel: Data) -> str:
     return Message("a currency the file does not name") if panel.currency == CURRENCY else panel.currency

@@ -21,7 +21,7 @@ from calibration.observation import Noise
 from calibration.parameters import RidgeChange, applying
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel, Table
+from pysd_runner.panel import Data
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
@@ -38,7 +38,7 @@ Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observat
 
 def tie(  # noqa: PLR0913 - the settings of a front door
     model: Model,
-    data: Panel | Table,
+    data: Data,
     *,
     free: Iterable[str] | None = None,
     values: Mapping[str, Any] | None = None,
@@ -51,7 +51,8 @@ def tie(  # noqa: PLR0913 - the settings of a front door
 ) -> Tied:
     """Tie a model to data; see `CalibrationProblem`."""
     asked: dict[str, Any] = {"free": free, "values": values, "observations": observations}
-    if isinstance(data, Table):
+    data = data.for_model(regional=model.is_regional)
+    if not data.is_panel:
         if yuan_per_unit != 1:
             raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
         return tied_to_table(model, data, priors=priors, start=start, until=until, seed=seed, **asked)
@@ -149,8 +150,8 @@ class CalibrationProblem(Tied):
     Examples
     --------
     >>> from pysd_runner.model import load_model
-    >>> from pysd_runner.panel import load_panel
-    >>> problem = CalibrationProblem(load_model("regional_digital"), load_panel("china"), start=2019)
+    >>> from pysd_runner.panel import load_data
+    >>> problem = CalibrationProblem(load_model("regional_digital"), load_data("china"), start=2019)
     >>> problem.first_year, problem.last_year, len(problem.panel.regions)
     (2019, 2024, 31)
     """
@@ -158,7 +159,7 @@ class CalibrationProblem(Tied):
     def __init__(  # noqa: PLR0913 - a front door
         self,
         model: Model,
-        data: Panel | Table,
+        data: Data,
         *,
         free: Iterable[str] | None = None,
         values: Mapping[str, Any] | None = None,

@@ -18,7 +18,7 @@ from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Table
+from pysd_runner.panel import Data
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
@@ -33,7 +33,7 @@ BLOCK = "Model"
 
 def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     model: Model,
-    table: Table,
+    table: Data,
     *,
     free: Iterable[str] | None,
     values: Mapping[str, Any] | None,
@@ -127,7 +127,7 @@ class RunOf:
     moments: Array
 
 
-def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | None) -> RunOf:
+def _run_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> RunOf:
     """From the start of the file to the last observation, in whole steps."""
     clock = prepared(model, held, start=start, outcomes=[]).clock
     last = float(table.times[-1])
@@ -147,7 +147,7 @@ def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | 
     return RunOf(start=clock.start, stop=stop, step=clock.step, moments=np.asarray(moments, dtype=float))
 
 
-def _too_close(model: Model, table: Table, run: RunOf) -> list[str]:
+def _too_close(model: Model, table: Data, run: RunOf) -> list[str]:
     """Doubt the unit of the model's time where a step of it holds several observations."""
     apart = float(np.median(np.diff(table.times))) if table.times.size > 1 else np.inf
     if apart > run.step * (1 - 1e-6):

@@ -32,7 +32,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel, Table
+from pysd_runner.panel import Data
 
 Array = NDArray[np.float64]
 Scores = dict[str, Array]
@@ -43,7 +43,7 @@ SEPARATOR = "|"
 
 
 def backtest(  # noqa: PLR0913 - a front door
-    data: Panel | Table,
+    data: Data,
     *,
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
@@ -129,7 +129,7 @@ def backtest(  # noqa: PLR0913 - a front door
 
 
 def check_backtest(
-    data: Panel | Table,
+    data: Data,
     *,
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,

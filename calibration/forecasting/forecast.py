@@ -32,7 +32,7 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.export.checkpoint import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
-from pysd_runner.panel import Data, Panel, Table
+from pysd_runner.panel import Data
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import shipped_model
@@ -55,7 +55,7 @@ MOST_AHEAD = 500
 
 
 def forecast(  # noqa: PLR0913 - a front door
-    data: Panel | Table,
+    data: Data,
     *,
     until: float,
     model: Model | None = None,
@@ -223,7 +223,7 @@ def _of_columns(
 
 
 def _problem(
-    data: Panel | Table, model: Model, fit: FitResult | None, settings: Mapping[str, Any], seed: int
+    data: Data, model: Model, fit: FitResult | None, settings: Mapping[str, Any], seed: int
 ) -> "CalibrationProblem":
     """Model and table joined, as in a fit where there is one."""
     from calibration.fitting.problem import CalibrationProblem
@@ -363,7 +363,7 @@ def _names(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
 
 
 def _past(
-    panel: Panel | Table, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
+    panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
 ) -> Backtest:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
     years = target.seen

@@ -17,7 +17,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance
 from pysd_runner.model import Model
-from pysd_runner.panel import Data, Panel
+from pysd_runner.panel import Data
 from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
@@ -283,7 +283,7 @@ class Outlook(Tabled):
 
 
 def baseline_for(
-    panel: Panel,
+    panel: Data,
     fitted: FittedParameters | None,
     *,
     until: int,

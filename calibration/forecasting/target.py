@@ -160,7 +160,7 @@ def doubts(panel: Data, target: Target) -> tuple[str, ...]:
 
 def early_years(panel: Data, target: Target) -> tuple[str, ...]:
     """A sentence about years before a gap longer than themselves, which are not used."""
-    held = np.isfinite(panel[VARIABLE]).sum(axis=0) >= LEAST_REGIONS
+    held = np.isfinite(panel.array(VARIABLE)).sum(axis=0) >= LEAST_REGIONS
     early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.times[0]]
     if not early:
         return ()
@@ -209,7 +209,9 @@ def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:
     """Sentences about years after the last one of a target, in which one region alone has output per head."""
     sentences = []
     for place, year in enumerate(panel.years):
-        names = [code for code, value in zip(panel.codes, panel[VARIABLE][:, place], strict=True) if np.isfinite(value)]
+        names = [
+            code for code, value in zip(panel.codes, panel.array(VARIABLE)[:, place], strict=True) if np.isfinite(value)
+        ]
         if names and year > target.times[-1]:
             sentences.append(
                 f"{year} is left out: only {', '.join(names)} has output per head in it, and a region is compared with "
@@ -245,7 +247,7 @@ def _relative_output(panel: Data) -> Target:
             panel=panel.name,
             variables=", ".join(panel.variables),
         )
-    values = panel[VARIABLE]
+    values = panel.array(VARIABLE)
     held: NDArray[np.bool_] = np.asarray(np.isfinite(values).any(axis=1))
     if held.sum() < LEAST_REGIONS:
         raise InvalidPanel(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.observation.expressions import variable_itself
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
 from pysd_runner.core.errors import Message
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Observed:
     absent: tuple[Absent, ...]
 
 
-def build_series(spec: ModelSpec, panel: Panel, *, first_year: int, last_year: int) -> Observed:
+def build_series(spec: ModelSpec, panel: Data, *, first_year: int, last_year: int) -> Observed:
     """Collect what a panel observes of a model.
 
     A panel that holds a share itself (a variable called like the outcome) is used directly, with loading 1 and levels,
@@ -94,7 +94,7 @@ def build_series(spec: ModelSpec, panel: Panel, *, first_year: int, last_year: i
 
 
 def _of_measurement(
-    spec: ModelSpec, measurement: Measurement, panel: Panel, window: tuple[int, ...]
+    spec: ModelSpec, measurement: Measurement, panel: Data, window: tuple[int, ...]
 ) -> Iterator[Series | Absent]:
     if measurement.requires and measurement.requires not in panel:
         for indicator in measurement.indicators:
@@ -112,7 +112,7 @@ def _of_measurement(
         yield _direct(spec, measurement, share, panel, window)
 
 
-def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
+def _national(measurement: Measurement, panel: Data, window: tuple[int, ...]) -> Series | Absent:
     if measurement.national not in panel.national:
         return Absent(measurement.key, measurement.national, Message("no such national series beside the panel"))
     known: Mapping[int, float] = panel.national[measurement.national]
@@ -120,7 +120,7 @@ def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -
     return _series(measurement, measurement.national, window, values, sd=measurement.sd)
 
 
-def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
+def _regional(measurement: Measurement, indicator: str, panel: Data, window: tuple[int, ...]) -> Series | Absent:
     if indicator not in panel:
         return Absent(measurement.key, indicator, Message("not in the panel"))
     if measurement.relative and len(panel.regions) < 2:
@@ -132,7 +132,7 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
     return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
 
 
-def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
+def recounts(panel: Data, years: tuple[int, ...]) -> NDArray[np.bool_]:
     """Find the years in which a region's population was counted anew."""
     # A census moves population, and output per head with it, by several percent from one year to the next; the year
     # after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
@@ -165,18 +165,18 @@ def share_of(spec: ModelSpec, measurement: Measurement) -> str:
 
 
 def _direct(
-    spec: ModelSpec, measurement: Measurement, share: str, panel: Panel, window: tuple[int, ...]
+    spec: ModelSpec, measurement: Measurement, share: str, panel: Data, window: tuple[int, ...]
 ) -> Series | Absent:
     sd = measurement.sd / spec.parameters[measurement.loading].value
     return _series(measurement, share, window, _columns(panel, share, window), sd=sd, direct=True)
 
 
-def _columns(panel: Panel, variable: str, window: tuple[int, ...]) -> Array:
+def _columns(panel: Data, variable: str, window: tuple[int, ...]) -> Array:
     values = np.full((len(panel.regions), len(window)), np.nan)
     known = {year: column for column, year in enumerate(panel.years)}
     for place, year in enumerate(window):
         if year in known:
-            values[:, place] = panel[variable][:, known[year]]
+            values[:, place] = panel.array(variable)[:, known[year]]
     return values
 
 

@@ -22,7 +22,7 @@ from calibration.reporting.facts import (
 )
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.plots.dots import largest
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.over_time import plot_fitted
@@ -55,7 +55,7 @@ def write_report(
     folder: str | Path,
     *,
     figures: Mapping[str, str] | None = None,
-    panel: Panel | None = None,
+    panel: Data | None = None,
     lang: str = "en",
 ) -> tuple[Path, Path]:
     """Write the report of a fit as Markdown and as one HTML page.
@@ -91,7 +91,7 @@ def write_report(
 
 
 def report_of(
-    result: FitResult, *, figures: Mapping[str, str], panel: Panel | None = None, lang: str = "en"
+    result: FitResult, *, figures: Mapping[str, str], panel: Data | None = None, lang: str = "en"
 ) -> ReportDocument:
     """Put the report together.
 
@@ -155,7 +155,7 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
         yield Bullets([say_found(str(item), result, lang) for item in result.findings])
 
 
-def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
+def _contents(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part]:
     found = result.description
     yield Heading(say("fit_report.contents", lang))
     keys = [
@@ -353,7 +353,7 @@ def _searches(result: FitResult, lang: str) -> Iterator[Part]:
     )
 
 
-def _provenance(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
+def _provenance(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part]:
     fitted, record = result.fitted, result.fitted.provenance
     basis = f", {record['price_basis']}" if record.get("price_basis") else ""
     currency = str(record.get("currency", "currency"))

@@ -9,11 +9,11 @@ policy, and under a mix that is zoned by class and weighted by need.
 # %%
 # The panel and the model. The model works with any number of regions; here it takes those of the panel.
 
-from pysd_runner import load_model, load_panel, project
+from pysd_runner import load_data, load_model, project
 from pysd_runner.checks import check_dimensions
 from pysd_runner.plots import plot_gaps
 
-panel = load_panel("china")
+panel = load_data("china")
 model = load_model("regional_digital", regions=panel.regions)
 print(f"{len(panel.regions)} regions, {panel.years[0]} to {panel.years[-1]}")
 

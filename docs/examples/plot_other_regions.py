@@ -13,7 +13,7 @@ project; the example looks for ``us_states.csv`` in ``shared/data`` beside the c
 from pathlib import Path
 
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, load_panel, project
+from pysd_runner import load_data, load_model, project
 from pysd_runner.panel import PanelMapping
 from pysd_runner.plots import plot_dispersion
 
@@ -27,7 +27,7 @@ mapping = PanelMapping(
 if found is None:
     print("us_states.csv is not here; the rest of the example is not run")
 else:
-    panel = load_panel(found, mapping=mapping)
+    panel = load_data(found, roles=mapping, panel=True)
     print(f"{len(panel.regions)} regions, output per head {panel.years_with('output_per_head')[0]} to 2020")
     for problem in panel.problems[:3]:
         print("*", problem.message)

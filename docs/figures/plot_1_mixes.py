@@ -6,9 +6,9 @@ All mixes over time in one chart with labels at the lines, and below it what eac
 parameter has its prior; the picture of the first page is that of a calibration.
 """
 
-from pysd_runner import brief, load_model, load_panel, project
+from pysd_runner import brief, load_data, load_model, project
 
-panel = load_panel("china")
+panel = load_data("china")
 model = load_model("regional_digital", regions=len(panel.regions))
 found = project(model, panel, ["zoned_need", "uniform_per_head", "skills_programme"], draws=100)
 page = brief(found, region="Sichuan")

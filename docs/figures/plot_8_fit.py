@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, load_table
+from pysd_runner import load_data, load_model
 
 TEXT = """{UTF-8}
 Limit = 80 ~ person ~|
@@ -29,7 +29,7 @@ with TemporaryDirectory() as folder:
     model = load_model(file)
 years = np.arange(16)
 users = (90 - 85 * np.exp(-years / 5)) * np.random.default_rng(0).lognormal(0, 0.05, 16)
-table = load_table({"Year": years, "Users": users})
+table = load_data({"Year": years, "Users": users})
 result = fit(CalibrationProblem(model, table, free=["Limit", "Time to Adopt"]), starts=2)
 print(result.table().iloc[:, :5])
 figure = result.plot()

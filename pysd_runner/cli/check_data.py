@@ -15,7 +15,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # reading panels loads pandas
-    from pysd_runner.panel import Panel, Problem, Table
+    from pysd_runner.panel import Data, Problem
 
 
 def register(app: typer.Typer) -> None:
@@ -118,11 +118,11 @@ def _check_table(session: Session, choice: TableChoice) -> int:
     return BAD_INPUT if errors else 0
 
 
-def _table_lines(table: "Table", uses: dict[str, str]) -> list[str]:
+def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
     """What a table holds, and what each column is to the model."""
     import numpy as np
 
-    entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.axes.items())
+    entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.labels.items())
     width = max(len(name) for name in table.columns)
     lines = [f"{table.span}{entities}"]
     for name, column in table.columns.items():
@@ -142,7 +142,7 @@ def _check_target(out: Path, choice: PanelChoice, *, force: bool) -> None:
         raise InvalidInput("{path} exists already; give another name, or --force to replace it", path=out)
 
 
-def _write(panel: "Panel", out: Path) -> None:
+def _write(panel: "Data", out: Path) -> None:
     """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
     from pysd_runner.export import save_csv
     from pysd_runner.panel.column import DERIVED

@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
-    from pysd_runner.panel import Panel, PanelMapping, Problem, Table
+    from pysd_runner.panel import Data, PanelMapping, Problem
 
 # Endings of model files.
 ENDINGS = (".mdl", ".xmile", ".stmx", ".itmx", ".xml")
@@ -167,11 +167,11 @@ class PanelChoice:
         given = (self.source, *self.others, options.mapping, options.regions, options.national)
         return tuple(item for item in given if item is not None)
 
-    def load(self) -> "Panel":
+    def load(self) -> "Data":
         """Read the panel."""
-        from pysd_runner.panel import load_panel
+        from pysd_runner.panel import load_data
 
-        return load_panel(self._sources(), **self._arguments())
+        return load_data(self._sources(), **self._arguments(), panel=True)
 
     def read(
         self,
@@ -180,7 +180,7 @@ class PanelChoice:
         first_year: int | None = None,
         last_year: int | None = None,
         regions: Sequence[str] = (),
-    ) -> "Panel":
+    ) -> "Data":
         """Read the panel, and say its heaviest warning, how many it has and which regions are left out."""
         from pysd_runner.panel import with_output
 
@@ -192,11 +192,11 @@ class PanelChoice:
             session.warn(Message("{where}: {said}", where=self.source, said=cut.problems[0].message))
         return cut
 
-    def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Panel":
+    def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Data":
         """Read the panel for what only compares its regions: all of them, also those that come late or end early."""
         return self._opened(session, regions, of, unsaid=SCALE)
 
-    def _opened(self, session: Session, regions: Sequence[str], of: str, *, unsaid: Sequence[str] = ()) -> "Panel":
+    def _opened(self, session: Session, regions: Sequence[str], of: str, *, unsaid: Sequence[str] = ()) -> "Data":
         """Read the panel, say its heaviest warning of those that matter, and cut it to regions where it holds them."""
         from pysd_runner.panel import check_size, of_regions
         from pysd_runner.panel.problems import heaviest_first
@@ -223,7 +223,7 @@ class PanelChoice:
             )
         return cut
 
-    def _loaded(self, lang: str) -> "Panel":
+    def _loaded(self, lang: str) -> "Data":
         """Read the panel; why it cannot be read is told in the language of the reader."""
         try:
             return self.load()
@@ -240,16 +240,16 @@ class PanelChoice:
 
     def check(self) -> "list[Problem]":
         """List everything that is wrong with it."""
-        from pysd_runner.panel import check_panel
+        from pysd_runner.panel import check_data
 
-        return check_panel(self._sources(), **self._arguments())
+        return check_data(self._sources(), **self._arguments(), panel=True)
 
     def _sources(self) -> "str | list[str]":
         return [self.source, *self.others] if self.others else self.source
 
     def _arguments(self) -> dict[str, Any]:
         return {
-            "mapping": self._mapping(),
+            "roles": self._mapping(),
             "regions": self.options.regions,
             "national": self.options.national,
             "encoding": self.options.encoding,
@@ -304,7 +304,7 @@ class TableChoice:
         _ = model.ir
         return model
 
-    def load(self, session: Session) -> "Table | None":
+    def load(self, session: Session) -> "Data | None":
         """Read the table, and say what is doubtful in it.
 
         Raises
@@ -314,32 +314,33 @@ class TableChoice:
         """
         if self.source is None:
             return None
-        from pysd_runner.panel.table_reading import load_table
+        from pysd_runner.panel import load_data
 
-        table = load_table(self.source, **self._arguments())
+        table = load_data(self.source, **self._arguments())
         for problem in table.problems:
             session.warn(f"{self.source}: {problem}".replace("warning: ", ""))
         return table
 
-    def check(self) -> "tuple[list[Problem], Table | None]":
+    def check(self) -> "tuple[list[Problem], Data | None]":
         """List everything that is wrong with the table; with the table where it loads."""
-        from pysd_runner.panel.table_reading import check_table, load_table
+        from pysd_runner.panel import check_data, load_data
 
-        problems = check_table(str(self.source), **self._arguments())
+        problems = check_data(str(self.source), **self._arguments())
         if any(problem.severity == "error" for problem in problems):
             return problems, None
-        return problems, load_table(str(self.source), **self._arguments())
+        return problems, load_data(str(self.source), **self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        """Settings of `load_table`."""
+        """Settings of `load_data`; what a model of one's own takes is read as it stands."""
         options = self.options
         return {
             "time": options.time,
             "entity": tuple(options.entity or ()) or None,
-            "columns": pairs(options.columns, "--map", "sick=Infected"),
+            "roles": pairs(options.columns, "--map", "sick=Infected"),
             "units": pairs(options.units, "--unit", "infected=person"),
             "time_unit": options.time_unit,
             "encoding": options.encoding,
+            "panel": False,
         }
 
 

@@ -138,13 +138,13 @@ def _shipped(
     from pysd_runner.cli.options import SHIPPED_PANEL
     from pysd_runner.cli.projecting import MODEL, baseline_of, read_fit, settings_of
     from pysd_runner.model import load_model
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
     from pysd_runner.study.inputs import inputs_of, last_origin
 
-    panel = load_panel(SHIPPED_PANEL)
+    panel = load_data(SHIPPED_PANEL, panel=True)
     fitted = None if fit is None else read_fit(fit)
     model = load_model(MODEL, regions=len(panel.regions))
-    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
     settings = settings_of(model, panel, fitted, {"until": until, "draws": draws, "seed": seed})
     last = settings["until"]
     folder = fit if fit is not None and fit.is_dir() else None

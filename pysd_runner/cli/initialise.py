@@ -17,7 +17,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
-    from pysd_runner.panel import Table
+    from pysd_runner.panel import Data
 
 SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
@@ -156,7 +156,7 @@ def _next_steps(choice: TableChoice, place: Path) -> str:
     )
 
 
-def declarations_text(model: "Model", table: "Table | None") -> str:
+def declarations_text(model: "Model", table: "Data | None") -> str:
     """Declarations as TOML: constants become parameters, limits bounds, comments labels, columns measurements.
 
     Parameters
@@ -234,7 +234,7 @@ def _prior(prior: object) -> str:
     return f'{{ family = "{type(prior).__name__.casefold()}"{inner} }}'
 
 
-def _measurements(model: "Model", table: "Table | None") -> list[list[str]]:
+def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
     if table is None:
         return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
     from pysd_runner.core.errors import suggest

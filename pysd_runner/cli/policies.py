@@ -60,7 +60,7 @@ def policy_inputs(session: Session, asked: PolicyOptions, choice: PanelChoice) -
     panel = choice.read(session, regions=() if fitted is None else fitted.regions)
     model = load_model(MODEL, regions=len(panel.regions))
     settings = settings_of(model, panel, fitted, asked.settings, draws=SEARCH_DRAWS)
-    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
     baseline = None
     if not asked.is_open and settings["until"] > seen.years[-1]:
         until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message, of_system
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
-    from pysd_runner.panel import Panel
+    from pysd_runner.panel import Data
     from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.model_checks import ModelChecks
@@ -30,7 +30,7 @@ FITTED_FILE, FIT = "fitted.json", "fit"
 class Job:
     """What is to be projected."""
 
-    panel: "Panel"
+    panel: "Data"
     source: str  # shipped name or file it was read from
     scenarios: Sequence[str]  # shipped names and files
     fitted: "FittedParameters | None" = None  # what a calibration found, or None
@@ -101,7 +101,7 @@ def usual_end(last: int) -> int:
 
 def settings_of(
     model: "Model",
-    panel: "Panel",
+    panel: "Data",
     fitted: "FittedParameters | None",
     given: Mapping[str, Any],
     *,
@@ -155,7 +155,7 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]
         check_fit(other, model, last_origin(job.panel))
     draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
     # Forecasts start where the projection does.
-    seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))
+    seen = job.panel.subset(times=range(job.panel.years[0], last_origin(job.panel) + 1))
     _check_events(seen, until, job.events)
     _check_regions(seen, job.regions)
     baseline = None
@@ -191,7 +191,7 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]
     return projection, inputs, checks
 
 
-def _check_regions(panel: "Panel", asked: Sequence[str]) -> None:
+def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
     """Find the regions that are to be shown before the work is done."""
     from pysd_runner.core.errors import UnknownName, suggest
 
@@ -207,7 +207,7 @@ def _check_regions(panel: "Panel", asked: Sequence[str]) -> None:
             )
 
 
-def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
+def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:
     """Read events before the work is done, not after it."""
     import numpy as np
 
@@ -215,7 +215,7 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 
     places = panel.regions
     names = {place.code: (place.name_en, place.name_zh) for place in places}
-    heads = np.log(panel["output_per_head"][:, -1])
+    heads = np.log(panel.array("output_per_head")[:, -1])
     years = tuple(range(panel.years[-1] + 1, until + 1))
     draws = np.zeros((1, len(places), len(years)))
     chances(events, event_draws(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
@@ -337,7 +337,7 @@ DRAWS = 2500
 
 def baseline_of(
     session: Session,
-    panel: "Panel",
+    panel: "Data",
     fitted: "FittedParameters | None",
     folder: Path | None,
     *,
@@ -370,7 +370,7 @@ def baseline_of(
 
 
 def kept_in(
-    folder: Path, panel: "Panel", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+    folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
 ) -> "Baseline | None":
     """Read the forecast in the folder of a fit."""
     from pysd_runner.spec import load_baseline

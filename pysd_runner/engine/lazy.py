@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def lazy_exports(
-    package: str, file: str, renamed: Mapping[str, str] | None = None
+    package: str, file: str, renamed: Mapping[str, str | tuple[str, str]] | None = None
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package that lists its exports under ``if TYPE_CHECKING:``.
 
@@ -18,7 +18,8 @@ def lazy_exports(
         Name of the package and its ``__init__.py``. What stands there as ``from module import name as name``, the form
         in which type checkers take a name for exported, is exported, and imported when it is first asked for.
     renamed
-        Full new name, ``"package.module.name"``, by old name: old names work on with a `DeprecationWarning`.
+        Full new name, ``"package.module.name"``, by old name: old names work on with a `DeprecationWarning`. Where a
+        script cannot use what has the new name as it used the old: full name of what it gets, and what to write.
     """
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
@@ -29,8 +30,10 @@ def lazy_exports(
         if name in homes:
             return getattr(import_module(homes[name]), name)
         if name in old:
-            home, _, new = old[name].rpartition(".")
-            warnings.warn(f"{package}.{name} is now {old[name]}", DeprecationWarning, stacklevel=2)
+            known = old[name]
+            found, told = (known, known) if isinstance(known, str) else known
+            home, _, new = found.rpartition(".")
+            warnings.warn(f"{package}.{name} is now {told}", DeprecationWarning, stacklevel=2)
             return getattr(import_module(home), new)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

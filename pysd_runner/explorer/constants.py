@@ -11,7 +11,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.model import Model, facts_of
-from pysd_runner.panel import Table
+from pysd_runner.panel import Data
 from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
@@ -30,7 +30,7 @@ FACTORS, FARTHEST = (0.0, 2.0), 2.0
 
 def constants_explored(
     model: Model,
-    data: Table | None = None,
+    data: Data | None = None,
     fitted: FittedParameters | None = None,
     *,
     until: float | None = None,
@@ -134,7 +134,7 @@ def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
     return {"key": name, **dict.fromkeys(LANGUAGES, label), "unit": variable.unit, "elements": elements}
 
 
-def _history(model: Model, data: Table | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:
+def _history(model: Model, data: Data | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:
     """Observations of outcomes, element by element."""
     if data is None:
         return
@@ -144,7 +144,7 @@ def _history(model: Model, data: Table | None, observed: Mapping[str, str], star
         dims = model.ir.variables[name].dims
         if len(column.axes) != len(dims):
             continue
-        known = [{key(item): place for place, item in enumerate(table.axes[axis])} for axis in column.axes]
+        known = [{key(item): place for place, item in enumerate(table.labels[axis])} for axis in column.axes]
         for cell, labels in enumerate(product(*(model.ir.ranges[dim] for dim in dims))):
             if not all(key(label) in places for label, places in zip(labels, known, strict=True)):
                 continue

@@ -134,7 +134,7 @@ def _words(entries: Iterable[Any]) -> list[dict[str, str]]:
 
 def _history(inputs: ProjectionInputs) -> dict[str, Any]:
     years = [year for year in inputs.panel.years if year > inputs.years[0] - HISTORY]
-    seen = inputs.panel.subset(years=years)
+    seen = inputs.panel.subset(times=years)
     series = {
         name: [[None if np.isnan(value) else float(value) for value in row] for row in seen[name]]
         for name in ("output", "population")

@@ -1,32 +1,30 @@
-"""Observations by region and year: read, checked, in canonical units."""
+"""Observations of anything over time, and of regions by year: read, checked, in canonical units."""
 
-from pysd_runner.panel.column import Column
-from pysd_runner.panel.column import Entity as Region
-from pysd_runner.panel.coverage import check_size, of_regions, with_output
-from pysd_runner.panel.data import Data
-from pysd_runner.panel.load import check_data, load_data
-from pysd_runner.panel.mapping import PanelMapping, load_mapping
-from pysd_runner.panel.old import Panel, Table, check_panel, check_table, load_panel, load_table
-from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.shipped import shipped_panels
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Column",
-    "Data",
-    "Panel",
-    "PanelMapping",
-    "Problem",
-    "Region",
-    "Table",
-    "check_data",
-    "check_panel",
-    "check_size",
-    "check_table",
-    "load_data",
-    "load_mapping",
-    "load_panel",
-    "load_table",
-    "of_regions",
-    "shipped_panels",
-    "with_output",
-]
+from pysd_runner.core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from pysd_runner.panel.column import Column as Column
+    from pysd_runner.panel.column import Entity as Entity
+    from pysd_runner.panel.coverage import check_size as check_size
+    from pysd_runner.panel.coverage import of_regions as of_regions
+    from pysd_runner.panel.coverage import with_output as with_output
+    from pysd_runner.panel.data import Data as Data
+    from pysd_runner.panel.load import check_data as check_data
+    from pysd_runner.panel.load import load_data as load_data
+    from pysd_runner.panel.mapping import PanelMapping as PanelMapping
+    from pysd_runner.panel.mapping import load_mapping as load_mapping
+    from pysd_runner.panel.problems import Problem as Problem
+    from pysd_runner.panel.shipped import shipped_panels as shipped_panels
+else:
+    OLD = {
+        "Panel": ("pysd_runner.panel.old.Panel", "Data; Data.by_region makes one of arrays"),
+        "Table": ("pysd_runner.panel.old.Table", "Data"),
+        "Region": "pysd_runner.panel.column.Entity",
+        "load_panel": ("pysd_runner.panel.old.load_panel", "load_data; data.array(name) is what panel[name] was"),
+        "load_table": ("pysd_runner.panel.old.load_table", "load_data; its `columns` are `roles`"),
+        "check_panel": ("pysd_runner.panel.old.check_panel", "check_data"),
+        "check_table": ("pysd_runner.panel.old.check_table", "check_data"),
+    }
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, OLD)

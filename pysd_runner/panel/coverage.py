@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidPanel, Message
-from pysd_runner.panel.old import Panel
+from pysd_runner.panel.data import Data
 from pysd_runner.panel.problems import Problem
 
 OUTPUT = "output_per_head"
@@ -29,7 +29,7 @@ LEFT_OUT = "incomplete-region"
 NAMED = 8
 
 
-def with_output(panel: Panel, *, first_year: int | None = None, last_year: int | None = None) -> Panel:
+def with_output(panel: Data, *, first_year: int | None = None, last_year: int | None = None) -> Data:
     """Leave out the regions without output per head where a calibration has to start and to end.
 
     Nothing is left out where the years in which every region has output are recent, and enough of them are there.
@@ -47,7 +47,7 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
 
     Returns
     -------
-    Panel
+    Data
         The same panel, or one with fewer regions and one more warning among its problems that names them.
     """
     chosen = [year for year in (first_year, last_year) if year is not None]
@@ -63,7 +63,7 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
     return _subset(panel, kept, lacking)
 
 
-def check_size(panel: Panel) -> None:
+def check_size(panel: Data) -> None:
     """Refuse a panel that would keep a calibration busy for many hours.
 
     Parameters
@@ -92,7 +92,7 @@ def check_size(panel: Panel) -> None:
         )
 
 
-def of_regions(panel: Panel, codes: Iterable[str]) -> Panel:
+def of_regions(panel: Data, codes: Iterable[str]) -> Data:
     """The regions of a panel that a fit was made on, when the panel holds more.
 
     Parameters
@@ -104,7 +104,7 @@ def of_regions(panel: Panel, codes: Iterable[str]) -> Panel:
 
     Returns
     -------
-    Panel
+    Data
         Those regions, or the panel as it is when it lacks one of them or has no other.
     """
     wanted = set(codes)
@@ -138,7 +138,7 @@ def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int,
     return (int(values[first]), int(values[last])), int(kept.max())
 
 
-def _subset(panel: Panel, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Panel:
+def _subset(panel: Data, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Data:
     gone = [region for region, stays in zip(panel.regions, kept, strict=True) if not stays]
     names = [region.code if region.name_en == region.code else f"{region.name_en} ({region.code})" for region in gone]
     shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

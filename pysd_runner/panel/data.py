@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 REGION = "region"
 # Columns shown on one line.
 SHOWN = 4
+
+
+def is_panel(data: "Data | None") -> "TypeGuard[Data]":
+    """Whether there are data, and of regions by year with their output."""
+    return data is not None and data.is_panel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -130,6 +135,10 @@ class Data(Tabled):
         """Whether these are regions by year with their output, in canonical units."""
         return bool(self.currency)
 
+    def for_model(self, *, regional: bool) -> Self:
+        """The data as a model takes them: one that knows no regions takes them for places like any others."""
+        return self if regional or not self.is_panel else replace(self, currency="")
+
     @property
     def axis(self) -> str:
         """Name of the axis of time."""
@@ -222,6 +231,10 @@ class Data(Tabled):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._own)
+
+    def by_time(self, name: str) -> "pd.Series[float] | pd.DataFrame":
+        """Observed values by time, missing ones left out: a series, or one column for each entity."""
+        return forms.by_time(self, name)
 
     def __getitem__(self, name: str) -> "xr.DataArray":
         """Observed values with their labels, dimensions (entities..., year or time)."""
@@ -428,9 +441,25 @@ class Data(Tabled):
         times = np.array(counted(self.dates, wanted, self.dates[0] if since is None else since))
         return replace(self, times=times, time_unit=wanted)
 
-    def with_column(self, column: Column) -> Self:
-        """Add or replace one column."""
-        return replace(self, columns={**self.columns, column.name: column})
+    def with_variable(self, variable: str, values: ArrayLike, *, unit: str, flag: str = "") -> Self:
+        """Add or replace one column.
+
+        Parameters
+        ----------
+        variable
+            Its name.
+        values
+            Array (entity..., time) in `unit`.
+        unit
+            Of the values; the canonical one for a panel.
+        flag
+            Mark for every finite value, for instance ``"imputed"``.
+        """
+        array = np.array(values, dtype=float)
+        marks = np.where(np.isfinite(array), flag, "").astype(object)
+        axes = self._own[variable].axes if variable in self._own else tuple(self.entities)
+        column = Column(name=variable, values=array, axes=axes, unit=unit, marks=marks)
+        return replace(self, columns={**self.columns, variable: column})
 
     def with_values(
         self,
@@ -470,10 +499,10 @@ class Data(Tabled):
         return forms.contents(self)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every observation as a long table: of a panel region, year, variable, value, unit, flag, otherwise time,
-        entities, column, value.
+        """Every observation as a long table: time, entities, column, value.
 
-        Missing observations of a panel are rows with a missing value, so that nothing disappears.
+        That of a panel has region, year, variable, value, unit and flag, and missing observations are rows with a
+        missing value, so that nothing disappears.
         """
         return forms.frame(self)
 

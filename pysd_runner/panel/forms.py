@@ -68,6 +68,20 @@ def frame(data: "Data") -> "pd.DataFrame":
     return whole.rename(columns={"variable": "column"})[["time", *data.entities, "column", "value"]]
 
 
+def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
+    """One column by time, without moments at which nothing was observed."""
+    import pandas as pd
+
+    column = data.column(name)
+    index = pd.Index(data.times, name="time")
+    if not column.axes:
+        return pd.Series(column.values, index=index, name=column.name).dropna()
+    labels = pd.MultiIndex.from_product([data.labels[axis] for axis in column.axes], names=list(column.axes))
+    columns = labels if len(column.axes) > 1 else labels.get_level_values(0)
+    frame = pd.DataFrame(column.values.reshape(-1, len(data.times)).T, index=index, columns=columns)
+    return frame.dropna(how="all")
+
+
 def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
     """Columns as a labelled data set."""
     import xarray as xr

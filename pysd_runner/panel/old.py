@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from pysd_runner.panel.column import Array, Column, Entity
+from pysd_runner.panel.column import Array, Entity
 from pysd_runner.panel.data import Data
 from pysd_runner.panel.load import check_data, load_data
 from pysd_runner.panel.mapping import PanelMapping
@@ -43,12 +40,6 @@ class Panel(Data):
         """Choose regions and years."""
         return super().subset(**({"entities": regions, "times": years} | given))
 
-    def with_variable(self, variable: str, values: ArrayLike, *, unit: str, flag: str = "") -> "Panel":
-        """Add or replace one variable."""
-        array = np.array(values, dtype=float)
-        marks = np.where(np.isfinite(array), flag, "").astype(object)
-        return self.with_column(Column(name=variable, values=array, axes=("region",), unit=unit, marks=marks))
-
 
 class Table(Data):
     """Data over any entities; ``table[name]`` is a pandas series by time, or a frame with a column for each entity."""
@@ -67,16 +58,7 @@ class Table(Data):
 
     def __getitem__(self, name: str) -> "pd.Series[float] | pd.DataFrame":  # type: ignore[override]
         """Observed values by time, missing ones left out."""
-        import pandas as pd
-
-        column = self.column(name)
-        index = pd.Index(self.times, name="time")
-        if not column.axes:
-            return pd.Series(column.values, index=index, name=column.name).dropna()
-        labels = pd.MultiIndex.from_product([self.labels[axis] for axis in column.axes], names=list(column.axes))
-        columns = labels if len(column.axes) > 1 else labels.get_level_values(0)
-        frame = pd.DataFrame(column.values.reshape(-1, len(self.times)).T, index=index, columns=columns)
-        return frame.dropna(how="all")
+        return self.by_time(name)
 
 
 def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:

@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.panel import Region
+from pysd_runner.panel import Entity
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.study import Data, Outcome, Study, Values
 from pysd_runner.scenarios.vocabulary import load_vocabulary
@@ -230,7 +230,7 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
     return found
 
 
-def _groups(regions: Sequence[Region]) -> dict[str, Array]:
+def _groups(regions: Sequence[Entity]) -> dict[str, Array]:
     """Regions of each class of the panel, and each region, as a 1 for each member."""
     names = [name for name in dict.fromkeys(region.group for region in regions) if name]
     found = {f"class.{name}": np.array([float(region.group == name) for region in regions]) for name in names}

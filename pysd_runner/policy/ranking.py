@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import Message
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
@@ -111,7 +111,7 @@ class Ranking(Tabled):
 
 
 def compare(
-    model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> Ranking:
     """Run policies beside their baselines, keeping nothing but output, population and money."""
     ends, money = [], []
@@ -131,7 +131,7 @@ def compare(
 
 def scanned(
     model: Model,
-    panel: Panel,
+    panel: Data,
     common: CommonDraws,
     scenarios: Sequence[Scenario],
     bounds: tuple[int, int],
@@ -176,17 +176,17 @@ def quantile_error(values: Array, level: float, size: float) -> float:
     return float(high - low) / 2
 
 
-def start_of(panel: Panel) -> Start:
+def start_of(panel: Data) -> Start:
     """The last observed year of a panel."""
     groups = tuple(region.group for region in panel.regions)
-    people = panel["population"][:, -1] if "population" in panel else np.ones(len(groups))
+    people = panel.array("population")[:, -1] if "population" in panel else np.ones(len(groups))
     return Start(
-        output=panel["output_per_head"][:, -1] * people, population=people, classes=groups if all(groups) else ()
+        output=panel.array("output_per_head")[:, -1] * people, population=people, classes=groups if all(groups) else ()
     )
 
 
 def _simulated(
-    model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> xr.Dataset:
     names = model.bindings.variables
     read = {"output": names.output, "population": names.population, "budget": names.policy_money}
@@ -258,7 +258,7 @@ class Answer:
 
 def answer(  # noqa: PLR0913 - a front door
     model: Model,
-    panel: Panel,
+    panel: Data,
     scenarios: Sequence[Scenario],
     fits: Mapping[str, FittedParameters | None],
     baseline: Baseline | None,

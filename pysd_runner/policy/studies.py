@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel, Region
+from pysd_runner.panel import Entity
+from pysd_runner.panel.data import is_panel
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
 from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Lever, Outcome, Study
@@ -53,7 +54,7 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     SimulationFailed
         If no draw gives numbers.
     """
-    return _of_regions(inputs, lang) if isinstance(inputs.data, Panel) else _of_any(inputs)
+    return _of_regions(inputs, lang) if is_panel(inputs.data) else _of_any(inputs)
 
 
 def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:
@@ -144,11 +145,11 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str,
     return dict(changed_values(model, [scenario], base, start=bounds[0], stop=bounds[1], step=step))
 
 
-def regions_of(start: Study | ProjectionInputs) -> Sequence[Region]:
+def regions_of(start: Study | ProjectionInputs) -> Sequence[Entity]:
     """Regions of a study or of what it is made from; none where the model has none."""
     if isinstance(start, Study):
         return start.regions
-    return start.data.regions if isinstance(start.data, Panel) else ()
+    return start.data.regions if is_panel(start.data) else ()
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:

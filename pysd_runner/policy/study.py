@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
-from pysd_runner.panel import Region
+from pysd_runner.panel import Entity
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.elements import only_draws, stacked_values
 
@@ -150,7 +150,7 @@ class Study:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     watched: Mapping[str, Outcome] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
-    regions: tuple[Region, ...] = ()
+    regions: tuple[Entity, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.panel import Region
+from pysd_runner.panel import Entity
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
 from pysd_runner.reports.panels import Area
@@ -177,11 +177,11 @@ def _money(projection: Future, found: xr.DataArray, name: str, lang: str) -> "Mo
     )
 
 
-def regions_of(projection: Future) -> list[Region]:
+def regions_of(projection: Future) -> list[Entity]:
     """The regions of a projection."""
     columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
     return [
-        Region(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
+        Entity(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
         for code, english, chinese, group in zip(*columns, strict=True)
     ]
 

@@ -15,7 +15,7 @@ from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, shipped_panels
+from pysd_runner.panel import Data, shipped_panels
 from pysd_runner.reports.catalogue import catalogue
 from pysd_runner.reports.panels import Area
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
@@ -84,12 +84,12 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described,
 
 def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
     """A region or a class of regions, in each panel that has it."""
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
     from pysd_runner.reports.panels import find_place
 
     found = []
     for source in panels:
-        panel = load_panel(source)
+        panel = load_data(source, panel=True)
         try:
             place = find_place(name, panel.regions)
         except UnknownName:
@@ -106,20 +106,20 @@ def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
     return found
 
 
-def _place_facts(place: Area, panel: Panel) -> dict[str, Any]:
+def _place_facts(place: Area, panel: Data) -> dict[str, Any]:
     """Where a place stands in the last year that its panel has."""
     inside = [
         at
         for at, region in enumerate(panel.regions)
         if place.kind == "nation" or place.code in (region.code, region.group)
     ]
-    heads = panel["output_per_head"][inside]
+    heads = panel.array("output_per_head")[inside]
     seen = [at for at in range(len(panel.years)) if np.isfinite(heads[:, at]).all()]
     facts: dict[str, Any] = {"panel": panel.name, "years": f"{panel.years[0]}-{panel.years[-1]}"}
     if place.kind == "region":
         facts["class"] = panel.regions[inside[0]].group
         if seen:
-            every = panel["output_per_head"][:, seen[-1]]
+            every = panel.array("output_per_head")[:, seen[-1]]
             rank = 1 + int((every > heads[0, seen[-1]]).sum())
             unit = panel.units["output_per_head"]
             facts[f"output per head in {panel.years[seen[-1]]}"] = (
@@ -132,9 +132,9 @@ def _place_facts(place: Area, panel: Panel) -> dict[str, Any]:
 
 
 def _regional_names(panels: Iterable[str]) -> list[str]:
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
 
-    regions = [region for source in panels for region in load_panel(source).regions]
+    regions = [region for source in panels for region in load_data(source, panel=True).regions]
     return [text for region in regions for text in (region.name_en, region.name_zh, region.group) if text]
 
 
@@ -157,11 +157,15 @@ def _panel(name: str, model: str) -> Described | None:
     known = {entry.name: entry for entry in catalogue("panels", model=model)}
     if name not in known:
         return None
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
     from pysd_runner.reports.panels import panel_lines
 
     return Described(
-        kind="panel", name=name, en=known[name].en, zh=known[name].zh, facts={"contents": panel_lines(load_panel(name))}
+        kind="panel",
+        name=name,
+        en=known[name].en,
+        zh=known[name].zh,
+        facts={"contents": panel_lines(load_data(name))},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
-from pysd_runner.panel import Panel, Problem, Region
+from pysd_runner.panel import Data, Entity, Problem
 from pysd_runner.panel.names import key
 from pysd_runner.panel.problems import SHOWN
 from pysd_runner.panel.regions import RegionBook
@@ -35,7 +35,7 @@ class Area:
         return self.kind
 
 
-def find_place(text: str, regions: Sequence[Region]) -> Area:
+def find_place(text: str, regions: Sequence[Entity]) -> Area:
     """Find a region by code or name in either language, a class by its name, or the nation."""
     region = RegionBook(regions).find(text)
     if region is not None:
@@ -65,7 +65,7 @@ def find_place(text: str, regions: Sequence[Region]) -> Area:
     )
 
 
-def _region(region: Region) -> Area:
+def _region(region: Entity) -> Area:
     names = {"en": region.name_en or region.code, "zh": region.name_zh or region.name_en or region.code}
     return Area(kind="region", code=region.code, names=names)
 
@@ -75,7 +75,7 @@ def _names(room: str, name: str) -> dict[str, str]:
     return {lang: say(text, lang) if has_text(text) else name for lang in LANGUAGES}
 
 
-def panel_facts(panel: Panel) -> dict[str, Any]:
+def panel_facts(panel: Data) -> dict[str, Any]:
     """What a panel holds, as plain data."""
     return {
         "name": panel.name,
@@ -89,7 +89,7 @@ def panel_facts(panel: Panel) -> dict[str, Any]:
     }
 
 
-def panel_lines(panel: Panel, *, lang: str = "en") -> list[str]:
+def panel_lines(panel: Data, *, lang: str = "en") -> list[str]:
     """What a panel holds, for people."""
     facts = panel_facts(panel)
     basis = f", {said(Message(panel.price_basis), lang)}" if panel.price_basis else ""
@@ -143,16 +143,16 @@ def _described(problem: Problem, lang: str) -> str:
     return say("report.clauses", lang).join(parts).replace("\n", " ")
 
 
-def _variable_facts(panel: Panel, name: str) -> dict[str, Any]:
+def _variable_facts(panel: Data, name: str) -> dict[str, Any]:
     years = panel.years_with(name)
     first, last = (panel.years.index(years[0]), panel.years.index(years[-1])) if years else (0, -1)
     return {
         "unit": panel.units[name],
         "years": [years[0], years[-1]] if years else [],
-        "missing": int(np.isnan(panel[name][:, first : last + 1]).sum()),
+        "missing": int(np.isnan(panel.array(name)[:, first : last + 1]).sum()),
         "without_last_year": [
             region.code
-            for region, value in zip(panel.regions, panel[name][:, last], strict=True)
+            for region, value in zip(panel.regions, panel.array(name)[:, last], strict=True)
             if years and np.isnan(value)
         ],
         "derived": bool(np.any(panel.marks.get(name, "") == "derived")),

@@ -16,7 +16,7 @@ from pysd_runner.export import write_text_whole
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries, file_digest
 from pysd_runner.model import load_model
-from pysd_runner.panel import Panel, Region, load_panel, shipped_panels
+from pysd_runner.panel import Data, Entity, load_data, shipped_panels
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
@@ -35,7 +35,7 @@ SCHEMA = 1
 class Inputs:
     """Panel, fits and forecast of a projection, and what was asked beside its scenarios."""
 
-    panel: Panel
+    panel: Data
     source: str  # shipped name or file it was read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
@@ -133,7 +133,7 @@ def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     return path
 
 
-def panel_to_dict(panel: Panel) -> dict[str, Any]:
+def panel_to_dict(panel: Data) -> dict[str, Any]:
     """Panel as plain data that JSON keeps exactly."""
     return {
         "schema": SCHEMA,
@@ -163,7 +163,7 @@ def _with_gaps(array: Any) -> list[list[float | None]]:
     return [[None if np.isnan(value) else float(value) for value in row] for row in array]
 
 
-def panel_from_dict(stored: Mapping[str, Any]) -> Panel:
+def panel_from_dict(stored: Mapping[str, Any]) -> Data:
     """Panel from what `panel_to_dict` gave."""
     if stored.get("schema") != SCHEMA:
         raise InvalidPanel(
@@ -175,11 +175,11 @@ def panel_from_dict(stored: Mapping[str, Any]) -> Panel:
         raise InvalidPanel("the stored panel is damaged: {error!r}; use the run that wrote it", error=error) from error
 
 
-def _panel(stored: Mapping[str, Any]) -> Panel:
-    regions = tuple(Region(**item) for item in stored["regions"])
+def _panel(stored: Mapping[str, Any]) -> Data:
+    regions = tuple(Entity(**item) for item in stored["regions"])
     years = tuple(int(year) for year in stored["years"])
     marks = {name: np.array(rows, dtype=object) for name, rows in stored["flags"].items()}
-    panel = Panel(
+    panel = Data.by_region(
         name=stored["name"],
         regions=regions,
         years=years,
@@ -328,7 +328,7 @@ def _changed_panel(record: Mapping[str, Any], inputs: Inputs) -> list[str]:
         return [
             f"the panel beside the record is not the one of this run: {then[:12]} then, {inputs.panel.sha256[:12]} now"
         ]
-    if inputs.source in shipped_panels() and load_panel(inputs.source).sha256 != then:
+    if inputs.source in shipped_panels() and load_data(inputs.source, panel=True).sha256 != then:
         return [f"the shipped panel {inputs.source!r} has changed since this run; the copy beside the record was used"]
     return []
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.study.region_inputs import (
@@ -49,7 +49,7 @@ class RegionalModel:
     """
 
     model: Model
-    panel: Panel
+    panel: Data
     parameters: Mapping[str, Any] = field(default_factory=dict)
     yuan_per_unit: float = 1.0
 
@@ -89,7 +89,7 @@ class RegionalModel:
     def carried(self, origin: int, first_year: int | None = None) -> dict[str, Array]:
         """National levels and unobserved stocks at an origin by key of their input, from a run of the years before."""
         wanted_first = origin - HISTORY_YEARS if first_year is None else first_year
-        whole = np.asarray(np.isfinite(self.panel["output_per_head"]).all(axis=0))
+        whole = np.asarray(np.isfinite(self.panel.array("output_per_head")).all(axis=0))
         years = [year for year, is_whole in zip(self.panel.years, whole, strict=True) if is_whole and year < origin]
         if not years:
             return {}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.simulation.elements import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.study.binding import RegionalModel
@@ -35,7 +35,7 @@ class CommonDraws:
 
 def common_draws(  # noqa: PLR0913 - the settings of `project`
     model: Model,
-    panel: Panel,
+    panel: Data,
     fitted: FittedParameters | None,
     baseline: Baseline | None,
     *,
@@ -96,7 +96,7 @@ def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> Com
     )
 
 
-def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: int, seed: int) -> Array:
+def _target(baseline: Baseline, panel: Data, bounds: tuple[int, int], draws: int, seed: int) -> Array:
     """Paths of the baseline to the last year, shape (draw, region, year)."""
     origin, until = bounds
     if baseline.origin != origin:
@@ -182,7 +182,7 @@ def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:
         )
 
 
-def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
+def panel_differences(fitted: FittedParameters, panel: Data) -> list[str]:
     """Say where a panel differs from the one a fit was made on."""
     made_on = {"panel": fitted.panel, "years": f"{fitted.first_year}-{fitted.last_year}", "other": panel.name}
     if fitted.regions != panel.codes:
@@ -191,7 +191,7 @@ def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
         )
         return [Message(text, count=len(fitted.regions), **made_on)]
     until = range(panel.years[0], fitted.last_year + 1)
-    known = [panel, panel.subset(years=until)] if until else [panel]
+    known = [panel, panel.subset(times=until)] if until else [panel]
     if fitted.panel_sha256 not in {item.sha256 for item in known}:
         return [
             Message(

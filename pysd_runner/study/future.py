@@ -14,7 +14,7 @@ from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.export.tables import Tabled, save_csv
-from pysd_runner.panel import Table
+from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.keeping import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, chosen, quantiles, table
@@ -69,7 +69,7 @@ class Future(Tabled):
     cast: tuple[Scenario, ...] = ()
     model: str = ""
     origin: int = 0
-    observations: Table | None = None
+    observations: Data | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
     parameters: "xr.DataArray | None" = None
     better: Mapping[str, str] = field(default_factory=dict)
@@ -269,7 +269,7 @@ class Future(Tabled):
         names = [str(item) for item in self.data.data_vars]
         values = self[outcome or next((item for item in self.observed if item in names), names[0])]
         column = self.observed.get(str(values.name), "")
-        observed = self.observations[column] if self.observations is not None and column else None
+        observed = self.observations.by_time(column) if self.observations is not None and column else None
         return plot_fan(values, observed, ax=ax, time_unit=self.time_unit)
 
     def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":

@@ -13,7 +13,8 @@ from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel, Table
+from pysd_runner.panel import Data
+from pysd_runner.panel.data import is_panel
 from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.run import simulate
 from pysd_runner.simulation.task import prepared
@@ -63,7 +64,7 @@ class ProjectionInputs:
 
     model: Model
     run_model: Model
-    data: Panel | Table | None
+    data: Data | None
     fitted: FittedParameters | None
     baseline: Baseline | None
     common: CommonDraws
@@ -78,9 +79,9 @@ class ProjectionInputs:
         return self.model.spec
 
     @property
-    def panel(self) -> Panel:
+    def panel(self) -> Data:
         """Observations of regions."""
-        assert isinstance(self.data, Panel)  # noqa: S101
+        assert self.data is not None  # noqa: S101
         return self.data
 
     @property
@@ -91,7 +92,7 @@ class ProjectionInputs:
 
 def inputs_of(  # noqa: PLR0913 - a front door
     model: Model,
-    data: Panel | Table | None = None,
+    data: Data | None = None,
     fitted: FittedParameters | None = None,
     *,
     until: float | None = None,
@@ -144,7 +145,7 @@ def inputs_of(  # noqa: PLR0913 - a front door
         If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
     """
     settings = {"seed": seed, "origin": origin, "shocks": shocks, "yuan_per_unit": yuan_per_unit}
-    if isinstance(data, Panel):
+    if is_panel(data):
         ahead = {"until": UNTIL if until is None else until, "draws": REGIONAL_DRAWS if draws is None else draws}
         return _of_regions(model, data, fitted, baseline, {**ahead, **settings}, engine)
     if baseline is not None or origin is not None:
@@ -154,7 +155,7 @@ def inputs_of(  # noqa: PLR0913 - a front door
 
 def _of_regions(
     model: Model,
-    panel: Panel,
+    panel: Data,
     fitted: FittedParameters | None,
     baseline: Baseline | None,
     settings: Mapping[str, Any],
@@ -167,7 +168,7 @@ def _of_regions(
     check_size(model, (origin, until), draws)
     if fitted is not None:
         check_fit(fitted, model, origin)
-    seen = panel.subset(years=range(panel.years[0], origin + 1))
+    seen = panel.subset(times=range(panel.years[0], origin + 1))
     drawn = {**settings, "until": until, "draws": draws, "seed": seed, "origin": origin}
     common = common_draws(
         model,
@@ -192,7 +193,7 @@ def _of_regions(
 
 
 def _of_any(
-    model: Model, data: Table | None, fitted: FittedParameters | None, until: float | None, draws: int, seed: int
+    model: Model, data: Data | None, fitted: FittedParameters | None, until: float | None, draws: int, seed: int
 ) -> ProjectionInputs:
     """What scenarios of a model without regions share, with its estimated starting values as constants."""
     check_end(model, until, data, fitted)
@@ -222,7 +223,7 @@ def _of_any(
     )
 
 
-def _check_regions(model: Model, panel: Panel) -> None:
+def _check_regions(model: Model, panel: Data) -> None:
     count = len(model.ranges[model.bindings.ranges.region])
     if count != len(panel.regions):
         raise InvalidInput(
@@ -236,9 +237,9 @@ def _check_regions(model: Model, panel: Panel) -> None:
         )
 
 
-def last_origin(panel: Panel) -> int:
+def last_origin(panel: Data) -> int:
     """Last year in which every region of a panel has output per head."""
-    complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+    complete = np.isfinite(panel.array("output_per_head")).all(axis=0)
     if not complete.any():
         raise InvalidPanel(
             "panel {panel!r} has no year in which every region has output per head; leave regions out", panel=panel.name
@@ -246,7 +247,7 @@ def last_origin(panel: Panel) -> int:
     return panel.years[int(np.flatnonzero(complete)[-1])]
 
 
-def _origin(panel: Panel, origin: int | None, until: int) -> int:
+def _origin(panel: Data, origin: int | None, until: int) -> int:
     origin = whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(

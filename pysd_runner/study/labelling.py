@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.indicators import indicators_of
 from pysd_runner.indicators.relative import laggards, mean_log_gap
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
@@ -22,7 +22,7 @@ MONEY = "Yuan"
 def projection_dataset(
     run: Run,
     spec: ModelSpec,
-    panel: Panel,
+    panel: Data,
     scenarios: Sequence[Scenario],
     *,
     yuan_per_unit: float = 1.0,
@@ -90,11 +90,11 @@ def parameters_of(parameters: Mapping[str, NDArray[np.float64]], draws: NDArray[
     return xr.DataArray(values, dims=["parameter", "draw"], coords={"parameter": list(parameters), "draw": draws})
 
 
-def history_dataset(panel: Panel) -> xr.Dataset:
+def history_dataset(panel: Data) -> xr.Dataset:
     """Indicators of the observed years."""
     coords = {"year": list(panel.years), **region_coordinates(panel)}
     arrays = {
-        name: xr.DataArray(panel[name], dims=["region", "year"], attrs={"units": panel.units[name]})
+        name: xr.DataArray(panel.array(name), dims=["region", "year"], attrs={"units": panel.units[name]})
         for name in panel.variables
     }
     dataset = xr.Dataset(arrays, coords=coords)
@@ -109,7 +109,7 @@ def history_dataset(panel: Panel) -> xr.Dataset:
     return _with_laggards(dataset, output.drop_vars("group"), population.drop_vars("group"), laggards(last[0], last[1]))
 
 
-def region_coordinates(panel: Panel) -> dict[str, Any]:
+def region_coordinates(panel: Data) -> dict[str, Any]:
     """Codes, names, classes and tiles of the regions of a panel, as coordinates."""
     regions = panel.regions
     return {
@@ -122,12 +122,12 @@ def region_coordinates(panel: Panel) -> dict[str, Any]:
     }
 
 
-def _classes(panel: Panel) -> list[str] | None:
+def _classes(panel: Data) -> list[str] | None:
     groups = [item.group for item in panel.regions]
     return groups if all(groups) else None
 
 
-def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, panel: Panel) -> xr.Dataset:
+def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, panel: Data) -> xr.Dataset:
     output, population = output.drop_vars("group"), population.drop_vars("group")
     found = indicators_of(output, population, classes=_classes(panel))
     dataset = dataset.assign({name: found[name] for name in ADDED if name in found})

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ def _regions(folder: Path) -> Future:
 def _any(folder: Path) -> Future:
     import xarray as xr
 
-    from pysd_runner.panel import load_table
+    from pysd_runner.panel import load_data
 
     record = read_record(
         folder / FUTURE, schema=SCHEMA, what=Message("record of a projection of a model"), remedy=REMEDY
@@ -101,7 +101,7 @@ def _any(folder: Path) -> Future:
         if file.is_file():
             known = [axis for axis in _header(file) if axis not in ("time", "column", "value")]
             frame = _renamed(file)
-            seen = load_table(frame, time="time", entity=known or None, name="observed")
+            seen = replace(load_data(frame, time="time", entity=known or None), name="observed")
         scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
         return Future(
             model=record["model"],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
-from pysd_runner.panel import Column, Problem, Table
+from pysd_runner.panel import Column, Data, Problem
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.simulation.elements import located
 from pysd_runner.simulation.task import prepared, time_unit
@@ -22,7 +22,7 @@ def same(name: str, other: str) -> bool:
     return key(name.replace("_", " ")) == key(other.replace("_", " "))
 
 
-def matched(model: Model, table: Table) -> dict[str, str]:
+def matched(model: Model, table: Data) -> dict[str, str]:
     """Variables by the columns that are called like them, or that the caller mapped to them."""
     found = {}
     for name, column in table.columns.items():
@@ -44,7 +44,7 @@ def _element(model: Model, target: str, column: Column) -> str:
     return element
 
 
-def uses_of(model: Model, table: Table) -> dict[str, str]:
+def uses_of(model: Model, table: Data) -> dict[str, str]:
     """What each column of a table is to a model, in words; empty for one that is not used."""
     declared = {} if model.spec is None else {item.column: item.outcome for item in model.spec.observations.values()}
     found = dict.fromkeys(table.columns, "")
@@ -58,7 +58,7 @@ def uses_of(model: Model, table: Table) -> dict[str, str]:
     return found
 
 
-def problems_of(model: Model, table: Table) -> list[Problem]:
+def problems_of(model: Model, table: Data) -> list[Problem]:
     """What is wrong between a table and a model: columns that match nothing, times of another unit or too early."""
     uses = uses_of(model, table)
     found = _unknown(model, table)
@@ -94,7 +94,7 @@ def problems_of(model: Model, table: Table) -> list[Problem]:
     return found
 
 
-def _unknown(model: Model, table: Table) -> list[Problem]:
+def _unknown(model: Model, table: Data) -> list[Problem]:
     """Columns that were mapped to a name the model has not; expressions are read by the fit."""
     found = []
     for name, column in table.columns.items():
@@ -107,7 +107,7 @@ def _unknown(model: Model, table: Table) -> list[Problem]:
     return found
 
 
-def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[str]]:
+def in_time_of(model: Model, table: Data, start: float) -> tuple[Data, list[str]]:
     """The table with its times in the model's unit."""
     unit = unit_of_time(time_unit(model))
     if table.dates and unit:
@@ -134,7 +134,7 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
     return table, []
 
 
-def check_end(model: Model, until: float | None, table: Table | None, fitted: FittedParameters | None) -> None:
+def check_end(model: Model, until: float | None, table: Data | None, fitted: FittedParameters | None) -> None:
     """Refuse a last moment that is meant for another clock than that of a model."""
     if until is None:
         return

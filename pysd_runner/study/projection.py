@@ -13,7 +13,8 @@ from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, Simu
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, Panel, Table, load_panel, load_table
+from pysd_runner.panel import Data, load_data
+from pysd_runner.panel.data import is_panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
@@ -117,9 +118,9 @@ def project(
     """
     model, data = _loaded(model, data)
     inputs = inputs_of(model, data, fitted, **settings)
-    cast = _asked(scenarios, model) if isinstance(data, Panel) else cast_of(scenarios)
+    cast = _asked(scenarios, model) if is_panel(data) else cast_of(scenarios)
     observed: dict[str, str] = {}
-    if isinstance(data, Panel):
+    if is_panel(data):
         cast = list(with_comparisons(cast, model=model))
         names = saved_outcomes(inputs.spec, model)
         values = scenario_values(cast, model, data, inputs.common.values, inputs.years)
@@ -133,31 +134,28 @@ def project(
         {**inputs.common.values, **values},
         start=inputs.bounds[0],
         stop=inputs.bounds[1],
-        save_every=1 if isinstance(data, Panel) else None,
+        save_every=1 if is_panel(data) else None,
         outcomes=[*names, *also],
         engine=settings.get("engine", "auto"),
-        throw=isinstance(data, Panel),
+        throw=is_panel(data),
         progress=progress,
     )
     if inspect is not None:
         inspect(run)
-    return _of_regions(inputs, data, cast, run) if isinstance(data, Panel) else _of_any(inputs, cast, run, observed)
+    return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed)
 
 
-def _loaded(model: Model | str | Path, data: Any) -> tuple[Model, Panel | Table | None]:
+def _loaded(model: Model | str | Path, data: Any) -> tuple[Model, Data | None]:
     """A model and data that may be given by name; a model by name gets as many regions as there are."""
     if not (data is None or isinstance(data, Data)):
         known = model if isinstance(model, Model) else load_model(model)
-        data = load_panel(data) if known.is_regional else load_table(data)
-    if not (data is None or isinstance(data, Panel | Table)):
-        held = {item.name: getattr(data, item.name) for item in dataclasses.fields(Data)}
-        data = Panel(**held) if data.is_panel else Table(**held)
+        data = load_data(data, panel=True) if known.is_regional else load_data(data)
     if isinstance(model, Model):
-        return model, data
-    return load_model(model, regions=len(data.regions) if isinstance(data, Panel) else None), data
+        return model, data if data is None else data.for_model(regional=model.is_regional)
+    return load_model(model, regions=len(data.regions) if is_panel(data) else None), data
 
 
-def _of_regions(inputs: ProjectionInputs, panel: Panel, cast: Sequence[Scenario], run: Run) -> Future:
+def _of_regions(inputs: ProjectionInputs, panel: Data, cast: Sequence[Scenario], run: Run) -> Future:
     from pysd_runner.study.labelling import history_dataset, parameters_of, projection_dataset, with_sources
 
     common, fitted, baseline = inputs.common, inputs.fitted, inputs.baseline
@@ -198,7 +196,7 @@ def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observ
         model=model.name,
         origin=round(inputs.bounds[0]),
         # With their times in the model's unit, as a fit counts them.
-        observations=in_time_of(model, data, inputs.bounds[0])[0] if isinstance(data, Table) else None,
+        observations=in_time_of(model, data, inputs.bounds[0])[0] if data is not None and not data.is_panel else None,
         observed=observed,
         better={key: item.better for key, item in outcomes.items() if item.better},
         time_unit=time_unit(model),
@@ -230,7 +228,7 @@ def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
     }
 
 
-def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -> list[str]:
+def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Data) -> list[str]:
     """What a reader must know about the run without policy."""
     if baseline is None:
         return [
@@ -294,7 +292,7 @@ def cast_of(scenarios: "Scenarios") -> list[Scenario]:
     return found
 
 
-def observed_of(model: Model, data: Table | None, fitted: FittedParameters | None) -> dict[str, str]:
+def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None) -> dict[str, str]:
     """Which column observes a variable."""
     found: dict[str, str] = {}
     for item in ({} if fitted is None else fitted.provenance.get("measurements", {})).values():
@@ -335,7 +333,7 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str
 
 
 def _warnings(
-    fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario], inputs: RegionInputs
+    fitted: FittedParameters | None, panel: Data, scenarios: Sequence[Scenario], inputs: RegionInputs
 ) -> tuple[str, ...]:
     found: list[str] = [
         Message(
@@ -416,7 +414,7 @@ def _made(run: Run, model: Model) -> dict[str, Any]:
 
 def _provenance(
     made: Mapping[str, Any],
-    panel: Panel,
+    panel: Data,
     scenarios: Sequence[Scenario],
     fitted: FittedParameters | None,
     settings: Mapping[str, Any],

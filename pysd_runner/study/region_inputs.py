@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput
 from pysd_runner.spec.bindings import Bindings
 
@@ -73,7 +73,7 @@ class _Work:
 
     spec: ModelSpec
     bindings: Bindings
-    panel: Panel
+    panel: Data
     year: int
     parameters: Mapping[str, Array]
     carried: Mapping[str, Array]
@@ -101,7 +101,7 @@ class _Work:
 
 def region_inputs(
     model: Model,
-    panel: Panel,
+    panel: Data,
     year: int,
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -173,7 +173,7 @@ def _observed(work: _Work, variable: str) -> Array | None:
     """Values of a panel variable in the year, shape (region,), or None if no region has one."""
     if not variable or variable not in work.panel:
         return None
-    column = work.panel[variable][:, work.panel.years.index(work.year)]
+    column = work.panel.array(variable)[:, work.panel.years.index(work.year)]
     return column if np.isfinite(column).any() else None
 
 
@@ -185,7 +185,7 @@ def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
     if not years:
         return None
     best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
-    return work.panel[variable][:, work.panel.years.index(best)], best
+    return work.panel.array(variable)[:, work.panel.years.index(best)], best
 
 
 def _required(work: _Work, item: RegionInput) -> Array:
@@ -241,7 +241,7 @@ def _latest(work: _Work, item: RegionInput) -> Array:
     if not years:
         return _constant(work, item)
     best = min(years, key=lambda year: (year > work.year, abs(year - work.year)))
-    values = work.panel[item.panel][:, work.panel.years.index(best)]
+    values = work.panel.array(item.panel)[:, work.panel.years.index(best)]
     missing, fallback = ~np.isfinite(values), 0.0 if item.fallback is None else item.fallback
     if best != work.year:
         work.mark(item, ~missing, Message("missing, that of {year}", year=best))
@@ -378,7 +378,7 @@ def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
     return None, ""
 
 
-def relative_growth(panel: Panel) -> Array:
+def relative_growth(panel: Data) -> Array:
     """Change of log output per head minus its mean over the regions seen in both years, shape (region, year - 1)."""
     # A region that is missing in one year does not change the growth of the others.
     growth = np.diff(_log_output(panel), axis=1)
@@ -386,15 +386,15 @@ def relative_growth(panel: Panel) -> Array:
     return np.asarray(growth - _mean_seen(growth))
 
 
-def reference_position(panel: Panel, years: Sequence[int]) -> Array:
+def reference_position(panel: Data, years: Sequence[int]) -> Array:
     """Log output per head relative to the regions seen in each of some years, so that their number never changes."""
     logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
     always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
     return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
 
 
-def _log_output(panel: Panel) -> Array:
-    output = panel["output_per_head"]
+def _log_output(panel: Data) -> Array:
+    output = panel.array("output_per_head")
     return np.asarray(np.log(np.where(output > 0, output, np.nan)))
 
 

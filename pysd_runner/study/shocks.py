@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.elements import only_draws
 from pysd_runner.spec import FittedParameters
@@ -102,7 +102,7 @@ def _relative(output: Array) -> Array:
 
 
 def growth_shocks(
-    panel: Panel,
+    panel: Data,
     fitted: FittedParameters | None,
     persistence: Array,
     bounds: tuple[int, int],
@@ -122,7 +122,7 @@ class ShockLaw:
     shared: float  # share of the variance that regions of one class have in common
 
 
-def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
+def shock_law(panel: Data, *, sd: float = 0.0) -> ShockLaw:
     """Size of shocks and what classes share, from the last years of a panel."""
     growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
     seen = np.isfinite(growth)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidScenario, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.elements import constant_values, located, stacked_values
@@ -24,7 +24,7 @@ BEFORE = 1e-6
 def scenario_values(
     scenarios: Sequence[Scenario],
     model: Model,
-    panel: Panel,
+    panel: Data,
     common: Mapping[str, Array | TimePath],
     bounds: tuple[int, int],
 ) -> dict[str, Array | TimePath]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.answer import Ground, comparison_lines, future_lines, lever_lines, skill_lines
 from calibration.forecasting import target_of
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.spec import Baseline
 from tests.study.test_projection import fit_of
 
@@ -20,7 +20,7 @@ NUMBER = r"-?\d+\.\d+"
 @pytest.fixture(scope="module")
 def ground() -> Ground:
     """A fit made by hand, and a forecast that wanders from the last year."""
-    panel = load_panel("china")
+    panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))
     random = np.random.default_rng(0)
     start = target_of(panel).values[:, -1:]

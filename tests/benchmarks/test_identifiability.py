@@ -5,13 +5,13 @@ import pytest
 
 from benchmarks import identifiability as module
 from benchmarks.identifiability import BEGIN, END, EXPECTED, contractions, main, table
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 
 
 @pytest.fixture(scope="module")
 def panel():
-    whole = load_panel("china")
-    return whole.subset(regions=whole.codes[::8], years=range(2014, 2020))
+    whole = load_data("china")
+    return whole.subset(entities=whole.codes[::8], times=range(2014, 2020))
 
 
 def test_more_series_never_say_less(panel):
@@ -34,7 +34,7 @@ def test_errors_that_forget_say_more_about_slow_growth(panel):
 
 
 def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch, panel):
-    monkeypatch.setattr(module, "load_panel", lambda _: panel)
+    monkeypatch.setattr(module, "load_data", lambda *_, **__: panel)
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     assert main(["--write", str(page)]) == 0

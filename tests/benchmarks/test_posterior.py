@@ -7,13 +7,13 @@ from benchmarks import posterior as module
 from benchmarks.posterior import DEFINITIONS, far_from_history, fits, levels, main, misses
 from calibration.uncertainty import fitted_point
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 
 
 @pytest.fixture(scope="module")
 def panel():
-    whole = load_panel("china")
-    return whole.subset(regions=whole.codes[::7])
+    whole = load_data("china")
+    return whole.subset(entities=whole.codes[::7])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_draws_of_one_posterior_stay_nearer_to_history(made):
 
 
 def test_the_command_prints_everything(monkeypatch, capsys, panel):
-    monkeypatch.setattr(module, "load_panel", lambda _: panel.subset(years=range(2014, 2025)))
+    monkeypatch.setattr(module, "load_data", lambda *_, **__: panel.subset(times=range(2014, 2025)))
     monkeypatch.setattr(module, "sample_at", lambda at, draws: _short(at, draws))
     assert main(["--starts", "1", "--draws", "40", "--sampler"]) == 0
     shown = capsys.readouterr().out

@@ -14,7 +14,7 @@ from benchmarks.coverage import coverage, holm, outside, rejected, table
 from benchmarks.recovery import ASKED, FIRST, Setting, main, recover, recovered, report, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, GROUPS, MEMORY, simulated_panel
 from calibration.fitting.problem import CalibrationProblem
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 
 SMALL = Setting(regions=4, years=9)
 PANELS = 12
@@ -33,15 +33,15 @@ class Silent(np.random.Generator):
         return np.zeros(size)
 
 
-def simulated(disturbance: str = "none", *, rng: np.random.Generator | None = None, regions: int = 6) -> Panel:
+def simulated(disturbance: str = "none", *, rng: np.random.Generator | None = None, regions: int = 6) -> Data:
     model, start, _, surveys = template(regions, 9)
     rng = rng or np.random.default_rng(5)
     return simulated_panel(model, start, 9, TRUTH, rng, disturbance=disturbance, surveys=surveys)
 
 
-def later(panel: Panel, name: str) -> np.ndarray:
+def later(panel: Data, name: str) -> np.ndarray:
     """Logarithms of what was simulated."""
-    return np.log(panel[name][:, panel.years.index(FIRST) + 1 :])
+    return np.log(panel.array(name)[:, panel.years.index(FIRST) + 1 :])
 
 
 def test_truths_lie_where_the_posterior_says(panels):

@@ -92,7 +92,7 @@ def test_panels_are_read_without_the_nation_and_left_out_when_missing(tmp_path, 
     assert panel is not None
     assert [region.code for region in panel.regions] == ["01000", "02000"]
     assert panel.years == (1960, 1961)
-    assert_allclose(panel["output_per_head"], [[2960, 2961], [3960, 3961]])
+    assert_allclose(panel.array("output_per_head"), [[2960, 2961], [3960, 3961]])
     assert main(["--panel", "world", "--data", str(tmp_path)]) == 2
     assert "world_countries.csv" in capsys.readouterr().err
 

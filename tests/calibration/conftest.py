@@ -3,7 +3,7 @@
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS = 6, 7
@@ -11,12 +11,12 @@ TRUTH = {"q_a": 0.25, "g_D": 0.04, "lam_U": 0.25, "q_u": 0.3, "c0": 0.02, "pi": 
 
 
 @pytest.fixture(scope="session")
-def fitted_panel() -> Panel:
+def fitted_panel() -> Data:
     return made_panel(COUNT, YEARS, TRUTH, noise=1.0)
 
 
 @pytest.fixture(scope="session")
-def fitted_problem(fitted_panel: Panel) -> CalibrationProblem:
+def fitted_problem(fitted_panel: Data) -> CalibrationProblem:
     return CalibrationProblem(model_of(COUNT), fitted_panel, values={"dep_u": 0.02})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Panel, Region
+from pysd_runner.panel import Data, Entity
 from pysd_runner.simulation import simulate
 from pysd_runner.study.region_inputs import as_values, region_inputs
 
@@ -52,14 +52,14 @@ def model_of(regions: int) -> Model:
     return load_model(MODEL, regions=regions)
 
 
-def regions_of(count: int) -> tuple[Region, ...]:
+def regions_of(count: int) -> tuple[Entity, ...]:
     """Regions with codes and names that sort in another order than they stand."""
     return tuple(
-        Region(code=f"{(7 * k) % count:02d}X", name_en=f"Region {k}", name_zh=f"地区{k}") for k in range(count)
+        Entity(code=f"{(7 * k) % count:02d}X", name_en=f"Region {k}", name_zh=f"地区{k}") for k in range(count)
     )
 
 
-def start_panel(count: int, *, before: int = 2, seed: int = 5) -> Panel:
+def start_panel(count: int, *, before: int = 2, seed: int = 5) -> Data:
     """What some regions look like in the first year, and their output in the years before."""
     rng = np.random.default_rng(seed)
     years = tuple(range(FIRST - before, FIRST + 1))
@@ -84,7 +84,7 @@ def start_panel(count: int, *, before: int = 2, seed: int = 5) -> Panel:
         "ict_employment_share": spread(0.02, 0.6, 0.2),
         "firms_with_ecommerce": spread(0.07, 0.5, 0.2),
     }
-    return Panel(
+    return Data.by_region(
         name="made",
         regions=regions_of(count),
         years=years,
@@ -103,7 +103,7 @@ def made_panel(
     *,
     noise: float = 0.0,
     seed: int = 0,
-) -> Panel:
+) -> Data:
     """A panel the model made with known parameters.
 
     ``noise`` scales the errors: growth shocks that fade like momentum, and independent errors of indicators.
@@ -123,11 +123,11 @@ def made_panel(
     later = _later(start, run, known, years, noise, rng)
     national = run["National Access Share"][0, 0, 1:] + noise * 0.005 * rng.normal(size=years)
     levels = {FIRST + 1 + place: float(value) for place, value in enumerate(national)}
-    return Panel(
+    return Data.by_region(
         name=start.name,
         regions=start.regions,
         years=(*start.years, *range(FIRST + 1, FIRST + years + 1)),
-        values={name: np.concatenate([start[name], later[name]], axis=1) for name in start.values},
+        values={name: np.concatenate([start.array(name), later[name]], axis=1) for name in start.values},
         units=start.units,
         national={"internet_penetration": {FIRST: 0.45, **levels}},
         currency=start.currency,
@@ -136,7 +136,7 @@ def made_panel(
 
 
 def _later(
-    start: Panel, run: object, known: Mapping[str, float], years: int, noise: float, rng: np.random.Generator
+    start: Data, run: object, known: Mapping[str, float], years: int, noise: float, rng: np.random.Generator
 ) -> dict[str, Array]:
     count = len(start.regions)
     memory = (1 - 0.25 / known["tau_m"]) ** 4
@@ -152,27 +152,27 @@ def _later(
     for name, (outcome, loading) in OBSERVED.items():
         share = run[outcome][0, 0]
         errors = noise * LEVEL_SD[name] * rng.normal(size=(count, years))
-        first = start[name][:, -1:]
+        first = start.array(name)[:, -1:]
         later[name] = first * (share[:, 1:] / share[:, :1]) ** known[loading] * np.exp(errors)
     return later
 
 
-def scaled(panel: Panel, variable: str, cells: Sequence[tuple[int, int]], factor: float) -> Panel:
+def scaled(panel: Data, variable: str, cells: Sequence[tuple[int, int]], factor: float) -> Data:
     """The panel with some cells of a variable (region, position of the year) multiplied; NaN takes them out."""
-    values = panel[variable].copy()
+    values = panel.array(variable).copy()
     for cell in cells:
         values[cell] *= factor
     return panel.with_values({**panel.values, variable: values})
 
 
-def permuted(panel: Panel, order: Sequence[int]) -> Panel:
+def permuted(panel: Data, order: Sequence[int]) -> Data:
     """The same panel with its regions in another order."""
     rows = list(order)
     values = {name: array[rows] for name, array in panel.values.items()}
     return replace(panel.with_values(values), entities={"region": tuple(panel.regions[row] for row in rows)})
 
 
-def renamed(panel: Panel) -> Panel:
+def renamed(panel: Data) -> Data:
     """The same panel with other codes and names."""
     regions = tuple(
         replace(region, code=f"région {len(panel.regions) - k}", name_en="same", name_zh="同名")
@@ -181,7 +181,7 @@ def renamed(panel: Panel) -> Panel:
     return replace(panel, entities={"region": regions})
 
 
-def without(panel: Panel, *variables: str, national: bool = True) -> Panel:
+def without(panel: Data, *variables: str, national: bool = True) -> Data:
     """The panel without some variables, and without its national series if asked for."""
     kept = {name: array for name, array in panel.values.items() if name not in variables}
     return panel.with_values(kept).with_national(panel.national if national else {})

@@ -8,7 +8,7 @@ import pytest
 
 import calibration
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -36,7 +36,7 @@ def test_the_public_names() -> None:
 
 
 def test_names_of_before_say_the_new_ones() -> None:
-    panel = load_panel("china")
+    panel = load_data("china")
     with pytest.raises(InvalidInput, match="forecasters now"):
         calibration.backtest(panel, models=["gapsim"])
     with pytest.raises(InvalidInput, match="a forecaster is named by `forecaster`"):

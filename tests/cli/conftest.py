@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.cli import main
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 
 REGIONS = ("110000", "310000", "410000", "620000")
 FIRST, LAST = 2012, 2024
@@ -60,10 +60,11 @@ def gapsim(capfd, tmp_path, monkeypatch):
 def small_panel(tmp_path_factory) -> Path:
     """Output and population of four provinces; regions with classes beside it."""
     folder = tmp_path_factory.mktemp("panel")
-    panel = load_panel("china").subset(regions=REGIONS, years=range(FIRST, LAST + 1))
+    panel = load_data("china").subset(entities=REGIONS, times=range(FIRST, LAST + 1))
+    output, people = panel.array("output"), panel.array("population")
     rows = ["region,year,output [yuan],population [persons]"]
     rows += [
-        f"{region.code},{year},{panel['output'][place, column]:.17g},{panel['population'][place, column]:.17g}"
+        f"{region.code},{year},{output[place, column]:.17g},{people[place, column]:.17g}"
         for place, region in enumerate(panel.regions)
         for column, year in enumerate(panel.years)
     ]

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.spec import load_fitted
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -40,12 +40,12 @@ def test_three_lines_of_mapping_are_enough(gapsim, file, tmp_path) -> None:
 
     (tmp_path / "munnell.yaml").write_text(MAPPING, encoding="utf-8")
     table = munnell.load()
-    panel = load_panel(file, mapping=tmp_path / "munnell.yaml")
+    panel = load_data(file, roles=tmp_path / "munnell.yaml", panel=True)
     assert len(panel.regions) == 48
     assert panel.years == tuple(range(1970, 1987))
     assert panel.price_basis == "constant 1982 prices"
     first = table.iloc[0]
-    assert panel["output_per_head"][0, 0] == pytest.approx(first["GSP"] * 1e6 / (first["EMP"] * 1e3))
+    assert panel.array("output_per_head")[0, 0] == pytest.approx(first["GSP"] * 1e6 / (first["EMP"] * 1e3))
     arguments = ("--mapping", "munnell.yaml", "--yuan-per-unit", 7, "--starts", 1, "--no-profiles", "--out", "fit")
     answer = gapsim("calibrate", file, *arguments)
     assert answer.code == 0
@@ -59,7 +59,7 @@ def test_three_lines_of_mapping_are_enough(gapsim, file, tmp_path) -> None:
     assert "Initial Access Share: no national series" in said
     assert "the trend is not read" not in said
     fitted = load_fitted("fit/fitted.json")
-    growth = np.diff(np.log(panel["output_per_head"]), axis=1)
+    growth = np.diff(np.log(panel.array("output_per_head")), axis=1)
     spread = float((growth - growth.mean(axis=0)).std())
     # What the fit leaves of relative growth is no more than all of it, and most of it: states are mostly shocks.
     assert 0.5 * spread < fitted.shock_sd < 1.1 * spread

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.spec import load_fitted
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 
 def minimal(path: Path, header: str, *, late: str = "", years: range = range(2008, 2019)) -> Path:
     """Region, year and output per head of five provinces; one may come late."""
-    panel = load_panel("china")
+    panel = load_data("china")
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(header + "\n")
         for row, region in enumerate(panel.regions[:5]):
             for year in years:
                 if region.name_en != late or year >= years[-3]:
-                    value = panel["output_per_head"][row, panel.years.index(year)]
+                    value = panel.array("output_per_head")[row, panel.years.index(year)]
                     csv.writer(file).writerow([region.name_en, year, f"{value:.1f}"])
     return path
 

@@ -16,7 +16,7 @@ from pysd_runner.cli import main
 from pysd_runner.cli.projecting import kept_in
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.spec import Baseline, load_baseline
 from pysd_runner.study.loading import load_future
 from tests.records import resealed
@@ -164,7 +164,7 @@ def test_present_values_are_those_of_the_kept_projection(gapsim, small, rate):
 
 
 def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp_path):
-    panel = load_panel(small_panel, regions=str(small_panel.with_name("regions.csv")))
+    panel = load_data(small_panel, regions=str(small_panel.with_name("regions.csv")))
     failed = (
         "Trend Growth of Output per Worker (g0) ended at its upper bound, 0.15 1/Year: its standard error means "
         "little; look at the bound or the measurement."
@@ -429,7 +429,7 @@ def test_other_assumptions_are_no_forecast(gapsim, small):
 
 
 def test_a_kept_forecast_is_one_of_this_panel_fit_and_seed(tmp_path):
-    panel = load_panel("china")
+    panel = load_data("china")
     regions = len(panel.regions)
     made = Baseline(
         paths=np.zeros((3, regions, 2)),
@@ -447,4 +447,4 @@ def test_a_kept_forecast_is_one_of_this_panel_fit_and_seed(tmp_path):
     for other in ({"seed": 1}, {"draws": 4}, {"until": panel.years[-1] + 3}):
         assert kept_in(tmp_path, panel, None, **{**asked, **other}) is None
     assert kept_in(tmp_path, panel, fitted, **asked) is None
-    assert kept_in(tmp_path, panel.subset(years=panel.years[1:]), None, **asked) is None
+    assert kept_in(tmp_path, panel.subset(times=panel.years[1:]), None, **asked) is None

@@ -7,7 +7,7 @@ import pytest
 from calibration.evaluation import Verdict
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.text import say, texts
 from tests.documentation.readme import ROOT
 
@@ -26,7 +26,7 @@ def model() -> Model:
 
 def test_it_was_made_of_this_model_and_panel(page: str, model: Model) -> None:
     assert model.sha256 in page, STALE
-    assert load_panel("china").sha256[:12] in page, STALE
+    assert load_data("china").sha256[:12] in page, STALE
 
 
 def test_every_declared_rule_and_experiment_is_on_it(page: str, model: Model) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.cli import main
-from pysd_runner.panel import load_panel, with_output
+from pysd_runner.panel import load_data, with_output
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "own_data.md"
@@ -58,10 +58,10 @@ def test_files_of_offices_are_joined_as_the_page_says(folder: Path) -> None:
     assert main(shlex.split(line)[1:]) == 0
     (folder / "code.py").write_text(raw_blocks(PAGE, "python")[0], encoding="utf-8")
     found = runpy.run_path(str(folder / "code.py"))
-    written = load_panel(folder / "joined.csv", regions="china")
+    written = load_data(folder / "joined.csv", regions="china")
     assert written.codes == found["panel"].codes == found["again"].codes == ("110000", "310000", "620000")
     for name in ("output", "population", "output_per_head"):
-        np.testing.assert_allclose(written[name], found["panel"][name])
+        np.testing.assert_allclose(written.array(name), found["panel"][name])
         np.testing.assert_allclose(found["again"][name], found["panel"][name])
 
 
@@ -79,7 +79,7 @@ def test_mappings_of_files_of_others(file: str, regions: int, tmp_path: Path) ->
     if not SHARED.is_dir():
         pytest.skip("the downloads are not beside the checkout")
     (tmp_path / "mapping.yaml").write_text(mappings()[file], encoding="utf-8")
-    panel = load_panel(SHARED / file, mapping=tmp_path / "mapping.yaml")
+    panel = load_data(SHARED / file, roles=tmp_path / "mapping.yaml", panel=True)
     assert len(panel.regions) == regions
     assert "output_per_head" in panel
 
@@ -88,7 +88,7 @@ def test_mapping_of_the_countries(tmp_path: Path) -> None:
     if not SHARED.is_dir():
         pytest.skip("the downloads are not beside the checkout")
     (tmp_path / "mapping.yaml").write_text(mappings()["world_countries.csv"], encoding="utf-8")
-    panel = with_output(load_panel(SHARED / "world_countries.csv", mapping=tmp_path / "mapping.yaml"))
+    panel = with_output(load_data(SHARED / "world_countries.csv", roles=tmp_path / "mapping.yaml", panel=True))
     assert len(panel.regions) > 180
     assert "access" in panel
 
@@ -97,7 +97,7 @@ def test_mapping_of_munnell(tmp_path: Path) -> None:
     munnell = pytest.importorskip("linearmodels.datasets.munnell")
     munnell.load().to_csv(tmp_path / "munnell.csv", index=False)
     (tmp_path / "mapping.yaml").write_text(mappings()["munnell.csv"], encoding="utf-8")
-    assert len(load_panel(tmp_path / "munnell.csv", mapping=tmp_path / "mapping.yaml").regions) == 48
+    assert len(load_data(tmp_path / "munnell.csv", roles=tmp_path / "mapping.yaml", panel=True).regions) == 48
 
 
 def test_every_known_start_value_and_indicator_is_in_its_table() -> None:

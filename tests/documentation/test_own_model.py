@@ -58,11 +58,11 @@ def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path)
     assert names["posterior"]["posterior"].sizes["draw"] > 0  # type: ignore[index]
     pytest.importorskip("lmfit")
     from calibration import CalibrationProblem, fit
-    from pysd_runner import load_model, load_table
+    from pysd_runner import load_data, load_model
 
     exec(compile(theirs, str(PAGE), "exec"), names)  # noqa: S102
     found = names["found"].params  # type: ignore[attr-defined]
-    problem = CalibrationProblem(load_model("mine.mdl"), load_table("obs.csv"), free=["Contact Rate", "Duration"])
+    problem = CalibrationProblem(load_model("mine.mdl"), load_data("obs.csv"), free=["Contact Rate", "Duration"])
     result = fit(problem)
     for key, name in (("Contact Rate", "contact_rate"), ("Duration", "duration")):
         np.testing.assert_allclose(result.parameter(key).estimate, found[name].value, rtol=0.02)

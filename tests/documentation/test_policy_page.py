@@ -54,7 +54,7 @@ def test_its_scenario_loads(tmp_path: Path) -> None:
     levers = load_scenario(tmp_path / "off.yaml").policy.levers
     assert set(levers) == set(YAML(typ="safe").load(off)["policy"]["levers"])
     (tmp_path / "optional.yaml").write_text(optional, encoding="utf-8")
-    regions = pysd_runner.load_panel("china").regions
+    regions = pysd_runner.load_data("china").regions
     found = load_scenario(tmp_path / "optional.yaml", regions=regions)
     assert (found.policy.pilots, found.policy.rural_broadband) == (("Guizhou", "Zhejiang"), 0.5)
     values = found.values(pysd_runner.load_model("regional_digital", regions=len(regions)), regions, default_start=2025)

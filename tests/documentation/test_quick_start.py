@@ -75,7 +75,7 @@ def test_the_command_lines_run(
 
 
 def test_the_mapping_of_the_readme_is_one(tmp_path: Path) -> None:
-    from pysd_runner.panel import load_mapping, load_panel
+    from pysd_runner.panel import load_data, load_mapping
 
     (text,) = raw_blocks(ENGLISH, "yaml")
     path = tmp_path / "mapping.yaml"
@@ -90,9 +90,9 @@ def test_the_mapping_of_the_readme_is_one(tmp_path: Path) -> None:
     ]
     file = tmp_path / "states.csv"
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    panel = load_panel(file, mapping=mapping)
+    panel = load_data(file, roles=mapping, panel=True)
     assert len(panel.regions) == 1
-    np.testing.assert_allclose(panel["output"], [[2.5e6]])
+    np.testing.assert_allclose(panel.array("output"), [[2.5e6]])
     shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "us_states.csv"
     if shared.is_file():
-        assert len(load_panel(shared, mapping=mapping).regions) == 51
+        assert len(load_data(shared, roles=mapping, panel=True).regions) == 51

@@ -30,13 +30,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 @pytest.fixture
 def small_panel(monkeypatch):
     """Four provinces stand for all, so that pages run quickly."""
-    panel = pysd_runner.load_panel("china").subset(regions=REGIONS)
-    shipped = pysd_runner.panel.load_panel
+    panel = pysd_runner.load_data("china").subset(entities=REGIONS)
+    shipped = pysd_runner.panel.load_data
 
     def load(source, **settings):
         return panel if source == "china" else shipped(source, **settings)
 
-    monkeypatch.setattr(pysd_runner.panel, "load_panel", load)
+    monkeypatch.setattr(pysd_runner.panel, "load_data", load)
 
 
 def run_code(code: str, folder: Path) -> dict[str, object]:
@@ -113,9 +113,9 @@ def test_the_first_page_says_the_numbers_of_its_picture(lang):
         sentence = picture.info["Description"]
     assert f"![{sentence}]({link})" in text
     prose = text.partition(f"]({link})")[2]
-    panel = pysd_runner.load_panel("china")
+    panel = pysd_runner.load_data("china")
     place = panel.codes.index("510000")
-    output, people = panel["output"][:, -1], panel["population"][:, -1]
+    output, people = panel.array("output")[:, -1], panel.array("population")[:, -1]
     last = 100 * output[place] / people[place] * people.sum() / output.sum()
     for number in (f" {last:.1f}", *re.findall(r"[+−]\d+\.\d+", sentence)):
         assert number in prose, number

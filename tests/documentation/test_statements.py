@@ -55,9 +55,9 @@ def test_commands_and_options_exist() -> None:
 
 def test_counts() -> None:
     from pysd_runner.model import load_model
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
 
-    panel = load_panel("china")
+    panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))
     assert model.spec is not None
     stocks = sum(item.kind == "stock" for item in model.variables.values())

@@ -513,10 +513,10 @@ def test_more_runs_than_memory_holds_point_to_statistics(model, monkeypatch):
 
 
 def test_policy_mixes_of_the_shipped_model_are_scenarios():
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
     from pysd_runner.scenarios import load_scenario
 
-    panel = load_panel("china")
+    panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))
     mix = load_scenario("zoned_need", model=model, regions=panel.regions)
     scenarios = {name: mix.values(model, panel.regions, default_start=2021) for name in ("mix",)}

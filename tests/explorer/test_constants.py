@@ -9,7 +9,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.explorer.constants import constants_explored
 from pysd_runner.explorer.page import page_of
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_table
+from pysd_runner.panel import load_data
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.own import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of
@@ -37,7 +37,7 @@ def model(tmp_path_factory):
 def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "obs.csv"
     path.write_text("year,Susceptible\n" + "".join(f"{year},{997 - year}\n" for year in range(10)), encoding="utf-8")
-    return load_table(path)
+    return load_data(path)
 
 
 def written(folder, *arguments, **settings):

@@ -12,7 +12,7 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import SAVED, policies_explored
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.inputs import inputs_of
@@ -25,10 +25,10 @@ UNTIL, DRAWS = 2030, 12
 @pytest.fixture(scope="module")
 def start():
     """What a projection starts from: shipped model and panel, a made-up forecast."""
-    panel = load_panel("china")
+    panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))
     rng = np.random.default_rng(0)
-    logs = np.log(panel["output_per_head"][:, -1])
+    logs = np.log(panel.array("output_per_head")[:, -1])
     steps = rng.normal(0, 0.01, (DRAWS, len(logs), UNTIL - panel.years[-1]))
     paths = (logs - logs.mean())[:, None] + steps.cumsum(axis=2)
     baseline = Baseline(

@@ -16,7 +16,7 @@ import pytest
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.validation.four_regions import (
@@ -443,12 +443,12 @@ def test_the_access_divide_follows_income_and_closes() -> None:
 
 
 def test_the_rural_shortfall_of_access_follows_the_national_series() -> None:
-    panel = load_panel("china")
+    panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))
     assert model.spec is not None
     total, rural = (panel.national[name] for name in ("internet_penetration", "internet_penetration_rural"))
     place = panel.years.index(2016)
-    town, village = (panel[name][:, place].sum() for name in ("urban_population", "rural_population"))
+    town, village = (panel.array(name)[:, place].sum() for name in ("urban_population", "rural_population"))
     urban = (total[2016] * (town + village) - rural[2016] * village) / town
     known = model.spec.parameters
     assert known["s_r"].value == pytest.approx(1 - rural[2016] / urban, abs=0.01)

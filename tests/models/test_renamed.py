@@ -15,7 +15,7 @@ from calibration.forecasting import forecast
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.policy import policy_of, space_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.draws import parameter_draws
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def everything(model: Model) -> dict[str, np.ndarray]:
     """A fit, a forecast, a projection from it, and what an evaluation computes, each small."""
-    panel = load_panel("china").subset(regions=REGIONS, years=range(2012, 2025))
+    panel = load_data("china").subset(entities=REGIONS, times=range(2012, 2025))
     result = fit(CalibrationProblem(model, panel, start=2018, free=["q_a", "tau_m", "h_u"]), starts=1, seed=0)
     fitted = result.fitted
     found = {"estimates": np.array(fitted.estimates), "covariance": np.array(fitted.covariance)}
@@ -107,7 +107,7 @@ def test_a_folder_or_its_file_is_loaded_with_its_declarations(folder: Path, tmp_
 def test_a_model_without_bindings_goes_with_no_panel(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "alone.mdl").write_bytes((folder / "model.mdl").read_bytes())
     alone = load_model(tmp_path / "alone.mdl", regions=3)
-    panel = load_panel("china").subset(regions=REGIONS)
+    panel = load_data("china").subset(entities=REGIONS)
     for refused in (lambda: project(alone, panel, "baseline"), lambda: forecast(panel, until=UNTIL, model=alone)):
         with pytest.raises(InvalidInput, match=r"alone.mdl has no declarations with \[bindings\]"):
             refused()

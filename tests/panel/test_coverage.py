@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pysd_runner.panel import Panel, Region, load_panel, of_regions, with_output
+from pysd_runner.panel import Data, Entity, load_data, of_regions, with_output
 from pysd_runner.panel.coverage import GAIN, LEFT_OUT, LONGEST, OLDEST
 
 
-def panel_of(seen: np.ndarray, *, first: int = 2000) -> Panel:
+def panel_of(seen: np.ndarray, *, first: int = 2000) -> Data:
     """A panel whose output is there where asked for."""
     count, years = seen.shape
-    return Panel(
+    return Data.by_region(
         name="patchy",
-        regions=tuple(Region(code=f"R{k}", name_en=f"Region {k}", name_zh=f"地区{k}") for k in range(count)),
+        regions=tuple(Entity(code=f"R{k}", name_en=f"Region {k}", name_zh=f"地区{k}") for k in range(count)),
         years=tuple(range(first, first + years)),
         values={"output_per_head": np.where(seen, 40_000.0, np.nan)},
         units={"output_per_head": "yuan/(Year*Person)"},
@@ -102,9 +102,9 @@ def test_a_year_that_most_regions_lack_is_a_slip() -> None:
 
 
 def test_a_panel_without_output_is_left_alone() -> None:
-    panel = load_panel("china")
+    panel = load_data("china")
     bare = panel_of(np.ones((2, 3), dtype=bool))
-    other = Panel(name="bare", regions=bare.regions, years=bare.years, values={}, units={})
+    other = Data.by_region(name="bare", regions=bare.regions, years=bare.years, values={}, units={})
     assert with_output(panel) is panel
     assert with_output(other) is other
 

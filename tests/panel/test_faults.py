@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.core.errors import InvalidPanel, UnknownName
-from pysd_runner.panel import Problem, check_panel, load_panel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.panel import Problem, check_data, load_data
 from pysd_runner.panel.problems import heaviest_first
 
 Write = Callable[..., Path]
@@ -40,7 +40,7 @@ def found(problems: list[Problem]) -> list[tuple[int | None, str, str]]:
 
 def test_twelve_faults_in_one_file_are_exactly_those_twelve(write: Write) -> None:
     regions = write("code,name_en\n110000,Beijing\n120000,Tianjin\n130000,Hebei\n", name="regions.csv")
-    problems = check_panel(write(TWELVE), regions=regions)
+    problems = check_data(write(TWELVE), regions=regions)
     output, people = "output [100 million yuan]", "population [10 thousand persons]"
     expected = [
         (3, "not-a-number", output),
@@ -208,7 +208,7 @@ ONE_FAULT = [
 
 @pytest.mark.parametrize(("text", "expected"), ONE_FAULT)
 def test_a_fault_is_reported_where_it_is(write: Write, text: str, expected: list[tuple[int | None, str, str]]) -> None:
-    problems = [problem for problem in check_panel(write(text)) if problem.severity == "error"]
+    problems = [problem for problem in check_data(write(text), panel=True) if problem.severity == "error"]
     assert found(problems) == expected
     assert all(problem.message and (problem.expected or problem.found) for problem in problems)
 
@@ -276,10 +276,10 @@ def test_a_doubt_is_a_warning_and_the_panel_loads(
     write: Write, text: str, expected: list[tuple[int | None, str, str]]
 ) -> None:
     path = write(text)
-    problems = check_panel(path)
+    problems = check_data(path, panel=True)
     assert found(problems) == expected
     assert {problem.severity for problem in problems} == {"warning"}
-    assert load_panel(path).problems == tuple(problems)
+    assert load_data(path, panel=True).problems == tuple(problems)
 
 
 @pytest.mark.parametrize(
@@ -291,13 +291,15 @@ def test_a_doubt_is_a_warning_and_the_panel_loads(
     ],
 )
 def test_what_is_no_fault_is_not_reported(write: Write, text: str) -> None:
-    assert check_panel(write(text)) == []
+    assert check_data(write(text), panel=True) == []
 
 
 def test_a_missing_column_is_told_once_with_what_was_found_and_the_nearest_heading(write: Write) -> None:
     rows = "".join(f"A,{year},5000,1\n" for year in range(2000, 2020))
     problems = [
-        p for p in check_panel(write("region,year,gpd,population [persons]\n" + rows)) if p.rule == "missing-column"
+        p
+        for p in check_data(write("region,year,gpd,population [persons]\n" + rows), panel=True)
+        if p.rule == "missing-column"
     ]
     (problem,) = problems
     assert problem.found == "region, year, gpd, population [persons]"
@@ -309,7 +311,7 @@ def test_one_bad_cell_does_not_hide_another_in_its_column(write: Write) -> None:
         f"A,{1900 + number},{'x' if number % 7 == 3 else 50000},{'-1' if number % 5 == 2 else 1}\n"
         for number in range(100)
     ]
-    problems = check_panel(write(HEAD + "".join(rows)))
+    problems = check_data(write(HEAD + "".join(rows)), panel=True)
     wrong = {(problem.row, problem.column) for problem in problems if problem.severity == "error"}
     expected = {(number + 2, "output [yuan]") for number in range(100) if number % 7 == 3}
     expected |= {(number + 2, "population [persons]") for number in range(100) if number % 5 == 2}
@@ -318,13 +320,13 @@ def test_one_bad_cell_does_not_hide_another_in_its_column(write: Write) -> None:
 
 def test_row_numbers_count_comments_blank_lines_and_quoted_line_breaks(write: Write) -> None:
     text = "# first\n# second\n" + HEAD[:-1] + ',flag\nA,2000,50000,1,"two\nlines"\n\nA,2001,x,1,\n'
-    problems = [problem for problem in check_panel(write(text)) if problem.severity == "error"]
+    problems = [problem for problem in check_data(write(text), panel=True) if problem.severity == "error"]
     assert found(problems) == [(7, "not-a-number", "output [yuan]")]
 
 
 def test_an_unknown_region_is_told_once_with_its_count(write: Write) -> None:
     rows = "".join(f"Bejing,{year},50000,1\n" for year in range(2000, 2010))
-    problems = [p for p in check_panel(write(HEAD + rows), regions="china") if p.severity == "error"]
+    problems = [p for p in check_data(write(HEAD + rows), regions="china") if p.severity == "error"]
     (problem,) = problems
     assert (problem.row, problem.found) == (2, "Bejing")
     assert "in 10 rows" in problem.message
@@ -332,7 +334,9 @@ def test_an_unknown_region_is_told_once_with_its_count(write: Write) -> None:
 
 def test_wrong_units_are_told_once_not_in_every_row(write: Write) -> None:
     rows = "".join(f"A,{year},36102,2189\n" for year in range(2000, 2020))
-    problems = [p for p in check_panel(write("region,year,output,population\n" + rows)) if p.severity == "error"]
+    problems = [
+        p for p in check_data(write("region,year,output,population\n" + rows), panel=True) if p.severity == "error"
+    ]
     assert found(problems) == [(2, "magnitude", "output")]
     assert "20 such values" in problems[0].message
 
@@ -340,7 +344,7 @@ def test_wrong_units_are_told_once_not_in_every_row(write: Write) -> None:
 def test_load_raises_with_the_first_five_and_the_total(write: Write) -> None:
     path = write(HEAD + "".join(f"A,{year},x,1\n" for year in range(2000, 2012)))
     with pytest.raises(InvalidPanel, match="12 problems") as caught:
-        load_panel(path)
+        load_data(path, panel=True)
     lines = str(caught.value).splitlines()
     assert len(lines) == 7
     assert "row 2, column 'output [yuan]'" in lines[1]
@@ -351,7 +355,7 @@ def test_load_raises_with_the_first_five_and_the_total(write: Write) -> None:
 def test_warnings_that_change_results_come_before_missing_units(write: Write) -> None:
     rows = ("A,2000,9000,red", "A,2001,9000,red", "A,2003,90000,red", "B,2000,8000,red", "B,2003,8000,red")
     text = "\n".join(("region,year,output per head,colour", *rows)) + "\n"
-    found = [problem.rule for problem in heaviest_first(check_panel(write(text)))]
+    found = [problem.rule for problem in heaviest_first(check_data(write(text), panel=True))]
     assert found == ["jump", "gap", "gap", "unused-column", "no-population", "no-unit"]
 
 
@@ -374,15 +378,15 @@ def test_problems_as_data_and_as_one_line() -> None:
 @pytest.mark.parametrize(("name", "near"), [("chna", "'china'"), ("nowhere/else.csv", "china")])
 def test_a_name_that_is_no_file_and_no_shipped_panel(name: str, near: str) -> None:
     with pytest.raises(UnknownName, match=near):
-        load_panel(name)
+        load_data(name, panel=True)
 
 
 def test_a_folder_is_not_a_panel(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="folder"):
-        load_panel(tmp_path)
+        load_data(tmp_path, panel=True)
 
 
 @pytest.mark.parametrize("name", [None, 3, [], [None]])
 def test_what_is_neither_a_name_nor_a_path(name: object) -> None:
-    with pytest.raises(UnknownName, match="a panel is the name of a shipped one or a path"):
-        load_panel(name)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="data are read from a file"):
+        load_data(name, panel=True)  # type: ignore[arg-type]

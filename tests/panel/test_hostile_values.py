@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.panel import check_panel, load_panel
+from pysd_runner.panel import check_data, load_data
 from pysd_runner.panel.problems import Problem
 
 Write = Callable[..., Path]
@@ -41,7 +41,7 @@ UNBOUNDED = {
 @pytest.mark.parametrize("kind", UNBOUNDED)
 def test_a_value_that_no_region_has_is_refused(write: Write, kind: str) -> None:
     head, cells, rule, expected = UNBOUNDED[kind]
-    found = of(rule, check_panel(write(table(head, lambda *_: cells))))
+    found = of(rule, check_data(write(table(head, lambda *_: cells)), panel=True))
     assert found
     assert found[0].severity == "error"
     assert found[0].row == 2
@@ -49,8 +49,8 @@ def test_a_value_that_no_region_has_is_refused(write: Write, kind: str) -> None:
 
 
 def test_the_greatest_values_make_products_that_are_numbers(write: Write) -> None:
-    panel = load_panel(write(table("output per head,population", lambda *_: "1e30,2e10")))
-    assert panel["output"].max() == pytest.approx(2e40)
+    panel = load_data(write(table("output per head,population", lambda *_: "1e30,2e10")), panel=True)
+    assert panel.array("output").max() == pytest.approx(2e40)
 
 
 @pytest.mark.parametrize(("zeros", "told"), [((2017,), 2017), ((2017, 2018), 2017), ((2015,), 0), ((2020,), 0)])
@@ -59,7 +59,7 @@ def test_a_share_of_zero_between_others_is_doubted(write: Write, zeros: tuple[in
         "output per head [yuan per person],access [%]",
         lambda region, year: f"50000,{0 if region == 'B' and year in zeros else 36 + year - 2015}",
     )
-    found = of("zero", check_panel(write(text)))
+    found = of("zero", check_data(write(text), panel=True))
     assert [(item.severity, item.row, item.found) for item in found] == (
         [("warning", 8 + told - 2015, "0")] if told else []
     )
@@ -68,10 +68,10 @@ def test_a_share_of_zero_between_others_is_doubted(write: Write, zeros: tuple[in
 @pytest.mark.parametrize("name", ["nan", "NaN", "None", "null", "N/A"])
 def test_a_region_that_is_called_like_no_value_is_doubted(write: Write, name: str) -> None:
     path = write(table(HEADS, lambda *_: "50000,1e6", ("A", name, "C")))
-    (found,) = of("region-no-value", check_panel(path))
+    (found,) = of("region-no-value", check_data(path, panel=True))
     assert (found.severity, found.row, found.found) == ("warning", 8, name)
     regions = write(f"code,name_en\nA,Alpha\n{name},Nan\nC,Gamma\n", name="regions.csv")
-    assert of("region-no-value", check_panel(path, regions=regions)) == []
+    assert of("region-no-value", check_data(path, regions=regions)) == []
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_the_name_of_the_country_itself_is_doubted(
     write: Write, country: str, currency: str, others: tuple[str, ...], told: bool
 ) -> None:
     text = table(f"output per head [{currency} per person]", lambda *_: "50000", (country, *others))
-    found = [item.found for item in of("total", check_panel(write(text)))]
+    found = [item.found for item in of("total", check_data(write(text), panel=True))]
     assert found == ([country] if told else [])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import PanelMapping, check_panel, load_panel
+from pysd_runner.panel import PanelMapping, check_data, load_data
 from pysd_runner.panel.validation import PLAIN, STYLES, NumberStyle
 
 Write = Callable[..., Path]
@@ -34,8 +34,8 @@ def file_of(*texts: str) -> str:
 def test_numbers_with_one_meaning_are_read_and_that_is_said(
     write: Write, texts: tuple[str, ...], numbers: tuple[float, ...], said: str
 ) -> None:
-    panel = load_panel(write(file_of(*texts)))
-    assert panel["output_per_head"].tolist() == [list(numbers)]
+    panel = load_data(write(file_of(*texts)), panel=True)
+    assert panel.array("output_per_head").tolist() == [list(numbers)]
     assert list(panel.column("output_per_head").origins.texts[0]) == list(texts)
     told = [problem for problem in panel.problems if problem.rule == "number-style"]
     assert len(told) == (1 if said else 0)
@@ -46,7 +46,7 @@ def test_numbers_with_one_meaning_are_read_and_that_is_said(
     "texts", [("12,345", "12,400"), ("12,345", "11000"), ("12,345.6", "11000"), ("812,5", "812.6")]
 )
 def test_numbers_with_two_meanings_or_none_are_refused(write: Write, texts: tuple[str, ...]) -> None:
-    problems = [problem for problem in check_panel(write(file_of(*texts))) if problem.severity == "error"]
+    problems = [problem for problem in check_data(write(file_of(*texts)), panel=True) if problem.severity == "error"]
     assert {problem.rule for problem in problems} == {"not-a-number"}
     assert all("`decimal" in problem.message for problem in problems)
 
@@ -63,36 +63,36 @@ def test_numbers_with_two_meanings_or_none_are_refused(write: Write, texts: tupl
 def test_the_user_may_say_which_mark_is_the_decimal_point(
     write: Write, tmp_path: Path, decimal: str, texts: tuple[str, ...], numbers: tuple[float, ...]
 ) -> None:
-    panel = load_panel(write(file_of(*texts)), mapping=PanelMapping(decimal=decimal))
-    assert panel["output_per_head"].tolist() == [list(numbers)]
+    panel = load_data(write(file_of(*texts)), roles=PanelMapping(decimal=decimal), panel=True)
+    assert panel.array("output_per_head").tolist() == [list(numbers)]
     (tmp_path / "mapping.yaml").write_text(f"schema: 1\ndecimal: '{decimal}'\n", encoding="utf-8")
-    again = load_panel(write(file_of(*texts)), mapping=tmp_path / "mapping.yaml")
-    assert again["output_per_head"].tolist() == [list(numbers)]
+    again = load_data(write(file_of(*texts)), roles=tmp_path / "mapping.yaml", panel=True)
+    assert again.array("output_per_head").tolist() == [list(numbers)]
 
 
 def test_a_number_that_disagrees_with_the_user_is_refused(write: Write) -> None:
-    problems = check_panel(write(file_of("811,5", "811.5")), mapping=PanelMapping(decimal=","))
+    problems = check_data(write(file_of("811,5", "811.5")), roles=PanelMapping(decimal=","), panel=True)
     assert [(problem.row, problem.found) for problem in problems if problem.severity == "error"] == [(3, "811.5")]
 
 
 def test_a_decimal_point_that_is_none(write: Write, tmp_path: Path) -> None:
     (tmp_path / "mapping.yaml").write_text("schema: 1\ndecimal: ';'\n", encoding="utf-8")
     with pytest.raises(InvalidPanel, match=r"decimal: expected '\.' or ','; found ';'"):
-        load_panel(write(file_of("1")), mapping=tmp_path / "mapping.yaml")
+        load_data(write(file_of("1")), roles=tmp_path / "mapping.yaml", panel=True)
 
 
 def test_each_variable_sets_thousands_apart_in_its_own_way(write: Write) -> None:
     text = "region;year;output [euro];population [persons]\nA;2000;1.234.567,5;1400\nA;2001;1.300.000;1401\n"
-    panel = load_panel(write(text))
-    assert panel["output"].tolist() == [[1234567.5, 1300000.0]]
-    assert panel["population"].tolist() == [[1400.0, 1401.0]]
+    panel = load_data(write(text), panel=True)
+    assert panel.array("output").tolist() == [[1234567.5, 1300000.0]]
+    assert panel.array("population").tolist() == [[1400.0, 1401.0]]
 
 
 def test_points_that_become_thousands_are_said_for_their_own_variable(write: Write) -> None:
     """With a decimal comma in one variable a point in another sets thousands apart."""
     text = "region;year;output [million euro];population [thousand]\nA;2000;9500,5;10.512\nA;2001;9800,5;10.514\n"
-    panel = load_panel(write(text))
-    assert panel["population"].tolist() == [[10_512_000.0, 10_514_000.0]]
+    panel = load_data(write(text), panel=True)
+    assert panel.array("population").tolist() == [[10_512_000.0, 10_514_000.0]]
     told = {problem.column: problem.found for problem in panel.problems if problem.rule == "number-style"}
     assert told == {"output [million euro]": "9500,5", "population [thousand]": "10.512"}
 
@@ -108,28 +108,30 @@ def test_numbers_of_a_workbook_are_never_taken_for_thousands_of_texts_beside_the
     ):
         book.active.append(row)
     book.save(tmp_path / "panel.xlsx")
-    problems = check_panel(tmp_path / "panel.xlsx")
+    problems = check_data(tmp_path / "panel.xlsx", panel=True)
     assert {problem.found for problem in problems if problem.severity == "error"} == {"51234,5", "51235,5"}
 
 
 def test_no_number_begins_with_a_group_of_zeros(write: Write) -> None:
     text = "region;year;output [euro];population [persons];schooling\nA;2000;9500,5;1;0,512\nA;2001;9800;1;0,514\n"
-    assert load_panel(write(text))["schooling"].tolist() == [[0.512, 0.514]]
-    mixed = check_panel(write(text.replace("0,51", "0.51")))
+    assert load_data(write(text), panel=True).array("schooling").tolist() == [[0.512, 0.514]]
+    mixed = check_data(write(text.replace("0,51", "0.51")), panel=True)
     assert {problem.found for problem in mixed if problem.severity == "error"} == {"9500,5"}
 
 
 def test_a_variable_that_cannot_be_read_leaves_the_others_alone(write: Write) -> None:
     text = "region;year;output [euro];mine\nA;2000;1,234,567.5;1,5\nA;2001;1,234,568.5;1.5\n"
-    problems = check_panel(write(text.replace("output [euro]", "output per head [KRW]")), mapping={"mine": "mine"})
+    problems = check_data(
+        write(text.replace("output [euro]", "output per head [KRW]")), roles={"mine": "mine"}, panel=True
+    )
     assert {problem.column for problem in problems if problem.severity == "error"} <= {"mine"}
     assert "output per head [KRW]" in {problem.column for problem in problems if problem.rule == "number-style"}
 
 
 def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> None:
     path = write("region;year;output, real\nA;2000;812,5\nA;2001;813,5\n")
-    panel = load_panel(path, mapping={"output, real": "output_per_head"})
-    assert panel["output_per_head"].tolist() == [[812.5, 813.5]]
+    panel = load_data(path, roles={"output, real": "output_per_head"}, panel=True)
+    assert panel.array("output_per_head").tolist() == [[812.5, 813.5]]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> 
 )
 def test_years_in_other_forms(write: Write, years: tuple[str, ...], first: int) -> None:
     path = write("region,year,output per head [yuan]\n" + "".join(f"A,{year},50000\n" for year in years))
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert panel.years == tuple(range(first, first + len(years)))
     (told,) = (problem for problem in panel.problems if problem.rule == "year-form")
     assert (told.row, told.found, told.expected) == (2, years[0], str(first))

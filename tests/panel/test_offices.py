@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import check_panel, load_panel
+from pysd_runner.panel import check_data, load_data
 
 NBS_OUTPUT = """数据库：分省年度数据
 指标：地区生产总值(亿元)
@@ -71,15 +71,15 @@ def test_one_indicator_a_file_and_two_files_one_panel(tmp_path, encoding):
         written(tmp_path, "gdp.csv", NBS_OUTPUT, encoding),
         written(tmp_path, "people.csv", NBS_PEOPLE, encoding),
     ]
-    panel = load_panel(files, regions="china")
+    panel = load_data(files, regions="china")
     assert panel.codes == ("110000", "620000", "540000")
     assert panel.years == (2021, 2022, 2023)
-    np.testing.assert_allclose(panel["output"][1], [10225.5e8, 11121.4e8, 11863.8e8])
-    np.testing.assert_allclose(panel["population"][0], [2189e4, 2184e4, 2186e4])
-    np.testing.assert_allclose(panel["output_per_head"][0, 2], 43760.7e8 / 2186e4)
+    np.testing.assert_allclose(panel.array("output")[1], [10225.5e8, 11121.4e8, 11863.8e8])
+    np.testing.assert_allclose(panel.array("population")[0], [2189e4, 2184e4, 2186e4])
+    np.testing.assert_allclose(panel.array("output_per_head")[0, 2], 43760.7e8 / 2186e4)
     assert [item.message.split(":")[0] for item in told(panel, "title-rows")] == ["gdp.csv", "people.csv"]
-    alone = load_panel(files[0], regions="china")
-    np.testing.assert_array_equal(alone["output"], panel["output"])
+    alone = load_data(files[0], regions="china")
+    np.testing.assert_array_equal(alone.array("output"), panel.array("output"))
 
 
 def test_the_same_export_as_a_workbook(tmp_path):
@@ -88,63 +88,63 @@ def test_the_same_export_as_a_workbook(tmp_path):
         cells = line.split(",")
         book.active.append([float(cell) if cell.replace(".", "").isdigit() else cell for cell in cells])
     book.save(tmp_path / "gdp.xlsx")
-    panel = load_panel(tmp_path / "gdp.xlsx", regions="china")
-    np.testing.assert_allclose(panel["output"][0], [41045.6e8, 41540.9e8, 43760.7e8])
+    panel = load_data(tmp_path / "gdp.xlsx", regions="china")
+    np.testing.assert_allclose(panel.array("output")[0], [41045.6e8, 41540.9e8, 43760.7e8])
 
 
 def test_unit_on_a_line_of_its_own(tmp_path):
     text = "地区生产总值\n单位：亿元\n地区,2022年,2021年\n北京市,2,1\n甘肃省,4,3\n"
-    panel = load_panel(written(tmp_path, "gdp.csv", text), regions="china")
-    np.testing.assert_allclose(panel["output"], [[1e8, 2e8], [3e8, 4e8]])
+    panel = load_data(written(tmp_path, "gdp.csv", text), regions="china")
+    np.testing.assert_allclose(panel.array("output"), [[1e8, 2e8], [3e8, 4e8]])
 
 
 def test_eurostat_sdmx_and_tsv_join(tmp_path):
     output = written(tmp_path, "estat_nama_10r_2gdp_en.csv", SDMX)
     people = written(tmp_path, "estat_nama_10r_3popgdp.tsv", TSV)
-    panel = load_panel([output, people])
+    panel = load_data([output, people], panel=True)
     assert panel.codes == ("DE11", "DE12")
     assert panel.currency == "Euro"
-    np.testing.assert_allclose(panel["output"], [[225000.5e6, 240000.25e6], [105000e6, 110000e6]])
-    np.testing.assert_allclose(panel["population"], [[4150.5e3, 4200e3], [2800e3, np.nan]])
+    np.testing.assert_allclose(panel.array("output"), [[225000.5e6, 240000.25e6], [105000e6, 110000e6]])
+    np.testing.assert_allclose(panel.array("population"), [[4150.5e3, 4200e3], [2800e3, np.nan]])
 
 
 def test_a_tsv_whose_keys_do_not_fit(tmp_path):
     path = written(tmp_path, "estat_nama_10r_2gdp.tsv", TSV.replace("A,THS_PER,DE12", "A,DE12"))
-    (problem,) = [item for item in check_panel(path) if item.rule == "row-length"]
+    (problem,) = [item for item in check_data(path, panel=True) if item.rule == "row-length"]
     assert (problem.row, problem.found, problem.expected) == (3, "A,DE12", "3 keys with commas between")
 
 
 def test_two_units_in_one_file_are_not_mixed(tmp_path):
     twice = SDMX + SDMX.partition("\n")[2].replace("MIO_EUR", "EUR_HAB")
-    panel = load_panel(written(tmp_path, "both.csv", twice))
-    assert panel["output"][0, 0] == 225000.5e6
-    assert panel["output_per_head"][0, 0] == 225000.5
+    panel = load_data(written(tmp_path, "both.csv", twice), panel=True)
+    assert panel.array("output")[0, 0] == 225000.5e6
+    assert panel.array("output_per_head")[0, 0] == 225000.5
     other = SDMX + SDMX.partition("\n")[2].replace("MIO_EUR", "MIO_PPS")
-    problems = check_panel(written(tmp_path, "pps.csv", other))
+    problems = check_data(written(tmp_path, "pps.csv", other), panel=True)
     assert any(item.severity == "error" for item in problems)
 
 
 @pytest.mark.parametrize("text", [WORLD_BANK, DATABANK])
 def test_world_bank(tmp_path, text):
-    panel = load_panel(written(tmp_path, "API_NY.csv", text))
+    panel = load_data(written(tmp_path, "API_NY.csv", text), panel=True)
     assert [region.name_en for region in panel.regions] == ["Chile", "Peru"]
     assert panel.currency == "US dollar"
-    np.testing.assert_allclose(panel["output"][:, 0], [316581e6, 226328e6])
-    np.testing.assert_allclose(panel["population"][0], [19493184, 19603733])
-    assert np.isnan(panel["output"][1, 1]) == (text is DATABANK)
+    np.testing.assert_allclose(panel.array("output")[:, 0], [316581e6, 226328e6])
+    np.testing.assert_allclose(panel.array("population")[0], [19493184, 19603733])
+    assert np.isnan(panel.array("output")[1, 1]) == (text is DATABANK)
 
 
 @pytest.mark.parametrize("title", ["Regional accounts, 2025 edition", "Table 1"])
 @pytest.mark.parametrize("blank", ["", "\n"])
 def test_a_title_above_any_table(tmp_path, title, blank):
     table = "region,year,output,population\nA,2020,100000,2\nB,2020,300000,3\n"
-    plain = load_panel(written(tmp_path, "plain.csv", table))
-    titled = load_panel(written(tmp_path, "titled.csv", f"{title}\n{blank}{table}"))
-    np.testing.assert_array_equal(titled["output"], plain["output"])
+    plain = load_data(written(tmp_path, "plain.csv", table), panel=True)
+    titled = load_data(written(tmp_path, "titled.csv", f"{title}\n{blank}{table}"), panel=True)
+    np.testing.assert_array_equal(titled.array("output"), plain.array("output"))
     assert told(titled, "title-rows")[0].found == title.split(",")[0] + (": 2025 edition" if "," in title else "")
     # Rows are counted as in the file.
     wrong = written(tmp_path, "wrong.csv", f"{title}\n{blank}{table}C,2020,x,1\n")
-    (problem,) = [item for item in check_panel(wrong) if item.severity == "error"]
+    (problem,) = [item for item in check_data(wrong, panel=True) if item.severity == "error"]
     assert problem.row == (5 if not blank else 6)
 
 
@@ -161,32 +161,32 @@ def test_a_title_above_any_table(tmp_path, title, blank):
 def test_what_is_not_recognised_is_refused_with_the_nearest_layout(tmp_path, header, near):
     row = ",".join("1" for _ in header.split(","))
     with pytest.raises(InvalidPanel, match="The nearest layout is " + near):
-        load_panel(written(tmp_path, "a.csv", f"{header}\n{row}\n"))
+        load_data(written(tmp_path, "a.csv", f"{header}\n{row}\n"), panel=True)
 
 
 def test_files_that_contradict_each_other_say_which(tmp_path):
     first = written(tmp_path, "first.csv", "region,year,output\nA,2020,10\nB,2020,20\n")
     second = written(tmp_path, "second.csv", "region,year,output\nA,2020,11\nB,2021,20\n")
     with pytest.raises(InvalidPanel, match=r"second\.csv"):
-        load_panel([first, second])
+        load_data([first, second], panel=True)
     with pytest.raises(InvalidPanel, match="output"):
-        load_panel([written(tmp_path, "p.csv", "region,year,population\nA,2020,1\n")] * 2)
+        load_data([written(tmp_path, "p.csv", "region,year,population\nA,2020,1\n")] * 2, panel=True)
 
 
 def test_files_of_several_forms_and_periods(tmp_path):
     wide = written(tmp_path, "wide.csv", "region,year,output\nA,2020,10000\nB,2020,20000\n")
     long = written(tmp_path, "long.csv", "region,year,variable,value\nA,2021,output,11000\nB,2021,output,21000\n")
     frame = pd.DataFrame({"region": ["A", "B"], "year": [2021, 2021], "population": [1.234, 2.0]})
-    panel = load_panel([wide, long, frame])
-    np.testing.assert_array_equal(panel["output"], [[10000, 11000], [20000, 21000]])
-    np.testing.assert_array_equal(panel["population"], [[np.nan, 1.234], [np.nan, 2.0]])
+    panel = load_data([wide, long, frame], panel=True)
+    np.testing.assert_array_equal(panel.array("output"), [[10000, 11000], [20000, 21000]])
+    np.testing.assert_array_equal(panel.array("population"), [[np.nan, 1.234], [np.nan, 2.0]])
 
 
 def test_a_data_frame_is_a_panel():
     frame = pd.DataFrame({"region": ["A", "B"] * 2, "year": [2020, 2020, 2021, 2021], "output [yuan]": [1.5, 2, 3, 4]})
-    panel = load_panel(frame)
-    np.testing.assert_array_equal(panel["output"], [[1.5, 3], [2, 4]])
-    assert load_panel(frame.set_index(["region", "year"])).sha256 == panel.sha256
+    panel = load_data(frame, panel=True)
+    np.testing.assert_array_equal(panel.array("output"), [[1.5, 3], [2, 4]])
+    assert load_data(frame.set_index(["region", "year"]), panel=True).sha256 == panel.sha256
     assert panel.provenance["file_sha256"]
-    assert load_panel(frame.to_dict("list")).sha256 == panel.sha256
-    assert load_panel([frame]).sha256 == panel.sha256
+    assert load_data(frame.to_dict("list"), panel=True).sha256 == panel.sha256
+    assert load_data([frame], panel=True).sha256 == panel.sha256

@@ -11,33 +11,33 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.panel import Panel, Region, load_panel
+from pysd_runner.panel import Data, Entity, load_data
 from pysd_runner.panel.assembly import derived
 
 Write = Callable[..., Path]
 
 
 @pytest.fixture
-def panel(write: Write) -> Panel:
+def panel(write: Write) -> Data:
     text = (
         "region,name,group,year,output [yuan],population [persons],broadband_ports [ports],flag\n"
         "B,Beta,x,2001,5e4,2,,\nB,Beta,x,2000,4e4,2,1,\nA,Alpha,y,2000,3e4,1,3,guess\n"
     )
-    return load_panel(write(text))
+    return load_data(write(text), panel=True)
 
 
-def test_axes_and_values(panel: Panel) -> None:
+def test_axes_and_values(panel: Data) -> None:
     assert panel.codes == ("B", "A")
     assert panel.years == (2000, 2001)
-    np.testing.assert_array_equal(panel["output"], [[4e4, 5e4], [3e4, np.nan]])
-    np.testing.assert_array_equal(panel["output_per_head"], [[2e4, 2.5e4], [3e4, np.nan]])
-    np.testing.assert_array_equal(panel["broadband_ports_per_100"], [[50, np.nan], [300, np.nan]])
+    np.testing.assert_array_equal(panel.array("output"), [[4e4, 5e4], [3e4, np.nan]])
+    np.testing.assert_array_equal(panel.array("output_per_head"), [[2e4, 2.5e4], [3e4, np.nan]])
+    np.testing.assert_array_equal(panel.array("broadband_ports_per_100"), [[50, np.nan], [300, np.nan]])
     assert panel.variables[:3] == ("output", "population", "broadband_ports")
     assert "output" in panel
     assert "rain" not in panel
 
 
-def test_where_each_value_came_from(panel: Panel) -> None:
+def test_where_each_value_came_from(panel: Data) -> None:
     assert panel.column("output").origins.rows.tolist() == [[3, 2], [4, 0]]
     assert panel.column("output").origins.texts.tolist() == [["4e4", "5e4"], ["3e4", ""]]
     assert panel.flags["output", "A", 2000] == "guess"
@@ -46,45 +46,45 @@ def test_where_each_value_came_from(panel: Panel) -> None:
     assert len(str(panel.provenance["file_sha256"])) == 64
 
 
-def test_it_is_frozen(panel: Panel) -> None:
+def test_it_is_frozen(panel: Data) -> None:
     with pytest.raises(FrozenInstanceError):
         panel.name = "x"  # type: ignore[misc]
     with pytest.raises(ValueError, match="read-only"):
-        panel["output"][0, 0] = 1.0
+        panel.array("output")[0, 0] = 1.0
 
 
-def test_unknown_names_get_a_suggestion(panel: Panel) -> None:
+def test_unknown_names_get_a_suggestion(panel: Data) -> None:
     with pytest.raises(UnknownName, match="'output'"):
-        panel["outptu"]
+        panel.array("outptu")
     with pytest.raises(UnknownName, match="'Alpha'"):
-        panel.region("Alfa")
+        panel.entity("Alfa")
     with pytest.raises(UnknownName, match="nothing for 1999"):
-        panel.subset(years=[1999])
+        panel.subset(times=[1999])
 
 
-def test_regions_by_name(panel: Panel) -> None:
-    assert panel.region("alpha") is panel.region("A")
-    assert panel.region("Beta").name("zh") == "Beta"
+def test_regions_by_name(panel: Data) -> None:
+    assert panel.entity("alpha") is panel.entity("A")
+    assert panel.entity("Beta").name("zh") == "Beta"
 
 
-def test_subset(panel: Panel) -> None:
-    small = panel.subset(regions=["Alpha"], years=range(1990, 2001))
+def test_subset(panel: Data) -> None:
+    small = panel.subset(entities=["Alpha"], times=range(1990, 2001))
     assert (small.codes, small.years) == (("A",), (2000,))
-    assert small["output"].tolist() == [[3e4]]
+    assert small.array("output").tolist() == [[3e4]]
     assert dict(small.flags)["output", "A", 2000] == "guess"
     assert small.column("output").origins.rows.tolist() == [[4]]
     assert panel.subset().sha256 == panel.sha256
     assert small.sha256 != panel.sha256
     with pytest.raises(UnknownName, match="nothing"):
-        panel.subset(years=range(1900, 1910))
+        panel.subset(times=range(1900, 1910))
 
 
-def test_years_with(panel: Panel) -> None:
+def test_years_with(panel: Data) -> None:
     assert panel.years_with("output") == (2000, 2001)
     assert panel.years_with("broadband_ports") == (2000,)
 
 
-def test_with_variable(panel: Panel) -> None:
+def test_with_variable(panel: Data) -> None:
     more = panel.with_variable("access", [[0.5, np.nan], [0.4, 0.3]], unit="Dmnl", flag="imputed")
     assert more.units["access"] == "Dmnl"
     assert more.flags["access", "A", 2001] == "imputed"
@@ -94,23 +94,25 @@ def test_with_variable(panel: Panel) -> None:
         panel.with_variable("access", [1.0], unit="Dmnl")
 
 
-def test_long_table(panel: Panel) -> None:
+def test_long_table(panel: Data) -> None:
     frame = panel.to_frame()
     assert list(frame.columns) == ["region", "year", "variable", "value", "unit", "flag"]
     assert len(frame) == 2 * 2 * len(panel.variables)
     row = frame[(frame.region == "A") & (frame.year == 2000) & (frame.variable == "output")].iloc[0]
     assert (row.value, row.unit, row.flag) == (3e4, "Yuan/Year", "guess")
-    assert frame.value.isna().sum() == sum(int(np.isnan(panel[name]).sum()) for name in panel.variables)
+    assert frame.value.isna().sum() == sum(int(np.isnan(panel.array(name)).sum()) for name in panel.variables)
 
 
-def test_a_panel_made_by_hand_needs_no_flags(panel: Panel) -> None:
-    made = Panel(name=panel.name, regions=panel.regions, years=panel.years, values=panel.values, units=panel.units)
+def test_a_panel_made_by_hand_needs_no_flags(panel: Data) -> None:
+    made = Data.by_region(
+        name=panel.name, regions=panel.regions, years=panel.years, values=panel.values, units=panel.units
+    )
     frame = made.to_frame()
     assert frame["value"].equals(panel.to_frame()["value"])
     assert (frame["flag"] == "").all()
 
 
-def test_labelled_arrays(panel: Panel) -> None:
+def test_labelled_arrays(panel: Data) -> None:
     data = panel.to_xarray()
     assert data["output"].dims == ("region", "year")
     assert float(data["output"].sel(region="B", year=2001)) == 5e4
@@ -119,12 +121,12 @@ def test_labelled_arrays(panel: Panel) -> None:
     assert list(data["group"].values) == ["x", "y"]
 
 
-def test_digest_is_of_the_content_only(panel: Panel, write: Write) -> None:
+def test_digest_is_of_the_content_only(panel: Data, write: Write) -> None:
     same = "year,region,name,group,output (万元),population [persons],broadband_ports [ports],flag\n"
     same += "2001,B,Beta,x,5,2,,\n2000,B,Beta,x,4,2,1,\n2000,A,Alpha,y,3,1,3,guess\n"
-    assert load_panel(write(same, name="other.csv", encoding="gbk")).sha256 == panel.sha256
+    assert load_data(write(same, name="other.csv", encoding="gbk"), panel=True).sha256 == panel.sha256
     changed = {
-        load_panel(write(same.replace(*change), name="other.csv")).sha256
+        load_data(write(same.replace(*change), name="other.csv"), panel=True).sha256
         for change in (
             ("B,Beta,x,5,", "B,Beta,x,6,"),
             ("guess", "sure"),
@@ -137,24 +139,24 @@ def test_digest_is_of_the_content_only(panel: Panel, write: Write) -> None:
 
 
 def test_minus_zero_and_zero_are_one_content() -> None:
-    region = Region(code="A", name_en="A", name_zh="A")
+    region = Entity(code="A", name_en="A", name_zh="A")
     one, other = (
-        Panel(name="x", regions=(region,), years=(2000,), values={"a": np.array([[zero]])}, units={"a": ""})
+        Data.by_region(name="x", regions=(region,), years=(2000,), values={"a": np.array([[zero]])}, units={"a": ""})
         for zero in (0.0, -0.0)
     )
     assert one.sha256 == other.sha256
 
 
-def test_it_can_be_pickled(panel: Panel) -> None:
+def test_it_can_be_pickled(panel: Data) -> None:
     again = pickle.loads(pickle.dumps(panel))  # noqa: S301
     assert again.sha256 == panel.sha256
     assert dict(again.flags) == dict(panel.flags)
 
 
 def test_what_is_not_marked_has_no_flag() -> None:
-    region = Region(code="A", name_en="A", name_zh="A")
+    region = Entity(code="A", name_en="A", name_zh="A")
     values = {"output": np.ones((1, 2)), "other": np.ones((1, 2))}
-    panel = Panel(name="x", regions=(region,), years=(2000, 2001), values=values, units={})
+    panel = Data.by_region(name="x", regions=(region,), years=(2000, 2001), values=values, units={})
     marks = np.array([["", "spliced"]], dtype=object)
     marked = panel.with_values(values, marks={"output": marks, "other": np.full((1, 2), "", dtype=object)})
     assert marked.flags == {("output", "A", 2001): "spliced"}
@@ -179,8 +181,8 @@ def test_derivation_against_plain_arithmetic() -> None:
 def test_a_variable_that_is_there_is_never_completed(write: Write) -> None:
     text = "region,year,output [yuan],output_per_head [yuan/person],population [persons]\n"
     text += "A,2000,4e4,,2\nA,2001,4e4,3e4,2\n"
-    panel = load_panel(write(text))
-    np.testing.assert_array_equal(panel["output_per_head"], [[np.nan, 3e4]])
+    panel = load_data(write(text), panel=True)
+    np.testing.assert_array_equal(panel.array("output_per_head"), [[np.nan, 3e4]])
 
 
 def test_importing_the_package_is_light() -> None:
@@ -193,6 +195,6 @@ def test_importing_the_package_is_light() -> None:
     assert done.stderr.strip() == ""
 
 
-def test_replace_keeps_the_checks(panel: Panel) -> None:
+def test_replace_keeps_the_checks(panel: Data) -> None:
     with pytest.raises(InvalidInput, match="shape"):
         replace(panel, times=np.array([2000.0]))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import check_panel, load_panel
+from pysd_runner.panel import check_data, load_data
 from pysd_runner.panel.names import split_unit, year_heading
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,14 +36,14 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 
 def loads_or_says_why(path: Path) -> None:
-    problems = check_panel(path)
+    problems = check_data(path, panel=True)
     errors = [problem for problem in problems if problem.severity == "error"]
     for problem in problems:
         assert problem.message
         assert "\n" not in str(problem)
         assert problem.row is None or problem.row >= 1
     try:
-        panel = load_panel(path)
+        panel = load_data(path, panel=True)
     except InvalidPanel:
         assert errors
     else:
@@ -91,7 +91,7 @@ def test_an_unclosed_quote_in_a_large_file(tmp_path: Path) -> None:
     path.write_text(
         'region,year,output [yuan],population [persons]\nB,2000,"50000,1\n' + "\n".join(rows), encoding="utf-8"
     )
-    problems = check_panel(path)
+    problems = check_data(path, panel=True)
     assert max(len(str(problem)) for problem in problems) < 1000
     rules = {problem.rule for problem in problems}
     assert {"row-length", "not-a-number"} <= rules
@@ -118,7 +118,7 @@ def rewritten(path: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
 
 
 def rules(path: Path) -> list[str]:
-    return [problem.rule for problem in check_panel(path)]
+    return [problem.rule for problem in check_data(path, panel=True)]
 
 
 @pytest.mark.parametrize(("place", "refused"), [("XFD1048576", True), ("XFD200", True), ("XFD1", False)])
@@ -130,7 +130,7 @@ def test_cells_that_are_far_away_and_empty_are_no_part_of_the_table(tmp_path: Pa
     path = workbook(tmp_path / "panel.xlsx", {"XFD200": "x"})
     rewritten(path, SHEET, lambda content: content.replace(b"<is><t>x</t></is>", b""))
     assert "too-large" not in rules(path)
-    assert load_panel(path).years == (2000, 2001)
+    assert load_data(path, panel=True).years == (2000, 2001)
 
 
 def test_a_row_beyond_the_last_of_any_sheet_is_refused(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_sheet_is_said_in_a_sentence(tmp_path: Path, damage: str) -> None:
     path = rewritten(workbook(tmp_path / "panel.xlsx", {}), SHEET, DAMAGES[damage])
-    problems = [problem for problem in check_panel(path) if problem.severity == "error"]
+    problems = [problem for problem in check_data(path, panel=True) if problem.severity == "error"]
     assert problems
     assert "\n" not in str(problems[0])
 
@@ -205,7 +205,7 @@ def test_a_heading_that_is_no_name_is_refused(tmp_path: Path, text: str) -> None
     path = tmp_path / "panel.csv"
     path.write_text(f"region,year,output [yuan],{text}\nA,2000,50000,1\n", encoding="utf-8")
     began = time.process_time()
-    (problem,) = check_panel(path)
+    (problem,) = check_data(path, panel=True)
     assert time.process_time() - began < 0.1
     assert (problem.rule, problem.row, problem.column) == ("long-heading", 1, "column 4")
 

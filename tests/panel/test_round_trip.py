@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 
 SOME = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -125,12 +125,12 @@ def as_cell(text: str) -> object:
         return text
 
 
-def assert_same(panel: Panel, drawn: Drawn) -> None:
+def assert_same(panel: Data, drawn: Drawn) -> None:
     assert panel.codes == drawn.regions
     assert panel.years == drawn.years
     for name, array in drawn.values.items():
-        np.testing.assert_array_equal(panel[name], array, err_msg=name)
-    np.testing.assert_array_equal(panel["output_per_head"], drawn.values["output"] / drawn.values["population"])
+        np.testing.assert_array_equal(panel.array(name), array, err_msg=name)
+    np.testing.assert_array_equal(panel.array("output_per_head"), drawn.values["output"] / drawn.values["population"])
 
 
 @pytest.mark.parametrize("rows", [wide, long, by_year])
@@ -142,7 +142,7 @@ def assert_same(panel: Panel, drawn: Drawn) -> None:
 def test_csv(tmp_path: Path, rows: object, encoding: str, delimiter: str, drawn: Drawn) -> None:
     path = write_csv(rows(drawn), tmp_path / "panel.csv", encoding, delimiter)  # type: ignore[operator]
     assume(encoding != "gb18030" or not is_utf8_as_well(path.read_bytes()))
-    assert_same(load_panel(path), drawn)
+    assert_same(load_data(path, panel=True), drawn)
 
 
 @pytest.mark.parametrize("rows", [wide, long, by_year])
@@ -150,18 +150,18 @@ def test_csv(tmp_path: Path, rows: object, encoding: str, delimiter: str, drawn:
 @given(drawn=panels())
 def test_xlsx(tmp_path: Path, rows: object, drawn: Drawn) -> None:
     path = write_xlsx(rows(drawn), tmp_path / "panel.xlsx")  # type: ignore[operator]
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert panel.codes == drawn.regions
     for name, array in drawn.values.items():
         # A workbook stores numbers with fifteen to seventeen digits.
-        np.testing.assert_allclose(panel[name], array, rtol=1e-15, err_msg=name)
+        np.testing.assert_allclose(panel.array(name), array, rtol=1e-15, err_msg=name)
 
 
 @SOME
 @given(drawn=panels())
 def test_the_shape_of_the_file_does_not_change_the_panel(tmp_path: Path, drawn: Drawn) -> None:
     digests = {
-        load_panel(write_csv(rows(drawn), tmp_path / name, "utf-8")).sha256
+        load_data(write_csv(rows(drawn), tmp_path / name, "utf-8"), panel=True).sha256
         for name, rows in (("wide.csv", wide), ("long.csv", long), ("years.csv", by_year))
     }
     assert len(digests) == 1
@@ -170,17 +170,17 @@ def test_the_shape_of_the_file_does_not_change_the_panel(tmp_path: Path, drawn: 
 @SOME
 @given(drawn=panels())
 def test_a_panel_written_as_a_long_table_is_the_same_panel(tmp_path: Path, drawn: Drawn) -> None:
-    panel = load_panel(write_csv(wide(drawn), tmp_path / "panel.csv", "utf-8"))
+    panel = load_data(write_csv(wide(drawn), tmp_path / "panel.csv", "utf-8"), panel=True)
     panel.to_frame().to_csv(tmp_path / "again.csv", index=False, float_format=None)
-    assert load_panel(tmp_path / "again.csv").sha256 == panel.sha256
+    assert load_data(tmp_path / "again.csv", panel=True).sha256 == panel.sha256
 
 
 def test_the_shipped_panel_survives_its_own_table(tmp_path: Path) -> None:
-    china = load_panel("china")
+    china = load_data("china")
     china.to_frame().to_csv(tmp_path / "again.csv", index=False)
-    again = load_panel(tmp_path / "again.csv", regions="china", national=china.national)
+    again = load_data(tmp_path / "again.csv", regions="china", national=china.national)
     for name in china.variables:
-        np.testing.assert_array_equal(again[name], china[name])
+        np.testing.assert_array_equal(again.array(name), china.array(name))
     assert dict(again.flags) == dict(china.flags)
     assert again.regions == china.regions
     # The price basis of output is the one thing that the units of the table do not carry.
@@ -199,9 +199,9 @@ def test_the_unit_of_the_file_does_not_change_the_panel(tmp_path: Path, unit: st
         for column, year in enumerate(drawn.years):
             people = drawn.values["population"][row, column] / 1e4
             rows.append([region, str(year), text_of(output[row, column]), text_of(people)])
-    panel = load_panel(write_csv(iter(rows), tmp_path / "panel.csv", "utf-8"))
-    np.testing.assert_allclose(panel["output"], drawn.values["output"], rtol=1e-14)
-    np.testing.assert_allclose(panel["population"], drawn.values["population"], rtol=1e-14)
+    panel = load_data(write_csv(iter(rows), tmp_path / "panel.csv", "utf-8"), panel=True)
+    np.testing.assert_allclose(panel.array("output"), drawn.values["output"], rtol=1e-14)
+    np.testing.assert_allclose(panel.array("population"), drawn.values["population"], rtol=1e-14)
 
 
 @SOME
@@ -209,9 +209,9 @@ def test_the_unit_of_the_file_does_not_change_the_panel(tmp_path: Path, unit: st
 def test_row_order_changes_only_the_order_of_regions(tmp_path: Path, drawn: Drawn, seed: int) -> None:
     head, *body = wide(drawn)
     np.random.default_rng(seed).shuffle(body)
-    panel = load_panel(write_csv(iter([head, *body]), tmp_path / "panel.csv", "utf-8"))
+    panel = load_data(write_csv(iter([head, *body]), tmp_path / "panel.csv", "utf-8"), panel=True)
     assert panel.codes == tuple(dict.fromkeys(row[0] for row in body))
     assert panel.years == drawn.years
     for name, array in drawn.values.items():
         order = [drawn.regions.index(code) for code in panel.codes]
-        np.testing.assert_array_equal(panel[name], array[order])
+        np.testing.assert_array_equal(panel.array(name), array[order])

@@ -10,7 +10,7 @@ import pytest
 
 from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import PanelMapping, Region, check_panel, load_mapping, load_panel
+from pysd_runner.panel import Entity, PanelMapping, check_data, load_data, load_mapping
 from pysd_runner.panel.observations import read_national
 from pysd_runner.panel.regions import read_regions, with_tiles
 
@@ -32,12 +32,12 @@ def test_a_mapping_file_says_everything(write: Write) -> None:
     )
     mapping = load_mapping(write(text, name="mapping.yaml"))
     path = write("Ort,year,GDP,population [persons],kind\nAlpha,2020,1,20,x\nSum,2020,1,20,sum\nA,2021,..,20,x\n")
-    panel = load_panel(path, mapping=mapping)
-    assert panel.regions == (Region(code="A", name_en="Alpha", name_zh="甲", group="North"),)
-    assert panel["output"][0, 0] == 7e6
+    panel = load_data(path, roles=mapping, panel=True)
+    assert panel.regions == (Entity(code="A", name_en="Alpha", name_zh="甲", group="North"),)
+    assert panel.array("output")[0, 0] == 7e6
     assert panel.price_basis == "current prices"
     assert panel.national == {"internet_penetration": {2020: pytest.approx(0.704)}}
-    assert load_panel(path, mapping=path.parent / "mapping.yaml").sha256 == panel.sha256
+    assert load_data(path, roles=path.parent / "mapping.yaml", panel=True).sha256 == panel.sha256
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_bad_mapping_files(write: Write, text: str, message: str) -> None:
 
 def test_a_rate_that_is_none_is_refused_when_it_is_given() -> None:
     with pytest.raises(InvalidPanel, match="yuan_per_unit: expected a number above zero"):
-        load_panel({"region": ["A"], "year": [2020], "output_per_head": [5e4]}, yuan_per_unit=float("inf"))
+        load_data({"region": ["A"], "year": [2020], "output_per_head": [5e4]}, yuan_per_unit=float("inf"))
 
 
 def test_a_mapping_file_that_is_not_there(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_regions_by_code_or_either_name(write: Write) -> None:
         "code,name_en,name_zh,class,row,column\n1,Alpha,甲乙省,N,0,1\n2,Beta,丙丁,S,3,0\n", name="regions.csv"
     )
     path = write(HEAD + "甲乙,2020,5e4,1\nbeta,2020,5e4,1\n1,2021,5e4,1\nBETA,2021,5e4,1\n")
-    panel = load_panel(path, regions=regions)
+    panel = load_data(path, regions=regions)
     assert panel.codes == ("1", "2")
     assert panel.problems == ()
     assert (panel.regions[1].row, panel.regions[1].column, panel.groups) == (3, 0, ("N", "S"))
@@ -115,7 +115,7 @@ def test_regions_by_code_or_either_name(write: Write) -> None:
 
 def test_without_a_region_file_codes_are_names_and_tiles_are_automatic(write: Write) -> None:
     path = write(HEAD + "".join(f"R{number},2020,5e4,1\n" for number in range(7)))
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert [region.name_zh for region in panel.regions] == [f"R{number}" for number in range(7)]
     assert {region.group for region in panel.regions} == {""}
     assert len({(region.row, region.column) for region in panel.regions}) == 7
@@ -125,17 +125,17 @@ def test_without_a_region_file_codes_are_names_and_tiles_are_automatic(write: Wr
 def test_regions_without_a_tile_go_below_the_others() -> None:
     placed = with_tiles(
         [
-            Region(code="a", name_en="a", name_zh="a", row=2, column=2),
-            Region(code="b", name_en="b", name_zh="b", row=-1, column=-1),
-            Region(code="c", name_en="c", name_zh="c", row=-1, column=-1),
+            Entity(code="a", name_en="a", name_zh="a", row=2, column=2),
+            Entity(code="b", name_en="b", name_zh="b", row=-1, column=-1),
+            Entity(code="c", name_en="c", name_zh="c", row=-1, column=-1),
         ]
     )
     assert [(region.row, region.column) for region in placed] == [(2, 2), (3, 0), (3, 1)]
 
 
 def test_regions_as_objects(write: Write) -> None:
-    regions = [Region(code="A", name_en="Alpha", name_zh="甲", group="x", row=4, column=5)]
-    panel = load_panel(write(HEAD + "Alpha,2020,5e4,1\n"), regions=regions)
+    regions = [Entity(code="A", name_en="Alpha", name_zh="甲", group="x", row=4, column=5)]
+    panel = load_data(write(HEAD + "Alpha,2020,5e4,1\n"), regions=regions)
     assert panel.regions == tuple(regions)
 
 
@@ -154,13 +154,13 @@ def test_bad_region_files(write: Write, text: str, message: str) -> None:
     path = write(text, name="regions.csv")
     with pytest.raises(InvalidPanel, match=message):
         read_regions(path)
-    (problem,) = check_panel(write(HEAD + "A,2020,5e4,1\n"), regions=path)
+    (problem,) = check_data(write(HEAD + "A,2020,5e4,1\n"), regions=path)
     assert problem.rule == "region-file"
     assert problem.severity == "error"
 
 
 def test_a_region_file_that_is_not_there(write: Write) -> None:
-    (problem,) = check_panel(write(HEAD + "A,2020,5e4,1\n"), regions="nowhere.csv")
+    (problem,) = check_data(write(HEAD + "A,2020,5e4,1\n"), regions="nowhere.csv")
     assert "nowhere.csv" in problem.message
 
 
@@ -169,14 +169,14 @@ def test_a_region_file_that_is_not_there(write: Write) -> None:
 
 def test_national_series_beside_the_panel_or_given(write: Write, tmp_path: Path) -> None:
     path = write(HEAD + "A,2020,5e4,1\n")
-    assert load_panel(path).national == {}
+    assert load_data(path, panel=True).national == {}
     write("year,internet_penetration [percent],platforms\n2019,64.5,10\n2020,70.4,\n", name="national.csv")
-    beside = load_panel(path).national
+    beside = load_data(path, panel=True).national
     assert beside["internet_penetration"] == {2019: pytest.approx(0.645), 2020: pytest.approx(0.704)}
     assert beside["platforms"] == {2019: 10.0}
-    given = load_panel(path, national={"internet_penetration": {2020: 0.7}})
+    given = load_data(path, national={"internet_penetration": {2020: 0.7}})
     assert given.national == {"internet_penetration": {2020: 0.7}}
-    assert given.sha256 != load_panel(path).sha256
+    assert given.sha256 != load_data(path, panel=True).sha256
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_bad_national_files(write: Write, text: str, message: str) -> None:
     path = write(text, name="nation.csv")
     with pytest.raises(InvalidPanel, match=message):
         read_national(path)
-    (problem,) = check_panel(write(HEAD + "A,2020,5e4,1\n"), national=path)
+    (problem,) = check_data(write(HEAD + "A,2020,5e4,1\n"), national=path)
     assert problem.rule == "national-file"
 
 
@@ -207,9 +207,9 @@ def test_declarations_give_units_marks_regions(write: Write) -> None:
         'marks = [{ flag = "spliced", first = 2000, last = 2019 }]\n[columns.population]\nunit = "persons"\n'
     )
     write(declared, name="sources.toml")
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert (panel.name, panel.regions[0].name_en, panel.problems) == ("mine", "Alpha", ())
-    assert panel["output"].tolist() == [[5e4, 5e4]]
+    assert panel.array("output").tolist() == [[5e4, 5e4]]
     assert panel.flags["output", "A", 2019] == "spliced"
     assert ("output", "A", 2020) not in panel.flags
 
@@ -226,16 +226,16 @@ def test_declarations_give_units_marks_regions(write: Write) -> None:
 def test_bad_declarations(write: Write, text: str, message: str) -> None:
     path = write(HEAD + "A,2020,5e4,1\n")
     write(text, name="sources.toml")
-    (problem,) = check_panel(path)
+    (problem,) = check_data(path, panel=True)
     assert problem.rule == "declarations"
     with pytest.raises(InvalidPanel, match=message):
-        load_panel(path)
+        load_data(path, panel=True)
 
 
 def test_declarations_of_another_file_are_not_used(write: Write) -> None:
     path = write(HEAD + "A,2020,5e4,1\n")
     write('schema = 1\npanel = "other.csv"\n[columns.output]\nunit = "亿元"\n', name="sources.toml")
-    assert load_panel(path)["output"][0, 0] == 5e4
+    assert load_data(path, panel=True).array("output")[0, 0] == 5e4
 
 
 # Templates
@@ -245,7 +245,7 @@ def test_the_templates_load_without_a_problem(tmp_path: Path) -> None:
     for name, text in panel_templates().items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     mapping = load_mapping(tmp_path / "mapping.yaml")
-    panel = load_panel(tmp_path / "panel.csv", mapping=mapping)
+    panel = load_data(tmp_path / "panel.csv", roles=mapping, panel=True)
     assert panel.problems == ()
     assert panel.codes == ("R1", "R2")
     assert panel.groups == ("East", "West")
@@ -284,13 +284,13 @@ class TestFrames:
             "rows": frame.to_dict("records"),
             "indexed": frame.set_index("code"),
         }
-        assert load_panel(path, regions=given[form]).regions == load_panel(path, regions=file).regions
+        assert load_data(path, regions=given[form]).regions == load_data(path, regions=file).regions
 
     def test_regions_without_a_code(self, tmp_path):
         path = tmp_path / "panel.csv"
         path.write_text(self.PANEL, encoding="utf-8")
         with pytest.raises(InvalidPanel, match="regions: no column 'code'"):
-            load_panel(path, regions=pd.DataFrame({"name": ["a"]}))
+            load_data(path, regions=pd.DataFrame({"name": ["a"]}))
 
     @pytest.mark.parametrize("form", ["long", "wide", "indexed"])
     def test_national_series(self, tmp_path, form):
@@ -302,13 +302,13 @@ class TestFrames:
             "wide": wide,
             "indexed": wide.set_index("year"),
         }
-        assert load_panel(path, national=given[form]).national == {"internet_penetration": {2010: 0.5, 2011: 0.6}}
+        assert load_data(path, national=given[form]).national == {"internet_penetration": {2010: 0.5, 2011: 0.6}}
 
 
 def test_a_panel_tells_what_it_holds(tmp_path):
     path = tmp_path / "panel.csv"
     path.write_text(TestFrames.PANEL.replace("b,2011,5e4\n", "b,2011,\n"), encoding="utf-8")
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert repr(panel) == "<Data 'panel': output_per_head; 2 moments from 2010 to 2011; 2 by region>"
     assert "<table" in panel._repr_html_()
     first = panel.table().set_index("variable").loc["output_per_head"]

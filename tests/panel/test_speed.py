@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pysd_runner.panel import load_panel, load_table
+from pysd_runner.panel import load_data
 
 
 def test_ten_thousand_regions(write: Callable[..., Path]) -> None:
@@ -19,14 +19,12 @@ def test_ten_thousand_regions(write: Callable[..., Path]) -> None:
     lines += [f"R{row},{2000 + column},{output[row, column]},1" for row in range(10_000) for column in range(25)]
     path = write("\n".join(lines))
     start = time.perf_counter()
-    panel = load_panel(path)
+    panel = load_data(path, panel=True)
     assert time.perf_counter() - start < 30
-    np.testing.assert_array_equal(panel["output"], output)
+    np.testing.assert_array_equal(panel.array("output"), output)
 
 
-@pytest.mark.parametrize(
-    "load", [partial(load_panel, mapping={f"x{n}": f"mine {n}" for n in range(1, 10)}), load_table]
-)
+@pytest.mark.parametrize("load", [partial(load_data, mapping={f"x{n}": f"mine {n}" for n in range(1, 10)}), load_data])
 def test_numbers_of_a_frame_are_not_written_out_and_read_again(load: Callable[..., Any], tmp_path: Path) -> None:
     columns = np.random.default_rng(0).uniform(1e4, 5e4, (10, 20_000))
     frame = pd.DataFrame(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner.panel import Panel, PanelMapping, check_panel, load_mapping, load_panel
+from pysd_runner.panel import Data, PanelMapping, check_data, load_data, load_mapping
 
 MAPPING = """\
 schema: 1
@@ -24,11 +24,11 @@ def mapping(tmp_path: Path) -> PanelMapping:
 
 
 @pytest.fixture
-def states(shared_data: Path, mapping: PanelMapping) -> Panel:
-    return load_panel(shared_data / "us_states.csv", mapping=mapping)
+def states(shared_data: Path, mapping: PanelMapping) -> Data:
+    return load_data(shared_data / "us_states.csv", roles=mapping, panel=True)
 
 
-def test_states_load_with_a_mapping(states: Panel) -> None:
+def test_states_load_with_a_mapping(states: Data) -> None:
     assert len(states.regions) == 51
     assert "United States" not in {region.name_en for region in states.regions}
     assert states.currency == "US dollar"
@@ -37,38 +37,38 @@ def test_states_load_with_a_mapping(states: Panel) -> None:
     assert states.years_with("output_per_head") == tuple(range(1997, 2021))
 
 
-def test_values_are_those_of_the_file(states: Panel, shared_data: Path) -> None:
+def test_values_are_those_of_the_file(states: Data, shared_data: Path) -> None:
     with (shared_data / "us_states.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["region_code"] != "06000" or row["variable"] not in {"gdp_real", "population"}:
                 continue
             name, scale = {"gdp_real": ("output", 1e6), "population": ("population", 1.0)}[row["variable"]]
             place = states.codes.index("06000"), states.years.index(int(row["year"]))
-            assert states[name][place] == float(row["value"]) * scale
-    row = states.codes.index(states.region("California").code)
+            assert states.array(name)[place] == float(row["value"]) * scale
+    row = states.codes.index(states.entity("California").code)
     # Census Bureau: 39.44 million in 2019.
-    assert states["population"][row, states.years.index(2019)] == pytest.approx(39.44e6, rel=0.002)
+    assert states.array("population")[row, states.years.index(2019)] == pytest.approx(39.44e6, rel=0.002)
 
 
-def test_what_is_left_out_is_reported(states: Panel) -> None:
+def test_what_is_left_out_is_reported(states: Data) -> None:
     assert {problem.rule for problem in states.problems} == {"left-out"}
     assert len(states.problems) == 2
 
 
-def test_late_states_are_no_gap(states: Panel) -> None:
-    people = states["population"]
-    alaska = states.codes.index(states.region("Alaska").code)
+def test_late_states_are_no_gap(states: Data) -> None:
+    people = states.array("population")
+    alaska = states.codes.index(states.entity("Alaska").code)
     assert np.isnan(people[alaska, states.years.index(1940)])
     assert np.isfinite(people[alaska, states.years.index(1950)])
 
 
 def test_nothing_is_dropped_or_chosen_without_being_asked(shared_data: Path) -> None:
     path = shared_data / "us_states.csv"
-    errors = [problem for problem in check_panel(path) if problem.severity == "error"]
+    errors = [problem for problem in check_data(path, panel=True) if problem.severity == "error"]
     assert [problem.rule for problem in errors] == ["ambiguous-variable"]
     assert "gdp_nominal" in errors[0].found
     assert "gdp_real" in errors[0].found
-    everything = load_panel(path, mapping={"gdp_real": "output"})
+    everything = load_data(path, roles={"gdp_real": "output"}, panel=True)
     assert len(everything.regions) == 52
     assert {"gdp_nominal", "personal_income", "households_with_broadband"} <= set(everything.variables)
     assert everything.units["personal_income"] == "million current dollars"

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from pysd_runner import load_model, load_panel
+from pysd_runner import load_data, load_model
 from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of
@@ -14,7 +14,7 @@ UNTIL, DRAWS = 2029, 8
 @cache
 def inputs():
     """What every policy starts from."""
-    panel = load_panel("china").subset(regions=REGIONS)
+    panel = load_data("china").subset(entities=REGIONS)
     model = load_model("regional_digital", regions=len(REGIONS))
     return inputs_of(model, panel, until=UNTIL, draws=DRAWS, seed=1)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner import load_model, load_panel
+from pysd_runner import load_data, load_model
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.policy.effects import DISCOUNT, Start, effects
 from pysd_runner.policy.ranking import answer, compare, first_shares, scanned, start_of, terciles
@@ -21,7 +21,7 @@ BOUNDS = (2024, 2030)
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")

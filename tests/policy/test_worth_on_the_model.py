@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from pysd_runner import load_model, load_panel
+from pysd_runner import load_data, load_model
 from pysd_runner.policy.advice import partial_information, perfect_information
 from pysd_runner.policy.discovery import cart, prim
 from pysd_runner.policy.futures import futures_of
@@ -21,7 +21,7 @@ DRAWS, TRAINING = 300, "c_S"
 
 def bracketed(seed, draws):
     """Two definitions of a skill: with the first there is much to train, with the second hardly anything."""
-    panel = load_panel("china").subset(regions=REGIONS)
+    panel = load_data("china").subset(entities=REGIONS)
     model = load_model("regional_digital", regions=len(REGIONS))
     inputs = inputs_of(model, panel, until=2032, draws=draws, seed=seed)
     study = study_of(inputs)

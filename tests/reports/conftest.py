@@ -3,7 +3,7 @@
 import pytest
 
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.study.projection import project
 
 REGIONS = ("110000", "310000", "410000", "620000")
@@ -11,7 +11,7 @@ REGIONS = ("110000", "310000", "410000", "620000")
 
 @pytest.fixture(scope="session")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="session")

@@ -261,7 +261,7 @@ def test_no_policy_alone_has_a_brief(model, panel):
 
 
 def test_without_population_a_region_is_told_by_its_gap_and_classes_are_refused(panel, model):
-    bare = panel.with_values({"output_per_head": panel["output_per_head"]}, {"output_per_head": "yuan"})
+    bare = panel.with_values({"output_per_head": panel.array("output_per_head")}, {"output_per_head": "yuan"})
     found = project(model, bare, ["zoned_need"], until=2026, draws=2)
     said = " ".join(texts_of(brief(found, "Gansu", date=DAY)))
     assert "below the leading region" in said

@@ -8,7 +8,7 @@ import pytest
 
 from pysd_runner import brief
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.study.projection import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
@@ -22,7 +22,7 @@ def test_one_sheet_of_a4(tmp_path):
     office = shutil.which("soffice")
     if office is None:
         pytest.skip("LibreOffice is not installed; files for Word are not laid out")
-    china = load_panel("china")
+    china = load_data("china")
     model = load_model("regional_digital", regions=len(china.regions))
     some = ("Inner Mongolia", "West", "nation")
     for mixes, places in ((TWO, [region.code for region in china.regions]), (FIVE, some)):

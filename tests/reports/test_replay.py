@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.reports.replay import Inputs, panel_from_dict, panel_to_dict, read_inputs
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
@@ -14,14 +14,14 @@ from pysd_runner.spec import Baseline
 
 @pytest.mark.parametrize("regions", [None, ("110000", "620000")])
 def test_a_panel_survives_json_without_loss(regions):
-    panel = load_panel("china").subset(regions=regions)
+    panel = load_data("china").subset(entities=regions)
     again = panel_from_dict(json.loads(json.dumps(panel_to_dict(panel), allow_nan=False)))
     assert again.sha256 == panel.sha256
     assert again.regions == panel.regions
     assert again.units == panel.units
     assert dict(again.flags) == dict(panel.flags)
     for name in panel.variables:
-        np.testing.assert_array_equal(again[name], panel[name])
+        np.testing.assert_array_equal(again.array(name), panel.array(name))
 
 
 @pytest.mark.parametrize(

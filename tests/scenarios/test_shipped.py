@@ -239,12 +239,12 @@ def test_everything_to_be_compared_with_runs_under_the_same_assumptions() -> Non
 
 @pytest.mark.slow
 def test_the_mean_mix_is_that_of_the_provinces() -> None:
-    from pysd_runner.panel import load_panel
+    from pysd_runner.panel import load_data
     from pysd_runner.study.region_inputs import region_inputs
 
     if not (model_folder("regional_digital") / "data" / "china" / "panel.csv").is_file():
         pytest.skip("the shipped panel is not there")
-    panel = load_panel("china")
+    panel = load_data("china")
     provinces = load_model("regional_digital", regions=len(panel.regions))
     values = load_scenario("zoned").values(provinces, panel.regions, default_start=2025)
     inputs = region_inputs(provinces, panel, 2024).values

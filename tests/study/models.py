@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner import load_model, load_table, simulate
+from pysd_runner import load_data, load_model, simulate
 from pysd_runner.model import Model
-from pysd_runner.panel import Table
+from pysd_runner.panel import Data
 
 CONTROLS = """
 INITIAL TIME = 0
@@ -153,9 +153,9 @@ def made(folder: Path, text: str, **bounds: object) -> Model:
     return load_model(written(folder, text, **bounds))  # type: ignore[arg-type]
 
 
-def infections(model: Model, *, noise: float = 0.1, seed: int = 1, stop: int = 40) -> Table:
+def infections(model: Model, *, noise: float = 0.1, seed: int = 1, stop: int = 40) -> Data:
     """What is seen of an epidemic with a contact rate of 8 and five days of illness."""
     run = simulate(model, {"Contact Rate": 8, "Duration": 5}, outcomes=["Infected"], stop=stop)
     errors = noise * np.random.default_rng(seed).standard_normal(stop + 1)
     content = {"day": np.arange(stop + 1), "infected": run["Infected"][0, 0] * np.exp(errors)}
-    return load_table(content, columns={"infected": "Infected"}, name="obs")
+    return load_data(content, roles={"infected": "Infected"}, name="obs")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner import load_model, load_panel, project
+from pysd_runner import load_data, load_model, project
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
@@ -16,7 +16,7 @@ DRAWS = 6
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def model():
 def baseline(panel):
     """Paths that wander away from where the regions are, further than the model alone would take them."""
     rng = np.random.default_rng(5)
-    logs = np.log(panel["output_per_head"][:, -1])
+    logs = np.log(panel.array("output_per_head")[:, -1])
     steps = rng.normal(scale=0.03, size=(10, len(REGIONS), 6)) - 0.02 * (logs - logs.mean())[:, None]
     return Baseline(
         paths=(logs - logs.mean())[:, None] + steps.cumsum(axis=2),
@@ -134,6 +134,6 @@ def test_what_does_not_fit_is_refused(model, panel, baseline):
         project(model, panel, ["zoned_need"], baseline=baseline, draws=2)
     with pytest.raises(InvalidInput, match="the baseline starts in 2024, the projection in 2023"):
         project(model, panel, ["zoned_need"], baseline=baseline, origin=2023, until=2026, draws=2)
-    other = load_panel("china").subset(regions=("110000", "310000", "410000", "630000"))
+    other = load_data("china").subset(entities=("110000", "310000", "410000", "630000"))
     with pytest.raises(InvalidInput, match="has others; forecast this panel"):
         project(model, other, ["zoned_need"], baseline=baseline, until=2030, draws=2)

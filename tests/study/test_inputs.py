@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.simulation import simulate
 from pysd_runner.study.region_inputs import as_values, region_inputs, relative_growth, smooth_minimum
 
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china")
+    return load_data("china")
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,16 @@ def national(values, people):
 def test_what_is_observed_is_taken_as_it_is(model, panel):
     inputs = region_inputs(model, panel, 2014)
     place = panel.years.index(2014)
-    np.testing.assert_array_equal(inputs.values["Initial Output per Capita"][0, 0], panel["output_per_head"][:, place])
-    np.testing.assert_array_equal(inputs.values["Initial Population"][0, 0], panel["population"][:, place])
+    np.testing.assert_array_equal(
+        inputs.values["Initial Output per Capita"][0, 0], panel.array("output_per_head")[:, place]
+    )
+    np.testing.assert_array_equal(inputs.values["Initial Population"][0, 0], panel.array("population")[:, place])
 
 
 def test_simulated_output_starts_at_observed_output(model, panel):
     inputs = region_inputs(model, panel, 2014)
     run = simulate(model, as_values(inputs, {}, model), start=2014, stop=2015, outcomes=["Output"])
-    np.testing.assert_allclose(run["Output"][0, 0, :, 0], panel["output"][:, panel.years.index(2014)], rtol=1e-12)
+    np.testing.assert_allclose(run["Output"][0, 0, :, 0], panel.array("output")[:, panel.years.index(2014)], rtol=1e-12)
 
 
 def test_inferred_access_meets_the_national_value_and_follows_its_indicators(model, panel):
@@ -50,7 +52,7 @@ def test_inferred_access_meets_the_national_value_and_follows_its_indicators(mod
     place = panel.years.index(2018)
     proxy = np.exp(
         sum(
-            np.log(panel[name][:, place] / panel[name][:, place].mean())
+            np.log(panel.array(name)[:, place] / panel.array(name)[:, place].mean())
             for name in ("mobile_internet_per_100", "broadband_ports_per_100")
         )
         / 2
@@ -101,8 +103,8 @@ def test_of_years_that_are_equally_near_the_earlier_is_read(model, panel, seen, 
     columns = [panel.years.index(year) for year in seen]
 
     def only(variable):
-        values = np.full(panel[variable].shape, np.nan)
-        values[:, columns] = panel[variable][:, columns]
+        values = np.full(panel.array(variable).shape, np.nan)
+        values[:, columns] = panel.array(variable)[:, columns]
         return values
 
     some = panel
@@ -112,8 +114,8 @@ def test_of_years_that_are_equally_near_the_earlier_is_read(model, panel, seen, 
     some = replace(some, national={**panel.national, "internet_penetration": national})
     alone = some
     for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
-        values = np.full(panel[variable].shape, np.nan)
-        values[:, panel.years.index(read)] = panel[variable][:, panel.years.index(read)]
+        values = np.full(panel.array(variable).shape, np.nan)
+        values[:, panel.years.index(read)] = panel.array(variable)[:, panel.years.index(read)]
         alone = alone.with_variable(variable, values, unit=panel.units[variable])
     alone = replace(alone, national={**panel.national, "internet_penetration": {read: national[read]}})
     found, expected = (region_inputs(model, item, 2018) for item in (some, alone))
@@ -198,7 +200,7 @@ def test_only_output_is_enough(model, panel):
     from dataclasses import replace
 
     bare = replace(
-        panel, values={"output_per_head": panel["output_per_head"].copy()}, national={}, file_rows={}, original={}
+        panel, values={"output_per_head": panel.array("output_per_head").copy()}, national={}, file_rows={}, original={}
     )
     inputs = region_inputs(model, bare, 2014)
     told = {item.key: item.how for item in inputs.imputed}
@@ -209,7 +211,7 @@ def test_only_output_is_enough(model, panel):
 
 
 def test_missing_output_is_an_error_that_names_regions(model, panel):
-    holed = panel["output_per_head"].copy()
+    holed = panel.array("output_per_head").copy()
     holed[[1, 4], panel.years.index(2014)] = np.nan
     with pytest.raises(InvalidPanel, match="missing in 2014 for 120000, 150000"):
         region_inputs(model, panel.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"), 2014)
@@ -228,12 +230,12 @@ def test_a_model_without_declarations(panel, tmp_path):
 
 
 def relative(panel, year):
-    logs = np.log(panel["output_per_head"][:, panel.years.index(year)])
+    logs = np.log(panel.array("output_per_head")[:, panel.years.index(year)])
     return logs - logs.mean()
 
 
 def with_holes(panel, holes):
-    output = panel["output_per_head"].copy()
+    output = panel.array("output_per_head").copy()
     for region, year in holes:
         output[region, panel.years.index(year)] = np.nan
     return panel.with_variable("output_per_head", output, unit="Yuan/(Year*Person)")
@@ -257,7 +259,7 @@ def test_reference_shift_is_the_mean_of_the_window(model, panel):
 def test_a_missing_cell_makes_up_no_growth_for_the_others(model, panel):
     # Beijing is far above the mean: leaving it out of one year only would move the mean by several per cent.
     holed = with_holes(panel, [(0, 2013)])
-    others = panel.subset(regions=panel.codes[1:])
+    others = panel.subset(entities=panel.codes[1:])
     found = relative_growth(holed)
     np.testing.assert_allclose(found[1:, 12], relative_growth(others)[:, 12], atol=1e-12)
     assert np.isnan(found[0, [12, 13]]).all()
@@ -272,7 +274,7 @@ def test_a_missing_cell_makes_up_no_growth_for_the_others(model, panel):
 def test_a_missing_cell_moves_no_reference_but_its_own(model, panel):
     shift = region_inputs(model, with_holes(panel, [(0, 2012)]), 2014, reference_years=5).values
     years = range(2010, 2015)
-    logs = np.log(panel["output_per_head"][:, [panel.years.index(year) for year in years]])
+    logs = np.log(panel.array("output_per_head")[:, [panel.years.index(year) for year in years]])
     position = logs - logs[1:].mean(axis=0)
     expected = position.mean(axis=1) - position[:, -1]
     expected[0] = position[0, [0, 1, 3, 4]].mean() - position[0, -1]
@@ -287,7 +289,7 @@ def test_without_a_region_seen_in_every_year_the_reference_is_the_first_year(mod
 
 def test_growth_over_several_years_is_not_that_of_one(panel):
     years = [year for year in panel.years if year != 2013]
-    found = relative_growth(panel.subset(years=years))
+    found = relative_growth(panel.subset(times=years))
     assert np.isnan(found[:, years.index(2014) - 1]).all()
     np.testing.assert_allclose(found.sum(axis=0)[years.index(2015) - 1], 0, atol=1e-12)
 
@@ -298,7 +300,7 @@ def test_order_of_regions_does_not_matter(model, panel):
         name=panel.name,
         regions=[panel.regions[place] for place in order],
         years=panel.years,
-        values={name: panel[name][order] for name in panel.variables},
+        values={name: panel.array(name)[order] for name in panel.variables},
         units=panel.units,
         national=panel.national,
     )

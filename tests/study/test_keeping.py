@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner import load_future, load_model, load_panel
+from pysd_runner import load_data, load_future, load_model
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.replay import Inputs
@@ -19,7 +19,7 @@ REGIONS = ("110000", "310000", "410000", "620000")
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")

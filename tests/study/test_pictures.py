@@ -8,7 +8,7 @@ import pytest
 
 from calibration import CalibrationProblem, fit
 from calibration.uncertainty import identify, sample
-from pysd_runner import load_model, load_table, project, run_ensemble, simulate
+from pysd_runner import load_data, load_model, project, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble import latin_hypercube
 from pysd_runner.plots.over_time import plot_fan
@@ -81,7 +81,7 @@ def test_swings_of_a_variable_with_elements_ask_for_one(tmp_path):
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0, 0, 0]
     result = fit(
         CalibrationProblem(
-            model, load_table({"year": range(6), "a": run}, columns={"a": "Stock[North, old]"}), free=["Rate[North]"]
+            model, load_data({"year": range(6), "a": run}, roles={"a": "Stock[North, old]"}), free=["Rate[North]"]
         )
     )
     with pytest.raises(InvalidInput, match=r"name one, such as 'Stock\[North, old\]'"):
@@ -120,7 +120,7 @@ def test_profiles_and_a_sensitivity_fan_are_drawn_from_results(sir, problem, fou
 
 def test_notebooks_show_at_most_a_screen(sir, tmp_path):
     columns = {f"column {number}": [1.0, 2.0] for number in range(50)}
-    shown = load_table({"day": [0, 1], **columns})._repr_html_()
+    shown = load_data({"day": [0, 1], **columns})._repr_html_()
     assert shown.count("<tr") <= 24
     scenarios = [Scenario.of(f"s{number}", {"Contact Rate": number}) for number in range(1, 30)]
     assert project(sir, None, scenarios, outcomes=["Infected"])._repr_html_().count("<tr") <= 24

@@ -12,7 +12,7 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.binding import RegionalModel
@@ -24,7 +24,7 @@ from tests.records import resealed
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china")
+    return load_data("china")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def projection(model, panel):
 
 def test_every_path_starts_at_the_observed_state(projection, panel):
     first = projection.data["output_per_head"].sel(year=2024)
-    observed = panel["output_per_head"][:, panel.years.index(2024)]
+    observed = panel.array("output_per_head")[:, panel.years.index(2024)]
     np.testing.assert_allclose(first, np.broadcast_to(observed, first.shape), rtol=1e-12)
     people = projection.data["population"].sel(year=2024)
-    np.testing.assert_allclose(people[0, 0], panel["population"][:, -1], rtol=1e-12)
+    np.testing.assert_allclose(people[0, 0], panel.array("population")[:, -1], rtol=1e-12)
 
 
 def test_history_and_projection_agree_at_the_origin(projection):
@@ -92,7 +92,7 @@ def test_a_scenario_more_leaves_the_others_alone(model, panel, projection):
 
 def fit_of(model, panel, last_year):
     """A fit made by hand: two parameters near their declared values."""
-    seen = panel.subset(years=range(panel.years[0], last_year + 1))
+    seen = panel.subset(times=range(panel.years[0], last_year + 1))
     return FittedParameters(
         model=model.name,
         model_sha256=model.sha256,
@@ -123,7 +123,10 @@ def test_nothing_after_the_origin_is_used(model, panel, with_fit):
         }
     )
     spoilt = panel.with_values(
-        {name: np.where(np.array(panel.years) > 2015, 1e3 * panel[name], panel[name]) for name in panel.variables},
+        {
+            name: np.where(np.array(panel.years) > 2015, 1e3 * panel.array(name), panel.array(name))
+            for name in panel.variables
+        },
         panel.units,
     ).with_national(
         {
@@ -198,7 +201,7 @@ def test_the_money_of_the_levers_sums_to_the_budget(model, panel):
 
 
 def test_engines_agree(panel):
-    some = panel.subset(regions=[region.code for region in panel.regions[:3]])
+    some = panel.subset(entities=[region.code for region in panel.regions[:3]])
     small = load_model("regional_digital", regions=3)
     ours, theirs = (
         project(small, some, ["access_ladder"], draws=2, until=2026, engine=engine) for engine in ("numpy", "pysd")
@@ -271,14 +274,14 @@ def test_whole_numbers_of_any_kind_and_a_single_scenario_are_taken(model, panel,
 
 
 def test_a_panel_with_holes_in_its_years_can_be_projected(model, panel):
-    some = panel.subset(years=[2008, 2013, 2017, 2020, 2024])
+    some = panel.subset(times=[2008, 2013, 2017, 2020, 2024])
     assert np.isfinite(project(model, some, ["zoned"], draws=2, until=2026).data["theil"]).all()
     fitted = replace(fit_of(model, panel, 2024), first_year=2016)
     assert np.isfinite(project(model, some, ["zoned"], fitted, draws=2, until=2026).data["theil"]).all()
 
 
 def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(model, panel):
-    output = panel["output_per_head"].copy()
+    output = panel.array("output_per_head").copy()
     output[2, panel.years.index(2014)] = np.nan
     holed = panel.with_variable("output_per_head", output, unit=panel.units["output_per_head"])
     values = {name: np.array([item.value]) for name, item in model.spec.parameters.items()}
@@ -431,14 +434,14 @@ def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):
 
 
 def test_one_region_can_be_projected(panel):
-    one = panel.subset(regions=["110000"])
+    one = panel.subset(entities=["110000"])
     result = project(load_model("regional_digital", regions=1), one, ["zoned"], draws=3, until=2027)
     assert float(result.data["theil"].max()) == pytest.approx(0, abs=1e-12)
 
 
 def test_money_comes_back_in_the_currency_of_the_panel(model, panel):
     units = {name: unit.replace("Yuan", "Taler") for name, unit in panel.units.items()}
-    money = {name: panel[name] / 7 for name in ("output", "output_per_head")}
+    money = {name: panel.array(name) / 7 for name in ("output", "output_per_head")}
     taler = replace(panel.with_values({**panel.values, **money}, units), currency="Taler")
     in_yuan = project(model, panel, ["zoned_need"], draws=2, until=2026)
     in_taler = project(model, taler, ["zoned_need"], draws=2, until=2026, yuan_per_unit=7)
@@ -459,7 +462,7 @@ def test_an_exchange_rate_that_is_none(model, panel, rate):
 
 
 def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
-    bare = panel.with_values({"output_per_head": panel["output_per_head"]})
+    bare = panel.with_values({"output_per_head": panel.array("output_per_head")})
     result = project(model, bare, ["zoned_need"], draws=2, until=2026)
     kept = {"output_per_head", "gap_to_leader", "sigma", "access", "skills", "application"}
     assert kept <= set(result.data)

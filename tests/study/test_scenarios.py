@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, fit
-from pysd_runner import load_model, load_table, project, simulate, together
+from pysd_runner import load_data, load_model, project, simulate, together
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
 from pysd_runner.plots.over_time import plot_fan
@@ -29,7 +29,7 @@ def fitted(sir):
 
 def test_a_moment_of_another_clock_is_refused(tmp_path):
     model = made(tmp_path, LOGISTIC, stop=150)
-    data = load_table({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
+    data = load_data({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
     for table in (None, data):
         with pytest.raises(InvalidInput, match=r"the clock of mine\.mdl counts from 0 to 150") as caught:
             project(model, table, [], until=1040)
@@ -43,7 +43,7 @@ def test_a_run_goes_on_ten_times_as_long_as_model_and_data_at_most(sir, fitted):
     with pytest.raises(InvalidInput, match="600 at most"):
         project(sir, infections(sir), [], fitted, draws=2, until=601)
     with pytest.raises(InvalidInput, match="1000 at most"):
-        project(sir, load_table(longer), [], fitted, draws=2, until=1001)
+        project(sir, load_data(longer), [], fitted, draws=2, until=1001)
 
 
 def test_a_step_is_that_of_a_path_over_time(sir):

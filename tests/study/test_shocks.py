@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.panel import Data, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.study.shocks import TYPICAL_SD, ShockLaw, shock_law, shock_paths
 
 GROUPS = ["East"] * 3 + ["West"] * 3
@@ -61,13 +61,13 @@ def test_more_years_and_more_draws_keep_those_before_them():
 
 
 def test_law_of_the_shipped_panel_is_plausible():
-    law = shock_law(load_panel("china"))
+    law = shock_law(load_data("china"))
     assert 0.015 < law.sd < 0.04
     assert 0 < law.shared < 0.7
 
 
 def test_a_simulated_panel_gives_back_its_law():
-    china = load_panel("china")
+    china = load_data("china")
     groups = [region.group for region in china.regions]
     values = shock_paths(ShockLaw(0.03, 0.5), groups, np.arange(200.0), np.zeros(1), np.random.default_rng(2)).values[
         :, 0, 0
@@ -83,15 +83,15 @@ def test_a_simulated_panel_gives_back_its_law():
 
 
 def test_a_calibrated_size_wins_and_a_short_panel_falls_back():
-    china = load_panel("china")
+    china = load_data("china")
     assert shock_law(china, sd=0.01).sd == 0.01
-    assert shock_law(china.subset(years=[2024])) == ShockLaw(TYPICAL_SD, 0.0)
+    assert shock_law(china.subset(times=[2024])) == ShockLaw(TYPICAL_SD, 0.0)
 
 
 def test_the_law_does_not_see_holes_in_the_panel():
-    china = load_panel("china")
+    china = load_data("china")
     whole = shock_law(china)
-    holed = china["output_per_head"].copy()
+    holed = china.array("output_per_head").copy()
     holed[0, [-3, -6]] = np.nan
     law = shock_law(china.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"))
     assert law.sd == pytest.approx(whole.sd, rel=0.05)
@@ -99,5 +99,5 @@ def test_the_law_does_not_see_holes_in_the_panel():
 
 
 def test_every_second_year_says_nothing_about_yearly_growth():
-    china = load_panel("china")
-    assert shock_law(china.subset(years=china.years[::2])) == ShockLaw(TYPICAL_SD, 0.0)
+    china = load_data("china")
+    assert shock_law(china.subset(times=china.years[::2])) == ShockLaw(TYPICAL_SD, 0.0)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from openpyxl import load_workbook
 
-from pysd_runner import load_model, load_panel, load_scenario, together
+from pysd_runner import load_data, load_model, load_scenario, together
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.study.projection import project
 
@@ -18,7 +18,7 @@ DOUBLE = {"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_table_is_the_data(projection):
 
 
 def test_an_outcome_that_needs_people_says_so(model, panel):
-    bare = panel.with_values({"output_per_head": panel["output_per_head"]}, {"output_per_head": "yuan"})
+    bare = panel.with_values({"output_per_head": panel.array("output_per_head")}, {"output_per_head": "yuan"})
     with pytest.raises(UnknownName, match="no outcome 'laggard_gap': that needs the population of every region, which"):
         project(model, bare, ["zoned_need"], until=2026, draws=2).table("laggard_gap")
 
@@ -61,7 +61,7 @@ def test_names_and_frames_stand_for_loaded_things(model, panel):
     frame = panel.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != "derived"].drop(columns="flag")
     again = project("regional_digital", frame, DOUBLE, until=2026, draws=2)
-    known = project(model, load_panel(frame), DOUBLE, until=2026, draws=2)
+    known = project(model, load_data(frame, panel=True), DOUBLE, until=2026, draws=2)
     np.testing.assert_array_equal(again.gaps, known.gaps)
     assert project("regional_digital", panel, "zoned_need", until=2026, draws=2).scenarios[1] == "zoned_need"
 

@@ -9,7 +9,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysd_runner import load_model, load_table
+from pysd_runner import load_data, load_model
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.study.matching import in_time_of
 
@@ -21,9 +21,9 @@ def csv(folder, text, name="obs.csv"):
 
 
 def test_wide_long_and_turned_files_say_the_same(tmp_path):
-    wide = load_table(csv(tmp_path, "day,a,b\n0,1,10\n1,2,\n", "w.csv"))
-    long = load_table(csv(tmp_path, "day,variable,value\n0,a,1\n0,b,10\n1,a,2\n", "l.csv"))
-    turned = load_table(csv(tmp_path, "variable,0,1\na,1,2\nb,10,\n", "t.csv"))
+    wide = load_data(csv(tmp_path, "day,a,b\n0,1,10\n1,2,\n", "w.csv"))
+    long = load_data(csv(tmp_path, "day,variable,value\n0,a,1\n0,b,10\n1,a,2\n", "l.csv"))
+    turned = load_data(csv(tmp_path, "variable,0,1\na,1,2\nb,10,\n", "t.csv"))
     for table in (long, turned):
         for name in ("a", "b"):
             np.testing.assert_array_equal(table.column(name).values, wide.column(name).values)
@@ -35,23 +35,23 @@ def test_frames_dictionaries_workbooks_and_labelled_data_are_read_alike(tmp_path
     frame.to_excel(tmp_path / "obs.xlsx", index=False)
     data = xr.Dataset({"a": ("day", [1.0, np.nan]), "b": ("day", [0.1, 0.2])}, coords={"day": [0.0, 1.5]})
     for source in (frame, frame.to_dict("list"), tmp_path / "obs.xlsx", data, frame.set_index("day")):
-        table = load_table(source)
+        table = load_data(source)
         np.testing.assert_array_equal(table.times, [0.0, 1.5])
         np.testing.assert_array_equal(table.column("a").values, [1.0, np.nan])
         np.testing.assert_array_equal(table.column("b").values, [0.1, 0.2])
 
 
 def test_entities_stand_in_columns_or_headings(tmp_path):
-    rows = load_table(csv(tmp_path, "day,place,a\n0,North,1\n0,South,2\n1,South,3\n", "r.csv"))
-    heads = load_table(csv(tmp_path, "day,a[North],a[South]\n0,1,2\n1,,3\n", "h.csv"))
+    rows = load_data(csv(tmp_path, "day,place,a\n0,North,1\n0,South,2\n1,South,3\n", "r.csv"))
+    heads = load_data(csv(tmp_path, "day,a[North],a[South]\n0,1,2\n1,,3\n", "h.csv"))
     np.testing.assert_array_equal(rows.column("a").values, [[1, np.nan], [2, 3]])
     np.testing.assert_array_equal(heads.column("a").values, rows.column("a").values)
-    assert rows.axes == {"place": ("North", "South")}
-    assert list(rows["a"].columns) == ["North", "South"]
+    assert rows.labels == {"place": ("North", "South")}
+    assert list(rows.by_time("a").columns) == ["North", "South"]
 
 
 def test_two_axes_of_entities(tmp_path):
-    table = load_table(csv(tmp_path, "year,place,sort,a\n0,N,x,1\n0,N,y,2\n0,S,x,3\n0,S,y,4\n"))
+    table = load_data(csv(tmp_path, "year,place,sort,a\n0,N,x,1\n0,N,y,2\n0,S,x,3\n0,S,y,4\n"))
     np.testing.assert_array_equal(table.column("a").values[..., 0], [[1, 2], [3, 4]])
 
 
@@ -64,7 +64,7 @@ def test_two_axes_of_entities(tmp_path):
     ],
 )
 def test_dates_are_counted_in_the_unit_they_are_written_in(texts, unit, times):
-    table = load_table({"date": texts, "a": [1, 2]})
+    table = load_data({"date": texts, "a": [1, 2]})
     assert table.time_unit == unit
     np.testing.assert_allclose(table.times, times)
     np.testing.assert_allclose(table.in_unit("year").times[0], 2020.0)
@@ -74,7 +74,7 @@ def test_dates_are_counted_in_the_unit_they_are_written_in(texts, unit, times):
 @given(st.lists(st.dates(datetime.date(1900, 1, 1), datetime.date(2100, 1, 1)), min_size=2, max_size=6, unique=True))
 def test_order_of_dates_is_that_of_their_numbers(days):
     dates = sorted(days)
-    table = load_table({"date": [day.isoformat() for day in days], "a": range(len(days))})
+    table = load_data({"date": [day.isoformat() for day in days], "a": range(len(days))})
     for unit in ("day", "week", "month", "quarter", "year"):
         times = table.in_unit(unit).times
         assert (np.diff(times) > 0).all()
@@ -83,12 +83,12 @@ def test_order_of_dates_is_that_of_their_numbers(days):
 
 def test_numbers_keep_every_digit():
     values = np.random.default_rng(0).standard_normal(20) * 10.0 ** np.arange(-10, 10)
-    table = load_table({"t": np.arange(20), "a": values})
+    table = load_data({"t": np.arange(20), "a": values})
     np.testing.assert_array_equal(table.column("a").values, values)
 
 
 def test_decimal_commas_and_units_in_headings(tmp_path):
-    table = load_table(csv(tmp_path, "day;infected (person)\n0;1,5\n1;2,25\n"))
+    table = load_data(csv(tmp_path, "day;infected (person)\n0;1,5\n1;2,25\n"))
     np.testing.assert_array_equal(table.column("infected").values, [1.5, 2.25])
     assert table.column("infected").unit == "person"
 
@@ -110,32 +110,32 @@ def test_decimal_commas_and_units_in_headings(tmp_path):
 )
 def test_faults_name_row_and_column(tmp_path, text, told):
     with pytest.raises(InvalidPanel, match="problem") as caught:
-        load_table(csv(tmp_path, text))
+        load_data(csv(tmp_path, text))
     assert told in str(caught.value)
 
 
 def test_wrong_names_are_met_with_the_nearest():
     with pytest.raises(InvalidPanel, match="Did you mean 'infected'"):
-        load_table({"day": [0], "infected": [1]}, columns={"infectd": "Infected"})
+        load_data({"day": [0], "infected": [1]}, roles={"infectd": "Infected"})
     with pytest.raises(UnknownName, match="Did you mean 'infected'"):
-        load_table({"day": [0], "infected": [1]}).column("infectd")
+        load_data({"day": [0], "infected": [1]}).column("infectd")
     with pytest.raises(InvalidInput, match="dates can be counted"):
-        load_table({"date": ["2020-01-01"], "a": [1]}, time_unit="fortnight")
-    with pytest.raises(InvalidInput, match="a table is read from"):
-        load_table(3)
+        load_data({"date": ["2020-01-01"], "a": [1]}, time_unit="fortnight")
+    with pytest.raises(InvalidInput, match="data are read from"):
+        load_data(3)
 
 
 def test_parts_in_time_and_what_is_shown(tmp_path):
-    table = load_table({"day": [0, 1, 2], "a": [1, 2, 3]})
+    table = load_data({"day": [0, 1, 2], "a": [1, 2, 3]})
     assert list(table.until(1).times) == [0, 1]
     assert list(table.after(1).times) == [2]
     with pytest.raises(InvalidInput, match="has nothing"):
         table.until(-1)
     assert repr(table) == "<Data 'table': a; 3 moments from 0 to 2 day>"
-    assert table.sha256 != load_table({"day": [0, 1, 2], "a": [1, 2, 4]}).sha256
+    assert table.sha256 != load_data({"day": [0, 1, 2], "a": [1, 2, 4]}).sha256
     written = table.to_excel(tmp_path / "t.xlsx")
-    np.testing.assert_array_equal(load_table(written, sheet="observations").column("a").values, [1, 2, 3])
-    assert load_table(table.to_xarray()).sha256 == table.sha256
+    np.testing.assert_array_equal(load_data(written, sheet="observations").column("a").values, [1, 2, 3])
+    assert load_data(table.to_xarray()).sha256 == table.sha256
 
 
 def test_the_first_date_is_where_the_model_starts(tmp_path):
@@ -144,7 +144,7 @@ def test_the_first_date_is_where_the_model_starts(tmp_path):
         "t = Time ~~|\nINITIAL TIME = 5 ~day~|\nFINAL TIME = 9 ~day~|\nTIME STEP = 1 ~day~|\nSAVEPER = 1 ~day~|",
         "m.mdl",
     )
-    table = load_table(csv(tmp_path, "date,t\n2020-03-02,5\n2020-03-03,6\n2020-03-06,9\n"))
+    table = load_data(csv(tmp_path, "date,t\n2020-03-02,5\n2020-03-03,6\n2020-03-06,9\n"))
     found, said = in_time_of(load_model(path), table, 5.0)
     np.testing.assert_array_equal(found.times, [5, 6, 9])
     assert said == ["2020-03-02 is moment 5 of the model, in days."]

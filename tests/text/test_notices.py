@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
+from pysd_runner.panel import load_data
 from pysd_runner.panel.validation import PLAIN, STYLES
 from pysd_runner.plots import typography
 from pysd_runner.reports.evidence import noticed
@@ -22,7 +22,7 @@ NAMES = re.compile(r"`[^`]+`|“[^”]+”|\b\w*[_.]\w+\b|\b[A-Z]{2,}\b|R-hat|ru
 
 @pytest.fixture(scope="module")
 def panel():
-    return load_panel("china").subset(regions=REGIONS)
+    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_font_that_is_missing_is_said_in_chinese():
 
 def bare(panel):
     """Output per head alone."""
-    return panel.with_values({"output_per_head": panel["output_per_head"]}, {"output_per_head": "yuan"})
+    return panel.with_values({"output_per_head": panel.array("output_per_head")}, {"output_per_head": "yuan"})
 
 
 def early(panel, model):
@@ -79,7 +79,7 @@ def test_of_a_forecast_and_of_another_panel(panel, model):
     import numpy as np
 
     paths = np.random.default_rng(0).normal(0, 0.001, (3, len(REGIONS), 2)).cumsum(axis=2)
-    heads = np.log(panel["output_per_head"][:, -1])
+    heads = np.log(panel.array("output_per_head")[:, -1])
     paths += (heads - heads.mean())[None, :, None]
     baseline = Baseline(
         paths=paths, regions=panel.codes, years=(2025, 2026), origin=2024, panel="another", panel_sha256="0"

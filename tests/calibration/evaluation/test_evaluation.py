@@ -32,7 +32,7 @@ from pysd_runner.cli import main
 from pysd_runner.cli.data_options import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.reports.document import ReportDocument, TextTable, to_html, to_markdown
 from pysd_runner.simulation import simulate
 from pysd_runner.study.future import Future
@@ -59,7 +59,7 @@ Rate = 0.1 ~ 1/Year ~ |
 
 
 @pytest.fixture(scope="module")
-def subject(result: FitResult, fitted_panel: Panel) -> Subject:
+def subject(result: FitResult, fitted_panel: Data) -> Subject:
     return Subject.of_fit(result, fitted_panel, until=UNTIL)
 
 
@@ -85,7 +85,7 @@ def failing(*sections) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def report(result: FitResult, fitted_panel: Panel, tmp_path_factory) -> tuple[int, Path]:
+def report(result: FitResult, fitted_panel: Data, tmp_path_factory) -> tuple[int, Path]:
     folder = tmp_path_factory.mktemp("evaluation")
     result.save(folder / "fit")
     options = ["--panel", "made", "--until", UNTIL, "--quick", "--out", folder / "report", "--quiet"]
@@ -175,7 +175,7 @@ def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path
 
 
 @pytest.fixture(scope="module")
-def projected(subject: Subject, fitted_panel: Panel) -> Future:
+def projected(subject: Subject, fitted_panel: Data) -> Future:
     fitted = subject.calibrated.result.fitted
     return project(subject.model, fitted_panel, "zoned_need", fitted, until=UNTIL, draws=1, shocks=False)
 
@@ -222,7 +222,7 @@ def test_fitted_values_are_those_of_the_problem(result: FitResult, fitted_proble
         np.testing.assert_allclose(pair.simulated.to_numpy(), np.where(np.isfinite(used), fitted[:, kept], np.nan))
 
 
-def test_levels_are_simulated_over_the_window_of_the_fit(subject: Subject, fitted_panel: Panel) -> None:
+def test_levels_are_simulated_over_the_window_of_the_fit(subject: Subject, fitted_panel: Data) -> None:
     calibrated = subject.calibrated
     first, last = calibrated.result.fitted.first_year, calibrated.result.fitted.last_year
     inputs = region_inputs(subject.model, fitted_panel, first, parameters=calibrated.estimates)
@@ -449,12 +449,12 @@ def test_an_experiment_with_an_unknown_variable_says_so(tmp_path: Path) -> None:
 # ---- input that cannot be used
 
 
-def test_another_panel_than_that_of_the_fit_is_refused(result: FitResult, fitted_panel: Panel) -> None:
+def test_another_panel_than_that_of_the_fit_is_refused(result: FitResult, fitted_panel: Data) -> None:
     with pytest.raises(InvalidInput, match="needs the panel of the fit"):
         Subject.of_fit(result, without(fitted_panel, "firms_with_ecommerce"))
 
 
-def test_years_before_the_end_of_the_fit_are_refused(result: FitResult, fitted_panel: Panel) -> None:
+def test_years_before_the_end_of_the_fit_are_refused(result: FitResult, fitted_panel: Data) -> None:
     with pytest.raises(InvalidInput, match="until must lie after"):
         Subject.of_fit(result, fitted_panel, until=2012)
 

@@ -8,7 +8,7 @@ from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, Filter
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
-from pysd_runner import load_table, project, simulate
+from pysd_runner import load_data, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
@@ -30,7 +30,7 @@ def problem(linear):
         level += 2 - level / 10 + SPREAD * rng.standard_normal()
         levels.append(level)
     seen = np.array(levels) + ERROR * rng.standard_normal(MOMENTS)
-    table = load_table({"month": np.arange(MOMENTS), "stock": seen})
+    table = load_data({"month": np.arange(MOMENTS), "stock": seen})
     level_scale = [
         Observation(
             column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent")
@@ -105,7 +105,7 @@ def test_an_element_says_nothing_of_another(tmp_path, alone):
     model = made(tmp_path, REGIONS, stop=8, step=1)
     columns = [f"stock[{place}, {sort}]" for place in ("North", "South") for sort in ("old", "new")]
     columns = columns[-1:] if alone else columns
-    table = load_table({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
+    table = load_data({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
     problem = CalibrationProblem(model, table, free=["Rate"])
     rates = np.repeat(np.linspace(0.05, 0.15, 20)[None, :, None], 2, axis=2)
     law = StockLaw(model, {"Rate": rates}, problem.series, start=0.0)
@@ -124,7 +124,7 @@ def counted(folder, kind="flow", family="negative_binomial"):
     """A forecaster of an epidemic of which one case more is counted every day."""
     model = made(folder, SEIR, unit="day", stop=60, step=0.125)
     measured = [Observation(column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family=family))]
-    table = load_table({"day": np.arange(12), "cases": np.arange(12)})
+    table = load_data({"day": np.arange(12), "cases": np.arange(12)})
     problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
     return ModelForecaster(problem=problem, target=target_of(problem))
 
@@ -147,7 +147,7 @@ def test_errors_of_counts_spread_as_they_are_declared(tmp_path):
 
 
 def test_observations_go_to_the_nearest_moment(linear):
-    table = load_table({"month": [0, 3, 5, 9, 12, 15], "stock": np.arange(6.0)})
+    table = load_data({"month": [0, 3, 5, 9, 12, 15], "stock": np.arange(6.0)})
     target = target_of(CalibrationProblem(linear, table, free=["Inflow"]))
     assert target.grid.tolist() == [0, 3, 6, 9, 12, 15]
     assert np.isfinite(target.values).all()
@@ -162,7 +162,7 @@ def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
     model = made(tmp_path, DELAYED, unit="month", stop=30, step=1)
     with pytest.raises(UnsupportedFeature, match="holds memory that cannot be set"):
         StockLaw(model, {}, [], start=0.0)
-    table = load_table({"month": np.arange(20), "stock": 5 + np.sin(np.arange(20))})
+    table = load_data({"month": np.arange(20), "stock": 5 + np.sin(np.arange(20))})
     outlook = forecast(table, model=model, until=22, free=["Inflow"], draws=50, past=False)
     assert "not filtered" in outlook.disturbance
 
@@ -190,7 +190,7 @@ def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
 
 def test_a_backtest_only_sees_what_was_known(linear, problem):
     """Changing what came after an origin changes nothing that was forecast from it."""
-    changed = load_table(
+    changed = load_data(
         {
             "month": np.arange(MOMENTS),
             "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.data.column("stock").values),
@@ -244,7 +244,7 @@ def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path
     for row, place in enumerate(("North", "South")):
         for column, sort in enumerate(("old", "new")):
             content[f"stock[{place}, {sort}]"] = (path * np.exp(noise))[row, column, :17]
-    table = load_table(content)
+    table = load_data(content)
     result = fit(CalibrationProblem(model, table, free=["Rate"]))
     assert abs(result.parameter("Rate[North]").estimate - 0.05) < 0.005
     future = project(model, table, [Scenario.of("none", {"Rate[South]": 0})], result.fitted, draws=20)
@@ -267,7 +267,7 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     rng = np.random.default_rng([5, 5])
     rng.standard_normal()
     walk = 100 + np.concatenate([[0], np.cumsum(rng.standard_normal(59))])
-    table = load_table({"month": np.arange(60), "stock": walk})
+    table = load_data({"month": np.arange(60), "stock": walk})
     outlook = forecast(
         table, model=model, until=61, free=["Inflow"], priors={"Inflow": Normal(0, 1)}, draws=100, past=False
     )
@@ -287,7 +287,7 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
             column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family="poisson", memory="independent")
         )
     ]
-    table = load_table({"day": np.arange(last + 1), "cases": seen[: last + 1]})
+    table = load_data({"day": np.arange(last + 1), "cases": seen[: last + 1]})
     problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
     target = target_of(problem)
     found = ModelForecaster(problem=problem, target=target).forecast(

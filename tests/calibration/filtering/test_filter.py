@@ -16,7 +16,7 @@ from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
 from calibration.forecasting.models import FilteredModel, ablations, models_named
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
@@ -149,7 +149,7 @@ def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> 
     assert np.abs(whole.at.drift).max() > 3e-4
 
 
-def _digital_panel(*, wild: bool) -> Panel:
+def _digital_panel(*, wild: bool) -> Data:
     """Output and a digital series with holes until 2001, and whatever later."""
     logs = walk(4, 15)  # from 1990
     rng = np.random.default_rng(4)

@@ -7,7 +7,7 @@ from scipy.optimize import least_squares
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation.counts import deviance_residual, deviance_slope, saturated
 from calibration.uncertainty import identify, sample
-from pysd_runner import load_model, load_table, simulate
+from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
 from pysd_runner.text import said
@@ -74,7 +74,7 @@ def test_it_is_the_least_squares_estimate_where_errors_are_normal(sir):
 @pytest.mark.parametrize("kind", ["level", "flow", "cumulative"])
 def test_derivatives_are_those_of_differences(sir, family, kind):
     table = infections(sir, stop=15)
-    counts = load_table({"day": table.times, "infected": np.round(table["infected"].to_numpy())})
+    counts = load_data({"day": table.times, "infected": np.round(table["infected"].to_numpy())})
     memory = "independent" if family in ("poisson", "negative_binomial") else "ar1"
     errors = ErrorModel(family=family, memory=memory)
     outcome = "Infected" if kind == "level" else "Infection"
@@ -102,7 +102,7 @@ def test_the_likelihood_of_counts_is_the_density_of_the_library():
 def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
     run = simulate(sir, outcomes=["Infection"], save_every=0.25, stop=6)
     path = run["Infection"][0, 0]
-    table = load_table({"day": [2, 4, 6], "new": [1, 1, 1], "all": [1, 1, 1]})
+    table = load_data({"day": [2, 4, 6], "new": [1, 1, 1], "all": [1, 1, 1]})
     seen = {
         "new": Observation(column="new", outcome="Infection", kind="flow", scale="level"),
         "all": Observation(column="all", outcome="Infection", kind="cumulative", scale="level"),
@@ -116,7 +116,7 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
 
 
 def test_an_expression_of_variables_is_observed(sir):
-    table = load_table({"day": [0, 5], "x": [1.0, 2.0]})
+    table = load_data({"day": [0, 5], "x": [1.0, 2.0]})
     seen = {"x": Observation(column="x", outcome="(Infected + susceptible) / Population", scale="level")}
     problem = CalibrationProblem(sir, table, free=["Duration"], observations=seen)
     run = simulate(sir, {"Duration": 4.0}, outcomes=["Infected", "Susceptible"], stop=5)
@@ -131,7 +131,7 @@ def test_an_expression_of_variables_is_observed(sir):
 def test_the_starting_value_of_a_stock_is_a_parameter(tmp_path):
     model = made(tmp_path, LOGISTIC)
     run = simulate(model, {"Growth Rate": 0.25}, outcomes=["Stock"])
-    table = load_table({"year": run.years, "stock": run["Stock"][0, 0]})
+    table = load_data({"year": run.years, "stock": run["Stock"][0, 0]})
     result = fit(
         CalibrationProblem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)})
     )
@@ -150,7 +150,7 @@ def test_elements_over_two_ranges(tmp_path):
     ]
     import pandas as pd
 
-    table = load_table(pd.DataFrame(rows))
+    table = load_data(pd.DataFrame(rows))
     result = fit(CalibrationProblem(model, table, free=["Rate"]))
     assert abs(result.parameter("Rate[North]").estimate - 0.15) < 1e-3
     assert abs(result.parameter("Rate[South]").estimate - 0.05) < 1e-3
@@ -160,7 +160,7 @@ def test_elements_over_two_ranges(tmp_path):
 
 def test_a_heading_may_name_one_element(tmp_path):
     model = made(tmp_path, REGIONS)
-    alone = CalibrationProblem(model, load_table({"year": [0, 1], "Stock[South, new]": [4, 5]}), free=["Rate[South]"])
+    alone = CalibrationProblem(model, load_data({"year": [0, 1], "Stock[South, new]": [4, 5]}), free=["Rate[South]"])
     np.testing.assert_allclose(alone.fitted(alone.space.centre)[0][0, 0], 4)
 
 
@@ -179,7 +179,7 @@ def test_a_model_that_jumps_is_told_and_searched_without_slopes(tmp_path):
     noise = 0.05 * np.random.default_rng(0).standard_normal(21)
     result = fit(
         CalibrationProblem(
-            model, load_table({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]
+            model, load_data({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]
         )
     )
     assert [item.rule for item in result.findings].count("jumps") == 1
@@ -189,7 +189,7 @@ def test_a_model_that_jumps_is_told_and_searched_without_slopes(tmp_path):
 def test_draws_that_fail_are_counted_and_described(tmp_path):
     model = made(tmp_path, FRAGILE, stop=10)
     run = simulate(model, {"Rate": 0.8}, outcomes=["Stock"])
-    table = load_table({"year": run.years, "stock": run["Stock"][0, 0]})
+    table = load_data({"year": run.years, "stock": run["Stock"][0, 0]})
     result = fit(CalibrationProblem(model, table, free=["Rate"]))
     told = next(item.message for item in result.findings if item.rule == "failed-draws")
     assert "draws of the prior give no usable numbers" in told
@@ -201,7 +201,7 @@ def test_draws_that_fail_are_counted_and_described(tmp_path):
 
 def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
     model = made(tmp_path, DRIVEN, stop=10, step=1)
-    table = load_table({"year": [0, 1, 2, 3], "price": [1, 2, 3, None], "stock": [0, 0.25, 0.75, 1.5]})
+    table = load_data({"year": [0, 1, 2, 3], "price": [1, 2, 3, None], "stock": [0, 0.25, 0.75, 1.5]})
     problem = CalibrationProblem(model, table, free=["Response"])
     path = problem.runs.batch({problem.space.keys[0]: 0.25}, 1)["Stock"][0]
     np.testing.assert_allclose(path, [0, 0.25, 0.75, 1.5])
@@ -259,17 +259,17 @@ def test_bad_choices_are_refused(sir, change, error, told):
 
 def test_bad_tables_are_refused(sir):
     with pytest.raises(InvalidPanel, match="is called like a variable"):
-        CalibrationProblem(sir, load_table({"day": [0, 1], "cases": [1, 2]}), free=FREE)
+        CalibrationProblem(sir, load_data({"day": [0, 1], "cases": [1, 2]}), free=FREE)
     with pytest.raises(InvalidInput, match="are in months"):
-        CalibrationProblem(sir, load_table({"month": [0, 1], "infected": [1, 2]}), free=FREE)
-    table = load_table({"day": [0, 1], "place": ["a", "b"], "infected": [1, 2]})
+        CalibrationProblem(sir, load_data({"month": [0, 1], "infected": [1, 2]}), free=FREE)
+    table = load_data({"day": [0, 1], "place": ["a", "b"], "infected": [1, 2]})
     with pytest.raises(InvalidInput, match="has values by place"):
         CalibrationProblem(sir, table, free=FREE)
     counts = [
         Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))
     ]
     with pytest.raises(InvalidInput, match="expected whole numbers"):
-        CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, observations=counts)
+        CalibrationProblem(sir, load_data({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, observations=counts)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, 
     errors = ErrorModel(family=family, memory="independent")
     problem = CalibrationProblem(
         sir,
-        load_table({"day": np.arange(41), "infected": counts}),
+        load_data({"day": np.arange(41), "infected": counts}),
         free=FREE,
         observations=[Observation(column="infected", outcome="Infected", errors=errors)],
     )
@@ -303,28 +303,28 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
         "quarter": [f"{2020 + n // 4}Q{n % 4 + 1}" for n in range(13)],
         "year": [f"{2000 + n}-01-01" for n in range(13)],
     }[unit]
-    problem = CalibrationProblem(model, load_table({"date": dates, "stock": run}), free=["Growth Rate"])
+    problem = CalibrationProblem(model, load_data({"date": dates, "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert any("is moment 0 of the model" in note for note in problem.notes)
 
 
 def test_observations_closer_than_a_step_cast_doubt_on_the_unit_of_the_model(tmp_path):
     model = made(tmp_path, LOGISTIC.replace("/year", "/month"), unit="month", stop=12)
-    daily = load_table({"date": [f"2020-03-{day:02d}" for day in range(1, 32)], "stock": np.linspace(5, 6, 31)})
+    daily = load_data({"date": [f"2020-03-{day:02d}" for day in range(1, 32)], "stock": np.linspace(5, 6, 31)})
     problem = CalibrationProblem(model, daily, free=["Growth Rate"])
     assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.notes)
-    monthly = load_table({"month": [0, 1, 2], "stock": [5, 6, 7]})
+    monthly = load_data({"month": [0, 1, 2], "stock": [5, 6, 7]})
     assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).notes)
 
 
 def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     model = made(tmp_path, LOGISTIC, stop=12)
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
-    problem = CalibrationProblem(model, load_table({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    problem = CalibrationProblem(model, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert "1862 is moment 0 of the model, which does not count calendar years." in problem.notes
     later = made(tmp_path, LOGISTIC, stop=1900)
-    kept = CalibrationProblem(later, load_table({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    kept = CalibrationProblem(later, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     assert kept.data.times[0] == 1862
 
 
@@ -332,7 +332,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
     model = made(tmp_path, REPORTED, unit="week", stop=40, step=0.125)
     run = simulate(model, {"Contact Rate": 0.3}, outcomes=["Total Reported"], stop=30)["Total Reported"][0, 0]
     seen = {"week": np.arange(31), "total": np.maximum(run, 1)}
-    table = load_table(seen, columns={"total": "Total Reported"})
+    table = load_data(seen, roles={"total": "Total Reported"})
     problem = CalibrationProblem(model, table, free=["Contact Rate"], until=25)
     (series,) = problem.series
     assert series.observation.scale == "log"
@@ -345,7 +345,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
 
 def test_parameters_are_chosen_for_a_model_that_overflows_near_its_own_values(tmp_path):
     model = made(tmp_path, HUNTED, unit="day", stop=50, step=0.125)
-    table = load_table({"day": np.arange(0, 50, 2), "prey": np.geomspace(300, 90000, 25)}, columns={"prey": "Prey"})
+    table = load_data({"day": np.arange(0, 50, 2), "prey": np.geomspace(300, 90000, 25)}, roles={"prey": "Prey"})
     problem = CalibrationProblem(model, table)
     assert set(problem.space.keys) <= {"Fertility", "Predation", "Feeding"}
 
@@ -362,7 +362,7 @@ def test_declarations_beside_the_model_are_read(tmp_path):
     model = load_model(path)
     assert model.spec is not None
     assert model.spec.outcomes["Infected"].better == "lower"
-    problem = CalibrationProblem(model, load_table({"day": [1, 2], "cases": [5, 7]}))
+    problem = CalibrationProblem(model, load_data({"day": [1, 2], "cases": [5, 7]}))
     assert problem.space.keys == ("Contact Rate",)
     assert problem.space.priors == (Normal(8, 2, 1, 15),)
     path.with_suffix(".toml").write_text("schema = 2\n[parameters.Contct]\nvalue = 3\n", encoding="utf-8")
@@ -389,7 +389,7 @@ def test_intervals_are_students_where_the_size_of_errors_is_estimated(tmp_path):
         seen = [Observation(column="stock", outcome="Stock", scale="level", errors=errors, sd=sd)]
         problem = CalibrationProblem(
             model,
-            load_table({"year": times, "stock": values}),
+            load_data({"year": times, "stock": values}),
             free=["Flow"],
             priors={"Flow": Normal(0, 1000)},
             observations=seen,

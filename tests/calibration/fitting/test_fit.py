@@ -17,7 +17,7 @@ from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutc
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel import Panel, PanelMapping, load_panel
+from pysd_runner.panel import Data, PanelMapping, load_data
 from pysd_runner.spec import Beta, Uniform, load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_numbers(fitted_problem: CalibrationProblem
     assert record(fit(fitted_problem, starts=2, seed=0)) == record(result)
 
 
-def test_order_and_names_of_regions_do_not_matter(fitted_panel: Panel, result: FitResult) -> None:
+def test_order_and_names_of_regions_do_not_matter(fitted_panel: Data, result: FitResult) -> None:
     order = np.random.default_rng(3).permutation(COUNT)
     moved = CalibrationProblem(model_of(COUNT), renamed(permuted(fitted_panel, order)), values={"dep_u": 0.02})
     other = fit(moved, starts=2, seed=0)
@@ -124,7 +124,7 @@ def test_draws_follow_the_fit(fitted_problem: CalibrationProblem, result: FitRes
     assert drawn["dep_u"].tolist() == [0.02] * 4000
 
 
-def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: Panel, result: FitResult) -> None:
+def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: Data, result: FitResult) -> None:
     frame = result.to_frame()
     assert list(frame.columns) == [
         "region", "year", "measurement", "indicator", "used", "observed", "fitted", "residual", "standardised",
@@ -269,7 +269,7 @@ def test_two_regions_and_years_give_a_result() -> None:
     assert found.fitted.shock_sd > 0
 
 
-def test_nothing_to_estimate_still_gives_a_result(fitted_panel: Panel) -> None:
+def test_nothing_to_estimate_still_gives_a_result(fitted_panel: Data) -> None:
     found = fit(CalibrationProblem(model_of(COUNT), fitted_panel, free=[]), starts=3)
     assert found.fitted.keys == ()
     assert found.fitted.status == "nothing to move"
@@ -393,7 +393,7 @@ def test_us_states_move_the_macro_parameters_only() -> None:
         keep={"variable": ("gdp_real", "population")},
         drop={"group": ("NATION",)},
     )
-    panel = load_panel(states(), mapping=mapping)
+    panel = load_data(states(), roles=mapping, panel=True)
     problem = CalibrationProblem(model_of(51), panel, start=2010, values={"alpha": 1 / 3}, yuan_per_unit=7)
     found = fit(problem, starts=1)
     assert not found.check()

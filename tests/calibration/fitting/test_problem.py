@@ -12,7 +12,7 @@ from calibration.fitting.problem import STEP
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 from tests.calibration.panels import (
     FIRST,
     UNITS,
@@ -29,12 +29,12 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def panel() -> Panel:
+def panel() -> Data:
     return made_panel(COUNT, 8, noise=1.0)
 
 
 @pytest.fixture(scope="module")
-def problem(panel: Panel) -> CalibrationProblem:
+def problem(panel: Data) -> CalibrationProblem:
     return CalibrationProblem(model_of(COUNT), panel)
 
 
@@ -61,7 +61,7 @@ def test_a_window_holds_25_years_at_most() -> None:
     years = tuple(range(1980, 2025))
     values = {"output_per_head": np.full((2, len(years)), 1e4)}
     units = {"output_per_head": UNITS["output_per_head"]}
-    long = Panel(name="long", regions=regions_of(2), years=years, values=values, units=units)
+    long = Data.by_region(name="long", regions=regions_of(2), years=years, values=values, units=units)
     assert window_of(model_of(2).spec, long, None, None) == (1999, 2024)
 
 
@@ -111,7 +111,7 @@ def test_prior_residuals_stand_at_the_end(problem: CalibrationProblem) -> None:
     assert np.abs(problem.residuals(problem.space.centre)[-size:]).max() < 1e-9
 
 
-def test_order_and_names_of_regions_do_not_matter(panel: Panel, problem: CalibrationProblem) -> None:
+def test_order_and_names_of_regions_do_not_matter(panel: Data, problem: CalibrationProblem) -> None:
     order = np.random.default_rng(1).permutation(COUNT)
     moved = CalibrationProblem(model_of(COUNT), renamed(permuted(panel, order)))
     z = somewhere(problem)
@@ -120,8 +120,8 @@ def test_order_and_names_of_regions_do_not_matter(panel: Panel, problem: Calibra
     assert moved.log_posterior(z) == pytest.approx(problem.log_posterior(z), rel=1e-9)
 
 
-def test_currency_does_not_matter(panel: Panel, problem: CalibrationProblem) -> None:
-    money = {name: panel[name] / 7 for name in ("output_per_head", "output")}
+def test_currency_does_not_matter(panel: Data, problem: CalibrationProblem) -> None:
+    money = {name: panel.array(name) / 7 for name in ("output_per_head", "output")}
     dollars = replace(panel.with_values({**panel.values, **money}), currency="dollar")
     other = CalibrationProblem(model_of(COUNT), dollars, yuan_per_unit=7.0)
     np.testing.assert_allclose(
@@ -129,7 +129,7 @@ def test_currency_does_not_matter(panel: Panel, problem: CalibrationProblem) -> 
     )
 
 
-def test_parameters_no_series_speaks_of_are_named(panel: Panel, problem: CalibrationProblem) -> None:
+def test_parameters_no_series_speaks_of_are_named(panel: Data, problem: CalibrationProblem) -> None:
     bare = without(
         panel,
         "mobile_internet_per_100",
@@ -153,13 +153,13 @@ def test_parameters_no_series_speaks_of_are_named(panel: Panel, problem: Calibra
     assert "access (mobile_internet_per_100): not in the panel" in text
 
 
-def test_a_choice_of_free_parameters_is_kept(panel: Panel) -> None:
+def test_a_choice_of_free_parameters_is_kept(panel: Data) -> None:
     problem = CalibrationProblem(model_of(COUNT), panel, free=["g0", "c0"])
     assert problem.space.keys == ("g0", "c0")
     assert problem.describe().estimated == {"Output": ("g0", "c0")}
 
 
-def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Panel, problem: CalibrationProblem) -> None:
+def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Data, problem: CalibrationProblem) -> None:
     assert "is cut because" not in str(problem.describe())
     assert [item.key for item in problem.ridges.ridges] == ["migration", "skills"]
     cut = CalibrationProblem(model_of(COUNT), panel, free=["lam_S", "lam_U", "m0"])
@@ -168,12 +168,12 @@ def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Panel, problem: Calibra
     assert "The ridge skills (lam_S, lam_U, dep_S) is cut because dep_S is not moved" in text
 
 
-def anchored(panel: Panel, **levels: float) -> Panel:
+def anchored(panel: Data, **levels: float) -> Data:
     """The panel with surveys of digital skills in one year."""
     return panel.with_national({**panel.national, **{name: {FIRST + 6: value} for name, value in levels.items()}})
 
 
-def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Panel) -> None:
+def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Data) -> None:
     problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.6))
     assert problem.series[-1].label == "skill_level:digital_skill_intermediate"
     assert problem.stages[1].measurements == ("skills", "skill_level")
@@ -190,7 +190,7 @@ def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Pane
     assert problem.residuals(z)[problem.rows()][-1] == pytest.approx((share[0, 6] - 0.6) / 0.04, rel=1e-12)
 
 
-def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> None:
+def test_an_anchors_error_is_known_and_never_estimated_again(panel: Data) -> None:
     problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.99))
     label = problem.series[-1].label
     assert problem.noise[label] == Noise(0.04, 0.0)
@@ -206,7 +206,7 @@ def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> No
     assert other.estimated_noise(somewhere(other))[label].sd > 0.045
 
 
-def test_a_fit_says_which_anchors_it_misses(panel: Panel) -> None:
+def test_a_fit_says_which_anchors_it_misses(panel: Data) -> None:
     far = anchored(panel, digital_skill_intermediate=0.99)
     found = fit(CalibrationProblem(model_of(COUNT), far, free=["q_a", "q_u"]), starts=1)
     (missed,) = found.fitted.provenance["misses"]
@@ -219,7 +219,7 @@ def test_a_fit_says_which_anchors_it_misses(panel: Panel) -> None:
     assert again.fitted.provenance["misses"] == []
 
 
-def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
+def test_another_definition_of_a_national_series_is_read(panel: Data) -> None:
     both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
     declared = CalibrationProblem(model_of(COUNT), both)
     other = CalibrationProblem(model_of(COUNT), both, observations={"skill_level": {"national": "digital_skill_basic"}})
@@ -243,14 +243,14 @@ def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
         ({"skils_level": "digital_skill_basic"}, "no measurement 'skils_level'.*Did you mean 'skill_level'"),
     ],
 )
-def test_definitions_that_are_not_declared_are_refused(panel: Panel, definitions: dict[str, str], says: str) -> None:
+def test_definitions_that_are_not_declared_are_refused(panel: Data, definitions: dict[str, str], says: str) -> None:
     with pytest.raises(UnknownName, match=says):
         CalibrationProblem(
             model_of(COUNT), panel, observations={key: {"national": series} for key, series in definitions.items()}
         )
 
 
-def test_keywords_of_earlier_versions_work_and_warn(panel: Panel) -> None:
+def test_keywords_of_earlier_versions_work_and_warn(panel: Data) -> None:
     both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
     errors = replace(CalibrationProblem(model_of(COUNT), both).series[-1].errors, known=False)
     new = CalibrationProblem(
@@ -282,14 +282,14 @@ def test_keywords_of_earlier_versions_work_and_warn(panel: Panel) -> None:
         ({"observations": {"skill_level": {"nation": "x"}}}, "cannot be set. Did you mean 'national'"),
     ],
 )
-def test_what_does_not_apply_to_a_panel_is_refused(panel: Panel, choice: dict[str, object], says: str) -> None:
+def test_what_does_not_apply_to_a_panel_is_refused(panel: Data, choice: dict[str, object], says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         CalibrationProblem(model_of(COUNT), panel, **choice)  # type: ignore[arg-type]
 
 
 def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
     """Nine of ten draws of the prior put the share of skilled people in 2023 between a fifth and four fifths."""
-    whole = load_panel("china")
+    whole = load_data("china")
     problem = CalibrationProblem(load_model("regional_digital", regions=31), whole)
     z = problem.space.sample(np.random.default_rng(0), 400)
     runs = problem.runs.copied(outcomes=["National Skill Share"])
@@ -301,7 +301,7 @@ def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
     assert low < 0.604 * 0.775 < high
 
 
-def test_values_hold_and_change_the_residuals(panel: Panel, problem: CalibrationProblem) -> None:
+def test_values_hold_and_change_the_residuals(panel: Data, problem: CalibrationProblem) -> None:
     other = CalibrationProblem(model_of(COUNT), panel, values={"alpha": 0.33, "c0": 0.05})
     assert "c0" not in other.space.keys
     assert other.fixed == {"alpha": 0.33, "c0": 0.05}
@@ -330,7 +330,7 @@ def test_the_description_tells_everything_before_it_starts(problem: CalibrationP
         assert text in lines
 
 
-def test_nothing_after_the_last_year_is_used(panel: Panel) -> None:
+def test_nothing_after_the_last_year_is_used(panel: Data) -> None:
     cut = CalibrationProblem(model_of(COUNT), panel, until=FIRST + 5)
     spoilt_values = {name: array.copy() for name, array in panel.values.items()}
     for array in spoilt_values.values():
@@ -378,13 +378,13 @@ def test_one_year_gets_one_clear_message() -> None:
         ({"start": 2015, "until": 2012}, "first_year must lie before last_year"),
     ],
 )
-def test_windows_that_do_not_fit(panel: Panel, years: dict[str, int], message: str) -> None:
+def test_windows_that_do_not_fit(panel: Data, years: dict[str, int], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         CalibrationProblem(model_of(COUNT), panel, **years)
 
 
-def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
-    head = panel["output_per_head"].copy()
+def test_a_first_year_with_a_gap_names_the_region(panel: Data) -> None:
+    head = panel.array("output_per_head").copy()
     head[4, panel.years.index(2012)] = np.nan
     holed = panel.with_values({**panel.values, "output_per_head": head})
     with pytest.raises(InvalidInput, match=f"first_year 2012: output per head is missing for {panel.codes[4]}"):
@@ -392,15 +392,15 @@ def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
     assert CalibrationProblem(model_of(COUNT), holed).last_year == FIRST + 8
 
 
-def test_a_panel_full_of_gaps_says_which_regions_to_leave_out(panel: Panel) -> None:
-    head = panel["output_per_head"].copy()
+def test_a_panel_full_of_gaps_says_which_regions_to_leave_out(panel: Data) -> None:
+    head = panel.array("output_per_head").copy()
     head[1, 1:] = np.nan
     holed = panel.with_values({**panel.values, "output_per_head": head})
     with pytest.raises(InvalidPanel, match=rf"leave regions out; fewest values: {panel.codes[1]} \(1 of 11 years\)"):
         CalibrationProblem(model_of(COUNT), holed)
 
 
-def test_a_panel_without_output_is_refused(panel: Panel) -> None:
+def test_a_panel_without_output_is_refused(panel: Data) -> None:
     with pytest.raises(
         InvalidPanel, match="no output per head: expected a column output_per_head, or output and population"
     ):
@@ -415,14 +415,12 @@ def test_a_panel_without_output_is_refused(panel: Panel) -> None:
         ({"free": ["c0"], "values": {"c0": 0.01}}, InvalidInput, "both set"),
     ],
 )
-def test_choices_that_do_not_fit(
-    panel: Panel, options: dict[str, object], error: type[Exception], message: str
-) -> None:
+def test_choices_that_do_not_fit(panel: Data, options: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         CalibrationProblem(model_of(COUNT), panel, **options)
 
 
-def test_a_model_without_declarations_is_refused(panel: Panel, tmp_path: Path) -> None:
+def test_a_model_without_declarations_is_refused(panel: Data, tmp_path: Path) -> None:
     path = tmp_path / "plain.mdl"
     path.write_text(
         "{UTF-8}\nx= INTEG(1, 0)\n~ Dmnl\n~ |\nINITIAL TIME=0\n~ Year\n~ |\nFINAL TIME=1\n~ Year\n~ |\n"

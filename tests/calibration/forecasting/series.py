@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.panel import Panel, Region
+from pysd_runner.panel import Data, Entity
 
 Array = NDArray[np.float64]
 
 
-def panel_of(logs: Array, first: int = 1990, *, groups: tuple[str, ...] = ()) -> Panel:
+def panel_of(logs: Array, first: int = 1990, *, groups: tuple[str, ...] = ()) -> Data:
     """A panel of output per head from logs, shape (region, year)."""
     regions = tuple(
-        Region(
+        Entity(
             code=f"R{place:02d}",
             name_en=f"R{place:02d}",
             name_zh="",
@@ -19,7 +19,7 @@ def panel_of(logs: Array, first: int = 1990, *, groups: tuple[str, ...] = ()) ->
         )
         for place in range(len(logs))
     )
-    return Panel(
+    return Data.by_region(
         name="made",
         regions=regions,
         years=tuple(range(first, first + logs.shape[1])),

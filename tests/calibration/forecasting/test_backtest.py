@@ -18,7 +18,7 @@ from calibration.commands.backtest import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from tests.calibration.forecasting.series import panel_of, walk
 
 NAMES = ("damped_drift", "error_correction", "gapsim")
@@ -255,7 +255,7 @@ def test_years_of_which_nothing_is_known_are_no_origins() -> None:
     ]
 
 
-def with_years(logs: np.ndarray, years: Sequence[int]) -> Panel:
+def with_years(logs: np.ndarray, years: Sequence[int]) -> Data:
     """A panel that has these years and no others."""
     return replace(panel_of(logs), times=np.array(years, dtype=float))
 

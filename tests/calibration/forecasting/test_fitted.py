@@ -12,14 +12,14 @@ from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import load_model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from pysd_runner.spec import FittedParameters
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = 2001
 
 
-def panel(years: int = 12) -> Panel:
+def panel(years: int = 12) -> Data:
     """Four regions from 1990."""
     return panel_of(walk(4, years))
 

@@ -12,38 +12,38 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import forecast
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 
 PAGE = Path(__file__).parents[3] / "docs" / "own_data.md"
 
 
-def made_up() -> Panel:
+def made_up() -> Data:
     """The four regions of the page on data of one's own, with a digital series."""
     text = re.search(r"```text\n(region,year,.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert text is not None
-    return load_panel(pd.read_csv(io.StringIO(text[1])))
+    return load_data(pd.read_csv(io.StringIO(text[1])), panel=True)
 
 
-def munnell() -> Panel:
+def munnell() -> Data:
     """Output per worker of 48 states of the US, 1975-86."""
     rows = pytest.importorskip("linearmodels.datasets.munnell").load()
     rows = rows.rename(columns={"ST_ABB": "region", "YR": "year"})
     rows["output_per_head"] = rows["GSP"] / rows["EMP"]
-    return load_panel(rows.loc[rows["year"] >= 1975, ["region", "year", "output_per_head"]])
+    return load_data(rows.loc[rows["year"] >= 1975, ["region", "year", "output_per_head"]], panel=True)
 
 
-def china() -> Panel:
+def china() -> Data:
     """Thirty-one provinces with everything that the project ships."""
-    return load_panel("china").subset(years=range(2013, 2025))
+    return load_data("china").subset(times=range(2013, 2025))
 
 
-def in_other_money(panel: Panel, factor: float) -> Panel:
+def in_other_money(panel: Data, factor: float) -> Data:
     """Output multiplied."""
     money = [name for name in panel.values if name in {"output", "output_per_head"}]
-    return panel.with_values({**panel.values, **{name: panel[name] * factor for name in money}})
+    return panel.with_values({**panel.values, **{name: panel.array(name) * factor for name in money}})
 
 
-def reordered(panel: Panel, order: np.ndarray) -> Panel:
+def reordered(panel: Data, order: np.ndarray) -> Data:
     """The regions in another order."""
     values = {name: value[order] for name, value in panel.values.items()}
     regions = tuple(panel.regions[place] for place in order)
@@ -53,7 +53,7 @@ def reordered(panel: Panel, order: np.ndarray) -> Panel:
 @pytest.mark.parametrize("forecaster", ["filtered", "gapsim"])
 @pytest.mark.parametrize("panel_of", [made_up, munnell, china])
 def test_another_unit_and_another_order_of_rows_give_the_same_forecast(
-    panel_of: Callable[[], Panel], forecaster: str
+    panel_of: Callable[[], Data], forecaster: str
 ) -> None:
     panel = panel_of()
     asked = {"until": panel.years[-1] + 5, "forecaster": forecaster, "draws": 60, "past": False}
@@ -72,12 +72,12 @@ def test_a_country_beside_a_region_is_its_group() -> None:
         for year in range(2000, 2012)
     )
     found = {
-        name: forecast(load_panel(rows.rename(columns={"of": name})), until=2013, draws=40, past=False)
+        name: forecast(load_data(rows.rename(columns={"of": name}), panel=True), until=2013, draws=40, past=False)
         for name in ("group", "country", "Nation", "国家")
     }
     assert found["country"].target.groups == ("A", "A", "B", "B")
     for item in found.values():
         assert item.paths.to_numpy().tobytes() == found["group"].paths.to_numpy().tobytes()
     # Without other regions countries are the regions.
-    alone = load_panel(rows.rename(columns={"region": "country"}).drop(columns="of"))
+    alone = load_data(rows.rename(columns={"region": "country"}).drop(columns="of"), panel=True)
     assert {region.group for region in alone.regions} == {""}

@@ -310,7 +310,7 @@ def write(source: Path) -> Path:
     """A file of four regions, 1990-2001."""
     panel = panel_of(walk(4, 12))
     rows = [
-        f"{code},{year},{panel['output_per_head'][row, column]}"
+        f"{code},{year},{panel.array('output_per_head')[row, column]}"
         for row, code in enumerate(panel.codes)
         for column, year in enumerate(panel.years)
     ]

@@ -11,7 +11,7 @@ from calibration.filtering.ensemble import Disturbance, filtered, setup_of
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting import target_of
 from calibration.forecasting.words import verdict
-from pysd_runner import load_model, load_table
+from pysd_runner import load_data, load_model
 
 MODELS = Path(__file__).parent / "series"
 # United States census, resident population of 1790 to 1970 in millions (the series `uspop` of R).
@@ -40,7 +40,7 @@ def series(name):
     ("name", "worst", "low", "high"), [("nile", 1.05, 0.82, 0.97), ("co2", 1.05, 0.75, 0.99), ("census", 1.15, 0.7, 1)]
 )
 def test_the_mixture_is_about_as_good_as_its_best_member_and_its_intervals_hold(name, worst, low, high):
-    scored = backtest(load_table(series(name)), model=load_model(MODELS / f"{name}.mdl"), free=FREE[name])
+    scored = backtest(load_data(series(name)), model=load_model(MODELS / f"{name}.mdl"), free=FREE[name])
     found = scored.table().set_index(["model", "horizon"])
     crps = found["crps"].unstack("horizon")
     assert (crps.loc["gapsim"] <= worst * crps.drop("gapsim").min()).all()
@@ -64,13 +64,13 @@ def test_where_the_step_is_too_long_for_every_draw_none_is_replaced():
 def test_what_was_replaced_is_counted():
     content = {name: values[:12] for name, values in series("nile").items()}
     model = load_model(MODELS / "nile.mdl")
-    outlook = forecast(load_table(content), model=model, until=1884, free=FREE["nile"], draws=100, past=False)
+    outlook = forecast(load_data(content), model=model, until=1884, free=FREE["nile"], draws=100, past=False)
     assert "of 240 draws of the parameters overshoot at the time step" in outlook.disturbance
 
 
 def test_members_that_leave_the_data_are_resampled_with_their_parameters():
     model = load_model(MODELS / "census.mdl")
-    problem = CalibrationProblem(model, load_table(series("census")), free=FREE["census"])
+    problem = CalibrationProblem(model, load_data(series("census")), free=FREE["census"])
     target, observed = target_of(problem), problem.series
     values = {
         "Growth Rate": np.append(np.full(9, 0.03), 3.0)[None],

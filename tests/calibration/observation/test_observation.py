@@ -25,7 +25,7 @@ from calibration.observation.expressions import variable_itself
 from calibration.observation.losses import robust_sd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
-from pysd_runner.panel import Panel, load_panel
+from pysd_runner.panel import Data, load_data
 from pysd_runner.spec import ModelSpec, load_spec
 from tests.calibration.panels import FIRST, made_panel, without
 
@@ -36,7 +36,7 @@ def spec() -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def panel() -> Panel:
+def panel() -> Data:
     return made_panel(5, 6, noise=1.0)
 
 
@@ -53,10 +53,10 @@ def series_of(values: np.ndarray, *, relative: bool = False, increments: bool = 
     )
 
 
-def test_terms_of_the_observations(spec: ModelSpec, panel: Panel) -> None:
+def test_terms_of_the_observations(spec: ModelSpec, panel: Data) -> None:
     """Against loops over cells: growth less the mean growth of the year, logs less their mean."""
     found = {item.label: item for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series}
-    head = panel["output_per_head"]
+    head = panel.array("output_per_head")
     start = panel.years.index(FIRST)
     growth = found["output:output_per_head"].values
     for year in range(1, 7):
@@ -64,7 +64,7 @@ def test_terms_of_the_observations(spec: ModelSpec, panel: Panel) -> None:
         for region, change in enumerate(changes):
             assert growth[region, year] == pytest.approx(change - sum(changes) / 5, abs=1e-12)
     assert np.isnan(growth[:, 0]).all()
-    ports = panel["broadband_ports_per_100"]
+    ports = panel.array("broadband_ports_per_100")
     levels = found["access:broadband_ports_per_100"].values
     for year in range(7):
         logs = [np.log(row[start + year]) for row in ports]
@@ -72,14 +72,14 @@ def test_terms_of_the_observations(spec: ModelSpec, panel: Panel) -> None:
     assert found["access_level:internet_penetration"].values.shape == (1, 7)
 
 
-def test_the_first_year_gives_no_residual(spec: ModelSpec, panel: Panel) -> None:
+def test_the_first_year_gives_no_residual(spec: ModelSpec, panel: Data) -> None:
     for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series:
         assert not item.used[:, 0].any()
         assert item.seen[:, 0].all() == (not item.increments)
 
 
-def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, panel: Panel) -> None:
-    ports = panel["broadband_ports_per_100"].copy()
+def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, panel: Data) -> None:
+    ports = panel.array("broadband_ports_per_100").copy()
     ports[0, -1], ports[1, -2] = np.nan, 0.0
     holed = panel.with_variable("broadband_ports_per_100", ports, unit="per 100 persons")
     found = {item.label: item for item in build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6).series}
@@ -94,8 +94,8 @@ def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, pa
     assert predicted[1:, -1].mean() == pytest.approx(0, abs=1e-12)
 
 
-def test_a_gap_costs_two_changes(spec: ModelSpec, panel: Panel) -> None:
-    head = panel["output_per_head"].copy()
+def test_a_gap_costs_two_changes(spec: ModelSpec, panel: Data) -> None:
+    head = panel.array("output_per_head").copy()
     head[2, 4] = np.nan
     holed = panel.with_variable("output_per_head", head, unit="yuan/(Year*Person)")
     item = build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6).series[0]
@@ -103,7 +103,7 @@ def test_a_gap_costs_two_changes(spec: ModelSpec, panel: Panel) -> None:
     assert np.isnan(item.values[2]).sum() == 3
 
 
-def test_what_is_absent_says_why(spec: ModelSpec, panel: Panel) -> None:
+def test_what_is_absent_says_why(spec: ModelSpec, panel: Data) -> None:
     bare = without(panel, "firms_with_ecommerce", national=False)
     absent = build_series(spec, bare, first_year=FIRST, last_year=FIRST + 6).absent
     reasons = {(item.measurement, item.indicator): item.why for item in absent}
@@ -113,10 +113,10 @@ def test_what_is_absent_says_why(spec: ModelSpec, panel: Panel) -> None:
     assert str(Absent("a", "b", "why")) == "a (b): why"
 
 
-def peopled(panel: Panel, logs: np.ndarray) -> Panel:
+def peopled(panel: Data, logs: np.ndarray) -> Data:
     """The panel with a population of these logarithms; totals of output stay."""
     people = np.exp(logs)
-    head = panel["output"] / people
+    head = panel.array("output") / people
     return panel.with_variable("population", people, unit="Person").with_variable(
         "output_per_head", head, unit="yuan/(Year*Person)"
     )
@@ -124,7 +124,7 @@ def peopled(panel: Panel, logs: np.ndarray) -> Panel:
 
 def test_joints_of_the_shipped_panel_are_found() -> None:
     """Those that its documentation names, and a year of quarantine in Hubei; no region that grows fast or stops to."""
-    panel = load_panel("china")
+    panel = load_data("china")
     recent, every = tuple(range(2014, 2025)), panel.years
     names = [region.name_en for region in panel.regions]
     found = {(names[region], recent[year]) for region, year in np.argwhere(recounts(panel, recent))}
@@ -151,8 +151,8 @@ def test_fast_growth_and_its_end_are_no_joints_and_a_jump_is(seed: int, growth: 
     assert found[2, turn + 1]
 
 
-def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Panel) -> None:
-    logs = np.log(panel["population"])
+def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Data) -> None:
+    logs = np.log(panel.array("population"))
     place = panel.years.index(FIRST + 4)
     moved = logs.copy()
     moved[3, place:] += 0.05
@@ -163,7 +163,7 @@ def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Panel
     assert (found.recounted, found.missing) == (1, 1)
     assert np.isnan(found.values[3, 4])
     # The other regions of that year are compared with the mean of those that are left.
-    growth = np.diff(np.log(panel["output"] / np.exp(logs)), axis=1)[:, place - 1]
+    growth = np.diff(np.log(panel.array("output") / np.exp(logs)), axis=1)[:, place - 1]
     others = np.delete(growth, 3)
     np.testing.assert_allclose(np.delete(found.values[:, 4], 3), others - others.mean(), atol=1e-12)
     np.testing.assert_allclose(np.delete(found.values, 4, axis=1), np.delete(before.values, 4, axis=1), atol=1e-12)
@@ -173,23 +173,23 @@ def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Panel
     assert all(item.recounted == 0 for item in joined[1:])
 
 
-def test_without_population_or_with_gaps_nothing_is_a_joint(panel: Panel) -> None:
+def test_without_population_or_with_gaps_nothing_is_a_joint(panel: Data) -> None:
     assert not recounts(without(panel, "population"), panel.years).any()
     assert not recounts(panel, panel.years[:1]).any()
-    people = np.full_like(panel["population"], np.nan)
-    people[0] = panel["population"][0]
+    people = np.full_like(panel.array("population"), np.nan)
+    people[0] = panel.array("population")[0]
     people[1, ::2] = 1e6
     assert not recounts(panel.with_variable("population", people, unit="Person"), panel.years).any()
 
 
-def test_natural_growth_lets_population_be_compared(spec: ModelSpec, panel: Panel) -> None:
-    grown = panel.with_variable("natural_growth", np.zeros_like(panel["population"]), unit="1/Year")
+def test_natural_growth_lets_population_be_compared(spec: ModelSpec, panel: Data) -> None:
+    grown = panel.with_variable("natural_growth", np.zeros_like(panel.array("population")), unit="1/Year")
     found = build_series(spec, grown, first_year=FIRST, last_year=FIRST + 6).series
     assert "population:population" in [item.label for item in found]
 
 
-def test_a_share_in_the_panel_is_observed_directly(spec: ModelSpec, panel: Panel) -> None:
-    shares = panel["mobile_internet_per_100"] / 130
+def test_a_share_in_the_panel_is_observed_directly(spec: ModelSpec, panel: Data) -> None:
+    shares = panel.array("mobile_internet_per_100") / 130
     item = next(
         item
         for item in build_series(
@@ -297,7 +297,7 @@ def test_bounded_residuals_give_hubers_loss(residual: float) -> None:
     assert 0.5 * float(bounded(np.array([residual]))[0]) ** 2 == pytest.approx(loss, rel=1e-9, abs=1e-12)
 
 
-def test_declared_errors_are_independent(spec: ModelSpec, panel: Panel) -> None:
+def test_declared_errors_are_independent(spec: ModelSpec, panel: Data) -> None:
     for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series:
         assert declared_noise(item) == Noise(item.declared_sd, 0.0)
 

@@ -11,7 +11,7 @@ from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
 from calibration.uncertainty.checks import _errors
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Data
 from tests.calibration.conftest import COUNT
 from tests.calibration.observation.test_observation import series_of
 from tests.calibration.panels import model_of
@@ -33,7 +33,7 @@ def test_panels_of_the_posterior_look_like_the_one_the_model_made(
         assert item.posterior[0] < item.posterior[2]
 
 
-def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Panel) -> None:
+def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Data) -> None:
     surveyed = fitted_panel.with_national(
         {**fitted_panel.national, "digital_skill_intermediate": {fitted_panel.years[-2]: 0.6}}
     )
