@@ -19,7 +19,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.panel.assembly import JUMPED
 from pysd_runner.panel.coverage import LEFT_OUT
-from pysd_runner.panel.variables import CURRENCY
+from pysd_runner.panel.names import CURRENCY
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 

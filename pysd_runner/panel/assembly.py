@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.panel.column import Array, Entity, Origins
-from pysd_runner.panel.names import SPELLINGS, key
+from pysd_runner.panel.names import CURRENCY, SPELLINGS, VARIABLES, key
 from pysd_runner.panel.observations import Cells, Keys
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.regions import Places
 from pysd_runner.panel.tables import IndexArray, TextArray, is_empty, is_typed, text_of
 from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
-from pysd_runner.panel.variables import CURRENCY, VARIABLES
 
 LEAST_PER_HEAD = 1e2
 # More cells out of range than this are one problem of the column, not one each.

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
-from pysd_runner.panel.names import VARIABLE_OF, key
+from pysd_runner.panel.names import CURRENCY, VARIABLE_OF, VARIABLES, key
 from pysd_runner.panel.observations import Cells, Observations
 from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import IndexArray, is_empty
 from pysd_runner.panel.units import EXAMPLES, PLAIN, Unit, canonical_text, factor_for, parse_unit
-from pysd_runner.panel.variables import CURRENCY, VARIABLES
 
 MONEY = ("money", "money per head")
 

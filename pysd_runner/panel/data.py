@@ -14,9 +14,8 @@ from pysd_runner.export.tables import Tabled
 from pysd_runner.panel import forms
 from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.panel.column import Array, Column, Entity, TextArray, by_label, label_key, series_column
-from pysd_runner.panel.names import key
+from pysd_runner.panel.names import CURRENCY, key
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.variables import CURRENCY
 
 if TYPE_CHECKING:
     import pandas as pd

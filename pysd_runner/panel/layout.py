@@ -6,12 +6,21 @@ from difflib import get_close_matches
 from typing import Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
-from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.panel.names import (
+    REQUIRED,
+    ROLE_OF,
+    ROLES,
+    SPELLINGS,
+    VARIABLE_OF,
+    VARIABLES,
+    key,
+    split_unit,
+    year_heading,
+)
 from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.problems import Problem, with_hint
 from pysd_runner.panel.tables import TextFile, text_of
 from pysd_runner.panel.units import parse_unit
-from pysd_runner.panel.variables import REQUIRED, VARIABLES
 
 Shape = Literal["long", "wide", "years"]
 

@@ -24,14 +24,14 @@ from pysd_runner.panel.assembly import (
 from pysd_runner.panel.column import DERIVED, Column, Entity
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
 from pysd_runner.panel.data import REGION, Data
-from pysd_runner.panel.joining import joined
 from pysd_runner.panel.layout import Layout, interpret, mapped, missing_column, take_unit_row, variable_name
 from pysd_runner.panel.mapping import PanelMapping
-from pysd_runner.panel.names import key, split_unit, visible
+from pysd_runner.panel.names import REQUIRED, VARIABLES, key, split_unit, visible
 from pysd_runner.panel.observations import (
     SIDECAR,
     Observations,
     Series,
+    joined,
     national_of,
     observe,
     read_national,
@@ -44,7 +44,6 @@ from pysd_runner.panel.sources import Source, columns_of
 from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, is_empty, texts_of
 from pysd_runner.panel.units import YUAN, canonical_text
 from pysd_runner.panel.validation import Numbers, numbers_of, styles_of
-from pysd_runner.panel.variables import REQUIRED, VARIABLES
 
 if TYPE_CHECKING:
     import pandas as pd

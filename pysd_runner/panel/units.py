@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.panel.variables import CURRENCY, Kind
+from pysd_runner.panel.names import CURRENCY, Kind
 
 Dimension = Literal[
     "money", "money per head", "person", "user", "port", "count", "share", "per 100", "duration", "rate"

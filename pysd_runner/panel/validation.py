@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.panel.conversion import Measure
+from pysd_runner.panel.names import VARIABLES
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Entries, is_empty, is_typed, text_of
-from pysd_runner.panel.variables import VARIABLES
 
 PERCENT = 0.01
 

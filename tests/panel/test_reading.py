@@ -9,8 +9,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, check_data, load_data
-from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, year_heading
-from pysd_runner.panel.variables import VARIABLES
+from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, VARIABLES, key, split_unit, year_heading
 
 Write = Callable[..., Path]
 
