@@ -282,8 +282,8 @@ def plot(
         list[str] | None,
         typer.Option(
             "--kind",
-            help="mixes, money, output, differences, classes, gaps or tiles; repeatable "
-            "[default: all but differences and gaps].",
+            help="Such as mixes, tiles, gaps or differences; an unknown one lists all; repeatable "
+            "[default: those of a report].",
         ),
     ] = None,
     scenario: Annotated[

@@ -67,12 +67,19 @@ class Indicator:
         In one line.
     unit
         Of the values.
+    shown_as
+        How it is drawn: a share in per cent; a gap likewise, of which less is better; an index in its own unit, of
+        which less is better too.
+    in_results
+        Whether a projection adds it to the outcomes that the model itself gives.
     """
 
     of: Callable[[Totals], FloatArray]
     over: Literal["region", "nation", "class", "parts"]
     meaning: str
     unit: str = "Dmnl"
+    shown_as: Literal["share", "gap", "index"] = "share"
+    in_results: bool = True
 
 
 #: Every indicator of `indicators_of` by name.
@@ -81,61 +88,80 @@ INDICATORS = {
         lambda it: relative_output(it.output, it.people, axis=it.axis),
         "region",
         "output per head relative to the nation",
+        in_results=False,
     ),
     "log_relative_output": Indicator(
         lambda it: log_relative_output(it.per_head, axis=it.axis),
         "region",
         "log output per head less the mean over regions",
+        in_results=False,
     ),
     "gap_to_leader": Indicator(
         lambda it: gap_to_leader(it.per_head, axis=it.axis),
         "region",
         "shortfall of output per head from the leading region",
+        shown_as="gap",
+        in_results=False,
     ),
-    "output_share": Indicator(lambda it: output_share(it.output, axis=it.axis), "region", "share of national output"),
+    "output_share": Indicator(
+        lambda it: output_share(it.output, axis=it.axis), "region", "share of national output", in_results=False
+    ),
     "population_share": Indicator(
-        lambda it: population_share(it.people, axis=it.axis), "region", "share of national population"
+        lambda it: population_share(it.people, axis=it.axis), "region", "share of national population", in_results=False
     ),
-    "national_gap": Indicator(
-        lambda it: 1 - it.output.sum(axis=it.axis) / it.people.sum(axis=it.axis) / it.per_head.max(axis=it.axis),
-        "nation",
-        "population-weighted mean of the gaps to the leading region",
-    ),
-    "theil": Indicator(
-        lambda it: theil(it.output, it.people, axis=it.axis),
-        "nation",
-        "Theil index of output per head between regions",
-    ),
-    "sigma": Indicator(
-        lambda it: sigma_dispersion(it.per_head, axis=it.axis),
-        "nation",
-        "standard deviation over regions of log output per head",
-    ),
-    "gini": Indicator(
-        lambda it: gini(it.per_head, it.people, axis=it.axis),
-        "nation",
-        "population-weighted Gini coefficient of output per head between regions",
-    ),
-    "coefficient_of_variation": Indicator(
-        lambda it: coefficient_of_variation(it.per_head, it.people, axis=it.axis),
-        "nation",
-        "population-weighted coefficient of variation of output per head",
+    "class_gap": Indicator(
+        lambda it: gap_to_leader(it.of_classes.per_head, axis=it.axis),
+        "class",
+        "shortfall of output per head of a class from the leading class",
+        shown_as="gap",
     ),
     "class_relative_output": Indicator(
         lambda it: relative_output(it.of_classes.output, it.of_classes.people, axis=it.axis),
         "class",
         "output per head of a class of regions relative to the nation",
     ),
-    "class_gap": Indicator(
-        lambda it: gap_to_leader(it.of_classes.per_head, axis=it.axis),
-        "class",
-        "shortfall of output per head of a class from the leading class",
-    ),
     "class_output_share": Indicator(
         lambda it: output_share(it.of_classes.output, axis=it.axis), "class", "share of a class in national output"
     ),
-    "theil_between": Indicator(lambda it: it.theil_parts.between, "parts", "part of the Theil index between classes"),
-    "theil_within": Indicator(lambda it: it.theil_parts.within, "parts", "part of the Theil index within classes"),
+    "theil_between": Indicator(
+        lambda it: it.theil_parts.between, "parts", "part of the Theil index between classes", shown_as="index"
+    ),
+    "theil_within": Indicator(
+        lambda it: it.theil_parts.within, "parts", "part of the Theil index within classes", shown_as="index"
+    ),
+    "national_gap": Indicator(
+        lambda it: 1 - it.output.sum(axis=it.axis) / it.people.sum(axis=it.axis) / it.per_head.max(axis=it.axis),
+        "nation",
+        "population-weighted mean of the gaps to the leading region",
+        shown_as="gap",
+    ),
+    "theil": Indicator(
+        lambda it: theil(it.output, it.people, axis=it.axis),
+        "nation",
+        "Theil index of output per head between regions",
+        shown_as="index",
+        in_results=False,
+    ),
+    "sigma": Indicator(
+        lambda it: sigma_dispersion(it.per_head, axis=it.axis),
+        "nation",
+        "standard deviation over regions of log output per head",
+        shown_as="index",
+        in_results=False,
+    ),
+    "gini": Indicator(
+        lambda it: gini(it.per_head, it.people, axis=it.axis),
+        "nation",
+        "population-weighted Gini coefficient of output per head between regions",
+        shown_as="index",
+    ),
+    "coefficient_of_variation": Indicator(
+        lambda it: coefficient_of_variation(it.per_head, it.people, axis=it.axis),
+        "nation",
+        "population-weighted coefficient of variation of output per head",
+        shown_as="index",
+        in_results=False,
+    ),
 }
 
 

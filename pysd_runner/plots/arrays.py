@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import written
 from pysd_runner.export.labelled import DIMS, in_layout
+from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.typography import can_draw
 from pysd_runner.text import has_text, say
 
@@ -223,10 +224,12 @@ class PrintedNames:
 
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
-_INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
+_INDICES = frozenset(name for name, item in INDICATORS.items() if item.shown_as == "index")
 _PROPER = frozenset({"Theil", "Gini"})
 _LOG_POINTS = "log points x100"
-_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap", "brief_leader"})
+_GAPS = frozenset(
+    {"laggard_gap", "brief_leader"} | {name for name, item in INDICATORS.items() if item.shown_as == "gap"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

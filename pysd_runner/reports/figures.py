@@ -1,6 +1,7 @@
 """All figures of a projection."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,10 +19,6 @@ from pysd_runner.text import in_both
 OUTPUT = "national_output"
 # A gap takes two.
 FEWEST = 2
-# Figures of all policies at once.
-_OF_ALL = ("mixes", "money", "differences", "output")
-# Figures of places, which draw the nation where no region is asked for.
-_OF_PLACES = ("mixes", "money")
 DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
 # Regions drawn where none are asked for, spread evenly over their ranks in the last observed year.
 SHOWN = 6
@@ -42,7 +39,7 @@ def figure_jobs(
 ) -> Jobs:
     """Figures of a projection, each by the name of its files and as a function that draws it."""
     for kind in kinds:
-        if kind not in _JOBS:
+        if kind not in KINDS:
             raise UnknownName(
                 "no figure is of kind {kind!r}; choose from {known}.{suggestion}",
                 kind=kind,
@@ -64,11 +61,11 @@ def figure_jobs(
     return [
         job
         for kind in kinds or USUAL
-        for job in _JOBS[kind](
+        for job in KINDS[kind].jobs(
             projection,
-            shown if several or kind in _OF_ALL else shown[:1],
+            shown if several or KINDS[kind].of_all else shown[:1],
             # The nation alone stands for all mixes where no region is asked for.
-            list(regions) if kind in _OF_PLACES else codes,
+            list(regions) if KINDS[kind].of_places else codes,
         )
     ]
 
@@ -193,17 +190,24 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
     )
 
 
-_JOBS: dict[str, Callable[[Future, Sequence[str], Sequence[str]], Jobs]] = {
-    "mixes": _mixes,
-    "money": _money,
-    "output": partial(_differences, quantities=(OUTPUT,)),
-    "differences": _differences,
-    "classes": _classes,
-    "gaps": _gaps,
-    "tiles": _tiles,
-}
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of figure."""
 
-KINDS = tuple(_JOBS)
-# Drawn where no kind is asked for. What else policies change stands in the mixes and the table, and the gaps of single
-# regions in the tiles.
-USUAL = ("mixes", "money", "output", "classes", "tiles")
+    jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # of a projection, scenarios and regions
+    is_usual: bool = True  # drawn where no kind is asked for
+    of_all: bool = False  # shows all policies at once
+    of_places: bool = False  # shows the nation where no region is asked for
+
+
+# What else policies change stands in the mixes and the table, and the gaps of single regions in the tiles.
+KINDS = {
+    "mixes": Kind(_mixes, of_all=True, of_places=True),
+    "money": Kind(_money, of_all=True, of_places=True),
+    "output": Kind(partial(_differences, quantities=(OUTPUT,)), of_all=True),
+    "differences": Kind(_differences, is_usual=False, of_all=True),
+    "classes": Kind(_classes),
+    "gaps": Kind(_gaps, is_usual=False),
+    "tiles": Kind(_tiles),
+}
+USUAL = tuple(name for name, kind in KINDS.items() if kind.is_usual)

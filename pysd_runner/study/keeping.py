@@ -1,7 +1,7 @@
 """What a folder of results keeps of a future, and what is computed again from it when it is read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.export.netcdf import rounded
-from pysd_runner.indicators import gap_to_leader, output_share, population_share, relative_output
+from pysd_runner.indicators import INDICATORS, gap_to_leader
+from pysd_runner.indicators.labelled import Totals
 
 Array = NDArray[np.float64]
 
@@ -20,16 +21,8 @@ KEPT_ERROR = 1e-5
 KEPT = ("output_per_head", "population")
 # Attribute of the data set with the outcomes that follow from those, and the attributes of each.
 COMPUTED = "computed"
-# Indicators that need the classes of regions or all regions at once; the model itself gives the others.
-ADDED = (
-    "class_gap",
-    "class_relative_output",
-    "class_output_share",
-    "theil_between",
-    "theil_within",
-    "national_gap",
-    "gini",
-)
+# Indicators that a projection adds to the outcomes of the model.
+ADDED = tuple(name for name, item in INDICATORS.items() if item.in_results)
 
 # Outcomes that mean nothing when the population is not known: totals, shares, and what people weight.
 WEIGHTED = (
@@ -63,7 +56,7 @@ _CLOSE = 1e-6
 
 def headline(data: xr.Dataset) -> xr.Dataset:
     """Outcomes that a folder of results keeps, rounded: all of the nation and of classes, `KEPT` of the regions."""
-    found = _computed(data)
+    found = _computed(data, data)
     follows = {
         name: data[name].attrs
         for name, values in found.items()
@@ -83,7 +76,7 @@ def completed(data: xr.Dataset) -> xr.Dataset:
     missing = [name for name in follows if name not in data]
     if not missing:
         return data
-    found = _computed(data)
+    found = _computed(data, follows)
     added = xr.Dataset({name: (_DIMS, found[name], follows[name]) for name in missing})
     return data.assign(rounded(added, KEPT_ERROR).data_vars)
 
@@ -93,21 +86,20 @@ def computed(data: xr.Dataset) -> Mapping[str, Any]:
     return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
 
 
-def _computed(data: xr.Dataset) -> dict[str, Array]:
-    """What follows from output per head and, where people were counted, population."""
+def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, Array]:
+    """Those of the names that follow from output per head and, where people were counted, population."""
     heads = data["output_per_head"].transpose(*_DIMS).to_numpy().astype(float)
     found = {"gap_to_leader": gap_to_leader(heads, axis=_REGION)}
     if "population" not in data:
         return found
     people = data["population"].transpose(*_DIMS).to_numpy().astype(float)
-    relative = relative_output(heads * people, people, axis=_REGION)
-    return found | {
-        "output": heads * people,
-        "relative_output": relative,
-        "log_gap": np.log(relative),
-        "output_share": output_share(heads * people, axis=_REGION),
-        "population_share": population_share(people, axis=_REGION),
+    totals = Totals(output=heads * people, people=people, axis=_REGION)
+    wanted = {str(name) for name in names} - found.keys() | {"relative_output"}
+    of_regions = {
+        name: item.of(totals) for name, item in INDICATORS.items() if item.over == "region" and name in wanted
     }
+    relative = of_regions["relative_output"]
+    return found | {"output": totals.output, "relative_output": relative, "log_gap": np.log(relative)} | of_regions
 
 
 def unknown(data: xr.Dataset, name: str) -> str:

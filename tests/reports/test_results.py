@@ -111,7 +111,7 @@ def test_kinds_and_scenarios_of_figures(projection):
         figure_jobs(projection, kinds=["maps"])
     with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
         figure_jobs(projection, scenarios=["zoned_ned"])
-    assert KINDS == ("mixes", "money", "output", "differences", "classes", "gaps", "tiles")
+    assert tuple(KINDS) == ("mixes", "money", "output", "differences", "classes", "gaps", "tiles")
     usual = [name.partition("_")[0] for name, _ in figure_jobs(projection)]
     assert usual == ["mixes", "money", "differences", "classes", "tiles"]
 
