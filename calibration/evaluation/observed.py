@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from calibration.evaluation.subject import Calibrated
 from calibration.fitting.estimates import SeriesFit
-from calibration.fitting.panel_values import PanelValues
+from calibration.fitting.panel_tying import PanelValues
 from calibration.fitting.results import FitResult
-from calibration.fitting.runs import ModelRuns
+from calibration.fitting.tying import ModelRuns
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 

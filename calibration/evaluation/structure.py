@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
 from calibration.evaluation.subject import Subject
-from calibration.fitting.diagnostics import FAR
-from calibration.fitting.estimates import ParameterEstimate
+from calibration.fitting.estimates import FAR, ParameterEstimate
 from calibration.sdeval import KnockOut, knock_out
 from pysd_runner.checks import BehaviourRule, check_behaviour, check_dimensions, experiments_of, rules_of
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop

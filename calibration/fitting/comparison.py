@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.runs import ModelRuns, Parameters, Spreads, unit
-from calibration.fitting.stages import Block
+from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, unit
 from calibration.observation import Noise, Series, declared_noise, estimate_noise, estimate_spread, loss_of
-from calibration.observation.counts import (
+from calibration.observation.estimation import OUTPUT
+from calibration.observation.losses import (
     deviance_residual,
     deviance_slope,
     expected_count,
@@ -16,7 +16,6 @@ from calibration.observation.counts import (
     saturated,
     size_of,
 )
-from calibration.observation.estimation import OUTPUT
 
 Array = NDArray[np.float64]
 

@@ -10,15 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.comparison import is_growth, standardised
-from calibration.fitting.diagnostics import (
-    dispersion_findings,
-    parameter_findings,
-    search_findings,
-    series_findings,
-    settling_finding,
-    stage_finding,
-    twin_findings,
-)
 from calibration.fitting.estimates import (
     Laplace,
     LocalOptimum,
@@ -26,12 +17,19 @@ from calibration.fitting.estimates import (
     RidgeEstimate,
     Search,
     SeriesFit,
+    dispersion_findings,
     evidence,
+    parameter_findings,
+    search_findings,
+    series_findings,
+    settling_finding,
+    stage_finding,
+    twin_findings,
 )
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Series, Shocks, bounded, summarise_shocks
-from calibration.observation.counts import LEAST_COUNT, pearson
+from calibration.observation.losses import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
 from pysd_runner.core.errors import Message

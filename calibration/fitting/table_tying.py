@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
-from calibration.fitting.runs import ModelRuns
-from calibration.fitting.selection import selected
-from calibration.fitting.stages import Block
-from calibration.fitting.targets import Target, TargetValues, parameters_of, targets_of
-from calibration.fitting.tying import Tied
+from calibration.fitting.selection import Target, TargetValues, parameters_of, selected, targets_of
+from calibration.fitting.tying import Block, ModelRuns, Tied
 from calibration.observation import Series
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, Message

@@ -1,17 +1,245 @@
-"""A model tied to data: everything a problem of calibration is made of, and what can be estimated from it in words."""
+"""A model tied to data: its runs as a function of parameters, blocks that are fitted in turn, and a description."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding
-from calibration.fitting.runs import ModelRuns
-from calibration.fitting.stages import Block
 from calibration.observation import Absent, Series
 from calibration.parameters import ParameterSpace
-from pysd_runner.core.errors import Message, joined
+from pysd_runner.core.errors import InvalidInput, Message, joined
+from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
-from pysd_runner.spec import ModelSpec
+from pysd_runner.simulation.run import Run, simulate
+from pysd_runner.simulation.task import prepared
+from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
+
+Array = NDArray[np.float64]
+Parameters = Mapping[str, Any]
+Spreads = Mapping[str, float]
+
+
+class Entering(Protocol):
+    """How parameters become values of the variables of a model."""
+
+    @property
+    def model(self) -> Model:
+        """What is run."""
+
+    @property
+    def held(self) -> Mapping[str, Any]:
+        """What takes the place of values of the file in every run, by variable."""
+
+    def imputed(self, parameters: Parameters) -> tuple[str, ...]:
+        """Start values that were not observed, a line each."""
+
+    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+        """Values by variable, shape (1, draw, element...)."""
+
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
+
+    def number(self, parameters: Parameters, key: str) -> Array | float:
+        """A parameter that does not enter the model, such as a loading."""
+
+    def memory(self, parameters: Parameters) -> Array | float:
+        """Share of extra growth that is left a year later."""
+
+    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
+        """Derivatives of that share, shape (parameter,)."""
+
+
+class ModelRuns:
+    """A model as a function of its parameters; it keeps the memory it works in and serves one thread at a time.
+
+    Parameters
+    ----------
+    entering
+        How parameters enter the model.
+    outcomes
+        Variables that are read.
+    start, stop, save_every
+        Bounds of the run in the model's unit of time; None takes those of the file.
+    """
+
+    def __init__(
+        self,
+        entering: Entering,
+        *,
+        outcomes: Sequence[str],
+        start: float | None = None,
+        stop: float | None = None,
+        save_every: float | None = None,
+    ) -> None:
+        self.entering, self.outcomes = entering, tuple(outcomes)
+        self.bounds: dict[str, Any] = {"start": start, "stop": stop, "save_every": save_every}
+        self._task: Task | None = None
+        self._linearised: dict[tuple[tuple[str, ...], ...], Linearised] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled programs stay behind when it is copied to another process."""
+        return {**self.__dict__, "_task": None, "_linearised": {}}
+
+    def copied(self, *, outcomes: Sequence[str] = ()) -> "ModelRuns":
+        """The same with memory of its own; with other outcomes where they are given."""
+        return ModelRuns(self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
+
+    @property
+    def moments(self) -> Array:
+        """Saved moments, shape (moment,)."""
+        centre = dict.fromkeys(getattr(self.entering, "keys", ()), 1.0)
+        return np.asarray(self._prepared(self.entering.values(centre, 1)).clock.saved_times, dtype=float)
+
+    def batch(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+        """Outcomes of many vectors from one simulation.
+
+        Parameters
+        ----------
+        parameters
+            In their units by key, numbers or shape (draw,).
+        draws
+            How many vectors.
+
+        Returns
+        -------
+        dict
+            By variable, shape (draw, element..., moment); not finite where a run fails.
+        """
+        values = self.entering.values(parameters, draws)
+        task = self._prepared(values)
+        with np.errstate(all="ignore"):
+            found = replace(task, values={**task.values, **values}).compute()
+        return {name: np.broadcast_to(item[0], (draws, *item.shape[2:])) for name, item in found.items()}
+
+    def linearised(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Outcomes of one vector and their derivatives, in arrays that the next call writes anew.
+
+        Parameters
+        ----------
+        parameters
+            Numbers by key.
+        spreads
+            What is moved, and how far it is uncertain.
+
+        Returns
+        -------
+        values, slopes : dict
+            Shape (element..., moment) and (element..., moment, parameter), by variable.
+
+        Raises
+        ------
+        UnsupportedFeature
+            If the model cannot be differentiated.
+        """
+        values, seeds = self.entering.moved(parameters, spreads)
+        identity = (tuple(spreads), tuple(values), tuple(seeds))
+        if identity not in self._linearised:
+            task = prepared(
+                self.entering.model, {**self.entering.held, **values}, outcomes=self.outcomes, **self.bounds
+            )
+            self._linearised[identity] = Linearised(task, (), seeded=tuple(seeds), more=len(spreads))
+        with np.errstate(all="ignore"):
+            data, slopes = self._linearised[identity].run(values, seeds, copy=False)
+        return {name: data[name][0, 0] for name in data}, {name: slopes[name][0, 0] for name in slopes}
+
+    def run(self, parameters: Parameters, draws: int) -> Run:
+        """A whole run of some vectors that says where it failed."""
+        values = {**self.entering.held, **self.entering.values(parameters, draws)}
+        return simulate(self.entering.model, values, outcomes=self.outcomes, throw=False, **self.bounds)
+
+    def _prepared(self, values: Mapping[str, Array]) -> Task:
+        if self._task is None:
+            every = {**self.entering.held, **values}
+            self._task = prepared(self.entering.model, every, outcomes=self.outcomes, **self.bounds)
+        return self._task
+
+
+def unit(spreads: Spreads, key: str) -> Array:
+    """One at the place of a parameter, else zero."""
+    return np.array([float(item == key) for item in spreads])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One block: some parameters, and the measurements that speak of them."""
+
+    name: str  # group of the model file; the variable of output for everything that is left
+    parameters: tuple[str, ...]  # keys of all parameters of the declarations that belong to it
+    measurements: tuple[str, ...]  # keys of the measurements
+
+    def owns(self, series: Series) -> bool:
+        """Whether a series belongs to this block."""
+        return series.measurement in self.measurements
+
+
+def stages_of(model: Model) -> tuple[Block, ...]:
+    """Blocks of a model in the order they are fitted."""
+    # A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of
+    # its measurement. A national series belongs to the block whose start values it sets, or to that of its group.
+    # Everything else, with the measurements in yearly changes, is the last block.
+    spec, last = declarations(model), model.bindings.variables.output
+    home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
+    names = [name for name in dict.fromkeys(home.values()) if name != last]
+    owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}
+    return tuple(
+        Block(
+            name=name,
+            parameters=tuple(key for key, place in owner.items() if place == name),
+            measurements=tuple(key for key, place in home.items() if place == name),
+        )
+        for name in (*names, last)
+    )
+
+
+def declarations(model: Model) -> ModelSpec:
+    """Declarations of a model."""
+    if model.spec is None:
+        raise InvalidInput(
+            "{model} has no declarations, so nothing ties it to a panel; load a model that ships with a model.toml",
+            model=model.path.name,
+        )
+    return model.spec
+
+
+def _group(model: Model, variable: str) -> str:
+    return model.variables[model.find(variable)].group
+
+
+def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
+    if measurement.increments:
+        return model.bindings.variables.output
+    if not measurement.national:
+        return _group(model, measurement.outcome)
+    for item in spec.inputs.values():
+        if item.proxy is not None and item.proxy.of == measurement.national:
+            return _home_of_proxy(model, spec, item.proxy)
+    group = _group(model, measurement.outcome)
+    return group if group in {_home(model, spec, item) for item in _regional(spec)} else model.bindings.variables.output
+
+
+def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
+    """Block of the measurement that reads the same indicators."""
+    for item in _regional(spec):
+        if item.indicators == proxy.indicators:
+            return _home(model, spec, item)
+    return model.bindings.variables.output
+
+
+def _regional(spec: ModelSpec) -> list[Measurement]:
+    return [item for item in spec.measurements.values() if not item.national]
+
+
+def _owner(model: Model, spec: ModelSpec, parameter: Parameter, home: dict[str, str]) -> str:
+    if parameter.variable:
+        group = _group(model, parameter.variable)
+        return group if group in home.values() else model.bindings.variables.output
+    places = [home[key] for key, item in spec.measurements.items() if item.loading == parameter.key]
+    places += [_home_of_proxy(model, spec, proxy) for proxy in spec.proxies if proxy.level == parameter.key]
+    return places[0] if places else model.bindings.variables.output
+
 
 FIRST_YEAR = Message(
     "The first year gives no residual: the simulation starts from what was observed in it, and its differences only "

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.counts import expected_count, spread_of
-from calibration.observation.losses import Loss, held, loss_of
+from calibration.observation.losses import Loss, expected_count, held, loss_of, spread_of
 from calibration.observation.noise import MOST_PERSISTENT, Noise, Whitening, declared_noise
 from calibration.observation.series import DECLARED, Series
 from pysd_runner.core.errors import Message, joined

@@ -6,6 +6,8 @@ from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.optimisers.catalogue import OPTIMISERS as OPTIMISERS
+    from calibration.optimisers.catalogue import Coordinates as Coordinates
+    from calibration.optimisers.catalogue import Reparametrised as Reparametrised
     from calibration.optimisers.catalogue import optimiser_named as optimiser_named
     from calibration.optimisers.evolution import DifferentialEvolution as DifferentialEvolution
     from calibration.optimisers.evolution import EvolutionStrategy as EvolutionStrategy
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from calibration.optimisers.objective import Optimiser as Optimiser
     from calibration.optimisers.objective import SearchOutcome as SearchOutcome
     from calibration.optimisers.objective import SumOfSquares as SumOfSquares
-    from calibration.optimisers.reparametrised import Coordinates as Coordinates
-    from calibration.optimisers.reparametrised import Reparametrised as Reparametrised
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
@@ -30,6 +30,6 @@ else:
             "Objective": "calibration.optimisers.objective.SumOfSquares",
             "Optimum": "calibration.optimisers.objective.Minimum",
             "Outcome": "calibration.optimisers.objective.SearchOutcome",
-            "Turned": "calibration.optimisers.reparametrised.Reparametrised",
+            "Turned": "calibration.optimisers.catalogue.Reparametrised",
         },
     )

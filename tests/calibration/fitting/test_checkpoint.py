@@ -274,7 +274,7 @@ def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> N
 
 
 def test_equally_low_optima_are_a_warning(whole: FitResult) -> None:
-    from calibration.fitting.diagnostics import twin_findings
+    from calibration.fitting.estimates import twin_findings
 
     twin = replace(whole.optima[0], starts=(3,), rise=0.001, distance=1.3, furthest="pi")
     assert [item.rule for item in twin_findings([*whole.optima, twin])] == ["twin-optima"]

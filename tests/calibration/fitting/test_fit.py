@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.diagnostics import parameter_findings, search_findings, series_findings, stage_finding
-from calibration.fitting.estimates import PRIOR_ONLY, evidence, laplace
+from calibration.fitting.estimates import (
+    PRIOR_ONLY,
+    evidence,
+    laplace,
+    parameter_findings,
+    search_findings,
+    series_findings,
+    stage_finding,
+)
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
 from calibration.parameters import ParameterSpace

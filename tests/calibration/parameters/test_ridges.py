@@ -16,7 +16,7 @@ from calibration.optimisers import (
     SearchOutcome,
     SumOfSquares,
 )
-from calibration.optimisers.reparametrised import turned_objective
+from calibration.optimisers.catalogue import turned_objective
 from calibration.parameters import RidgeChange, applying
 from pysd_runner.spec import ModelSpec
 from tests.calibration.panels import made_panel, model_of

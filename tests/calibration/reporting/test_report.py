@@ -129,7 +129,7 @@ def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> Non
 def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str) -> None:
     from dataclasses import replace
 
-    from calibration.fitting.diagnostics import parameter_findings
+    from calibration.fitting.estimates import parameter_findings
 
     held = say("fit_report.passed", lang)
     clean = replace(result, findings=())
