@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
+from tests.provinces import REGIONS
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
@@ -47,6 +49,22 @@ def cache_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAPSIM_CACHE", str(folder))
         yield
+
+
+@pytest.fixture(scope="session")
+def panel():
+    """Four provinces of the shipped panel."""
+    from pysd_runner.panel import load_data
+
+    return load_data("china").subset(entities=REGIONS)
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The shipped model over as many regions."""
+    from pysd_runner.model import load_model
+
+    return load_model("regional_digital", regions=len(REGIONS))
 
 
 @pytest.fixture(scope="session")

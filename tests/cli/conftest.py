@@ -8,8 +8,8 @@ import pytest
 
 from pysd_runner.cli import main
 from pysd_runner.panel import load_data
+from tests.provinces import REGIONS
 
-REGIONS = ("110000", "310000", "410000", "620000")
 FIRST, LAST = 2012, 2024
 
 
@@ -45,13 +45,16 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture
 def gapsim(capfd, tmp_path, monkeypatch):
-    """Run a command line in an empty folder."""
+    """Run a command line in an empty folder; where an exit code is asked for, it ends with that and no traceback."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: object) -> Answer:
-        code = main([str(item) for item in arguments])
-        found = capfd.readouterr()
-        return Answer(code, found.out, found.err)
+    def run(*arguments: object, code: int | None = None) -> Answer:
+        found = main([str(item) for item in arguments])
+        said = capfd.readouterr()
+        if code is not None:
+            assert found == code, said.err
+            assert "Traceback" not in said.err
+        return Answer(found, said.out, said.err)
 
     return run
 

@@ -21,10 +21,13 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.validation.four_regions import (
     FOUR_REGIONS,
+    MIX_BY_CLASS,
     NAMES,
     NO_POLICY_ASSUMPTIONS,
     POLICY,
+    SIPHON,
     START,
+    UNIFORM_MIX,
     WEST,
     Array,
     loaded,
@@ -43,30 +46,6 @@ PERCENT = POINT = 0.01
 CAPACITY = "Implementation Capacity"
 NEED = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
 
-UNIFORM = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
-BY_CLASS = np.array(
-    [
-        [0.05, 0.15, 0.40],
-        [0.15, 0.25, 0.27],
-        [0.20, 0.35, 0.10],
-        [0.30, 0.08, 0.03],
-        [0.15, 0.07, 0.05],
-        [0.15, 0.07, 0.05],
-        [0.00, 0.03, 0.10],
-    ]
-)
-SIPHON = {
-    "Baseline Catch Up Rate": 0.0,
-    "Digital Absorptive Catch Up Rate": 0.0,
-    "Skill Innovation Coefficient": 0.07,
-    "Structural Gap Persistence": 1.0,
-    "Skilled Mobility Ratio": 4.0,
-    "Base Migration Rate": 0.012,
-    "Migration Income Elasticity": 1.5,
-    "Mobile Investment Share": 0.5,
-    "Agglomeration Elasticity": 0.05,
-    "Public Service Attraction": 0.0,
-}
 # Hardly anybody connected, skilled or digital, and no way to get connected but by policy.
 WILDERNESS = {
     "Initial Access Share": np.full(4, 1e-4),
@@ -335,7 +314,7 @@ def test_open_data_improve_the_diagnosis_where_it_is_switched_on() -> None:
 
 
 def test_with_open_data_for_a_diagnosis_zoning_is_worth_no_more_than_the_frontier_mix() -> None:
-    frontier_for_all = {"Uniform Mix": BY_CLASS[:, 0]}
+    frontier_for_all = {"Uniform Mix": MIX_BY_CLASS[:, 0]}
     assert closed({"Differentiation": 1.0}, DIAGNOSIS_ON) < closed(frontier_for_all, DIAGNOSIS_ON)
     assert closed({"Differentiation": 1.0}, DIAGNOSIS_ON) > closed({}, DIAGNOSIS_ON)
 
@@ -387,14 +366,14 @@ def test_remote_services_hold_people_and_so_widen_the_gap_a_little() -> None:
 def test_differentiation_beats_several_uniform_mixes_but_not_by_much() -> None:
     zoned = closed({"Differentiation": 1.0})
     uniform = {
-        "frontier-style": closed({"Uniform Mix": UNIFORM}),
+        "frontier-style": closed({"Uniform Mix": UNIFORM_MIX}),
         "sevenths": closed({"Uniform Mix": np.full(7, 1 / 7)}),
-        "transition for all": closed({"Uniform Mix": BY_CLASS[:, 1]}),
-        "lagging for all": closed({"Uniform Mix": BY_CLASS[:, 2]}),
+        "transition for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 1]}),
+        "lagging for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 2]}),
     }
     assert zoned > max(uniform.values())
     assert zoned - max(uniform.values()) < 0.1 * POINT
-    frontier_for_all = closed({"Uniform Mix": BY_CLASS[:, 0]})
+    frontier_for_all = closed({"Uniform Mix": MIX_BY_CLASS[:, 0]})
     assert zoned - frontier_for_all == pytest.approx(0, abs=0.01 * POINT)
 
 
@@ -601,7 +580,7 @@ def test_money_that_follows_output_spreads_gains_least(extra: dict[str, float]) 
     effects = [closed({"Redistribution Exponent": value}, extra) for value in (-1.0, 0.0, 1.0)]
     assert 0 < effects[0] < effects[1] < effects[2]
     assert effects[0] < 0.2 * POINT
-    lagging_for_all = {"Uniform Mix": BY_CLASS[:, 2], "Redistribution Exponent": -1.0}
+    lagging_for_all = {"Uniform Mix": MIX_BY_CLASS[:, 2], "Redistribution Exponent": -1.0}
     assert closed(lagging_for_all, extra) < 0  # this one widens the gap
 
 
@@ -696,8 +675,8 @@ def test_the_index_is_the_geometric_mean_of_five_dimensions() -> None:
 
 def exchanged(class_name: str, other: str) -> dict[str, Any]:
     """Zoned policy per head in which one class gets the mix of another."""
-    mixes = BY_CLASS.copy()
-    mixes[:, CLASSES.index(class_name)] = BY_CLASS[:, CLASSES.index(other)]
+    mixes = MIX_BY_CLASS.copy()
+    mixes[:, CLASSES.index(class_name)] = MIX_BY_CLASS[:, CLASSES.index(other)]
     return {"Differentiation": 1.0, "Mix by Class": mixes}
 
 
@@ -896,7 +875,7 @@ def test_whether_uniform_policy_widens_the_gap_is_open() -> None:
 
 def test_differentiated_against_uniform_over_prior_draws() -> None:
     assert 0.7 < share_that_widens(POLICY, ZONED) < 0.87
-    frontier_for_all = {**POLICY, "Uniform Mix": BY_CLASS[:, 0]}
+    frontier_for_all = {**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}
     assert 0.48 < share_that_widens(frontier_for_all, ZONED) < 0.68
 
 
@@ -949,9 +928,9 @@ def output_lost_by_sameness() -> float:
         ("C29", "1.29", lambda: closed(NEED)),
         ("C36", "0.80 points", lambda: closed({"Differentiation": 1.0})),
         ("C36", "0.53", lambda: closed({})),
-        ("C36", "0.80 for the frontier", lambda: closed({"Uniform Mix": BY_CLASS[:, 0]})),
+        ("C36", "0.80 for the frontier", lambda: closed({"Uniform Mix": MIX_BY_CLASS[:, 0]})),
         ("C36", "81 %", lambda: share_that_widens(POLICY, ZONED)),
-        ("C36", "56 %", lambda: share_that_widens({**POLICY, "Uniform Mix": BY_CLASS[:, 0]}, ZONED)),
+        ("C36", "56 %", lambda: share_that_widens({**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}, ZONED)),
         ("C41", "0.5 %", output_lost_by_sameness),
         ("C42", "0.08 points", lambda: closed({"Redistribution Exponent": -1.0})),
         ("C42", "41 %", lambda: share_that_widens(OUTPUT_MONEY, {})),
@@ -991,7 +970,7 @@ def test_a_lever_that_is_off_leaves_its_money_unspent() -> None:
     assert not found["Allocated Budget"][0, 0, place].any()
     assert not found["Delivered Fraction"][0, 0, place].any()
     spent, whole = found["Allocated Budget"][0, 0].sum(axis=(0, 1))[-1], found["Policy Budget"][0, 0, -1]
-    assert spent == pytest.approx((1 - UNIFORM[place]) * whole, rel=1e-12)
+    assert spent == pytest.approx((1 - UNIFORM_MIX[place]) * whole, rel=1e-12)
     assert found["Spent Budget Share"][0, 0, -1] == pytest.approx(spent / whole * 0.003, rel=1e-12)
 
 
@@ -1001,8 +980,8 @@ def test_money_nobody_may_spend_changes_nothing(rolling: float, off: str) -> Non
     policy = {**POLICY, "Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": rolling}
     changes = {
         "levers": {"Lever Active": np.zeros(len(LEVERS))},
-        "mix": {"Mix by Class": np.zeros_like(BY_CLASS)},
-        "column": {"Mix by Class": BY_CLASS * [0.0, 1.0, 1.0]},
+        "mix": {"Mix by Class": np.zeros_like(MIX_BY_CLASS)},
+        "column": {"Mix by Class": MIX_BY_CLASS * [0.0, 1.0, 1.0]},
     }[off]
     names = ["Output", "Population", "Synergy Weight", "Physical Capital"]
     found = simulated({**policy, **changes}, names, 25)

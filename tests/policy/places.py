@@ -6,8 +6,8 @@ from pysd_runner import load_data, load_model
 from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of
+from tests.provinces import REGIONS
 
-REGIONS = ("110000", "310000", "410000", "620000")
 UNTIL, DRAWS = 2029, 8
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner import load_data, load_model
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.policy.effects import DISCOUNT, Start, effects
 from pysd_runner.policy.ranking import answer, compare, first_shares, scanned, start_of, terciles
@@ -15,18 +14,7 @@ from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.study.draws import common_draws
 from pysd_runner.study.projection import project
 
-REGIONS = ("110000", "310000", "410000", "620000")
 BOUNDS = (2024, 2030)
-
-
-@pytest.fixture(scope="module")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_model("regional_digital", regions=len(REGIONS))
 
 
 @pytest.fixture(scope="module")

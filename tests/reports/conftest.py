@@ -2,21 +2,7 @@
 
 import pytest
 
-from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.study.projection import project
-
-REGIONS = ("110000", "310000", "410000", "620000")
-
-
-@pytest.fixture(scope="session")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
-
-
-@pytest.fixture(scope="session")
-def model():
-    return load_model("regional_digital", regions=len(REGIONS))
 
 
 @pytest.fixture(scope="session")

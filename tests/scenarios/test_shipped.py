@@ -11,7 +11,7 @@ from pysd_runner.model import Model, load_model
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place
-from tests.validation.four_regions import FOUR_REGIONS, NAMES, START, WEST
+from tests.validation.four_regions import FOUR_REGIONS, MIX_BY_CLASS, NAMES, START, UNIFORM_MIX, WEST
 
 SHIPPED = shipped_scenarios()
 REGIONS = tuple(Place(name, name, name, "") for name in NAMES)
@@ -30,20 +30,6 @@ S0_TO_S11 = {
     "S11": "integration_only",
 }
 UNIFORM = {"uniform_mean_mix", "uniform_sevenths", "frontier_for_all", "transition_for_all", "lagging_for_all"}
-
-# Rows: levers; columns: frontier, transition, lagging.
-CLASS_MIXES = np.array(
-    [
-        [0.05, 0.15, 0.40],
-        [0.15, 0.25, 0.27],
-        [0.20, 0.35, 0.10],
-        [0.30, 0.08, 0.03],
-        [0.15, 0.07, 0.05],
-        [0.15, 0.07, 0.05],
-        [0.00, 0.03, 0.10],
-    ]
-)
-FRONTIER_STYLE = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
 
 
 @cache
@@ -115,10 +101,10 @@ def test_the_baseline_says_what_the_model_file_says() -> None:
 @pytest.mark.parametrize(
     ("name", "mixes"),
     [
-        ("zoned", CLASS_MIXES),
-        ("zoned_rolling", CLASS_MIXES),
-        ("knowledge_platform", 0.9 * CLASS_MIXES + 0.1 * np.eye(7)[:, [5]]),
-        ("siphon_compensation", 0.8 * CLASS_MIXES + 0.2 * np.eye(7)[:, [6]]),
+        ("zoned", MIX_BY_CLASS),
+        ("zoned_rolling", MIX_BY_CLASS),
+        ("knowledge_platform", 0.9 * MIX_BY_CLASS + 0.1 * np.eye(7)[:, [5]]),
+        ("siphon_compensation", 0.8 * MIX_BY_CLASS + 0.2 * np.eye(7)[:, [6]]),
     ],
 )
 def test_class_mixes_are_those_of_the_design(name: str, mixes: np.ndarray) -> None:
@@ -130,15 +116,15 @@ def test_class_mixes_are_those_of_the_design(name: str, mixes: np.ndarray) -> No
 @pytest.mark.parametrize(
     ("name", "mix"),
     [
-        ("uniform_per_head", FRONTIER_STYLE),
-        ("uniform_output", FRONTIER_STYLE),
+        ("uniform_per_head", UNIFORM_MIX),
+        ("uniform_output", UNIFORM_MIX),
         ("skills_programme", np.eye(7)[1]),
         ("data_market", np.eye(7)[3]),
         ("integration_only", np.eye(7)[4]),
         ("uniform_sevenths", np.full(7, 1 / 7)),
-        ("frontier_for_all", CLASS_MIXES[:, 0]),
-        ("transition_for_all", CLASS_MIXES[:, 1]),
-        ("lagging_for_all", CLASS_MIXES[:, 2]),
+        ("frontier_for_all", MIX_BY_CLASS[:, 0]),
+        ("transition_for_all", MIX_BY_CLASS[:, 1]),
+        ("lagging_for_all", MIX_BY_CLASS[:, 2]),
     ],
 )
 def test_uniform_mixes_are_those_of_the_design(name: str, mix: np.ndarray) -> None:

@@ -3,25 +3,15 @@
 import numpy as np
 import pytest
 
-from pysd_runner import load_data, load_model, project
+from pysd_runner import load_data, project
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.draws import common_draws
+from tests.provinces import REGIONS
 
 SHOCK = "Technology Shock"
-REGIONS = ("110000", "310000", "410000", "620000")
 DRAWS = 6
-
-
-@pytest.fixture(scope="module")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_model("regional_digital", regions=len(REGIONS))
 
 
 @pytest.fixture(scope="module")

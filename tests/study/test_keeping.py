@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner import load_data, load_future, load_model
+from pysd_runner import load_future, load_model
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.reports.results import save_with_inputs
 from pysd_runner.study.keeping import KEPT, completed, computed, headline
 from pysd_runner.study.projection import project
-
-REGIONS = ("110000", "310000", "410000", "620000")
-
-
-@pytest.fixture(scope="module")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from openpyxl import load_workbook
 
-from pysd_runner import load_data, load_model, load_scenario, together
+from pysd_runner import load_data, load_scenario, together
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.study.projection import project
+from tests.provinces import REGIONS
 
-REGIONS = ("110000", "310000", "410000", "620000")
 DOUBLE = {"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}
-
-
-@pytest.fixture(scope="module")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_model("regional_digital", regions=len(REGIONS))
 
 
 @pytest.fixture(scope="module")

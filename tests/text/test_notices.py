@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.panel.validation import PLAIN, STYLES
 from pysd_runner.plots import typography
 from pysd_runner.reports.evidence import noticed
@@ -14,20 +12,10 @@ from pysd_runner.spec import Baseline
 from pysd_runner.study.projection import project
 from pysd_runner.text import panel_title, said
 from tests.english import sentences_in
+from tests.provinces import REGIONS
 
-REGIONS = ("110000", "310000", "410000", "620000")
 # Names of keys, series and files stay, whatever the language.
 NAMES = re.compile(r"`[^`]+`|“[^”]+”|\b\w*[_.]\w+\b|\b[A-Z]{2,}\b|R-hat|run\.json|\bh_[su]\b")
-
-
-@pytest.fixture(scope="module")
-def panel():
-    return load_data("china").subset(entities=REGIONS)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_model("regional_digital", regions=len(REGIONS))
 
 
 def left_in_english(text):

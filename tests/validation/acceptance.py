@@ -15,6 +15,7 @@ from tests.validation.four_regions import (
     NO_POLICY_ASSUMPTIONS,
     NULL,
     POLICY,
+    SIPHON,
     START,
     WEST,
     Array,
@@ -113,18 +114,6 @@ def a3_s_shape() -> Figures:
     }
 
 
-SIPHON: dict[str, float] = {
-    "Baseline Catch Up Rate": 0.0,
-    "Digital Absorptive Catch Up Rate": 0.0,
-    "Skill Innovation Coefficient": 0.07,
-    "Structural Gap Persistence": 1.0,
-    "Skilled Mobility Ratio": 4.0,
-    "Base Migration Rate": 0.012,
-    "Migration Income Elasticity": 1.5,
-    "Mobile Investment Share": 0.5,
-    "Agglomeration Elasticity": 0.05,
-    "Public Service Attraction": 0.0,
-}
 _MIGRATION, _INNOVATION = "Base Migration Rate", "Skill Innovation Coefficient"
 _CAPITAL, _AGGLOMERATION = "Mobile Investment Share", "Agglomeration Elasticity"
 SIPHON_OFF: dict[str, tuple[str, ...]] = {

@@ -61,6 +61,34 @@ NO_POLICY_ASSUMPTIONS: dict[str, float] = {
     "Homogenisation Sensitivity": 0.0,
 }
 
+# Everything that draws people and money out of the West.
+SIPHON: dict[str, float] = {
+    "Baseline Catch Up Rate": 0.0,
+    "Digital Absorptive Catch Up Rate": 0.0,
+    "Skill Innovation Coefficient": 0.07,
+    "Structural Gap Persistence": 1.0,
+    "Skilled Mobility Ratio": 4.0,
+    "Base Migration Rate": 0.012,
+    "Migration Income Elasticity": 1.5,
+    "Mobile Investment Share": 0.5,
+    "Agglomeration Elasticity": 0.05,
+    "Public Service Attraction": 0.0,
+}
+
+# Levers in the order of the model; the mix that all get, and that of the frontier, of those in transition and lagging.
+UNIFORM_MIX = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
+MIX_BY_CLASS = np.array(
+    [
+        [0.05, 0.15, 0.40],
+        [0.15, 0.25, 0.27],
+        [0.20, 0.35, 0.10],
+        [0.30, 0.08, 0.03],
+        [0.15, 0.07, 0.05],
+        [0.15, 0.07, 0.05],
+        [0.00, 0.03, 0.10],
+    ]
+)
+
 
 def twenty_regions(*, alike: bool = False) -> dict[str, Array]:
     """Twenty random regions; `alike` gives all the same capital, growth, skills and application."""
