@@ -32,9 +32,7 @@ def panel(tmp_path) -> Callable[..., str]:
 
 
 def refused(gapsim, name: str) -> str:
-    answer = gapsim("calibrate", name, "--out", "fit")
-    assert answer.code == 2
-    assert "Traceback" not in answer.err
+    answer = gapsim("calibrate", name, "--out", "fit", code=2)
     errors = [line for line in answer.err.splitlines() if line.strip().startswith("error: ")]
     # A file with a fault has a line with its name and the count, then the fault.
     assert len(errors) == (2 if ": 1 problem" in answer.err else 1), answer.err
@@ -99,8 +97,7 @@ def test_a_misplaced_decimal_point_is_doubted_and_the_panel_works(gapsim, panel)
     values = good()
     values[3, 4] *= 10
     name = panel(values)
-    answer = gapsim("data", "check", name)
-    assert answer.code == 0
+    answer = gapsim("data", "check", name, code=0)
     assert "region R3 changes by a factor of" in answer.out
     assert "(the first of 2 such changes)" in answer.out
     assert "is a decimal point misplaced?" in answer.out
@@ -111,8 +108,7 @@ def test_what_a_region_grew_over_a_long_gap_is_no_jump(gapsim, panel, before, co
     values = good() * 10
     values[:, 0] /= 60
     name = panel(values, [YEARS[1] - before, *YEARS[1:]])
-    answer = gapsim("data", "check", name)
-    assert answer.code == code
+    answer = gapsim("data", "check", name, code=code)
     assert ("changes by a factor of" in answer.out + answer.err) is doubt
 
 
@@ -146,7 +142,6 @@ def test_a_folder_that_holds_the_panel_is_not_replaced(gapsim, panel, tmp_path, 
     (tmp_path / "fit").mkdir()
     (tmp_path / name).rename(tmp_path / "fit" / name)
     (tmp_path / "fit" / "fitted.json").write_text("{}", encoding="utf-8")
-    answer = gapsim(*command.split(), f"fit/{name}", "--out", "fit", "--force")
-    assert answer.code == 2
+    answer = gapsim(*command.split(), f"fit/{name}", "--out", "fit", "--force", code=2)
     assert "fit holds fit/mine.csv, which is read and would be replaced; give another name with --out" in answer.err
     assert (tmp_path / "fit" / name).is_file()

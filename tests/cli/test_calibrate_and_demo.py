@@ -81,8 +81,7 @@ def test_a_calibration_that_is_done_again_is_the_same_to_the_byte(gapsim, small_
 
 def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
     years = ("--first-year", 2016, "--last-year", 2023)
-    answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit")
-    assert answer.code == 0
+    answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit", code=0)
     described, _, after = answer.err.partition("Calibrating ...")
     assert "4 regions, 2016 to 2023" in described
     assert "Estimated together:" in described
@@ -94,8 +93,7 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
 
 def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--lang", "zh")
-    assert answer.code == 3
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--lang", "zh", code=3)
     assert "搜索已收敛" in answer.out
     assert "校准诊断未通过" in answer.err
     report = tmp_path / "fit" / "report.md"
@@ -107,8 +105,7 @@ def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monk
 
 @pytest.mark.usefixtures("no_pictures")
 def test_json_of_a_fit(gapsim, small_panel, known_fit):
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", "--quiet")
-    assert answer.code == 0
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", "--quiet", code=0)
     assert answer.err == ""
     data = answer.json["data"]
     assert data["folder"] == "fit"
@@ -119,8 +116,7 @@ def test_json_of_a_fit(gapsim, small_panel, known_fit):
 @pytest.mark.usefixtures("no_pictures")
 def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_panel, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json")
-    assert answer.code == 3
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", code=3)
     assert "the diagnostics of the calibration failed; look at the result in fit" in answer.err
     assert "The search ended before it converged." in answer.err
     assert answer.json["error"]["exit_code"] == 3
@@ -130,8 +126,7 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_demonstration_in_chinese(gapsim, small_demo, known_fit, tmp_path):
-    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--lang", "zh")
-    assert answer.code == 0
+    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--lang", "zh", code=0)
     pages = [path.read_text("utf-8") for path in (tmp_path / "demo").rglob("*") if path.suffix in {".md", ".txt"}]
     assert len(pages) > 2
     for text in (answer.out, answer.err, *pages):
@@ -139,8 +134,7 @@ def test_the_demonstration_in_chinese(gapsim, small_demo, known_fit, tmp_path):
 
 
 def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
-    answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo")
-    assert answer.code == 0
+    answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo", code=0)
     assert "“Zoned by class, by need” closes" in answer.out
     assert "Results: demo" in answer.out
     numbers = re.findall(r"^\[(\d+)/(\d+)\]", answer.err, re.MULTILINE)
@@ -160,8 +154,7 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
 @pytest.mark.usefixtures("no_pictures")
 def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, small_demo, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json")
-    assert answer.code == 3
+    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json", code=3)
     assert set(answer.json["data"]) >= {"fit", "policies", "folder"}
     assert load_future("demo").scenarios
 
@@ -174,8 +167,7 @@ def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkey
         raise SimulationFailed("Output is not finite")
 
     monkeypatch.setattr("pysd_runner.study.projection.project", fail)
-    answer = gapsim("demo", "--draws", 2, "--out", "demo")
-    assert answer.code == 4
+    answer = gapsim("demo", "--draws", 2, "--out", "demo", code=4)
     assert "is kept in demo/fit; go on with `gapsim run zoned_need --fit demo/fit`" in answer.err
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["fit"]
     assert load_fitted(tmp_path / "demo" / "fit" / "fitted.json").keys
@@ -191,10 +183,8 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 @pytest.mark.usefixtures("no_pictures")
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
     common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
-    first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles")
-    assert first.code == 0
-    second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles")
-    assert second.code == 0
+    first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles", code=0)
+    second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles", code=0)
     assert "estimating the errors" in first.err
     assert "estimating the errors" not in second.err
     assert "Optima: 2 searches ended at the best optimum" in second.out
@@ -202,15 +192,15 @@ def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, sm
 
 
 def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
-    answer = gapsim("calibrate", "no such panel", "--optimiser", "lest_squares")
-    assert answer.code == 2
+    answer = gapsim("calibrate", "no such panel", "--optimiser", "lest_squares", code=2)
     assert "Did you mean 'least_squares'?" in answer.err
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     # The smallest budget there is: estimating the errors alone takes longer on any machine.
-    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit")
-    assert answer.code == 3
+    answer = gapsim(
+        "calibrate", small_panel, "--first-year", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit", code=3
+    )
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"

@@ -34,8 +34,7 @@ def test_english_is_found_where_there_is_some():
 
 
 def test_problems_of_a_file(gapsim, broken):
-    answer = gapsim("data", "check", broken.name, "--lang", "zh")
-    assert answer.code == 2
+    answer = gapsim("data", "check", broken.name, "--lang", "zh", code=2)
     assert not sentences_in(answer.out), answer.out
     assert "broken.csv: 5 个错误, 2 个提示" in answer.out
     assert "错误：第 5 行、'年份' 列：不是整年；实际为 '20x1'；应为：1800 至 2100 的整年" in answer.out
@@ -43,8 +42,7 @@ def test_problems_of_a_file(gapsim, broken):
 
 
 def test_a_file_that_is_refused(gapsim, broken):
-    answer = gapsim("run", "zoned_need", "--panel", broken.name, "--lang", "zh")
-    assert answer.code == 2
+    answer = gapsim("run", "zoned_need", "--panel", broken.name, "--lang", "zh", code=2)
     assert not sentences_in(answer.err), answer.err
     assert answer.err.startswith("错误：broken.csv: 5 个错误")
 
@@ -63,8 +61,7 @@ def test_a_file_that_is_refused(gapsim, broken):
 )
 def test_a_command_that_cannot_be_done(gapsim, tmp_path, words, said):
     (tmp_path / "bad.yaml").write_text('schema: 1\npolicy: {budget: "0,3"}\nname: bad\n')
-    answer = gapsim(*words, "--lang", "zh")
-    assert answer.code == 2
+    answer = gapsim(*words, "--lang", "zh", code=2)
     assert answer.err.startswith("错误：")
     assert said in answer.err
     assert gapsim(*words).err.startswith("error: ")
@@ -78,10 +75,8 @@ def test_what_a_panel_holds(gapsim):
 
 def test_a_run_and_its_brief(gapsim, small, tmp_path):
     options = (*small, "--draws", 2, "--until", 2026, "--lang", "zh")
-    answer = gapsim("run", "zoned_need", *options, "--out", "run")
-    assert answer.code == 0
-    told = gapsim("brief", "nation", "--run", "run", "--lang", "zh", "--out", "brief")
-    assert told.code == 0, told.err
+    answer = gapsim("run", "zoned_need", *options, "--out", "run", code=0)
+    told = gapsim("brief", "nation", "--run", "run", "--lang", "zh", "--out", "brief", code=0)
     for text in (answer.out, answer.err, told.out, told.err):
         assert not sentences_in(text), text
     pages = written(tmp_path / "run") | written(tmp_path / "brief")

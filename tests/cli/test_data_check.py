@@ -14,8 +14,7 @@ def bad(tmp_path):
 
 
 def test_the_shipped_panel_has_no_problems(gapsim):
-    answer = gapsim("data", "check", "china")
-    assert answer.code == 0
+    answer = gapsim("data", "check", "china", code=0)
     assert answer.err == ""
     lines = answer.out.splitlines()
     assert lines[:2] == ["china: no problems", "31 regions, 2000-2024, current prices"]
@@ -23,8 +22,7 @@ def test_the_shipped_panel_has_no_problems(gapsim):
 
 
 def test_all_problems_are_listed_with_their_rows(gapsim, bad):
-    answer = gapsim("data", "check", bad)
-    assert answer.code == 2
+    answer = gapsim("data", "check", bad, code=2)
     assert answer.out.startswith(f"{bad}: ")
     assert "row 3, column 'output [yuan]'" in answer.out
     assert "row 4" in answer.out
@@ -32,8 +30,7 @@ def test_all_problems_are_listed_with_their_rows(gapsim, bad):
 
 
 def test_programs_get_the_same(gapsim, bad):
-    answer = gapsim("data", "check", bad, "--json")
-    assert answer.code == 2
+    answer = gapsim("data", "check", bad, "--json", code=2)
     data = answer.json["data"]
     assert data["errors"] == sum(item["severity"] == "error" for item in data["problems"]) > 0
     assert {"rule", "message", "row", "column", "found", "expected", "severity"} == set(data["problems"][0])
@@ -43,8 +40,7 @@ def test_programs_get_the_same(gapsim, bad):
 
 def test_warnings_alone_are_fine(gapsim, tmp_path):
     (tmp_path / "doubtful.csv").write_text("region,year,output [yuan]\nA,2019,100\nA,2020,101\n", encoding="utf-8")
-    answer = gapsim("data", "check", "doubtful.csv", "--json")
-    assert answer.code == 0
+    answer = gapsim("data", "check", "doubtful.csv", "--json", code=0)
     assert answer.json["data"]["errors"] == 0
     assert answer.json["data"]["warnings"] > 0
     assert answer.json["data"]["panel"]["years"] == [2019, 2020]
@@ -53,8 +49,7 @@ def test_warnings_alone_are_fine(gapsim, tmp_path):
 def test_a_mistake_of_the_whole_file_is_printed_once(gapsim, tmp_path):
     rows = [f"R{place};{year};{20 + place},{year % 7 + 100}" for place in range(4) for year in range(2000, 2010)]
     (tmp_path / "commas.csv").write_text("\n".join(["region;year;output_per_head", *rows]), encoding="utf-8")
-    answer = gapsim("data", "check", "commas.csv")
-    assert answer.code == 2
+    answer = gapsim("data", "check", "commas.csv", code=2)
     assert answer.out.startswith("commas.csv: 40 errors")
     assert "... and 35 more of this kind; --json lists them all" in answer.out
     assert answer.out.count("is not a number") == 5
@@ -100,8 +95,7 @@ def test_the_command_line_wins_over_the_mapping_file(gapsim, tmp_path):
 def test_units_and_regions_from_the_command_line(gapsim, tmp_path):
     (tmp_path / "bare.csv").write_text("region,year,output,population\nA,2019,1,10\nA,2020,1,10\n", encoding="utf-8")
     units = ("--unit", "output=100 million yuan", "--unit", "population=10 thousand persons")
-    answer = gapsim("data", "check", "bare.csv", *units, "--json")
-    assert answer.code == 0
+    answer = gapsim("data", "check", "bare.csv", *units, "--json", code=0)
     assert answer.json["data"]["panel"]["variables"]["output"]["unit"] == "Yuan/Year"
     (tmp_path / "regions.csv").write_text("code,name_en\nB,Elsewhere\n", encoding="utf-8")
     assert gapsim("data", "check", "bare.csv", *units, "--regions", "regions.csv").code == 2
@@ -113,8 +107,7 @@ def test_several_files_are_written_as_one_panel(gapsim, tmp_path):
     )
     (tmp_path / "people.csv").write_text("region,year,population\nA,2019,2\nA,2020,2\nB,2019,3\nB,2020,3\n")
     asked = ("data", "check", "gdp.csv", "people.csv", "--map", "value=output", "--out", "mine.csv")
-    answer = gapsim(*asked)
-    assert answer.code == 0, answer.out + answer.err
+    answer = gapsim(*asked, code=0)
     assert "Written: mine.csv" in answer.out
     again = gapsim("data", "check", "mine.csv", "--json")
     assert again.json["data"]["panel"]["years"] == [2019, 2020]
@@ -128,8 +121,7 @@ def test_several_files_are_written_as_one_panel(gapsim, tmp_path):
 )
 def test_a_place_that_cannot_be_written_is_refused_first(gapsim, bad, tmp_path, out, said):
     (tmp_path / "other.csv").write_text("x")
-    answer = gapsim("data", "check", bad, "--out", out)
-    assert answer.code == 2
+    answer = gapsim("data", "check", bad, "--out", out, code=2)
     assert said in answer.err
     assert (tmp_path / "other.csv").read_text() == "x"
 

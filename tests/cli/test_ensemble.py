@@ -30,8 +30,7 @@ def test_it_writes_the_runs(gapsim, model, kind):
 
 def test_it_writes_statistics_of_given_rows(gapsim, model, tmp_path):
     (tmp_path / "rows.csv").write_text("rate\n0.01\n0.02\n9\n")
-    answer = gapsim("ensemble", model, "--rows", "rows.csv", "--statistics", "--out", "s.nc", "--json")
-    assert answer.code == 0
+    answer = gapsim("ensemble", model, "--rows", "rows.csv", "--statistics", "--out", "s.nc", "--json", code=0)
     data = answer.json["data"]
     assert (data["draws"], data["failed"], data["outcomes"]) == (3, 1, ["rate", "s", "half"])
     assert "s became" in data["failures"][0]
@@ -40,10 +39,9 @@ def test_it_writes_statistics_of_given_rows(gapsim, model, tmp_path):
 
 
 def test_bounds_come_from_the_declarations(gapsim):
-    answer = gapsim(
-        "ensemble", "regional_digital", "--bound", "q_a", "--draws", 2, "--outcome", "Access Share", "--quiet"
+    gapsim(
+        "ensemble", "regional_digital", "--bound", "q_a", "--draws", 2, "--outcome", "Access Share", "--quiet", code=0
     )
-    assert answer.code == 0, answer.err
 
 
 def test_an_ensemble_of_failures_is_one(gapsim, model, tmp_path):
@@ -65,14 +63,12 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(session._Lines, "advance", advance)
-    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 64)
-    assert answer.code == 130
+    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 64, code=130)
     assert "32 of 64 draws had been finished and are kept in ensemble.nc" in answer.err
     assert load_netcdf("ensemble.nc").sizes["draw"] == 32
     before = Path("ensemble.nc").read_bytes()
     told.clear()
-    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 48, "--force")
-    assert answer.code == 130
+    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 48, "--force", code=130)
     assert "32 of 48 draws had been finished and are kept in ensemble-2.nc" in answer.err
     assert Path("ensemble.nc").read_bytes() == before
 
@@ -97,8 +93,7 @@ def test_bad_input_is_said(gapsim, model, tmp_path, options, text):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "letter.csv").write_text("rate\n0.1\na\n0.2\n")
     (tmp_path / "gap.csv").write_text("rate,half\n,1\n")
-    answer = gapsim("ensemble", model, *options)
-    assert answer.code == 2
+    answer = gapsim("ensemble", model, *options, code=2)
     assert text in answer.err
 
 
@@ -123,8 +118,7 @@ def test_bounds_of_the_file_are_taken_when_both_are_given(gapsim, tmp_path):
 
 def test_chance_alone_may_make_draws_differ(gapsim, tmp_path):
     path = write_model(tmp_path, "noise = RANDOM UNIFORM(0, 1, 1) ~~|", final=1, step=0.5, saveper=0.5)
-    answer = gapsim("ensemble", path, "--draws", 4)
-    assert answer.code == 0, answer.err
+    answer = gapsim("ensemble", path, "--draws", 4, code=0)
     assert answer.out.startswith("4 draws, 0 of them failed")
     assert len(set(load_netcdf("ensemble.nc")["noise"].to_numpy()[0, :, 0])) == 4
 
@@ -146,8 +140,7 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
     assert not chunk.exists()
     assert gapsim(*line, "--store", "runs", "--quiet").code == 0
     assert chunk.read_bytes() == sound
-    statistics = gapsim(*line, "--store", "kept", "--statistics", "--out", "s.nc", "--quiet")
-    assert statistics.code == 0
+    gapsim(*line, "--store", "kept", "--statistics", "--out", "s.nc", "--quiet", code=0)
     assert gapsim(*line, "--statistics", "--out", "direct.nc", "--quiet").code == 0
     with load_netcdf("s.nc") as stored, load_netcdf("direct.nc") as direct:
         np.testing.assert_allclose(stored["half, mean"], direct["half, mean"], rtol=1e-13)
@@ -168,8 +161,6 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
 )
 def test_what_a_store_cannot_do_is_said(gapsim, model, tmp_path, options, message):
     (tmp_path / "rows.csv").write_text("rate\n9\n")
-    answer = gapsim("ensemble", model, "--bound", "Rate=0.01:0.1", "--draws", 8, *options)
-    assert answer.code == 2
+    answer = gapsim("ensemble", model, "--bound", "Rate=0.01:0.1", "--draws", 8, *options, code=2)
     assert message in answer.err
-    assert "Traceback" not in answer.err
     assert "--verify" not in options or not (tmp_path / "runs").exists()

@@ -112,8 +112,7 @@ def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
     answer = gapsim(*common, "--out", tmp_path / "fit", "--store", kept)
     assert "estimating the errors" not in answer.err
     assert FitResult.load(tmp_path / "fit").fitted.estimates == FitResult.load(fit).fitted.estimates
-    other = gapsim(*common, "--out", tmp_path / "other", "--store", kept, "--seed", 1)
-    assert other.code == 2
+    other = gapsim(*common, "--out", tmp_path / "other", "--store", kept, "--seed", 1, code=2)
     assert "belongs to another calibration" in other.err
 
 
@@ -171,8 +170,7 @@ def test_a_full_disk_is_said_in_a_sentence(arguments, limit, left, model, small_
 )
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(arguments, out, model, small_panel, gapsim):
     began = time.process_time()
-    answer = gapsim(*written(arguments, model, small_panel), "--out", f"/proc/gapsim/{out}")
-    assert answer.code == 2
+    answer = gapsim(*written(arguments, model, small_panel), "--out", f"/proc/gapsim/{out}", code=2)
     assert f"/proc/gapsim/{out} cannot be written: /proc: " in answer.err
     assert time.process_time() - began < 20
     for stage in ("Calibrating", "Projecting", "Running", "Forecasting", "Optimising"):

@@ -41,8 +41,7 @@ def examples(text):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example_of_itself(gapsim, name):
-    answer = gapsim(*name.split(), "--help")
-    assert answer.code == 0
+    answer = gapsim(*name.split(), "--help", code=0)
     assert answer.err == ""
     assert any(line.startswith(f"gapsim {name}") for line in examples(answer.out))
     for option in ("--json", "--quiet", "--debug"):
@@ -69,8 +68,7 @@ def test_short_examples_run(gapsim, tmp_path):
         for line in examples(gapsim(*name.split(), "--help").out):
             words = shlex.split(line.partition(">")[0])[1:]
             if "mine.xlsx" not in words:
-                answer = gapsim(*words)
-                assert answer.code == 0, (line, answer.err)
+                answer = gapsim(*words, code=0)
                 assert answer.out
 
 
@@ -81,8 +79,7 @@ def test_commands_stand_in_the_order_a_newcomer_meets_them(gapsim):
 
 
 def test_the_program_alone_shows_its_help(gapsim):
-    answer = gapsim()
-    assert answer.code == 0
+    answer = gapsim(code=0)
     assert "Commands:" in answer.out
 
 

@@ -49,8 +49,7 @@ def test_from_a_fit_to_its_evaluation(gapsim, small, small_panel, folder, no_pic
 
     run = ("run", "zoned_need", *small, "--fit", "fit", "--draws", 2, "--until", 2026, "--open-loop")
     assert "another version of the model" in gapsim(*run, "--out", "other").err
-    done = gapsim(*run, "--model", folder / "model.mdl", "--out", "results", "--lang", "zh")
-    assert done.code == 0, done.err
+    gapsim(*run, "--model", folder / "model.mdl", "--out", "results", "--lang", "zh", code=0)
     assert record("results/run.json")["simulation"]["model_sha256"] == mine.sha256
     assert "identical to the recorded ones" in gapsim("run", "results/run.json").out
 
@@ -75,8 +74,7 @@ def test_declarations_are_those_beside_the_file(gapsim, folder):
 
 @pytest.mark.parametrize("line", [("list", "outcomes"), ("describe", "Rate"), ("schema",)])
 def test_models_without_bindings_are_refused_in_one_sentence(gapsim, own, line):
-    answer = gapsim(*line, "--model", own)
-    assert answer.code == 2
+    answer = gapsim(*line, "--model", own, code=2)
     assert answer.err.count("\n") == 1
     assert "no declarations with [bindings] beside the model file" in answer.err
 
@@ -95,8 +93,7 @@ def test_models_without_bindings_are_refused_in_one_sentence(gapsim, own, line):
     ],
 )
 def test_what_does_not_go_together_is_refused(gapsim, own, line, text):
-    answer = gapsim(*line)
-    assert answer.code == 2
+    answer = gapsim(*line, code=2)
     assert text in answer.err
 
 
@@ -108,6 +105,5 @@ def test_broken_bindings_are_told_by_every_command(gapsim, small_panel, folder, 
     file = copy / "model.toml"
     file.write_text(file.read_text(encoding="utf-8").replace('shock_size = "shock_sd"\n', ""), encoding="utf-8")
     for line in (("backtest", small_panel), ("forecast", small_panel), ("list", "outcomes"), ("schema",)):
-        answer = gapsim(*line, "--model", copy)
-        assert answer.code == 2
+        answer = gapsim(*line, "--model", copy, code=2)
         assert "model.toml: bindings.parameters.shock_size: is missing" in answer.err

@@ -30,8 +30,7 @@ def file(tmp_path):
 
 
 def test_its_headings_are_known_but_there_are_no_residents(gapsim, file) -> None:
-    answer = gapsim("calibrate", file, "--out", "fit")
-    assert answer.code == 2
+    answer = gapsim("calibrate", file, "--out", "fit", code=2)
     assert "'GSP' is read as total output, and there is no population to divide it by" in answer.err
 
 
@@ -47,8 +46,7 @@ def test_three_lines_of_mapping_are_enough(gapsim, file, tmp_path) -> None:
     first = table.iloc[0]
     assert panel.array("output_per_head")[0, 0] == pytest.approx(first["GSP"] * 1e6 / (first["EMP"] * 1e3))
     arguments = ("--mapping", "munnell.yaml", "--yuan-per-unit", 7, "--starts", 1, "--no-profiles", "--out", "fit")
-    answer = gapsim("calibrate", file, *arguments)
-    assert answer.code == 0
+    answer = gapsim("calibrate", file, *arguments, code=0)
     said, _, _ = answer.err.partition("Calibrating ...")
     assert "Panel munnell: 48 regions, 1970 to 1986" in said
     # Employment stands for people, and some of its jumps look like a new count.

@@ -39,10 +39,8 @@ def files(tmp_path):
 )
 def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
     before = sorted(path.name for path in files.iterdir())
-    answer = gapsim(*words.split())
-    assert answer.code == 2
+    answer = gapsim(*words.split(), code=2)
     assert told in answer.err
-    assert "Traceback" not in answer.err
     assert sorted(path.name for path in files.iterdir()) == before
 
 
@@ -65,17 +63,14 @@ def test_bad_tables_get_the_same_messages_everywhere(gapsim, files, text, told, 
     before = sorted(path.name for path in files.iterdir())
     given = ["--data", "obs.csv"] if command == "init" else ["obs.csv"]
     more = ["--until", "80"] if command == "forecast" else []
-    answer = gapsim(*command.split(), *given, "--model", "mine.mdl", *more)
-    assert answer.code == 2
+    answer = gapsim(*command.split(), *given, "--model", "mine.mdl", *more, code=2)
     assert told in answer.err + answer.out
-    assert "Traceback" not in answer.err
     assert sorted(path.name for path in files.iterdir()) == before
 
 
 def test_a_table_that_observes_nothing_is_refused(gapsim, files):
     (files / "obs.csv").write_text("day,cases\n0,5\n1,6\n", encoding="utf-8")
-    answer = gapsim("calibrate", "obs.csv", "--model", "mine.mdl")
-    assert answer.code == 2
+    answer = gapsim("calibrate", "obs.csv", "--model", "mine.mdl", code=2)
     assert "is called like a variable of mine.mdl" in answer.err
 
 
@@ -93,8 +88,7 @@ def test_a_table_that_observes_nothing_is_refused(gapsim, files):
 )
 def test_data_check_says_what_each_column_is_to_the_model(gapsim, files, text, words, code, told):
     (files / "obs.csv").write_text(text, encoding="utf-8")
-    answer = gapsim("data", "check", "obs.csv", "--model", "mine.mdl", *words.split())
-    assert answer.code == code, answer.out
+    answer = gapsim("data", "check", "obs.csv", "--model", "mine.mdl", *words.split(), code=code)
     assert all(part in answer.out for part in told)
 
 
@@ -109,8 +103,7 @@ def test_an_edited_model_is_noticed(gapsim, files):
         (files / "mine.mdl").read_text().replace("Infected / Duration", "Infected / Duration * 2")
     )
     (files / "a.yaml").write_text("changes: {Duration: 3}\n")
-    answer = gapsim("run", "a.yaml", "--model", "mine.mdl", "--fit", "fit")
-    assert answer.code == 2
+    answer = gapsim("run", "a.yaml", "--model", "mine.mdl", "--fit", "fit", code=2)
     assert "changed: Infected" in answer.err
 
 
@@ -144,7 +137,6 @@ def test_a_forecast_takes_the_measurements_of_its_fit(gapsim, tmp_path, monkeypa
     errors = 1 + 0.01 * np.random.default_rng(0).standard_normal(len(run))
     pd.DataFrame({"month": range(len(run)), "seen": run * errors}).to_csv("obs.csv", index=False)
     words = ("obs.csv", "--model", "mine.mdl")
-    told = gapsim("calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--no-profiles", "--out", "fit")
-    assert told.code == 0
+    gapsim("calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--no-profiles", "--out", "fit", code=0)
     told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--no-past")
     assert (told.code, "seen at 30 month" in told.out) == (0, True)

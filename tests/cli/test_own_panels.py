@@ -46,15 +46,13 @@ def minimal(path: Path, header: str, *, late: str = "", years: range = range(200
 )
 def test_region_year_and_output_per_head_are_read_as_they_stand(gapsim, tmp_path, header) -> None:
     minimal(tmp_path / "mine.csv", header)
-    answer = gapsim("data", "check", "mine.csv")
-    assert answer.code == 0
+    answer = gapsim("data", "check", "mine.csv", code=0)
     assert "5 regions, 2008-2018" in answer.out
 
 
 def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
-    assert answer.code == 0
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
     before, _, _ = answer.err.partition("Calibrating ...")
     assert "Panel mine: 5 regions, 2008 to 2018" in before
     assert "output from output_per_head: 50 changes" in before
@@ -66,38 +64,32 @@ def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
     report = Path("fit/report.md").read_text(encoding="utf-8")
     assert "there is no population: equal shares will stand in for it" in report
     assert Path("fit/report.html").stat().st_size > 5_000
-    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021)
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
     assert "those of panel" not in answer.err
 
 
 def test_a_late_region_is_left_out_by_name_and_stays_out(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head", late="Hebei")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
-    assert answer.code == 0
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
     told = "1 of 5 regions are left out, without output per head in 2008: Hebei"
     assert told in answer.err
     assert told in Path("fit/report.md").read_text(encoding="utf-8")
     assert load_fitted("fit/fitted.json").regions == ("Beijing", "Tianjin", "Shanxi", "Inner Mongolia")
-    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021)
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
     assert "mine.csv: 4 of its 5 regions, those of the fit" in answer.err
 
 
 def test_total_output_alone_says_what_is_missing(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,GDP")
-    answer = gapsim("calibrate", "mine.csv", "--out", "fit")
-    assert answer.code == 2
+    answer = gapsim("calibrate", "mine.csv", "--out", "fit", code=2)
     assert "'GDP' is read as total output, and there is no population to divide it by" in answer.err
     assert "`--map 'GDP=output_per_head'`" in answer.err
-    assert "Traceback" not in answer.err
 
 
 def test_four_official_regions(gapsim, shared, tmp_path) -> None:
     (tmp_path / "four.yaml").write_text("schema: 1\nkeep: {group: [computed]}\n", encoding="utf-8")
     file = shared / "china_regions_official.csv"
-    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--no-profiles", "--out", "fit")
-    assert answer.code == 0
+    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
     assert "4 regions, 2000 to 2024" in answer.err
     assert "output from output_per_head: 95 changes" in answer.err
     assert "Population" not in answer.err.split("Start values not observed:")[1].split("Note:")[0].split("Natural")[0]
@@ -149,7 +141,6 @@ def test_countries_of_the_world(gapsim, shared, monkeypatch, tmp_path) -> None:
 
 
 def test_two_measures_of_output_must_be_told_apart(gapsim, shared) -> None:
-    answer = gapsim("calibrate", shared / "world_countries.csv", "--out", "fit")
-    assert answer.code == 2
+    answer = gapsim("calibrate", shared / "world_countries.csv", "--out", "fit", code=2)
     assert "several names would be 'output_per_head': 'gdp_per_capita_ppp', 'gdp_per_capita_usd'" in answer.err
     assert "choose one with a mapping" in answer.err

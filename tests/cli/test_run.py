@@ -71,8 +71,7 @@ def test_results_can_be_read_again(results):
 
 
 def test_the_screen_shows_each_scenario_with_intervals_and_what_it_rests_on(gapsim, small):
-    answer = gapsim("run", "zoned_need", *small, *QUICK)
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", *small, *QUICK, code=0)
     assert "Without policy, the regions below the mean (2), which lay" in answer.out
     assert "“Zoned by class, by need” closes" in answer.out
     assert "gap closed, points" in answer.out
@@ -90,8 +89,7 @@ def test_without_out_a_new_folder_is_taken_each_time(gapsim, small, tmp_path):
 
 
 def test_json_is_one_object(gapsim, small):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--json", "--quiet")
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--json", "--quiet", code=0)
     assert answer.err == ""
     assert set(answer.json) == {"schema_version", "data", "warnings"}
     data = answer.json["data"]
@@ -119,8 +117,7 @@ def test_one_draw_claims_no_uncertainty(gapsim, small):
 
 
 def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
-    answer = gapsim("run", "baseline", *small, *QUICK, "--out", "levels")
-    assert answer.code == 0
+    answer = gapsim("run", "baseline", *small, *QUICK, "--out", "levels", code=0)
     assert "Without policy, the regions below the mean (2), which lay" in answer.out
     assert "against" not in answer.out
     assert (tmp_path / "levels" / "levels.csv").is_file()
@@ -129,8 +126,7 @@ def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
 
 def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
     (tmp_path / "free.yaml").write_text("schema: 1\nextends: zoned_need\npolicy: {budget: 0}\n", encoding="utf-8")
-    answer = gapsim("run", "free.yaml", *small, *QUICK, "--open-loop", "--out", "free")
-    assert answer.code == 0, answer.err
+    answer = gapsim("run", "free.yaml", *small, *QUICK, "--open-loop", "--out", "free", code=0)
     assert "Without policy and without a forecast, the model alone takes" in answer.out
     assert "Under the assumptions of the policy" not in answer.out
     assert gapsim("brief", "Gansu", "--run", "free").code == 0
@@ -143,11 +139,9 @@ def test_a_changed_projection_is_named_by_all_that_read_it(gapsim, results, tmp_
     save_netcdf(data, folder / "projection.nc")
     told = f"{folder / 'projection.nc'} is not the file this run wrote: its hash differs from the one in run.json"
     for command in (("plot", folder), ("brief", "Gansu", "--run", folder), ("explore", folder, "--out", "page.html")):
-        answer = gapsim(*command)
-        assert answer.code == 2
+        answer = gapsim(*command, code=2)
         assert told in answer.err
-    again = gapsim("run", folder / "run.json")
-    assert again.code == 0
+    again = gapsim("run", folder / "run.json", code=0)
     assert told in again.err
     assert "The numbers differ from the recorded ones, by up to 0.667 of a value." in again.out
     assert "不是该次运行写入的文件" in gapsim("run", folder / "run.json", "--lang", "zh").err
@@ -173,8 +167,7 @@ def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp
     made = replace(fitted, at_bound=("upper", ""), provenance={"yuan_per_unit": 7.0, "failed_checks": [failed]})
     made.save(tmp_path / "fit.json")
     given = ("zoned_need", *small, *QUICK, "--fit", "fit.json", "--open-loop")
-    answer = gapsim("run", *given, "--out", "out")
-    assert answer.code == 0
+    answer = gapsim("run", *given, "--out", "out", code=0)
     first = " ".join(answer.out.split())
     assert first.startswith("The fit failed its checks, so do not quote these numbers: trend growth of national output")
     assert "(g0) ended at its upper bound, 0.15 1/Year: its standard error means little" in first
@@ -182,12 +175,10 @@ def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp
     assert not [name for name in pd.read_csv("out/summary.csv") if name.startswith(("present_cost", "cost_per_point"))]
     page = Path("out/summary.md").read_text(encoding="utf-8")
     assert page.index("The fit failed its checks") < page.index("“Zoned by class, by need”")
-    attributed = gapsim("attribute", *given, "--out", "parts")
-    assert attributed.code == 0
+    attributed = gapsim("attribute", *given, "--out", "parts", code=0)
     assert "in present value" not in attributed.out + Path("parts/attribution.md").read_text(encoding="utf-8")
     assert "No present value is given" in attributed.err
-    refused = gapsim("run", *given, "--yuan-per-unit", 1)
-    assert refused.code == 2
+    refused = gapsim("run", *given, "--yuan-per-unit", 1, code=2)
     assert "the fit was made at 7 yuan for a unit of the panel's currency, not at 1" in refused.err
 
 
@@ -195,8 +186,7 @@ def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tm
     (tmp_path / "mine.yaml").write_text(
         "schema: 1\nextends: zoned_need\nassumptions: {alpha: 0.35}\nlabel: {en: Mine, zh: 我的}\n", encoding="utf-8"
     )
-    answer = gapsim("run", "mine.yaml", "uniform_per_head", *small, *QUICK, "--json")
-    assert answer.code == 0
+    answer = gapsim("run", "mine.yaml", "uniform_per_head", *small, *QUICK, "--json", code=0)
     assert answer.json["data"]["baselines"]["mine"] == "baseline_mine"
     assert answer.json["data"]["baselines"]["uniform_per_head"] == "baseline"
     assert answer.json["data"]["figures"] == ["mixes_nation"]
@@ -212,8 +202,7 @@ def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
 
 
 def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted")
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted", code=0)
     assert "on judged unit costs, not on this panel" in " ".join(answer.out.split())
     assert "No calibration" not in answer.err
     assert "differs" not in answer.err
@@ -227,8 +216,7 @@ def test_the_folder_of_a_fit_is_not_replaced(gapsim, small, fit, tmp_path, comma
     kept = tmp_path / "kept"
     shutil.copytree(fit if fit.is_dir() else fit.parent, kept)
     before = sorted(path.name for path in kept.iterdir())
-    answer = gapsim(*command, "kept", "--out", "kept", "--force")
-    assert answer.code == 2
+    answer = gapsim(*command, "kept", "--out", "kept", "--force", code=2)
     assert "which is read and would be replaced" in answer.err
     assert sorted(path.name for path in kept.iterdir()) == before
 
@@ -236,8 +224,7 @@ def test_the_folder_of_a_fit_is_not_replaced(gapsim, small, fit, tmp_path, comma
 def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
     text = small_panel.read_text(encoding="utf-8").replace(",2024,", ",2025,")
     (tmp_path / "other.csv").write_text(text, encoding="utf-8")
-    answer = gapsim("run", "zoned_need", "--panel", "other.csv", "--draws", 2, "--until", 2027, "--fit", fit)
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", "--panel", "other.csv", "--draws", 2, "--until", 2027, "--fit", fit, code=0)
     assert "The fit was made on panel 'panel', " in answer.err
 
 
@@ -278,16 +265,14 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
 
 
 def test_an_event_nobody_understands_is_refused_before_the_work(gapsim, small, tmp_path):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--event", "Gansu does well", "--out", "events")
-    assert answer.code == 2
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--event", "Gansu does well", "--out", "events", code=2)
     assert "is not understood; write it as one of" in answer.err
     assert not (tmp_path / "events").exists()
 
 
 class TestReplay:
     def test_a_record_runs_again_to_the_same_bits(self, gapsim, results):
-        answer = gapsim("run", results / "run.json", "--json")
-        assert answer.code == 0
+        answer = gapsim("run", results / "run.json", "--json", code=0)
         assert answer.json["data"] == {"identical": True, "largest_difference": 0.0, "changed": []}
 
     def test_it_needs_neither_the_panel_file_nor_its_place(self, gapsim, results, small_panel, tmp_path):
@@ -314,8 +299,7 @@ class TestReplay:
             record["scenarios"][1]["policy"]["budget"] = 0.01
 
         resealed(tmp_path / "old" / "run.json", change)
-        answer = gapsim("run", "old/run.json")
-        assert answer.code == 0
+        answer = gapsim("run", "old/run.json", code=0)
         assert "model 'regional_digital' has changed since this run: 000000000000 then" in answer.err
         assert "numpy 0.9 then" in answer.err
         assert "the panel beside the record is not the one of this run" in answer.err
@@ -326,14 +310,12 @@ class TestReplay:
         shutil.copytree(results, tmp_path / "damaged")
         panel = tmp_path / "damaged" / "panel.json"
         panel.write_text(panel.read_text(encoding="utf-8").replace("2024", "2023", 1), encoding="utf-8")
-        answer = gapsim("run", "damaged/run.json")
-        assert answer.code == 2
+        answer = gapsim("run", "damaged/run.json", code=2)
         assert "panel.json is not the file this run wrote" in answer.err
         (tmp_path / "alone").mkdir()
         for name in ("run.json", "baseline.nc"):
             shutil.copy(results / name, tmp_path / "alone")
-        answer = gapsim("run", "alone/run.json")
-        assert answer.code == 2
+        answer = gapsim("run", "alone/run.json", code=2)
         assert "panel.json is missing; a run replays from its whole folder" in answer.err
 
     @pytest.mark.parametrize(
@@ -361,8 +343,7 @@ class TestReplay:
         shutil.copytree(results, tmp_path / "odd")
         shutil.copy(results / "panel.json", tmp_path / "panel.json")
         resealed(tmp_path / "odd" / "run.json", change)
-        answer = gapsim("run", "odd/run.json")
-        assert answer.code == 2
+        answer = gapsim("run", "odd/run.json", code=2)
         assert message in answer.err
 
     def test_a_record_that_was_changed_is_refused(self, gapsim, results, tmp_path):
@@ -371,8 +352,7 @@ class TestReplay:
         file.write_text(
             file.read_text(encoding="utf-8").replace('"draws": 4', '"draws": 999999999', 1), encoding="utf-8"
         )
-        answer = gapsim("run", "changed/run.json")
-        assert answer.code == 2
+        answer = gapsim("run", "changed/run.json", code=2)
         assert "run.json is not as it was written" in answer.err
 
     def test_without_recorded_numbers_it_says_so(self, gapsim, results, tmp_path):
@@ -388,8 +368,7 @@ def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeyp
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
 
     monkeypatch.setattr("pysd_runner.study.projection.project", fail)
-    answer = gapsim("run", "zoned_need", *small, *QUICK)
-    assert answer.code == 4
+    answer = gapsim("run", "zoned_need", *small, *QUICK, code=4)
     assert "error: Output is not finite" in answer.err
     assert list(tmp_path.iterdir()) == []
 
@@ -408,22 +387,19 @@ def test_one_region_and_no_population(gapsim, tmp_path):
         "region,year,output_per_head [yuan/person]\nA,2019,30000\nA,2020,33000\nB,2019,20000\nB,2020,21000\n",
         encoding="utf-8",
     )
-    answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare")
-    assert answer.code == 0
+    answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare", code=0)
     assert "Population was not observed: every region counts the same." in answer.out
     assert "bare.csv: row 1: there is no population" in answer.err
 
 
 def test_a_region_that_is_not_there_is_refused_before_the_work(gapsim, small):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--region", "Atlantis", "--out", "out")
-    assert answer.code == 2
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--region", "Atlantis", "--out", "out", code=2)
     assert "the panel has no region 'Atlantis': it has Beijing" in answer.err
     assert "Projecting" not in answer.err
 
 
 def test_other_assumptions_are_no_forecast(gapsim, small):
-    answer = gapsim("run", "data_market_full_access", *small, *QUICK, "--out", "out")
-    assert answer.code == 0
+    answer = gapsim("run", "data_market_full_access", *small, *QUICK, "--out", "out", code=0)
     assert "Under the assumptions of the policy, which depart from the forecast" in answer.out
     assert "are forecast to lie" not in answer.out
 

@@ -30,8 +30,7 @@ def test_a_run_is_shown_stocks_first(gapsim, model):
 
 def test_values_replace_those_of_the_file(gapsim, model):
     options = ["--set", "rate[North]=0.5", "--set", "push=-1", "--set", "FINAL TIME=1", "--outcome", "S"]
-    answer = gapsim("simulate", "model.mdl", *options, "--json")
-    assert answer.code == 0, answer.err
+    answer = gapsim("simulate", "model.mdl", *options, "--json", code=0)
     data = answer.json["data"]
     assert data["times"] == [0, 1]
     assert data["series"] == {"s[north]": [2, 2], "s[south]": [2, pytest.approx(1.4)]}
@@ -39,14 +38,12 @@ def test_values_replace_those_of_the_file(gapsim, model):
 
 
 def test_table_and_picture_are_written(gapsim, model, tmp_path):
-    answer = gapsim("simulate", "model.mdl", "--out", "run.csv", "--plot")
-    assert answer.code == 0, answer.err
+    gapsim("simulate", "model.mdl", "--out", "run.csv", "--plot", code=0)
     table = pd.read_csv(tmp_path / "run.csv")
     assert list(table.columns[:3]) == ["time [Year]", "s[north]", "s[south]"]
     assert table["s[north]"].tolist()[:2] == [2, 3.2]
     assert (tmp_path / "run.png").read_bytes()[:4] == b"\x89PNG"
-    again = gapsim("simulate", "model.mdl", "--out", "run.csv")
-    assert again.code == 2
+    again = gapsim("simulate", "model.mdl", "--out", "run.csv", code=2)
     assert "exists already" in again.err
     assert gapsim("simulate", "model.mdl", "--plot").code == 0
     assert (tmp_path / "model.png").is_file()
@@ -60,8 +57,7 @@ def test_a_long_table_is_cut(gapsim, tmp_path):
 
 def test_a_run_that_fails_is_shown_and_says_where(gapsim, tmp_path):
     write_model(tmp_path, "x = 1/(2 - Time) ~~|\ns = INTEG(x, 0) ~~|", final=4, step=1, saveper=1)
-    answer = gapsim("simulate", "model.mdl", "--out", "run.csv")
-    assert answer.code == 4
+    answer = gapsim("simulate", "model.mdl", "--out", "run.csv", code=4)
     assert "x became inf" in answer.err
     assert "at time 2" in answer.err
     assert pd.read_csv(tmp_path / "run.csv")["s"].tolist()[:2] == [0, 0.5]
@@ -89,16 +85,13 @@ def test_a_run_that_fails_is_shown_and_says_where(gapsim, tmp_path):
 )
 def test_bad_command_lines_say_what_to_do_and_write_nothing(gapsim, model, tmp_path, options, told):
     (tmp_path / "nowhere.csv").write_text("kept")
-    answer = gapsim("simulate", "model.mdl", *options)
-    assert answer.code == 2
+    answer = gapsim("simulate", "model.mdl", *options, code=2)
     assert told in answer.err
-    assert "Traceback" not in answer.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.mdl", "nowhere.csv"]
 
 
 def test_a_file_that_does_not_run_says_where(gapsim, tmp_path):
     (tmp_path / "broken.mdl").write_text("{UTF-8}\nx = 1 + ~~|\n")
-    answer = gapsim("simulate", "broken.mdl")
-    assert answer.code == 2
+    answer = gapsim("simulate", "broken.mdl", code=2)
     assert "line 2" in answer.err
     assert gapsim("simulate", "nothing.mdl").code == 2

@@ -11,8 +11,7 @@ TEMPLATES = ["panel.csv", "mapping.yaml", "regions.csv", "scenario.yaml"]
 
 class TestInit:
     def test_what_it_writes_can_be_checked_and_run(self, gapsim):
-        answer = gapsim("init", "study")
-        assert answer.code == 0
+        answer = gapsim("init", "study", code=0)
         assert answer.out.split() == [f"study/{name}" for name in TEMPLATES]
         for line in answer.err.splitlines():
             if line.strip().startswith("gapsim ") and "calibrate" not in line:
@@ -21,8 +20,7 @@ class TestInit:
 
     def test_nothing_is_overwritten_unless_asked(self, gapsim, tmp_path):
         (tmp_path / "mapping.yaml").write_text("mine")
-        answer = gapsim("init")
-        assert answer.code == 2
+        answer = gapsim("init", code=2)
         assert "mapping.yaml exist already; nothing was written" in answer.err
         assert [path.name for path in tmp_path.iterdir()] == ["mapping.yaml"]
         assert (tmp_path / "mapping.yaml").read_text() == "mine"
@@ -35,8 +33,7 @@ class TestInit:
 
 class TestList:
     def test_what_ships(self, gapsim):
-        answer = gapsim("list")
-        assert answer.code == 0
+        answer = gapsim("list", code=0)
         for name in ("regional_digital", "china", "zoned_need", "gap_to_leader"):
             assert f"\n  {name}" in answer.out
 
@@ -55,8 +52,7 @@ class TestList:
 
 class TestDescribe:
     def test_a_parameter_shows_value_prior_and_sources(self, gapsim):
-        answer = gapsim("describe", "q_a")
-        assert answer.code == 0
+        answer = gapsim("describe", "q_a", code=0)
         for text in ("value: 0.35", "1/Year", "lognormal: median 0.35", "sultan1990: Sultan", "接入的模仿采用系数"):
             assert text in answer.out
         assert "Access Imitation Coefficient" in answer.out
@@ -84,29 +80,25 @@ class TestDescribe:
 
 class TestSchema:
     def test_it_is_a_json_schema_on_standard_output(self, gapsim):
-        answer = gapsim("schema")
-        assert answer.code == 0
+        answer = gapsim("schema", code=0)
         schema = json.loads(answer.out)
         assert "policy" in schema["properties"]
         assert answer.err == ""
 
     def test_into_a_file(self, gapsim, tmp_path):
-        answer = gapsim("schema", "--out", "made/scenario.schema.json")
-        assert answer.code == 0
+        answer = gapsim("schema", "--out", "made/scenario.schema.json", code=0)
         assert answer.out == ""
         assert json.loads((tmp_path / "made" / "scenario.schema.json").read_text(encoding="utf-8"))["properties"]
 
 
 class TestPlot:
     def test_chosen_figures_into_a_folder(self, gapsim, results, tmp_path):
-        answer = gapsim("plot", results, "--kind", "gaps", "--kind", "tiles", "--out", "figures")
-        assert answer.code == 0
+        answer = gapsim("plot", results, "--kind", "gaps", "--kind", "tiles", "--out", "figures", code=0)
         assert answer.out.split() == ["figures/gaps_zoned_need.png", "figures/tiles_zoned_need.png"]
         assert len(list((tmp_path / "figures").iterdir())) == 8
 
     def test_a_file_of_the_results_names_them_too(self, gapsim, results):
-        answer = gapsim("plot", results / "run.json", "--kind", "classes", "--out", "here", "--json")
-        assert answer.code == 0
+        answer = gapsim("plot", results / "run.json", "--kind", "classes", "--out", "here", "--json", code=0)
         assert [name.rpartition(".")[2] for name in answer.json["data"]["files"]] == ["png", "svg", "csv", "txt"]
 
     def test_the_baseline_can_be_drawn_alone(self, gapsim, results):
@@ -123,8 +115,7 @@ class TestPlot:
 
 class TestDoctor:
     def test_all_is_well_here(self, gapsim):
-        answer = gapsim("doctor", "--json")
-        assert answer.code == 0
+        answer = gapsim("doctor", "--json", code=0)
         found = {item["subject"]: item for item in answer.json["data"]}
         assert {"python", "gapsim", "numpy", "pysd", "fonts for Chinese", "current folder", "engine"} <= set(found)
         assert "largest relative difference to PySD" in found["engine"]["text"]
@@ -135,8 +126,7 @@ class TestDoctor:
 
         monkeypatch.setattr(installation, "version", lambda name: missing(name) if name == "scipy" else "1")
         monkeypatch.setattr(installation, "_EXAMINATIONS", {"folder": lambda: fail()})
-        answer = gapsim("doctor")
-        assert answer.code == 1
+        answer = gapsim("doctor", code=1)
         assert "error   scipy               not installed; python -m pip install scipy" in answer.out
         assert "error   folder              OSError: read-only" in answer.out
 
