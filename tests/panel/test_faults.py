@@ -66,199 +66,144 @@ def test_twelve_faults_in_one_file_are_exactly_those_twelve(write: Write) -> Non
     assert by_row[8].severity == "warning"
 
 
-ONE_FAULT = [
-    pytest.param("", [(None, "empty-file", "")], id="nothing"),
-    pytest.param(HEAD, [(1, "empty-file", "")], id="header only"),
-    pytest.param(HEAD + "A,2000,50000,1,5\n", [(2, "row-length", "")], id="too many cells"),
-    pytest.param(HEAD + "A,2000,50000\n", [(2, "row-length", "")], id="too few cells"),
-    pytest.param(HEAD + ",2000,50000,1\n", [(2, "no-region", "region")], id="no region"),
-    pytest.param(HEAD + "A,,50000,1\n", [(2, "not-a-year", "year")], id="no year"),
-    pytest.param(HEAD + "A,15,50000,1\n", [(2, "year-range", "year")], id="year out of range"),
-    pytest.param(HEAD + "A,2000,1e999,1\n", [(2, "impossible-value", "output [yuan]")], id="infinite"),
-    pytest.param(HEAD + "A,2000,nan,1\n", [(2, "not-a-number", "output [yuan]")], id="nan is text"),
-    pytest.param(HEAD + "A,2000,１２３４,1\n", [(2, "not-a-number", "output [yuan]")], id="full-width digits"),
-    pytest.param(HEAD + "A,2000,12 34,1\n", [(2, "not-a-number", "output [yuan]")], id="space in a number"),
-    pytest.param(HEAD + 'A,2000,"12,345",1\n', [(2, "not-a-number", "output [yuan]")], id="a comma of either meaning"),
-    pytest.param(
-        HEAD + 'A,2000,"12345,5",1\nA,2001,12345.5,1\n',
-        [(2, "not-a-number", "output [yuan]")],
-        id="two decimal points",
-    ),
-    pytest.param(
+ONE_FAULT = {
+    "nothing": ("", [(None, "empty-file", "")]),
+    "header only": (HEAD, [(1, "empty-file", "")]),
+    "too many cells": (HEAD + "A,2000,50000,1,5\n", [(2, "row-length", "")]),
+    "too few cells": (HEAD + "A,2000,50000\n", [(2, "row-length", "")]),
+    "no region": (HEAD + ",2000,50000,1\n", [(2, "no-region", "region")]),
+    "no year": (HEAD + "A,,50000,1\n", [(2, "not-a-year", "year")]),
+    "year out of range": (HEAD + "A,15,50000,1\n", [(2, "year-range", "year")]),
+    "infinite": (HEAD + "A,2000,1e999,1\n", [(2, "impossible-value", "output [yuan]")]),
+    "nan is text": (HEAD + "A,2000,nan,1\n", [(2, "not-a-number", "output [yuan]")]),
+    "full-width digits": (HEAD + "A,2000,１２３４,1\n", [(2, "not-a-number", "output [yuan]")]),
+    "space in a number": (HEAD + "A,2000,12 34,1\n", [(2, "not-a-number", "output [yuan]")]),
+    "a comma of either meaning": (HEAD + 'A,2000,"12,345",1\n', [(2, "not-a-number", "output [yuan]")]),
+    "two decimal points": (HEAD + 'A,2000,"12345,5",1\nA,2001,12345.5,1\n', [(2, "not-a-number", "output [yuan]")]),
+    "thousands apart in one of two": (
         HEAD + 'A,2000,"1,234,567",2\nA,2001,1234568,2\n',
         [(2, "not-a-number", "output [yuan]")],
-        id="thousands apart in one of two",
     ),
-    pytest.param(
-        HEAD + "A,2000/01,50000,1\nA,2001,50000,1\n", [(2, "not-a-year", "year")], id="one of two years a span"
-    ),
-    pytest.param(HEAD + "A,2000-01,50000,1\n", [(2, "not-a-year", "year")], id="a span, or a month"),
-    pytest.param(
-        HEAD + "A,2000-02,50000,1\nA,2001-03,50000,1\n",
-        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
-        id="months",
-    ),
-    pytest.param(
+    "one of two years a span": (HEAD + "A,2000/01,50000,1\nA,2001,50000,1\n", [(2, "not-a-year", "year")]),
+    "a span, or a month": (HEAD + "A,2000-01,50000,1\n", [(2, "not-a-year", "year")]),
+    "months": (HEAD + "A,2000-02,50000,1\nA,2001-03,50000,1\n", [(2, "not-a-year", "year"), (3, "not-a-year", "year")]),
+    "dates of two days": (
         HEAD + "A,2000-12-31,50000,1\nA,2001-06-30,50000,1\n",
         [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
-        id="dates of two days",
     ),
-    pytest.param(
+    "two spans, or months": (
         HEAD + "A,2010-11,50000,1\nA,2011-12,50000,1\n",
         [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
-        id="two spans, or months",
     ),
-    pytest.param(
+    "a span of a century": (
         HEAD + "A,2000-2101,50000,1\nA,2001-2102,50000,1\n",
         [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
-        id="a span of a century",
     ),
-    pytest.param(
+    "no day of the year": (
         HEAD + "A,2000-13-45,50000,1\nA,2001-13-45,50000,1\n",
         [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
-        id="no day of the year",
     ),
-    pytest.param(HEAD + "A,2000,50000,0\n", [(2, "impossible-value", "population [persons]")], id="nobody"),
-    pytest.param(HEAD + "A,2000,-5,1\n", [(2, "impossible-value", "output [yuan]")], id="negative output"),
-    pytest.param(HEAD + "A,2000,50,1\n", [(2, "magnitude", "output [yuan]")], id="output too small"),
-    pytest.param(HEAD + "A,2000,5e8,1\n", [(2, "magnitude", "output [yuan]")], id="output too great"),
-    pytest.param(
+    "nobody": (HEAD + "A,2000,50000,0\n", [(2, "impossible-value", "population [persons]")]),
+    "negative output": (HEAD + "A,2000,-5,1\n", [(2, "impossible-value", "output [yuan]")]),
+    "output too small": (HEAD + "A,2000,50,1\n", [(2, "magnitude", "output [yuan]")]),
+    "output too great": (HEAD + "A,2000,5e8,1\n", [(2, "magnitude", "output [yuan]")]),
+    "heading twice": (
         "region,year,output [yuan],output [yuan],population [persons]\nA,2000,50000,50000,1\n",
         [(1, "repeated-heading", "output [yuan]")],
-        id="heading twice",
     ),
-    pytest.param(
+    "two columns of one variable": (
         "region,year,GDP(元),GRP(元),population [persons]\nA,2000,50000,50000,1\n",
         [(1, "ambiguous-heading", "GRP(元)")],
-        id="two columns of one variable",
     ),
-    pytest.param(
-        "region,year,population [persons]\nA,2000,5\nA,2001,5\n", [(1, "missing-column", "output")], id="no output"
-    ),
-    pytest.param(
-        "year,output [yuan],population [persons]\n2000,5e5,5\n",
-        [(1, "missing-column", "region")],
-        id="no region column",
-    ),
-    pytest.param(
-        "region,output [yuan],population [persons]\nA,5e5,5\n", [(1, "missing-column", "year")], id="no year column"
-    ),
-    pytest.param(
+    "no output": ("region,year,population [persons]\nA,2000,5\nA,2001,5\n", [(1, "missing-column", "output")]),
+    "no region column": ("year,output [yuan],population [persons]\n2000,5e5,5\n", [(1, "missing-column", "region")]),
+    "no year column": ("region,output [yuan],population [persons]\nA,5e5,5\n", [(1, "missing-column", "year")]),
+    "unknown unit": (
         "region,year,output [bushels],population [persons]\nA,2000,5,1\n",
         [(1, "unit-mismatch", "output [bushels]")],
-        id="unknown unit",
     ),
-    pytest.param(
+    "unit of something else": (
         "region,year,output [persons],population [persons]\nA,2000,5,1\n",
         [(1, "unit-mismatch", "output [persons]")],
-        id="unit of something else",
     ),
-    pytest.param(
+    "percent for a fraction, once": (
         "region,year,output [yuan],population [persons],access [fraction]\n"
         "A,2000,50000,1,45\nA,2001,50000,1,47\nA,2002,50000,1,0.5\n",
         [(2, "unit-mismatch", "access [fraction]")],
-        id="percent for a fraction, once",
     ),
-    pytest.param(
+    "two currencies": (
         "region,year,output [yuan],output_per_head [USD/person],population [persons]\nA,2000,50000,50000,1\n",
         [(None, "mixed-units", "output_per_head [USD/person]")],
-        id="two currencies",
     ),
-    pytest.param(
+    "mixed units in a long file": (
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2001,gdp,5,万元\nA,2002,gdp,50000,\n"
         "A,2000,population,1,persons\nA,2001,population,1,persons\nA,2002,population,1,persons\n",
         [(3, "mixed-units", "value"), (4, "mixed-units", "value")],
-        id="mixed units in a long file",
     ),
-    pytest.param(
+    "a long file repeats itself": (
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2000,gdp,50000,yuan\nA,2000,population,1,persons\n"
         "A,2000,,1,persons\n",
         [(3, "duplicate", ""), (5, "empty-variable", "variable")],
-        id="a long file repeats itself",
     ),
-    pytest.param(
+    "long without output": (
         "region,year,variable,value,unit\nA,2000,population,1,persons\n",
         [(1, "missing-column", "output")],
-        id="long without output",
     ),
-    pytest.param(
+    "a code with two names and groups": (
         "region,region_code,group,year,output [yuan],population [persons]\n"
         "Alpha,1,x,2000,50000,1\nAlfa,1,y,2001,50000,1\n",
         [(3, "two-names", ""), (3, "two-groups", "")],
-        id="a code with two names and groups",
     ),
-    pytest.param(
+    "a part greater than its whole": (
         "region,year,output [yuan],population [persons],ict_employment [persons],urban_unit_employment [persons]\n"
         "A,2000,50000,1,3,2\n",
         [(2, "impossible-value", "ict_employment [persons]")],
-        id="a part greater than its whole",
     ),
-    pytest.param(
+    "no values": (
         "region,year,output [yuan],population [persons]\nA,2000,,1\nA,2001,,1\n",
         [(None, "no-values", "output")],
-        id="no values",
     ),
-    pytest.param(
-        "region,2000,2001\nA,5,6\n",
-        [(1, "missing-variable-name", "")],
-        id="a column for each year, of nobody knows what",
-    ),
-]
+    "a column for each year, of nobody knows what": ("region,2000,2001\nA,5,6\n", [(1, "missing-variable-name", "")]),
+}
 
 
-@pytest.mark.parametrize(("text", "expected"), ONE_FAULT)
+@pytest.mark.parametrize(("text", "expected"), ONE_FAULT.values(), ids=ONE_FAULT)
 def test_a_fault_is_reported_where_it_is(write: Write, text: str, expected: list[tuple[int | None, str, str]]) -> None:
     problems = [problem for problem in check_data(write(text), panel=True) if problem.severity == "error"]
     assert found(problems) == expected
     assert all(problem.message and (problem.expected or problem.found) for problem in problems)
 
 
-WARNINGS = [
-    pytest.param("region,year,output [yuan]\nA,2000,5e4\n", [(1, "no-population", "")], id="no population"),
-    pytest.param(
-        "region,year,output,population [persons]\nA,2000,5e4,1\n",
-        [(None, "no-unit", "output")],
-        id="no unit for output",
-    ),
-    pytest.param(HEAD[:-1] + ",notes\nA,2000,50000,1,x\n", [(1, "unused-column", "notes")], id="a column nobody knows"),
-    pytest.param(
-        HEAD + "A,2000,50000,1\nA,2002,50000,1\nB,2001,5e4,1\n", [(2, "gap", "")], id="a year missing in a region"
-    ),
-    pytest.param(
-        HEAD + "A,2000,50000,1\nA,2001,50000,1\nA,2003,50000,1\n", [(3, "gap", "")], id="a year missing everywhere"
-    ),
-    pytest.param(
-        HEAD + "A,2000,50000,1\nA,2001,,1\nA,2002,50000,1\n", [(3, "gap", "output [yuan]")], id="an empty cell inside"
-    ),
-    pytest.param(HEAD + "A,2000,50000,1\n,,,\nA,2001,5e4,1\n", [(3, "blank-row", "")], id="a blank row"),
-    pytest.param(
-        HEAD + "Ab,2000,50000,1\nAB,2000,5e4,1\n", [(3, "region-spelling", "region")], id="nearly the same region"
-    ),
-    pytest.param(
+WARNINGS = {
+    "no population": ("region,year,output [yuan]\nA,2000,5e4\n", [(1, "no-population", "")]),
+    "no unit for output": ("region,year,output,population [persons]\nA,2000,5e4,1\n", [(None, "no-unit", "output")]),
+    "a column nobody knows": (HEAD[:-1] + ",notes\nA,2000,50000,1,x\n", [(1, "unused-column", "notes")]),
+    "a year missing in a region": (HEAD + "A,2000,50000,1\nA,2002,50000,1\nB,2001,5e4,1\n", [(2, "gap", "")]),
+    "a year missing everywhere": (HEAD + "A,2000,50000,1\nA,2001,50000,1\nA,2003,50000,1\n", [(3, "gap", "")]),
+    "an empty cell inside": (HEAD + "A,2000,50000,1\nA,2001,,1\nA,2002,50000,1\n", [(3, "gap", "output [yuan]")]),
+    "a blank row": (HEAD + "A,2000,50000,1\n,,,\nA,2001,5e4,1\n", [(3, "blank-row", "")]),
+    "nearly the same region": (HEAD + "Ab,2000,50000,1\nAB,2000,5e4,1\n", [(3, "region-spelling", "region")]),
+    "a fraction for percent": (
         "region,year,output [yuan],population [persons],access [%]\nA,2000,50000,1,0.3\nA,2001,50000,1,0.4\n",
         [(2, "unit-doubt", "access [%]")],
-        id="a fraction for percent",
     ),
-    pytest.param(
+    "one fraction among percentages": (
         "region,year,output [yuan],population [persons],access [%]\n"
         "A,2000,50000,1,30\nA,2001,50000,1,40\nB,2000,5e4,1,0.4\nB,2001,5e4,1,45\n",
         [(4, "unit-doubt", "access [%]")],
-        id="one fraction among percentages",
     ),
-    pytest.param(
+    "a variable of one's own": (
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2000,population,1,persons\nA,2000,rain,1,mm\n",
         [(4, "own-variable", "variable")],
-        id="a variable of one's own",
     ),
-    pytest.param(HEAD + "A,2000,12 345,1\n", [(2, "number-style", "output [yuan]")], id="thousands set apart"),
-    pytest.param(HEAD + "A,2012/13,5e4,1\nA,2013/14,5e4,1\n", [(2, "year-form", "year")], id="years that span two"),
-    pytest.param(
+    "thousands set apart": (HEAD + "A,2000,12 345,1\n", [(2, "number-style", "output [yuan]")]),
+    "years that span two": (HEAD + "A,2012/13,5e4,1\nA,2013/14,5e4,1\n", [(2, "year-form", "year")]),
+    "a class for all of them": (
         HEAD.replace("year", "group,year") + "US,NATION,2000,50000,1\nA,x,2000,50000,1\n",
         [(2, "total", "region")],
-        id="a class for all of them",
     ),
-    pytest.param(HEAD + "全国,2000,5e4,1\nA,2000,5e4,1\n", [(2, "total", "region")], id="a name for all of them"),
-    pytest.param(
+    "a name for all of them": (HEAD + "全国,2000,5e4,1\nA,2000,5e4,1\n", [(2, "total", "region")]),
+    "the sum of the others": (
         HEAD
         + "".join(
             f"{code},{year},{size}e4,{size}\n"
@@ -266,12 +211,11 @@ WARNINGS = [
             for code, size in zip("ABCS", (1, 2, 3, 6), strict=True)
         ),
         [(5, "total", "region")],
-        id="the sum of the others",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("text", "expected"), WARNINGS)
+@pytest.mark.parametrize(("text", "expected"), WARNINGS.values(), ids=WARNINGS)
 def test_a_doubt_is_a_warning_and_the_panel_loads(
     write: Write, text: str, expected: list[tuple[int | None, str, str]]
 ) -> None:
