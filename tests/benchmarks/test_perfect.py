@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
-from benchmarks.perfect import LEVELS, Scored, holding, normal_scores, perfect, scored, told
+from benchmarks.perfect import LEVELS, Scored, holding, normal_scores, perfect, scored
 from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
@@ -69,13 +69,3 @@ def test_only_cells_that_were_scored_count() -> None:
     part[3:, :, 1] = False
     assert perfect([made(part)], repetitions=20).max() <= 2 < perfect([made(whole)], repetitions=20).max()
     assert perfect([made(np.ones((4, 3, 1), dtype=bool), horizons=(5,))], repetitions=2).tolist() == [0, 0]
-
-
-def test_the_page_is_told_what_was_counted(results: dict[str, Backtest]) -> None:
-    ours, theirs = holding(results), perfect(scored(results), repetitions=50)
-    low, high = np.quantile(theirs, (0.05, 0.95))
-    text = told(results, repetitions=50)
-    assert f"Of 6 intervals of coverage {sum(ours)} contain" in text
-    assert f"would have {theirs.mean():.0f} on panels" in text
-    assert f"{low:.0f} to {high:.0f} in 90 of 100 sets" in text
-    assert f"every one in {100 * np.mean(theirs == 6):.0f} of 100 (50 sets simulated)" in text

@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
-from benchmarks import recovery
 from benchmarks.coverage import coverage, holm, outside, rejected, table
 from benchmarks.recovery import ASKED, FIRST, Setting, main, recover, recovered, report, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, GROUPS, MEMORY, simulated_panel
@@ -64,22 +62,6 @@ def test_a_panel_is_the_same_whoever_makes_it(panels):
     assert (again.truth, again.normal) == (panels[3].truth, panels[3].normal)
 
 
-def test_former_parameters_alone_are_drawn_with_the_others_as_declared(panels):
-    found = recover(3, replace(SMALL, truth="declared"))
-    assert set(found.keys) == set(ASKED)
-    drawn = dict(zip(panels[3].keys, panels[3].truth, strict=True))
-    assert dict(zip(found.keys, found.truth, strict=True)) == {key: drawn[key] for key in found.keys}
-    lines, record = report(replace(SMALL, truth="declared"), [found, replace(found, number=4)])
-    assert not any(line.startswith("all ") for line in lines)
-    assert len(record["methods"]["normal"]["rows"]) == len(ASKED) + 1
-    # Truths in the middle of their intervals are no fault here, and truths at the ends are.
-    for rank, holds in ((0.5, True), (0.99, False)):
-        many = [replace(found, number=number, normal=(rank,) * len(ASKED)) for number in range(60)]
-        lines, record = report(replace(SMALL, truth="declared"), many)
-        assert record["methods"]["normal"]["holds"] == holds
-        assert ("the 13 pooled, at least 46, 76, 92 %: " + ("kept" if holds else "MISSED")) in lines
-
-
 def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
     found = [recover(number, replace(SMALL, estimate="asked")) for number in range(8)]
     assert set(found[3].keys) == set(ASKED)
@@ -91,22 +73,6 @@ def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
         for made in (found, panels[:8])
     )
     assert narrow > 2 * wide
-
-
-def test_an_interrupted_run_goes_on(tmp_path, panels):
-    kept = tmp_path / "kept.jsonl"
-    first = recovered(SMALL, 2, kept=kept)
-    lines = kept.read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 2
-    damaged = json.loads(lines[0])
-    damaged["panel"]["seconds"] = [1234.5, 0.0]
-    kept.write_text("\n".join([json.dumps(damaged), lines[1]]) + "\n", encoding="utf-8")
-    assert len(recovered(replace(SMALL, disturb="census"), 1, kept=kept)) == 1
-    second = recovered(SMALL, 3, kept=kept)
-    assert [item.number for item in second] == [0, 1, 2]
-    assert second[0].seconds == (1234.5, 0.0)
-    assert second[1] == first[1]
-    assert second[2].normal == panels[2].normal
 
 
 def test_the_command_prints_tables_and_writes_numbers(tmp_path, capsys):
@@ -121,14 +87,6 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path, capsys):
     record = json.loads(target.read_text(encoding="utf-8"))
     assert set(record["methods"]) == {"normal"}
     assert [item["number"] for item in record["panels"]] == [0, 1]
-
-
-def test_the_sampler_is_asked_for_and_told(capsys, monkeypatch):
-    monkeypatch.setattr(recovery, "sample_at", partial(recovery.sample_at, steps=20))
-    main(["--panels", "2", "--regions", "2", "--years", "3", "--processes", "1", "--sampler"])
-    shown = capsys.readouterr().out
-    assert "draws of the posterior: percent of truths" in shown
-    assert "largest R-hat " in shown
 
 
 @pytest.mark.parametrize(("disturbance", "memory"), [("none", 0.0), ("persistent", MEMORY), ("distances", 1.0)])

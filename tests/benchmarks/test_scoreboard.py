@@ -7,17 +7,12 @@ from numpy.testing import assert_allclose
 
 from benchmarks.panels import SOURCES, read
 from benchmarks.scoreboard import (
-    BEGIN,
-    END,
-    PAGE,
-    ablation_table,
     main,
     mean_coverage,
     mean_table,
     regrets,
     written,
 )
-from benchmarks.scoreboard import write as write_page
 from benchmarks.scoreboard_figures import BINS, coverage_figure, pit_figure, save_all, skill_figure
 from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.models import baselines
@@ -61,21 +56,6 @@ def test_coverage_is_averaged_and_the_mean_is_the_yardstick(results: dict[str, B
     ratio = table.loc[("gapsim", 4), "rmse"] / table.loc[("mean_of_good", 4), "rmse"]
     assert mean_table(results).splitlines()[-1].split("|")[5].split()[0] == f"{ratio:.3f}"
     assert mean_table(results) in written(results)
-
-
-def test_a_part_is_worth_the_ratio_of_scores(results: dict[str, Backtest]) -> None:
-    table = results["Made"].table().set_index(["model", "horizon"])
-    ratio = table.loc[("gapsim", 3), "rmse"] / table.loc[("filtered", 3), "rmse"]
-    row = next(line for line in ablation_table(results["Made"]).splitlines() if "| `gapsim` | `filtered` |" in line)
-    assert row.split("|")[4].split()[0] == f"{ratio:.3f}"
-
-
-def test_the_page_is_written_between_its_marks(tmp_path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"Before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    write_page("new", page)
-    assert page.read_text(encoding="utf-8") == f"Before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
-    assert PAGE.read_text(encoding="utf-8").count(BEGIN) == 1
 
 
 def test_panels_are_read_without_the_nation_and_left_out_when_missing(tmp_path, capsys) -> None:
