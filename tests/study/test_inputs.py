@@ -111,13 +111,13 @@ def test_of_years_that_are_equally_near_the_earlier_is_read(model, panel, seen, 
     for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
         some = some.with_variable(variable, only(variable), unit=panel.units[variable])
     national = {year: panel.national["internet_penetration"][year] for year in seen}
-    some = replace(some, national={**panel.national, "internet_penetration": national})
+    some = some.with_national({**panel.national, "internet_penetration": national})
     alone = some
     for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
         values = np.full(panel.array(variable).shape, np.nan)
         values[:, panel.years.index(read)] = panel.array(variable)[:, panel.years.index(read)]
         alone = alone.with_variable(variable, values, unit=panel.units[variable])
-    alone = replace(alone, national={**panel.national, "internet_penetration": {read: national[read]}})
+    alone = alone.with_national({**panel.national, "internet_penetration": {read: national[read]}})
     found, expected = (region_inputs(model, item, 2018) for item in (some, alone))
     np.testing.assert_array_equal(found.values["Initial Access Share"], expected.values["Initial Access Share"])
     how = {item.key: item.how for item in found.imputed}["a"]
@@ -197,7 +197,6 @@ def test_observed_shares_that_break_the_ladder_are_told(model, panel):
 
 
 def test_only_output_is_enough(model, panel):
-    from dataclasses import replace
 
     bare = replace(
         panel, values={"output_per_head": panel.array("output_per_head").copy()}, national={}, file_rows={}, original={}
