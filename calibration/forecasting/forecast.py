@@ -388,3 +388,18 @@ def _rows(scored: Backtest, name: str) -> tuple[dict[str, object], ...]:
 def _origins(scored: Backtest) -> tuple[float, ...]:
     """Times that were scored."""
     return tuple(scored.scores["origin"].values.tolist())
+
+
+def baseline_for(
+    panel: Data,
+    fitted: FittedParameters | None,
+    *,
+    until: int,
+    draws: int,
+    seed: int,
+    model: Model | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Baseline:
+    """The forecast of a panel that runs start from: what the entry point of the package names."""
+    found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
+    return found.baseline

@@ -1,6 +1,6 @@
 """A forecast: its draws, what it is made of, and how such forecasts did before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from calibration.forecasting.target import RELATIVE, Target, by_region
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance
-from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.spec import Baseline, FittedParameters
 
@@ -280,23 +279,6 @@ class Outlook(Tabled):
         record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder
-
-
-def baseline_for(
-    panel: Data,
-    fitted: FittedParameters | None,
-    *,
-    until: int,
-    draws: int,
-    seed: int,
-    model: Model | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Baseline:
-    """The forecast of a panel that runs start from: what the entry point of the package names."""
-    from calibration.forecasting.forecast import forecast
-
-    found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
-    return found.baseline
 
 
 def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:

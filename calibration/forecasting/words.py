@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
-from calibration.forecasting.outlook import Outlook
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
 
 if TYPE_CHECKING:
     from calibration.forecasting.model_forecaster import LearntModel, StockFilter
+    from calibration.forecasting.outlook import Outlook
 
 # Moves of less than this are not told.
 MOVE = 0.005
@@ -31,7 +31,7 @@ LEAST_ORIGINS = 8
 GAIN = 0.98
 
 
-def paragraph(outlook: Outlook, lang: str = "en") -> str:
+def paragraph(outlook: "Outlook", lang: str = "en") -> str:
     """What is likely, how sure, how such forecasts did before, and what of it is the model."""
     words = texts(lang, "forecast")
     parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
@@ -62,7 +62,7 @@ def chance(share: float) -> str:
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
-def _made_of(outlook: Outlook, words: Mapping[str, str]) -> str:
+def _made_of(outlook: "Outlook", words: Mapping[str, str]) -> str:
     """What the forecast is made of."""
     if len(outlook.weights) == 1:
         return words["baseline"].format(model=outlook.model)
@@ -73,7 +73,7 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> str:
     return words["mixture"].format(parts=words["and"].join(parts))
 
 
-def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
+def _spread(outlook: "Outlook", words: Mapping[str, str]) -> str:
     before = float(np.nanstd(outlook.last))
     after = np.nanstd(outlook.paths.to_numpy()[:, :, -1], axis=1)
     middle, low, high = (float(value) for value in np.quantile(after, (0.5, 0.05, 0.95)))
@@ -104,7 +104,7 @@ def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str
     return text + (words["falls"].format(falls=falls) if past["brier"] < min(past["brier_base"], COIN) else "")
 
 
-def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
+def _silent(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str]:
     """Regions without output in the last year, whose level is older."""
     unseen = np.flatnonzero(np.isnan(outlook.history.to_numpy()[:, -1]) & np.isfinite(outlook.last))
     if not len(unseen):
@@ -118,7 +118,7 @@ def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
     return [words["silent"].format(count=len(unseen), regions=count, origin=outlook.origin, names=names)]
 
 
-def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
+def _regions(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str]:
     last = outlook.last
     draws = outlook.paths.to_numpy()[:, :, -1]
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
@@ -151,7 +151,7 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
     return found
 
 
-def _past(outlook: Outlook, words: Mapping[str, str]) -> str:
+def _past(outlook: "Outlook", words: Mapping[str, str]) -> str:
     first, last = outlook.past_origins[0], outlook.past_origins[-1]
     origins = str(first) if first == last else words["range"].format(first=first, last=last)
     all_few = all(_few(row) for row in outlook.past)
@@ -204,7 +204,7 @@ def _change(ratio: float | None, words: Mapping[str, str]) -> str:
     return words["smaller" if ratio < 1 else "larger"].format(change=change)
 
 
-def sentences(outlook: Outlook) -> tuple[str, ...]:
+def sentences(outlook: "Outlook") -> tuple[str, ...]:
     """The paragraph of regions; of a table a sentence for each column and entity, events, verdict and disturbance."""
     if outlook.target.is_relative:
         return (paragraph(outlook),)
