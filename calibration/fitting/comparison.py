@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, unit
-from calibration.observation import Noise, Series, declared_noise, estimate_noise, estimate_spread, loss_of
+from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
 from calibration.observation.estimation import OUTPUT
 from calibration.observation.losses import (
     deviance_residual,
@@ -45,7 +45,7 @@ class Comparison:
 
     def declared_noise(self) -> dict[str, Noise]:
         """Independent errors of the declared size, by label of the series."""
-        return {item.label: declared_noise(item) for item in self.series}
+        return {item.label: Noise(item.declared_sd) for item in self.series}
 
     def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
         """Positions of the residuals of a block, or of all."""

@@ -28,7 +28,7 @@ from calibration.fitting.estimates import (
 )
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult, ResidualTable
-from calibration.observation import BEND, Series, Shocks, bounded, summarise_shocks
+from calibration.observation import BEND, HuberLoss, Series, Shocks, summarise_shocks
 from calibration.observation.losses import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
@@ -144,6 +144,7 @@ class Ending:
         declared = self.problem.spec.measurements.get(series.measurement)
         words, unit = series.errors.words, self.problem.time_unit
         is_declared = declared is not None
+        bend = HuberLoss().bent
         return SeriesFit(
             measurement=series.measurement,
             indicator=series.indicator,
@@ -159,7 +160,7 @@ class Ending:
             total_sd=noise.total_sd,
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > BEND).sum()),
-            leftover=correlation_of(bounded(table[:, 1:]), bounded(table[:, :-1])),
+            leftover=correlation_of(bend(table[:, 1:]), bend(table[:, :-1])),
             errors=words if is_declared else f"{words}, scale {series.scale}",
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
             interval="a year" if is_declared else f"{series.spacing:g} {unit}".strip(),

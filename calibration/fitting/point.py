@@ -77,20 +77,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
 
 
 def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
-    """Linearise a problem where a search ended.
-
-    Parameters
-    ----------
-    problem
-        With the errors to go by.
-    point
-        On the unbounded scale, shape (parameter,).
-
-    Returns
-    -------
-    FittedPoint
-        The point with its normal approximation.
-    """
+    """Linearise a problem, with the errors to go by, where a search ended on the unbounded scale."""
     residuals, jacobian = problem.linearised(point)
     data = len(problem.rows())
     return FittedPoint(

@@ -11,7 +11,7 @@ from calibration.fitting.columns import Binding, Measurements, bound, driven_pat
 from calibration.fitting.selection import Target, TargetValues, parameters_of, selected, targets_of
 from calibration.fitting.tying import Block, ModelRuns, Tied
 from calibration.observation import Series
-from calibration.parameters import ParameterSpace
+from calibration.parameters import ParameterSpace, listed
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -41,10 +41,7 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     seed: int,
 ) -> Tied:
     """Tie a model to a table; see `calibration.CalibrationProblem`."""
-    if isinstance(free, str):
-        raise InvalidInput(
-            "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free
-        )
+    named: Iterable[str] | None = None if free is None else listed(free)
     clocked, told = in_time_of(model, table, prepared(model, None, start=start, outcomes=[]).clock.start)
     kept = clocked if until is None else clocked.until(until)
     binding = bound(model, kept, spec=model.spec, measurements=observations)
@@ -56,9 +53,9 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
     bounds = {"start": run.start, "stop": run.stop, "save_every": run.step}
     reasons: tuple[str, ...] = ()
-    if free is None:
-        free, reasons = selected(model, held, series, bounds, priors=priors or {}, seed=seed)
-    targets = targets_of(model, free)
+    if named is None:
+        named, reasons = selected(model, held, series, bounds, priors=priors or {}, seed=seed)
+    targets = targets_of(model, named)
     _check_free(model, binding, targets, values or {})
     parameters = parameters_of(model, targets, spec=model.spec, priors=priors or {})
     space, unit = ParameterSpace.of(parameters), time_unit(model)

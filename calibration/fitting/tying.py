@@ -94,20 +94,7 @@ class ModelRuns:
         return np.asarray(self._prepared(self.entering.values(centre, 1)).clock.saved_times, dtype=float)
 
     def batch(self, parameters: Parameters, draws: int) -> dict[str, Array]:
-        """Outcomes of many vectors from one simulation.
-
-        Parameters
-        ----------
-        parameters
-            In their units by key, numbers or shape (draw,).
-        draws
-            How many vectors.
-
-        Returns
-        -------
-        dict
-            By variable, shape (draw, element..., moment); not finite where a run fails.
-        """
+        """Outcomes (draw, element..., moment) of many vectors from one simulation; not finite where a run fails."""
         values = self.entering.values(parameters, draws)
         task = self._prepared(values)
         with np.errstate(all="ignore"):
@@ -115,24 +102,9 @@ class ModelRuns:
         return {name: np.broadcast_to(item[0], (draws, *item.shape[2:])) for name, item in found.items()}
 
     def linearised(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes of one vector and their derivatives, in arrays that the next call writes anew.
+        """Outcomes of one vector, shape (element..., moment), and their derivatives, with a last axis (parameter).
 
-        Parameters
-        ----------
-        parameters
-            Numbers by key.
-        spreads
-            What is moved, and how far it is uncertain.
-
-        Returns
-        -------
-        values, slopes : dict
-            Shape (element..., moment) and (element..., moment, parameter), by variable.
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model cannot be differentiated.
+        The arrays are written anew by the next call.
         """
         values, seeds = self.entering.moved(parameters, spreads)
         identity = (tuple(spreads), tuple(values), tuple(seeds))

@@ -62,24 +62,10 @@ class Observed:
 
 
 def build_series(spec: ModelSpec, panel: Data, *, first_year: int, last_year: int) -> Observed:
-    """Collect what a panel observes of a model.
+    """Collect what a panel observes of a model from the first year, which gives no residual, to the last.
 
     A panel that holds a share itself (a variable called like the outcome) is used directly, with loading 1 and levels,
     beside its indicators; the declared error is divided by the declared loading.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    panel
-        Observations.
-    first_year, last_year
-        The window; the first year is the start of the simulation and gives no residual.
-
-    Returns
-    -------
-    Observed
-        Series, and what is absent and why.
     """
     window = tuple(range(first_year, last_year + 1))
     series: list[Series] = []

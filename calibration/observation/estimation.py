@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.losses import Loss, expected_count, held, loss_of, spread_of
-from calibration.observation.noise import MOST_PERSISTENT, Noise, Whitening, declared_noise
+from calibration.observation.noise import MOST_PERSISTENT, Noise, Whitening
 from calibration.observation.series import DECLARED, Series
 from pysd_runner.core.errors import Message, joined
 
@@ -47,7 +47,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
     """
     cells, errors, sizes = series.cells, series.errors, series.sizes
     if errors.known and not series.is_given:
-        return declared_noise(series)
+        return Noise(series.declared_sd)
     if errors.memory == "independent":
         persistence = 0.0
     if persistence is None:
@@ -71,17 +71,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
 
 
 def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
-    """Estimate how counts vary beyond Poisson's law, so that Pearson's statistic is its degrees of freedom.
-
-    Parameters
-    ----------
-    series
-        Counts.
-    predicted
-        What a model expects, shape (row, time).
-    share
-        Degrees of freedom of a cell.
-    """
+    """Estimate how counts vary beyond Poisson's law, so that Pearson's statistic is its degrees of freedom."""
     if series.is_given or series.errors.family == "poisson":
         return Noise(series.declared_sd)
     counts = series.cells.pick(series.values)
@@ -166,22 +156,7 @@ class Shocks:
 
 
 def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Shocks:
-    """Summarise the residuals of yearly relative growth.
-
-    Parameters
-    ----------
-    series
-        Output in yearly changes.
-    residuals
-        Fitted less observed, shape (region, year).
-    prior_sd
-        Declared standard deviation, which counts as four observations.
-
-    Returns
-    -------
-    Shocks
-        Size, memory and tails.
-    """
+    """Summarise the residuals (region, year) of yearly relative growth, `prior_sd` counting as four of them."""
     cells = series.cells
     shocks = cells.pick(residuals)
     lost = len(np.unique(cells.year)) if series.relative else 0

@@ -60,37 +60,10 @@ class Noise:
         return float(self.sd / np.sqrt(1 - self.persistence**2))
 
     def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Standard deviation of ``e_t`` in some regions.
-
-        Parameters
-        ----------
-        regions
-            Positions, shape (cell,).
-
-        Returns
-        -------
-        ndarray
-            Shape (cell,).
-        """
+        """Standard deviation of ``e_t`` in regions at some positions, shape (cell,)."""
         if not self.regional:
             return np.full(len(regions), self.sd)
         return self.sd * np.array(self.regional)[regions]
-
-
-def declared_noise(series: "Series") -> Noise:
-    """Independent errors of the declared size.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    Noise
-        Without persistence.
-    """
-    return Noise(series.declared_sd)
 
 
 Array = NDArray[np.float64]
@@ -147,22 +120,9 @@ class Whitening:
         return table
 
     def innovations(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
-        """Innovations of the standard deviation of each row's error, whatever the distance to the cell before.
+        """Innovations (..., cell) of residuals (..., row, time), of the standard deviation of each row's error.
 
-        Parameters
-        ----------
-        residuals
-            Fitted less observed, shape (..., row, time).
-        noise
-            Their standard deviation and persistence.
-        persistence
-            Persistence of each draw, shape (draw,), where a parameter of the model decides it; standard deviations of
-            cells still follow `noise`.
-
-        Returns
-        -------
-        ndarray
-            In the terms of the series, shape (..., cell).
+        Where a parameter of the model decides persistence, shape (draw,), standard deviations still follow `noise`.
         """
         rho = noise.persistence if persistence is None else persistence[:, None]
         weight = np.where(self.has_previous, rho**self._distance, 0.0)
@@ -181,23 +141,9 @@ class Whitening:
         persistence: float | None = None,
         persistence_slopes: Array | None = None,
     ) -> Array:
-        """How standardised innovations move.
+        """Derivatives of `standardised`, shape (parameter, cell); residual slopes have (parameter, row, time).
 
-        Parameters
-        ----------
-        residuals
-            Shape (row, time).
-        residual_slopes
-            Their derivatives, shape (parameter, row, time).
-        noise, persistence
-            As for `innovations`.
-        persistence_slopes
-            Derivatives of the persistence, shape (parameter,), where a parameter of the model decides it.
-
-        Returns
-        -------
-        ndarray
-            Derivatives of `standardised`, shape (parameter, cell).
+        `persistence_slopes`, shape (parameter,), are those of the persistence where a parameter decides it.
         """
         rho = noise.persistence if persistence is None else persistence
         weight = np.where(self.has_previous, rho**self._distance, 0.0)

@@ -20,15 +20,7 @@ WIDE = 10.0
 
 
 def chosen_scale(observation: Observation, raw: Array) -> str:
-    """The scale of a column whose scale was left open.
-
-    Parameters
-    ----------
-    observation
-        How it observes.
-    raw
-        What was observed.
-    """
+    """The scale of a column; where it was left open, that of what was observed."""
     if observation.errors.is_count:
         return "level"
     if observation.scale != "auto":
@@ -252,18 +244,7 @@ class Series:
         return used
 
     def compared(self, outcome: Array) -> Array:
-        """What the model gives where something was observed, before the scale.
-
-        Parameters
-        ----------
-        outcome
-            Of the expression, shape (draw, element..., moment).
-
-        Returns
-        -------
-        ndarray
-            Shape (draw, row, time).
-        """
+        """What the model gives at observations, shape (draw, row, time), from that of (draw, element..., moment)."""
         flat = outcome.reshape(len(outcome), -1, outcome.shape[-1])
         return self._weighted(flat if self.elements is None else flat[:, self.elements])
 
@@ -280,20 +261,7 @@ class Series:
             return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
 
     def predicted(self, raw: Array, loading: Array | None = None) -> Array:
-        """What the model says in the terms of the observation.
-
-        Parameters
-        ----------
-        raw
-            What `compared` gave, shape (draw, row, time).
-        loading
-            Shape (draw,); None for one.
-
-        Returns
-        -------
-        ndarray
-            Shape of `raw`, NaN where nothing was observed.
-        """
+        """What the model says in the terms of the observation, of what `compared` gave; NaN where there is none."""
         scaled = self.scaled(raw)
         return self._in_terms(scaled if loading is None else loading[:, None, None] * scaled)
 
@@ -336,33 +304,13 @@ class Series:
         return values if self.raw is None else self.unscaled(values)
 
     def at(self, times: Array, values: Array, moments: Array, step: float) -> "Series":
-        """The same column at other moments.
-
-        Parameters
-        ----------
-        times
-            Shape (time,).
-        values
-            On the scale, shape (row, time).
-        moments, step
-            Of the run that is compared.
-        """
-        from calibration.observation.series import weights_of
-
+        """The same column at other moments, with values on the scale, shape (row, time)."""
         weights = weights_of(times, moments, self.kind, step)[None]
         return replace(self, times=times, raw=self.unscaled(values), values=values, weights=weights)
 
 
 def to_scale(raw: Array, scale: str) -> Array:
-    """Values on a scale, NaN where it cannot show them.
-
-    Parameters
-    ----------
-    raw
-        Any shape.
-    scale
-        ``"level"``, ``"log"`` or ``"logit"``.
-    """
+    """Values on a scale, NaN where it cannot show them."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "log":
             return np.where(raw > 0, np.log(raw), np.nan)

@@ -145,7 +145,7 @@ def optimiser_named(name: str) -> Optimiser:
     return OPTIMISERS[plain]()
 
 
-def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) -> Optimiser:
+def prepared(optimiser: Optimiser, *, number: int, seconds: float) -> Optimiser:
     """Give the search as it is run from one of several starts."""
     if isinstance(optimiser, Reparametrised):
         return replace(optimiser, optimiser=prepared(optimiser.optimiser, number=number, seconds=seconds))

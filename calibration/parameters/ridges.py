@@ -82,18 +82,7 @@ class RidgeChange:
         return matrix
 
     def known(self, ridge: Ridge) -> tuple[tuple[str, int, Callable[[Array], Array]], ...]:
-        """Combinations across a ridge.
-
-        Parameters
-        ----------
-        ridge
-            One of `ridges`.
-
-        Returns
-        -------
-        tuple
-            Name, place of the coordinate, and the function that gives the combination from it.
-        """
+        """Combinations across a ridge: name, place of the coordinate, and the function that gives each from it."""
         places = self._places(ridge)
         if ridge.form == "product":
             return ((" x ".join(ridge.keys), places[1], np.exp),)
@@ -104,20 +93,7 @@ class RidgeChange:
 
 
 def applying(space: ParameterSpace, ridges: Sequence[Ridge]) -> tuple[Ridge, ...]:
-    """Ridges that a space can be turned along: all parameters are moved, on a logarithmic scale.
-
-    Parameters
-    ----------
-    space
-        The moved parameters.
-    ridges
-        As declared.
-
-    Returns
-    -------
-    tuple of Ridge
-        In their order.
-    """
+    """Ridges that a space can be turned along: all parameters are moved, on a logarithmic scale."""
     logarithmic = {key for key, prior in zip(space.keys, space.priors, strict=True) if isinstance(prior, LogNormal)}
     return tuple(ridge for ridge in ridges if set(ridge.keys) <= logarithmic)
 

@@ -15,20 +15,8 @@ Array = NDArray[np.float64]
 
 
 def prior_median(prior: Prior) -> float:
-    """Median of a prior before truncation: where its residual is zero.
+    """Median of a prior before truncation, where its residual is zero, in the unit of the parameter.
 
-    Parameters
-    ----------
-    prior
-        A prior of the declarations.
-
-    Returns
-    -------
-    float
-        In the unit of the parameter.
-
-    Examples
-    --------
     >>> prior_median(LogNormal(0.1, 0.7))
     0.1
     """
@@ -36,27 +24,8 @@ def prior_median(prior: Prior) -> float:
 
 
 def prior_quantile(prior: Prior, score: float) -> float:
-    """Value at which the residual of a prior takes a given value: its quantile at that normal score.
+    """Value within the bounds at which the residual of a prior is a standard normal score: its quantile there.
 
-    Parameters
-    ----------
-    prior
-        A prior of the declarations.
-    score
-        Standard normal score, for instance 1.645 for the upper end of the 90 % interval.
-
-    Returns
-    -------
-    float
-        In the unit of the parameter, held within the bounds.
-
-    Raises
-    ------
-    InvalidInput
-        If the family is not known.
-
-    Examples
-    --------
     >>> round(prior_quantile(Normal(0.45, 0.05), 2.0), 6)
     0.55
     """
@@ -79,7 +48,7 @@ class ParameterSpace:
     """Parameters as a vector on the unbounded scale of their priors (log, normal score or the value itself).
 
     On that scale priors are normal, posteriors near normal, and differences need no care near 0. Bounds that are still
-    finite there stay bounds of the search.
+    finite there stay bounds of the search. Vectors ``z`` have shape (..., parameter).
 
     Parameters
     ----------
@@ -87,11 +56,6 @@ class ParameterSpace:
         In the order of the vector.
     priors
         One for each.
-
-    Raises
-    ------
-    InvalidInput
-        If lengths disagree or a key is repeated.
     """
 
     parameters: tuple[Parameter, ...]
@@ -107,23 +71,7 @@ class ParameterSpace:
 
     @classmethod
     def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
-        """Make the space of some parameters.
-
-        Parameters
-        ----------
-        parameters
-            Declarations that carry a prior.
-
-        Returns
-        -------
-        ParameterSpace
-            In the order given.
-
-        Raises
-        ------
-        InvalidInput
-            If one has no prior.
-        """
+        """Make the space of declarations that carry a prior, in the order given."""
         kept = tuple(parameters)
         priors = []
         for parameter in kept:
@@ -144,14 +92,9 @@ class ParameterSpace:
         return tuple(parameter.key for parameter in self.parameters)
 
     @property
-    def medians(self) -> Array:
-        """Prior medians in the unit of each parameter, shape (parameter,)."""
-        return np.array([prior_median(prior) for prior in self.priors], dtype=float)
-
-    @property
     def centre(self) -> Array:
         """Prior medians on the unbounded scale, shape (parameter,)."""
-        return self._columns("to_unbounded", self.medians)
+        return self._columns("to_unbounded", np.array([prior_median(prior) for prior in self.priors], dtype=float))
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -165,23 +108,7 @@ class ParameterSpace:
         return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
 
     def subset(self, keys: Iterable[str]) -> "ParameterSpace":
-        """Keep some parameters, in the order of this space.
-
-        Parameters
-        ----------
-        keys
-            Those to keep.
-
-        Returns
-        -------
-        ParameterSpace
-            The smaller space.
-
-        Raises
-        ------
-        UnknownName
-            If a key is not in this space.
-        """
+        """Keep some parameters, in the order of this space."""
         wanted = set(keys)
         for key in wanted - set(self.keys):
             raise UnknownName(
@@ -192,137 +119,43 @@ class ParameterSpace:
         return ParameterSpace.of(parameter for parameter in self.parameters if parameter.key in wanted)
 
     def to_values(self, z: Array) -> dict[str, Array]:
-        """Translate vectors into values.
-
-        Parameters
-        ----------
-        z
-            On the unbounded scale, shape (..., parameter).
-
-        Returns
-        -------
-        dict
-            Key to values in the unit of the parameter, shape (...).
-        """
+        """Translate vectors into values by key, in the unit of each parameter, shape (...)."""
         values = self._columns("from_unbounded", z)
         return {key: values[..., column] for column, key in enumerate(self.keys)}
 
     def to_vector(self, values: Mapping[str, float]) -> Array:
-        """Translate values into a vector; the inverse of `to_values`.
-
-        Parameters
-        ----------
-        values
-            By key, in the unit of the parameter.
-
-        Returns
-        -------
-        ndarray
-            On the unbounded scale, shape (parameter,).
-
-        Raises
-        ------
-        InvalidInput
-            If a key is missing.
-        """
+        """Translate values into a vector of shape (parameter,); the inverse of `to_values`."""
         for key in self.keys:
             if key not in values:
                 raise InvalidInput("no value is given for parameter {name!r}", name=key)
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
     def prior_residuals(self, z: Array) -> Array:
-        """Residual of each prior: standard normal for draws from it, so that half its square is minus its log density.
-
-        Parameters
-        ----------
-        z
-            On the unbounded scale, shape (..., parameter).
-
-        Returns
-        -------
-        ndarray
-            Dimensionless, shape of `z`.
-        """
+        """Residual of each prior: standard normal for draws from it, so half its square is minus its log density."""
         # From the unbounded scale itself: a value at the end of its interval says no more how far out its score lies.
         return -self.scores(z) * self.scale
 
     def prior_slopes(self, z: Array) -> Array:
-        """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there.
-
-        Parameters
-        ----------
-        z
-            Shape (parameter,).
-
-        Returns
-        -------
-        ndarray
-            Shape (parameter,).
-        """
+        """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there."""
         return np.broadcast_to(1 / self.scale, np.shape(z)).copy()
 
     def value_slopes(self, z: Array) -> Array:
-        """Slope of each value along the unbounded scale.
-
-        Parameters
-        ----------
-        z
-            Shape (parameter,).
-
-        Returns
-        -------
-        ndarray
-            Unit of each parameter, shape (parameter,).
-        """
+        """Slope of each value along the unbounded scale, shape (parameter,)."""
         return self._columns("unbounded_slope", self._columns("from_unbounded", z))
 
     def log_density(self, z: Array) -> Array:
-        """Natural logarithm of the prior density of vectors, per unit of the unbounded scale.
+        """Natural logarithm of the prior density of vectors, per unit of the unbounded scale, shape (...).
 
         ``sum_k log p_k(z_k)``, each density normalised and zero past its declared bounds.
-
-        Parameters
-        ----------
-        z
-            Shape (..., parameter).
-
-        Returns
-        -------
-        ndarray
-            Shape (...); ``-inf`` where a parameter is past a bound.
         """
         return np.asarray(self._columns("unbounded_log_density", z).sum(axis=-1))
 
     def scores(self, z: Array) -> Array:
-        """Derivatives of `log_density`.
-
-        Parameters
-        ----------
-        z
-            Shape (..., parameter).
-
-        Returns
-        -------
-        ndarray
-            Per unit of the unbounded scale, shape of `z`.
-        """
+        """Derivatives of `log_density`, shape of `z`."""
         return self._columns("unbounded_score", z)
 
     def sample(self, rng: np.random.Generator, draws: int) -> Array:
-        """Draw vectors from the prior.
-
-        Parameters
-        ----------
-        rng
-            Source of randomness.
-        draws
-            How many.
-
-        Returns
-        -------
-        ndarray
-            On the unbounded scale, shape (draw, parameter).
-        """
+        """Draw vectors from the prior, shape (draw, parameter)."""
         columns = [prior.to_unbounded(prior.sample(rng, draws)) for prior in self.priors]
         return np.stack(columns, axis=-1) if columns else np.zeros((draws, 0))
 
@@ -337,27 +170,7 @@ Values = Mapping[str, float] | None
 
 
 def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
-    """Check the values a user sets instead of having them estimated.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    values
-        Numbers by key or model name, for instance ``{"alpha": 0.33}`` for regions of the OECD.
-
-    Returns
-    -------
-    dict
-        By key.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such parameter.
-    InvalidInput
-        If a value is not a number or lies outside the declared bounds.
-    """
+    """Check the values a user sets by key or model name, and give them by key."""
     checked: dict[str, float] = {}
     for name, value in (values or {}).items():
         parameter = spec.parameter(name)
@@ -376,39 +189,18 @@ def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
 
 
 def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parameter, ...]:
-    """Choose the parameters a calibration moves.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    free
-        Keys or model names; None takes all that have a prior and are no policy choice.
-    fixed
-        Keys a user has set.
-
-    Returns
-    -------
-    tuple of Parameter
-        In the order of the file.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such parameter.
-    InvalidInput
-        If a parameter is both free and set, or cannot be estimated.
-    """
+    """Parameters to move, in the order of the file: those named, or all with a prior that are no policy choice."""
     held = set(fixed)
     if free is None:
         keys = {item.key for item in _uncertain(spec) if item.key not in held}
     else:
-        keys = {spec.parameter(name).key for name in _names(free)}
+        keys = {spec.parameter(name).key for name in listed(free)}
         _check_free(spec, keys, held)
     return tuple(parameter for key, parameter in spec.parameters.items() if key in keys)
 
 
-def _names(free: Iterable[str]) -> tuple[str, ...]:
+def listed(free: Iterable[str]) -> tuple[str, ...]:
+    """Refuse a text where a list of parameters is meant."""
     if isinstance(free, str):
         raise InvalidInput(
             "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free

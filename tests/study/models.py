@@ -1,5 +1,6 @@
 """Small models of one's own, and data drawn from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,4 +159,4 @@ def infections(model: Model, *, noise: float = 0.1, seed: int = 1, stop: int = 4
     run = simulate(model, {"Contact Rate": 8, "Duration": 5}, outcomes=["Infected"], stop=stop)
     errors = noise * np.random.default_rng(seed).standard_normal(stop + 1)
     content = {"day": np.arange(stop + 1), "infected": run["Infected"][0, 0] * np.exp(errors)}
-    return load_data(content, roles={"infected": "Infected"}, name="obs")
+    return replace(load_data(content, roles={"infected": "Infected"}), name="obs")

@@ -431,6 +431,10 @@ def test_a_model_without_declarations_is_refused(panel: Data, tmp_path: Path) ->
         CalibrationProblem(load_model(path), panel)
 
 
+def test_declared_errors_are_independent(problem: CalibrationProblem) -> None:
+    assert problem.noise == {item.label: Noise(item.declared_sd, 0.0) for item in problem.series}
+
+
 def test_errors_are_needed_for_every_series(problem: CalibrationProblem) -> None:
     with pytest.raises(InvalidInput, match="no noise is given for series 'output:output_per_head'"):
         problem.with_noise({})

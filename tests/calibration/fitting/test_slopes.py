@@ -7,7 +7,7 @@ import pytest
 
 from calibration import CalibrationProblem
 from calibration.fitting.comparison import Comparison
-from calibration.observation import BEND, MOST_PERSISTENT, Noise, Whitening, bounded, bounded_slope
+from calibration.observation import BEND, MOST_PERSISTENT, HuberLoss, Noise, Whitening
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.study.region_inputs import yearly_memory, yearly_memory_slope
 from tests.calibration.panels import made_panel, model_of
@@ -112,8 +112,8 @@ def test_slope_of_the_memory():
 
 def test_slope_of_wild_residuals():
     values, step = np.array([-9.0, -BEND - 0.1, -1.0, 0.0, 2.4, 4.0]), 1e-5
-    expected = (bounded(values + step) - bounded(values - step)) / (2 * step)
-    np.testing.assert_allclose(bounded_slope(values), expected, rtol=1e-8)
+    expected = (HuberLoss().bent(values + step) - HuberLoss().bent(values - step)) / (2 * step)
+    np.testing.assert_allclose(HuberLoss().slope(values), expected, rtol=1e-8)
 
 
 def test_slope_of_innovations(problem):

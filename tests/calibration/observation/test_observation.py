@@ -11,18 +11,16 @@ from calibration.fitting.panel_tying import line_of
 from calibration.observation import (
     BEND,
     Absent,
+    HuberLoss,
     Noise,
     Series,
     Whitening,
-    bounded,
     build_series,
-    declared_noise,
     estimate_noise,
     summarise_shocks,
 )
 from calibration.observation.build import recounts
 from calibration.observation.expressions import variable_itself
-from calibration.observation.losses import robust_sd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
 from pysd_runner.panel import Data, load_data
@@ -287,19 +285,14 @@ def test_the_robust_scale_solves_its_equation() -> None:
     def miss(sd: float) -> float:
         return float(np.minimum(values**2, BEND**2 * sd**2).sum() / expected + 4 * 0.25 - 304 * sd**2)
 
-    assert robust_sd(values, freedom=300, declared=0.5, weight=4) == pytest.approx(brentq(miss, 0.5, 3), rel=1e-6)
+    assert HuberLoss().sd(values, freedom=300, declared=0.5, weight=4) == pytest.approx(brentq(miss, 0.5, 3), rel=1e-6)
 
 
 @given(residual=st.floats(-50, 50))
 def test_bounded_residuals_give_hubers_loss(residual: float) -> None:
     size = abs(residual)
     loss = 0.5 * residual**2 if size <= BEND else BEND * size - 0.5 * BEND**2
-    assert 0.5 * float(bounded(np.array([residual]))[0]) ** 2 == pytest.approx(loss, rel=1e-9, abs=1e-12)
-
-
-def test_declared_errors_are_independent(spec: ModelSpec, panel: Data) -> None:
-    for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series:
-        assert declared_noise(item) == Noise(item.declared_sd, 0.0)
+    assert 0.5 * float(HuberLoss().bent(np.array([residual]))[0]) ** 2 == pytest.approx(loss, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize(("sd", "persistence"), [(0.0, 0.0), (float("nan"), 0.0), (1.0, -0.1), (1.0, 0.99)])
