@@ -59,7 +59,7 @@ def test_examples_use_options_that_exist(gapsim, name):
 
 def test_short_examples_run(gapsim, tmp_path):
     model = made(tmp_path, SIR, unit="day", stop=60)
-    infections(model)["infected"].rename_axis("day").to_csv(tmp_path / "obs.csv")
+    infections(model).by_time("infected").rename_axis("day").to_csv(tmp_path / "obs.csv")
     people, output = "population [10 thousand persons]", "output [100 million yuan]"
     for file, column in (("gdp.csv", output), ("population.csv", people)):
         rows = [f"{code},{year},1000" for code in ("110000", "120000") for year in (2019, 2020)]

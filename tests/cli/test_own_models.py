@@ -13,7 +13,7 @@ from tests.study.models import HUNTED, LINEAR, SIR, infections, made, written
 @pytest.fixture
 def files(tmp_path):
     model = made(tmp_path, SIR, unit="day", stop=60)
-    infections(model)["infected"].rename("infected").rename_axis("day").to_csv(tmp_path / "obs.csv")
+    infections(model).by_time("infected").rename("infected").rename_axis("day").to_csv(tmp_path / "obs.csv")
     return tmp_path
 
 
