@@ -19,7 +19,7 @@ PROGRAM = """
 import resource, sys, time
 from pysd_runner.cli import main
 from pysd_runner.ensemble import job
-from calibration.optimisers import least_squares
+from calibration.optimisers import local
 
 def slowed(work):
     def slow(*given):
@@ -28,8 +28,8 @@ def slowed(work):
     return slow
 
 if __name__ == "__main__":
-    job.Store.write = slowed(job.Store.write)
-    least_squares.LeastSquares.minimise = slowed(least_squares.LeastSquares.minimise)
+    job.BlockStore.write = slowed(job.BlockStore.write)
+    local.LeastSquares.minimise = slowed(local.LeastSquares.minimise)
     if limit := int(sys.argv[2]):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     sys.exit(main(sys.argv[3:]))
