@@ -28,7 +28,7 @@ import pandas as pd
 from benchmarks.own_models import SIR
 from pysd_runner import load_model, simulate
 from pysd_runner.export.files import write_text_whole
-from pysd_runner.simulation.elements import constant_values, element_name
+from pysd_runner.simulation.run import constant_values, element_name
 
 OURS = """
 from calibration import CalibrationProblem, fit

@@ -60,7 +60,7 @@ def job_of(model: Model, name: str, draws: int, store: Path, keep: Keep = "full"
 
 
 def _value(model: Model, name: str) -> object:
-    from pysd_runner.simulation.elements import constant_values
+    from pysd_runner.simulation.run import constant_values
 
     return constant_values(model, name)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.simulation import simulate as simulate
-    from pysd_runner.simulation.preparing import prepare as prepare
     from pysd_runner.simulation.sensitivities import jacobian as jacobian
+    from pysd_runner.simulation.sensitivities import prepare as prepare
     from pysd_runner.study.loading import load_future as load_future
     from pysd_runner.study.projection import project as project
     from pysd_runner.study.showing import together as together

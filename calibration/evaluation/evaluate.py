@@ -7,10 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from calibration.evaluation.fit import pattern_tests, point_fit_tests, residual_tests
+from calibration.evaluation.fit import (
+    fitted_pairs,
+    gap_pairs,
+    level_pairs,
+    pattern_tests,
+    point_fit_tests,
+    residual_tests,
+)
 from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict
 from calibration.evaluation.numerics import numerical_tests
-from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
 from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Calibrated, Subject

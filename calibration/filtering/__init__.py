@@ -7,7 +7,7 @@ that neither the unit of money nor anything else in a panel moves a forecast.
 
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.paths import Filtered, ahead, estimate
-from calibration.filtering.settings import FilterSettings
+from calibration.filtering.trend import FilterSettings
 
 __all__ = [
     "FilterSettings",

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma
 
-from calibration.filtering.learning import Laws, learn_laws
-from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, left_of_relative
-from calibration.filtering.trend import Step, forecasts, moved, positions, steps
+from calibration.filtering.learning import Laws, heavy, learn_laws, left_of_relative
+from calibration.filtering.trend import FilterSettings, Step, forecasts, moved, positions, steps
 
 Array = NDArray[np.float64]
 

@@ -32,7 +32,7 @@ from calibration.optimisers import (
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.observation import Noise
 from calibration.optimisers import Minimum, SearchOutcome
-from pysd_runner.export.checkpoint import Checkpoint, Computation
+from pysd_runner.export.records import Checkpoint, Computation
 
 BACKTEST = Computation(
     name="back-test", label="backtest.json", settings="panel, forecasters, horizons, origins, draws or seed"

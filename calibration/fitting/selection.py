@@ -15,8 +15,7 @@ from calibration.optimisers import LeastSquares, SumOfSquares
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import Model, facts_of
-from pysd_runner.simulation.elements import constant_values, element_name, located
-from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.spec import ModelSpec, Parameter, Prior
 from pysd_runner.spec.own import weak_parameter, with_prior
 from pysd_runner.study.equations import PREFIX, with_starts

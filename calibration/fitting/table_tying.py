@@ -165,7 +165,7 @@ def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
             if not target.position:
                 plain[target.variable] = float(value)
                 continue
-            from pysd_runner.simulation.elements import constant_values
+            from pysd_runner.simulation.run import constant_values
 
             array = plain.setdefault(target.variable, np.array(constant_values(model, target.variable)))
             array[target.position] = float(value)

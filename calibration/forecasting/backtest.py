@@ -30,7 +30,7 @@ from calibration.forecasting.scores import all_scores, dispersion_scores, naive_
 from calibration.forecasting.target import target_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
 

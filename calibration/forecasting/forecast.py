@@ -29,7 +29,7 @@ from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
 from pysd_runner.engine.counts import whole
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Data

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.model import Model
-from pysd_runner.simulation.elements import located
+from pysd_runner.simulation.run import located
 
 Array = NDArray[np.float64]
 # A value, and its derivatives with one more axis behind, or None where it has none.

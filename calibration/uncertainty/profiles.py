@@ -17,7 +17,7 @@ from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, SumOfSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import one_thread, open_pool
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:

@@ -1,10 +1,15 @@
-"""Whether a model can run as it stands: everything that stops it, in one list."""
+"""Whether a model can run as it stands, and whether its runs keep to its rules."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from pysd_runner.checks.behaviour import check_behaviour, outcomes_of
+from pysd_runner.checks.declarations import BehaviourRule, rules_of
+from pysd_runner.checks.dimensions import check_dimensions
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import plan
 from pysd_runner.model import Model
+from pysd_runner.simulation import Run
 from pysd_runner.simulation.task import prepared
 
 
@@ -72,3 +77,35 @@ def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[Obstacle]:
             if not any(model.variables[name].uncovered in str(error) for name in stopped):
                 found.append(Obstacle(variable="", equation="", message=str(error)))
     return found
+
+
+@dataclass(slots=True)
+class ModelChecks:
+    """Applies the behaviour rules beside a model to a simulation, and reads the units of its equations."""
+
+    model: Model
+    broken: list[str] = field(default_factory=list)  # what was found so far, one sentence each
+
+    @property
+    def rules(self) -> tuple[BehaviourRule, ...]:
+        """Behaviour rules beside the model; empty when there are none."""
+        return rules_of(self.model)
+
+    @property
+    def outcomes(self) -> Sequence[str]:
+        """Variables a simulation must save so that the rules can be applied to it."""
+        return outcomes_of(self.rules)
+
+    def inspect(self, run: Run) -> None:
+        """Apply every rule to a simulation."""
+        self.broken += [problem.message for problem in check_behaviour(run, self.rules)]
+
+    def inspect_units(self) -> None:
+        """Read the units of every equation."""
+        self.broken += [problem.message for problem in check_dimensions(self.model) if problem.is_failure]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on all that was checked."""
+        what = f"{len(self.rules)} behaviour rules in every draw, units of {len(self.model.variables)} variables"
+        return f"Checks: {what}: " + (f"{len(self.broken)} broken" if self.broken else "all hold")

@@ -13,7 +13,7 @@ import typer
 
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
-from pysd_runner.core.interruption import listening
+from pysd_runner.core.progress import listening
 
 Function = TypeVar("Function", bound=Callable[..., int | None])
 

@@ -68,7 +68,7 @@ def show(
     lang: Lang = Language.EN,
 ) -> None:
     """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""
-    from pysd_runner.reports.catalogue import KINDS, catalogue
+    from pysd_runner.reports.installation import KINDS, catalogue
 
     kinds = FIRST if kind is None else (kind,)
     found = {name: catalogue(name, model=model) for name in kinds}

@@ -213,8 +213,7 @@ def _own(
     lang: str,
 ) -> str:
     from pysd_runner.cli.projecting import read_fit
-    from pysd_runner.explorer.constants import constants_explored
-    from pysd_runner.explorer.page import page_of
+    from pysd_runner.explorer.page import constants_explored, page_of
 
     model = choice.load_model()
     table = choice.load(session)

@@ -10,11 +10,11 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, of_system
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.checks.running import ModelChecks
     from pysd_runner.model import Model
     from pysd_runner.panel import Data
     from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
-    from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import Baseline, FittedParameters
@@ -139,8 +139,8 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
 
 def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]":
     """Project, with what the projection was made from and what was checked of the model."""
+    from pysd_runner.checks.running import ModelChecks
     from pysd_runner.model import load_model
-    from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import load_scenario, with_comparisons
     from pysd_runner.study.draws import check_fit

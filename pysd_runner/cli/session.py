@@ -13,7 +13,7 @@ from typing import Any, Protocol, TextIO
 import typer
 
 from pysd_runner.core.errors import NOTHING, Message
-from pysd_runner.core.interruption import Interruption
+from pysd_runner.core.progress import Interruption, bar
 from pysd_runner.text import said
 
 SCHEMA_VERSION = 1
@@ -86,8 +86,6 @@ class Session:
             self.note(Message("{title} ...", title=title))
             yield _Checked(_Lines(self), self.interruption)
         else:
-            from pysd_runner.core.progress import bar
-
             with bar(self.said(title), total) as shown:
                 yield _Checked(shown, self.interruption)
         self.interruption.check()

@@ -84,7 +84,7 @@ def run_once(
 
 def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
     """Values by variable; an element stands in the array of the file."""
-    from pysd_runner.simulation.elements import constant_values, located
+    from pysd_runner.simulation.run import constant_values, located
 
     values: dict[str, Any] = {}
     whole: set[str] = set()
@@ -130,7 +130,7 @@ def _table(model: "Model", run: "Run") -> tuple[dict[str, Any], dict[str, str]]:
     """Every series by its label, stocks first and constants last, and its unit."""
     import numpy as np
 
-    from pysd_runner.simulation.elements import element_name
+    from pysd_runner.simulation.run import element_name
 
     order = {"stock": 0, "constant": 2}
     names = sorted(run.data, key=lambda name: order.get(model.ir.variables[name].kind, 1))

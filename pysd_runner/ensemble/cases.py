@@ -14,7 +14,7 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
-from pysd_runner.simulation.elements import Position, constant_values, element_name, located
+from pysd_runner.simulation.run import Position, constant_values, element_name, located
 from pysd_runner.simulation.task import RunSettings, prepared
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
-from pysd_runner.simulation.elements import element_name, located
+from pysd_runner.simulation.run import element_name, located
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.study.draws import parameter_draws
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import WorkerLost, open_pool
+from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import whole
 from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of

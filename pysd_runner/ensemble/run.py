@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.core.interruption import between_steps
 from pysd_runner.core.parallel import open_pool
+from pysd_runner.core.progress import bar, between_steps
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import cores, whole
 from pysd_runner.ensemble.cases import BlockRuns, Cases, cases_of, without_frames
@@ -230,8 +230,6 @@ def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
     if callable(progress):
         yield progress
     elif progress:
-        from pysd_runner.core.progress import bar
-
         with bar(f"Running {draws} draws", draws) as shown:
             yield shown.advance
     else:

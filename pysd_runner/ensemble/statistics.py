@@ -1,5 +1,6 @@
 """What is kept of an ensemble when its runs are not: statistics over draws, brought up to date block by block."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,9 +9,194 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.quantiles import QuantileSketch, Summary
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.floating]
+
+# Up to this many values of a series are kept, and their quantiles are exact.
+KEPT = 4096
+
+# Values that are reduced at once, at most: enough to make merging cheap, few enough to be near when they are sorted.
+LEAF = 1024
+
+# So many reduced summaries are merged into one of the next tier.
+FAN = 4
+
+# Elements of one array while the quantiles are read off; more series are treated part by part.
+READ_AT_ONCE = 1_000_000
+
+# Standard deviations around the expected rank of a quantile that are looked at.
+NEAR = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Values of every series, reduced to some of them."""
+
+    points: Numbers  # sorted along the last axis, shape (series, point)
+    count: int  # how many values stand behind them, the same for every series
+    error: float  # by how many ranks the number of values at or below any number may be wrong
+
+    @property
+    def weight(self) -> float:
+        """How many values each point stands for."""
+        return float(self.count / self.points.shape[1])
+
+
+@dataclass(kw_only=True, slots=True)
+class QuantileSketch:
+    """Quantiles of many series, with a bound on their error in ranks."""
+
+    # Values are sorted and reduced to `size` of them at evenly spaced ranks, each standing for the same number ``w`` of
+    # values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``
+    # to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
+    # merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
+    # than the number of tiers, ``floor(log4(n / leaf))`` with leaves of at least 3/4 of a block. The sketch adds up
+    # what was really lost: see `error`.
+
+    planned: int  # how many values will come, at most; up to 4096 are kept, and the quantiles are exact
+    block: int  # how many of them come at once; blocks of at least three quarters of that are reduced by themselves
+    tolerance: float  # largest error in ranks, as a share of the number of values
+    size: int = field(init=False)
+    leaf: int = field(init=False)
+    count: int = field(init=False, default=0)
+    _waiting: list[Summary] = field(init=False, default_factory=list)
+    _tiers: list[list[Summary]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise InvalidInput(f"tolerance of quantiles: expected a share between 0 and 1; found {self.tolerance!r}")
+        leaf = max(1, 3 * min(LEAF, self.block) // 4)
+        reductions = 1 + int(math.log(max(1, self.planned // leaf), FAN) + 1e-9)
+        self.size = math.ceil(reductions / (2 * self.tolerance))
+        self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
+
+    def summarise(self, values: Numbers, *, is_sorted: bool = False) -> Summary:
+        """Reduce the values of one block; it can be done in any thread."""
+        if not is_sorted:
+            values.sort(axis=-1)
+        whole = Summary(values, values.shape[1], 0.0)
+        return whole if whole.count < self.leaf else _merged([whole], self.size)
+
+    def add(self, block: Summary) -> None:
+        """Add the values of a block."""
+        if not block.count:
+            return
+        self.count += block.count
+        if block.points.shape[1] < block.count:
+            self._add_reduced(block, 0)
+            return
+        self._waiting.append(block)
+        if sum(item.count for item in self._waiting) >= self.leaf:
+            self._add_reduced(_merged(self._waiting, self.size), 0)
+            self._waiting.clear()
+
+    def _add_reduced(self, summary: Summary, tier: int) -> None:
+        while len(self._tiers) <= tier:
+            self._tiers.append([])
+        self._tiers[tier].append(summary)
+        if len(self._tiers[tier]) == FAN:
+            merged = _merged(self._tiers[tier], self.size)
+            self._tiers[tier].clear()
+            self._add_reduced(merged, tier + 1)
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """All that is kept."""
+        return [*(item for tier in reversed(self._tiers) for item in tier), *self._waiting]
+
+    @property
+    def error(self) -> float:
+        """Largest error in ranks of what was added, as a share of the number of values; 0 where all were kept."""
+        return sum(item.error for item in self.summaries) / max(self.count, 1)
+
+    def at(self, levels: Sequence[float]) -> NDArray[np.float64]:
+        """Read quantiles off."""
+        kept = self.summaries
+        if not kept:
+            raise InvalidInput("no value was added, so there are no quantiles")
+        series = kept[0].points.shape[0]
+        width = sum(item.points.shape[1] for item in kept)
+        rows = max(1, READ_AT_ONCE // width)
+        found = np.empty((len(levels), series))
+        for first in range(0, series, rows):
+            part = slice(first, first + rows)
+            if self.error == 0:
+                runs = [item.points[part] for item in kept]
+                found[:, part] = [_exact(runs, level) for level in levels]
+            else:
+                points = np.concatenate([item.points[part] for item in kept], axis=1)
+                weights = np.concatenate([np.full(item.points.shape[1], item.weight) for item in kept])
+                found[:, part] = _read(points, weights, levels)
+        return found
+
+
+def _exact(runs: Sequence[Numbers], level: float) -> NDArray[np.float64]:
+    """A quantile of the values in some sorted runs, between two of them by a straight line, as ``numpy.quantile``."""
+    # Runs are much alike, so that both values lie near the same share of each. Where they do not, all are looked at.
+    count = sum(run.shape[1] for run in runs)
+    below = int(level * (count - 1))
+    share = level * (count - 1) - below
+    near = [_near(run.shape[1], level) for run in runs]
+    part = np.concatenate([run[:, span] for run, span in zip(runs, near, strict=True)], axis=1)
+    rank = below - sum(span.start for span in near)
+    found = np.full(part.shape[0], np.nan)
+    if 0 <= rank < part.shape[1] - 1:
+        part.partition((rank, rank + 1), axis=1)
+        low, high = part[:, rank], part[:, rank + 1]
+        with np.errstate(invalid="ignore"):
+            found[:] = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+        for run, span in zip(runs, near, strict=True):
+            beyond = np.isnan(run[:, -1])  # sorting puts NaN last
+            if span.start:
+                beyond |= run[:, span.start - 1] > low
+            if span.stop < run.shape[1]:
+                beyond |= run[:, span.stop] < high
+            found[beyond] = np.nan
+    missed = ~np.isfinite(found)
+    if missed.any():
+        with np.errstate(invalid="ignore"):
+            found[missed] = np.quantile(np.concatenate([run[missed] for run in runs], axis=1), level, axis=1)
+    return found
+
+
+def _near(count: int, level: float) -> slice:
+    """Ranks that a quantile of all values has among some of them, but for one in hundreds of thousands."""
+    middle, width = level * count, NEAR * math.sqrt(level * (1 - level) * count) + 2
+    return slice(max(0, int(middle - width)), min(count, int(middle + width) + 1))
+
+
+def _merged(parts: Sequence[Summary], size: int) -> Summary:
+    """Reduce the values behind some summaries to `size` points at evenly spaced ranks."""
+    count = sum(item.count for item in parts)
+    points = np.concatenate([item.points for item in parts], axis=1)
+    error = sum(item.error for item in parts) + count / (2 * size)
+    if len({item.weight for item in parts}) == 1:
+        points.sort(axis=-1)
+        chosen = np.diff(_targets(np.arange(1, points.shape[1] + 1) * parts[0].weight, count, size), prepend=0) > 0
+        return Summary(np.ascontiguousarray(points[:, chosen]), count, error)
+    weights = np.concatenate([np.full(item.points.shape[1], item.weight) for item in parts])
+    order = points.argsort(axis=-1)
+    ranks = weights[order].cumsum(axis=-1)
+    chosen = np.diff(_targets(ranks, count, size), axis=-1, prepend=0) > 0
+    sorted_points = np.take_along_axis(points, order, axis=-1)
+    return Summary(sorted_points[chosen].reshape(points.shape[0], size), count, error)
+
+
+def _targets(ranks: NDArray[np.float64], count: int, size: int) -> NDArray[np.int64]:
+    """How many of the ranks ``(j - 1/2) count / size`` are reached; no point weighs more than the step between two."""
+    return np.floor(ranks * (size / count) + 0.5 + 1e-9).astype(np.int64)
+
+
+def _read(points: Numbers, weights: NDArray[np.float64], levels: Sequence[float]) -> NDArray[np.float64]:
+    order = points.argsort(axis=-1)
+    ranks = weights[order].cumsum(axis=-1)
+    # Rounding of the sums must not lift a level over a rank it reaches exactly.
+    slack = 1e-9 * ranks[:, -1:]
+    places = [(ranks < level * ranks[:, -1:] - slack).sum(axis=-1, keepdims=True) for level in levels]
+    place = np.minimum(np.concatenate(places, axis=1), points.shape[1] - 1)
+    return np.take_along_axis(points, np.take_along_axis(order, place, axis=-1), axis=-1).T.astype(float)
+
 
 # Values that are worked on at once: they stay in the cache while they are copied, sorted and reduced.
 AT_ONCE = 131_072
@@ -43,7 +229,7 @@ class Moments:
         return self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
 
 
-def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Moments:
+def moments_of(values: Numbers, *, is_sorted: bool = False) -> Moments:
     """Moments of one block, from deviations of one of the values."""
     # No value lies farther from the mean than sqrt(count - 1) standard deviations, so that little is cancelled.
     series, count = values.shape
@@ -166,7 +352,7 @@ class RunningStatistics:
         self._sketch = QuantileSketch(planned=self.planned, block=self.block, tolerance=self.kept.tolerance)
         self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
-    def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
+    def summarise(self, values: Numbers) -> BlockStatistics:
         """Reduce the draws of one block; it can be done in any thread."""
         count = values.shape[0]
         if not count:
@@ -184,9 +370,7 @@ class RunningStatistics:
         moments = joined_moments([item for item, _ in found if item is not None])
         return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 
-    def _summarise(
-        self, series: NDArray[np.floating], kept: NDArray[np.floating] | None
-    ) -> tuple[Moments | None, NDArray[np.bool_]]:
+    def _summarise(self, series: Numbers, kept: Numbers | None) -> tuple[Moments | None, NDArray[np.bool_]]:
         """Moments of some of the series, few enough to stay in the cache, and which have a missing value."""
         if kept is None:
             moments = moments_of(series)

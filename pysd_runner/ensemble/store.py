@@ -22,8 +22,7 @@ from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import Reduced
 from pysd_runner.ensemble.designs import PartMethod, drawn_part
-from pysd_runner.ensemble.quantiles import Summary
-from pysd_runner.ensemble.statistics import BlockStatistics, Moments, Statistics
+from pysd_runner.ensemble.statistics import BlockStatistics, Moments, Statistics, Summary
 from pysd_runner.export.files import draft_folder
 from pysd_runner.model import Model, load_model
 

@@ -1,21 +1,32 @@
-"""A page of a model: one HTML file that runs it in the browser and asks nobody for anything."""
+"""A page of any model: one HTML file that runs it in the browser, with its constants as sliders."""
 
 import base64
 import gzip
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Task, TimePath
-from pysd_runner.model import Model
-from pysd_runner.text import LANGUAGES, texts
+from pysd_runner.engine.ir import ModelIr, key
+from pysd_runner.model import Model, facts_of
+from pysd_runner.panel import Data
+from pysd_runner.simulation.run import constant_values, located
+from pysd_runner.simulation.task import prepared
+from pysd_runner.spec import FittedParameters, Parameter
+from pysd_runner.spec.own import Fact
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.matching import in_time_of
+from pysd_runner.study.projection import observed_of, outcomes_of
+from pysd_runner.text import LANGUAGES, in_both, texts
 
 Array = NDArray[np.float64]
 
@@ -129,3 +140,135 @@ def _asset(name: str) -> str:
 def _inert(text: str) -> str:
     """JSON that cannot end the element it stands in, whatever names it holds."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+# As many sliders as one still looks through, and elements of an outcome that can be chosen.
+MOST_SLIDERS, MOST_ELEMENTS = 24, 60
+
+# By which factors an estimated constant can be changed, and how far from its value any other.
+FACTORS, FARTHEST = (0.0, 2.0), 2.0
+
+
+def constants_explored(
+    model: Model,
+    data: Data | None = None,
+    fitted: FittedParameters | None = None,
+    *,
+    until: float | None = None,
+    draws: int = 32,
+    seed: int = 0,
+    outcomes: Sequence[str] | None = None,
+) -> Explored:
+    """Any model: what its page runs, its constants as sliders, its outcomes over the data."""
+    inputs = inputs_of(model, data, fitted, until=until, draws=draws, seed=seed)
+    run_model, common, (start, stop) = inputs.run_model, inputs.common.values, inputs.bounds
+    observed = observed_of(model, data, fitted)
+    names = outcomes_of(model, outcomes, observed)
+    if not names:
+        raise InvalidInput("{model} has no stock to draw; name outcomes with --outcome", model=model.path.name)
+    sliders = list(_sliders(model, common))
+    values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
+    task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
+    if task.failed_cases(task.compute()).all():
+        raise InvalidInput(
+            "{model} gives no numbers with the values it starts from; try `gapsim run` first", model=model.path.name
+        )
+    note = "" if fitted is None else "constants_fitted"
+    return Explored(
+        model=model,
+        task=task,
+        title=in_both("explorer.title_own", model=model.name),
+        seed=seed,
+        draws=1 if fitted is None else draws,
+        times=np.round(task.clock.saved_times, 9).tolist(),
+        saved=list(names),
+        outcomes=[_outcome(run_model.ir, model, name) for name in names],
+        constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
+        sections={"history": list(_history(model, data, observed, start))},
+    )
+
+
+def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Declared parameters, else constants of the file, as sliders."""
+    facts = facts_of(model.ir)
+    declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
+    names = [name for name in declared if name in facts] or list(facts)
+    found = 0
+    for name in names:
+        fact, variable = facts[name], name.partition("[")[0]
+        if model.ir.variables[variable].kind != "constant" or fact.value is None:
+            continue
+        if isinstance(common.get(variable), TimePath):
+            continue
+        slider = _slider(model, fact, declared.get(name), common.get(variable))
+        if slider is None:
+            continue
+        yield slider
+        found += 1
+        if found == MOST_SLIDERS:
+            return
+
+
+def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
+    variable, position = located(model, fact.name)
+    relative = given is not None and np.ndim(given) > len(model.ir.variables[variable].dims)
+    lower, upper = FACTORS if relative else _range(fact, declared)
+    if not lower < upper:
+        return None
+    label = (declared.en if declared is not None else fact.label) or fact.name
+    shown = label if label == fact.name else f"{label} ({fact.name})"
+    return {
+        "name": fact.name,
+        "variable": variable,
+        "cell": None if position is None else _cell(model.ir, variable, position),
+        "relative": relative,
+        **dict.fromkeys(LANGUAGES, shown),
+        "drawn": False,
+        "unit": "" if fact.unit == DIMENSIONLESS else fact.unit,
+        "value": float(fact.value or 0.0),
+        "lower": lower,
+        "upper": upper,
+    }
+
+
+def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
+    """Ends of a slider: the limits of the file or of the declaration, as far as they are near the value."""
+    value = float(fact.value or 0.0)
+    if len(fact.limits) == 2 and np.isfinite(fact.limits).all() and fact.limits[0] <= value <= fact.limits[1]:
+        return float(fact.limits[0]), float(fact.limits[1])
+    lower, upper = min(0.0, FARTHEST * value), max(0.0, FARTHEST * value)
+    if declared is not None:
+        lower, upper = max(lower, declared.lower), min(upper, declared.upper)
+    return lower, upper
+
+
+def _cell(model: ModelIr, variable: str, position: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(position, model.shape(model.variables[variable].dims)))
+
+
+def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
+    variable = ir.variables[name]
+    labels = [", ".join(item) for item in product(*(ir.ranges[dim] for dim in variable.dims))]
+    declared = {} if model.spec is None else {item.variable: item for item in model.spec.outcomes.values()}
+    label = declared[name].en if name in declared and declared[name].en else name
+    elements = labels[:MOST_ELEMENTS] or [""]
+    return {"key": name, **dict.fromkeys(LANGUAGES, label), "unit": variable.unit, "elements": elements}
+
+
+def _history(model: Model, data: Data | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:
+    """Observations of outcomes, element by element."""
+    if data is None:
+        return
+    table = in_time_of(model, data, start)[0]
+    for name, column_name in observed.items():
+        column = table.column(column_name)
+        dims = model.ir.variables[name].dims
+        if len(column.axes) != len(dims):
+            continue
+        known = [{key(item): place for place, item in enumerate(table.labels[axis])} for axis in column.axes]
+        for cell, labels in enumerate(product(*(model.ir.ranges[dim] for dim in dims))):
+            if not all(key(label) in places for label, places in zip(labels, known, strict=True)):
+                continue
+            where = tuple(places[key(label)] for label, places in zip(labels, known, strict=True))
+            values = [float(value) if np.isfinite(value) else None for value in column.values[where]]
+            yield {"outcome": name, "cell": cell, "times": [float(time) for time in table.times], "values": values}

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.studies import cost_constants
 from pysd_runner.policy.study import Outcome, Study, Values, effects_of
-from pysd_runner.simulation.elements import element_name
+from pysd_runner.simulation.run import element_name
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.elements import only_draws
+from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, common_draws
 from pysd_runner.study.values import scenario_values

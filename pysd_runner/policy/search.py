@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from pysd_runner.export.checkpoint import Checkpoint, Computation
+from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space

@@ -12,7 +12,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Study, Values
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
-from pysd_runner.simulation.elements import element_name
+from pysd_runner.simulation.run import element_name
 
 Array = NDArray[np.float64]
 

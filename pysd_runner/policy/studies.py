@@ -18,8 +18,7 @@ from pysd_runner.policy.study import Lever, Outcome, Study
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.simulation.elements import constant_values, located, only_draws
-from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.run import constant_values, located, only_draws, simulate
 from pysd_runner.spec import DeclaredOutcome, ModelSpec
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.values import changed_values

@@ -12,7 +12,7 @@ from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
 from pysd_runner.panel import Entity
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.elements import only_draws, stacked_values
+from pysd_runner.simulation.run import only_draws, stacked_values
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

@@ -16,7 +16,7 @@ from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Data, shipped_panels
-from pysd_runner.reports.catalogue import catalogue
+from pysd_runner.reports.installation import catalogue
 from pysd_runner.reports.panels import Area
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
-from pysd_runner.simulation.elements import only_draws
+from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs, check_money

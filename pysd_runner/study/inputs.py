@@ -15,8 +15,7 @@ from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.panel.data import is_panel
-from pysd_runner.simulation.elements import constant_values, located
-from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.run import constant_values, located, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead

@@ -7,7 +7,7 @@ from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.panel import Column, Data, Problem
 from pysd_runner.panel.calendar import unit_of_time
-from pysd_runner.simulation.elements import located
+from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters
 

@@ -19,8 +19,7 @@ from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.simulation.elements import element_name, located
-from pysd_runner.simulation.run import failure_message
+from pysd_runner.simulation.run import element_name, failure_message, located
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, panel_differences

@@ -11,7 +11,7 @@ from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.elements import only_draws
+from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.region_inputs import relative_growth
 

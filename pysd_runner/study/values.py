@@ -12,7 +12,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
-from pysd_runner.simulation.elements import constant_values, located, stacked_values
+from pysd_runner.simulation.run import constant_values, located, stacked_values
 from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]

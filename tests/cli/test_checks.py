@@ -14,12 +14,11 @@ def test_a_run_is_held_to_the_rules_beside_the_model(gapsim, small):
 
 def test_a_broken_rule_is_told_and_ends_with_4_with_the_results_written(gapsim, small, tmp_path, monkeypatch):
     from pysd_runner.checks import BehaviourRule
-    from pysd_runner.reports import model_checks
 
     rule = BehaviourRule(
         name="nobody is richer than a pauper", kind="at_most", variables=("Output per Capita",), bound=1.0
     )
-    monkeypatch.setattr(model_checks, "rules_of", lambda _model: (rule,))
+    monkeypatch.setattr("pysd_runner.checks.running.rules_of", lambda _model: (rule,))
     answer = gapsim("run", "zoned_need", *small, "--draws", 2, "--until", 2026, "--check", "--out", "results", code=4)
     assert "nobody is richer than a pauper" in answer.err
     assert "1 broken" in answer.out

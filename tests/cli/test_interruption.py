@@ -125,7 +125,7 @@ def test_a_request_to_end_and_a_terminal_that_goes_away_are_interruptions(kind, 
 
 
 def test_signals_that_the_caller_ignores_stay_ignored():
-    from pysd_runner.core.interruption import listening
+    from pysd_runner.core.progress import listening
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -57,11 +57,9 @@ def test_quiet_stages_say_nothing(capsys):
 def test_the_bar_shows_what_is_done_and_how_long_is_left(monkeypatch):
     from rich.console import Console
 
-    from pysd_runner.core import progress
-
     stream = io.StringIO()
     monkeypatch.setattr(
-        progress, "Console", lambda **_: Console(file=stream, force_terminal=True, width=100, no_color=True)
+        "rich.console.Console", lambda **_: Console(file=stream, force_terminal=True, width=100, no_color=True)
     )
     with bar("Working", 4) as shown:
         shown.at("first half", 2, 4)

@@ -6,8 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.quantiles import KEPT, QuantileSketch, _exact
-from pysd_runner.ensemble.statistics import RunningStatistics, Statistics, combined, moments_of
+from pysd_runner.ensemble.statistics import (
+    KEPT,
+    QuantileSketch,
+    RunningStatistics,
+    Statistics,
+    _exact,
+    combined,
+    moments_of,
+)
 
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
@@ -116,7 +123,7 @@ def test_what_is_kept_hardly_grows_with_the_number_of_values():
 def test_series_do_not_mix_and_parts_of_them_do_not_matter(monkeypatch):
     values = np.random.default_rng(2).normal(size=(7, 20_000)) * np.arange(1, 8)[:, None]
     together = sketch_of(values, (1000,), 0.01).at(LEVELS)
-    monkeypatch.setattr("pysd_runner.ensemble.quantiles.AT_ONCE", 1)
+    monkeypatch.setattr("pysd_runner.ensemble.statistics.READ_AT_ONCE", 1)
     np.testing.assert_array_equal(together, sketch_of(values, (1000,), 0.01).at(LEVELS))
     alone = np.concatenate([sketch_of(row[None], (1000,), 0.01).at(LEVELS) for row in values], axis=1)
     np.testing.assert_array_equal(together, alone)

@@ -14,7 +14,7 @@ import numpy as np
 from pysd_runner.core.errors import GapsimError, UnsupportedFeature
 from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
-from pysd_runner.simulation.elements import constant_values
+from pysd_runner.simulation.run import constant_values
 from pysd_runner.simulation.task import prepared
 from tests.explorer.node import run_in_node
 from tests.validation.conformance import data_beside, model_files

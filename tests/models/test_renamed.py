@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.evaluation.observed import level_pairs
+from calibration.evaluation.fit import level_pairs
 from calibration.evaluation.sensitivity import policy_scores
 from calibration.evaluation.subject import Subject
 from calibration.fitting.fit import fit

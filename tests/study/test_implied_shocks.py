@@ -95,7 +95,7 @@ def test_what_a_slow_search_finds_is_the_same(model, panel, baseline):
     target = baseline.drawn(2, 0)[0]
     from pysd_runner.engine.values import TimePath
     from pysd_runner.simulation import simulate
-    from pysd_runner.simulation.elements import only_draws
+    from pysd_runner.simulation.run import only_draws
 
     values = only_draws(model, {k: v for k, v in common.values.items() if k != SHOCK}, np.array([0]))
     shocks = np.zeros((2, len(REGIONS)))

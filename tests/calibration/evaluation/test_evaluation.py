@@ -13,10 +13,9 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult
 from calibration.evaluation import Evaluation, Subject, Verdict, evaluate
-from calibration.evaluation.fit import point_fit_tests, residual_tests
+from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, point_fit_tests, residual_tests
 from calibration.evaluation.judgement import Phrase
 from calibration.evaluation.numerics import numerical_tests
-from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
 from calibration.evaluation.sensitivity import (
     Effort,
     GapRuns,

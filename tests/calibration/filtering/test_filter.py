@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import t as student
 
 from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.learning import composite_likelihood
+from calibration.filtering.learning import composite_likelihood, heavy, shared_part
 from calibration.filtering.paths import learn_widths
-from calibration.filtering.shocks import heavy, shared_part
 from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence

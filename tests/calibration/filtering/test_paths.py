@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import Filtered, FilterSettings, ahead, learn_laws
-from calibration.filtering.learning import Laws
+from calibration.filtering.learning import Laws, heavy, left_of_relative
 from calibration.filtering.paths import states
-from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
 from calibration.forecasting import forecast
 from tests.calibration.filtering.test_filter import STILL, known

@@ -19,7 +19,7 @@ from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, SumOfSquares
 from calibration.uncertainty import profile, sample
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.export.checkpoint import Checkpoint
+from pysd_runner.export.records import Checkpoint
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS, STARTS = 3, 4, 5
