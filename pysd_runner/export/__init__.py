@@ -7,11 +7,11 @@ from pysd_runner.core.lazy import lazy_exports
 if TYPE_CHECKING:
     from pysd_runner.export.files import write_bytes_whole as write_bytes_whole
     from pysd_runner.export.files import write_text_whole as write_text_whole
-    from pysd_runner.export.labelled import load_netcdf as load_netcdf
-    from pysd_runner.export.labelled import provenance_of as provenance_of
-    from pysd_runner.export.labelled import save_netcdf as save_netcdf
-    from pysd_runner.export.labelled import to_iamc as to_iamc
-    from pysd_runner.export.labelled import to_long_frame as to_long_frame
+    from pysd_runner.export.layout import load_netcdf as load_netcdf
+    from pysd_runner.export.layout import provenance_of as provenance_of
+    from pysd_runner.export.layout import save_netcdf as save_netcdf
+    from pysd_runner.export.layout import to_iamc as to_iamc
+    from pysd_runner.export.layout import to_long_frame as to_long_frame
     from pysd_runner.export.tables import csv_bytes as csv_bytes
     from pysd_runner.export.tables import save_csv as save_csv
 else:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import written
-from pysd_runner.export.labelled import DIMS, in_layout
+from pysd_runner.export.layout import DIMS, in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.typography import can_draw
 from pysd_runner.text import has_text, say

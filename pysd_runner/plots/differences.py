@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
 from pysd_runner.plots.bands import MEDIAN, Bands, Behind, difference_bands
 from pysd_runner.plots.dots import draw_intervals

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, quantity_of
 from pysd_runner.plots.bands import Bands, Behind, joined
 from pysd_runner.plots.fan import (

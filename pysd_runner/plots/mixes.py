@@ -9,7 +9,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import written
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, number, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.fan import (

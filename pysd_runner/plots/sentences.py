@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.text import say

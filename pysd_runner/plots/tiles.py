@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
 from pysd_runner.plots.bands import MEDIAN
 from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.export.labelled import rounded
+from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader
 from pysd_runner.indicators.labelled import Totals
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import load_netcdf, provenance_of, save_netcdf
-from pysd_runner.export.labelled import rounded
+from pysd_runner.export.layout import rounded
 
 
 def test_what_is_read_back_is_what_was_saved(futures, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.export.labelled import in_layout
+from pysd_runner.export.layout import in_layout
 from pysd_runner.plots import label_array, plot_gaps
 from pysd_runner.plots.arrays import number, position_of, quantity_of, region_label, scenario_label
 
