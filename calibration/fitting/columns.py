@@ -220,7 +220,7 @@ def _without_first(values: Array, times: Array, moments: Array) -> Array:
 
 def _weights(times: Array, values: Array, moments: Array, kind: str, step: float) -> Array:
     common = weights_of(times, moments, kind, step)[None]
-    if kind != "flow" or (len(values) == 1 and np.isfinite(values[:, 1:]).all()) or np.isfinite(values[:, 1:]).all():
+    if kind != "flow" or np.isfinite(values[:, 1:]).all():
         return common
     found = np.zeros((len(values), *common.shape[1:]))
     for row, line in enumerate(values):

@@ -63,7 +63,7 @@ DRAWS = 500
 LEVEL = 0.9
 
 
-def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int, draws: int = DRAWS) -> tuple[HeldOut, ...]:
+def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tuple[HeldOut, ...]:
     """Score what lies after the last moment that was fitted."""
     until = problem.until
     if until is None or problem.binding is None or not (problem.data.times > until).any():
@@ -79,9 +79,9 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int, draws
         step=step,
     )
     rng = np.random.default_rng([seed, 1])
-    drawn = result.fitted.sample(rng, draws, spec=problem.spec)
+    drawn = result.fitted.sample(rng, DRAWS, spec=problem.spec)
     comparison = Comparison(run, series, free=len(problem.space))
-    predicted = comparison.predicted({key: drawn[key] for key in problem.space.keys}, draws)
+    predicted = comparison.predicted({key: drawn[key] for key in problem.space.keys}, DRAWS)
     found = []
     for item, table in zip(series, predicted, strict=True):
         noise = problem.noise.get(item.label)

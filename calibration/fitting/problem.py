@@ -34,21 +34,18 @@ WIDE_STEP = 0.1
 Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observation]
 
 
-def tie(  # noqa: PLR0913 - the settings of a front door
+def _tied(
     model: Model,
     data: Data,
     *,
-    free: Iterable[str] | None = None,
-    values: Mapping[str, Any] | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    observations: Observations | None = None,
-    start: float | None = None,
-    until: float | None = None,
-    yuan_per_unit: float = 1.0,
-    seed: int = 0,
+    priors: Mapping[str, Prior] | None,
+    start: float | None,
+    until: float | None,
+    yuan_per_unit: float,
+    seed: int,
+    **asked: Any,
 ) -> Tied:
-    """Tie a model to data; see `CalibrationProblem`."""
-    asked: dict[str, Any] = {"free": free, "values": values, "observations": observations}
+    """Tie a model to data by what applies to them of the settings of `CalibrationProblem`."""
     data = data.for_model(regional=model.is_regional)
     if not data.is_panel:
         if yuan_per_unit != 1:
@@ -171,7 +168,7 @@ class CalibrationProblem(Tied):
     ) -> None:
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         asked |= _renamed(earlier)
-        tied = tie(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         super().__init__(**vars(tied))
         self._step = STEP
         self._comparison = Comparison(self.runs, self.series, free=len(self.space))

@@ -66,10 +66,10 @@ class Screening:
         return text
 
 
-def screened(problem: CalibrationProblem, *, seed: int, draws: int = DRAWS) -> Screening:
+def screened(problem: CalibrationProblem, *, seed: int) -> Screening:
     """Run a model over draws of the prior."""
     space = problem.space
-    drawn = space.sample(np.random.default_rng([seed, 0]), draws)
+    drawn = space.sample(np.random.default_rng([seed, 0]), DRAWS)
     points = np.concatenate([space.centre[None], drawn])
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
