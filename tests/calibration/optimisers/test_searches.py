@@ -146,9 +146,11 @@ def test_nothing_to_move_and_nothing_finite_are_told(search: Optimiser) -> None:
     none = SumOfSquares(
         linearised=lambda _: (np.ones(1), np.zeros((1, 0))), lower=np.zeros(0), upper=np.zeros(0), scale=np.zeros(0)
     )
-    assert search.minimise(none, np.zeros(0)).outcome is SearchOutcome.NOTHING_TO_MOVE
+    still = search.minimise(none, np.zeros(0))
+    assert still.outcome is SearchOutcome.NOTHING_TO_MOVE
+    assert still.cost == 0.5
     broken = Counted(lambda points: np.full((len(points), 3), np.nan))
-    end = Minimize().minimise(objective(broken), np.zeros(2))
+    end = search.minimise(objective(broken), np.zeros(2))
     assert end.outcome is SearchOutcome.NOT_FINITE
     assert end.cost == np.inf
 
