@@ -165,7 +165,7 @@ def _digital_panel(*, wild: bool) -> Data:
     made = panel_of(logs, groups=("a", "b"))
     values = {**made.values, "mobile_internet_per_100": access, "population": people}
     units = {**made.units, "mobile_internet_per_100": "per 100 persons", "population": "Person"}
-    return replace(made, values=values, units=units, national={"internet_penetration": penetration})
+    return made.with_values(values, units).with_national({"internet_penetration": penetration})
 
 
 def test_holes_late_entries_and_silent_regions_are_borne() -> None:
