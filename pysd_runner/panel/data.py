@@ -497,6 +497,12 @@ class Data(Tabled):
         """What they hold, one row a column: unit, entities, first and last moment, values, missing ones between."""
         return forms.contents(self)
 
+    def _repr_html_(self) -> str:
+        """The contents as a table of at most a screen."""
+        from pysd_runner.export.tables import one_screen
+
+        return one_screen(self.table())
+
     def to_frame(self) -> "pd.DataFrame":
         """Every observation as a long table: time, entities, column, value.
 

@@ -22,7 +22,7 @@ def files(tmp_path):
     [
         ("calibrate obs.csv --model nothing.mdl", "there is no file"),
         ("calibrate obs.csv --model obs.csv", "is no model file"),
-        ("calibrate nothing.csv --model mine.mdl", "there is no file"),
+        ("calibrate nothing.csv --model mine.mdl", "no file and no shipped panel is called"),
         ("calibrate obs.csv --model mine.mdl --free contct_rate", "has no variable"),
         ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
         ("calibrate obs.csv --model mine.mdl --map infected", "expected two names"),

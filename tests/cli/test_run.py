@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 
 from pysd_runner.cli import main
 from pysd_runner.cli.projecting import kept_in
+from pysd_runner.core.errors import Message
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_data
@@ -159,9 +160,14 @@ def test_present_values_are_those_of_the_kept_projection(gapsim, small, rate):
 
 def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp_path):
     panel = load_data(small_panel, regions=str(small_panel.with_name("regions.csv")))
-    failed = (
-        "Trend Growth of Output per Worker (g0) ended at its upper bound, 0.15 1/Year: its standard error means "
-        "little; look at the bound or the measurement."
+    failed = Message(
+        "{name} ({parameter}) ended at its {side} bound, {estimate:.4g} {unit}: its standard error means "
+        "little; look at the bound or the measurement.",
+        name="Trend Growth of Output per Worker",
+        parameter="g0",
+        side=Message("upper"),
+        estimate=0.15,
+        unit="1/Year",
     )
     fitted = fit_of(load_model("regional_digital", regions=4), panel, 2024)
     made = replace(fitted, at_bound=("upper", ""), provenance={"yuan_per_unit": 7.0, "failed_checks": [failed]})

@@ -1,7 +1,5 @@
 """Start values of regions: observed where observed, inferred and said so where not."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -198,9 +196,7 @@ def test_observed_shares_that_break_the_ladder_are_told(model, panel):
 
 def test_only_output_is_enough(model, panel):
 
-    bare = replace(
-        panel, values={"output_per_head": panel.array("output_per_head").copy()}, national={}, file_rows={}, original={}
-    )
+    bare = panel.with_values({"output_per_head": panel.array("output_per_head").copy()}).with_national({})
     inputs = region_inputs(model, bare, 2014)
     told = {item.key: item.how for item in inputs.imputed}
     assert "equal shares" in told["P"]
