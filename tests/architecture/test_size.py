@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 410,
-    "lines": 86_000,
-    "nodes": 635_000,
-    "functions": 5_260,
-    "docstring lines": 14_400,
-    "lines of other texts": 5_500,
-    "circles": 1,
-    "functions of many parameters": 6,
-    "classes defined twice": 20,
+    "files": 381,
+    "lines": 84_320,
+    "nodes": 628_800,
+    "functions": 5_223,
+    "docstring lines": 13_570,
+    "lines of other texts": 5_486,
+    "circles": 0,
+    "functions of many parameters": 1,
+    "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 23,
-    "lines of tests": 48_000,
+    "lines of tests": 46_930,
 }
 
 
