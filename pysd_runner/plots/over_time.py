@@ -29,7 +29,7 @@ _DOTS: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "mark
 
 def plot_fan(
     values: "xr.DataArray | Mapping[str, xr.DataArray]",
-    observed: "pd.Series[float] | pd.DataFrame | None" = None,
+    observed: "pd.Series[float] | pd.DataFrame | xr.DataArray | None" = None,
     *,
     ax: "Axes | None" = None,
     title: str = "",
@@ -43,7 +43,8 @@ def plot_fan(
         Dimensions (scenario, draw, ..., time), without ``scenario`` for a single one; or several of them by name, of
         different models or fits.
     observed
-        Observed values by time, with a column for each entity where `values` has one more dimension.
+        Observed values by time, with a column for each entity where `values` has one more dimension; or a column of
+        data, ``data["infected"]``.
     ax
         Where to draw; None makes a figure, with a small chart for each entity.
     title
@@ -61,7 +62,7 @@ def plot_fan(
     InvalidInput
         If there is nothing to draw, or too much for one picture.
     """
-    lines = _lines(values)
+    lines, observed = _lines(values), _by_time(observed)
     first = next(iter(lines.values()))
     unit = time_unit or str(first["time"].attrs.get("units", ""))
     entities = [str(dim) for dim in first.dims if dim not in ("draw", "time")]
@@ -172,6 +173,20 @@ def _figure(
     sheet.figure.data = _data(lines, unit)
     sheet.figure.sentence = _sentence(lines, name, unit, time_unit)
     return sheet.figure
+
+
+def _by_time(observed: Any) -> Any:
+    """Observed values with a row for each time, and a column for each entity where there are any."""
+    if observed is None or isinstance(observed, pd.Series | pd.DataFrame):
+        return observed
+    *entities, time = observed.dims
+    if not entities:
+        return observed.to_pandas().dropna()
+    return (
+        observed.stack(entity=entities).transpose(time, "entity").to_pandas()
+        if entities[1:]
+        else observed.T.to_pandas()
+    )
 
 
 def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":

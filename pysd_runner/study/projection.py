@@ -301,7 +301,7 @@ def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None
             continue
         if position is None and item["kind"] == "level":
             found[variable] = item["column"]
-    for name in () if data is None else data.columns:
+    for name in () if data is None else [name for name in data.columns if name in data]:
         target = data.column(name).variable if data is not None else ""
         try:
             variable, position = located(model, target or name)

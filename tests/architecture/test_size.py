@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 381,
-    "lines": 84_320,
-    "nodes": 628_800,
+    "lines": 84_330,
+    "nodes": 628_900,
     "functions": 5_223,
     "docstring lines": 13_570,
     "lines of other texts": 5_486,

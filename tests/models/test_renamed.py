@@ -104,10 +104,10 @@ def test_a_folder_or_its_file_is_loaded_with_its_declarations(folder: Path, tmp_
         model.with_regions(4)
 
 
-def test_a_model_without_bindings_goes_with_no_panel(folder: Path, tmp_path: Path) -> None:
+def test_a_model_without_bindings_runs_as_any_other_and_forecasts_no_panel(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "alone.mdl").write_bytes((folder / "model.mdl").read_bytes())
     alone = load_model(tmp_path / "alone.mdl", regions=3)
     panel = load_data("china").subset(entities=REGIONS)
-    for refused in (lambda: project(alone, panel, "baseline"), lambda: forecast(panel, until=UNTIL, model=alone)):
-        with pytest.raises(InvalidInput, match=r"alone.mdl has no declarations with \[bindings\]"):
-            refused()
+    assert list(project(alone, panel, "baseline").scenarios) == ["baseline"]
+    with pytest.raises(InvalidInput, match=r"alone.mdl has no declarations with \[bindings\]"):
+        forecast(panel, until=UNTIL, model=alone)

@@ -24,7 +24,7 @@ def test_ten_thousand_regions(write: Callable[..., Path]) -> None:
     np.testing.assert_array_equal(panel.array("output"), output)
 
 
-@pytest.mark.parametrize("load", [partial(load_data, mapping={f"x{n}": f"mine {n}" for n in range(1, 10)}), load_data])
+@pytest.mark.parametrize("load", [partial(load_data, roles={f"x{n}": f"mine {n}" for n in range(1, 10)}), load_data])
 def test_numbers_of_a_frame_are_not_written_out_and_read_again(load: Callable[..., Any], tmp_path: Path) -> None:
     columns = np.random.default_rng(0).uniform(1e4, 5e4, (10, 20_000))
     frame = pd.DataFrame(

@@ -427,7 +427,7 @@ def test_a_model_without_declarations_is_refused(panel: Data, tmp_path: Path) ->
         "TIME STEP=1\n~ Year\n~ |\nSAVEPER=1\n~ Year\n~ |\n",
         encoding="utf-8",
     )
-    with pytest.raises(InvalidInput, match=r"plain\.mdl has no declarations"):
+    with pytest.raises(InvalidInput, match=r"is called like a variable of plain\.mdl"):
         CalibrationProblem(load_model(path), panel)
 
 

@@ -75,7 +75,7 @@ def test_a_fit_moves_no_forecast_and_is_told_for_runs() -> None:
 def test_the_command_takes_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = panel()
     rows = [
-        f"{code},{year},{whole['output_per_head'][row, column]}"
+        f"{code},{year},{whole.array('output_per_head')[row, column]}"
         for row, code in enumerate(whole.codes)
         for column, year in enumerate(whole.years)
     ]
