@@ -31,6 +31,8 @@ from pysd_runner.study.region_inputs import RegionInputs
 from pysd_runner.study.values import changed_values, scenario_values
 
 if TYPE_CHECKING:
+    from pysd_runner.panel.sources import AnySource
+
     OneScenario = Scenario | str | Mapping[str, Any]
     Scenarios = OneScenario | Sequence[OneScenario]
 
@@ -55,7 +57,7 @@ class ProjectionSettings(TypedDict, total=False):
 
 def project(
     model: Model | str | Path,
-    data: Any,
+    data: "Data | AnySource | None",
     scenarios: "Scenarios",
     fitted: FittedParameters | None = None,
     *,
@@ -144,7 +146,7 @@ def project(
     return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed)
 
 
-def _loaded(model: Model | str | Path, data: Any) -> tuple[Model, Data | None]:
+def _loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
     """A model and data that may be given by name; a model by name gets as many regions as there are."""
     if not (data is None or isinstance(data, Data)):
         known = model if isinstance(model, Model) else load_model(model)
