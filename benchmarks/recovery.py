@@ -18,7 +18,7 @@ from benchmarks.machine import machine, versions
 from benchmarks.simulated import DISTURBANCES, simulated_panel
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
-from calibration.parameters import ParameterSpace, chosen
+from calibration.fitting.space import ParameterSpace, chosen
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.model import Model, load_model

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.evaluation.judgement import Judgement, Phrase, Section, Verdict
 from calibration.evaluation.subject import Calibrated, Subject
-from calibration.parameters import prior_quantile
+from calibration.fitting.space import prior_quantile
 from calibration.sdeval import (
     RankingSensitivity,
     Sensitivity,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
-from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.findings import Finding
 

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from calibration.fitting.ending import Ending
 from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
-from calibration.fitting.kept_work import CALIBRATION, Settled, keep_end, keep_settled, kept_ends, kept_settled
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.fitting.screening import Screening, jumping, screened
+from calibration.fitting.screening import jumping, screened
 from calibration.observation import Noise
 from calibration.optimisers import (
     SAME_COST,
     Coordinates,
     LeastSquares,
+    Minimum,
     MultiStart,
     Optimiser,
     Reparametrised,
+    SearchOutcome,
     Starts,
     SumOfSquares,
     optimiser_named,
@@ -32,7 +33,7 @@ from calibration.optimisers import (
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.export.records import Checkpoint
+from pysd_runner.export.records import Checkpoint, Computation
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -48,6 +49,20 @@ TIGHT = 1e-9
 TRIED = 3
 # The search where slopes say nothing.
 WITHOUT_SLOPES = "cma"
+CALIBRATION = Computation(
+    name="calibration",
+    label="calibration.json",
+    settings="model, panel, window, parameters, errors, seed or optimiser",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settled:
+    """What a fit knows before its starts: the errors, whether they had stopped moving, where it begins."""
+
+    problem: CalibrationProblem  # with these errors
+    is_settled: bool
+    staged: Array  # the end of the stages, or of the way to the errors
 
 
 @dataclass(slots=True)
@@ -55,6 +70,7 @@ class _Work:
     """What a fit knows on its way."""
 
     problem: CalibrationProblem
+    kept: Checkpoint
     search: Optimiser
     may_choose: bool  # whether the caller left the search open
     starts: int
@@ -156,22 +172,20 @@ def fit(
     began = perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
-    work = _Work(problem, search, optimiser is None, starts, seed, deadline, progress)
+    has_blocks = len(problem.stages) > 1
     # Draws of the prior are the same for more starts; the nearest of a screening are not.
-    kept = Checkpoint(
-        CALIBRATION, checkpoint, problem.digest(seed, "" if work.has_blocks else starts, settings_of(search))
-    )
-    settled, before, others = _staged(work, kept) if work.has_blocks else _screened(work, kept)
-    ends = _searched(work, settled, [before.staged, *others], executor, kept)
-    if not work.has_blocks:
+    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, "" if has_blocks else starts, settings_of(search)))
+    work = _Work(problem, kept, search, optimiser is None, starts, seed, deadline, progress)
+    before, others = _staged(work) if has_blocks else _screened(work)
+    ends = _searched(work, before.problem, [before.staged, *others], executor, kept)
+    if not has_blocks:
         if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
             # A lower optimum elsewhere: its errors are smaller than those the search went by.
-            settled, is_settled = _settle(work, settled, ends.best.point)
-            before = replace(before, noise=settled.noise, is_settled=is_settled)
+            before = replace(_settle(work, before.problem, ends.best.point), staged=before.staged)
             again = [ends.best.point, before.staged, *others[: max(starts - 2, 0)]][:starts]
-            ends = _searched(work, settled, again, executor, Checkpoint(CALIBRATION, None, ""))
+            ends = _searched(work, before.problem, again, executor, Checkpoint(CALIBRATION, None, ""))
         before = replace(before, staged=ends.best.point)
-    point = ends.best.point
+    settled, point = before.problem, ends.best.point
     ending = Ending(
         problem=settled,
         ends=ends,
@@ -189,12 +203,12 @@ def fit(
     return result if problem.until is None else replace(result, holdout=held_out(settled, result, seed=seed))
 
 
-def _staged(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled, list[Array]]:
+def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
     """Settle the errors of a model with blocks; where its stages end, and draws of the prior."""
     problem = work.problem
     others = [_draw(problem, work.seed, number) for number in range(1, work.starts)]
-    if (earlier := kept_settled(kept)) is not None:
-        return problem.with_noise(earlier.noise), earlier, others
+    if (earlier := kept_settled(work.kept, problem)) is not None:
+        return earlier, others
     if not np.isfinite(problem.residuals(problem.space.centre)).all():
         raise SimulationFailed(
             "{model} gives no numbers at the centre of the priors for panel {panel!r}; check the start values with "
@@ -202,54 +216,59 @@ def _staged(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled,
             model=problem.model.name,
             panel=problem.data.name,
         )
-    settled, is_settled = _settle(work, problem, _stages(work, problem, ROUGH))
+    settled = _settle(work, problem, _stages(work, problem, ROUGH))
     work.at(Message("fitting block by block"))
-    return settled, _kept(work, kept, settled, _stages(work, settled, TIGHT), is_settled=is_settled), others
+    return _kept(work, replace(settled, staged=_stages(work, settled.problem, TIGHT))), others
 
 
-def _screened(work: _Work, kept: Checkpoint) -> tuple[CalibrationProblem, Settled, list[Array]]:
+def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
     """Settle the errors from the nearest of many draws of the prior; where that ends, and the other near ones."""
     problem = work.problem
     work.at("looking at draws of the prior", 0)
     look = screened(problem, seed=work.seed)
-    _check_some(problem, look)
     finding = look.finding(problem.space.keys, problem)
     work.findings += [] if finding is None else [finding]
     others = list(look.best[: work.starts - 1])
-    if (earlier := kept_settled(kept)) is not None:
-        return _without_slopes(work, problem.with_noise(earlier.noise), earlier.staged), earlier, others
+    if (earlier := kept_settled(work.kept, problem)) is not None:
+        return replace(earlier, problem=_without_slopes(work, earlier.problem, earlier.staged)), others
     tries = []
     for number, point in enumerate(look.best[:TRIED]):
         work.at(Message("estimating the errors"), number)
         tries.append(work.least_squares(ROUGH).minimise(objective_of(problem), point))
     best = min(tries, key=lambda item: item.cost).point
-    settled, is_settled = _settle(work, problem, best)
-    point = work.rough(settled, best)
-    settled = _without_slopes(work, settled, point)
-    return settled, _kept(work, kept, settled, point, is_settled=is_settled), others
+    settled = _settle(work, problem, best)
+    point = work.rough(settled.problem, best)
+    return _kept(work, replace(settled, problem=_without_slopes(work, settled.problem, point), staged=point)), others
 
 
-def _kept(work: _Work, kept: Checkpoint, settled: CalibrationProblem, point: Array, *, is_settled: bool) -> Settled:
-    found = Settled(noise=settled.noise, is_settled=is_settled, staged=point)
-    # What a budget cut short is not kept: with more time it would come out otherwise.
+def _kept(work: _Work, settled: _Settled) -> _Settled:
+    """Write errors and stages; what a budget cut short is not kept: with more time it would come out otherwise."""
     if not work.is_over:
-        keep_settled(kept, found)
-    return found
+        noise = settled.problem.noise
+        regional = {f"regional {place}": np.array(item.regional) for place, item in enumerate(noise.values())}
+        arrays = {
+            "series": np.array(list(noise)),
+            "noise": np.array([(item.sd, item.persistence) for item in noise.values()]),
+            "is_settled": np.array(settled.is_settled),
+            "staged": settled.staged,
+        }
+        work.kept.keep("settled", arrays | regional)
+    return settled
 
 
-def _check_some(problem: CalibrationProblem, look: Screening) -> None:
-    if look.failed.all():
-        raise SimulationFailed(
-            "{model} gives no numbers that can be compared with table {table!r} for any of {count} draws of the "
-            "priors{reason}; check units, starting values and priors",
-            model=problem.model.name,
-            table=problem.data.name,
-            count=len(look.failed),
-            reason=look.reason,
-        )
+def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settled | None:
+    """Errors and stages of an earlier process, None where it did not get so far."""
+    kept = checkpoint.get("settled")
+    if kept is None:
+        return None
+    noise = {
+        str(label): Noise(float(sd), float(persistence), tuple(kept[f"regional {place}"].tolist()))
+        for place, (label, (sd, persistence)) in enumerate(zip(kept["series"], kept["noise"], strict=True))
+    }
+    return _Settled(problem.with_noise(noise), bool(kept["is_settled"]), kept["staged"])
 
 
-def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> tuple[CalibrationProblem, bool]:
+def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> _Settled:
     """Fit and estimate the errors in turn until these hardly move."""
     for number in range(work.rounds):
         work.at(Message("estimating the errors"), number)
@@ -258,10 +277,10 @@ def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> tuple[Cal
         moved = max(_change(problem.noise[label], noise[label]) for label in noise)
         problem = problem.with_noise(noise)
         if moved < SETTLED:
-            return problem, True
+            return _Settled(problem, is_settled=True, staged=point)
         if work.is_over:
             break
-    return problem, False
+    return _Settled(problem, is_settled=False, staged=point)
 
 
 def _searched(
@@ -277,6 +296,27 @@ def _searched(
         keep=partial(keep_end, kept),
         progress=lambda done: work.at(what, work.rounds + done),
     )
+
+
+def keep_end(checkpoint: Checkpoint, number: int, end: Minimum) -> None:
+    """Write the end of a start; one that was stopped by time is not finished."""
+    if end.outcome is not SearchOutcome.OUT_OF_TIME:
+        numbers = np.array([end.cost, end.slope, end.evaluations], dtype=float)
+        arrays = {"point": end.point, "numbers": numbers, "outcome": np.array(end.outcome.name)}
+        checkpoint.keep(f"start-{number}", arrays)
+
+
+def kept_ends(checkpoint: Checkpoint, starts: int) -> dict[int, Minimum]:
+    """Ends of the starts that an earlier process finished."""
+    ends = {}
+    for number in range(starts):
+        if (kept := checkpoint.get(f"start-{number}")) is not None:
+            cost, slope, evaluations = kept["numbers"].tolist()
+            outcome = SearchOutcome[str(kept["outcome"])]
+            ends[number] = Minimum(
+                point=kept["point"], cost=cost, outcome=outcome, slope=slope, evaluations=int(evaluations)
+            )
+    return ends
 
 
 def _change(old: Noise, new: Noise) -> float:
@@ -301,21 +341,12 @@ def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array
 
 def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> SumOfSquares:
     """Some parameters and some residuals of a problem, the other parameters held at `base`."""
-    base = base.copy()
-    lower, upper = problem.space.bounds
 
-    def linearised(part: Array) -> tuple[Array, Array]:
-        point = base.copy()
-        point[columns] = part
+    def linearised(point: Array) -> tuple[Array, Array]:
         residuals, jacobian = problem.linearised(point, columns=columns)
         return residuals[rows], jacobian[rows]
 
-    return SumOfSquares(
-        linearised=linearised,
-        lower=lower[columns],
-        upper=upper[columns],
-        scale=problem.space.scale[columns],
-    )
+    return problem.space.part(linearised, base.copy(), columns)
 
 
 def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:

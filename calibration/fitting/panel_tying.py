@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.space import ParameterSpace, chosen, overrides
 from calibration.fitting.tying import FIRST_YEAR, ModelRuns, Parameters, Spreads, Tied, declarations, stages_of, unit
 from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
-from calibration.parameters import ParameterSpace, chosen, overrides
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

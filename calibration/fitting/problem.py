@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.panel_tying import tied_to_panel
+from calibration.fitting.space import RidgeChange, applying
 from calibration.fitting.table_tying import tied_to_table
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied
 from calibration.observation import Noise
-from calibration.parameters import RidgeChange, applying
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 from pysd_runner.panel import Data

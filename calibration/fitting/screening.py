@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.problem import CalibrationProblem
-from pysd_runner.core.errors import Message, UnsupportedFeature
+from calibration.optimisers.objective import half_squares
+from pysd_runner.core.errors import Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.findings import Finding
 
 Array = NDArray[np.float64]
@@ -74,8 +75,17 @@ def screened(problem: CalibrationProblem, *, seed: int) -> Screening:
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
     failed: NDArray[np.bool_] = np.asarray(~np.isfinite(residuals).all(axis=1))
-    costs = np.where(failed, np.inf, 0.5 * (np.where(failed[:, None], 0.0, residuals) ** 2).sum(axis=1))
-    return Screening(points=points, costs=costs, failed=failed, reason=_reason(problem, points[failed]))
+    reason = _reason(problem, points[failed])
+    if failed.all():
+        raise SimulationFailed(
+            "{model} gives no numbers that can be compared with table {table!r} for any of {count} draws of the "
+            "priors{reason}; check units, starting values and priors",
+            model=problem.model.name,
+            table=problem.data.name,
+            count=len(failed),
+            reason=reason,
+        )
+    return Screening(points=points, costs=half_squares(residuals), failed=failed, reason=reason)
 
 
 def _reason(problem: CalibrationProblem, points: Array) -> str:

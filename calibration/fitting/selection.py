@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
+from calibration.fitting.space import ParameterSpace, with_part
 from calibration.fitting.tying import ModelRuns, Parameters, Spreads
 from calibration.observation import Noise, Series
-from calibration.optimisers import LeastSquares, SumOfSquares
-from calibration.parameters import ParameterSpace
+from calibration.optimisers import LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
@@ -267,22 +267,16 @@ def selected(
 
 def _roughly(comparison: Comparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]) -> Array:
     """Where a short search over some parameters ends, the others at their centres."""
-    lower, upper = space.bounds
 
-    def whole(part: Array) -> Array:
-        point = space.centre.copy()
-        point[places] = part
-        return point
-
-    def linearised(part: Array) -> tuple[Array, Array]:
-        point = whole(part)
+    def linearised(point: Array) -> tuple[Array, Array]:
         residuals = comparison.residuals(space.to_values(point[None]), 1, noise)[0]
         slopes = _slopes(comparison, space, noise, point)[:, places] / space.scale[places]
         priors = np.diag(space.prior_slopes(point))[places][:, places]
         return np.concatenate([residuals, space.prior_residuals(point)[places]]), np.concatenate([slopes, priors])
 
-    objective = SumOfSquares(linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places])
-    return whole(LeastSquares(tolerance=1e-3, evaluations=ROUGHLY).minimise(objective, space.centre[places]).point)
+    search = LeastSquares(tolerance=1e-3, evaluations=ROUGHLY)
+    part = search.minimise(space.part(linearised, space.centre, places), space.centre[places]).point
+    return with_part(space.centre, places, part)
 
 
 def _candidates(

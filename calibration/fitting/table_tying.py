@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.selection import Target, TargetValues, parameters_of, selected, targets_of
+from calibration.fitting.space import ParameterSpace, listed
 from calibration.fitting.tying import Block, ModelRuns, Tied
 from calibration.observation import Series
-from calibration.parameters import ParameterSpace, listed
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

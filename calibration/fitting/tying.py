@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding
+from calibration.fitting.space import ParameterSpace
 from calibration.observation import Absent, Series
-from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model

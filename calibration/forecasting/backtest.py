@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.kept_work import BACKTEST
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import (
@@ -30,7 +29,7 @@ from calibration.forecasting.scores import all_scores, dispersion_scores, naive_
 from calibration.forecasting.target import target_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
-from pysd_runner.export.records import Checkpoint
+from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
 
@@ -40,6 +39,9 @@ Progress = Callable[[str, int, int], None]
 
 DRAWS = 500
 SEPARATOR = "|"
+BACKTEST = Computation(
+    name="back-test", label="backtest.json", settings="panel, forecasters, horizons, origins, draws or seed"
+)
 
 
 def backtest(  # noqa: PLR0913 - a front door

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.kept_work import BACKTEST
 from calibration.fitting.results import FitResult
-from calibration.forecasting.backtest import DRAWS, backtest, needed, refuse_others, scored_by
+from calibration.forecasting.backtest import BACKTEST, DRAWS, backtest, needed, refuse_others, scored_by
 from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.kept_work import PROFILES
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.optimisers import LeastSquares, SumOfSquares
+from calibration.fitting.space import with_part
+from calibration.optimisers import LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import one_thread, open_pool
-from pysd_runner.export.records import Checkpoint
+from pysd_runner.export.records import Checkpoint, Computation
 
 Array = NDArray[np.float64]
+
+PROFILES = Computation(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
 
 # The grid moves by this many standard deviations of the normal approximation, so that a normal posterior has about four
 # points on each side of its interval.
@@ -301,29 +303,20 @@ def _walk(at: FittedPoint, place: int, sign: int, limit: float) -> Iterator[_Hel
 
 def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
     """The best of the others while one is held."""
-    problem = at.problem
+    problem, space = at.problem, at.problem.space
     others = [column for column in range(len(start)) if column != place]
-    lower, upper = problem.space.bounds
-    scale = problem.space.scale[others]
-
-    def whole(part: Array) -> Array:
-        point = start.copy()
-        point[others] = part
-        return point
-
     seen: dict[bytes, Array] = {}
 
-    def linearised(part: Array) -> tuple[Array, Array]:
-        found, slopes = problem.linearised(whole(part), columns=others)
-        seen[part.tobytes()] = found
+    def linearised(point: Array) -> tuple[Array, Array]:
+        found, slopes = problem.linearised(point, columns=others)
+        seen[point.tobytes()] = found
         return found, slopes
 
-    part = start[others]
+    point = start
     if others:
-        objective = SumOfSquares(linearised=linearised, lower=lower[others], upper=upper[others], scale=scale)
-        part = _SEARCH.minimise(objective, np.clip(start, lower, upper)[others]).point
-    point = whole(part)
-    residuals = seen.get(part.tobytes())
+        inside = np.clip(start, *space.bounds)[others]
+        point = with_part(start, others, _SEARCH.minimise(space.part(linearised, start, others), inside).point)
+    residuals = seen.get(point.tobytes())
     if residuals is None:  # nothing was searched, or the best point was moved onto a bound by rounding
         residuals = problem.residuals(point)
     data = len(problem.rows())

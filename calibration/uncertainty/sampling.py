@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.kept_work import SAMPLE
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.export.records import Checkpoint
+from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
+
+SAMPLE = Computation(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
 
 # Entry of `FittedParameters.provenance` under which reports find how well the sample mixed.
 ENTRY = "sampling"

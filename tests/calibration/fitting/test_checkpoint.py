@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.kept_work import CALIBRATION, keep_end, kept_ends
+from calibration.fitting.fit import CALIBRATION, keep_end, kept_ends
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, SumOfSquares
 from calibration.uncertainty import profile, sample

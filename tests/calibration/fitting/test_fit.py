@@ -20,8 +20,8 @@ from calibration.fitting.estimates import (
     stage_finding,
 )
 from calibration.fitting.results import record
+from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
-from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
 from pysd_runner.panel import Data, PanelMapping, load_data

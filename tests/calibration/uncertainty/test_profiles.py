@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration import CalibrationProblem, FitResult
 from calibration.fitting.estimates import laplace
-from calibration.parameters import ParameterSpace
+from calibration.fitting.space import ParameterSpace
 from calibration.uncertainty import (
     FittedPoint,
     Identifiability,

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from calibration import CalibrationProblem, FitResult
-from calibration.parameters import ParameterSpace
+from calibration.fitting.space import ParameterSpace
 from calibration.uncertainty import (
     Convergence,
     FittedPoint,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from calibration.parameters import ParameterSpace, chosen, overrides, prior_median, prior_quantile
+from calibration.fitting.space import ParameterSpace, chosen, overrides, prior_median, prior_quantile
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.paths import models_folder
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Uniform, load_spec

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration import CalibrationProblem, FitResult, fit
+from calibration.fitting.space import RidgeChange, applying
 from calibration.optimisers import (
     Coordinates,
     DifferentialEvolution,
@@ -17,7 +18,6 @@ from calibration.optimisers import (
     SumOfSquares,
 )
 from calibration.optimisers.catalogue import turned_objective
-from calibration.parameters import RidgeChange, applying
 from pysd_runner.spec import ModelSpec
 from tests.calibration.panels import made_panel, model_of
 
