@@ -42,14 +42,3 @@ def test_the_door_is_narrow_and_everything_behind_it_exists() -> None:
     assert len(engine.__all__) <= MOST_NAMES
     for name in engine.__all__:
         assert getattr(engine, name) is not None
-
-
-def test_the_engine_imports_nothing_of_the_house() -> None:
-    root = Path(engine.__file__).parent
-    outside = {}
-    for path in root.rglob("*.py"):
-        modules = _imported(ast.parse(path.read_text(encoding="utf-8")))
-        house = {name for name in modules if name.startswith(("pysd_runner", "calibration", "models"))}
-        if wrong := {name for name in house if not name.startswith("pysd_runner.engine")}:
-            outside[path.relative_to(root).as_posix()] = sorted(wrong)
-    assert outside == {}

@@ -1,11 +1,9 @@
 """Operations are counted as the rule says, and lines are fitted as they should be."""
 
-import numpy as np
 import pytest
 
 from benchmarks.counting import operations
-from benchmarks.linearity import exponent, fitted_line, write_digi
-from benchmarks.machine import machine, versions
+from benchmarks.linearity import exponent, fitted_line
 from pysd_runner.model import load_model
 
 MODEL = """{UTF-8}
@@ -41,25 +39,3 @@ def test_a_straight_line_is_found():
     assert line.intercept == pytest.approx(1)
     assert line.r_squared == pytest.approx(1)
     assert exponent([1, 2, 4], [1.0, 4.0, 16.0]) == pytest.approx(2)
-
-
-def test_regions_are_repeated(tmp_path):
-    source = tmp_path / "source.mdl"
-    lists = ",".join(f"{number}.5" for number in range(31))
-    rows = "".join(f"\t{int(number == 0)},{int(number == 1)},0;\n" for number in range(31))
-    source.write_text(
-        f"Region:\n\tR01,R02\n\t~\n\nnumber of regions=\n\t31\n\ninitial infra[Region]=\n\t{lists}\n\n"
-        f"membership[Region,RType]=\n\t\n{rows}\t~\n"
-    )
-    text = write_digi(source, tmp_path / "two.mdl", 33).read_text()
-    assert "number of regions=\n\t33\n" in text
-    assert "R033\n" in text
-    assert text.split("initial infra[Region]=\n\t")[1].split("\n")[0].split(",")[31:] == ["0.5", "1.5"]
-    assert text.count(";\n") == 33
-
-
-def test_the_machine_is_described():
-    found = machine()
-    assert found["cores"] >= 1
-    assert isinstance(found["avx512"], bool)
-    assert versions()["numpy"] == np.__version__

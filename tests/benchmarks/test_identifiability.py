@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import identifiability as module
-from benchmarks.identifiability import BEGIN, END, EXPECTED, contractions, main, table
+from benchmarks.identifiability import contractions, table
 from pysd_runner.panel import load_data
 
 
@@ -31,15 +30,3 @@ def test_errors_that_forget_say_more_about_slow_growth(panel):
     keys = ("c0", "lam_I", "pi")
     declared, forgetful = contractions(panel, keys), contractions(panel, keys, memory="independent")
     assert (forgetful.shares[:, 0] > declared.shares[:, 0]).all()
-
-
-def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch, panel):
-    monkeypatch.setattr(module, "load_data", lambda *_, **__: panel)
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    assert main(["--write", str(page)]) == 0
-    text = page.read_text(encoding="utf-8")
-    assert "old" not in text
-    assert text.startswith("before\n")
-    assert text.endswith("after\n")
-    assert all(f"`{key}`" in text for key in EXPECTED)

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import norm
 
-from benchmarks.perfect import LEVELS, Scored, holding, normal_scores, perfect, scored
+from benchmarks.perfect import Scored, normal_scores, perfect
 from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
@@ -25,32 +24,6 @@ def made(known: np.ndarray, shared: float = 0.0, horizons: tuple[int, ...] = (1,
     own, common = rng.normal(size=(400, known.shape[1])), rng.normal(size=(400, 1))
     shocks = normal_scores(np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
     return Scored(horizons=horizons, known=known, shocks=shocks)
-
-
-def test_intervals_that_hold_are_those_of_the_table(results: dict[str, Backtest]) -> None:
-    table = results["Made"].table().set_index(["model", "horizon"]).loc["gapsim"]
-    expected = [
-        bool(row[f"coverage_{round(100 * level)}_low"] <= level <= row[f"coverage_{round(100 * level)}_high"])
-        for _, row in table.iterrows()
-        for level in LEVELS
-    ]
-    assert holding(results) == expected
-
-
-def test_what_was_scored_is_what_has_an_error(results: dict[str, Backtest]) -> None:
-    (panel,) = scored(results)
-    assert panel.horizons == (1, 2, 5)
-    # 24 years, of which the ninth to the last but one are origins; one region ends two years early.
-    assert panel.known.shape == (15, 6, 3)
-    assert panel.known[:, 1].sum(axis=0).tolist() == [15, 14, 11]
-    assert panel.known[:, 0].sum(axis=0).tolist() == [13, 12, 9]
-    pit = results["Made"].scores["pit"].sel(model="gapsim", horizon=1).transpose("origin", "region").values
-    assert_allclose(panel.shocks, normal_scores(pit))
-
-
-def test_normal_scores_keep_ranks_and_holes() -> None:
-    values = np.array([[3.0, np.nan], [1.0, 2.0]])
-    assert_allclose(normal_scores(values), norm.ppf([[5 / 6, np.nan], [1 / 6, 3 / 6]]))
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.5])

@@ -1,6 +1,5 @@
 """Parameters are recovered from panels simulated with known ones: a small version of the benchmark, and its tests."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from benchmarks.coverage import coverage, holm, outside, rejected, table
-from benchmarks.recovery import ASKED, FIRST, Setting, main, recover, recovered, report, template
+from benchmarks.recovery import ASKED, FIRST, Setting, recover, recovered, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, GROUPS, MEMORY, simulated_panel
 from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.panel import Data
@@ -57,11 +56,6 @@ def test_truths_lie_where_the_posterior_says(panels):
     assert np.corrcoef(truth, found)[0, 1] > 0.5
 
 
-def test_a_panel_is_the_same_whoever_makes_it(panels):
-    again = recover(3, SMALL)
-    assert (again.truth, again.normal) == (panels[3].truth, panels[3].normal)
-
-
 def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
     found = [recover(number, replace(SMALL, estimate="asked")) for number in range(8)]
     assert set(found[3].keys) == set(ASKED)
@@ -73,20 +67,6 @@ def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
         for made in (found, panels[:8])
     )
     assert narrow > 2 * wide
-
-
-def test_the_command_prints_tables_and_writes_numbers(tmp_path, capsys):
-    target = tmp_path / "numbers.json"
-    arguments = ["--panels", "2", "--regions", "3", "--years", "6", "--processes", "1", "--disturb", "census"]
-    main([*arguments, "--json", str(target)])
-    shown = capsys.readouterr().out
-    assert "2 panels of 3 regions and 6 years after 2014; truths drawn from the priors; estimated: all; " in shown
-    assert "disturbance: census" in shown
-    assert "tau_m at 95 %, at least 88%:" in shown
-    assert "pooled, within" not in shown
-    record = json.loads(target.read_text(encoding="utf-8"))
-    assert set(record["methods"]) == {"normal"}
-    assert [item["number"] for item in record["panels"]] == [0, 1]
 
 
 @pytest.mark.parametrize(("disturbance", "memory"), [("none", 0.0), ("persistent", MEMORY), ("distances", 1.0)])
@@ -184,40 +164,7 @@ def test_standard_errors_are_clustered_by_panel():
     assert "(21.3)" in table([found], ())[1]
 
 
-def test_p_values_are_those_of_the_binomial_distribution():
-    ranks = np.concatenate([np.full(30, 0.5), np.full(10, 0.01)])
-    found = coverage("a", ranks)
-    assert found.covered == {0.5: 0.75, 0.8: 0.75, 0.95: 0.75}
-    # By hand: every count no likelier than 30 of 40 at one half.
-    probabilities = binom.pmf(np.arange(41), 40, 0.5)
-    exact = probabilities[probabilities <= probabilities[30] * (1 + 1e-7)].sum()
-    assert found.binomial[0.5] == pytest.approx(exact, rel=1e-9)
-
-
 def test_holm_steps_down():
     assert holm([0.01, 0.02, 0.03, 0.2]) == [True, False, False, False]
     assert holm([0.2, 0.001, 0.017, 0.02]) == [False, True, False, False]
     assert holm([0.001, 0.002, 0.003]) == [True, True, True]
-
-
-def test_panels_that_fail_are_counted_and_limits_are_judged(panels):
-    lines, record = report(SMALL, [*panels, replace(panels[0], number=99, problem="SimulationFailed: not finite")])
-    assert "13 panels" in lines[0]
-    assert "1 could not be used" in lines[0]
-    assert any("panel 99: SimulationFailed" in line for line in lines)
-    rows = {row["name"]: row for row in record["methods"]["normal"]["rows"]}
-    assert rows["q_a"]["panels"] == PANELS
-    assert {"the 13", f"all {len(panels[0].keys)}"} <= set(rows)
-    right = ndtr(np.random.default_rng(1).standard_normal((200, len(panels[0].keys))))
-    good = [replace(panels[0], number=number, normal=tuple(row)) for number, row in enumerate(right.tolist())]
-    told, record = report(SMALL, good)
-    assert record["methods"]["normal"]["holds"]
-    assert sum("kept" in line for line in told) == 3
-    wrong = [
-        replace(item, normal=tuple(0.999 if key == "q_a" else u for key, u in zip(item.keys, item.normal, strict=True)))
-        for item in good
-    ]
-    told, record = report(SMALL, wrong)
-    assert not record["methods"]["normal"]["holds"]
-    assert "q_a at 95 %, at least 88%: MISSED" in told
-    assert any("q_a at 50%" in line for line in told)

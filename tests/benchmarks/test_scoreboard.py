@@ -8,12 +8,8 @@ from numpy.testing import assert_allclose
 from benchmarks.panels import SOURCES, read
 from benchmarks.scoreboard import (
     main,
-    mean_coverage,
-    mean_table,
     regrets,
-    written,
 )
-from benchmarks.scoreboard_figures import BINS, coverage_figure, pit_figure, save_all, skill_figure
 from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
@@ -29,17 +25,6 @@ def results() -> dict[str, Backtest]:
     return {"Made": backtest(panel, forecasters=models, horizons=(1, 2, 3, 4, 5), draws=40)}
 
 
-def test_tables_hold_the_figures_of_the_back_test(results: dict[str, Backtest]) -> None:
-    text = written(results, ["More."])
-    table = results["Made"].table().set_index(["model", "horizon"])
-    ratios = " / ".join(f"{table.loc[('gapsim', step), 'rmse_ratio_to_persistence']:.3f}" for step in (1, 3, 5))
-    assert f"| `gapsim` | {ratios} |" in text
-    covered = table.loc[("gapsim", 2)]
-    held = (f"{covered[f'coverage_90{end}']:.3f}" for end in ("", "_low", "_high"))
-    assert "{} ({}-{})".format(*held) in text
-    assert text.endswith("More.")
-
-
 def test_regret_is_against_the_best_baseline(results: dict[str, Backtest]) -> None:
     table = results["Made"].table()
     found = []
@@ -47,15 +32,6 @@ def test_regret_is_against_the_best_baseline(results: dict[str, Backtest]) -> No
         rmse = table[table["horizon"] == step].set_index("model")["rmse"]
         found.append(rmse["gapsim"] / rmse.drop(["filtered", "gapsim"]).min() - 1)
     assert_allclose(regrets(results), (np.median(found), max(found)))
-
-
-def test_coverage_is_averaged_and_the_mean_is_the_yardstick(results: dict[str, Backtest]) -> None:
-    table = results["Made"].table().set_index(["model", "horizon"])
-    own = table.loc["gapsim"]
-    assert_allclose(mean_coverage(results), (own["coverage_50"].mean(), own["coverage_90"].mean()))
-    ratio = table.loc[("gapsim", 4), "rmse"] / table.loc[("mean_of_good", 4), "rmse"]
-    assert mean_table(results).splitlines()[-1].split("|")[5].split()[0] == f"{ratio:.3f}"
-    assert mean_table(results) in written(results)
 
 
 def test_panels_are_read_without_the_nation_and_left_out_when_missing(tmp_path, capsys) -> None:
@@ -75,20 +51,3 @@ def test_panels_are_read_without_the_nation_and_left_out_when_missing(tmp_path, 
     assert_allclose(panel.array("output_per_head"), [[2960, 2961], [3960, 3961]])
     assert main(["--panel", "world", "--data", str(tmp_path)]) == 2
     assert "world_countries.csv" in capsys.readouterr().err
-
-
-def test_figures_carry_the_figures(results: dict[str, Backtest], tmp_path) -> None:
-    result = results["Made"]
-    pit = pit_figure(results).data
-    assert len(pit) == BINS
-    assert_allclose(pit["density"].mean(), 1)
-    values = result.scores["pit"].sel(model="gapsim").values
-    assert_allclose(pit["density"].iloc[0], BINS * np.mean(values[np.isfinite(values)] < 1 / BINS))
-    rows = result.table()
-    own = rows[rows["model"] == "gapsim"]
-    covered = coverage_figure(results).data
-    assert_allclose(covered[covered["level"] == 0.9]["coverage"], own["coverage_90"])
-    skill = skill_figure(results).data
-    assert_allclose(skill[skill["model"] == "gapsim"]["rmse_ratio_low"], own["rmse_ratio_low"].astype(float))
-    save_all(results, tmp_path)
-    assert len(list(tmp_path.glob("*.png"))) == 3

@@ -1,5 +1,6 @@
 """The benchmarks run, agree with each other and say what they leave out; no test looks at a time."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -9,10 +10,8 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.agreement import Agreement, agreement, difference
-from benchmarks.machine import machine, processor_flags
 from benchmarks.measure import Task, Timing, interleaved
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, subject, write_shipped
-from benchmarks.page import BEGIN, END, PROCESSORS, write
 from benchmarks.ratios import Comparison
 from benchmarks.table import ratio_table
 
@@ -42,32 +41,11 @@ def test_the_command_compares_with_hand_written_c(tmp_path, capsys):
     assert len(found["single"]["numpy"]["cpu_seconds_per_run"]) == 1
 
 
-@pytest.mark.skipif(not YARDSTICKS.is_dir(), reason="the yardsticks are not beside this checkout")
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
-@pytest.mark.skipif("avx2" not in processor_flags(), reason="this processor has no AVX2")
-def test_one_command_compares_code_for_two_processors(tmp_path, capsys):
-    pytest.importorskip("llvmlite")
-    numbers, page = tmp_path / "numbers.json", tmp_path / "page.md"
-    engines = ["llvm", "hand C -O3"]
-    arguments = ["--model", "digi1", "--engine", *engines, "--yardsticks", str(YARDSTICKS), "--json", str(numbers)]
-    assert main([*arguments, "--processor", "x86-64-v3", *TINY]) == 0
-    assert "Compiled for x86-64-v3:" in capsys.readouterr().out
-    record = json.loads(numbers.read_text())
-    for models in (record["models"], record["processors"]["x86-64-v3"]):
-        assert list(models["digi1"]["ensemble"]) == engines
-    begin, end = PROCESSORS
-    page.write_text(f"{BEGIN}\nresults\n{END}\n{begin}\nearlier\n{end}\nlast")
-    record["processors"]["x86-64-v3"]["digi1"]["single"] = {
-        "llvm": {"cpu_seconds_per_run": [2.0, 1.0, 1.0]},
-        "hand C -O3": {"cpu_seconds_per_run": [1.0, 0.5, 0.9]},
-    }
-    write(record, page)
-    text = page.read_text()
-    assert text.startswith(f"{BEGIN}\nresults\n{END}\n{begin}")
-    assert text.endswith(f"{end}\nlast")
-    assert "earlier" not in text
-    row = text.split("**Compiled for x86-64-v3")[1].split("| hand C -O3 |")[1].splitlines()[0]
-    assert row.endswith(" **0.5x** (0.55) |")
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in (Path(__file__).parents[2] / "benchmarks").glob("[!_]*.py"))
+)
+def test_every_benchmark_finds_what_it_imports(name):
+    importlib.import_module(f"benchmarks.{name}")
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, capsys):
@@ -76,13 +54,6 @@ def test_a_model_that_is_not_there_is_named(tmp_path, capsys):
     assert "name it with --world3" in shown
     assert "name it with --yardsticks" in shown
     assert "fit: left out" in shown
-
-
-def test_the_shipped_model_is_written_with_regions_that_differ(shipped):
-    assert shipped.labels[0] == (("R001",), ("R002",), ("R003",))
-    assert shipped.series == 6 * 3 + 2
-    assert shipped.draws(5).shape == (5, 20)
-    np.testing.assert_array_equal(shipped.draws(5), shipped.draws(5))
 
 
 def test_tasks_take_turns_forwards_and_backwards():
@@ -126,26 +97,3 @@ def test_engines_that_disagree_get_no_ratio(shipped):
 def test_a_missing_value_is_a_difference():
     assert difference(np.array([[[np.nan]]]), np.ones((1, 1, 1))) == np.inf
     assert difference(np.zeros((1, 1, 2)), np.zeros((1, 1, 2))) == 0
-
-
-def test_results_are_written_into_a_page(tmp_path):
-    timing = {
-        name: {"best": best} for name, best in (("llvm", 1e-6), ("pysimlin", 123.4e-6), ("PySD as released", 0.05))
-    }
-    record = {
-        "machine": machine(),
-        "versions": {"python": "3", "numpy": "2"},
-        "models": {"digi1": {"ensemble": timing, "single": timing}},
-        "extras": {"threads": {"title": "threads: two", "lines": ["1.9x"]}},
-    }
-    page = tmp_path / "page.md"
-    page.write_text(f"# Title\n\n{BEGIN}\nearlier\n{END}\n\nlast")
-    write(record, page)
-    write(record, page)
-    text = page.read_text()
-    assert "| pysimlin | 123x (100) |" in text
-    assert "| PySD as released | **50,000x** (100,000) |" in text
-    assert "**Threads: two**\n\n* 1.9x" in text
-    assert "earlier" not in text
-    assert text.endswith("last")
-    assert text.count("**Ensemble**") == 1

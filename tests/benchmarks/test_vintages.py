@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.vintages import CORE, DATA, LATEST, OLD, VINTAGES, compare, main, read, revisions
+from benchmarks.vintages import CORE, DATA, LATEST, OLD, VINTAGES, compare, read, revisions
 from calibration.forecasting import backtest
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -37,11 +37,6 @@ def test_a_judge_with_other_levels_sees_the_revision_in_every_error() -> None:
     assert_allclose(rows_of(found, "vintage", "vintage")["rmse"], np.sqrt(np.mean(steps**2)))
     assert_allclose(rows_of(found, "vintage", "latest")["rmse"], np.sqrt(np.mean((steps + shift[:, None]) ** 2)))
     assert_allclose(revisions(panel_of(logs), panel_of(revised)), (shift.std(), 0.0), atol=1e-12)
-
-
-def test_missing_files_are_named(tmp_path, capsys) -> None:
-    assert main(["--data", str(tmp_path)]) == 2
-    assert OLD in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

@@ -1,11 +1,8 @@
 """The shipped panel: rebuilt from the downloads, against official figures, and its own promises."""
 
 import csv
-import importlib.util
-import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,26 +20,9 @@ def china() -> Data:
     return load_data("china")
 
 
-@pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    path = Path(__file__).with_name("build_china_panel.py")
-    specification = importlib.util.spec_from_file_location("build_china_panel", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["build_china_panel"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
 def rows(name: str) -> list[dict[str, str]]:
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def test_every_cell_is_what_the_builder_makes_of_the_downloads(builder: ModuleType, shared_data: Path) -> None:
-    assert list(builder.differences("panel.csv", builder.panel_rows(shared_data))) == []
-    assert list(builder.differences("national.csv", builder.national_rows(shared_data))) == []
 
 
 def test_panel_agrees_with_an_independent_reading_of_the_downloads(china: Data, shared_data: Path) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from typer.testing import CliRunner
 
 import pysd_runner
 from pysd_runner.cli import main
-from pysd_runner.cli.application import application
 from pysd_runner.scenarios import load_scenario
 from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import ROOT, raw_blocks
@@ -28,14 +26,6 @@ def lines() -> list[list[str]]:
 def four_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four provinces in place of the shipped panel."""
     take_four_provinces(monkeypatch)
-
-
-def test_options_of_its_commands_exist() -> None:
-    assert {words[0] for words in lines()} == {"attribute", "optimise", "run", "advise"}
-    for words in lines():
-        shown = CliRunner().invoke(application(), [words[0], "--help"], env={"COLUMNS": "200"}).output
-        for option in (word for word in words if word.startswith("--")):
-            assert option in shown, option
 
 
 @pytest.mark.usefixtures("four_regions")

@@ -1,14 +1,12 @@
 """What the README states about the repository is so: paths, names, options, counts and the picture."""
 
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from tests.documentation.readme import BOTH, CHINESE, ENGLISH, ROOT, commands, links, text_of
+from tests.documentation.readme import BOTH, CHINESE, ENGLISH, ROOT, links, text_of
 
 IMAGE = "docs/images/gaps.png"
 
@@ -36,21 +34,6 @@ def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`?make (\w+)`?", " ".join(re.findall(r"`make \w+`", text_of(ENGLISH))))):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-def test_commands_and_options_exist() -> None:
-    from pysd_runner.cli.application import application
-
-    runner = CliRunner()
-    lines = [line for block in commands(ENGLISH) for line in block]
-    assert lines
-    for line in lines:
-        words = shlex.split(line)[1:]
-        verb = words[:2] if words[0] == "data" else words[:1]
-        shown = runner.invoke(application(), [*verb, "--help"], env={"COLUMNS": "200"})
-        assert shown.exit_code == 0, line
-        for option in (word for word in words if word.startswith("--")):
-            assert option in shown.output, f"{line}: {option}"
 
 
 def test_counts() -> None:

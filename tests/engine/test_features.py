@@ -79,20 +79,6 @@ def test_pysd_rounds_constants_written_into_a_model_with_subscripts(tmp_path):
     assert theirs != ours, "PySD prints eight decimals; if this fails it is mended upstream"
 
 
-def test_numbers_by_hand(tmp_path):
-    model = load_model(write_model(tmp_path, FEATURES["arithmetic"]))
-    run = simulate(model)
-    assert run["b"][0, 0, 0] == pytest.approx(-4 + 0.75 + 2)
-    assert run["d"][0, 0, 0] == 2
-
-
-def test_linear_decay_follows_the_closed_form_of_euler(tmp_path):
-    model = load_model(write_model(tmp_path, "s = INTEG(-0.2*s, 3) ~~|"))
-    run = simulate(model)
-    steps = run.years / 0.25
-    assert run["s"][0, 0] == pytest.approx(3 * (1 - 0.2 * 0.25) ** steps, rel=1e-13)
-
-
 XMILE = """<?xml version="1.0" encoding="utf-8"?>
 <xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
 <header><product>test</product><vendor>test</vendor></header>

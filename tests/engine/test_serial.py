@@ -15,7 +15,6 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import ir
 from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.serial import dumps, loads
-from tests.engine.small_models import FEATURES, write_model
 
 
 def assert_survives(model: ir.ModelIr) -> None:
@@ -33,11 +32,6 @@ def test_the_shipped_model(regions):
     model = load_model("regional_digital", regions=regions)
     assert_survives(model.ir)
     assert loads(dumps(model.ir)) == model.ir
-
-
-@pytest.mark.parametrize("feature", FEATURES)
-def test_small_models(feature, tmp_path):
-    assert_survives(load_model(write_model(tmp_path, FEATURES[feature])).ir)
 
 
 def test_every_class_of_the_representation_is_written():

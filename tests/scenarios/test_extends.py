@@ -29,10 +29,6 @@ def test_a_file_is_a_delta_on_the_baseline(tmp_path: Path) -> None:
     assert scenario.name == "mine"
 
 
-def test_an_empty_delta_is_the_baseline(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "name: same\n").policy == load_scenario("baseline").policy
-
-
 def test_a_file_may_stand_alone(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, "extends: []\npolicy: {budget: 0.002}\n")
     assert scenario.reference is None

@@ -184,12 +184,6 @@ def test_data_do_more_where_access_is_complete() -> None:
     assert (gains[1] > 0).all()
 
 
-def test_integration_alone_raises_governance_and_mobility() -> None:
-    run, base = simulated("integration_only"), simulated("baseline")
-    assert (run["Governance Integration"] - base["Governance Integration"])[0, 0, :, -1].min() > 0
-    assert (run["Emigration Rate"] - base["Emigration Rate"])[0, 0, WEST, 11] > 0
-
-
 def test_both_engines_see_the_same_policy() -> None:
     stored = {
         "schema": 1,

@@ -51,11 +51,6 @@ def test_the_run_without_policy_is_the_forecast(projection, baseline):
     assert sum(record["systematic_shock"].values()) == pytest.approx(0, abs=1e-12)
 
 
-def test_quantiles_are_those_of_the_forecast_for_every_region_and_year(projection, baseline):
-    own = np.quantile(relative(projection, "baseline"), [0.05, 0.5, 0.95], axis=0)
-    np.testing.assert_allclose(own, np.quantile(baseline.drawn(DRAWS, 2), [0.05, 0.5, 0.95], axis=0), atol=1e-6)
-
-
 def test_no_money_changes_nothing(model, panel, baseline):
     from dataclasses import replace
 

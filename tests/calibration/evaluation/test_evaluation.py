@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from calibration import CalibrationProblem, FitResult
-from calibration.evaluation import Evaluation, Subject, Verdict, evaluate
-from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, point_fit_tests, residual_tests
+from calibration.evaluation import Subject, Verdict, evaluate
+from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.sensitivity import (
@@ -22,7 +22,6 @@ from calibration.evaluation.sensitivity import (
     factor_ranges,
     policy_scores,
     ranking_tests,
-    sensitivity_tests,
     weighty,
 )
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
@@ -32,7 +31,6 @@ from pysd_runner.cli.data_options import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Data
-from pysd_runner.reports.document import ReportDocument, TextTable, to_html, to_markdown
 from pysd_runner.simulation import simulate
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import project
@@ -124,13 +122,6 @@ def test_what_was_not_tested_says_why(report: tuple[int, Path]) -> None:
     )
 
 
-def test_the_page_needs_nothing_else(report: tuple[int, Path]) -> None:
-    page = (report[1] / "evaluation.html").read_text(encoding="utf-8")
-    assert "<script" not in page
-    assert not re.search(r"(src|href)=", page)
-    assert page.count("<table>") > 10
-
-
 def test_an_earlier_report_is_not_replaced_unasked(report: tuple[int, Path], capfd) -> None:
     assert main(["evaluate", "--model", "any.mdl", "--out", str(report[1])]) == 2
     assert "--force" in capfd.readouterr().err
@@ -190,22 +181,6 @@ def test_policies_are_scored_as_the_projection_does(subject: Subject, projected:
     closed = 100 * (gap.sel(scenario=baseline) - gap.sel(scenario="zoned_need")).isel(year=-1).item()
     scores = policy_scores(subject, {key: np.array([value]) for key, value in subject.calibrated.estimates.items()})
     assert scores["zoned_need"][0] == pytest.approx(closed, rel=1e-9)
-
-
-def test_point_fit_of_a_series_is_that_of_its_rows(result: FitResult) -> None:
-    pairs = {pair.name: pair for pair in fitted_pairs(result)}
-    section = point_fit_tests(list(pairs.values()), [], [])
-    table = section.tables["point_fit"].set_index("series")
-    frame = result.to_frame()
-    frame = frame[frame["used"]]
-    for name in pairs:
-        measurement, indicator = name.split(":")
-        rows = frame[(frame["measurement"] == measurement) & (frame["indicator"] == indicator)]
-        errors = rows["fitted"] - rows["observed"]
-        apart = rows["observed"] - rows["observed"].mean()
-        assert table.loc[name, "n"] == len(rows)
-        assert table.loc[name, "rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-12)
-        assert table.loc[name, "efficiency"] == pytest.approx(1 - (errors**2).sum() / (apart**2).sum(), rel=1e-9)
 
 
 def test_fitted_values_are_those_of_the_problem(result: FitResult, fitted_problem: CalibrationProblem) -> None:
@@ -280,14 +255,6 @@ def test_parameters_move_within_what_is_believed(subject: Subject) -> None:
     assert ranges["h_hom"][0] == 0.0  # an assumption: its absence is part of every run
     for key, (low, high) in ranges.items():
         assert spec.parameters[key].lower <= low < high <= spec.parameters[key].upper
-
-
-def test_the_same_seed_gives_the_same_sensitivity(subject: Subject) -> None:
-    first, second = (sensitivity_tests(subject, TINY, seed=0) for _ in range(2))
-    for name, table in first.tables.items():
-        pd.testing.assert_frame_equal(table, second.tables[name])
-    other = sensitivity_tests(subject, TINY, seed=1)
-    assert not first.tables["morris"].equals(other.tables["morris"])
 
 
 def test_a_ranking_is_over_draws_of_all_parameters(subject: Subject) -> None:
@@ -469,23 +436,9 @@ def test_more_regions_than_there_are_is_refused(subject: Subject) -> None:
         subject.with_regions(99)
 
 
-def test_an_unknown_section_is_suggested() -> None:
-    with pytest.raises(UnknownName, match="no section"):
-        Evaluation(sections=(), title="", provenance={}).section("fit")
-
-
 # ---- words and documents
 
 
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(InvalidInput, match="lang='fr' is not a language"):
         Phrase("held").text("fr")
-
-
-def test_texts_from_models_cannot_break_the_page(tmp_path: Path) -> None:
-    document = ReportDocument(
-        title="<b>", lang="en", parts=[TextTable(header=["a|b"], rows=[["<script>"], ["x|y\nz"]])]
-    )
-    page = to_html(document, tmp_path)
-    assert "<script>" not in page
-    assert to_markdown(document).splitlines()[-2:] == ["| &lt;script> |", "| x\\|y z |"]

@@ -15,7 +15,6 @@ from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
 from calibration.forecasting.models import FilteredModel, ablations, models_named
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Data
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
@@ -110,14 +109,6 @@ def test_the_small_filter_steps_like_the_model() -> None:
     assert time_step(shipped_model()) * STEPS == 1
 
 
-def test_nothing_after_the_origin_moves_one_bit() -> None:
-    plain, wild = _digital_panel(wild=False), _digital_panel(wild=True)
-    model = FilteredModel(name="filtered")
-    found = [model.forecast(origin_at(target_of(panel), 2001), horizon=3, draws=32, seed=0) for panel in (plain, wild)]
-    assert found[0].draws.tobytes() == found[1].draws.tobytes()
-    assert np.isfinite(found[0].draws).all()
-
-
 def test_parts_are_taken_out_by_name() -> None:
     panel = panel_of(walk(4, 12))
     found = models_named(["filtered", *ablations()])
@@ -146,26 +137,6 @@ def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> 
     assert_allclose(bare.at.var_level, 0.0, atol=0)
     assert_allclose(bare.at.drift, 0.0, rtol=0, atol=0)
     assert np.abs(whole.at.drift).max() > 3e-4
-
-
-def _digital_panel(*, wild: bool) -> Data:
-    """Output and a digital series with holes until 2001, and whatever later."""
-    logs = walk(4, 15)  # from 1990
-    rng = np.random.default_rng(4)
-    access = np.clip(30 * np.exp(rng.normal(0, 0.3, logs.shape)), 1, 90)
-    access[:, :5] = np.nan
-    access[1, 8] = np.nan
-    people = np.full(logs.shape, 1e6)
-    penetration = {1998: 0.3, 2001: 0.4, 2003: 0.5}
-    if wild:
-        logs[:, 12:] = rng.normal(0, 50, logs[:, 12:].shape)
-        access[:, 12:] = 99
-        people[:, 12:] = 7
-        penetration[2003] = 0.99
-    made = panel_of(logs, groups=("a", "b"))
-    values = {**made.values, "mobile_internet_per_100": access, "population": people}
-    units = {**made.units, "mobile_internet_per_100": "per 100 persons", "population": "Person"}
-    return made.with_values(values, units).with_national({"internet_penetration": penetration})
 
 
 def test_holes_late_entries_and_silent_regions_are_borne() -> None:

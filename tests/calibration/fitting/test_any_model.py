@@ -229,11 +229,6 @@ def test_a_fit_is_saved_sampled_and_judged(sir, found, tmp_path):
     assert found.plot().sentence.startswith("Fitted and observed")
 
 
-def test_same_seed_same_numbers(sir, found):
-    again = fit(CalibrationProblem(sir, infections(sir), free=FREE))
-    assert again.fitted.estimates == found.fitted.estimates
-
-
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 from calibration import CalibrationProblem
-from calibration.observation import BEND, HuberLoss, Noise, Series, Whitening, loss_of
+from calibration.observation import BEND, Noise, Series, Whitening, loss_of
 from pysd_runner.spec import ErrorModel
 from pysd_runner.study.region_inputs import yearly_memory
 from tests.calibration.panels import made_panel, model_of, scaled
@@ -127,11 +127,6 @@ def test_the_prior_integrates_to_one_on_the_unbounded_scale(problem: Calibration
         low, high = max(lower, centre - 40), min(upper, centre + 40)
         total = quad(lambda z, prior=prior: float(np.exp(prior.unbounded_log_density(z))), low, high, limit=400)[0]
         assert total == pytest.approx(1.0, abs=1e-6)
-
-
-def test_the_mass_of_the_bent_density() -> None:
-    total = 2 * quad(lambda e: float(np.exp(-0.5 * HuberLoss().bent(np.array(e)) ** 2)), 0, 60, points=[BEND])[0]
-    assert HuberLoss().log_mass == pytest.approx(np.log(total), rel=1e-9)
 
 
 def test_past_a_bound_nothing_is_likely(problem: CalibrationProblem) -> None:

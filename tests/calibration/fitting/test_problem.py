@@ -8,7 +8,6 @@ import pytest
 
 from calibration import CalibrationProblem, fit
 from calibration.fitting.panel_tying import window_of
-from calibration.fitting.problem import STEP
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
@@ -63,30 +62,6 @@ def test_a_window_holds_25_years_at_most() -> None:
     units = {"output_per_head": UNITS["output_per_head"]}
     long = Data.by_region(name="long", regions=regions_of(2), years=years, values=values, units=units)
     assert window_of(model_of(2).spec, long, None, None) == (1999, 2024)
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_jacobian_equals_a_slow_one(problem: CalibrationProblem, seed: int) -> None:
-    """One parameter at a time, twice the step and half of it: Richardson's limit of central differences."""
-    noisy = problem.with_noise({item.label: Noise(0.05, 0.6) for item in problem.series})
-    z = somewhere(noisy, seed)
-    found = noisy.jacobian(z)
-
-    def slope(column: int, step: float) -> np.ndarray:
-        up, down = z.copy(), z.copy()
-        up[column] += step
-        down[column] -= step
-        return (noisy.residuals(up) - noisy.residuals(down)) / (2 * step)
-
-    for column, scale in enumerate(noisy.space.scale):
-        exact = (4 * slope(column, STEP * scale) - slope(column, 2 * STEP * scale)) / 3
-        size = np.abs(exact).max()
-        np.testing.assert_allclose(found[:, column], exact, atol=1e-5 * size)
-
-
-def test_the_jacobian_of_some_columns_is_a_part_of_the_whole(problem: CalibrationProblem) -> None:
-    z = somewhere(problem)
-    np.testing.assert_allclose(problem.jacobian(z, columns=[3, 1]), problem.jacobian(z)[:, [3, 1]], atol=1e-9)
 
 
 def test_the_jacobian_looks_inwards_at_a_bound(problem: CalibrationProblem) -> None:
@@ -351,12 +326,6 @@ def test_stages_follow_the_ladder(problem: CalibrationProblem) -> None:
     np.testing.assert_array_equal(np.sort(rows), problem.rows())
 
 
-def test_two_regions_and_three_years_work() -> None:
-    small = CalibrationProblem(model_of(2), made_panel(2, 2, noise=1.0))
-    assert np.isfinite(small.residuals(small.space.centre)).all()
-    assert np.isfinite(small.jacobian(small.space.centre)).all()
-
-
 @pytest.mark.parametrize("national", [False, True])
 def test_one_region_is_refused(national: bool) -> None:
     panel = made_panel(1, 6)
@@ -438,10 +407,3 @@ def test_declared_errors_are_independent(problem: CalibrationProblem) -> None:
 def test_errors_are_needed_for_every_series(problem: CalibrationProblem) -> None:
     with pytest.raises(InvalidInput, match="no noise is given for series 'output:output_per_head'"):
         problem.with_noise({})
-
-
-def test_other_errors_leave_the_problem_alone(problem: CalibrationProblem) -> None:
-    before = dict(problem.noise)
-    other = problem.with_noise({item.label: Noise(1.0) for item in problem.series})
-    assert dict(problem.noise) == before
-    assert other.space.keys == problem.space.keys

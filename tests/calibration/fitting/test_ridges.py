@@ -156,12 +156,6 @@ def test_nothing_is_reparametrised_that_is_not_moved(problem: CalibrationProblem
     np.testing.assert_array_equal(plain.slopes(z), np.eye(len(z)))
 
 
-def test_a_ridge_that_is_cut_is_described(problem: CalibrationProblem) -> None:
-    assert "ridge" not in str(problem.describe())
-    cut = CalibrationProblem(problem.model, problem.panel, free=["lam_S", "lam_U"])
-    assert "The ridge skills (lam_S, lam_U, dep_S) is cut because dep_S is not moved" in str(cut.describe())
-
-
 def test_what_the_panel_knows_is_reported(problem: CalibrationProblem, result: FitResult, tmp_path: object) -> None:
     found = {item.name: item for item in result.ridges}
     assert list(found) == ["m0 x eps", "equilibrium share", "speed a year"]

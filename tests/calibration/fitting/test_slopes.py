@@ -7,7 +7,7 @@ import pytest
 
 from calibration import CalibrationProblem
 from calibration.fitting.comparison import Comparison
-from calibration.observation import BEND, MOST_PERSISTENT, HuberLoss, Noise, Whitening
+from calibration.observation import MOST_PERSISTENT, Noise, Whitening
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.study.region_inputs import yearly_memory, yearly_memory_slope
 from tests.calibration.panels import made_panel, model_of
@@ -108,12 +108,6 @@ def test_slope_of_the_memory():
     expected = (yearly_memory(decay + step, 0.25) - yearly_memory(decay - step, 0.25)) / (2 * step)
     np.testing.assert_allclose(yearly_memory_slope(decay, 0.25), expected, rtol=1e-7)
     assert yearly_memory_slope(np.array(0.2), 0.25) == 0
-
-
-def test_slope_of_wild_residuals():
-    values, step = np.array([-9.0, -BEND - 0.1, -1.0, 0.0, 2.4, 4.0]), 1e-5
-    expected = (HuberLoss().bent(values + step) - HuberLoss().bent(values - step)) / (2 * step)
-    np.testing.assert_allclose(HuberLoss().slope(values), expected, rtol=1e-8)
 
 
 def test_slope_of_innovations(problem):

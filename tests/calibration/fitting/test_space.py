@@ -31,13 +31,6 @@ def test_vectors_and_values_are_inverse(space: ParameterSpace, seed: int) -> Non
     np.testing.assert_allclose(space.to_vector(values), z, rtol=1e-9, atol=1e-9)
 
 
-def test_values_keep_leading_axes(space: ParameterSpace) -> None:
-    z = space.sample(np.random.default_rng(0), 6).reshape(2, 3, 5)
-    values = space.to_values(z)
-    assert values["pi"].shape == (2, 3)
-    assert values["pi"][1, 2] == space.to_values(z[1, 2])["pi"]
-
-
 @given(first=st.floats(0.02, 0.9), second=st.floats(0.02, 0.9))
 def test_half_squared_residuals_of_normal_priors_are_minus_log_densities(first: float, second: float) -> None:
     """On the scale on which the prior is normal, up to a constant: differences of both agree."""
@@ -84,12 +77,6 @@ def test_slopes_are_derivatives(space: ParameterSpace) -> None:
         value = (space.to_values(up)[key] - space.to_values(down)[key]) / (2 * step)
         assert space.prior_slopes(z)[column] == pytest.approx(residual[column], rel=1e-5)
         assert space.value_slopes(z)[column] == pytest.approx(float(value), rel=1e-5)
-
-
-def test_slopes_at_a_bound_look_inwards(spec: ModelSpec) -> None:
-    space = ParameterSpace.of([spec.parameters["g_D"]])
-    upper = space.bounds[1]
-    np.testing.assert_allclose(space.prior_slopes(upper), 1 / 0.025, rtol=1e-6)
 
 
 def test_everything_uncertain_that_acts_is_estimated(spec: ModelSpec) -> None:

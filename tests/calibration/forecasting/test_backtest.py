@@ -14,7 +14,6 @@ from numpy.testing import assert_allclose
 
 from calibration import backtest, forecast
 from calibration.commands import backtest as backtest_command
-from calibration.commands.backtest import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
@@ -429,35 +428,6 @@ def test_regret_and_error_correction_alone_stand_beside_the_last(
     told = capsys.readouterr().out
     assert told.index("mean_reversion, with 90 %") < told.index("error_correction_shrunken, with 90 %")
     assert f"picked with hindsight: {100 * expected.iloc[0]:+.1f} % (1 y), " in told
-
-
-def test_regions_that_grow_alike_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    logs = np.repeat(np.linspace(9, 10, 4)[:, None], 16, axis=1) + 0.02 * np.arange(16)
-    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--forecaster", "gapsim", "--draws", "20", "--json"]
-    code = main(line)
-    told = capsys.readouterr()
-    assert "bug" not in told.err
-    assert code in (0, 2)
-
-
-def test_intervals_that_cannot_be_told_are_not_printed() -> None:
-    row = {
-        "horizon": 3,
-        "rmse_ratio_to_persistence": 0.9,
-        "rmse_ratio_low": 0.8,
-        "rmse_ratio_high": 1.0,
-        "crps_ratio_to_persistence": 0.9,
-        "crps_ratio_low": None,
-        "crps_ratio_high": None,
-        "coverage_50": 1.0,
-        "coverage_50_low": 1.0,
-        "coverage_50_high": 1.0,
-        "coverage_90": None,
-        "coverage_90_low": None,
-        "coverage_90_high": None,
-    }
-    cells = intervals(pd.DataFrame([row])).loc["3 y"].tolist()
-    assert cells == ["0.900 (0.800-1.000)", "0.900", "1.000", "-"]
 
 
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

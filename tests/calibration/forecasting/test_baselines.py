@@ -57,18 +57,6 @@ def test_closed_forms_of_the_methods_without_estimates() -> None:
         assert_allclose(DampedDrift(damping=0.5).points(values, 4)[:, step - 1], last + fading * pace)
 
 
-def test_drift_of_which_nothing_is_left_is_persistence() -> None:
-    values = history()
-    assert_allclose(DampedDrift(damping=0).points(values, 3), Persistence().points(values, 3))
-
-
-def test_error_correction_finds_the_coefficients_that_made_the_panel() -> None:
-    values = autoregressive(60, 60, level=-0.05, change=0.4)
-    found = coefficients(values, 1)
-    assert found is not None
-    assert_allclose(found, (-0.05, 0.4), atol=0.03)
-
-
 def test_error_correction_is_least_squares_by_a_plain_loop_with_holes() -> None:
     values = holed()
     step, rows, answers = 2, [], []
@@ -86,11 +74,6 @@ def test_error_correction_is_least_squares_by_a_plain_loop_with_holes() -> None:
     last = values[3, -1]
     expected = last + 0.5 * (fitted[0] * last + fitted[1] * (last - values[3, -2]))
     assert_allclose(ErrorCorrection(strength=0.5).points(values, step)[3, step - 1], expected)
-
-
-def test_error_correction_without_strength_is_persistence() -> None:
-    values = holed()
-    assert_allclose(ErrorCorrection(strength=0).points(values, 5), Persistence().points(values, 5))
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -139,27 +122,6 @@ def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str,
             expected += years * freedom / (years * freedom + 100) * (shrunken(*own.T) - common) @ part
     points = ShrunkenErrorCorrection().with_groups(groups).points(values, 5)
     assert_allclose(points[:, step - 1], expected, rtol=1e-9)
-
-
-def test_where_countries_move_and_regions_do_not_each_level_has_its_own_law() -> None:
-    """Means of countries have momentum, deviations of regions none; one law for both is a compromise."""
-    rng = np.random.default_rng(5)
-    country = np.repeat(np.arange(20), 6)
-    growth = np.zeros((20, 40))
-    for year in range(1, 40):
-        growth[:, year] = 0.6 * growth[:, year - 1] + rng.normal(0, 0.02, 20)
-    values = growth.cumsum(axis=1)[country] + rng.normal(0, 0.01, (120, 40)).cumsum(axis=1)
-    values = values - values.mean(axis=0)
-    one, two = (
-        ShrunkenErrorCorrection(common_freedom=freedom, groups=tuple(f"C{place}" for place in country))
-        for freedom in (1e12, 100.0)
-    )
-    errors = {
-        name: np.mean([(method.points(values[:, :seen], 1)[:, 0] - values[:, seen]) ** 2 for seen in range(20, 40)])
-        for name, method in {"one": one, "two": two, "without": ShrunkenErrorCorrection()}.items()
-    }
-    assert_allclose(errors["one"], errors["without"], rtol=1e-6)
-    assert errors["two"] < 0.97 * errors["one"]
 
 
 def test_gaps_are_not_taken_to_grow_by_themselves() -> None:

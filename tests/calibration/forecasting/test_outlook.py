@@ -212,12 +212,6 @@ def test_one_sentence_says_how_such_forecasts_did_on_this_panel(ratio: float, en
     assert f"就本面板而言，迄今此类预测{chinese}：" in paragraph(found, "zh")
 
 
-def test_better_at_one_horizon_and_worse_at_another_is_neither() -> None:
-    found = scored(9, 9)
-    mixed = (found.past[0], {**found.past[1], "rmse_ratio_to_persistence": 1.2})
-    assert "done neither better nor worse than persistence" in paragraph(replace(found, past=mixed))
-
-
 def test_how_sure_past_scores_are_is_told() -> None:
     found = scored(9)
     sure = replace(found, past=tuple({**row, "rmse_ratio_low": 0.655, "rmse_ratio_high": 1.02} for row in found.past))
@@ -272,12 +266,6 @@ def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
     logs[:, 10] = np.nan
     found = forecast(panel_of(logs), until=2006, forecaster="mean_reversion", draws=10)
     assert found.past_origins == (1998, 1999, 2001, 2002, 2003)
-
-
-def test_a_single_forecaster_is_no_mixture() -> None:
-    found = forecast(panel_of(walk(4, 12)), until=2003, forecaster="filtered", draws=40, past=False)
-    assert found.weights == {"filtered": 1.0}
-    assert paragraph(found).endswith("This is the forecaster 'filtered'.")
 
 
 def test_the_final_forecast_is_the_one_that_is_made_and_says_what_it_is_made_of() -> None:

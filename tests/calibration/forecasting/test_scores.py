@@ -46,28 +46,12 @@ def test_crps_is_its_definition(seed: int, count: int) -> None:
     assert_allclose(found[1, 2], plain_crps(draws[:, 1, 2], observed[1, 2]), rtol=1e-9, atol=1e-12)
 
 
-def test_crps_of_many_normal_draws_is_the_closed_form() -> None:
-    from scipy.stats import norm
-
-    draws = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-    for observed in (-1.0, 0.3):
-        exact = observed * (2 * norm.cdf(observed) - 1) + 2 * norm.pdf(observed) - 1 / np.sqrt(np.pi)
-        assert_allclose(crps(draws, np.array(observed)), exact, rtol=1e-3)
-
-
 def test_interval_score_and_pinball_are_their_definitions() -> None:
     assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(2.0), 0.9), 2)
     assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(3.5), 0.9), 2 + 20 * 0.5)
     assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(0.0), 0.5), 2 + 4 * 1.0)
     assert_allclose(pinball(np.array(2.0), np.array(3.0), 0.9), 0.9)
     assert_allclose(pinball(np.array(3.0), np.array(2.0), 0.9), 0.1)
-
-
-def test_crps_is_twice_the_mean_pinball_over_all_levels() -> None:
-    draws = np.sort(np.random.default_rng(0).normal(size=400))
-    levels = (np.arange(400) + 0.5) / 400
-    losses = [pinball(np.array(quantile), np.array(0.4), level) for quantile, level in zip(draws, levels, strict=True)]
-    assert_allclose(crps(draws, np.array(0.4)), 2 * np.mean(losses), rtol=1e-2)
 
 
 def test_energy_score_is_its_definition_and_crps_in_one_dimension() -> None:
@@ -128,17 +112,6 @@ def test_missing_observations_give_missing_scores() -> None:
         assert np.isfinite(score[..., 0]).all(), name
 
 
-@pytest.mark.parametrize("scale", [0.1, 10.0])
-def test_scores_scale_with_the_unit(scale: float) -> None:
-    rng = np.random.default_rng(2)
-    draws, observed = rng.normal(size=(50, 2, 2)), rng.normal(size=(2, 2))
-    plain = all_scores(observed * 0, draws, observed, np.ones(2))
-    scaled = all_scores(observed * 0, scale * draws, scale * observed, np.ones(2))
-    for name in ("crps", "interval_80", "pinball_5", "energy"):
-        assert_allclose(scaled[name], scale * plain[name])
-    assert_allclose(scaled["pit"], plain["pit"])
-
-
 def losses(origins: int = 40, regions: int = 5, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(1, 1, (origins, regions))
 
@@ -170,22 +143,6 @@ def test_copies_of_a_region_add_no_evidence() -> None:
     once = diebold_mariano(own, other, 2)
     often = diebold_mariano(np.repeat(own, 30, axis=1), np.repeat(other, 30, axis=1), 2)
     assert_allclose(often.p_value, once.p_value)
-
-
-def test_the_sign_is_negative_when_the_first_loses_less_and_turns_with_the_order() -> None:
-    own, other = losses(), losses(seed=1) + 1
-    assert diebold_mariano(own, other, 1).statistic < -3
-    assert_allclose(diebold_mariano(other, own, 1).statistic, -diebold_mariano(own, other, 1).statistic)
-
-
-def test_it_rejects_about_as_often_as_it_says_for_overlapping_errors() -> None:
-    rng = np.random.default_rng(0)
-    rejected = 0
-    for _ in range(300):
-        noise = rng.normal(size=82)
-        overlapping = (noise[2:] + noise[1:-1] + noise[:-2])[:, None]
-        rejected += diebold_mariano(overlapping, np.zeros_like(overlapping), 3).p_value < 0.1
-    assert 0.05 < rejected / 300 < 0.17
 
 
 def test_too_few_origins_and_equal_forecasts_cannot_be_told() -> None:

@@ -13,7 +13,7 @@ from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.spec import ErrorModel
 from tests.calibration.observation.test_observation import series_of
-from tests.calibration.panels import made_panel, model_of, scaled
+from tests.calibration.panels import made_panel, model_of
 
 FAMILIES = [ErrorModel(family="normal"), ErrorModel(), ErrorModel(family="student", degrees=3)]
 FAMILIES.append(ErrorModel(family="student", degrees=40))
@@ -156,20 +156,6 @@ def test_the_fit_is_an_optimum_of_its_own_likelihood(chosen: CalibrationProblem,
     settled = chosen.with_noise(noise)
     z = settled.space.to_vector({key: found.parameter(key).estimate for key in settled.space.keys})
     assert np.abs(settled.gradient(z) * settled.space.scale).max() < 1e-3
-
-
-def test_a_wild_cell_widens_normal_errors_most() -> None:
-    clean = made_panel(5, 6, noise=1.0)
-    wild = scaled(clean, "ict_employment_share", [(2, -1)], 6.0)
-    grown = {}
-    for family in ("normal", "huber", "student"):
-        choices = {"skills": {"errors": ErrorModel(family=family, degrees=3, memory="independent")}}
-        sds = []
-        for panel in (clean, wild):
-            problem = CalibrationProblem(model_of(5), panel, free=["lambda_s"], observations=choices)
-            sds.append(problem.estimated_noise(problem.space.centre)["skills:ict_employment_share"].sd)
-        grown[family] = sds[1] / sds[0]
-    assert 1 < grown["student"] < grown["huber"] < grown["normal"]
 
 
 @pytest.mark.parametrize(

@@ -228,19 +228,6 @@ def test_whitening_equals_a_loop_over_cells(seed: int, rho: float) -> None:
     np.testing.assert_allclose(many[1], 2 * cells.standardised(residuals, noise), rtol=1e-12)
 
 
-def test_whitening_gives_the_likelihood_of_an_autoregression() -> None:
-    """Squares and scales together are the multivariate normal density of a stationary series with a gap."""
-    from scipy.stats import multivariate_normal
-
-    residuals = np.array([[np.nan, 0.3, -0.2, np.nan, 0.5, 0.1]])
-    series, noise = series_of(residuals), Noise(0.4, 0.6)
-    cells = Whitening(series)
-    found = -0.5 * (cells.standardised(residuals, noise) ** 2).sum() - cells.log_scale(noise) - 2 * np.log(2 * np.pi)
-    times = np.array([1, 2, 4, 5])
-    covariance = noise.total_sd**2 * 0.6 ** np.abs(times[:, None] - times[None, :])
-    assert found == pytest.approx(multivariate_normal(cov=covariance).logpdf(residuals[0, times]), abs=1e-9)
-
-
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_errors_are_found_again(rho: float) -> None:
     rng = np.random.default_rng(1)

@@ -86,37 +86,6 @@ def test_the_limit_is_told() -> None:
     assert not end.outcome.is_success
 
 
-def test_trials_that_fail_are_stepped_back_from() -> None:
-    def residuals(point: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.log(point) - np.log(0.25)
-
-    end = LeastSquares().minimise(objective(residuals, 1), np.array([4.0]))
-    assert end.point[0] == pytest.approx(0.25, rel=1e-6)
-
-
-def test_a_jacobian_without_numbers_is_told() -> None:
-    problem = SumOfSquares(
-        linearised=lambda point: (point, np.full((1, len(point)), np.nan)),
-        lower=np.array([-1.0]),
-        upper=np.array([1.0]),
-        scale=np.ones(1),
-    )
-    end = LeastSquares().minimise(problem, np.array([0.5]))
-    assert end.outcome is SearchOutcome.NOT_FINITE
-    assert end.point[0] == 0.5
-
-
-def test_several_starts_find_the_lower_of_two_minima_and_report_the_other() -> None:
-    seen: list[int] = []
-    points = [np.array([-1.3]), np.array([0.7]), np.array([2.0])]
-    starts = MultiStart(LeastSquares()).minimise(objective(wells, 1), points, progress=seen.append)
-    assert starts.best.point[0] == pytest.approx(1.0)
-    assert len(starts.elsewhere) == 1
-    assert starts.elsewhere[0].point[0] == pytest.approx(-0.995, abs=0.01)
-    assert seen == [1, 2, 3]
-
-
 def test_the_best_is_a_converged_one_even_if_another_is_lower() -> None:
     ends = iter(
         [

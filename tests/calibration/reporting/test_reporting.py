@@ -1,7 +1,6 @@
 """Pictures of a fit: they show the numbers of the result, in both languages, with every text readable."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
 from calibration.reporting.report import report_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.plots import save_figure
 from pysd_runner.plots.palette import INK, SCENARIO
 from pysd_runner.reports.document import to_markdown
 from tests.calibration.conftest import COUNT, YEARS
@@ -85,11 +83,6 @@ def test_the_report_of_many_regions_lists_those_with_the_largest_errors(large: F
     listed = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| Region N")]
     assert listed == [f"Region N{place}" for place in range(50, 70)]
     assert "20 of 70 regions" in text
-
-
-def test_figures_are_written_with_the_numbers_behind_them(result: FitResult, tmp_path: Path) -> None:
-    files = save_figure(plot_residuals(result), tmp_path, "residuals")
-    assert sorted(item.suffix for item in files) == [".csv", ".png", ".svg", ".txt"]
 
 
 def test_paths_add_up_the_yearly_changes(result: FitResult) -> None:

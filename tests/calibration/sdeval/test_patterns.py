@@ -181,18 +181,6 @@ def test_two_constants_have_no_trend_to_differ_in() -> None:
     assert (found["trend"], found["period"], found["mean"]) == ("passed", "skipped", "passed")
 
 
-def test_unit_and_origin_of_time_do_not_matter() -> None:
-    model = BASE + NOISE
-    found = {step.name: step for step in behaviour_patterns(BASE, model).steps}
-    for factor in (0.25, 1000.0):
-        scaled = {step.name: step for step in behaviour_patterns(factor * BASE, factor * model).steps}
-        assert {name: step.status for name, step in scaled.items()} == {
-            name: step.status for name, step in found.items()
-        }
-        for name in ("phase", "mean", "variation", "discrepancy"):
-            assert dict(scaled[name].values) == pytest.approx(dict(found[name].values), rel=1e-9)
-
-
 def test_limits_decide() -> None:
     assert status(BASE, 1.1 * BASE)["mean"] == "failed"
     wide = PatternLimits(mean=0.2, trend=0.2)

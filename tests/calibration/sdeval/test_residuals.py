@@ -30,13 +30,6 @@ CAR = np.array([
     -0.3706, 0.9726, -0.1501, -0.0337, -1.4423, 1.2489, 0.9182, -0.2331, -0.6182, 0.183,
 ])  # fmt: skip
 
-# R's data set lh, luteinizing hormone in blood samples.
-LH = np.array([
-    2.4, 2.4, 2.4, 2.2, 2.1, 1.5, 2.3, 2.3, 2.5, 2.0, 1.9, 1.7, 2.2, 1.8, 3.2, 3.2,
-    2.7, 2.2, 2.2, 1.9, 1.9, 1.8, 2.7, 3.0, 2.3, 2.0, 2.0, 2.9, 2.9, 2.7, 2.7, 2.3,
-    2.6, 2.4, 1.8, 1.7, 1.5, 1.4, 2.1, 3.3, 3.5, 3.5, 3.1, 2.6, 2.1, 3.4, 3.0, 2.9,
-])  # fmt: skip
-
 steps = st.integers(-(2**16), 2**16).map(lambda whole: whole / 256)
 errors = st.integers(6, 14).flatmap(lambda n: arrays(float, n, elements=steps))
 
@@ -63,25 +56,6 @@ def test_memory_equals_its_formulas_in_fractions(series: np.ndarray) -> None:
     for lag in range(5):
         assert found[lag] == pytest.approx(float(twins.autocorrelation(values, lag)), abs=1e-12)
     assert float(ljung_box(series, lags=4).statistic) == pytest.approx(twins.ljung_box(values, 4), rel=1e-12, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("residuals", "expected"),
-    [
-        (CAR, 1.95298958377419),
-        (CAR**2, 1.848802400319998),
-        (CAR[1:] + 0.5 * CAR[:-1], 1.09897993228779),
-        (CAR[1:] + 0.8 * CAR[:-1], 0.937241876707273),
-    ],
-)
-def test_durbin_watson_of_r(residuals: np.ndarray, expected: float) -> None:
-    assert float(durbin_watson(residuals)) == pytest.approx(expected, abs=1e-12)
-
-
-def test_autocorrelation_of_r() -> None:
-    """Printed by acf(lh, plot = FALSE)."""
-    printed = [1.0, 0.576, 0.182, -0.145, -0.175, -0.150, -0.021, -0.020, -0.004, -0.136, -0.154, -0.097, 0.049, 0.120]
-    assert autocorrelation(LH, lags=13) == pytest.approx(printed, abs=5.1e-4)
 
 
 def test_ljung_box_of_r(macro: tuple[np.ndarray, np.ndarray]) -> None:
@@ -168,34 +142,6 @@ def test_pesaran_of_r() -> None:
     found = cross_dependence(residuals.reshape(10, 20))
     assert float(found.statistic) == pytest.approx(4.6612, abs=5e-5)
     assert float(found.p_value) == pytest.approx(3.144e-06, abs=5e-10)
-
-
-def test_independent_errors_are_found_out_at_the_nominal_rate() -> None:
-    noise = np.random.default_rng(0).normal(size=(2000, 40))
-    outside = np.abs(autocorrelation(noise, lags=1)[:, 1]) > autocorrelation_band(40)
-    assert outside.mean() == pytest.approx(0.05, abs=0.02)
-    assert (ljung_box(noise, lags=4).p_value < 0.05).mean() == pytest.approx(0.05, abs=0.02)
-    time = np.broadcast_to(np.arange(40.0), noise.shape)
-    assert (breusch_pagan(noise, time).p_value < 0.05).mean() == pytest.approx(0.05, abs=0.02)
-
-
-def test_memory_and_growing_variance_are_found() -> None:
-    noise = np.random.default_rng(1).normal(size=60)
-    assert float(durbin_watson(noise.cumsum())) < 0.5
-    assert float(ljung_box(noise.cumsum(), lags=4).p_value) < 1e-6
-    time = np.arange(1.0, 61)
-    assert float(breusch_pagan(noise * time, time).p_value) < 0.01
-    assert float(white(noise * time, time).p_value) < 0.01
-
-
-def test_scale_and_sign_do_not_matter() -> None:
-    for factor in (-3.0, 1e-6, 1e6):
-        assert float(durbin_watson(factor * CAR)) == pytest.approx(float(durbin_watson(CAR)), rel=1e-12)
-        assert autocorrelation(factor * CAR, lags=3) == pytest.approx(autocorrelation(CAR, lags=3), abs=1e-12)
-        time = np.arange(20.0)
-        assert float(white(factor * CAR, time).statistic) == pytest.approx(
-            float(white(CAR, 7 + factor * time).statistic)
-        )
 
 
 def test_every_test_of_a_pair_at_once() -> None:

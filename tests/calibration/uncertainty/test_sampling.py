@@ -146,12 +146,6 @@ def test_the_posterior_of_a_fit_agrees_with_its_profiles(sampled: PosteriorSampl
         assert abs(table.loc[key, "q95"] - item.high) < 0.25 * width
 
 
-def test_the_same_seed_gives_the_same_draws(fitted_problem: CalibrationProblem, result: FitResult) -> None:
-    one, two, other = (sample(fitted_problem, result, 20, steps=20, seed=seed) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one.draws, two.draws)
-    assert not np.array_equal(one.draws, other.draws)
-
-
 def test_projections_draw_from_the_sample(
     sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult, tmp_path: Path
 ) -> None:
