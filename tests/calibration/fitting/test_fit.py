@@ -19,7 +19,6 @@ from calibration.fitting.estimates import (
     stage_finding,
 )
 from calibration.fitting.results import record
-from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
