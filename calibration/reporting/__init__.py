@@ -26,27 +26,10 @@ MOST_DRAWN = 250
 def draw_fit(
     result: FitResult, *, lang: str = "en", only: Sequence[str] | None = None
 ) -> Iterator[tuple[str, ReportFigure]]:
-    """Draw the figures of a fit.
+    """Draw the figures of a fit, each with the name of its files without ending; ``only`` names those wanted.
 
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    lang
-        ``"en"`` or ``"zh"``.
-    only
-        Names of the figures wanted, of ``parameters``, ``series``, ``regions`` and ``residuals``; None for all.
-
-    Yields
-    ------
-    tuple
-        Name of the files without ending, and the figure; those by region only where a series is observed by region
-        and there are few enough regions to draw.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
+    They are ``parameters``, ``series``, and where a series is observed by region and there are few enough regions to
+    draw ``regions`` and ``residuals``.
     """
     plots = {"parameters": plot_parameters} if result.parameters else {}
     plots["series"] = plot_series

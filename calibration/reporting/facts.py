@@ -1,12 +1,12 @@
 """Numbers and names that the report of a fit and its pictures share: how well it follows its data, what it leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
@@ -147,6 +147,12 @@ def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int =
     return sorted(strong, key=lambda pair: -abs(pair[2]))[:most]
 
 
+def settled_and_weak(parameters: Sequence[ParameterEstimate]) -> tuple[int, int]:
+    """How many parameters rest mostly on the panel, and how many on their priors."""
+    settled = sum(item.contraction >= EVIDENCE[1][0] for item in parameters)
+    return settled, sum(item.contraction < EVIDENCE[2][0] for item in parameters)
+
+
 def say_found(line: str, result: FitResult, lang: str) -> str:
     """A finding or note of a fit, which is kept in English, in a language."""
     return line if lang == "en" else said(line, lang, _names(result, lang))
@@ -165,6 +171,11 @@ def window(result: FitResult, lang: str) -> dict[str, object]:
     """Panel and years of a fit, for the blanks of subtitles."""
     fitted = result.fitted
     return {"panel": panel_title(fitted.panel, lang), "first": fitted.first_year, "last": fitted.last_year}
+
+
+def region_name(result: FitResult, code: str, lang: str) -> str:
+    """Label of a region."""
+    return result.region_names[code][0 if lang == "en" else 1]
 
 
 def series_name(series: SeriesFit, lang: str) -> str:

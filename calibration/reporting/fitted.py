@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
-from calibration.reporting.facts import series_name, window
+from calibration.reporting.facts import cells_of, region_name, series_name, window
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.dots import MOST_CHARTS, MOST_NAMED, largest
 from pysd_runner.plots.fan import set_ends
@@ -29,25 +29,7 @@ _MOST_VECTORS = 2000
 
 
 def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw fitted against observed values, one panel a series.
-
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        Scatter plots with the line of a perfect fit.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language, or the fit has no series.
-    """
+    """Draw fitted against observed values, one panel a series, with the line of a perfect fit."""
     lang = usable_language(lang)
     if not result.series:
         raise InvalidInput("the fit has no series to draw")
@@ -110,30 +92,10 @@ _SHOWN = _MOST_COLUMNS**2
 
 
 def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> ReportFigure:
-    """Draw fitted and observed paths of every region, all on the same axes.
+    """Draw fitted and observed paths of every region in a series, all on the same axes.
 
-    Yearly changes are added up from the first year on. Of more than fifty regions those that part most are drawn.
-
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    series
-        Label of the series, ``"measurement:indicator"``; empty for the first that is observed by region.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        One small chart a region.
-
-    Raises
-    ------
-    UnknownName
-        If the fit has no such series.
-    InvalidInput
-        If there is no such language, or no series is observed by region.
+    The series is called ``"measurement:indicator"``; an empty name takes the first that is observed by region. Yearly
+    changes are added up from the first year on. Of more than fifty regions those that part most are drawn.
     """
     lang = usable_language(lang)
     chosen = _chosen(result, series)
@@ -166,10 +128,8 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
         _draw_paths(sheet, result, table, codes, columns, lang)
     figure = sheet.figure
     figure.data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
-    worst = result.region_names[str(away.idxmax())]
-    figure.sentence = say(
-        "fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst[0] if lang == "en" else worst[1]
-    )
+    worst = region_name(result, str(away.idxmax()), lang)
+    figure.sentence = say("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst)
     return figure
 
 
@@ -214,8 +174,7 @@ def _draw_paths(
     for place, code in enumerate(codes):
         row, column = divmod(place, columns)
         left, top = _LEFT + column * (wide + _GAP), row * (_NAME + _TALL + _GAP)
-        names = result.region_names[code]
-        name = shortened(sheet.figure, names[0] if lang == "en" else names[1], LABEL_SIZE, wide)
+        name = shortened(sheet.figure, region_name(result, code, lang), LABEL_SIZE, wide)
         sheet.text(left, top + 0.02, name, size=LABEL_SIZE, color=INK)
         axes = sheet.axes(left, top + _NAME, wide, _TALL)
         part = table[table["region"] == code]
@@ -249,24 +208,8 @@ _SMALL = 6.4
 def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     """Draw standardised innovations by region and year, one block a series that is observed by region.
 
-    More than sixty regions are drawn in rows too narrow for their names.
-
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        Blocks of coloured cells, blue below and orange above what was observed.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language, or no series is observed by region.
+    Blue is below and orange above what was observed. More than sixty regions are drawn in rows too narrow for their
+    names.
     """
     lang = usable_language(lang)
     blocks = [item for item in result.series if not item.national]
@@ -291,7 +234,7 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
                 KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
             ),
         )
-        _draw_blocks(sheet, result, frame, blocks, lang)
+        _draw_blocks(sheet, result, blocks, lang)
     figure = sheet.figure
     columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
     figure.data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
@@ -299,13 +242,12 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     return figure
 
 
-def _draw_blocks(sheet: Sheet, result: FitResult, frame: pd.DataFrame, blocks: Sequence[SeriesFit], lang: str) -> None:
+def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], lang: str) -> None:
     codes = list(result.region_names)
     years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
     names = _WIDE if len(codes) <= MOST_NAMED else 0.0
     for place, code in enumerate(codes if names else ()):
-        name = result.region_names[code][0 if lang == "en" else 1]
-        text = shortened(sheet.figure, name, _SMALL, names - 0.08)
+        text = shortened(sheet.figure, region_name(result, code, lang), _SMALL, names - 0.08)
         middle = _HEAD + (place + 0.5) * _PITCH
         sheet.text(names - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
     wide = (sheet.width - names - _BETWEEN * (len(blocks) - 1)) / len(blocks)
@@ -315,22 +257,12 @@ def _draw_blocks(sheet: Sheet, result: FitResult, frame: pd.DataFrame, blocks: S
         lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
         sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
         axes = sheet.axes(left, _HEAD, wide, _rows_height(result))
-        part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
-        _draw_cells(axes, _matrix(part, codes, years), years)
+        _draw_cells(axes, cells_of(result, item).standardised, years)
 
 
 def _rows_height(result: FitResult) -> float:
     """Height of all rows, at most that of a page."""
     return min(len(result.region_names), MOST_NAMED) * _PITCH
-
-
-def _matrix(part: pd.DataFrame, codes: Sequence[str], years: Sequence[int]) -> NDArray[np.float64]:
-    matrix = np.full((len(codes), len(years)), np.nan)
-    row_of = {code: row for row, code in enumerate(codes)}
-    rows = [row_of[code] for code in part["region"]]
-    columns = [years.index(year) for year in part["year"]]
-    matrix[rows, columns] = part["standardised"].to_numpy(dtype=float)
-    return matrix
 
 
 def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -> None:

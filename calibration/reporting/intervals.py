@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from calibration.fitting.estimates import EVIDENCE, ParameterEstimate
+from calibration.fitting.estimates import ParameterEstimate
 from calibration.fitting.results import FitResult
-from calibration.reporting.facts import series_name, window
+from calibration.reporting.facts import series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
@@ -48,59 +48,20 @@ class _Row:
 
 
 def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw the intervals of the parameters that tables show, before and after the panel was seen.
-
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        One row a parameter, each relative to the median of its prior.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language, or nothing was estimated.
-    """
+    """Draw the intervals of the parameters that tables show, prior and posterior, relative to prior medians."""
     lang = usable_language(lang)
     if not result.parameters:
         raise InvalidInput("the fit has no parameters to draw")
     shown = result.shown or result.parameters
     figure = _drawn(result, "parameters", [_parameter_row(item, lang) for item in shown], (_NAMES, _WORDS), lang)
     figure.data = pd.DataFrame([{name: getattr(item, name) for name in _TABLE} for item in shown], columns=list(_TABLE))
-    settled = sum(item.contraction >= EVIDENCE[1][0] for item in shown)
-    weak = sum(item.contraction < EVIDENCE[2][0] for item in shown)
+    settled, weak = settled_and_weak(shown)
     figure.sentence = say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak)
     return figure
 
 
 def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lang: str = "en") -> ReportFigure:
-    """Draw predictive checks, prior and posterior, relative to what was observed.
-
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    checks
-        What `calibration.uncertainty.predictive_checks` gave for it.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        One row a statistic of a series.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language, or nothing to draw.
-    """
+    """Draw predictive checks, prior and posterior, relative to what was observed."""
     lang = usable_language(lang)
     if not checks:
         raise InvalidInput("there are no predictive checks to draw")

@@ -14,9 +14,11 @@ from calibration.observation import BEND
 from calibration.reporting.facts import (
     SeriesNumbers,
     numbers_of,
+    region_name,
     regions_of,
     say_found,
     series_name,
+    settled_and_weak,
     strongest_correlations,
     window,
 )
@@ -45,8 +47,6 @@ from pysd_runner.text import said, say
 
 NAME = "report"
 
-_MOSTLY_PANEL = 0.5
-_MOSTLY_PRIOR = 0.2
 _SHORT_HASH = 12
 
 
@@ -58,32 +58,10 @@ def write_report(
     panel: Data | None = None,
     lang: str = "en",
 ) -> tuple[Path, Path]:
-    """Write the report of a fit as Markdown and as one HTML page.
+    """Write the report of a fit as Markdown, with links to its figures, and as one HTML page, which holds them.
 
-    Parameters
-    ----------
-    result
-        What `calibration.fit` found.
-    folder
-        Where the fit was saved.
-    figures
-        Sentence by name of the figures saved in ``figures/`` of the folder; None for a report without figures.
-    panel
-        The panel, for what its reader said and which file it came from; None leaves that out.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    tuple of Path
-        ``report.md``, with links to the figures, and ``report.html``, which holds them.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    OSError
-        If a figure cannot be read or a file not be written.
+    ``figures`` gives a sentence by name of the figures saved in ``figures/`` of the folder; the panel what its reader
+    said and which file it came from.
     """
     folder = Path(folder)
     document = report_of(result, figures=figures or {}, panel=panel, lang=lang)
@@ -93,23 +71,7 @@ def write_report(
 def report_of(
     result: FitResult, *, figures: Mapping[str, str], panel: Data | None = None, lang: str = "en"
 ) -> ReportDocument:
-    """Put the report together.
-
-    Parameters
-    ----------
-    result, figures, panel, lang
-        As for `write_report`.
-
-    Returns
-    -------
-    ReportDocument
-        Ready to be written.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
+    """Put the report together; ``InvalidInput`` if there is no such language."""
     if lang not in ("en", "zh"):
         raise InvalidInput("no reports in language {language!r}; expected one of en, zh", language=lang)
     fitted = result.fitted
@@ -130,8 +92,7 @@ def report_of(
 
 
 def _opening(result: FitResult, lang: str) -> Iterator[Part]:
-    settled = sum(item.contraction >= _MOSTLY_PANEL for item in result.parameters)
-    prior = sum(item.contraction < _MOSTLY_PRIOR for item in result.parameters)
+    settled, prior = settled_and_weak(result.parameters)
     yield Paragraph(
         say(
             "fit_report.lead",
@@ -309,22 +270,18 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
         say(
             "fit_report.region_note",
             lang,
-            worst=_region(result, worst, lang) if worst else say("fit_report.none", lang),
+            worst=region_name(result, worst, lang) if worst else say("fit_report.none", lang),
         )
     )
     rows = []
     for place, code in enumerate(result.region_names):
         cells = [columns[item.label][place] for item in regional]
-        rows.append([_region(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
+        rows.append([region_name(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
     if len(rows) > MOST_REGIONS:
         errors = np.nan_to_num([item.rmse for item in columns[regional[0].label]])
         rows = [rows[place] for place in largest(errors, FEW_REGIONS)]
         yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(result.region_names)))
     yield TextTable(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
-
-
-def _region(result: FitResult, code: str, lang: str) -> str:
-    return result.region_names[code][0 if lang == "en" else 1]
 
 
 def _figures(figures: Mapping[str, str], lang: str) -> Iterator[Part]:
