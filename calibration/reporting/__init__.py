@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from calibration.fitting.results import FitResult
-from calibration.reporting.fitted import plot_regions, plot_residuals, plot_series
-from calibration.reporting.intervals import plot_parameters, plot_predictive
+from calibration.reporting.fitted import plot_parameters, plot_predictive, plot_regions, plot_residuals, plot_series
 from calibration.reporting.report import report_of, write_report
 from pysd_runner.plots.figure import ReportFigure
 

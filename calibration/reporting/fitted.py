@@ -1,27 +1,29 @@
-"""Fitted beside observed: a scatter plot a series, paths by region, and what the fit leaves by region and year."""
+"""Pictures of a fit: fitted beside observed, what it leaves by region and year, and intervals of what was found."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
-from calibration.reporting.facts import cells_of, region_name, series_name, window
+from calibration.reporting.facts import cells_of, region_name, series_name, settled_and_weak, window
+from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.dots import MOST_CHARTS, MOST_NAMED, largest
 from pysd_runner.plots.fan import set_ends
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing
+from pysd_runner.plots.palette import BASELINE, FAN, GRID, INK, MUTED, RULE, SCENARIO, drawing
 from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.typography import shortened, usable_language, wrapped
-from pysd_runner.text import say
+from pysd_runner.text import said, say
 
 _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5
 # More dots than these make a file of megabytes unless they are drawn as pixels.
@@ -42,13 +44,7 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
     pitch = above + wide + below
     count = -(-len(result.series) // columns)
     with drawing():
-        sheet = open_sheet(
-            width=PAGE_WIDTH,
-            height=count * pitch,
-            title=say("fit_figure.series", lang),
-            subtitle=say("fit_figure.series_subtitle", lang, **window(result, lang)),
-            caption=say("fit_figure.series_caption", lang),
-        )
+        sheet = _opened(result, "series", count * pitch, lang)
         for number, item in enumerate(result.series):
             row, column = divmod(number, columns)
             left, top = _EDGE + column * (wide + _SPACE), row * pitch
@@ -63,6 +59,28 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
     figure.data = frame.drop(columns="used").assign(unit="as in the fit: log points, or a national level")
     figure.sentence = say("fit_figure.sentence_series", lang, count=len(result.series))
     return figure
+
+
+def _opened(
+    result: FitResult,
+    name: str,
+    height: float,
+    lang: str,
+    *,
+    caption: Sequence[str] = (),
+    key: tuple[KeyEntry, ...] = (),
+    subtitle: str = "",
+    **values: object,
+) -> Sheet:
+    """An empty figure of a fit under the texts that are called like it."""
+    return open_sheet(
+        width=PAGE_WIDTH,
+        height=height,
+        title=say(f"fit_figure.{name}", lang, **values),
+        subtitle=say(f"fit_figure.{subtitle or f'{name}_subtitle'}", lang, **window(result, lang)),
+        caption=joined_sentences(caption, lang) if caption else say(f"fit_figure.{name}_caption", lang),
+        key=key,
+    )
 
 
 def _draw_name(sheet: Sheet, item: SeriesFit, left: float, top: float, wide: float, lang: str) -> None:
@@ -114,17 +132,12 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
     name = series_name(chosen, lang)
     subtitle = "regions_subtitle_changes" if chosen.increments else "regions_subtitle_levels"
     with drawing():
-        sheet = open_sheet(
-            width=PAGE_WIDTH,
-            height=rows * (_NAME + _TALL + _GAP) + _BELOW,
-            title=say("fit_figure.regions", lang, series=name),
-            subtitle=say(f"fit_figure.{subtitle}", lang, **window(result, lang)),
-            caption=joined_sentences(caption, lang),
-            key=(
-                KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
-                KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
-            ),
+        key = (
+            KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
+            KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
         )
+        height = rows * (_NAME + _TALL + _GAP) + _BELOW
+        sheet = _opened(result, "regions", height, lang, caption=caption, key=key, subtitle=subtitle, series=name)
         _draw_paths(sheet, result, table, codes, columns, lang)
     figure = sheet.figure
     figure.data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
@@ -223,17 +236,12 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     if len(result.region_names) > MOST_NAMED:
         caption.append(say("fit_figure.residuals_unnamed", lang, count=len(result.region_names)))
     with drawing():
-        sheet = open_sheet(
-            width=PAGE_WIDTH,
-            height=_HEAD + _rows_height(result) + _FOOT,
-            title=say("fit_figure.residuals", lang),
-            subtitle=say("fit_figure.residuals_subtitle", lang, **window(result, lang)),
-            caption=joined_sentences(caption, lang),
-            key=(
-                KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
-                KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
-            ),
+        key = (
+            KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
+            KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
         )
+        height = _HEAD + _rows_height(result) + _FOOT
+        sheet = _opened(result, "residuals", height, lang, caption=caption, key=key)
         _draw_blocks(sheet, result, blocks, lang)
     figure = sheet.figure
     columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
@@ -280,3 +288,128 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set_visible(True)
         axes.spines[side].set_color(RULE)
+
+
+# Height of a row, and room for names on the left and words on the right, in inches.
+_ROW, _NAMES, _WORDS = 0.21, 2.35, 1.45
+_LONG_NAMES, _NO_WORDS = 2.6, 0.15
+# Ratios beyond these limits are cut: to the prior median of a parameter, and to an observed statistic.
+_OF_PRIOR, _OF_OBSERVED = (0.02, 50.0), (0.1, 10.0)
+_TABLE = (
+    "key",
+    "name",
+    "unit",
+    "estimate",
+    "low",
+    "high",
+    "prior_median",
+    "prior_low",
+    "prior_high",
+    "contraction",
+    "words",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """One row, in multiples of what is called 1."""
+
+    name: str
+    prior: Sequence[float]  # its ends
+    posterior: Sequence[float]  # low, middle, high
+    words: str = ""
+
+
+def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
+    """Draw the intervals of the parameters that tables show, prior and posterior, relative to prior medians."""
+    lang = usable_language(lang)
+    if not result.parameters:
+        raise InvalidInput("the fit has no parameters to draw")
+    shown = result.shown or result.parameters
+    figure = _drawn(result, "parameters", [_parameter_row(item, lang) for item in shown], (_NAMES, _WORDS), lang)
+    figure.data = pd.DataFrame([{name: getattr(item, name) for name in _TABLE} for item in shown], columns=list(_TABLE))
+    settled, weak = settled_and_weak(shown)
+    figure.sentence = say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak)
+    return figure
+
+
+def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lang: str = "en") -> ReportFigure:
+    """Draw predictive checks, prior and posterior, relative to what was observed."""
+    lang = usable_language(lang)
+    if not checks:
+        raise InvalidInput("there are no predictive checks to draw")
+    series = {item.label: series_name(item, lang) for item in result.series}
+    rows = [_check_row(item, series[item.label], lang) for item in checks]
+    figure = _drawn(result, "predictive", rows, (_LONG_NAMES, _NO_WORDS), lang)
+    figure.data = _check_table(checks)
+    inside = sum(item.posterior[0] <= item.observed <= item.posterior[2] for item in checks)
+    figure.sentence = say("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
+    return figure
+
+
+def _parameter_row(item: ParameterEstimate, lang: str) -> _Row:
+    values = np.array([item.low, item.estimate, item.high, item.prior_low, item.prior_high]) / item.prior_median
+    low, middle, high, prior_low, prior_high = np.clip(values, *_OF_PRIOR)
+    return _Row(
+        name=f"{item.key}: {item.name if lang == 'en' else item.zh}",
+        prior=(prior_low, prior_high),
+        posterior=(low, middle, high),
+        words=said(item.words, lang),
+    )
+
+
+def _check_row(item: PredictiveCheck, series: str, lang: str) -> _Row:
+    prior, posterior = (np.clip(np.array(x) / item.observed, *_OF_OBSERVED) for x in (item.prior, item.posterior))
+    name = f"{series}: {say(f'fit_figure.{item.statistic}', lang)}"
+    return _Row(name=name, prior=prior[[0, 2]].tolist(), posterior=posterior.tolist())
+
+
+def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: tuple[float, float], lang: str) -> ReportFigure:
+    """A figure of rows with so much room on their left and right."""
+    with drawing():
+        entries = (
+            KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
+            KeyEntry(text=say("fit_figure.posterior", lang), colours=(SCENARIO,)),
+        )
+        sheet = _opened(result, key, len(rows) * _ROW + 0.36, lang, key=entries)
+        _draw_rows(sheet, rows, *beside)
+    return sheet.figure
+
+
+def _draw_rows(sheet: Sheet, rows: Sequence[_Row], left: float, right: float) -> None:
+    axes = sheet.axes(left, 0, sheet.width - left - right, len(rows) * _ROW)
+    axes.set_xscale("log")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.axvline(1, color=RULE, linewidth=0.8, zorder=0.5)
+    values = [float(value) for row in rows for value in (*row.prior, *row.posterior)]
+    axes.set_xlim(min(*values, 1.0) / 1.15, max(*values, 1.0) * 1.15)
+    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=9))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    for place, row in enumerate(rows):
+        low, middle, high = row.posterior
+        axes.plot(row.prior, [place, place], color=FAN[1], linewidth=6, solid_capstyle="butt", zorder=1)
+        axes.plot([low, high], [place, place], color=SCENARIO, linewidth=1.5, solid_capstyle="butt", zorder=2)
+        axes.plot([middle], [place], color=SCENARIO, marker="o", markersize=4, zorder=3)
+        top = (place + 0.5) * _ROW
+        text = shortened(sheet.figure, row.name, LABEL_SIZE, left - 0.1)
+        sheet.text(left - 0.1, top, text, size=LABEL_SIZE, color=INK, ha="right", va="center")
+        if row.words:
+            sheet.text(sheet.width - right + 0.1, top, row.words, size=LABEL_SIZE, color=MUTED, va="center")
+
+
+def _check_table(checks: Sequence[PredictiveCheck]) -> pd.DataFrame:
+    rows = [
+        {
+            "series": item.label,
+            "statistic": item.statistic,
+            "unit": "terms of the series",
+            "observed": item.observed,
+            **{f"prior_{name}": value for name, value in zip(("p05", "p50", "p95"), item.prior, strict=True)},
+            **{f"posterior_{name}": value for name, value in zip(("p05", "p50", "p95"), item.posterior, strict=True)},
+            "below": item.below,
+        }
+        for item in checks
+    ]
+    return pd.DataFrame(rows)
