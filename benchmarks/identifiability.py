@@ -262,7 +262,7 @@ def page(panel: Data) -> list[str]:
         "",
         f"The next {NEXT}, about which the prior says more:",
         "",
-        *_listed(verdicts.unseen[:NEXT]),
+        *_listed([item for item in verdicts.directions if not item.is_seen][:NEXT]),
     ]
 
 

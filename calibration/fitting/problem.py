@@ -420,10 +420,6 @@ class CalibrationProblem(Tied):
         """
         return self._comparison.estimated_noise(self.parameters_at(z))
 
-    def log_posterior(self, z: Array) -> float:
-        """Log density of one vector and the panel; see `log_posterior_batch`."""
-        return float(self.log_posterior_batch(np.atleast_2d(z))[0])
-
     def log_posterior_batch(self, z: Array) -> Array:
         """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
 
@@ -464,11 +460,7 @@ class CalibrationProblem(Tied):
         return self._comparison.log_likelihood(self._data_residuals(z), self.noise)
 
     def gradient(self, z: Array) -> Array:
-        """Derivatives of the log posterior; see `log_posterior_with_gradient`, of which this is the second part."""
-        return self.log_posterior_with_gradient(z)[1]
-
-    def log_posterior_with_gradient(self, z: Array) -> tuple[float, Array]:
-        """Log posterior of one vector and its derivatives, exact to rounding, from one simulation.
+        """Derivatives of the log posterior at one vector, exact to rounding, from one simulation.
 
         ``d log p / dz = -J' r + sum_k d log p_k / dz_k``, where ``J`` holds the derivatives of the residuals ``r`` of
         the cells: ``dr/dz = (dr/de) (de/dz)``, the bend of a wild residual times the slope of its innovation ``e``.
@@ -480,17 +472,14 @@ class CalibrationProblem(Tied):
 
         Returns
         -------
-        value : float
-            As `log_posterior`.
-        gradient : ndarray
-            Per unit of the unbounded scale, shape (parameter,); NaN where the value is minus infinity.
+        ndarray
+            Per unit of the unbounded scale, shape (parameter,); NaN where the density is nought.
         """
-        prior = float(self.space.log_density(z))
         residuals, slopes = self._slopes(z, range(len(self.space)))
-        value = prior + float(self._comparison.log_likelihood(residuals[None], self.noise)[0])
+        value = self.space.log_density(z) + self._comparison.log_likelihood(residuals[None], self.noise)[0]
         if not np.isfinite(value):
-            return -np.inf, np.full(len(z), np.nan)
-        return value, self.space.scores(z) - slopes.T @ residuals
+            return np.full(len(z), np.nan)
+        return self.space.scores(z) - slopes.T @ residuals
 
     def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
         """Positions of the data residuals of a block of `stages`, or of all of them."""

@@ -1,9 +1,9 @@
 """What a fit found, and the folder it is kept in."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ Array = NDArray[np.float64]
 SCHEMA = 2
 FITTED, RECORD, RESIDUALS, PARAMETERS = "fitted.json", "fit.json", "residuals.csv", "parameters.csv"
 
-Kind = TypeVar("Kind")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ResidualTable:
@@ -53,6 +51,12 @@ class ResidualTable:
         return frame
 
 
+# Columns of the table of parameters, and what some of them are called there.
+COLUMNS = (
+    *("key", "name", "unit", "estimate", "standard_error", "low", "high", "lower_bound", "upper_bound", "prior_median"),
+    *("prior_low", "prior_high", "contraction", "at_bound", "words", "stage", "role", "price_basis"),
+)
+COLUMN_NAMES = {"low": "low_90", "high": "high_90", "prior_low": "prior_low_90", "prior_high": "prior_high_90"}
 RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "observed", "fitted", "standardised")
 
 
@@ -172,28 +176,8 @@ class FitResult(Tabled):
         """The parameters: key, name, unit, estimate, standard error, 90 % interval, prior, contraction, words."""
         import pandas as pd
 
-        names = {
-            "key": "key",
-            "name": "name",
-            "unit": "unit",
-            "estimate": "estimate",
-            "standard_error": "standard_error",
-            "low": "low_90",
-            "high": "high_90",
-            "lower_bound": "lower_bound",
-            "upper_bound": "upper_bound",
-            "prior_median": "prior_median",
-            "prior_low": "prior_low_90",
-            "prior_high": "prior_high_90",
-            "contraction": "contraction",
-            "at_bound": "at_bound",
-            "words": "words",
-            "stage": "stage",
-            "role": "role",
-            "price_basis": "price_basis",
-        }
-        rows = [{label: getattr(item, name) for name, label in names.items()} for item in self.parameters]
-        return pd.DataFrame(rows, columns=list(names.values()))
+        rows = [{COLUMN_NAMES.get(name, name): getattr(item, name) for name in COLUMNS} for item in self.parameters]
+        return pd.DataFrame(rows, columns=[COLUMN_NAMES.get(name, name) for name in COLUMNS])
 
     def to_frame(self) -> "pd.DataFrame":
         """Observed and fitted values and residuals by region, year and series, one row a cell."""
@@ -221,17 +205,8 @@ class FitResult(Tabled):
         """The parameters that are looked for first, as a table."""
         import pandas as pd
 
-        rows = [
-            {
-                "": item.name,
-                "unit": item.unit,
-                "estimate": item.estimate,
-                "low": item.low,
-                "high": item.high,
-                "rests on": item.words,
-            }
-            for item in self.shown[:20]
-        ]
+        names = {"": "name", "unit": "unit", "estimate": "estimate", "low": "low", "high": "high", "rests on": "words"}
+        rows = [{label: getattr(item, name) for label, name in names.items()} for item in self.shown[:20]]
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
 
     def plot(self, *, ax: Any = None) -> "ReportFigure | Any":
@@ -318,7 +293,14 @@ class FitResult(Tabled):
         OSError
             If a file cannot be written.
         """
-        return write(self, Path(folder))
+        from pysd_runner.export.tables import save_csv
+
+        folder = Path(folder)
+        self.fitted.save(folder / FITTED)
+        save_csv(self.to_frame(), folder / RESIDUALS)
+        save_csv(self.table(), folder / PARAMETERS)
+        write_record(folder / RECORD, record(self), schema=SCHEMA)
+        return folder
 
     @classmethod
     def load(cls, folder: str | Path) -> "FitResult":
@@ -339,77 +321,52 @@ class FitResult(Tabled):
         InvalidInput
             If the folder holds no fit, or one of another schema.
         """
-        return read(Path(folder))
+        folder = Path(folder)
+        for name in (FITTED, RECORD):
+            if not (folder / name).is_file():
+                raise InvalidInput(
+                    "{folder} holds no fit: {name} is missing; expected a folder written by a calibration",
+                    folder=folder,
+                    name=name,
+                )
+        file = folder / RECORD
+        content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
+        check_entries(FitResult, content, str(file), REMEDY, without=("fitted",))
+        many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in MANY.items()}
+        single = {name: None if content[name] is None else _one(kind, content[name]) for name, kind in SINGLE.items()}
+        found: dict[str, Any] = {name: null_to_nan(content[name]) for name in ENTRIES} | many | single
+        return cls(fitted=load_fitted(folder / FITTED), **found)
 
 
-def write(result: FitResult, folder: Path) -> Path:
-    """Write a fit; see `FitResult.save`."""
-    from pysd_runner.export.tables import save_csv
-
-    result.fitted.save(folder / FITTED)
-    save_csv(result.to_frame(), folder / RESIDUALS)
-    save_csv(result.table(), folder / PARAMETERS)
-    write_record(folder / RECORD, record(result), schema=SCHEMA)
-    return folder
+# What a record holds as lists of entries, and as one; the rest are numbers, texts and labels of regions.
+MANY: Mapping[str, type] = {
+    "findings": Finding,
+    "parameters": ParameterEstimate,
+    "series": SeriesFit,
+    "searches": Search,
+    "optima": LocalOptimum,
+    "ridges": RidgeEstimate,
+    "holdout": HeldOut,
+}
+SINGLE: Mapping[str, type] = {"shocks": Shocks, "description": Description, "residuals": ResidualTable}
+ENTRIES = (
+    *("cost", "stage_distance", "findings", "parameters", "series", "searches", "optima", "ridges", "shocks"),
+    *("description", "region_names", "residuals", "time_unit", "holdout"),
+)
 
 
 def record(result: FitResult) -> dict[str, Any]:
     """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN."""
-    content = {
-        "cost": result.cost,
-        "stage_distance": result.stage_distance,
-        "findings": [
-            {"rule": item.rule, "message": item.message, "severity": item.severity} for item in result.findings
-        ],
-        "parameters": [asdict(item) for item in result.parameters],
-        "series": [asdict(item) for item in result.series],
-        "searches": [asdict(item) for item in result.searches],
-        "optima": [asdict(item) for item in result.optima],
-        "ridges": [asdict(item) for item in result.ridges],
-        "shocks": None if result.shocks is None else asdict(result.shocks),
-        "description": asdict(result.description),
-        "region_names": {code: list(names) for code, names in result.region_names.items()},
-        "residuals": asdict(result.residuals),
-        "time_unit": result.time_unit,
-        "holdout": [asdict(item) for item in result.holdout],
-    }
-    return dict(nan_to_null(content))
+    return dict(nan_to_null({name: _plain(getattr(result, name)) for name in ENTRIES}))
 
 
-def read(folder: Path) -> FitResult:
-    """Read a fit; see `FitResult.load`."""
-    for name in (FITTED, RECORD):
-        if not (folder / name).is_file():
-            raise InvalidInput(
-                "{folder} holds no fit: {name} is missing; expected a folder written by a calibration",
-                folder=folder,
-                name=name,
-            )
-    file = folder / RECORD
-    content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
-    check_entries(FitResult, content, str(file), REMEDY, without=("fitted",))
-    return FitResult(
-        fitted=load_fitted(folder / FITTED),
-        parameters=_many(ParameterEstimate, content["parameters"]),
-        series=_many(SeriesFit, content["series"]),
-        residuals=_one(ResidualTable, content["residuals"]),
-        searches=_many(Search, content["searches"]),
-        optima=_many(LocalOptimum, content["optima"]),
-        ridges=_many(RidgeEstimate, content["ridges"]),
-        shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
-        description=_one(Description, content["description"]),
-        findings=_many(Finding, content["findings"]),
-        region_names={code: (names[0], names[1]) for code, names in content["region_names"].items()},
-        cost=null_to_nan(content["cost"]),
-        stage_distance=null_to_nan(content["stage_distance"]),
-        time_unit=content["time_unit"],
-        holdout=_many(HeldOut, content["holdout"]),
-    )
+def _plain(value: Any) -> Any:
+    if isinstance(value, Finding):
+        return {"rule": value.rule, "message": value.message, "severity": value.severity}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _one(kind: Callable[..., Kind], entries: Mapping[str, Any]) -> Kind:
+def _one(kind: type, entries: Mapping[str, Any]) -> Any:
     return kind(**{name: null_to_nan(value) for name, value in entries.items()})
-
-
-def _many(kind: Callable[..., Kind], rows: list[Mapping[str, Any]]) -> tuple[Kind, ...]:
-    return tuple(_one(kind, row) for row in rows)

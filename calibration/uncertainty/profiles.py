@@ -44,11 +44,6 @@ class ProfileShape(Enum):
     FLAT = "flat"
     TWO_MODES = "two modes"
 
-    @property
-    def is_identified(self) -> bool:
-        """Whether the data alone rule out values on either side."""
-        return self is ProfileShape.BOTH
-
 
 def shape_of(rise: Array, data_rise: Array, limit: float) -> ProfileShape:
     """Tell the shape of a profile.

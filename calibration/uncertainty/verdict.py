@@ -159,11 +159,6 @@ class Identifiability(Tabled):
     profiles: tuple[Profile, ...]
     level: float
 
-    @property
-    def unseen(self) -> tuple[PosteriorDirection, ...]:
-        """Directions about which the prior says more than the data."""
-        return tuple(item for item in self.directions if not item.is_seen)
-
     def findings(self) -> tuple[Finding, ...]:
         """List what a reader must know before quoting an estimate."""
         found = [
