@@ -13,7 +13,7 @@ from calibration.forecasting.models import FILTERED, FINAL
 from calibration.forecasting.scores import LEVELS, percent
 from pysd_runner.plots import ReportFigure, save_figure
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, Sheet, open_sheet
-from pysd_runner.plots.palette import CLASSES, FAN, INK, MUTED, RULE, drawing
+from pysd_runner.plots.style import CLASSES, FAN, INK, MUTED, RULE, drawing
 
 BINS = 10
 COMPARED = (FINAL, FILTERED, "mean_of_good")

@@ -82,11 +82,11 @@ def browser():
 @pytest.fixture
 def _fresh_fonts():
     """Forget which fonts were found, before and after."""
-    from pysd_runner.plots import typography
+    from pysd_runner.plots import style
 
     def forget():
         for name in ("_chinese_families", "_warn_once", "_has_glyph", "_base_has"):
-            getattr(typography, name).cache_clear()
+            getattr(style, name).cache_clear()
 
     forget()
     yield
@@ -98,7 +98,7 @@ def no_chinese(monkeypatch, _fresh_fonts):
     """A machine without any font for Chinese."""
     from matplotlib import font_manager
 
-    monkeypatch.setattr("pysd_runner.plots.typography.CANDIDATES", ())
+    monkeypatch.setattr("pysd_runner.plots.style.CANDIDATES", ())
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
 
 
@@ -126,9 +126,9 @@ def behaviour_rules(request, monkeypatch):
 @pytest.fixture(scope="session")
 def has_chinese():
     """Whether this machine can draw Chinese."""
-    from pysd_runner.plots import typography
+    from pysd_runner.plots import style
 
-    return len(typography.families()) > 1
+    return len(style.families()) > 1
 
 
 @pytest.fixture(scope="session")

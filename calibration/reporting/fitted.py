@@ -17,12 +17,22 @@ from calibration.observation import BEND
 from calibration.reporting.facts import cells_of, region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.plots.dots import MOST_CHARTS, MOST_NAMED, largest
-from pysd_runner.plots.fan import set_ends
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import BASELINE, FAN, GRID, INK, MUTED, RULE, SCENARIO, drawing
+from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
 from pysd_runner.plots.sentences import joined_sentences
-from pysd_runner.plots.typography import shortened, usable_language, wrapped
+from pysd_runner.plots.style import (
+    BASELINE,
+    FAN,
+    GRID,
+    INK,
+    MUTED,
+    RULE,
+    SCENARIO,
+    drawing,
+    shortened,
+    usable_language,
+    wrapped,
+)
 from pysd_runner.text import said, say
 
 _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5

@@ -9,12 +9,21 @@ import xarray as xr
 from calibration.forecasting import Outlook
 from calibration.forecasting.words import paragraph
 from pysd_runner.plots.bands import MEDIAN, Bands
-from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, largest, named_rows, room_for
-from pysd_runner.plots.fan import draw_fan, draw_history, draw_origin, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet, save_figure
-from pysd_runner.plots.palette import INK, drawing
+from pysd_runner.plots.marks import (
+    MOST_CHARTS,
+    Row,
+    draw_fan,
+    draw_history,
+    draw_origin,
+    draw_rows,
+    largest,
+    named_rows,
+    room_for,
+    set_years,
+)
 from pysd_runner.plots.sentences import joined_sentences
-from pysd_runner.plots.typography import shortened, usable_language
+from pysd_runner.plots.style import INK, drawing, shortened, usable_language
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     MOST_REGIONS,

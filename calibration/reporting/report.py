@@ -25,8 +25,8 @@ from calibration.reporting.facts import (
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.panel import Data
-from pysd_runner.plots.dots import largest
 from pysd_runner.plots.figure import ReportFigure
+from pysd_runner.plots.marks import largest
 from pysd_runner.plots.over_time import plot_fitted
 from pysd_runner.reports.document import (
     FEW_REGIONS,

@@ -12,13 +12,13 @@ from pysd_runner.core.lazy import lazy_exports
 if TYPE_CHECKING:
     from pysd_runner.plots.arrays import label_array as label_array
     from pysd_runner.plots.differences import plot_differences as plot_differences
-    from pysd_runner.plots.dispersion import plot_dispersion as plot_dispersion
     from pysd_runner.plots.figure import ReportFigure as ReportFigure
     from pysd_runner.plots.figure import save_figure as save_figure
+    from pysd_runner.plots.gaps import plot_dispersion as plot_dispersion
     from pysd_runner.plots.gaps import plot_gaps as plot_gaps
     from pysd_runner.plots.sentences import UNCERTAINTIES as UNCERTAINTIES
     from pysd_runner.plots.sentences import figure_sentence as figure_sentence
+    from pysd_runner.plots.style import MissingFont as MissingFont
     from pysd_runner.plots.tiles import plot_tiles as plot_tiles
-    from pysd_runner.plots.typography import MissingFont as MissingFont
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

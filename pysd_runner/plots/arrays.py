@@ -8,10 +8,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import DIMS, in_layout
 from pysd_runner.indicators import INDICATORS
-from pysd_runner.plots.typography import can_draw
+from pysd_runner.plots.style import can_draw
 from pysd_runner.text import has_text, say
 
 
@@ -118,6 +117,22 @@ def position_of(values: xr.DataArray, dim: str, label: str) -> int:
         known=shown,
         suggestion=suggest(str(label), known),
     )
+
+
+def position_of_year(values: xr.DataArray, year: int | None) -> int:
+    """Position of a year, the last by default."""
+    years = values["year"].to_numpy()
+    if year is None:
+        return len(years) - 1
+    found = np.flatnonzero(years == year)
+    if not found.size:
+        raise InvalidInput(
+            "year {year} is not in the array, which runs from {first:g} to {end:g}",
+            year=year,
+            first=years[0],
+            end=years[-1],
+        )
+    return int(found[0])
 
 
 def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
@@ -250,6 +265,11 @@ class Quantity:
     is_gap: bool  # true when a difference is told as narrower or wider
 
     @property
+    def directions(self) -> tuple[str, str]:
+        """What a fall and a rise of it are called."""
+        return ("narrower", "wider") if self.is_gap else ("lower", "higher")
+
+    @property
     def difference_scale(self) -> float:
         """Factor from the data to a difference: of what is better the lower it is, it is told how much is closed."""
         return -self.scale if self.lower_is_better else self.scale
@@ -280,15 +300,6 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         lower_is_better=name in _INDICES or name in _GAPS,
         is_gap=name in _GAPS,
     )
-
-
-def number(value: float, digits: int, *, signed: bool = False) -> str:
-    """A number in text, with a true minus sign.
-
-    >>> number(-1.64, 1), number(0.04, 1, signed=True)
-    ('−1.6', '0.0')
-    """
-    return written(float(value), digits, signed=signed)
 
 
 def _title(values: xr.DataArray, name: str, lang: str) -> str:

@@ -1,7 +1,7 @@
-"""Bands of futures, quantiles over draws year by year, and the long table of what a picture shows of them."""
+"""What is drawn, in numbers: bands of futures around their medians, region by region, beside what was observed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.layout import in_layout
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
+from pysd_runner.text import say
 
 #: The median, and the edges of the 30 %, 60 % and 90 % intervals.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
@@ -89,83 +92,161 @@ def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionPaths:
+    """What is drawn for one region, in the unit drawn."""
+
+    region: str
+    name: str
+    bands: Bands
+    baseline: Bands | None  # bands of the baseline, or none
+    years: FloatArray
+    history: FloatArray
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether a region leads in all that is drawn, so that its gap is zero by definition."""
+        observed = self.history[np.isfinite(self.history)]
+        return bool(np.all(self.bands.quantiles == 0) and np.all(observed == 0))
+
+    def opened(self, bands: Bands) -> Bands:
+        """Bands that start from the last observation, where there is one."""
+        known = np.flatnonzero(np.isfinite(self.history))
+        return joined(bands, float(self.years[known[-1]]), float(self.history[known[-1]])) if known.size else bands
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """One scenario of an array beside its baseline, in the words of a language."""
+
+    full: xr.DataArray  # in layout
+    past: xr.DataArray | None
+    quantity: Quantity
+    names: PrintedNames
+    scenario: str
+    baseline: str | None
+    origin: int
+
+    @property
+    def codes(self) -> list[str]:
+        """All regions."""
+        return [str(code) for code in self.full["region"].to_numpy()]
+
+    @property
+    def label(self) -> str:
+        """Printed name of the scenario."""
+        return self.names.scenario(self.scenario)
+
+    @property
+    def other(self) -> str:
+        """Printed name of the baseline; empty for none."""
+        return self.names.scenario(self.baseline) if self.baseline else ""
+
+    @property
+    def subtitle(self) -> str:
+        """Which scenario is drawn, against which."""
+        key = "title.against" if self.baseline else "title.alone"
+        return say(key, self.names.lang, scenario=self.label, baseline=self.other)
+
+    def paths(self, region: str) -> RegionPaths:
+        """Bands, baseline and history of one region."""
+        place, scale = position_of(self.full, "region", region), self.quantity.scale
+        years, observed = np.empty(0), np.empty(0)
+        if self.past is not None:
+            found = np.flatnonzero(self.past["region"].to_numpy().astype(np.str_) == region)
+            if found.size:
+                years = self.past["year"].to_numpy().astype(np.float64)
+                observed = self.past.to_numpy()[found[0]] * scale
+        bands, baseline = (
+            None
+            if name is None
+            else bands_of(self.full, scenario=position_of(self.full, "scenario", name), region=place, scale=scale)
+            for name in (self.scenario, self.baseline)
+        )
+        assert bands is not None  # noqa: S101
+        return RegionPaths(
+            region=region,
+            name=self.names.region(region),
+            bands=bands,
+            baseline=baseline,
+            years=years,
+            history=observed,
+        )
+
+    def rows(self, panels: Iterable[RegionPaths]) -> "list[Rows]":
+        """What panels show, for the table behind the figure."""
+        found: list[Rows] = []
+        for panel in panels:
+            labels = {
+                "region": panel.region,
+                "region_name": panel.name,
+                "variable": self.quantity.name,
+                "unit": self.quantity.unit,
+            }
+            known = np.isfinite(panel.history)
+            nothing = np.full(int(known.sum()), np.nan)
+            seen = {"scenario": "", "series": "history", **labels}
+            found.append((seen, panel.years[known], nothing, panel.history[known]))
+            for name, bands in ((self.scenario, panel.bands), (self.baseline, panel.baseline)):
+                if name is not None and bands is not None:
+                    found.append(rows_of(bands, scenario=name, **labels))
+        return found
+
+
+def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | None) -> tuple[str, str | None]:
+    """Scenario to show, and the baseline to compare it with."""
+    known = [str(name) for name in full["scenario"].to_numpy()]
+    if scenario is not None:
+        position_of(full, "scenario", scenario)
+    chosen = scenario or next((name for name in known if name != baseline), known[0])
+    reference = baseline if baseline in known and baseline != chosen else None
+    return chosen, reference
+
+
+def view_of(
+    values: xr.DataArray,
+    history: xr.DataArray | None,
+    *,
+    origin: int | None,
+    scenario: str | None,
+    baseline: str | None,
+    lang: str,
+    what: str = "values",
+) -> View:
+    """What of an array is drawn."""
+    full, past = in_layout(values, what=what), history_in_layout(history)
+    start = origin_of(full, past, origin)
+    chosen, reference = chosen_scenarios(full, scenario, baseline)
+    return View(
+        full=full,
+        past=past,
+        quantity=quantity_of(values, lang),
+        names=PrintedNames(values=full, lang=lang),
+        scenario=chosen,
+        baseline=reference,
+        origin=start,
+    )
+
+
 COLUMNS = ("scenario", "region", "region_name", "year", "variable", "unit", "series", "quantile", "value")
 
-
-@dataclass(kw_only=True, slots=True)
-class Behind:
-    """Collects what is drawn."""
-
-    variable: str
-    unit: str
-    parts: list[tuple[dict[str, str], dict[str, FloatArray]]] = field(default_factory=list)
-
-    def add_history(
-        self,
-        region: str,
-        name: str,
-        years: FloatArray,
-        values: FloatArray,
-        *,
-        variable: str = "",
-        unit: str = "",
-    ) -> None:
-        """Add what was observed."""
-        known = np.isfinite(values)
-        self._add(
-            {"scenario": "", "region": region, "region_name": name, "series": "history"},
-            years[known],
-            values[known],
-            np.full(int(known.sum()), np.nan),
-            variable or self.variable,
-            unit or self.unit,
-        )
-
-    def add_bands(
-        self, scenario: str, region: str, name: str, bands: Bands, *, variable: str = "", unit: str = ""
-    ) -> None:
-        """Add quantiles of futures."""
-        levels = np.asarray(LEVELS) if not bands.is_single else np.asarray([0.5])
-        rows = bands.quantiles if not bands.is_single else bands.quantiles[3:4]
-        self._add(
-            {"scenario": scenario, "region": region, "region_name": name, "series": "projection"},
-            np.repeat(bands.years, len(levels)),
-            rows.T.ravel(),
-            np.tile(levels, len(bands.years)),
-            variable or self.variable,
-            unit or self.unit,
-        )
-
-    def frame(self) -> pd.DataFrame:
-        """Everything added so far."""
-        if not self.parts:
-            return pd.DataFrame(columns=list(COLUMNS))
-        # One table of all parts: a table each would take longer than drawing them.
-        sizes = [len(numbers["value"]) for _, numbers in self.parts]
-        labels = pd.DataFrame([labels for labels, _ in self.parts])
-        numbers = {name: np.concatenate([own[name] for _, own in self.parts]) for name in ("year", "quantile", "value")}
-        rows = np.repeat(np.arange(len(self.parts)), sizes)
-        return labels.iloc[rows].reset_index(drop=True).assign(**numbers)[list(COLUMNS)]
-
-    def _add(
-        self,
-        labels: dict[str, str],
-        years: FloatArray,
-        values: FloatArray,
-        quantiles: FloatArray,
-        variable: str,
-        unit: str,
-    ) -> None:
-        """Append rows."""
-        if len(years) == 0:
-            return
-        when = years.astype(int) if _are_whole(years) else years
-        self.parts.append(
-            ({**labels, "variable": variable, "unit": unit}, {"year": when, "quantile": quantiles, "value": values})
-        )
+#: Labels, and the years, quantiles and values of some rows of a table.
+Rows = tuple[dict[str, str], FloatArray, FloatArray, FloatArray]
 
 
-def _are_whole(years: Sequence[float] | FloatArray) -> bool:
-    """Whether all years are whole numbers."""
-    array = np.asarray(years, dtype=np.float64)
-    return bool((array == np.round(array)).all())
+def rows_of(bands: Bands, **labels: str) -> Rows:
+    """Quantiles of futures as rows of a table."""
+    levels, rows = ((0.5,), bands.quantiles[3:4]) if bands.is_single else (LEVELS, bands.quantiles)
+    years = np.repeat(bands.years, len(levels))
+    return {"series": "projection", **labels}, years, np.tile(levels, len(bands.years)), rows.T.ravel()
+
+
+def table_of(parts: Iterable[Rows]) -> pd.DataFrame:
+    """The long table of what a figure shows."""
+    # One table of all parts: a table each would take longer than drawing them.
+    labels, *numbers = zip(*parts, strict=True)
+    years, quantiles, values = (np.concatenate(own) for own in numbers)
+    rows = np.repeat(np.arange(len(labels)), [len(own) for own in numbers[0]])
+    when = years.astype(int) if (years == np.round(years)).all() else years
+    found = pd.DataFrame(labels).iloc[rows].reset_index(drop=True)
+    return found.assign(year=when, quantile=quantiles, value=values)[list(COLUMNS)]

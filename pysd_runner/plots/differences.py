@@ -5,20 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
-from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
-from pysd_runner.plots.bands import MEDIAN, Bands, Behind, difference_bands
-from pysd_runner.plots.dots import draw_intervals
-from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
+from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
+from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands, rows_of, table_of
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, GRID, INK, MUTED, drawing
+from pysd_runner.plots.marks import draw_fan, draw_intervals, label_room, limits_of, set_values, set_years
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
-from pysd_runner.plots.typography import balanced, heading_style, shortened, text_width, usable_language
+from pysd_runner.plots.style import (
+    BASELINE,
+    BASELINE_DASHES,
+    GRID,
+    INK,
+    MUTED,
+    balanced,
+    drawing,
+    heading_style,
+    shortened,
+    text_width,
+    usable_language,
+)
 from pysd_runner.text import say
 
 _GAP = 0.16
@@ -85,27 +95,53 @@ def plot_differences(
     UnknownName
         If there is no such scenario or region.
     """
-    includes = sources_of(includes, values)
+    includes, lang = sources_of(includes, values), usable_language(lang)
     full = in_layout(values)
-    lang = usable_language(lang)
     quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
     place = _region_position(full, region)
     known = [str(name) for name in full["scenario"].to_numpy()]
     pairs = _wanted(full, baselines_of(known, baseline), scenarios)
     effects = _effects(full, pairs, place, quantity, names)
-    when = _position_of_year(full, year)
-    ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=True)
-    references = set(pairs.values())
-    reference = names.scenario(references.pop()) if len(references) == 1 else say("baseline.own", lang)
-    has_regions = "region" in values.dims or "class" in values.dims
-    where = names.region(str(full["region"].to_numpy()[place])) if has_regions else ""
+    when = position_of_year(full, year)
+    references, code = set(pairs.values()), str(full["region"].to_numpy()[place])
+    view = _View(
+        quantity=quantity,
+        when=when,
+        ranked=sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=True),
+        baseline=names.scenario(references.pop()) if len(references) == 1 else say("baseline.own", lang),
+        where=names.region(code) if {"region", "class"} & set(values.dims) else "",
+        lang=lang,
+    )
     with drawing():
-        figure = _draw(
-            effects, ranked, when, quantity, _texts(effects, quantity, where, reference, includes, lang), lang
-        )
-    figure.data = _table(full, effects, place, quantity, names)
-    figure.sentence = _sentence(ranked, when, quantity, where, reference, lang)
+        figure = _draw(effects, view, includes)
+    labels = {
+        "region": code,
+        "region_name": names.region(code),
+        "variable": f"{quantity.name}_{'closed' if quantity.lower_is_better else 'minus_baseline'}",
+        "unit": quantity.difference_unit,
+    }
+    figure.data = table_of(rows_of(effect.bands, scenario=effect.scenario, **labels) for effect in effects)
+    figure.sentence = _sentence(view)
     return figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _View:
+    """What all policies share, and words."""
+
+    quantity: Quantity
+    when: int  # position of the year of the ranking
+    ranked: Sequence[_Effect]
+    baseline: str
+    where: str  # the region; empty for a quantity of the nation
+    lang: str
+
+    @property
+    def unit(self) -> str:
+        """What the axes show."""
+        key = "axis.difference_closed" if self.quantity.lower_is_better else "axis.difference"
+        text = say(key, self.lang, baseline=self.baseline, unit=self.quantity.difference_unit)
+        return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,43 +153,6 @@ class _Grid:
     margin: float
     wide: float
     limits: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Texts:
-    """Words of the figure."""
-
-    title: str
-    unit: str
-    baseline: str
-    caption: str
-
-
-def _texts(
-    effects: Sequence[_Effect],
-    quantity: Quantity,
-    where: str,
-    baseline: str,
-    includes: Sequence[str],
-    lang: str,
-) -> _Texts:
-    """Title, unit and caption."""
-    key = "title.differences_of_one" if where else "title.differences"
-    parts = [fan_caption([effect.bands for effect in effects], includes, lang)]
-    if not effects[0].bands.is_single:
-        parts.insert(0, say("caption.paired", lang, baseline=baseline))
-    parts.append(say("caption.conditional", lang))
-    return _Texts(
-        title=say(key, lang, region=where, quantity=quantity.inline),
-        unit=say(
-            "axis.difference_closed" if quantity.lower_is_better else "axis.difference",
-            lang,
-            baseline=baseline,
-            unit=quantity.difference_unit,
-        ),
-        baseline=baseline,
-        caption=joined_sentences(parts, lang),
-    )
 
 
 def _region_position(full: xr.DataArray, region: str | None) -> int:
@@ -201,24 +200,7 @@ def _effects(
     ]
 
 
-def _position_of_year(full: xr.DataArray, year: int | None) -> int:
-    """Position of the year of the ranking."""
-    years = full["year"].to_numpy()
-    if year is None:
-        return len(years) - 1
-    if year not in years:
-        raise InvalidInput(
-            "year {year} is not in the array, which runs from {first:g} to {end:g}",
-            year=year,
-            first=years[0],
-            end=years[-1],
-        )
-    return int(np.flatnonzero(years == year)[0])
-
-
-def _draw(
-    effects: Sequence[_Effect], ranked: Sequence[_Effect], when: int, quantity: Quantity, texts: _Texts, lang: str
-) -> ReportFigure:
+def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> ReportFigure:
     """Paths above, ranking below."""
     columns = len(effects) if len(effects) <= 3 else 4
     limits = limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)])
@@ -232,13 +214,19 @@ def _draw(
     )
     with_names = [(effect, _heading(effect.name, grid.wide)) for effect in effects]
     above = 0.12 + _LINE * max(len(lines) for _, lines in with_names)
-    paths = grid.rows * (_HIGH + above) + 0.62
+    paths, lang = grid.rows * (_HIGH + above) + 0.62, view.lang
+    caption = [
+        "" if effects[0].bands.is_single else say("caption.paired", lang, baseline=view.baseline),
+        fan_caption([effect.bands for effect in effects], includes, lang),
+        say("caption.conditional", lang),
+    ]
+    title = "title.differences_of_one" if view.where else "title.differences"
     sheet = open_sheet(
         width=PAGE_WIDTH,
-        height=paths + len(ranked) * _ROW + 0.78,
-        title=texts.title,
-        subtitle=texts.unit[:1].upper() + texts.unit[1:],
-        caption=texts.caption,
+        height=paths + len(effects) * _ROW + 0.78,
+        title=say(title, lang, region=view.where, quantity=view.quantity.inline),
+        subtitle=view.unit,
+        caption=joined_sentences(caption, lang),
     )
     for position, (effect, lines) in enumerate(with_names):
         row, column = divmod(position, columns)
@@ -249,8 +237,8 @@ def _draw(
         axes = sheet.axes(left, top, grid.wide, _HIGH)
         _draw_path(axes, effect, grid, position, len(effects), lang)
         if position == 0:
-            _draw_directions(axes, grid.limits, quantity, lang)
-    _draw_ranking(sheet, ranked, when, quantity, texts, paths, lang)
+            _draw_directions(axes, grid.limits, view.quantity, lang)
+    _draw_ranking(sheet, view, paths)
     return sheet.figure
 
 
@@ -277,8 +265,7 @@ def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: i
 def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
     """Say which side of the baseline is which, where there is room beside it."""
     low, high = limits
-    pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
-    below, above = pair[::-1] if quantity.lower_is_better else pair
+    below, above = quantity.directions[::-1] if quantity.lower_is_better else quantity.directions
     kind = "closed" if quantity.lower_is_better else "arrow"
     for key, height, align, share in ((below, 0.03, "bottom", -low), (above, 0.97, "top", high)):
         if share > 0.2 * (high - low):
@@ -286,88 +273,66 @@ def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity
             axes.text(0.03, height, text, transform=axes.transAxes, va=align, size=6.5, color=MUTED, zorder=6)
 
 
-def _draw_ranking(
-    sheet: Sheet,
-    ranked: Sequence[_Effect],
-    when: int,
-    quantity: Quantity,
-    texts: _Texts,
-    top: float,
-    lang: str,
-) -> None:
+def _draw_ranking(sheet: Sheet, view: _View, top: float) -> None:
     """Draw dot and interval of each policy, the best first, with the numbers beside them."""
+    ranked, when = view.ranked, view.when
     labels = [shortened(sheet.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
     left = max(text_width(sheet.figure, label, LABEL_SIZE) for label in labels) + 0.12
-    head = say("title.ranking", lang, year=int(ranked[0].bands.years[when]))
+    head = say("title.ranking", view.lang, year=int(ranked[0].bands.years[when]))
     sheet.text(0, top, head, size=8.5, color=INK, **heading_style(head))
-    if not ranked[0].bands.is_single:
-        sheet.text(0, top + 0.17, say("mark.interval", lang), size=7, color=MUTED)
-    numbers = max(text_width(sheet.figure, _numbers(e, when, quantity), LABEL_SIZE) for e in ranked) + 0.12
+    is_single = ranked[0].bands.is_single
+    if not is_single:
+        sheet.text(0, top + 0.17, say("mark.interval", view.lang), size=7, color=MUTED)
+    texts = [_numbers(effect.bands, view) for effect in ranked]
+    numbers = max(text_width(sheet.figure, text, LABEL_SIZE) for text in texts) + 0.12
     axes = sheet.axes(left, top + 0.36, sheet.width - left - numbers, len(ranked) * _ROW)
     axes.yaxis.grid(visible=False)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
-    ends = limits_of([effect.bands.quantiles[:, when] for effect in ranked] + [np.zeros(1)])
-    set_values(axes, *ends, ticks=6, along="x")
+    at = np.stack([effect.bands.quantiles[:, when] for effect in ranked], axis=1)
+    set_values(axes, *limits_of([at, np.zeros(1)]), ticks=6, along="x")
     axes.set_ylim(len(ranked) - 0.5, -0.5)
     axes.axvline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2)
-    at = np.stack([effect.bands.quantiles[:, when] for effect in ranked], axis=1)
-    draw_intervals(axes, at, np.arange(len(ranked), dtype=np.float64), is_single=ranked[0].bands.is_single)
-    for position, effect in enumerate(ranked):
-        _write_numbers(axes, effect, position, when, quantity)
+    draw_intervals(axes, at, np.arange(len(ranked), dtype=np.float64), is_single=is_single)
+    for position, text in enumerate(texts):
+        axes.annotate(
+            text,
+            (1.0, position),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=LABEL_SIZE,
+            color=INK,
+            annotation_clip=False,
+        )
     axes.set_yticks(range(len(ranked)), labels)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL_SIZE, pad=4)
-    axes.set_xlabel(texts.unit[:1].upper() + texts.unit[1:])
+    axes.set_xlabel(view.unit)
 
 
-def _write_numbers(axes: Axes, effect: _Effect, position: int, when: int, quantity: Quantity) -> None:
-    """Write median and interval of one policy beside its row."""
-    axes.annotate(
-        _numbers(effect, when, quantity),
-        (1.0, position),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=LABEL_SIZE,
-        color=INK,
-        annotation_clip=False,
-    )
-
-
-def _numbers(effect: _Effect, when: int, quantity: Quantity) -> str:
+def _numbers(bands: Bands, view: _View) -> str:
     """Median and interval of one policy."""
-    at = [number(value, quantity.difference_digits, signed=True) for value in effect.bands.quantiles[:, when]]
-    return at[MEDIAN] if effect.bands.is_single else f"{at[MEDIAN]}  ({at[0]} … {at[-1]})"
+    at = [written(value, view.quantity.difference_digits, signed=True) for value in bands.quantiles[:, view.when]]
+    return at[MEDIAN] if bands.is_single else f"{at[MEDIAN]}  ({at[0]} … {at[-1]})"
 
 
-def _table(
-    full: xr.DataArray, effects: Sequence[_Effect], place: int, quantity: Quantity, names: PrintedNames
-) -> pd.DataFrame:
-    """Long table of the differences."""
-    code = str(full["region"].to_numpy()[place])
-    ending = "closed" if quantity.lower_is_better else "minus_baseline"
-    behind = Behind(variable=f"{quantity.name}_{ending}", unit=quantity.difference_unit)
-    for effect in effects:
-        behind.add_bands(effect.scenario, code, names.region(code), effect.bands)
-    return behind.frame()
-
-
-def _sentence(ranked: Sequence[_Effect], when: int, quantity: Quantity, where: str, baseline: str, lang: str) -> str:
+def _sentence(view: _View) -> str:
     """The policy with the best median, in words."""
-    best = ranked[0].bands
-    subject = say("sentence.subject", lang, region=where, quantity=quantity.inline) if where else quantity.title
+    best, quantity, lang = view.ranked[0].bands, view.quantity, view.lang
+    subject = quantity.title
+    if view.where:
+        subject = say("sentence.subject", lang, region=view.where, quantity=quantity.inline)
+    ends = {"median": best.median, "low": best.low, "high": best.high}
     return say(
         f"sentence.best{'_closed' if quantity.lower_is_better else ''}{'_single' if best.is_single else ''}",
         lang,
         subject=subject,
-        count=len(ranked),
-        scenario=ranked[0].name,
-        baseline=baseline,
-        year=int(best.years[when]),
+        count=len(view.ranked),
+        scenario=view.ranked[0].name,
+        baseline=view.baseline,
+        year=int(best.years[view.when]),
         unit=quantity.counted_unit,
-        median=number(best.median[when], quantity.difference_digits, signed=True),
-        low=number(best.low[when], quantity.difference_digits, signed=True),
-        high=number(best.high[when], quantity.difference_digits, signed=True),
+        **{name: written(end[view.when], quantity.difference_digits, signed=True) for name, end in ends.items()},
     )
 
 

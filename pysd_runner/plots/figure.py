@@ -19,8 +19,7 @@ from matplotlib.lines import Line2D
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_bytes_whole
 from pysd_runner.export.tables import csv_bytes
-from pysd_runner.plots.palette import GRID, INK, MUTED, LineStyle, drawing
-from pysd_runner.plots.typography import heading_style, shortened, text_width, wrapped
+from pysd_runner.plots.style import GRID, INK, MUTED, LineStyle, drawing, heading_style, shortened, text_width, wrapped
 
 PAGE_WIDTH = 7.2
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0

@@ -10,10 +10,10 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
-from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, number, position_of, quantity_of
+from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
-from pysd_runner.plots.fan import (
-    EndLabel,
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.marks import (
     draw_baseline,
     draw_end_labels,
     draw_history,
@@ -23,10 +23,21 @@ from pysd_runner.plots.fan import (
     set_values,
     set_years,
 )
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import BASELINE, CLASSES, FAN, INK, MUTED, LineStyle, drawing
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
-from pysd_runner.plots.typography import balanced, can_draw, shortened, text_width, usable_language
+from pysd_runner.plots.style import (
+    BASELINE,
+    CLASSES,
+    FAN,
+    INK,
+    MUTED,
+    LineStyle,
+    balanced,
+    can_draw,
+    drawing,
+    shortened,
+    text_width,
+    usable_language,
+)
 from pysd_runner.text import say
 
 # The hues of classes without that of the baseline.
@@ -192,12 +203,12 @@ def _draw_levels(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float,
     if view.past is not None:
         draw_history(axes, view.past["year"].to_numpy().astype(float), view.past.to_numpy())
     draw_origin(axes, view.origin, say("mark.origin", view.lang, year=view.origin))
-    ends = [_label(sheet, float(ground.median[-1]), view.label, BASELINE)]
+    ends = [(float(ground.median[-1]), _label(sheet, view.label), BASELINE)]
     ends += [
-        _label(sheet, float(line.level.median[-1]), line.name, colour)
+        (float(line.level.median[-1]), _label(sheet, line.name), colour)
         for line, (colour, _) in zip(lines, STYLES, strict=False)
     ]
-    draw_end_labels(axes, ends, size=LABEL_SIZE)
+    draw_end_labels(sheet.figure, axes, ends, room=_LABEL_ROOM)
 
 
 def _draw_changes(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float, limits: tuple[float, float]) -> None:
@@ -212,19 +223,16 @@ def _draw_changes(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float
         if not change.is_single:
             axes.fill_between(change.years, change.low, change.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
         axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
-        ends.append(_label(sheet, float(change.median[-1]), line.name, colour))
-    draw_end_labels(axes, ends, size=LABEL_SIZE)
+        ends.append((float(change.median[-1]), _label(sheet, line.name), colour))
+    draw_end_labels(sheet.figure, axes, ends, room=_LABEL_ROOM)
     sheet.text(0.0, top - 0.2, shortened(sheet.figure, view.difference, 8, sheet.width), size=8, color=MUTED)
     axes.set_xlabel(say("axis.year", view.lang))
 
 
-def _label(sheet: Sheet, value: float, text: str, colour: str) -> EndLabel:
+def _label(sheet: Sheet, text: str) -> str:
+    """A name in at most two lines."""
     lines = balanced(sheet.figure, text, LABEL_SIZE, _LABEL_ROOM - 0.1)[:2]
-    return EndLabel(
-        value=value,
-        text="\n".join(shortened(sheet.figure, line, LABEL_SIZE, _LABEL_ROOM - 0.08) for line in lines),
-        colour=colour or INK,
-    )
+    return "\n".join(shortened(sheet.figure, line, LABEL_SIZE, _LABEL_ROOM - 0.08) for line in lines)
 
 
 def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
@@ -255,9 +263,9 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
 
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
     """Title, where the path without policy ends, and what each mix changes."""
-    ends = [(view.label, number(float(view.ground.median[-1]), quantity.digits))]
+    ends = [(view.label, written(float(view.ground.median[-1]), quantity.digits))]
     digits = view.change.difference_digits
-    ends += [(line.name, number(float(line.change.median[-1]), digits, signed=True)) for line in lines]
+    ends += [(line.name, written(float(line.change.median[-1]), digits, signed=True)) for line in lines]
     first, *others = (say("sentence.mix_end", view.lang, name=name, value=value) for name, value in ends)
     told = say("list.separator", view.lang).join(others)
     changes = say("sentence.mix_changes", view.lang, what=view.difference, ends=told) if lines else ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import GRID, INK, SCENARIO, drawing
+from pysd_runner.plots.style import GRID, INK, SCENARIO, drawing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -322,16 +322,3 @@ def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
         share = f"{100 * (1 - missed / spread):.0f} % of the variation explained" if spread > 0 else "constant"
         said.append(f"{name}{f', {who}' if who else ''}: {len(part)} values, {share}")
     return f"Fitted and observed. {'; '.join(said)}."
-
-
-def plot_lines(
-    lines: Mapping[str, tuple[Array, Array]], *, ax: "Axes | None" = None, across: str = "", up: str = ""
-) -> "Axes":
-    """Draw lines with a key."""
-    axes = ReportFigure(figsize=(5.4, 3.2), dpi=160).add_subplot() if ax is None else ax
-    for place, (name, (x, y)) in enumerate(lines.items()):
-        axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.4, marker="o", markersize=2.5, label=name)
-    axes.set_ylabel(up, fontsize=7.5)
-    _finish(axes, across)
-    axes.legend(fontsize=7, frameon=False)
-    return axes

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, open_sheet
-from pysd_runner.plots.palette import BASELINE, INK, MUTED, SCENARIO, drawing
-from pysd_runner.plots.typography import shortened, usable_language
+from pysd_runner.plots.style import BASELINE, INK, MUTED, SCENARIO, drawing, shortened, usable_language
 from pysd_runner.text import say
 
 #: Hues of Okabe and Ito in an order in which neighbours differ in lightness too.

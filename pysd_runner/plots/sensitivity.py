@@ -9,7 +9,7 @@ import pandas as pd
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.over_time import COLOURS
-from pysd_runner.plots.palette import GRID, INK, SCENARIO
+from pysd_runner.plots.style import GRID, INK, SCENARIO
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
-from pysd_runner.plots.arrays import PrintedNames, Quantity, number, position_of, quantity_of
-from pysd_runner.plots.bands import Bands, bands_of, difference_bands
+from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
+from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
 from pysd_runner.text import say
 
 #: What a band may include uncertainty about.
@@ -65,7 +65,7 @@ def figure_sentence(
     quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang, is_drawn=False)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
     code = str(full["region"].to_numpy()[0 if region is None else position_of(full, "region", region)])
-    place, when = position_of(full, "region", code), _year_position(full, year)
+    place, when = position_of(full, "region", code), position_of_year(full, year)
     position = position_of(full, "scenario", chosen)
     level = bands_of(full, scenario=position, region=place, scale=quantity.scale)
     label = names.scenario(chosen)
@@ -75,16 +75,6 @@ def figure_sentence(
         difference = difference_bands(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
         parts.append(_difference_sentence(difference, when, quantity, lang, names.scenario(reference)))
     return say("sentence.separator", lang).join(parts)
-
-
-def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | None) -> tuple[str, str | None]:
-    """Scenario to show, and the baseline to compare it with."""
-    known = [str(name) for name in full["scenario"].to_numpy()]
-    if scenario is not None:
-        position_of(full, "scenario", scenario)
-    chosen = scenario or next((name for name in known if name != baseline), known[0])
-    reference = baseline if baseline in known and baseline != chosen else None
-    return chosen, reference
 
 
 def fan_caption(
@@ -117,8 +107,7 @@ def joined_sentences(parts: Sequence[str], lang: str) -> str:
 
 def direction(value: float, quantity: Quantity, lang: str) -> str:
     """Word for the direction of a difference."""
-    pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
-    return say(f"direction.{pair[0] if value < 0 else pair[1]}", lang)
+    return say(f"direction.{quantity.directions[not value < 0]}", lang)
 
 
 def _included(includes: Sequence[str], lang: str) -> str:
@@ -138,22 +127,6 @@ def _listed(items: Sequence[str], link: str, lang: str) -> str:
     return say(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
 
 
-def _year_position(full: xr.DataArray, year: int | None) -> int:
-    """Position of a year, the last by default."""
-    years = full["year"].to_numpy()
-    if year is None:
-        return len(years) - 1
-    found = np.flatnonzero(years == year)
-    if found.size == 0:
-        raise InvalidInput(
-            "year {year} is not in the array, which runs from {first:g} to {end:g}",
-            year=year,
-            first=years[0],
-            end=years[-1],
-        )
-    return int(found[0])
-
-
 def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, region: str, scenario: str) -> str:
     """Where the region stands."""
     key = "sentence.level_single" if bands.is_single else "sentence.level"
@@ -164,9 +137,9 @@ def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, r
         scenario=scenario,
         year=int(bands.years[when]),
         quantity=quantity.inline,
-        median=number(bands.median[when], quantity.digits),
-        low=number(bands.low[when], quantity.digits),
-        high=number(bands.high[when], quantity.digits),
+        median=written(bands.median[when], quantity.digits),
+        low=written(bands.low[when], quantity.digits),
+        high=written(bands.high[when], quantity.digits),
         unit=quantity.short_unit,
     )
     return " ".join(text.split())
@@ -181,9 +154,9 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
         key,
         lang,
         baseline=baseline,
-        size=number(abs(middle), quantity.difference_digits),
+        size=written(abs(middle), quantity.difference_digits),
         direction=direction(middle, quantity, lang),
         unit=quantity.counted_unit,
-        low=number(ends[0], quantity.difference_digits),
-        high=number(ends[1], quantity.difference_digits),
+        low=written(ends[0], quantity.difference_digits),
+        high=written(ends[1], quantity.difference_digits),
     )

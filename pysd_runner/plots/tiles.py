@@ -2,39 +2,42 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.layout import in_layout
-from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
-from pysd_runner.plots.bands import MEDIAN
-from pysd_runner.plots.dots import MOST_CHARTS, Row, draw_rows, named_rows, room_for
-from pysd_runner.plots.fan import (
-    RegionPaths,
+from pysd_runner.plots.arrays import position_of
+from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
+from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.marks import (
+    MOST_CHARTS,
+    Row,
     common_limits,
     draw_panel,
+    draw_rows,
     label_room,
-    panel_of,
+    named_rows,
+    room_for,
     set_ends,
     set_values,
     set_years,
-    table_behind,
 )
-from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO, drawing
-from pysd_runner.plots.sentences import (
-    chosen_scenarios,
-    direction,
-    fan_caption,
-    figure_sentence,
-    joined_sentences,
-    sources_of,
+from pysd_runner.plots.sentences import direction, fan_caption, figure_sentence, joined_sentences, sources_of
+from pysd_runner.plots.style import (
+    BASELINE,
+    BASELINE_DASHES,
+    FAN,
+    INK,
+    ORIGIN,
+    SCENARIO,
+    drawing,
+    heading_style,
+    shortened,
+    usable_language,
 )
-from pysd_runner.plots.typography import heading_style, shortened, usable_language
 from pysd_runner.text import say
 
 _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
@@ -103,58 +106,27 @@ def plot_tiles(
     UnknownName
         If there is no such scenario.
     """
-    includes = sources_of(includes, values)
-    full, past = in_layout(values), history_in_layout(history)
-    lang = usable_language(lang)
-    start = origin_of(full, past, origin)
-    chosen, reference = chosen_scenarios(full, scenario, baseline)
-    quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
-    codes = [str(code) for code in full["region"].to_numpy()]
-    panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
-    cells, is_map = _cells(full, codes)
-    as_dots = len(codes) > MOST_CHARTS and not (is_map and _are_large(cells))
-    told = told or _most_changed(panels)
-    view = _View(
-        panels=panels,
-        quantity=quantity,
-        names=names,
-        scenario=chosen,
-        baseline=reference,
-        includes=includes,
-        lang=lang,
-    )
+    includes, lang = sources_of(includes, values), usable_language(lang)
+    view = view_of(values, history, origin=origin, scenario=scenario, baseline=baseline, lang=lang)
+    panels = [view.paths(code) for code in view.codes]
+    cells, is_map = _cells(view)
+    as_dots = len(panels) > MOST_CHARTS and not (is_map and _are_large(cells))
+    told = told or max(panels, key=_change).region
     with drawing():
         if as_dots:
-            figure = _draw_dots(view, codes[position_of(full, "region", told)])
+            figure = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
         else:
-            figure = _draw_map(view, cells, start, is_map=is_map)
+            figure = _draw_map(view, panels, includes, cells, is_map=is_map)
     drawn = [_at_the_end(panel) for panel in panels] if as_dots else panels
-    figure.data = table_behind(drawn, quantity, chosen, reference)
-    figure.sentence = joined_sentences(
-        [
-            _in_how_many(panels, quantity, names, reference, lang),
-            figure_sentence(values, region=told, scenario=chosen, baseline=reference, lang=lang),
-        ],
-        lang,
-    )
+    figure.data = table_of(view.rows(drawn))
+    sentence = figure_sentence(values, region=told, scenario=view.scenario, baseline=view.baseline, lang=lang)
+    figure.sentence = joined_sentences([_in_how_many(view, panels), sentence], lang)
     return figure
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _View:
-    """What is drawn, and words."""
-
-    panels: Sequence[RegionPaths]
-    quantity: Quantity
-    names: PrintedNames
-    scenario: str
-    baseline: str | None
-    includes: Sequence[str]
-    lang: str
-
-
-def _cells(full: xr.DataArray, codes: Sequence[str]) -> tuple[list[Cell], bool]:
+def _cells(view: View) -> tuple[list[Cell], bool]:
     """Row and column of each region from zero, and whether they are those of a map."""
+    full, codes = view.full, view.codes
     if "row" not in full.coords or "column" not in full.coords:
         columns = min(len(codes), max(3, math.ceil(math.sqrt(0.9 * len(codes)))))
         return [divmod(position, columns) for position in range(len(codes))], False
@@ -189,28 +161,27 @@ def _are_large(cells: Sequence[Cell]) -> bool:
     return high <= _MOST_ROWS and wide <= _MOST_COLUMNS
 
 
-def _key(names: PrintedNames, scenario: str, baseline: str | None, lang: str, *, is_single: bool) -> list[KeyEntry]:
-    """What the marks in the tiles mean."""
-    label = names.scenario(scenario)
-    entries = [
-        KeyEntry(text=say("mark.history", lang), colours=(INK,)),
-        KeyEntry(text=label if is_single else say("mark.median_of", lang, scenario=label), colours=(SCENARIO,)),
-    ]
-    if not is_single:
-        entries.append(KeyEntry(text=say("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
-    if baseline is not None:
-        entries.append(KeyEntry(text=names.scenario(baseline), colours=(BASELINE,), style=BASELINE_DASHES))
-    return entries
+def _key(view: View, *, is_single: bool) -> KeyEntry:
+    """What the mark of the scenario means."""
+    label = view.label if is_single else say("mark.median_of", view.names.lang, scenario=view.label)
+    return KeyEntry(text=label, colours=(SCENARIO,))
 
 
-def _draw_map(view: _View, cells: Sequence[Cell], origin: int, *, is_map: bool) -> ReportFigure:
+def _draw_map(
+    view: View, panels: Sequence[RegionPaths], includes: Sequence[str], cells: Sequence[Cell], *, is_map: bool
+) -> ReportFigure:
     """Draw a fan chart a region, each on its tile."""
     rows, _ = _shape(cells)
-    lang, bands = view.lang, [panel.bands for panel in view.panels]
+    lang, bands = view.names.lang, [panel.bands for panel in panels]
+    key = [KeyEntry(text=say("mark.history", lang), colours=(INK,)), _key(view, is_single=bands[0].is_single)]
+    if not bands[0].is_single:
+        key.append(KeyEntry(text=say("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
+    if view.baseline is not None:
+        key.append(KeyEntry(text=view.other, colours=(BASELINE,), style=BASELINE_DASHES))
     caption = [
         say("caption.tiles" if is_map else "caption.tiles_in_order", lang),
-        say("caption.origin", lang, year=origin),
-        fan_caption(bands, view.includes, lang),
+        say("caption.origin", lang, year=view.origin),
+        fan_caption(bands, includes, lang),
     ]
     sheet = open_sheet(
         width=PAGE_WIDTH,
@@ -218,13 +189,13 @@ def _draw_map(view: _View, cells: Sequence[Cell], origin: int, *, is_map: bool) 
         title=say("title.tiles", lang, quantity=view.quantity.title),
         subtitle=view.quantity.unit,
         caption=joined_sentences(caption, lang),
-        key=_key(view.names, view.scenario, view.baseline, lang, is_single=bands[0].is_single),
+        key=key,
     )
-    _draw_tiles(sheet, view.panels, cells, origin)
+    _draw_tiles(sheet, panels, cells, view.origin)
     return sheet.figure
 
 
-def _draw_dots(view: _View, told: str) -> ReportFigure:
+def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> ReportFigure:
     """Draw a row a region in the last year, the best first."""
     rows = [
         Row(
@@ -234,25 +205,21 @@ def _draw_dots(view: _View, told: str) -> ReportFigure:
             other=np.nan if panel.baseline is None else float(panel.baseline.median[-1]),
             change=_change(panel),
         )
-        for panel in view.panels
+        for panel in panels
     ]
     rows.sort(key=lambda row: float(row.quantiles[MEDIAN]), reverse=not view.quantity.lower_is_better)
-    named, bands, lang = named_rows(rows, told), view.panels[0].bands, view.lang
+    named, bands, lang = named_rows(rows, told), panels[0].bands, view.names.lang
     year = int(bands.years[-1])
-    label = view.names.scenario(view.scenario)
-    key = [
-        KeyEntry(text=label if bands.is_single else say("mark.median_of", lang, scenario=label), colours=(SCENARIO,))
-    ]
+    key = [_key(view, is_single=bands.is_single)]
     if not bands.is_single:
         key.append(KeyEntry(text=say("mark.interval_90", lang), colours=(FAN[2],)))
     caption = [say("caption.dots", lang, year=year)]
     if view.baseline is not None:
-        other = view.names.scenario(view.baseline)
-        key.append(KeyEntry(text=say("mark.median_of", lang, scenario=other), colours=(BASELINE,)))
-        caption.append(say("caption.dots_baseline", lang, baseline=other))
+        key.append(KeyEntry(text=say("mark.median_of", lang, scenario=view.other), colours=(BASELINE,)))
+        caption.append(say("caption.dots_baseline", lang, baseline=view.other))
     if len(named) < len(rows):
         caption.append(say("caption.named", lang, shown=len(named), all=len(rows)))
-    caption.append(fan_caption([panel.bands for panel in view.panels], view.includes, lang, key="caption.interval"))
+    caption.append(fan_caption([panel.bands for panel in panels], includes, lang, key="caption.interval"))
     sheet = open_sheet(
         width=PAGE_WIDTH,
         height=room_for(len(rows)),
@@ -317,27 +284,19 @@ def _label_edges(axes: Axes, *, is_low: bool) -> None:
     axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
 
 
-def _in_how_many(
-    panels: Sequence[RegionPaths], quantity: Quantity, names: PrintedNames, reference: str | None, lang: str
-) -> str:
+def _in_how_many(view: View, panels: Sequence[RegionPaths]) -> str:
     """In how many regions the median ends below the baseline's."""
     pairs = [(panel.bands.median[-1], panel.baseline.median[-1]) for panel in panels if panel.baseline is not None]
-    if reference is None or not pairs:
+    if not pairs:
         return ""
-    word = direction(-1.0, quantity, lang)
     return say(
         "sentence.tiles",
-        lang,
+        view.names.lang,
         count=sum(bool(own < other) for own, other in pairs),
         all=len(pairs),
-        direction=word,
-        baseline=names.scenario(reference),
+        direction=direction(-1.0, view.quantity, view.names.lang),
+        baseline=view.other,
     )
-
-
-def _most_changed(panels: Sequence[RegionPaths]) -> str:
-    """Region whose median ends farthest from the baseline's, or from where it started."""
-    return max(panels, key=_change).region
 
 
 def _change(panel: RegionPaths) -> float:

@@ -98,7 +98,7 @@ def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[s
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
     """Write the page, tables and figures into a folder."""
     from pysd_runner.plots.policies import plot_regret, plot_switches
-    from pysd_runner.plots.typography import usable_language
+    from pysd_runner.plots.style import usable_language
 
     drawn = usable_language(lang)
     labels, pictured = ({name: item.get(key, name) for name, item in names.items()} for key in (lang, drawn))

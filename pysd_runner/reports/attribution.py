@@ -167,7 +167,7 @@ def write_attribution(
 ) -> None:
     """Write tables, figures and a page into a folder."""
     from pysd_runner.plots.policies import plot_wedges
-    from pysd_runner.plots.typography import usable_language
+    from pysd_runner.plots.style import usable_language
 
     folder.mkdir(parents=True, exist_ok=True)
     save_csv(found.table().reset_index(), folder / "attribution.csv")

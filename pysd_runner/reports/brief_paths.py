@@ -134,7 +134,7 @@ def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str
 def bars_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
     """Draw what each mix consists of for a place; None where the results do not hold it."""
     from pysd_runner.plots.mixes import plot_money
-    from pysd_runner.plots.typography import can_draw, usable_language
+    from pysd_runner.plots.style import can_draw, usable_language
 
     found = money_by_lever(projection, place, mixes)
     if found is None:

@@ -65,7 +65,7 @@ def _shipped() -> tuple[Severity, str]:
 
 
 def _fonts() -> tuple[Severity, str]:
-    from pysd_runner.plots.typography import BASE, families
+    from pysd_runner.plots.style import BASE, families
 
     found = [name for name in families() if name != BASE]
     if found:

@@ -111,7 +111,7 @@ def write_optimum(
     found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
 ) -> None:
     """Write tables, figures and a page into a folder."""
-    from pysd_runner.plots.typography import usable_language
+    from pysd_runner.plots.style import usable_language
 
     drawn = usable_language(lang)
     folder.mkdir(parents=True, exist_ok=True)

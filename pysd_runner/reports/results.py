@@ -16,7 +16,7 @@ from pysd_runner.export import save_csv
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
-from pysd_runner.plots.dots import largest
+from pysd_runner.plots.marks import largest
 from pysd_runner.policy.ranking import Answer
 from pysd_runner.reports.document import (
     FEW_REGIONS,

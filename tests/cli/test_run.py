@@ -236,7 +236,7 @@ def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
 
 def test_labels_in_chinese(gapsim, small, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pysd_runner.plots.typography._warn_once", lambda: None)
+        patch.setattr("pysd_runner.plots.style._warn_once", lambda: None)
         answer = gapsim("run", "zoned_need", *small, *QUICK, "--lang", "zh", "--out", "zh")
     assert answer.code == 0
     assert "无政策时，低于均值的 2 个地区 2024 年平均低" in answer.out

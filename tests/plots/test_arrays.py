@@ -5,9 +5,10 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots import label_array, plot_gaps
-from pysd_runner.plots.arrays import number, position_of, quantity_of, region_label, scenario_label
+from pysd_runner.plots.arrays import position_of, quantity_of, region_label, scenario_label
 
 
 def test_a_plain_array_with_labels_is_drawn_like_a_labelled_one(futures):
@@ -106,4 +107,4 @@ def test_own_words_are_used_for_unknown_quantities():
     ],
 )
 def test_numbers_in_text(value, digits, signed, text):
-    assert number(value, digits, signed=signed) == text
+    assert written(value, digits, signed=signed) == text

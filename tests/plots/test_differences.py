@@ -5,7 +5,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import plot_differences
-from pysd_runner.plots.palette import SCENARIO
+from pysd_runner.plots.style import SCENARIO
 from tests.plots.reading import lines_of, texts_of
 
 

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.plots import figure_sentence, plot_gaps
-from pysd_runner.plots.palette import BASELINE, FAN, INK, ORIGIN, SCENARIO
+from pysd_runner.plots import figure_sentence, plot_dispersion, plot_gaps
+from pysd_runner.plots.style import BASELINE, CLASSES, FAN, INK, ORIGIN, SCENARIO
 from tests.plots.reading import lines_of, texts_of
 
 
@@ -204,3 +204,51 @@ def test_refusals(futures, history):
 
 def _words(figure):
     return [text.get_text() for text in texts_of(figure)]
+
+
+@pytest.fixture(scope="module")
+def dispersion(futures, history):
+    return plot_dispersion(futures, history, scenario="zoned_need")
+
+
+def test_classes_theil_and_sigma(dispersion, futures, history):
+    classes, theil, sigma = dispersion.axes
+    for axes, name in ((theil, "theil"), (sigma, "sigma")):
+        np.testing.assert_allclose(lines_of(axes, INK)[0][1], history[name])
+        expected = futures[name].sel(scenario="zoned_need").median("draw")
+        np.testing.assert_allclose(lines_of(axes, SCENARIO)[0][1], expected)
+    west = 100 * futures["class_gap"].sel({"class": "West", "scenario": "zoned_need"}).median("draw")
+    place = futures["class"].to_numpy().tolist().index("West")
+    np.testing.assert_allclose(lines_of(classes, CLASSES[place][0])[1][1], west)
+
+
+def test_classes_differ_in_hue_and_in_line_style(dispersion):
+    widest = [line for line in dispersion.axes[0].get_lines() if line.get_linewidth() == 1.5]
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in widest}
+    assert len(looks) == 3
+    assert len({colour for colour, _ in looks}) == 3
+    assert len({style for _, style in looks}) == 3
+
+
+def test_titles_units_and_labels(dispersion):
+    words = [text.get_text() for text in texts_of(dispersion)]
+    assert {"Theil index", "Sigma dispersion", "standard deviation of log output per head"} <= set(words)
+    assert {"West", "Central", "Northeast", "between classes"} <= set(words)
+    assert "East leads: its gap is zero by definition." in dispersion.caption
+
+
+def test_the_table_has_every_variable_with_its_unit(dispersion):
+    units = dispersion.data.groupby("variable")["unit"].agg(set).to_dict()
+    assert set(units) == {"class_gap", "theil", "theil_between", "sigma"}
+    assert units["sigma"] == {"standard deviation of log output per head"}
+
+
+def test_without_history_without_between(futures):
+    figure = plot_dispersion(futures.drop_vars("theil_between"), baseline=None)
+    assert set(figure.data["series"]) == {"projection"}
+    assert set(figure.data["scenario"]) == {"baseline"}
+
+
+def test_a_missing_variable_is_named(futures):
+    with pytest.raises(InvalidInput, match=r"futures lacks class_gap, sigma; .*indicators_of"):
+        plot_dispersion(futures.drop_vars(["class_gap", "sigma"]))

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from pysd_runner import brief
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots.figure import png_bytes
-from pysd_runner.plots.typography import can_draw
+from pysd_runner.plots.style import can_draw
 from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, TextTable
 from pysd_runner.reports.panels import find_place

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pysd_runner.panel.validation import PLAIN, STYLES
-from pysd_runner.plots import typography
+from pysd_runner.plots import style
 from pysd_runner.reports.evidence import noticed
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
@@ -28,9 +28,9 @@ def test_a_style_of_numbers_is_said_in_chinese(style):
 
 
 def test_a_font_that_is_missing_is_said_in_chinese():
-    typography._warn_once.cache_clear()
-    with pytest.warns(typography.MissingFont) as found:
-        typography._warn_once()
+    style._warn_once.cache_clear()
+    with pytest.warns(style.MissingFont) as found:
+        style._warn_once()
     assert not sentences_in(said(str(found[0].message), "zh"))
 
 

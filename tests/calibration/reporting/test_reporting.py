@@ -9,7 +9,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
 from calibration.reporting.report import report_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.plots.palette import INK, SCENARIO
+from pysd_runner.plots.style import INK, SCENARIO
 from pysd_runner.reports.document import to_markdown
 from tests.calibration.conftest import COUNT, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of
