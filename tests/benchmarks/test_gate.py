@@ -1,6 +1,5 @@
 """The gate counts over all panels what back-tests say, and fetched panels are what was expected."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from benchmarks import gate, panels
-from benchmarks.gate import BEGIN, END, cells, clustered, measures, without_one
-from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, countries, eu_regions, read
-from benchmarks.scoreboard import PAGE
-from calibration.forecasting import backtest
+from benchmarks.gate import cells, clustered, measures, without_one
+from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, countries
 from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -48,56 +45,6 @@ def test_coverage_is_as_sure_as_panels_are_many() -> None:
     assert_allclose([low, high], mean + np.array([-1, 1]) * 1.645 * 0.1 / 20, atol=0.002)
     few = clustered(pd.Series(values[:10]))
     assert few[2] - few[1] > 3 * (high - low)
-
-
-def test_panels_are_scored_from_origins_that_defaults_were_not_chosen_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = {}
-    for name, sources in (("scored", SOURCES), ("chosen on", CHOSEN_ON)):
-        ((title, _, origins),) = gate.panels(tmp_path, [item for item in sources if item.name == "china"])
-        found[name] = origins
-    assert found == {"scored": tuple(range(2015, 2024)), "chosen on": tuple(range(2008, 2015))}
-    assert title == "China to 2014"
-    known = baselines()
-    quick = {name: known[name] for name in ("persistence", "mean_reversion")} | {"gapsim": known["damped_drift"]}
-    monkeypatch.setattr(gate, "models", lambda: quick)
-    monkeypatch.setattr(gate, "backtest", lambda panel, **rest: backtest(panel, **{**rest, "forecasters": quick}))
-    out = tmp_path / "scores.csv"
-    line = ["--data", str(tmp_path), "--panel", "china", "eu", "--draws", "40", "--out", str(out)]
-    assert gate.main(line) == 0
-    answer = capsys.readouterr()
-    assert "EU: no eu_regions.csv" in answer.err
-    assert "1 panels and 5 pairs" in answer.out
-    page = tmp_path / "page.md"
-    page.write_text(f"a {BEGIN} old {END} z", encoding="utf-8")
-    assert gate.main(["--scores", str(out), "--page", str(page)]) == 0
-    assert answer.out.strip() in page.read_text(encoding="utf-8")
-    assert PAGE.read_text(encoding="utf-8").count(BEGIN) == 1
-
-
-def raw() -> bytes:
-    """A file as Eurostat makes them: a nation, regions, one of them with a hole."""
-    rows = ["freq,unit,geo,time,obs_value"]
-    for geo in ("NA", "NA1", "NA11", "NA12", "XX11"):
-        rows += [f"A,PPS,{geo},{year},{10 * year}" for year in (2000, 2001, 2002) if (geo, year) != ("NA12", 2001)]
-    return "\n".join(rows).encode()
-
-
-def test_regions_of_one_level_that_are_whole_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert list(eu_regions(raw())["region_code"].unique()) == ["NA11", "XX11"]
-    copy = tmp_path / "copy.csv"
-    copy.write_bytes(raw())
-    assert panels.main([str(tmp_path / "to"), "--copy", str(copy)]) == 1
-    assert not (tmp_path / "to").exists()
-    monkeypatch.setattr(panels, "EUROSTAT_SHA256", hashlib.sha256(raw()).hexdigest())
-    assert panels.main([str(tmp_path / "to"), "--copy", str(copy)]) == 0
-    assert "2 regions, 3 years" in capsys.readouterr().out
-    panel = read(next(item for item in SOURCES if item.name == "eu"), tmp_path / "to")
-    assert panel is not None
-    assert [(region.code, region.group) for region in panel.regions] == [("NA11", "NA"), ("XX11", "XX")]
 
 
 def test_every_panel_has_a_digest_and_another_file_is_told(

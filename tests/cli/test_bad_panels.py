@@ -49,16 +49,6 @@ def test_regions_that_never_differ(gapsim, panel) -> None:
     assert "the regions never differ, so there is nothing to compare" in told
 
 
-def test_one_region(gapsim, panel) -> None:
-    assert "has one region, R0; a calibration needs at least two" in refused(gapsim, panel(good(1)))
-
-
-def test_one_year(gapsim, panel) -> None:
-    told = refused(gapsim, panel(good()[:, :1], YEARS[:1]))
-    assert "output per head is there for every region in 1 year; a calibration needs at least two" in told
-    assert "Add earlier years" in told
-
-
 def test_years_far_apart(gapsim, panel) -> None:
     told = refused(gapsim, panel(good()[:, :4], (1995, 2000, 2005, 2010)))
     assert "no change from one year to the next to compare after 1995 and until 2010" in told

@@ -124,15 +124,6 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
     assert load_fitted("fit/fitted.json").keys
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_the_demonstration_in_chinese(gapsim, small_demo, known_fit, tmp_path):
-    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--lang", "zh", code=0)
-    pages = [path.read_text("utf-8") for path in (tmp_path / "demo").rglob("*") if path.suffix in {".md", ".txt"}]
-    assert len(pages) > 2
-    for text in (answer.out, answer.err, *pages):
-        assert not sentences_in(text), text
-
-
 def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
     answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo", code=0)
     assert "“Zoned by class, by need” closes" in answer.out

@@ -1,7 +1,6 @@
 """Panels as people have them go through the public command without an edit, or with a mapping of a few lines."""
 
 import csv
-import importlib
 from pathlib import Path
 
 import pytest
@@ -84,60 +83,6 @@ def test_total_output_alone_says_what_is_missing(gapsim, tmp_path) -> None:
     answer = gapsim("calibrate", "mine.csv", "--out", "fit", code=2)
     assert "'GDP' is read as total output, and there is no population to divide it by" in answer.err
     assert "`--map 'GDP=output_per_head'`" in answer.err
-
-
-def test_four_official_regions(gapsim, shared, tmp_path) -> None:
-    (tmp_path / "four.yaml").write_text("schema: 1\nkeep: {group: [computed]}\n", encoding="utf-8")
-    file = shared / "china_regions_official.csv"
-    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
-    assert "4 regions, 2000 to 2024" in answer.err
-    assert "output from output_per_head: 95 changes" in answer.err
-    assert "Population" not in answer.err.split("Start values not observed:")[1].split("Note:")[0].split("Natural")[0]
-
-
-def described(gapsim, monkeypatch, *arguments: object) -> str:
-    """What is said before a calibration starts; it does not start."""
-    module = importlib.import_module("calibration.fitting.fit")
-
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "fit", stop)
-    return gapsim("calibrate", *arguments, "--out", "fit").err
-
-
-def test_thirty_one_provinces(gapsim, shared, monkeypatch) -> None:
-    said = described(gapsim, monkeypatch, shared / "china_province_core.csv")
-    assert "31 regions, 2000 to 2024" in said
-    assert "output from output_per_head: 728 changes" in said
-
-
-def test_states_of_the_united_states(gapsim, shared, monkeypatch, tmp_path) -> None:
-    mapping = (
-        "schema: 1\n"
-        "columns: {gdp_real: output, households_with_internet_subscription: access}\n"
-        "keep: {variable: [gdp_real, population, households_with_internet_subscription]}\n"
-        "drop: {group: [NATION]}\n"
-    )
-    (tmp_path / "us.yaml").write_text(mapping, encoding="utf-8")
-    said = described(gapsim, monkeypatch, shared / "us_states.csv", "--mapping", "us.yaml", "--yuan-per-unit", 7)
-    assert "51 regions, 2013 to 2020" in said
-    assert "access from access: 255 values" in said
-    assert "102 missing and left out" in said
-    assert "Estimated together:\n  Access: p_a, q_a" in said
-
-
-def test_countries_of_the_world(gapsim, shared, monkeypatch, tmp_path) -> None:
-    mapping = (
-        "schema: 1\n"
-        "columns: {gdp_per_capita_usd: output_per_head, internet_users: access}\n"
-        "keep: {variable: [gdp_per_capita_usd, internet_users]}\n"
-    )
-    (tmp_path / "world.yaml").write_text(mapping, encoding="utf-8")
-    said = described(gapsim, monkeypatch, shared / "world_countries.csv", "--mapping", "world.yaml")
-    assert "regions are left out, without output per head in 1997 or 2022: Afghanistan (afg)" in said
-    assert "missing and left out" in said
-    assert "Initial Access Share: missing; inferred" in said
 
 
 def test_two_measures_of_output_must_be_told_apart(gapsim, shared) -> None:

@@ -12,7 +12,6 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.cli import main
 from pysd_runner.cli.projecting import kept_in
 from pysd_runner.core.errors import Message
 from pysd_runner.export import load_netcdf, save_netcdf
@@ -99,22 +98,6 @@ def test_json_is_one_object(gapsim, small):
     assert data["policies"][0]["scenario"] == "zoned_need"
     assert data["policies"][0]["gap_closed_p05"] <= data["policies"][0]["gap_closed_p50"]
     assert any("No calibration" in text for text in answer.json["warnings"])
-
-
-def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(gapsim, small, tmp_path):
-    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
-        assert gapsim("run", "zoned_need", *small, *QUICK, "--seed", seed, "--out", name).code == 0
-    one, two, three = (load_future(tmp_path / name).data for name in ("one", "two", "three"))
-    xr.testing.assert_identical(one, two)
-    assert not np.array_equal(one["output"], three["output"])
-
-
-def test_one_draw_claims_no_uncertainty(gapsim, small):
-    answer = gapsim("run", "zoned_need", *small, "--draws", 1, "--until", 2026)
-    assert "says nothing about uncertainty" in answer.out
-    assert "…" not in answer.out
-    assert "of the draws" not in answer.out
-    assert "in most draws" not in answer.out
 
 
 def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
@@ -227,22 +210,6 @@ def test_the_folder_of_a_fit_is_not_replaced(gapsim, small, fit, tmp_path, comma
     assert sorted(path.name for path in kept.iterdir()) == before
 
 
-def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
-    text = small_panel.read_text(encoding="utf-8").replace(",2024,", ",2025,")
-    (tmp_path / "other.csv").write_text(text, encoding="utf-8")
-    answer = gapsim("run", "zoned_need", "--panel", "other.csv", "--draws", 2, "--until", 2027, "--fit", fit, code=0)
-    assert "The fit was made on panel 'panel', " in answer.err
-
-
-def test_labels_in_chinese(gapsim, small, tmp_path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pysd_runner.plots.style._warn_once", lambda: None)
-        answer = gapsim("run", "zoned_need", *small, *QUICK, "--lang", "zh", "--out", "zh")
-    assert answer.code == 0
-    assert "无政策时，低于均值的 2 个地区 2024 年平均低" in answer.out
-    assert "引用前请读" in (tmp_path / "zh" / "summary.md").read_text(encoding="utf-8")
-
-
 def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     events = ("Gansu closes 1% of its gap by 2026", "west overtakes 310000 by 2025")
     asked = [part for event in events for part in ("--event", event)]
@@ -277,10 +244,6 @@ def test_an_event_nobody_understands_is_refused_before_the_work(gapsim, small, t
 
 
 class TestReplay:
-    def test_a_record_runs_again_to_the_same_bits(self, gapsim, results):
-        answer = gapsim("run", results / "run.json", "--json", code=0)
-        assert answer.json["data"] == {"identical": True, "largest_difference": 0.0, "changed": []}
-
     def test_it_needs_neither_the_panel_file_nor_its_place(self, gapsim, results, small_panel, tmp_path):
         shutil.copytree(results, tmp_path / "moved")
         hidden = small_panel.with_suffix(".hidden")
@@ -352,15 +315,6 @@ class TestReplay:
         answer = gapsim("run", "odd/run.json", code=2)
         assert message in answer.err
 
-    def test_a_record_that_was_changed_is_refused(self, gapsim, results, tmp_path):
-        shutil.copytree(results, tmp_path / "changed")
-        file = tmp_path / "changed" / "run.json"
-        file.write_text(
-            file.read_text(encoding="utf-8").replace('"draws": 4', '"draws": 999999999', 1), encoding="utf-8"
-        )
-        answer = gapsim("run", "changed/run.json", code=2)
-        assert "run.json is not as it was written" in answer.err
-
     def test_without_recorded_numbers_it_says_so(self, gapsim, results, tmp_path):
         shutil.copytree(results, tmp_path / "thin")
         (tmp_path / "thin" / "projection.nc").unlink()
@@ -377,11 +331,6 @@ def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeyp
     answer = gapsim("run", "zoned_need", *small, *QUICK, code=4)
     assert "error: Output is not finite" in answer.err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_main_can_be_called_from_python(small, tmp_path, capfd):
-    assert main(["run", "baseline", *small, "--draws", "1", "--until", "2025", "--out", str(tmp_path / "x"), "-q"]) == 0
-    assert "Results:" in capfd.readouterr().out
 
 
 def test_one_region_and_no_population(gapsim, tmp_path):

@@ -42,14 +42,6 @@ def test_what_comes_on_leaves_after_the_transit_time(engine, tmp_path):
     assert found["end"] == [0, 2, 4, 6, 6, 7]
 
 
-def test_steps_are_slats(tmp_path):
-    for step, slats in ((1, 3), (0.5, 6), (0.25, 12)):
-        model = load_xmile(tmp_path, BELT + flow("i", 0) + driven("o"), step=step, stop=4)
-        run = simulate(model)
-        assert run["o"][0, 0, : slats + 2].tolist() == pytest.approx([2] * slats + [0, 0])
-        assert run["belt"][0, 0, 1] == pytest.approx(6 - 2 * step)
-
-
 def test_slats_have_a_budget(tmp_path):
     path = write_xmile(tmp_path, stock("belt", 6, ["i"], ["o"], more=conveyor(5e8)) + flow("i", 0) + driven("o"))
     with pytest.raises(InvalidModel, match=r"conveyor 'belt' .* 500,000,000 elements; at most 1,000,000"):
@@ -57,14 +49,6 @@ def test_slats_have_a_budget(tmp_path):
     short = write_xmile(tmp_path, stock("belt", 6, ["i"], ["o"], more=conveyor(7)) + flow("i", 0) + driven("o"))
     with pytest.raises(InvalidModel, match="at most 6"):
         load_model(short, budgets=Budgets(elements=6))
-
-
-def test_a_linear_leak_takes_its_share_of_what_came_on(tmp_path):
-    variables = stock("belt", 0, ["i"], ["o", "loss"], more=conveyor(4)) + flow("i", 8) + driven("o") + leak(0.25)
-    found = paths(load_xmile(tmp_path, variables, stop=6))
-    # Each batch of 8 loses 2, half a unit on every slat, and 6 leave.
-    assert found["loss"] == [0, 0.5, 1, 1.5, 2, 2, 2]
-    assert found["o"] == [0, 0, 0, 0, 6, 6, 6]
 
 
 def test_an_exponential_leak_takes_a_share_of_what_is_there(tmp_path):
@@ -81,14 +65,6 @@ def test_a_leak_has_a_zone(tmp_path):
     # The second half of the way has two slats, on which each batch loses one.
     assert found["loss"] == [0, 0, 0, 1, 2, 2, 2]
     assert found["o"] == [0, 0, 0, 0, 6, 6, 6]
-
-
-def test_a_full_conveyor_lets_nothing_on(tmp_path):
-    belt = conveyor(3, "<capacity>4</capacity>")
-    variables = stock("belt", 0, ["i"], ["o"], more=belt) + flow("i", 3) + driven("o")
-    found = paths(load_xmile(tmp_path, variables, stop=7))
-    assert found["belt"] == [0, 3, 4, 4, 4, 4, 4, 4]
-    assert found["i"] == [3, 1, 0, 3, 1, 0, 3, 1]
 
 
 def test_what_comes_on_has_a_limit(tmp_path):

@@ -107,14 +107,6 @@ def test_overrides_do_not_persist(model):
         np.testing.assert_array_equal(before[name], after[name])
 
 
-def test_overrides_do_not_persist_in_pysd():
-    model = load_model("regional_digital", regions=2)
-    before = simulate(model, stop=2015, engine="pysd")
-    simulate(model, {"Application Output Effect": 0.5}, stop=2015, engine="pysd")
-    after = simulate(model, stop=2015, engine="pysd")
-    np.testing.assert_array_equal(before["Output"], after["Output"])
-
-
 def test_a_loaded_model_can_be_pickled(model, values):
     copy = pickle.loads(pickle.dumps(model))  # noqa: S301 - our own bytes
     np.testing.assert_array_equal(simulate(copy, values)["Output"], simulate(model, values)["Output"])

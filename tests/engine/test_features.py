@@ -92,13 +92,6 @@ XMILE = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def test_xmile_agrees_with_pysd(tmp_path):
-    path = tmp_path / "tank.xmile"
-    path.write_text(XMILE, encoding="utf-8")
-    model = load_model(path)
-    assert_same(simulate(model), simulate(model, engine="pysd"))
-
-
 def test_and_binds_tighter_than_or(tmp_path):
     equations = "a = Time ~~|\n"
     truths = [":OR:", ":AND:"]

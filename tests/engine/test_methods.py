@@ -36,15 +36,6 @@ def test_runge_kutta_is_exact_for_cubic_flows_and_linear_paths(engine, tmp_path)
     np.testing.assert_allclose(run["v"][0, 0], [[1], [2]] * (1 + run.years**2), rtol=1e-12)
 
 
-def test_runge_kutta_is_of_fourth_order(tmp_path):
-    equations = "a = INTEG(a*(1 - b), 1.5) ~~|\nb = INTEG(b*(a - 1), 0.5) ~~|"
-    model = load_model(write_model(tmp_path, equations, final=4, step=0.25, saveper=4))
-    exact = simulate(model, step=2.0**-9, method="rk4")["a"][0, 0, -1]
-    errors = [abs(simulate(model, step=step, method="rk4")["a"][0, 0, -1] - exact) for step in (0.125, 0.0625)]
-    assert 12 < errors[0] / errors[1] < 20
-    assert errors[1] < 1e-2 * abs(simulate(model, step=0.0625)["a"][0, 0, -1] - exact)
-
-
 @pytest.mark.parametrize("feature", ["pipe", "sample"])
 def test_what_moves_once_per_step_is_the_same_in_both_methods(feature, tmp_path):
     model = load_model(write_model(tmp_path, FEATURES[feature]))

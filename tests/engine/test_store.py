@@ -218,22 +218,6 @@ def test_the_default_folder_is_the_users(tmp_path, monkeypatch):
 
 
 @posix
-def test_a_tilde_in_the_environment_is_the_users_home(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("GAPSIM_CACHE", "~/kept")
-    default_store("ir").put(digest(1), b"data")
-    assert (tmp_path / "home" / "kept" / "ir" / digest(1)).is_file()
-    assert not (tmp_path / "~").exists()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders as on Linux")
-def test_the_users_folder_is_the_usual_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert module._user_folder.__wrapped__() == tmp_path / "gapsim"
-
-
-@posix
 def test_a_user_without_a_home_has_no_cache(monkeypatch):
     import pwd
 

@@ -102,22 +102,10 @@ def test_stocks_are_integrated_as_asked(model):
     assert found.provenance["method"] == "rk4"
 
 
-def test_pysd_gives_the_same(model):
-    cases = draws_of(2)
-    twin = run_ensemble(model, cases, outcomes=OUTCOMES)
-    found = run_ensemble(model, cases, outcomes=OUTCOMES, engine="pysd", threads=4)
-    for name in OUTCOMES:
-        np.testing.assert_allclose(found[name], twin[name], rtol=1e-12)
-
-
 def test_every_variable_is_saved_when_none_is_named(model):
     found = run_ensemble(model, {"rate": [0.1, 0.2]})
     assert set(found.data) == set(simulate(model).data)
     np.testing.assert_array_equal(found["RATE"][0, :, 0], [0.1, 0.2])
-
-
-def test_a_single_draw_without_cases_is_the_model_itself(model):
-    np.testing.assert_array_equal(run_ensemble(model, {}, outcomes=OUTCOMES)["total"], simulate(model)["total"])
 
 
 @pytest.mark.parametrize("keep", ["full", Statistics(quantiles=(0.1, 0.5), tolerance=0.05)], ids=["full", "statistics"])
@@ -679,15 +667,6 @@ def test_blocks_written_in_place_are_those_of_one_block(tmp_path, monkeypatch, p
 def test_an_array_that_fits_neither_elements_nor_draws_says_both(tmp_path):
     with pytest.raises(InvalidInput, match=r"\(3,\) for all draws, or \(draw, 3\)"):
         run_ensemble(regions_of(tmp_path), {"k": np.ones((2, 4))})
-
-
-def test_versions_are_looked_up_once(tmp_path, monkeypatch):
-    model = regions_of(tmp_path)
-    first = run_ensemble(model, {}, outcomes=["s"]).provenance["versions"]
-    monkeypatch.setattr(
-        "pysd_runner.simulation.task.metadata.version", lambda name: pytest.fail(f"{name} was looked up again")
-    )
-    assert run_ensemble(model, {}, outcomes=["s"]).provenance["versions"] == first
 
 
 def test_data_frames_stand_for_designs_and_scenarios(model):

@@ -1,8 +1,6 @@
 """The panel as an object."""
 
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -183,16 +181,6 @@ def test_a_variable_that_is_there_is_never_completed(write: Write) -> None:
     text += "A,2000,4e4,,2\nA,2001,4e4,3e4,2\n"
     panel = load_data(write(text), panel=True)
     np.testing.assert_array_equal(panel.array("output_per_head"), [[np.nan, 3e4]])
-
-
-def test_importing_the_package_is_light() -> None:
-    code = (
-        "import sys, pysd_runner.panel; "
-        "heavy = {'pandas', 'xarray', 'openpyxl', 'ruamel.yaml', 'scipy', 'pysd'} & set(sys.modules); "
-        "sys.exit(' '.join(sorted(heavy)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip() == ""
 
 
 def test_replace_keeps_the_checks(panel: Data) -> None:

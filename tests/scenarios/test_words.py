@@ -2,13 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import pysd_runner.scenarios
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.scenarios import (
     Policy,
@@ -158,23 +155,3 @@ def test_levers_and_classes_are_those_of_the_model() -> None:
     spec = load_spec(SmallModel().path.with_name("model.toml"))
     assert tuple(lever.element for lever in spec.levers.values()) == LEVERS
     assert tuple(item.element for item in spec.classes.values()) == CLASSES
-
-
-def test_public_names_resolve_and_no_others() -> None:
-    for name in pysd_runner.scenarios.__all__:
-        assert getattr(pysd_runner.scenarios, name) is not None
-    assert dir(pysd_runner.scenarios) == sorted(pysd_runner.scenarios.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'load_scenarios'"):
-        pysd_runner.scenarios.load_scenarios  # noqa: B018
-
-
-@pytest.mark.parametrize(
-    "statement", ["", "; pysd_runner.scenarios.Scenario", "; pysd_runner.scenarios.scenario_template"]
-)
-def test_importing_scenarios_loads_nothing_heavy(statement: str) -> None:
-    code = (
-        f"import sys, pysd_runner.scenarios{statement}; "
-        "print([name for name in ('pydantic', 'ruamel', 'numpy', 'pysd') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

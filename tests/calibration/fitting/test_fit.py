@@ -11,7 +11,6 @@ import pytest
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.estimates import (
     PRIOR_ONLY,
-    evidence,
     laplace,
     parameter_findings,
     search_findings,
@@ -233,13 +232,6 @@ def test_unknown_parameters_get_a_suggestion(result: FitResult) -> None:
         result.parameter("lam_u")
 
 
-def test_correlations_are_those_of_the_covariance(result: FitResult) -> None:
-    table = result.correlation()
-    assert np.allclose(np.diag(table), 1)
-    assert table.loc["q_a", "g_D"] == table.loc["g_D", "q_a"]
-    assert abs(table.loc["q_a", "g_D"]) < 1
-
-
 def test_a_fit_needs_a_start(fitted_problem: CalibrationProblem) -> None:
     with pytest.raises(InvalidInput, match="starts must be at least 1; found 0"):
         fit(fitted_problem, starts=0)
@@ -340,13 +332,6 @@ def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
     series = replace(result.series[0], observations=300, leftover=0.6)
     assert [item.rule for item in series_findings([series])] == ["leftover-persistence"]
     assert not list(series_findings([replace(series, observations=10)]))
-
-
-@pytest.mark.parametrize(
-    ("contraction", "words"), [(1.0, "settled by the panel"), (0.3, "panel and prior"), (-0.1, "prior")]
-)
-def test_evidence_in_words(contraction: float, words: str) -> None:
-    assert evidence(contraction) == words
 
 
 def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> None:

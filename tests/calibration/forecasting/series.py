@@ -1,5 +1,7 @@
 """Panels whose law is known."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,19 @@ def panel_of(logs: Array, first: int = 1990, *, groups: tuple[str, ...] = ()) ->
         values={"output_per_head": np.exp(logs)},
         units={"output_per_head": "currency/(Year*Person)"},
     )
+
+
+def write_panel(path: Path, panel: Data) -> Path:
+    """A file of regions, years and output per head, without what was not seen."""
+    heads = panel.array("output_per_head")
+    rows = [
+        f"{code},{year},{heads[row, column]}"
+        for row, code in enumerate(panel.codes)
+        for column, year in enumerate(panel.years)
+        if np.isfinite(heads[row, column])
+    ]
+    path.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
 
 
 def walk(regions: int, years: int, *, seed: int = 0, size: float = 0.02) -> Array:

@@ -18,7 +18,7 @@ from calibration.forecasting import Forecast, Origin, baselines, models, origin_
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.panel import Data
-from tests.calibration.forecasting.series import panel_of, walk
+from tests.calibration.forecasting.series import panel_of, walk, write_panel
 
 NAMES = ("damped_drift", "error_correction", "gapsim")
 SMALL = {"horizons": (1, 2, 3), "draws": 40, "forecasters": NAMES}
@@ -339,11 +339,7 @@ def test_a_panel_that_never_changes_is_refused_and_one_that_moves_as_a_whole_giv
 
 
 def write(path: Path, logs: np.ndarray) -> Path:
-    rows = ["region,year,output per head"]
-    for place, series in enumerate(np.exp(logs)):
-        rows += [f"R{place},{1990 + year},{value:.2f}" for year, value in enumerate(series) if np.isfinite(value)]
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return path
+    return write_panel(path, panel_of(logs))
 
 
 def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(

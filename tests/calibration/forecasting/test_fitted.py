@@ -14,7 +14,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.panel import Data
 from pysd_runner.spec import FittedParameters
-from tests.calibration.forecasting.series import panel_of, walk
+from tests.calibration.forecasting.series import panel_of, walk, write_panel
 
 LAST = 2001
 
@@ -73,14 +73,7 @@ def test_a_fit_moves_no_forecast_and_is_told_for_runs() -> None:
 
 
 def test_the_command_takes_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = panel()
-    rows = [
-        f"{code},{year},{whole.array('output_per_head')[row, column]}"
-        for row, code in enumerate(whole.codes)
-        for column, year in enumerate(whole.years)
-    ]
-    source, folder = tmp_path / "mine.csv", tmp_path / "fit"
-    source.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    source, folder = write_panel(tmp_path / "mine.csv", panel()), tmp_path / "fit"
     line = [
         "forecast",
         str(source),

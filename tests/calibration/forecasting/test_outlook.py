@@ -17,7 +17,7 @@ from calibration.reporting.outlook import last_year, plot_outlook, write_outlook
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import EventDraws, chances
-from tests.calibration.forecasting.series import panel_of, walk
+from tests.calibration.forecasting.series import panel_of, walk, write_panel
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
 PLACES = {"West": (0, 1), "R00": (0,), "R01": (1,), "R02": (2,), "The Gap": (3,), "R03": (3,)}
@@ -296,14 +296,7 @@ def test_years_draws_and_short_panels_are_refused() -> None:
 
 def write(source: Path) -> Path:
     """A file of four regions, 1990-2001."""
-    panel = panel_of(walk(4, 12))
-    rows = [
-        f"{code},{year},{panel.array('output_per_head')[row, column]}"
-        for row, code in enumerate(panel.codes)
-        for column, year in enumerate(panel.years)
-    ]
-    source.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    return source
+    return write_panel(source, panel_of(walk(4, 12)))
 
 
 @pytest.mark.parametrize(
