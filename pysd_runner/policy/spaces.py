@@ -15,7 +15,8 @@ from pysd_runner.policy.studies import declared, policy_of, study_of
 from pysd_runner.policy.study import Study
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import BUDGET_LIMIT
-from pysd_runner.scenarios.vocabulary import Word, load_vocabulary
+from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.spec import PolicyClass
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.text import say
 
@@ -155,7 +156,7 @@ def _by_period(study: Study, values: Mapping[str, Any], periods: Sequence[float 
     return knobs, start, sums
 
 
-def _from(lever: Word, group: str, lang: str) -> str:
+def _from(lever: PolicyClass, group: str, lang: str) -> str:
     """Label of a lever from the first year of a period on."""
     return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=group)
 

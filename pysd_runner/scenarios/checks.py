@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
@@ -28,7 +27,7 @@ from pysd_runner.scenarios.schema import (
     is_schedule,
     parse_year,
 )
-from pysd_runner.scenarios.vocabulary import ScenarioRegion, Vocabulary, Words, find_group, find_region, find_word
+from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_group, find_region, find_word
 
 EARLIEST_YEAR = 1000
 _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
@@ -40,25 +39,15 @@ _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KnownNames:
-    """Names a scenario may use; empty where they are not known yet."""
-
-    vocabulary: Vocabulary
-    regions: Sequence[ScenarioRegion] = ()  # regions of the panel
-
-
-def meaning_problems(document: ScenarioDocument, names: KnownNames) -> Iterator[Finding]:
+def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
     """Problems of meaning in a document."""
     yield from _empty_values(document.data, (), document)
     policy = _mapping(_mapping(document.data).get("policy"))
     yield from _schedules(policy, document)
     for path, mix in _mixes(policy):
-        yield from _check_mix(path, mix, document, names.vocabulary.levers)
-    yield from _class_names(policy, document, names.vocabulary.classes)
-    yield from _unknown_words(
-        ("policy", "levers"), _mapping(policy.get("levers")), document, names.vocabulary.levers, "lever"
-    )
+        yield from _check_mix(path, mix, document, names.levers)
+    yield from _class_names(policy, document, names.classes)
+    yield from _unknown_words(("policy", "levers"), _mapping(policy.get("levers")), document, names.levers, "lever")
     yield from _targets(_mapping(policy.get("targets")), document, names)
     yield from _unusual(policy, document)
 
@@ -72,7 +61,7 @@ def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile
         data={key: value for key, value in stored.items() if key not in extra},
     )
     file, problems = validation_problems(document)
-    problems += meaning_problems(document, KnownNames(vocabulary=Vocabulary()))
+    problems += meaning_problems(document, Vocabulary())
     errors = [problem for problem in problems if problem.severity == "error"]
     if file is None or file.name is None or errors:
         raise InvalidScenarioFile(errors or [document.report(("name",), Message("the key is missing"))])
@@ -205,7 +194,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _targets(targets: dict[str, Any], document: ScenarioDocument, names: KnownNames) -> Iterator[Finding]:
+def _targets(targets: dict[str, Any], document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
     for key, find in (("regions", find_region), ("groups", find_group), ("pilots", find_region)):
         for position, name in enumerate(_as_list(targets.get(key))):
             if names.regions and isinstance(name, str):

@@ -1,16 +1,19 @@
 """Scenarios beside each other: with what they must be compared with, and with mix and way of giving varied apart."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import Scenario, notices
-from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary
+from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.text import in_both, say
+
+if TYPE_CHECKING:
+    from pysd_runner.model import Model
 
 # Who gets the money: exponent of need, the ending of names, and those of labels.
 WHO = {
@@ -22,9 +25,7 @@ WHO = {
 REFERENCE = "uniform_mean_mix"
 
 
-def with_comparisons(
-    scenarios: Sequence[Scenario], *, model: str | ScenarioModel = SHIPPED_MODEL
-) -> tuple[Scenario, ...]:
+def with_comparisons(scenarios: Sequence[Scenario], *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
     """Scenarios with their baselines and with those they must be shown beside.
 
     Parameters
@@ -46,7 +47,9 @@ def with_comparisons(
     InvalidScenario
         If two different scenarios have one name.
     """
-    companions = [companion for scenario in scenarios for companion in _companions(scenario, model)]
+    companions = [
+        _beside(load_scenario(name, model=model), scenario) for scenario in scenarios for name in scenario.compare_with
+    ]
     baselines = [scenario.baseline() for scenario in (*scenarios, *companions)]
     complete: dict[str, Scenario] = {}
     for scenario in (*baselines, *scenarios, *companions):
@@ -63,11 +66,6 @@ def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
     for scenario in scenarios:
         kept.setdefault((scenario.policy, scenario.assumptions), scenario)
     return tuple(kept.values())
-
-
-def _companions(scenario: Scenario, model: str | ScenarioModel) -> Iterator[Scenario]:
-    for name in scenario.compare_with:
-        yield _beside(load_scenario(name, model=model), scenario)
 
 
 def _beside(companion: Scenario, scenario: Scenario) -> Scenario:
@@ -124,13 +122,14 @@ def compose(name: str, *scenarios: Scenario) -> Scenario:
         settings |= {key: own.get(key) for key in scenario.written}
         changed |= dict.fromkeys(scenario.written)
         assumptions |= scenario.assumptions
+    sets = dict.fromkeys(item.assumption_set for item in scenarios if item.assumption_set)
     return notices(
         Scenario(
             name=name,
-            label=FrozenMapping((language, _joined(scenarios, language)) for language in ("en", "zh")),
+            label={lang: " + ".join(item.label.get(lang, item.name) for item in scenarios) for lang in ("en", "zh")},
             policy=Policy.from_settings(settings),
             assumptions=FrozenMapping(assumptions),
-            assumption_set=_joined_assumption_set(name, scenarios),
+            assumption_set=name if len(sets) > 1 else next(iter(sets), ""),
             written=tuple(changed),
             reference=root,
             compare_with=tuple(dict.fromkeys(chain(*(scenario.compare_with for scenario in scenarios)))),
@@ -139,22 +138,12 @@ def compose(name: str, *scenarios: Scenario) -> Scenario:
     )
 
 
-def _joined(scenarios: Iterable[Scenario], language: str) -> str:
-    return " + ".join(scenario.label.get(language, scenario.name) for scenario in scenarios)
+def crossed(mixes: Iterable[Scenario]) -> tuple[Scenario, ...]:
+    """Give the money of some policies in each of the ways of `WHO`."""
+    return tuple(_given(scenario, key) for scenario in mixes for key in WHO)
 
 
-def _joined_assumption_set(name: str, scenarios: Iterable[Scenario]) -> str:
-    sets = dict.fromkeys(scenario.assumption_set for scenario in scenarios if scenario.assumption_set)
-    return name if len(sets) > 1 else next(iter(sets), "")
-
-
-def crossed(mixes: Iterable[Scenario], *, who: Iterable[str] = tuple(WHO)) -> tuple[Scenario, ...]:
-    """Give the money of some policies in several ways."""
-    keys = tuple(who)
-    return tuple(_given(scenario, key) for scenario in mixes for key in keys)
-
-
-def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
+def two_by_two(scenario: Scenario, *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
     """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction."""
     reference = replace(
         load_scenario(REFERENCE, model=model),
@@ -172,7 +161,7 @@ def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL
     return (reference, alike, _given(scenario, "per_head"), scenario)
 
 
-def single_levers(budget: float, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
+def single_levers(budget: float, *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
     """Policies that spend everything on one lever, per head."""
     root = load_scenario("baseline", model=model)
     return tuple(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pysd_runner.scenarios.scenario import Scenario
 
 
-def describe(scenario: "Scenario", language: str, vocabulary: Vocabulary | None = None) -> tuple[str, ...]:
+def describe(scenario: "Scenario", language: str) -> tuple[str, ...]:
     """Lines that say everything a scenario sets; see `Scenario.describe`."""
     if language not in LANGUAGES:
         raise InvalidInput(
@@ -21,15 +21,11 @@ def describe(scenario: "Scenario", language: str, vocabulary: Vocabulary | None 
             language=language,
             known=", ".join(LANGUAGES),
         )
-    known = _shipped_vocabulary(scenario.model) if vocabulary is None else vocabulary
-    return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
-
-
-def _shipped_vocabulary(model: str) -> Vocabulary:
     try:
-        return load_vocabulary(model)
+        known = load_vocabulary(scenario.model)
     except UnknownName:
-        return Vocabulary()
+        known = Vocabulary()
+    return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

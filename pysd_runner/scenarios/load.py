@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.paths import model_file
 from pysd_runner.engine import SUFFIXES
-from pysd_runner.scenarios.checks import KnownNames, is_number, meaning_problems, validation_problems
+from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
 from pysd_runner.scenarios.document import (
     ENDINGS,
@@ -23,14 +24,16 @@ from pysd_runner.scenarios.document import (
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import BASELINE, Scenario, notices
 from pysd_runner.scenarios.vocabulary import (
-    ScenarioModel,
-    ScenarioRegion,
+    Vocabulary,
     examine,
     load_vocabulary,
     model_name,
     policy_variables,
-    scenario_folder,
 )
+
+if TYPE_CHECKING:
+    from pysd_runner.model import Model
+    from pysd_runner.panel import Entity
 
 SHIPPED_MODEL = "regional_digital"
 # Keys of a file of changes.
@@ -40,8 +43,8 @@ _KEYS = ("schema", "name", "label", "note", "model", "changes")
 def load_scenario(
     name_or_path: str | Path | Mapping[str, Any],
     *,
-    model: str | ScenarioModel = SHIPPED_MODEL,
-    regions: Sequence[ScenarioRegion] = (),
+    model: "str | Model" = SHIPPED_MODEL,
+    regions: "Sequence[Entity]" = (),
 ) -> Scenario:
     """Read a scenario with everything it extends.
 
@@ -75,8 +78,7 @@ def load_scenario(
     document = _of_mapping(name_or_path) if isinstance(name_or_path, Mapping) else read_document(file)
     if _is_of_changes(document.data):
         return _changes(document, file.stem)
-    names = KnownNames(vocabulary=load_vocabulary(model), regions=regions)
-    reader = _Reader(model=model, names=names, shipped=shipped)
+    reader = _Reader(model=model, names=load_vocabulary(model, regions), shipped=shipped)
     if isinstance(name_or_path, Mapping):
         file = Path(str(name_or_path.get("name", "scenario")))
     chain = reader.chain(file, (), document)
@@ -202,8 +204,8 @@ class _Link:
 class _Reader:
     """Reads files once each, in the order in which they apply."""
 
-    model: str | ScenarioModel
-    names: KnownNames
+    model: "str | Model"
+    names: Vocabulary
     shipped: Mapping[str, Path]
     problems: list[Finding] = field(default_factory=list)
     links: dict[Path, list[_Link]] = field(default_factory=dict)
@@ -228,7 +230,7 @@ class _Reader:
         self.problems.extend(sorted(problems, key=lambda problem: problem.row or 0))
         chain = [link for parent in parents for link in self.chain(parent, (*trail, key))]
         if content is not None and all(problem.severity == "warning" for problem in problems):
-            delta = read_delta(content, self.names.vocabulary)
+            delta = read_delta(content, self.names)
             chain.append(_Link(file=key, delta=delta, assumptions=assumptions))
         self.links[key] = list(dict.fromkeys(chain))
         return self.links[key]
@@ -376,12 +378,13 @@ def _companions(chain: Sequence[_Link]) -> tuple[str, ...]:
     return tuple(written[-1]) if written else ()
 
 
-def shipped_files(model: str | ScenarioModel) -> dict[str, Path]:
+def shipped_files(model: "str | Model") -> dict[str, Path]:
     """Scenario files that ship with a model."""
-    return {file.stem: file for file in sorted(scenario_folder(model).glob("*.yaml"))}
+    folder = (model_file(model) if isinstance(model, str) else model.path).parent / "scenarios"
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
-def shipped_scenarios(model: str | ScenarioModel = "regional_digital") -> tuple[str, ...]:
+def shipped_scenarios(model: "str | Model" = "regional_digital") -> tuple[str, ...]:
     """Names of the scenarios that ship with a model.
 
     Parameters

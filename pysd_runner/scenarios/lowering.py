@@ -14,8 +14,6 @@ from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.vocabulary import (
-    ScenarioModel,
-    ScenarioRegion,
     Words,
     examine,
     find_group,
@@ -23,10 +21,12 @@ from pysd_runner.scenarios.vocabulary import (
     find_word,
     load_vocabulary,
     policy_variables,
-    range_names,
+    range_elements,
 )
 
 if TYPE_CHECKING:
+    from pysd_runner.model import Model
+    from pysd_runner.panel import Entity
     from pysd_runner.scenarios.scenario import Scenario
 
 FloatArray = NDArray[np.float64]
@@ -39,8 +39,8 @@ SUM_ROUNDING = 1e-12
 
 def lower(
     scenario: "Scenario",
-    model: ScenarioModel,
-    regions: Sequence[ScenarioRegion],
+    model: "Model",
+    regions: "Sequence[Entity]",
     *,
     default_start: float | None,
     times: ArrayLike | None,
@@ -60,8 +60,8 @@ class _Bench:
     """What is worked on, and what was found wrong so far."""
 
     scenario: "Scenario"
-    model: ScenarioModel
-    regions: Sequence[ScenarioRegion]
+    model: "Model"
+    regions: "Sequence[Entity]"
     problems: list[Finding]
 
     def report(self, path: str, message: str, remedy: str = "") -> None:
@@ -75,9 +75,8 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         bench.report("policy.start", Message("no year to start in"), Message("Write `start`, or give `default_start`."))
         start = 0.0
     vocabulary = load_vocabulary(bench.model)
-    ranges = range_names(bench.model)
-    levers = _Axis.of("lever", ranges.lever, vocabulary.levers, bench)
-    classes = _Axis.of("class", ranges.policy_class, vocabulary.classes, bench)
+    levers = _Axis("lever", range_elements(bench.model, "lever"), vocabulary.levers, bench)
+    classes = _Axis("class", range_elements(bench.model, "policy_class"), vocabulary.classes, bench)
     moment = 0.0 if start is None else start
     makers: dict[str, Callable[[], ModelValue | None]] = {
         "start": lambda: None if start is None else float(start),
@@ -141,7 +140,7 @@ def _budget(budget: float | Schedule[float] | None, start: float) -> ModelValue 
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Axis:
     """Elements of a range of the model, and the words scenario files have for them."""
 
@@ -149,10 +148,6 @@ class _Axis:
     elements: tuple[str, ...]
     words: Words
     bench: _Bench
-
-    @classmethod
-    def of(cls, kind: str, name: str, words: Words, bench: _Bench) -> "_Axis":
-        return cls(kind=kind, elements=tuple(bench.model.ranges.get(name, ())), words=words, bench=bench)
 
     def position(self, name: str, path: str) -> int | None:
         """Position of a name in the range; a problem if it is not there."""
@@ -247,7 +242,7 @@ def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:
 
 
 def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
-    count = len(bench.model.ranges.get(range_names(bench.model).region, ()))
+    count = len(range_elements(bench.model, "region"))
     if not count:
         return None
     if policy.regions is None and policy.groups is None:
@@ -257,7 +252,7 @@ def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
 
 def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | None:
     """1 for every region that is named, by itself or by its group."""
-    count = len(bench.model.ranges.get("Region", ()))
+    count = len(range_elements(bench.model, "region"))
     if len(bench.regions) != count:
         bench.report(
             "policy.targets",
@@ -313,6 +308,6 @@ def _assumption_values(bench: _Bench) -> dict[str, ModelValue]:
     return values
 
 
-def _filled(variable: str, value: float, model: ScenarioModel) -> ModelValue:
+def _filled(variable: str, value: float, model: "Model") -> ModelValue:
     dims: tuple[str, ...] = model.variables[variable].dims
     return np.full([len(model.ranges[name]) for name in dims], float(value)) if dims else float(value)

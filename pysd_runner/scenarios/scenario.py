@@ -27,7 +27,8 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
     from numpy.typing import ArrayLike, NDArray
 
     from pysd_runner.engine import TimePath
-    from pysd_runner.scenarios.vocabulary import ScenarioModel, ScenarioRegion, Vocabulary
+    from pysd_runner.model import Model
+    from pysd_runner.panel import Entity
 
     ModelValue = float | NDArray[np.float64] | TimePath
 
@@ -225,8 +226,8 @@ class Scenario:
 
     def values(
         self,
-        model: "ScenarioModel",
-        regions: "Sequence[ScenarioRegion]",
+        model: "Model",
+        regions: "Sequence[Entity]",
         *,
         default_start: float | None = None,
         times: "ArrayLike | None" = None,
@@ -259,15 +260,13 @@ class Scenario:
 
         return lower(self, model, regions, default_start=default_start, times=times)
 
-    def describe(self, lang: str = "en", *, vocabulary: "Vocabulary | None" = None) -> tuple[str, ...]:
+    def describe(self, lang: str = "en") -> tuple[str, ...]:
         """Scenario in words: every lever, its path over time, and what differs from the baseline.
 
         Parameters
         ----------
         lang
             ``"en"`` or ``"zh"``.
-        vocabulary
-            Labels of levers and classes; default: those of the shipped model of that name.
 
         Returns
         -------
@@ -283,7 +282,7 @@ class Scenario:
             return tuple(f"{name}: {said_change(change)}" for name, change in self.changes.items())
         from pysd_runner.scenarios.description import describe
 
-        return describe(self, lang, vocabulary)
+        return describe(self, lang)
 
     def to_dict(self) -> dict[str, Any]:
         """Scenario as plain data that JSON keeps exactly.

@@ -4,12 +4,15 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_LIMIT
-from pysd_runner.scenarios.vocabulary import ScenarioModel, Vocabulary, Words, load_vocabulary
+from pysd_runner.scenarios.vocabulary import Vocabulary, Words, load_vocabulary
+
+if TYPE_CHECKING:
+    from pysd_runner.model import Model
 
 ALL = "all"
 # Letters of any script; spelt out so that editors, whose patterns are ASCII, agree.
@@ -229,7 +232,7 @@ class ScenarioFile(_Part):
     )
 
 
-def scenario_schema(model: str | ScenarioModel = "regional_digital") -> dict[str, Any]:
+def scenario_schema(model: "str | Model" = "regional_digital") -> dict[str, Any]:
     """JSON Schema of a scenario file.
 
     Parameters
@@ -281,7 +284,7 @@ def _drop_null(schema: dict[str, Any]) -> None:
 def _keys_of(schema: dict[str, Any], vocabulary: Vocabulary) -> Words:
     if schema.get("title") == CLASS_MIXES_TITLE:
         return vocabulary.classes
-    return vocabulary.levers if schema.get("minProperties") or schema.get("title") == LEVERS_TITLE else Words()
+    return vocabulary.levers if schema.get("minProperties") or schema.get("title") == LEVERS_TITLE else {}
 
 
 def _name_keys(schema: dict[str, Any], words: Words) -> None:

@@ -414,32 +414,6 @@ class Ridge:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DeclaredLever:
-    """A way to spend the policy budget.
-
-    Attributes
-    ----------
-    key, element
-        Short key used in scenarios; element of the model's ``Lever`` range, or in a model of one's own the constant, or
-        the element of one, that carries it.
-    en, zh
-        Labels.
-    off, upper
-        Value that means it is left, and the most it may be; None where nobody said.
-    cost
-        What one unit of it takes from the budget.
-    """
-
-    key: str
-    element: str
-    en: str
-    zh: str
-    off: float = 0.0
-    upper: float | None = None
-    cost: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PolicyClass:
     """A type of region the policy distinguishes.
 
@@ -455,6 +429,30 @@ class PolicyClass:
     element: str
     en: str
     zh: str
+
+    def label(self, lang: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredLever(PolicyClass):
+    """A way to spend the policy budget.
+
+    Attributes
+    ----------
+    element
+        Element of the model's ``Lever`` range, or in a model of one's own the constant, or the element of one, that
+        carries it.
+    off, upper
+        Value that means it is left, and the most it may be; None where nobody said.
+    cost
+        What one unit of it takes from the budget.
+    """
+
+    off: float = 0.0
+    upper: float | None = None
+    cost: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

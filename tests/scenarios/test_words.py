@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from pysd_runner.scenarios import (
     shipped_scenarios,
 )
 from pysd_runner.scenarios.schema import YEAR_PATTERN, parse_year
-from pysd_runner.spec import load_spec
+from pysd_runner.spec import DeclaredLever, load_spec
 from pysd_runner.text import say
-from tests.scenarios.places import CLASSES, LEVERS, SmallModel, loaded, write
+from tests.scenarios.places import CLASSES, LEVERS, SPEC, SmallModel, loaded, write
 
 CHINESE_LEVERS = ("接入", "技能", "应用", "数据", "治理", "知识", "补偿")
 
@@ -146,7 +147,8 @@ def test_the_schema_accepts_the_keys_that_the_reader_accepts() -> None:
 
 
 def test_the_schema_of_another_model_has_its_levers(tmp_path: Path) -> None:
-    own = SmallModel(name="own", path=tmp_path / "own.mdl", spec=None, ranges={"Lever": ("Roads",), "Class": ()})
+    levers = {"roads": DeclaredLever(key="roads", element="Roads", en="roads", zh="roads")}
+    own = SmallModel(name="own", path=tmp_path / "own.mdl", spec=replace(SPEC, levers=levers, classes={}))
     constant = scenario_schema(own)["$defs"]["PolicyPart"]["properties"]["mix"]["oneOf"][0]
     assert set(constant["properties"]) == {"roads"}
 
