@@ -12,10 +12,9 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.discovery import Box, Leaf, cart, prim
 from pysd_runner.policy.futures import Factor, Futures
-from pysd_runner.policy.study import Outcome, Values
+from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
 
 Array = NDArray[np.float64]
-Told = Callable[[str, int, int], None]
 
 # A policy is recommended when no other beats it in more than this share of the futures.
 BEATEN = 0.4
@@ -165,15 +164,8 @@ class Advice(Tabled):
             The policy.
         """
         place = self.names.index(name)
-        key = next((key for key, values in self.others.items() if values.ndim == 3), None)
-        if key is None:
-            return pd.DataFrame(columns=["share_worse", "median"])
-        values = self.others[key][place]
-        frame = pd.DataFrame(
-            {"share_worse": (values < 0).mean(axis=0), "median": np.median(values, axis=0)},
-            index=pd.Index(self.elements, name="region"),
-        )
-        return frame.sort_values("share_worse", ascending=False, kind="stable")
+        of_elements = [values[place] for values in self.others.values() if values.ndim == 3]
+        return losers_of(of_elements, self.elements)
 
     def worths(self) -> pd.DataFrame:
         """Value of knowing each factor, the largest first, with its standard error."""
@@ -222,15 +214,8 @@ def advise(
     study = futures.studies[0]
     measured = study.outcome(outcome)
     outcomes = {measured.key: measured, **study.outcomes, **study.watched}
-    total, done = (len(policies) + 1) * len(futures), 0
-
-    def finished(runs: int) -> None:
-        nonlocal done
-        done += runs
-        if progress is not None:
-            progress("policies in futures", done, total)
-
-    values = futures.effects(list(policies.values()), list(outcomes.values()), finished)
+    tell = counted(progress, "policies in futures", (len(policies) + 1) * len(futures))
+    values = futures.effects(list(policies.values()), list(outcomes.values()), tell)
     found = Advice(
         names=tuple(policies),
         outcome=measured,
@@ -312,7 +297,11 @@ def perfect_information(effects: Array, *, seed: int = 0) -> Worth:
     ----------
     Raiffa, H. and Schlaifer, R. (1961), Applied Statistical Decision Theory.
     """
-    return _with_error(effects, lambda kept: _perfect(effects[:, kept]), seed)
+
+    def value(kept: NDArray[np.intp]) -> float:
+        return float(effects[:, kept].max(axis=0).mean() - effects[:, kept].mean(axis=1).max())
+
+    return _with_error(effects, value, seed)
 
 
 def partial_information(effects: Array, levels: Array, *, seed: int = 0) -> Worth:
@@ -350,10 +339,6 @@ def partial_information(effects: Array, levels: Array, *, seed: int = 0) -> Wort
 
     found = _with_error(effects, value, seed)
     return Worth(value=max(0.0, found.value), error=found.error)
-
-
-def _perfect(effects: Array) -> float:
-    return float(effects.max(axis=0).mean() - effects.mean(axis=1).max())
 
 
 def _with_error(effects: Array, value: Callable[[NDArray[np.intp]], float], seed: int) -> Worth:

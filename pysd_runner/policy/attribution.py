@@ -1,7 +1,7 @@
 """What each lever of a policy contributes to its effect, in every draw."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
-from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
-from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets
+from pysd_runner.policy.study import Lever, Outcome, Study, Told, Values, band, counted, effects_of, end_effects
+from pysd_runner.policy.subsets import interactions, ladders, orders_of, sampled_shapley, shapley, subsets
 
 Array = NDArray[np.float64]
-Told = Callable[[str, int, int], None]
 
 # More levers than these are attributed by orders drawn at random.
 MOST_EXACT = 10
@@ -96,7 +95,7 @@ class Attribution(Tabled):
         for number, lever in enumerate(self.levers):
             row: dict[str, float] = {}
             for name, values in ways.items():
-                row |= _band(name, values[number, :, place])
+                row |= band(name, values[number, :, place])
             if self.errors is not None:
                 row["error"] = float(np.median(self.errors[number, :, place]))
             rows[lever.key] = row
@@ -105,7 +104,7 @@ class Attribution(Tabled):
         sums = {name: values.sum(axis=0)[:, place] for name, values in ways.items()}
         whole_row: dict[str, float] = {}
         for name, values in sums.items():
-            whole_row |= _band(name, values)
+            whole_row |= band(name, values)
         found.loc["total"] = pd.Series(whole_row)
         return found
 
@@ -119,7 +118,7 @@ class Attribution(Tabled):
             for one in range(len(self.levers)):
                 for two in range(one + 1, len(self.levers)):
                     name = (self.levers[one].key, self.levers[two].key)
-                    rows[name] = _band("synergy", self.synergy[one, two])
+                    rows[name] = band("synergy", self.synergy[one, two])
         index = pd.MultiIndex.from_tuples(rows, names=["lever", "other"]) if rows else None
         found = pd.DataFrame(list(rows.values()), index=index)
         if rows:
@@ -129,12 +128,12 @@ class Attribution(Tabled):
 
     def split(self) -> pd.DataFrame:
         """Who gets the money, what it buys, and their interaction, against the reference: median and 90 % interval."""
-        rows = {name: _band("change", values) for name, values in self.parts.items()}
+        rows = {name: band("change", values) for name, values in self.parts.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
 
     def loop_table(self) -> pd.DataFrame:
         """What each loop adds to the effect, the largest first: median and 90 % interval."""
-        rows = {name: _band("change", values) for name, values in self.loops.items()}
+        rows = {name: band("change", values) for name, values in self.loops.items()}
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
         if rows:
             found = found.loc[found["change_p50"].abs().sort_values(ascending=False, kind="stable").index]
@@ -234,81 +233,33 @@ def attribute(  # noqa: PLR0913 - a front door
     seed = whole("seed", seed, least=0)
     exact = orders is None and len(study.levers) <= MOST_EXACT
     count = ORDERS if orders is None else whole("orders", orders, least=2)
-    found = _Values(study, policy, measured, none, progress)
     levers = tuple(study.levers.values())
-    if exact:
-        masks = subsets(len(levers))
-        values = found.of(masks)
-        single = [1 << place for place in range(len(levers))]
-        everything = len(masks) - 1
-        result = Attribution(
-            name=name,
-            outcome=measured,
-            levers=levers,
-            years=study.years,
-            total=values[everything] - values[0],
-            alone=np.stack([values[place] - values[0] for place in single]),
-            left_out=np.stack([values[everything] - values[everything ^ place] for place in single]),
-            shapley=shapley(values),
-            synergy=interactions(values[..., -1]) if len(levers) > 1 else None,
-            notes=study.notes,
-        )
-    else:
-        result = _by_orders(study, name, measured, found, orders_of(len(levers), count, np.random.default_rng(seed)))
-    if reference:
-        result = replace(result, parts=_split(study, policy, measured, none, reference))
-    if loops:
-        result = replace(result, loops=_without_loops(study, policy, measured, none, loops, result, progress))
-    return result
-
-
-class _Values:
-    """Effects of subsets of levers, each run once."""
-
-    def __init__(
-        self, study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None
-    ) -> None:
-        self._study, self._policy, self._outcome, self._none, self._progress = study, policy, outcome, none, progress
-
-    def of(self, masks: list[Mask]) -> Array:
-        """Effects, shape (mask, draw, year)."""
-        total = (len(masks) + 1) * self._study.draws
-        done = 0
-
-        def finished(runs: int) -> None:
-            nonlocal done
-            done += runs
-            if self._progress is not None:
-                self._progress("subsets of levers", done, total)
-
-        policies = [self._study.switched(self._policy, map(float, mask)) for mask in masks]
-        found = effects_of(self._study, policies, [self._outcome], none=self._none, progress=finished)
-        return found[self._outcome.key]
-
-
-def _by_orders(study: Study, name: str, outcome: Outcome, found: _Values, orders: list[tuple[int, ...]]) -> Attribution:
-    """Contributions as means over orders drawn at random."""
-    count = len(study.levers)
-    everything = (True,) * count
-    wanted = dict.fromkeys(mask for order in orders for mask in ladders(order))
-    wanted |= dict.fromkeys(tuple(place == own for place in range(count)) for own in range(count))
-    wanted |= dict.fromkeys(tuple(place != own for place in range(count)) for own in range(count))
-    masks = list(wanted)
-    values = dict(zip(masks, found.of(masks), strict=True))
-    sampled = sampled_shapley(values.__getitem__, orders)
-    none = values[(False,) * count]
+    places = range(len(levers))
+    alone = [tuple(place == own for place in places) for own in places]
+    left_out = [tuple(place != own for place in places) for own in places]
+    drawn = [] if exact else orders_of(len(levers), count, np.random.default_rng(seed))
+    several = [*(mask for order in drawn for mask in ladders(order)), *alone, *left_out]
+    masks = subsets(len(levers)) if exact else list(dict.fromkeys(several))
+    tell = counted(progress, "subsets of levers", (len(masks) + 1) * study.draws)
+    policies = [study.switched(policy, map(float, mask)) for mask in masks]
+    values = effects_of(study, policies, [measured], none=none, progress=tell)[measured.key]
+    at = dict(zip(masks, values, strict=True))
+    everything, nothing = at[(True,) * len(levers)], at[(False,) * len(levers)]
+    worth, errors = (shapley(values), None) if exact else sampled_shapley(at.__getitem__, drawn)
+    total = everything - nothing
     return Attribution(
         name=name,
-        outcome=outcome,
-        levers=tuple(study.levers.values()),
+        outcome=measured,
+        levers=levers,
         years=study.years,
-        total=values[everything] - none,
-        alone=np.stack([values[tuple(place == own for place in range(count))] - none for own in range(count)]),
-        left_out=np.stack(
-            [values[everything] - values[tuple(place != own for place in range(count))] for own in range(count)]
-        ),
-        shapley=sampled.values,
-        errors=sampled.errors,
+        total=total,
+        alone=np.stack([at[mask] - nothing for mask in alone]),
+        left_out=np.stack([everything - at[mask] for mask in left_out]),
+        shapley=worth,
+        errors=errors,
+        synergy=interactions(values[..., -1]) if exact and len(levers) > 1 else None,
+        parts=_split(study, policy, measured, none, reference) if reference else {},
+        loops=_without_loops(study, policy, measured, none, loops, total[:, -1], progress) if loops else {},
         notes=study.notes,
     )
 
@@ -325,8 +276,7 @@ def _split(
         )
     names = ("reference", "who", "what")
     policies = [*(reference[name] for name in names), policy]
-    span = study.bounds[1] - study.bounds[0]
-    values = effects_of(study, policies, [outcome], every=span, none=none)[outcome.key][..., -1]
+    values = end_effects(study, policies, [outcome], none=none)[outcome.key]
     who, what, total = values[1] - values[0], values[2] - values[0], values[3] - values[0]
     return {"who": who, "what": what, "interaction": total - who - what, "total": total}
 
@@ -337,25 +287,18 @@ def _without_loops(
     outcome: Outcome,
     none: Values | None,
     loops: Mapping[str, Values],
-    found: Attribution,
+    total: Array,
     progress: Told | None,
 ) -> dict[str, Array]:
     """Effect less the effect where a loop is off in the policy and in the run without one."""
-    span = study.bounds[1] - study.bounds[0]
     root = study.none if none is None else none
     changes = {}
     for number, (name, values) in enumerate(loops.items()):
-        there = effects_of(study, [{**policy, **values}], [outcome], every=span, none={**root, **values})
-        changes[name] = found.total[:, -1] - there[outcome.key][0, :, -1]
+        there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
+        changes[name] = total - there[outcome.key][0]
         if progress is not None:
             progress("loops", number + 1, len(loops))
     return changes
-
-
-def _band(name: str, values: Array) -> dict[str, float]:
-    """Median and 90 % interval."""
-    levels = np.quantile(values, (0.05, 0.5, 0.95))
-    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
 def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from pysd_runner.engine import TimePath
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Entity
-from pysd_runner.policy.effects import DISCOUNT
-from pysd_runner.policy.study import Data, Outcome, Study, Values
+from pysd_runner.policy.effects import present_value
+from pysd_runner.policy.study import Data, Outcome, Study, Values, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]
@@ -65,9 +65,10 @@ class Costs(Tabled):
         rows = []
         for place, name in enumerate(self.names):
             row: dict[str, float | str] = {"name": name}
-            row |= _band("money", self.money[place]) | _band("effect", self.effects[place])
             unit = self.unit_cost(place)
-            row |= _band("unit_cost", np.full(1, np.nan) if unit is None else unit)
+            # Infinite costs have no place between finite ones, so that no interpolation is done.
+            for key, values in (("money", self.money[place]), ("effect", self.effects[place]), ("unit_cost", unit)):
+                row |= band(key, np.empty(0) if values is None else values, "inverted_cdf")
             row["share_positive"] = float((self.effects[place] > 0).mean())
             row["reason"] = self._reason(place) if unit is None else ""
             rows.append(row)
@@ -166,20 +167,6 @@ def cost_curves(
 def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
     """One row a budget and name: median and 90 % interval of money, effect and cost of a unit; why it is missing."""
     return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
-
-
-def present_value(money: Array, years: NDArray[np.intp]) -> Array:
-    """Present value at the first year of the money of the years after it."""
-    return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
-
-
-def _band(name: str, values: Array) -> dict[str, float]:
-    if np.isnan(values).all():
-        levels = np.full(3, np.nan)
-    else:
-        # Infinite costs have no place between finite ones, so that no interpolation is done.
-        levels = np.quantile(values, (0.05, 0.5, 0.95), method="inverted_cdf")
-    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
 def money_variables(model: Model) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def effects(
     found["output_change"] = 100 * (after[0].sum(-1) / before[0].sum(-1) - 1)
     if budget is not None:
         money = budget.sel(scenario=policies)
-        cost = _present(money)
+        cost = present_value(money.transpose("scenario", "draw", "year").to_numpy(), money["year"].to_numpy())
         yearly = money.isel(year=-1).transpose("scenario", "draw").to_numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             found["benefit_cost_ratio"] = (after[0].sum(-1) - before[0].sum(-1)) / yearly
@@ -140,11 +141,9 @@ def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: 
     return {name: closed[..., place] for place, name in enumerate(names)}
 
 
-def _present(budget: xr.DataArray) -> Array:
-    """Present value at the origin of the money of the years after it, shape (scenario, draw)."""
-    money = budget.transpose("scenario", "draw", "year").to_numpy()[..., 1:]
-    years = budget["year"].to_numpy()
-    return np.asarray((money / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(-1))
+def present_value(money: Array, years: NDArray[np.intp]) -> Array:
+    """Present value at the first year of the money of the years after it."""
+    return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
 
 
 # What is added to the key of an outcome by element.
@@ -205,23 +204,8 @@ def _slopes(variable: str, weights: Array | None, data: Data) -> Data:
 
 
 def each(outcome: Outcome) -> Outcome:
-    """An outcome with a number for each element of its variable."""
-    (name,) = outcome.variables
-    return replace(
-        outcome,
-        key=f"{outcome.key} {EACH}",
-        value=partial(_itself, name),
-        slopes=partial(_ones, name),
-        by_element=True,
-    )
-
-
-def _itself(name: str, data: Data) -> Array:
-    return data[name]
-
-
-def _ones(name: str, data: Data) -> Data:
-    return {name: np.ones_like(data[name])}
+    """An outcome that adds up the elements of its variable, with a number for each of them instead."""
+    return replace(outcome, key=f"{outcome.key} {EACH}", value=itemgetter(*outcome.variables), by_element=True)
 
 
 def regional_outcomes(start: Start, names: VariableNames) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
@@ -238,9 +222,9 @@ def regional_outcomes(start: Start, names: VariableNames) -> tuple[dict[str, Out
     if len(groups) > 1:
         members = np.array([[float(own == name) for own in start.classes] for name in groups])
         found.append(_told("theil_between_closed", both, _theil_value, _theil_slopes, names, members, unit="index"))
-    found.append(_told("output_change", (names.output,), _national_value, _national_slopes, names))
-    found.append(_told("leader_change", both, _region_value, _region_slopes, names, start.leader))
-    watched = _told("region_change", both, _regions_value, _regions_slopes, names, by_element=True)
+    found.append(_told("output_change", (names.output,), _value, _slopes, names.output, None))
+    found.append(_told("leader_change", both, _head_value, _head_slopes, names, start.leader))
+    watched = _told("region_change", both, _head_value, _head_slopes, names, None, by_element=True)
     return {item.key: item for item in found}, {watched.key: watched}
 
 
@@ -308,28 +292,12 @@ def _theil_slopes(names: VariableNames, members: Array, data: Data) -> dict[str,
     }
 
 
-def _national_value(names: VariableNames, data: Data) -> Array:
-    return np.asarray(data[names.output].sum(2))
+def _head_value(names: VariableNames, place: int | None, data: Data) -> Array:
+    heads = data[names.output] / data[names.population]
+    return heads if place is None else np.asarray(heads[:, :, place])
 
 
-def _national_slopes(names: VariableNames, data: Data) -> dict[str, Array]:
-    return {names.output: np.ones_like(data[names.output])}
-
-
-def _region_value(names: VariableNames, place: int, data: Data) -> Array:
-    return np.asarray(data[names.output][:, :, place] / data[names.population][:, :, place])
-
-
-def _region_slopes(names: VariableNames, place: int, data: Data) -> dict[str, Array]:
+def _head_slopes(names: VariableNames, place: int | None, data: Data) -> dict[str, Array]:
     made, people = data[names.output], data[names.population]
-    chosen = np.where(np.arange(made.shape[2]) == place, 1.0, 0.0)[:, None]
+    chosen = np.where(place is None or np.arange(made.shape[2]) == place, 1.0, 0.0)[..., None]
     return {names.output: chosen / people, names.population: -chosen * made / people**2}
-
-
-def _regions_value(names: VariableNames, data: Data) -> Array:
-    return data[names.output] / data[names.population]
-
-
-def _regions_slopes(names: VariableNames, data: Data) -> dict[str, Array]:
-    made, people = data[names.output], data[names.population]
-    return {names.output: 1 / people, names.population: -made / people**2}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.objective import Constraint, Objective
-from pysd_runner.policy.optimisation import Told, optimise
+from pysd_runner.policy.optimisation import SearchSettings, optimise
 from pysd_runner.policy.space import Space
-from pysd_runner.policy.study import Outcome, Study, Values
+from pysd_runner.policy.study import Outcome, Study, Told, Values
 
 Array = NDArray[np.float64]
 
@@ -78,9 +77,9 @@ def front(  # noqa: PLR0913 - a front door
     """
     points = whole("points", points, least=2)
     one, two = study.outcome(first), study.outcome(second)
-    settings: dict[str, Any] = {"starts": 1, "none": none, "describe": False}
+    once: SearchSettings = {"starts": 1, "describe": False}
     ends = [
-        optimise(study, space, objective=Objective(outcome=key), subject_to=subject_to, start=start, **settings)
+        optimise(study, space, objective=Objective(key), subject_to=subject_to, start=start, none=none, **once)
         for key in (first, second)
     ]
     low, high = (float(end.effects[second].mean()) for end in ends)
@@ -88,16 +87,10 @@ def front(  # noqa: PLR0913 - a front door
     for number, level in enumerate(np.linspace(low, high, points)[1:-1]):
         if progress is not None:
             progress("policies between the two aims", number, points)
-        bound = Constraint(outcome=second, at_least=float(level))
+        rules = [*subject_to, Constraint(outcome=second, at_least=float(level))]
+        start = found[-1].point
         found.append(
-            optimise(
-                study,
-                space,
-                objective=Objective(outcome=first),
-                subject_to=[*subject_to, bound],
-                start=found[-1].point,
-                **settings,
-            )
+            optimise(study, space, objective=Objective(first), subject_to=rules, start=start, none=none, **once)
         )
     found.append(ends[1])
     return Front(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.studies import cost_constants
-from pysd_runner.policy.study import Outcome, Study, Values, effects_of
+from pysd_runner.policy.study import Labelled, Outcome, Study, Values, end_effects
 from pysd_runner.simulation.run import element_name
 from pysd_runner.text import say
 
@@ -21,7 +21,7 @@ FACTORS = (0.5, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Factor:
+class Factor(Labelled):
     """One thing that differs between futures.
 
     Attributes
@@ -38,16 +38,9 @@ class Factor:
         Labels.
     """
 
-    key: str
     kind: str = "number"
     choices: tuple[str, ...] = ()
     unit: str = ""
-    en: str = ""
-    zh: str = ""
-
-    def label(self, lang: str) -> str:
-        """Label in a language, ``"en"`` or ``"zh"``."""
-        return (self.zh if lang == "zh" else self.en) or self.key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -97,9 +90,8 @@ class Futures:
         self, policies: Sequence[Values], outcomes: Sequence[Outcome], progress: Any = None
     ) -> dict[str, Array]:
         """Effects in the last year, by outcome, shape (policy, future), with elements behind where it has some."""
-        span = self.studies[0].bounds[1] - self.studies[0].bounds[0]
-        parts = [effects_of(study, policies, outcomes, every=span, progress=progress) for study in self.studies]
-        return {item.key: np.concatenate([part[item.key][..., -1] for part in parts], axis=1) for item in outcomes}
+        parts = [end_effects(study, policies, outcomes, progress=progress) for study in self.studies]
+        return {item.key: np.concatenate([part[item.key] for part in parts], axis=1) for item in outcomes}
 
     def column(self, key: str) -> Array:
         """Levels of one factor, shape (future,)."""

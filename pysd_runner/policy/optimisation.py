@@ -1,10 +1,11 @@
 """The best policy under uncertainty: exact gradients, constraints, several starts, judged on draws it never saw."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,9 @@ from pysd_runner.policy.search import (
     searched_apart,
 )
 from pysd_runner.policy.space import Space, rounded
-from pysd_runner.policy.study import Outcome, Study, Values, effects_of
+from pysd_runner.policy.study import Outcome, Study, Told, Values, end_effects, losers_of
 
 Array = NDArray[np.float64]
-Told = Callable[[str, int, int], None]
 
 # Draws of the first, coarse search of every start.
 COARSE = 32
@@ -141,33 +141,31 @@ class Optimum(Tabled):
 
     def losers(self) -> pd.DataFrame:
         """Share of draws in which each element is worse off, the most frequent first; out of sample."""
-        found = {key: (values < 0).mean(axis=0) for key, values in self.effects.items() if values.ndim == 2}
-        if not found:
-            return pd.DataFrame(columns=["share_worse", "median"])
-        key = next(iter(found))
-        frame = pd.DataFrame(
-            {"share_worse": found[key], "median": np.median(self.effects[key], axis=0)},
-            index=pd.Index(self.elements, name="region"),
-        )
-        return frame.sort_values("share_worse", ascending=False, kind="stable")
+        return losers_of([values for values in self.effects.values() if values.ndim == 2], self.elements)
+
+
+class SearchSettings(TypedDict, total=False):
+    """How a policy is looked for; see `optimise`."""
+
+    starts: int
+    seed: int
+    executor: str | Executor | None
+    checkpoint: str | Path | None
+    describe: bool
 
 
 @one_thread
-def optimise(  # noqa: PLR0913 - a front door
+def optimise(
     study: Study,
     space: Space,
     *,
     objective: Objective | None = None,
     subject_to: Sequence[Constraint] = (),
     start: Array | None = None,
-    starts: int = 4,
     none: Values | None = None,
     rivals: Mapping[str, Values] | None = None,
-    seed: int = 0,
-    executor: str | Executor | None = None,
-    checkpoint: str | Path | None = None,
-    describe: bool = True,
     progress: Told | None = None,
+    **settings: Unpack[SearchSettings],
 ) -> Optimum:
     """Find the best policy of a space.
 
@@ -188,23 +186,18 @@ def optimise(  # noqa: PLR0913 - a front door
         What must be kept.
     start
         Where the first search starts, shape (number,); None in the middle.
-    starts
-        How many searches; those after the second start at random.
     none
         Values without policy; None takes those of the study.
     rivals
         Policies it is compared with, by name.
-    seed
-        Decides the random starts.
-    executor
-        Runs searches at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or any executor
-        of `concurrent.futures`; None for one after the other, each on all cores. Results do not depend on it.
-    checkpoint
-        Folder that keeps finished searches; a later call with the same question takes them from there.
-    describe
-        Whether near-optimal ranges and the loss from rounding are worked out.
     progress
         Called with what is being done, how much of it is finished and of how much.
+    **settings
+        ``starts``, how many searches (4), of which those after the second start at random; ``seed`` (0) decides those.
+        ``executor`` runs searches at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or
+        any executor of `concurrent.futures`; None for one after the other, each on all cores. Results do not depend on
+        it. ``checkpoint``, a folder that keeps finished searches; a later call with the same question takes them from
+        there. ``describe`` (True), whether near-optimal ranges and the loss from rounding are worked out.
 
     Returns
     -------
@@ -226,7 +219,8 @@ def optimise(  # noqa: PLR0913 - a front door
     (2000), Optimization of conditional value-at-risk.
     """
     objective = Objective() if objective is None else objective
-    starts, seed = whole("starts", starts, least=1), whole("seed", seed, least=0)
+    starts = whole("starts", settings.get("starts", 4), least=1)
+    seed, checkpoint = whole("seed", settings.get("seed", 0), least=0), settings.get("checkpoint")
     if study.draws < 4:
         raise InvalidInput(
             "a search needs at least four draws, half of them to judge it by; found {draws}", draws=study.draws
@@ -250,7 +244,7 @@ def optimise(  # noqa: PLR0913 - a front door
     ends = kept_searches(kept, len(points))
     tell("searches", len(ends), len(points))
     waiting = [number for number in range(len(points)) if number not in ends]
-    with open_pool(executor, items=len(waiting)) as pool:
+    with open_pool(settings.get("executor"), items=len(waiting)) as pool:
         work = partial(searched if pool.executor is None else searched_apart, coarse, fine)
         for place, end in pool.finished(work, [points[number] for number in waiting]):
             ends[waiting[place]] = end
@@ -269,10 +263,11 @@ def optimise(  # noqa: PLR0913 - a front door
         other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale
     )
     rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
-    every = _all_effects(other, space.policy(other, point), root)
+    measured = [*study.outcomes.values(), *study.watched.values()]
+    every = end_effects(other, [space.policy(other, point)], measured, none=root)
     ranges: dict[str, tuple[float, float]] = {}
     loss = float("nan")
-    if describe:
+    if settings.get("describe", True):
         ranges = near_optimal_ranges(coarse, point, progress)
         loss = 1 - fine.value(space.projected(rounded(space, point, ROUNDING))) / fine.value(point)
     return Optimum(
@@ -284,7 +279,7 @@ def optimise(  # noqa: PLR0913 - a front door
         values=space.policy(study, point),
         in_sample=fine.value(point),
         out_of_sample=judged.value(point),
-        effects=every,
+        effects={key: values[0] for key, values in every.items()},
         rivals=rated,
         breaking=breaking,
         starts=tuple(found),
@@ -313,10 +308,7 @@ def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective
     if not rivals:
         raise InvalidInput("regret is measured against other policies; give rivals")
     outcome = study.outcome(objective.outcome)
-    span = study.bounds[1] - study.bounds[0]
-    return np.asarray(
-        effects_of(study, list(rivals.values()), [outcome], every=span, none=none)[outcome.key][..., -1].max(axis=0)
-    )
+    return np.asarray(end_effects(study, list(rivals.values()), [outcome], none=none)[outcome.key].max(axis=0))
 
 
 def _rated(
@@ -325,20 +317,11 @@ def _rated(
     """Objective of other policies, and those that break a constraint."""
     if not rivals:
         return {}, ()
-    outcomes, span = problem.outcomes, problem.gradients.every
-    found = effects_of(problem.study, list(rivals.values()), outcomes, every=span, none=none)
+    found = end_effects(problem.study, list(rivals.values()), problem.outcomes, none=none)
     values, breaking = {}, []
     for place, name in enumerate(rivals):
-        effects = {key: changed[place][..., -1] for key, changed in found.items()}
+        effects = {key: changed[place] for key, changed in found.items()}
         values[name] = problem.objective.value(effects[problem.outcome.key], problem.best)
         if problem.missed(effects) > allowed:
             breaking.append(name)
     return values, tuple(breaking)
-
-
-def _all_effects(study: Study, policy: Values, none: Values) -> dict[str, Array]:
-    """Effects on every outcome in the last year."""
-    outcomes = [*study.outcomes.values(), *study.watched.values()]
-    span = study.bounds[1] - study.bounds[0]
-    found = effects_of(study, [policy], outcomes, every=span, none=none)
-    return {key: values[0][..., -1] for key, values in found.items()}

@@ -14,6 +14,7 @@ from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
+from pysd_runner.policy.study import band
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
@@ -219,9 +220,7 @@ def _simulated(
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:
     """Median and 90 % interval; NaN where no draw has the value."""
-    known = values[np.isfinite(values)]
-    levels = np.quantile(known, (0.05, 0.5, 0.95)) if known.size else np.full(3, np.nan)
-    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
+    return band(name, values[np.isfinite(values)])
 
 
 def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, pd.Series]:

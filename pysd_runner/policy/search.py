@@ -13,10 +13,9 @@ from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space
-from pysd_runner.policy.study import Study
+from pysd_runner.policy.study import Study, Told
 
 Array = NDArray[np.float64]
-Told = Callable[[str, int, int], None]
 
 SEARCHES = Computation(
     name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"

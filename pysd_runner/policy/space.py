@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.study import Study, Values
+from pysd_runner.policy.study import Labelled, Study, Values
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.simulation.run import element_name
@@ -23,7 +23,7 @@ MONEY = "money"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Knob:
+class Knob(Labelled):
     """One number a search may choose.
 
     Attributes
@@ -46,7 +46,6 @@ class Knob:
         Labels.
     """
 
-    key: str
     variable: str
     position: tuple[int, ...] = ()
     lower: float = 0.0
@@ -54,12 +53,6 @@ class Knob:
     start: float | None = None
     group: str = ""
     weight: float = 1.0
-    en: str = ""
-    zh: str = ""
-
-    def label(self, lang: str) -> str:
-        """Label in a language, ``"en"`` or ``"zh"``."""
-        return (self.zh if lang == "zh" else self.en) or self.key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

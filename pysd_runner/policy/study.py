@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
@@ -24,8 +25,24 @@ MOST_CELLS = 8_000_000
 MOST_POLICIES = 8
 
 
+Told = Callable[[str, int, int], None]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lever:
+class Labelled:
+    """What has a name in files and tables, and labels."""
+
+    key: str
+    en: str = ""
+    zh: str = ""
+
+    def label(self, lang: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return (self.zh if lang == "zh" else self.en) or self.key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lever(Labelled):
     """One thing a policy can do or leave.
 
     Attributes
@@ -42,20 +59,13 @@ class Lever:
         Labels.
     """
 
-    key: str
     variable: str
     position: tuple[int, ...] = ()
     off: float = 0.0
-    en: str = ""
-    zh: str = ""
-
-    def label(self, lang: str) -> str:
-        """Label in a language, ``"en"`` or ``"zh"``."""
-        return (self.zh if lang == "zh" else self.en) or self.key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outcome:
+class Outcome(Labelled):
     """A number by case and year that says how good a run is, with its derivatives.
 
     Attributes
@@ -82,21 +92,14 @@ class Outcome:
         Whether there is a number for each element (region), before the axis of years.
     """
 
-    key: str
     variables: tuple[str, ...]
     value: Callable[[Data], Array]
     slopes: Callable[[Data], Data]
     sign: float = 1.0
     unit: str = ""
-    en: str = ""
-    zh: str = ""
     unit_zh: str = ""
     is_relative: bool = False
     by_element: bool = False
-
-    def label(self, lang: str) -> str:
-        """Label in a language, ``"en"`` or ``"zh"``."""
-        return (self.zh if lang == "zh" else self.en) or self.key
 
     def unit_in(self, lang: str) -> str:
         """Unit in a language."""
@@ -372,3 +375,48 @@ def effects_of(
         [study.none if none is None else none, *policies], measure, variables, every=every, progress=progress
     )
     return {item.key: item.effect(found[item.key][1:], found[item.key][:1]) for item in outcomes}
+
+
+def end_effects(
+    study: Study,
+    policies: Sequence[Values],
+    outcomes: Sequence[Outcome],
+    *,
+    none: Values | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Array]:
+    """What policies change in the last year, shape (policy, draw), with elements behind where an outcome has some."""
+    span = study.bounds[1] - study.bounds[0]
+    found = effects_of(study, policies, outcomes, every=span, none=none, progress=progress)
+    return {key: values[..., -1] for key, values in found.items()}
+
+
+def counted(progress: Told | None, what: str, total: int) -> Callable[[int], None]:
+    """Tell how many runs of how many are finished, from how many were finished each time."""
+    done = 0
+
+    def finished(runs: int) -> None:
+        nonlocal done
+        done += runs
+        if progress is not None:
+            progress(what, done, total)
+
+    return finished
+
+
+def band(name: str, values: Array, method: Literal["linear", "inverted_cdf"] = "linear") -> dict[str, float]:
+    """Median and 90 % interval under the keys of tables; NaN without any value."""
+    levels = np.quantile(values, (0.05, 0.5, 0.95), method=method) if values.size else np.full(3, np.nan)
+    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
+
+
+def losers_of(watched: Sequence[Array], elements: Sequence[str]) -> pd.DataFrame:
+    """Share of draws in which each element is worse off, the most frequent first; of the first effects by element."""
+    if not watched:
+        return pd.DataFrame(columns=["share_worse", "median"])
+    effects = watched[0]
+    frame = pd.DataFrame(
+        {"share_worse": (effects < 0).mean(axis=0), "median": np.median(effects, axis=0)},
+        index=pd.Index(elements, name="region"),
+    )
+    return frame.sort_values("share_worse", ascending=False, kind="stable")

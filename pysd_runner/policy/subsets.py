@@ -1,7 +1,6 @@
 """Shares of players in what they do together, from the value of every subset, or of some. Arrays only."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import comb
 
 import numpy as np
@@ -36,7 +35,7 @@ def shapley(values: Array) -> Array:
     ----------
     Shapley, L. S. (1953), A value for n-person games.
     """
-    players = _players(values)
+    players = len(values).bit_length() - 1
     number = np.arange(len(values))
     sizes = np.array([int(item).bit_count() for item in number])
     found = np.zeros((players, *values.shape[1:]))
@@ -68,7 +67,7 @@ def interactions(values: Array) -> Array:
     Grabisch, M. and Roubens, M. (1999), An axiomatic approach to the concept of interaction among players in
     cooperative games.
     """
-    players = _players(values)
+    players = len(values).bit_length() - 1
     number = np.arange(len(values))
     found = np.zeros((players, players, *values.shape[1:]))
     for first in range(players):
@@ -79,15 +78,6 @@ def interactions(values: Array) -> Array:
             together = values[out | one | two] - values[out | one] - values[out | two] + values[out]
             found[first, second] = found[second, first] = np.tensordot(weights, together, axes=1)
     return found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sampled:
-    """Values of Shapley from some orders of the players."""
-
-    values: Array
-    errors: Array
-    orders: int
 
 
 def orders_of(players: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
@@ -108,7 +98,7 @@ def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
         yield tuple(present)
 
 
-def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> Sampled:
+def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> tuple[Array, Array]:
     """Values of Shapley as means over orders, with their errors."""
     gains = []
     for order in orders:
@@ -119,11 +109,4 @@ def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]
         gains.append(found)
     pairs = (np.array(gains[0::2]) + np.array(gains[1::2])) / 2
     errors = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.full_like(pairs[0], np.nan)
-    return Sampled(values=pairs.mean(axis=0), errors=errors, orders=len(orders))
-
-
-def _players(values: Array) -> int:
-    players = len(values).bit_length() - 1
-    if len(values) != 2**players:
-        raise ValueError(f"expected one value for each subset; found {len(values)}")
-    return players
+    return pairs.mean(axis=0), errors

@@ -9,6 +9,7 @@ from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.panel.names import CHINESE_ENDING
 from pysd_runner.spec import PolicyClass
+from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pysd_runner.panel import Entity
 
 MOST_LISTED = 8
+USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 
 
 # Levers or classes by key.
@@ -59,9 +61,10 @@ def policy_variables(model: "Model") -> Mapping[str, str]:
 
 
 def range_elements(model: "Model", of: Literal["region", "lever", "policy_class"]) -> tuple[str, ...]:
-    """Elements of the range of regions, levers or classes; none where a model binds none."""
+    """Elements of the range of regions, levers or classes, under its usual name where a model binds none."""
     bindings = None if model.spec is None else model.spec.bindings
-    return () if bindings is None else tuple(model.ranges.get(getattr(bindings.ranges, of), ()))
+    names = USUAL_RANGES if bindings is None else bindings.ranges
+    return tuple(model.ranges.get(getattr(names, of), ()))
 
 
 def find_region(text: str, regions: "Sequence[Entity]") -> int:

@@ -12,10 +12,9 @@ from pysd_runner.policy.cost import (
     curve_table,
     money_variables,
     more_money,
-    present_value,
     spent_money,
 )
-from pysd_runner.policy.effects import DISCOUNT
+from pysd_runner.policy.effects import DISCOUNT, present_value
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import inputs, policy, study
 
