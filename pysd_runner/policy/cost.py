@@ -16,6 +16,7 @@ from pysd_runner.panel import Entity
 from pysd_runner.policy.effects import present_value
 from pysd_runner.policy.study import Data, Outcome, Study, Values, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.simulation.run import located
 
 Array = NDArray[np.float64]
 
@@ -167,6 +168,16 @@ def cost_curves(
 def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
     """One row a budget and name: median and 90 % interval of money, effect and cost of a unit; why it is missing."""
     return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
+
+
+def unit_costs(model: Model) -> dict[str, str]:
+    """Variables that are declared as unit costs, by the key of their parameter; of several elements by their own."""
+    found: dict[str, str] = {}
+    for key, item in ({} if model.spec is None else model.spec.parameters).items():
+        if item.role == "COST" and not item.switch:
+            variable, position = located(model, key)
+            found.setdefault(variable, key if position is None else variable)
+    return {key: variable for variable, key in found.items()}
 
 
 def money_variables(model: Model) -> tuple[str, str]:

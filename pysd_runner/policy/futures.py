@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.studies import cost_constants
+from pysd_runner.model import Model
+from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.study import Labelled, Outcome, Study, Values, end_effects
 from pysd_runner.simulation.run import element_name
 from pysd_runner.text import say
@@ -140,9 +141,11 @@ def futures_of(
         studies = {"": studies}
     if not studies:
         raise InvalidInput("there is no study, so there are no futures")
+    first, is_declared = next(iter(studies.values())), costs is None
     if costs is None:
-        first = next(iter(studies.values()))
-        return _of_regions(studies, seed) if first.regions else _of_any(first, seed)
+        en, zh = (say("policy_outcome.definition", lang) for lang in ("en", "zh"))
+        definition = Factor(key="definition", en=en, zh=zh) if len(studies) > 1 else None
+        costs, mechanisms = _costs(first.model), _doubted(first)
     rng = np.random.default_rng(seed)
     made, rows = [], []
     for place, study in enumerate(studies.values()):
@@ -168,47 +171,44 @@ def futures_of(
     factors_of = [factor for factor, _ in costs.values()] + [item.factor for item in mechanisms]
     if definition is not None:
         factors_of.append(replace(definition, kind="choice", choices=tuple(studies)))
+    numbers = _drawn(first, costs) if is_declared and not first.regions else {}
     return Futures(
         studies=tuple(made),
-        factors=tuple(factors_of),
-        levels=np.concatenate(rows),
+        factors=(*factors_of, *(Factor(key=key) for key in numbers)),
+        levels=np.column_stack([np.concatenate(rows), *numbers.values()]),
         costs={key: variable for key, (_, variable) in costs.items()},
     )
 
 
-def _of_regions(studies: Mapping[str, Study], seed: int) -> Futures:
-    """Unit costs, definitions of a skill and assumptions about policy."""
-    model = next(iter(studies.values())).model
+def _costs(model: Model) -> dict[str, tuple[Factor, str]]:
+    """Unit costs that a model declares, with their variables."""
     declared = {} if model.spec is None else model.spec.parameters
-    costs = {
-        key: (Factor(key=key, unit=item.unit, en=item.en, zh=item.zh), item.variable)
-        for key, item in declared.items()
-        if item.role == "COST" and not item.switch
-    }
-    # Assumptions that are off unless they are switched on; a future has each of them or not.
+    found = {}
+    for key, variable in unit_costs(model).items():
+        en, zh = (declared[key].en, declared[key].zh) if key in declared else ("", "")
+        found[key] = Factor(key=key, unit=model.ir.variables[variable].unit, en=en, zh=zh), variable
+    return found
+
+
+def _doubted(study: Study) -> list[Mechanism]:
+    """Doubted mechanisms, and assumptions about policy that are off unless they are switched on."""
+    declared = {} if study.model.spec is None else study.model.spec.parameters
     optional = {item.switch for item in declared.values() if item.switch in declared}
     optional = {key for key in optional if declared[key].role == "ASM"}
-    mechanisms = [
+    doubted = study.model.bindings.parameters.doubted if study.regions else ()
+    return [
         Mechanism(
             factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
             off={declared[key].variable: 0.0},
             on={declared[key].variable: 1.0} if key in optional else {},
         )
-        for key in (*model.bindings.parameters.doubted, *sorted(optional))
+        for key in (*doubted, *sorted(optional))
     ]
-    definition = Factor(
-        key="definition", en=say("policy_outcome.definition", "en"), zh=say("policy_outcome.definition", "zh")
-    )
-    return futures_of(studies, costs, mechanisms, definition=definition if len(studies) > 1 else None, seed=seed)
 
 
-def _of_any(study: Study, seed: int) -> Futures:
-    """Unit costs, and every number that differs between draws."""
-    costs = {
-        name: (Factor(key=name, unit=study.model.ir.variables[name].unit), name) for name in cost_constants(study.model)
-    }
-    found = futures_of({"": study}, costs, seed=seed)
-    factors, columns = [], []
+def _drawn(study: Study, costs: Mapping[str, object]) -> dict[str, Array]:
+    """Every number that differs between draws and is no cost, shape (draw,)."""
+    found = {}
     for name, value in study.values.items():
         if isinstance(value, TimePath) or name in costs:
             continue
@@ -219,11 +219,8 @@ def _of_any(study: Study, seed: int) -> Futures:
         for place in np.ndindex(array.shape[2:]):
             column = array[(0, slice(None), *place)]
             if np.ptp(column) > 0:
-                factors.append(Factor(key=element_name(study.model.ir, name, place or None)))
-                columns.append(column)
-    if not columns:
-        return found
-    return replace(found, factors=(*found.factors, *factors), levels=np.column_stack([found.levels, *columns]))
+                found[element_name(study.model.ir, name, place or None)] = column
+    return found
 
 
 def _spread(study: Study, variable: str) -> Array:

@@ -13,6 +13,7 @@ from pysd_runner.core.errors import Message
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
+from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
 from pysd_runner.policy.study import band
 from pysd_runner.scenarios import Policy, Scenario
@@ -280,7 +281,7 @@ def answer(  # noqa: PLR0913 - a front door
         if fitted is not None and fitted.draws and draws > 1:
             made = replace(made, walkers=fitted.walkers(common.parameters))
         if not found:
-            cases = scanned(model, panel, common, scenarios, bounds, _costs(model))
+            cases = scanned(model, panel, common, scenarios, bounds, unit_costs(model))
             # How far application had come, which no national series says.
             level = model.bindings.parameters.application_level
             levels = common.parameters.get(level)
@@ -302,9 +303,3 @@ def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:
     """The first policy and its baseline."""
     policy = next(item for item in scenarios if item.baseline_name != item.name)
     return [item for item in scenarios if item.name in {policy.name, policy.baseline_name}]
-
-
-def _costs(model: Model) -> dict[str, str]:
-    """Variables of the unit costs by the key of their parameter."""
-    declared = {} if model.spec is None else model.spec.parameters
-    return {key: item.variable for key, item in declared.items() if item.role == "COST" and not item.switch}

@@ -80,9 +80,10 @@ def space_of(
         return _of_levers(study), None
     values = policy_of(study, scenario)
     names = study.model.bindings.policy
-    knobs, start, sums = _by_class(study, values) if by == "class" else _by_period(study, values, periods or (None,))
+    knobs, start, sums = _mixes(study, values, by, periods or (None,))
     if who:
-        knobs.append(_who(names["redistribution"]))
+        en, zh = (say("policy_outcome.who", lang) for lang in ("en", "zh"))
+        knobs.append(Knob(key="redistribution", variable=names["redistribution"], lower=-1.0, upper=2.0, en=en, zh=zh))
         start.append(float(values.get(names["redistribution"], 0.0)))
     if budget:
         spent = _by_money(study, values, periods)
@@ -95,70 +96,48 @@ def space_of(
 Choice = tuple[list[Knob], list[float], dict[str, float]]
 
 
-def _by_class(study: Study, values: Mapping[str, Any]) -> Choice:
-    vocabulary = load_vocabulary(study.model)
-    bound, ranges = study.model.bindings, study.model.ranges
-    names = bound.policy
+def _mixes(study: Study, values: Mapping[str, Any], by: str, periods: Sequence[float | None]) -> Choice:
+    """Shares of the levers in each class, or in the one mix of each period."""
+    vocabulary, bound = load_vocabulary(study.model), study.model.bindings
+    rows, columns = (list(study.model.ranges[name]) for name in (bound.ranges.lever, bound.ranges.policy_class))
+    mixes = np.asarray(values[bound.policy["class_mixes"]], dtype=float)
+    share = float(values.get(bound.policy["differentiation"], 0.0))
+    parts: list[tuple[str, tuple[int, ...], float | None, Array]] = [
+        (key, (columns.index(item.element),), None, mixes[:, columns.index(item.element)])
+        for key, item in vocabulary.classes.items()
+    ]
+    if by != "class":
+        parts = [("mix" if first is None else f"{first:g}", (), first, mixes.mean(axis=1)) for first in periods]
     knobs: list[Knob] = []
     start: list[float] = []
-    mixes = np.asarray(values[names["class_mixes"]], dtype=float)
-    share = float(values.get(names["differentiation"], 0.0))
-    uniform = values[names["mix"]]
-    if isinstance(uniform, TimePath):
-        uniform = uniform.at(study.bounds[1])
-    for group in vocabulary.classes.values():
-        column = list(ranges[bound.ranges.policy_class]).index(group.element)
-        for lever in vocabulary.levers.values():
-            row = list(ranges[bound.ranges.lever]).index(lever.element)
-            knobs.append(
-                Knob(
-                    key=f"{group.key}.{lever.key}",
-                    variable=names["class_mixes"],
-                    position=(row, column),
-                    group=group.key,
-                    en=f"{lever.en}, {group.en}",
-                    zh=f"{group.zh}：{lever.zh}",
-                )
-            )
-            start.append((1 - share) * float(uniform[row]) + share * float(mixes[row, column]))
-    return knobs, start, dict.fromkeys(vocabulary.classes, 1.0)
-
-
-def _by_period(study: Study, values: Mapping[str, Any], periods: Sequence[float | None]) -> Choice:
-    vocabulary = load_vocabulary(study.model)
-    names = study.model.bindings.policy
-    elements = list(study.model.ranges[study.model.bindings.ranges.lever])
-    uniform = values[names["mix"]]
-    share = float(values.get(names["differentiation"], 0.0))
-    mean = np.asarray(values[names["class_mixes"]], dtype=float).mean(axis=1)
-    knobs: list[Knob] = []
-    start: list[float] = []
-    sums: dict[str, float] = {}
-    for first in periods:
-        group = "mix" if first is None else f"{first:g}"
-        sums[group] = 1.0
+    for group, column, first, own in parts:
+        uniform = values[bound.policy["mix"]]
         mix = uniform.at(first or study.bounds[1]) if isinstance(uniform, TimePath) else np.asarray(uniform)
-        mix = (1 - share) * mix + share * mean
+        mix = (1 - share) * mix + share * own
         for lever in vocabulary.levers.values():
-            row = elements.index(lever.element)
+            row = rows.index(lever.element)
             knobs.append(
                 Knob(
-                    key=lever.key if first is None else f"{group}.{lever.key}",
-                    variable=names["mix"],
-                    position=(row,),
+                    key=lever.key if group == "mix" else f"{group}.{lever.key}",
+                    variable=bound.policy["class_mixes" if column else "mix"],
+                    position=(row, *column),
                     start=first,
                     group=group,
-                    en=_from(lever, group, "en") if first is not None else lever.en,
-                    zh=_from(lever, group, "zh") if first is not None else lever.zh,
+                    en=_label(lever, vocabulary.classes.get(group), first, "en"),
+                    zh=_label(lever, vocabulary.classes.get(group), first, "zh"),
                 )
             )
             start.append(float(mix[row]))
-    return knobs, start, sums
+    return knobs, start, dict.fromkeys((group for group, *_ in parts), 1.0)
 
 
-def _from(lever: PolicyClass, group: str, lang: str) -> str:
-    """Label of a lever from the first year of a period on."""
-    return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=group)
+def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, lang: str) -> str:
+    """A lever in a class, from the first year of a period on, or by itself."""
+    if group is not None:
+        return f"{lever.en}, {group.en}" if lang == "en" else f"{group.zh}：{lever.zh}"
+    if first is None:
+        return lever.label(lang)
+    return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=f"{first:g}")
 
 
 def _by_money(study: Study, values: Mapping[str, Any], periods: Sequence[float]) -> Choice:
@@ -196,17 +175,6 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
     ends = [*periods[1:], years[-1] + 1]
     parts = [present[(years >= first) & (years < end)].sum() for first, end in zip(periods, ends, strict=True)]
     return np.asarray(np.array(parts) / present[years >= periods[0]].sum())
-
-
-def _who(variable: str) -> Knob:
-    return Knob(
-        key="redistribution",
-        variable=variable,
-        lower=-1.0,
-        upper=2.0,
-        en=say("policy_outcome.who", "en"),
-        zh=say("policy_outcome.who", "zh"),
-    )
 
 
 def _of_levers(study: Study) -> Space:

@@ -1,6 +1,6 @@
 """Studies of policies: what every policy starts from, its levers and its outcomes, for regions and any other model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.panel import Entity
 from pysd_runner.panel.data import is_panel
+from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
 from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Lever, Outcome, Study
@@ -104,7 +104,7 @@ def _of_any(inputs: ProjectionInputs) -> Study:
             raise InvalidInput("{name!r} was set or estimated by the fit, so it cannot be a lever", name=name)
     for lever in levers.values():
         carriers[lever.variable][lever.position] = lever.off
-    costs = {name: constant_values(model, name) for name in cost_constants(model) if name not in values}
+    costs = {name: constant_values(model, name) for name in unit_costs(model).values() if name not in values}
     judged = [item for item in spec.outcomes.values() if item.better]
     study = Study(
         model=inputs.run_model,
@@ -131,7 +131,8 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str,
         in `Scenario.of`.
     """
     model, bounds, step = start.model, start.bounds, start.step
-    regions = regions_of(start)
+    data = None if isinstance(start, Study) else start.data
+    regions = start.regions if isinstance(start, Study) else tuple(data.regions) if is_panel(data) else ()
     if regions:
         found = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, model=model, regions=regions)
         times = np.arange(bounds[0], bounds[1] + step / 2, step)
@@ -142,13 +143,6 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str,
         scenario = load_scenario(scenario, model=model)
     base = {**start.values, **start.none} if isinstance(start, Study) else start.common.values
     return dict(changed_values(model, [scenario], base, start=bounds[0], stop=bounds[1], step=step))
-
-
-def regions_of(start: Study | ProjectionInputs) -> Sequence[Entity]:
-    """Regions of a study or of what it is made from; none where the model has none."""
-    if isinstance(start, Study):
-        return start.regions
-    return start.data.regions if is_panel(start.data) else ()
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
@@ -201,13 +195,6 @@ def _lever(model: Model, key: str, spec: ModelSpec) -> Lever:
 def _outcome(item: DeclaredOutcome) -> Outcome:
     sign = 1.0 if item.better == "higher" else -1.0
     return variable_outcome(item.key, item.variable, sign=sign, unit=item.unit, en=item.en, zh=item.zh)
-
-
-def cost_constants(model: Model) -> list[str]:
-    """Constants of any model that are declared as unit costs."""
-    spec = model.spec
-    declared = {} if spec is None else spec.parameters
-    return list(dict.fromkeys(located(model, key)[0] for key, item in declared.items() if item.role == "COST"))
 
 
 def _usable(study: Study) -> Study:
