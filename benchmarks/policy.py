@@ -32,8 +32,8 @@ from pysd_runner.policy import (
     space_of,
     study_of,
 )
+from pysd_runner.policy.attribution import subsets
 from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
-from pysd_runner.policy.subsets import subsets
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import load_baseline, load_fitted

@@ -126,8 +126,8 @@ def optimise(
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
     # Slow to load, so after what cannot be done was refused.
-    from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
+    from pysd_runner.policy.optimisation import front
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
     from pysd_runner.policy.studies import policy_of

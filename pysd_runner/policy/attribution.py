@@ -1,7 +1,8 @@
-"""What each lever of a policy contributes to its effect, in every draw."""
+"""What each lever of a policy contributes to its effect, in every draw: alone, last, and by the values of Shapley."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,22 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.tables import Tabled
-from pysd_runner.policy.study import Lever, Outcome, Study, Told, Values, band, counted, effects_of, end_effects
-from pysd_runner.policy.subsets import interactions, ladders, orders_of, sampled_shapley, shapley, subsets
+from pysd_runner.policy.study import (
+    Lever,
+    Outcome,
+    Study,
+    Told,
+    Values,
+    band,
+    counted,
+    effects_of,
+    end_effects,
+    who_and_what,
+)
 
 Array = NDArray[np.float64]
+# Which levers are on.
+Mask = tuple[bool, ...]
 
 # More levers than these are attributed by orders drawn at random.
 MOST_EXACT = 10
@@ -277,8 +290,7 @@ def _split(
     names = ("reference", "who", "what")
     policies = [*(reference[name] for name in names), policy]
     values = end_effects(study, policies, [outcome], none=none)[outcome.key]
-    who, what, total = values[1] - values[0], values[2] - values[0], values[3] - values[0]
-    return {"who": who, "what": what, "interaction": total - who - what, "total": total}
+    return who_and_what(*values)
 
 
 def _without_loops(
@@ -314,3 +326,105 @@ def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[
         }
         for number, year in enumerate(years)
     ]
+
+
+def subsets(players: int) -> list[Mask]:
+    """Every subset of some players; bit ``i`` of the position in the list is player ``i``."""
+    return [tuple(bool(number >> player & 1) for player in range(players)) for number in range(2**players)]
+
+
+def shapley(values: Array) -> Array:
+    r"""Exact values of Shapley.
+
+    .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! (n - |S| - 1)!}{n!} (v(S \cup i) - v(S))
+
+    Parameters
+    ----------
+    values
+        Value of each subset in the order of `subsets`, shape (2**player, ...).
+
+    Returns
+    -------
+    ndarray
+        Shape (player, ...); they sum to the value of all less that of none. A player who never changes a value gets
+        exactly 0.
+
+    References
+    ----------
+    Shapley, L. S. (1953), A value for n-person games.
+    """
+    players = len(values).bit_length() - 1
+    number = np.arange(len(values))
+    sizes = np.array([int(item).bit_count() for item in number])
+    found = np.zeros((players, *values.shape[1:]))
+    for player in range(players):
+        out = number[(number >> player & 1) == 0]
+        weights = np.array([1 / (players * comb(players - 1, int(size))) for size in sizes[out]])
+        found[player] = np.tensordot(weights, values[out | 1 << player] - values[out], axes=1)
+    return found
+
+
+def interactions(values: Array) -> Array:
+    r"""Interaction index of Shapley of every pair: what two do together beyond what each does.
+
+    .. math:: I_{ij} = \sum_{S \not\ni i,j} \frac{|S|! (n - |S| - 2)!}{(n - 1)!}
+        (v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S))
+
+    Parameters
+    ----------
+    values
+        Value of each subset in the order of `subsets`, shape (2**player, ...).
+
+    Returns
+    -------
+    ndarray
+        Shape (player, player, ...), symmetric, 0 on the diagonal.
+
+    References
+    ----------
+    Grabisch, M. and Roubens, M. (1999), An axiomatic approach to the concept of interaction among players in
+    cooperative games.
+    """
+    players = len(values).bit_length() - 1
+    number = np.arange(len(values))
+    found = np.zeros((players, players, *values.shape[1:]))
+    for first in range(players):
+        for second in range(first + 1, players):
+            one, two = 1 << first, 1 << second
+            out = number[(number & (one | two)) == 0]
+            weights = np.array([1 / ((players - 1) * comb(players - 2, int(item).bit_count())) for item in out])
+            together = values[out | one | two] - values[out | one] - values[out | two] + values[out]
+            found[first, second] = found[second, first] = np.tensordot(weights, together, axes=1)
+    return found
+
+
+def orders_of(players: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Random orders of the players in pairs, each followed by its reverse, which lowers the error."""
+    found: list[tuple[int, ...]] = []
+    while len(found) < count:
+        order = tuple(int(item) for item in rng.permutation(players))
+        found += [order, order[::-1]]
+    return found
+
+
+def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
+    """Subsets met while the players come in one by one, from none to all."""
+    present = [False] * len(order)
+    yield tuple(present)
+    for player in order:
+        present[player] = True
+        yield tuple(present)
+
+
+def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> tuple[Array, Array]:
+    """Values of Shapley as means over orders, with their errors."""
+    gains = []
+    for order in orders:
+        steps = [value(mask) for mask in ladders(order)]
+        found = np.zeros((len(order), *np.shape(steps[0])))
+        for place, player in enumerate(order):
+            found[player] = steps[place + 1] - steps[place]
+        gains.append(found)
+    pairs = (np.array(gains[0::2]) + np.array(gains[1::2])) / 2
+    errors = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.full_like(pairs[0], np.nan)
+    return pairs.mean(axis=0), errors

@@ -17,6 +17,8 @@ PEEL, LEAST = 0.05, 0.1
 GAIN, ERRORS = 0.02, 4.0
 # A border must lower the impurity of its part by this much of it.
 WORTH = 0.03
+# Borders above a leaf.
+DEPTH = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ class Box:
         return found
 
 
-def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: float = LEAST) -> Box:
+def prim(factors: Array, hits: NDArray[np.bool_]) -> Box:
     r"""Find a box by peeling: thin slices are cut off, each time the one that raises the share of hits most.
 
     Of the boxes on the way the one is kept that holds most hits beyond what as many futures hold on average,
@@ -61,10 +63,6 @@ def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: 
         Shape (future, factor); a switch has the values 0 and 1.
     hits
         Whether it happens, shape (future,).
-    peel
-        Part of the futures in the box that one slice holds.
-    least
-        Least part of all futures in a box.
 
     Returns
     -------
@@ -85,7 +83,7 @@ def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: 
     limits = np.tile([-np.inf, np.inf], (factors.shape[1], 1))
     best, best_score = limits.copy(), _score(factors, hits, limits)
     while True:
-        slices = _slices(factors, hits, limits, peel, least)
+        slices = _slices(factors, hits, limits)
         if not slices:
             break
         limits = max(slices, key=lambda item: item[0])[1]
@@ -114,9 +112,7 @@ def _score(factors: Array, hits: NDArray[np.bool_], limits: Array) -> float:
     return float((hits & inside).mean() - inside.mean() * hits.mean())
 
 
-def _slices(
-    factors: Array, hits: NDArray[np.bool_], limits: Array, peel: float, least: float
-) -> list[tuple[float, Array]]:
+def _slices(factors: Array, hits: NDArray[np.bool_], limits: Array) -> list[tuple[float, Array]]:
     """Boxes with one slice less, with their share of hits."""
     inside = _inside(factors, limits)
     found = []
@@ -128,7 +124,7 @@ def _slices(
         cuts = (
             ((1, kinds[0]), (0, kinds[-1]))
             if len(kinds) == 2
-            else ((0, np.quantile(values, peel)), (1, np.quantile(values, 1 - peel)))
+            else ((0, np.quantile(values, PEEL)), (1, np.quantile(values, 1 - PEEL)))
         )
         for end, cut in cuts:
             new = limits.copy()
@@ -140,7 +136,7 @@ def _slices(
                 cut = rest[0] if end == 0 else rest[-1]
             new[factor, end] = cut
             left = _inside(factors, new)
-            if left.sum() >= max(1, least * len(factors)) and left.sum() < inside.sum():
+            if left.sum() >= max(1, LEAST * len(factors)) and left.sum() < inside.sum():
                 found.append((float(hits[left].mean()), new))
     return found
 
@@ -201,10 +197,10 @@ class Leaf:
     mass: float
 
 
-def cart(factors: Array, hits: NDArray[np.bool_], *, depth: int = 2, least: float = LEAST) -> tuple[Leaf, ...]:
+def cart(factors: Array, hits: NDArray[np.bool_]) -> tuple[Leaf, ...]:
     """Divide futures by a small tree, each time where the impurity of Gini falls most."""
     factors, hits = _checked(factors, hits)
-    return tuple(_grown(factors, hits, np.arange(len(hits)), (), depth, max(1, int(least * len(hits)))))
+    return tuple(_grown(factors, hits, np.arange(len(hits)), (), DEPTH, max(1, int(LEAST * len(hits)))))
 
 
 def _grown(

@@ -40,18 +40,14 @@ class Gradients:
         self.every = study.bounds[1] - study.bounds[0] if every is None else every
         # Parts of equal size share a program; the last one is filled up with directions that move nothing.
         self._size = -(-directions // -(-directions // TOGETHER))
-        self.turn(slopes)
+        self._parts = [
+            {name: self._some(value, first) for name, value in slopes.items()}
+            for first in range(0, directions, self._size)
+        ]
         ir = study.model.ir
         cells = sum(int(np.prod(ir.shape(ir.variables[name].dims))) for name in self.variables)
         moments = round((study.bounds[1] - study.bounds[0]) / self.every) + 1
         self._block = max(8, MOST_CELLS // (cells * moments * (self._size + 1)))
-
-    def turn(self, slopes: Slopes) -> None:
-        """Take other directions, of the same variables."""
-        self._parts = [
-            {name: self._some(value, first) for name, value in slopes.items()}
-            for first in range(0, self.directions, self._size)
-        ]
 
     def _some(self, slope: Array | TimePath, first: int) -> Array | TimePath:
         """Some of the directions of a variable, with the axes (scenario, draw) in front."""
@@ -155,13 +151,20 @@ class SearchProblem:
         self.without = self._run([none])
         self.scale = scale
         self._sizes: Array | None = None
+        self._less: Array | float = 0.0
         self._known: dict[bytes, dict[str, Array]] = {}
         self._sloped: dict[bytes, tuple[dict[str, Array], dict[str, Array]]] = {}
 
     def apart(self) -> "SearchProblem":
         """The same with memory of its own, for another thread."""
         other = copy(self)
-        other.gradients, other._known, other._sloped = copy(self.gradients), {}, {}
+        other._known, other._sloped = {}, {}
+        return other
+
+    def lowered(self, less: Array) -> "SearchProblem":
+        """The same with constraints that ask for less; how far they are missed is told as before."""
+        other = self.apart()
+        other._less = less
         return other
 
     def _named(self, constraint: Constraint) -> Outcome:
@@ -201,7 +204,6 @@ class SearchProblem:
         """Effects and their derivatives, with a last axis (number)."""
         key = point.tobytes()
         if key not in self._sloped:
-            self.gradients.turn(self.space.slopes(self.study, point))
             values, slopes = self.gradients([self.space.policy(self.study, point)])
             self._sloped = {key: self._changed(values, slopes)}
         return self._sloped[key]
@@ -234,7 +236,7 @@ class SearchProblem:
 
     def margins(self, point: Array) -> Array:
         """Distances of all constraints above what they ask for, in one row."""
-        return self.margins_of(self.effects(point))
+        return self.margins_of(self.effects(point)) + self._less
 
     def margins_of(self, effects: Mapping[str, Array]) -> Array:
         """The same from effects."""

@@ -15,7 +15,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
-from pysd_runner.policy.study import band
+from pysd_runner.policy.study import band, who_and_what
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
@@ -71,24 +71,13 @@ class Ranking(Tabled):
     def split(self, name: str, effect: str = HEADLINE) -> pd.DataFrame:
         """Split the effect of a policy against the reference mix per head into who, what and interaction."""
         policy, reference = self.scenarios[name], self._reference(name)
-        wanted = {
-            "reference": reference.policy,
-            "who": replace(reference.policy, redistribution=policy.policy.redistribution),
-            "what": replace(policy.policy, redistribution=reference.policy.redistribution),
-            "both": policy.policy,
-        }
-        values = {
-            key: self.effects[effect].sel(scenario=self._with(item, policy)).to_numpy() for key, item in wanted.items()
-        }
-        parts = {
-            "who": values["who"] - values["reference"],
-            "what": values["what"] - values["reference"],
-            "total": values["both"] - values["reference"],
-        }
-        parts["interaction"] = parts["total"] - parts["who"] - parts["what"]
-        order = ("who", "what", "interaction", "total")
-        rows = [_quantiles("change", parts[key]) | self._precision("change", parts[key]) for key in order]
-        return pd.DataFrame(rows, index=pd.Index(order, name="part"))
+        who = replace(reference.policy, redistribution=policy.policy.redistribution)
+        what = replace(policy.policy, redistribution=reference.policy.redistribution)
+        wanted = (reference.policy, who, what, policy.policy)
+        values = [self.effects[effect].sel(scenario=self._with(item, policy)).to_numpy() for item in wanted]
+        parts = who_and_what(*values)
+        rows = [_quantiles("change", part) | self._precision("change", part) for part in parts.values()]
+        return pd.DataFrame(rows, index=pd.Index(parts, name="part"))
 
     def _precision(self, name: str, values: Array) -> dict[str, float]:
         """Tail effective size of the draws, and Monte Carlo errors of both ends of the 90 % interval."""

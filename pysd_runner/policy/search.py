@@ -1,7 +1,7 @@
 """Searches for the best numbers by sequential quadratic programming, what holds where one ended, and how flat it is."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,18 +40,14 @@ class SearchEnd:
 
 
 def searched(coarse: SearchProblem, fine: SearchProblem, point: Array) -> SearchEnd:
-    """Search on few draws, then refine on all."""
+    """Search on few draws, then refine on all, with memory of its own beside other searches."""
+    coarse, fine = coarse.apart(), fine.apart()
     rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
     return SearchEnd(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
 
 
-def searched_apart(coarse: SearchProblem, fine: SearchProblem, point: Array) -> SearchEnd:
-    """The same with memory of its own, beside other searches."""
-    return searched(coarse.apart(), fine.apart(), point)
-
-
-def solved(problem: "SearchProblem | Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
+def solved(problem: SearchProblem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
     """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
     units, space = problem.sizes, problem.space
@@ -130,27 +126,13 @@ def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd
     if slack <= SLACK:
         return SearchEnd(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
     # Under that slack the objective is made large: every constraint is lowered by it.
-    lowered = Lowered(problem, (slack + SLACK) * units)
+    lowered = problem.lowered((slack + SLACK) * units)
     ended, steps = solved(lowered, point, STEPS[1], TOLERANCES[1])
     if problem.miss(ended) > slack + 2 * SLACK:
         ended = point
     return SearchEnd(
         point=tuple(ended.tolist()), value=problem.value(ended), miss=problem.miss(ended), steps=steps
     ), slack
-
-
-class Lowered:
-    """A problem whose constraints ask for less."""
-
-    def __init__(self, problem: SearchProblem, less: Array) -> None:
-        self._problem, self._less = problem, less
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._problem, name)
-
-    def margins(self, point: Array) -> Array:
-        """Distances above what is asked for."""
-        return self._problem.margins(point) + self._less
 
 
 def given_way(problem: SearchProblem, point: Array) -> dict[str, float]:
@@ -243,7 +225,13 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | N
     for step in range(6):
         middle = (low + high) / 2 if step else high
         points = np.array([_pushed(problem.space, point, *end, part) for end, part in zip(ends, middle, strict=True)])
-        is_near = np.array([_is_near(problem, found, least, allowed) for found in problem.several(points)])
+        is_near = np.array(
+            [
+                problem.objective.value(effects[problem.outcome.key], problem.best) >= least
+                and problem.missed(effects) <= allowed
+                for effects in problem.several(points)
+            ]
+        )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
         reached = np.maximum(reached, np.where(is_near, middle, 0.0))
         if progress is not None:
@@ -255,12 +243,6 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | N
         ]
         found[knob.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
     return found
-
-
-def _is_near(problem: SearchProblem, effects: Mapping[str, Array], least: float, allowed: float) -> bool:
-    """Whether a policy is nearly as good and keeps the constraints as well."""
-    value = problem.objective.value(effects[problem.outcome.key], problem.best)
-    return value >= least and problem.missed(effects) <= allowed
 
 
 def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:

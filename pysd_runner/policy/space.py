@@ -133,15 +133,13 @@ class Space:
             found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
         return found
 
-    def slopes(self, study: Study, point: Array | None = None) -> dict[str, Array | TimePath]:  # noqa: ARG002
-        """How values move with each number, as `Gradients` takes them.
+    def slopes(self, study: Study) -> dict[str, Array | TimePath]:
+        """How values move with each number, everywhere the same, as `Gradients` takes them.
 
         Parameters
         ----------
         study
             The model.
-        point
-            Where; straight lines have the same slopes everywhere.
         """
         found: dict[str, Array | TimePath] = {}
         for name, (own, starts) in self._carriers(study).items():

@@ -410,6 +410,13 @@ def band(name: str, values: Array, method: Literal["linear", "inverted_cdf"] = "
     return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
+def who_and_what(reference: Array, who: Array, what: Array, both: Array) -> dict[str, Array]:
+    """Split an effect against a reference mix given per head into who gets the money, what it buys, and the rest."""
+    parts = {"who": who - reference, "what": what - reference}
+    total = both - reference
+    return {**parts, "interaction": total - parts["who"] - parts["what"], "total": total}
+
+
 def losers_of(watched: Sequence[Array], elements: Sequence[str]) -> pd.DataFrame:
     """Share of draws in which each element is worse off, the most frequent first; of the first effects by element."""
     if not watched:

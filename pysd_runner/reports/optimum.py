@@ -8,8 +8,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv
-from pysd_runner.policy.frontier import Front
-from pysd_runner.policy.optimisation import Optimum
+from pysd_runner.policy.optimisation import Front, Optimum
 from pysd_runner.reports.document import (
     Bullets,
     Heading,

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.policy.frontier import front
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
-from pysd_runner.policy.optimisation import optimise
+from pysd_runner.policy.optimisation import front, optimise
 from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.spaces import space_of
