@@ -14,10 +14,6 @@ from pysd_runner.indicators.inequality import gini as gini
 from pysd_runner.indicators.inequality import sigma_dispersion as sigma_dispersion
 from pysd_runner.indicators.inequality import theil as theil
 from pysd_runner.indicators.inequality import theil_decomposition as theil_decomposition
-from pysd_runner.indicators.progress import gap_closed as gap_closed
-from pysd_runner.indicators.progress import halving_time as halving_time
-from pysd_runner.indicators.progress import probability_of as probability_of
-from pysd_runner.indicators.progress import years_to_halve as years_to_halve
 from pysd_runner.indicators.regions import class_totals as class_totals
 from pysd_runner.indicators.relative import gap_to_leader as gap_to_leader
 from pysd_runner.indicators.relative import log_relative_output as log_relative_output

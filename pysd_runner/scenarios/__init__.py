@@ -9,7 +9,6 @@ from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.core.findings import Finding as Finding
-    from pysd_runner.scenarios.crossing import compose as compose
     from pysd_runner.scenarios.crossing import with_comparisons as with_comparisons
     from pysd_runner.scenarios.document import InvalidScenarioFile as InvalidScenarioFile
     from pysd_runner.scenarios.load import load_scenario as load_scenario

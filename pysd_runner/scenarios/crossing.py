@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
-from pysd_runner.scenarios.policy import FrozenMapping, Policy
-from pysd_runner.scenarios.scenario import Scenario, notices
+from pysd_runner.scenarios.policy import FrozenMapping
+from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.text import in_both, say
 
@@ -84,57 +83,6 @@ def _beside(companion: Scenario, scenario: Scenario) -> Scenario:
         assumptions=scenario.assumptions,
         assumption_set=scenario.assumption_set,
         compare_with=(),
-    )
-
-
-def compose(name: str, *scenarios: Scenario) -> Scenario:
-    """Apply the changes of several scenarios to their common baseline, from left to right.
-
-    Parameters
-    ----------
-    name
-        Name of the result.
-    *scenarios
-        At least one; what a later one writes wins. Assumptions add up in the same way.
-
-    Returns
-    -------
-    Scenario
-        A scenario of the same baseline.
-
-    Raises
-    ------
-    InvalidScenario
-        If there is none, or they are deltas on different baselines or for different models.
-    """
-    if not scenarios:
-        raise InvalidScenario("nothing to compose {name!r} from; give at least one scenario", name=name)
-    root = scenarios[0].reference or scenarios[0]
-    settings: dict[str, Any] = dict(root.policy.settings())
-    changed: dict[str, None] = {}
-    assumptions: dict[str, float] = {}
-    for scenario in scenarios:
-        if scenario.model != root.model or (scenario.reference or scenario).policy != root.policy:
-            raise InvalidScenario(
-                "{one!r} and {other!r} do not share a model and a baseline", one=scenario.name, other=scenarios[0].name
-            )
-        own = scenario.policy.settings()
-        settings |= {key: own.get(key) for key in scenario.written}
-        changed |= dict.fromkeys(scenario.written)
-        assumptions |= scenario.assumptions
-    sets = dict.fromkeys(item.assumption_set for item in scenarios if item.assumption_set)
-    return notices(
-        Scenario(
-            name=name,
-            label={lang: " + ".join(item.label.get(lang, item.name) for item in scenarios) for lang in ("en", "zh")},
-            policy=Policy.from_settings(settings),
-            assumptions=FrozenMapping(assumptions),
-            assumption_set=name if len(sets) > 1 else next(iter(sets), ""),
-            written=tuple(changed),
-            reference=root,
-            compare_with=tuple(dict.fromkeys(chain(*(scenario.compare_with for scenario in scenarios)))),
-            model=root.model,
-        )
     )
 
 

@@ -7,19 +7,15 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import (
     class_totals,
     coefficient_of_variation,
-    gap_closed,
     gap_to_leader,
     gini,
-    halving_time,
     log_relative_output,
     output_share,
     population_share,
-    probability_of,
     relative_output,
     sigma_dispersion,
     theil,
     theil_decomposition,
-    years_to_halve,
 )
 
 CLASSES = ["East", "West", "East", "West", "East"]
@@ -132,29 +128,3 @@ def test_a_class_without_output_adds_nothing():
     parts = theil_decomposition([2.0, 1.0, 0.0], [1.0, 1.0, 1.0], ["a", "a", "b"], axis=-1)
     assert parts.total == pytest.approx(parts.between + parts.within)
     assert parts.within_classes[1] == 0
-
-
-def test_gap_closed_is_positive_when_the_gap_shrinks():
-    assert gap_closed([0.4, 0.4], [0.3, 0.5]) == pytest.approx([10.0, -10.0])
-    with pytest.raises(InvalidInput, match="same draws"):
-        gap_closed(np.ones((2, 3)), np.ones((2, 4)))
-
-
-def test_probability_of_counts_draws():
-    event = np.array([[[True], [False]], [[True], [True]]])
-    assert probability_of(event).tolist() == [[0.5], [1.0]]
-    assert probability_of(event, axis=0).tolist() == [[1.0], [0.5]]
-    with pytest.raises(InvalidInput, match="write the comparison out"):
-        probability_of(np.array([[0.2, 0.1]]))
-    with pytest.raises(InvalidInput, match="no draws along axis 1"):
-        probability_of(np.array([True]))
-
-
-@pytest.mark.parametrize("function", [years_to_halve, halving_time])
-def test_years_are_checked(function):
-    with pytest.raises(InvalidInput, match="one year for each value"):
-        function([0.4, 0.3], [2020.0])
-    with pytest.raises(InvalidInput, match="years must rise"):
-        function([0.4, 0.3], [2020.0, 2020.0])
-    with pytest.raises(InvalidInput, match="cannot be negative"):
-        function([0.4, -0.3], [2020.0, 2021.0])

@@ -40,16 +40,3 @@ def variation(values, population):
     mean = sum(w * v for w, v in zip(population, values, strict=True)) / total
     square = sum(w * v * v for w, v in zip(population, values, strict=True)) / total
     return math.sqrt(max(square - mean * mean, 0.0)) / mean
-
-
-def halved_after(gap, years):
-    """Walk along the broken line in thin steps until it is at half."""
-    steps = 1680
-    for step in range(steps + 1):
-        year = years[0] + (years[-1] - years[0]) * step / steps
-        left = max(k for k in range(len(years)) if years[k] <= year)
-        right = min(left + 1, len(years) - 1)
-        part = 0.0 if right == left else (year - years[left]) / (years[right] - years[left])
-        if gap[left] + part * (gap[right] - gap[left]) <= gap[0] / 2 * (1 + 1e-12):
-            return year - years[0]
-    return math.inf

@@ -1,4 +1,4 @@
-"""What a file inherits: chains, lists, circles, composition, baselines and companions."""
+"""What a file inherits: chains, lists, circles, baselines and companions."""
 
 import pickle
 from pathlib import Path
@@ -11,7 +11,6 @@ from pysd_runner.scenarios import (
     Policy,
     Scenario,
     Schedule,
-    compose,
     load_scenario,
     shipped_scenarios,
     with_comparisons,
@@ -105,30 +104,6 @@ def test_the_last_word_on_an_assumption_wins_whatever_it_is_called(tmp_path: Pat
     scenario = loaded(tmp_path, "extends: low\nassumptions: {homogenisation sensitivity: 0}\n", model=SmallModel())
     assert scenario.assumptions == {"Homogenisation Sensitivity": 0.0, "Skill Obsolescence Rate": 0.05}
     assert scenario.assumption_set == "mine"
-
-
-def test_composition_is_the_same_as_a_list(tmp_path: Path) -> None:
-    parts = ("zoned", "uniform_output", "siphon_compensation")
-    written = loaded(tmp_path, f"extends: [{', '.join(parts)}]\n")
-    composed = compose("mine", *(load_scenario(name) for name in parts))
-    assert composed.policy == written.policy
-    assert set(composed.written) == set(written.written)
-    assert composed.reference == written.reference
-    assert composed.label["zh"].count(" + ") == 2
-
-
-def test_composition_keeps_what_is_written_back_to_the_baseline(tmp_path: Path) -> None:
-    uniform = loaded(tmp_path, "policy: {differentiation: 0}\n")
-    assert compose("both", load_scenario("zoned"), uniform).policy.differentiation == 0
-    assert compose("both", uniform, load_scenario("zoned")).policy.differentiation == 1
-
-
-def test_composition_refuses_nothing_and_strangers(tmp_path: Path) -> None:
-    with pytest.raises(InvalidScenario, match="at least one"):
-        compose("none")
-    alone = loaded(tmp_path, "extends: []\npolicy: {budget: 0.002}\n")
-    with pytest.raises(InvalidScenario, match="do not share"):
-        compose("two", load_scenario("zoned"), alone)
 
 
 def test_the_baseline_keeps_the_assumptions(tmp_path: Path) -> None:
