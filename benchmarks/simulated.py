@@ -11,7 +11,8 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Measurement, ModelSpec
-from pysd_runner.study.region_inputs import as_values, region_inputs, time_step, yearly_memory
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.region_inputs import time_step, yearly_memory
 
 Array = NDArray[np.float64]
 
@@ -81,12 +82,13 @@ def simulated_panel(
     other = rng.spawn(1)[0]
     observed = [item for item in spec.measurements.values() if _is_observed(item, start, surveys)]
     names = list(dict.fromkeys([item.outcome for item in observed] + ["Population"]))
-    inputs = region_inputs(model, start, origin, parameters=known)
+    bound = RegionalModel(model=model, panel=start, parameters=known)
+    inputs = bound.inputs(origin)
     if disturbance == "start":
         inputs = replace(inputs, values=_moved(spec, inputs.values, other))
     run = simulate(
         model,
-        as_values(inputs, known, model),
+        bound.values(inputs),
         start=origin,
         stop=origin + years,
         save_every=1,

@@ -42,10 +42,10 @@ CHOSEN = (
     ),
     ("pysd_runner.study.region_inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
     ("pysd_runner.study.region_inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
-    ("pysd_runner.study.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
-    ("pysd_runner.study.shocks", "WINDOW", "years of the panel that speak about the size of shocks"),
+    ("pysd_runner.study.draws", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
+    ("pysd_runner.study.draws", "WINDOW", "years of the panel that speak about the size of shocks"),
     (
-        "pysd_runner.study.shocks",
+        "pysd_runner.study.draws",
         "TYPICAL_SD",
         "yearly standard deviation of shocks where the panel is too short to tell",
     ),

@@ -14,13 +14,10 @@ from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.study.region_inputs import (
-    MOMENTUM_GAIN,
     RegionInputs,
-    as_values,
     region_inputs,
     time_step,
     yearly_memory,
-    yearly_memory_slope,
 )
 
 Array = NDArray[np.float64]
@@ -67,7 +64,6 @@ class RegionalModel:
         year: int,
         *,
         carried: Mapping[str, Array] | None = None,
-        momentum_gain: float = MOMENTUM_GAIN,
         reference_years: int = 0,
     ) -> RegionInputs:
         """Start values of the regions in a year."""
@@ -77,7 +73,6 @@ class RegionalModel:
             year,
             parameters=self.parameters,
             carried=carried,
-            momentum_gain=momentum_gain,
             reference_years=reference_years,
             yuan_per_unit=self.yuan_per_unit,
         )
@@ -118,7 +113,8 @@ class RegionalModel:
 
     def memory_slope(self) -> Array:
         """Derivative of `memory` with respect to the decay time of momentum."""
-        return yearly_memory_slope(self._momentum_decay, time_step(self.model))
+        decay, step = self._momentum_decay, time_step(self.model)
+        return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
 
     @property
     def _momentum_decay(self) -> Array:
@@ -129,7 +125,13 @@ class RegionalModel:
 
     def values(self, inputs: RegionInputs) -> dict[str, Array | TimePath]:
         """Start values and parameters as values of the model's variables."""
-        return as_values(inputs, self.parameters, self.model)
+        values: dict[str, Array | TimePath] = dict(inputs.values)
+        declared = {} if self.model.spec is None else self.model.spec.parameters
+        for name, value in self.parameters.items():
+            variable = declared[name].variable if name in declared else self.model.find(name)
+            if variable:
+                values[variable] = np.asarray(value, dtype=float)
+        return values
 
 
 @cache

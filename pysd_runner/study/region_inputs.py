@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
-from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
@@ -106,7 +105,6 @@ def region_inputs(
     *,
     parameters: Mapping[str, Any] | None = None,
     carried: Mapping[str, Any] | None = None,
-    momentum_gain: float = MOMENTUM_GAIN,
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
 ) -> RegionInputs:
@@ -141,7 +139,7 @@ def region_inputs(
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == keys.output_per_head:
             work.found[item.key] = work.found[item.key] * yuan_per_unit
-    work.found[keys.momentum] = _momentum(work, momentum_gain, time_step(model))
+    work.found[keys.momentum] = _momentum(work, time_step(model))
     if reference_years:
         work.found[keys.reference_shift] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
@@ -412,21 +410,16 @@ def yearly_memory(decay: Array, step: float) -> Array:
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
 
 
-def yearly_memory_slope(decay: Array, step: float) -> Array:
-    """Derivative of `yearly_memory` with respect to the decay time."""
-    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
-
-
-def _momentum(work: _Work, gain: float, step: float) -> Array:
-    """Start of growth momentum from last year's extra growth, so that a share `gain` of it goes on."""
+def _momentum(work: _Work, step: float) -> Array:
+    """Start of growth momentum from last year's extra growth, so that a share `MOMENTUM_GAIN` of it goes on."""
     count = len(work.panel.codes)
-    if gain == 0 or work.year - 1 not in work.panel.years:
+    if work.year - 1 not in work.panel.years:
         return np.zeros((1, count))
     extra = np.nan_to_num(relative_growth(work.panel)[:, work.panel.years.index(work.year) - 1])
     decay = work.parameter(work.bindings.parameters.momentum_decay)
     phi = yearly_memory(decay, step)
-    # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
-    return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))
+    # Momentum that decays to phi of itself in a year gives that share of extra growth in the first year.
+    return np.asarray(MOMENTUM_GAIN * extra[None, :] / (decay * (1 - phi)))
 
 
 def _reference_shift(work: _Work, length: int) -> Array:
@@ -436,14 +429,3 @@ def _reference_shift(work: _Work, length: int) -> Array:
     seen = np.isfinite(position)
     mean = np.where(seen, position, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     return np.asarray(np.nan_to_num(mean - position[:, -1])[None, :])
-
-
-def as_values(inputs: RegionInputs, parameters: Mapping[str, Any], model: Model) -> dict[str, Array | TimePath]:
-    """Region inputs and parameters as values for `simulate`."""
-    values: dict[str, Array | TimePath] = dict(inputs.values)
-    declared = {} if model.spec is None else model.spec.parameters
-    for name, value in parameters.items():
-        variable = declared[name].variable if name in declared else model.find(name)
-        if variable:
-            values[variable] = np.asarray(value, dtype=float)
-    return values

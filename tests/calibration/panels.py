@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Data, Entity
 from pysd_runner.simulation import simulate
-from pysd_runner.study.region_inputs import as_values, region_inputs
+from pysd_runner.study.binding import RegionalModel
 
 Array = NDArray[np.float64]
 
@@ -110,10 +110,10 @@ def made_panel(
     """
     model, start = model_of(count), start_panel(count)
     known = {key: item.value for key, item in model.spec.parameters.items()} | dict(truth or {})
-    inputs = region_inputs(model, start, FIRST, parameters=known)
+    bound = RegionalModel(model=model, panel=start, parameters=known)
     run = simulate(
         model,
-        as_values(inputs, known, model),
+        bound.values(bound.inputs(FIRST)),
         start=FIRST,
         stop=FIRST + years,
         save_every=1,

@@ -18,7 +18,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_data
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.study.region_inputs import as_values, region_inputs
+from pysd_runner.study.binding import RegionalModel
 from tests.validation.four_regions import (
     FOUR_REGIONS,
     MIX_BY_CLASS,
@@ -434,7 +434,8 @@ def test_the_rural_shortfall_of_access_follows_the_national_series() -> None:
     behind = [1 - rural[year] / total[year] for year in (2016, 2024)]
     assert known["k_r"].value == pytest.approx(np.log(behind[0] / behind[1]) / 8, abs=0.005)
     parameters = {key: np.array([item.value]) for key, item in known.items()}
-    start = as_values(region_inputs(model, panel, 2014), parameters, model)
+    bound = RegionalModel(model=model, panel=panel, parameters=parameters)
+    start = bound.values(RegionalModel(model=model, panel=panel).inputs(2014))
     outcome = "National Rural Access Share"
     found = simulate(model, start, start=2014, stop=2024, save_every=1, outcomes=[outcome])[outcome][0, 0]
     for year, value in rural.items():

@@ -9,7 +9,8 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.model import load_model
 from pysd_runner.panel import Data, load_data
 from pysd_runner.simulation import simulate
-from pysd_runner.study.region_inputs import as_values, region_inputs, relative_growth, smooth_minimum
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.region_inputs import region_inputs, relative_growth, smooth_minimum
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def test_what_is_observed_is_taken_as_it_is(model, panel):
 
 def test_simulated_output_starts_at_observed_output(model, panel):
     inputs = region_inputs(model, panel, 2014)
-    run = simulate(model, as_values(inputs, {}, model), start=2014, stop=2015, outcomes=["Output"])
+    run = simulate(
+        model, RegionalModel(model=model, panel=panel).values(inputs), start=2014, stop=2015, outcomes=["Output"]
+    )
     np.testing.assert_allclose(run["Output"][0, 0, :, 0], panel.array("output")[:, panel.years.index(2014)], rtol=1e-12)
 
 
@@ -201,7 +204,9 @@ def test_only_output_is_enough(model, panel):
     told = {item.key: item.how for item in inputs.imputed}
     assert "equal shares" in told["P"]
     assert "incomes can afford" in told["a"]
-    run = simulate(model, as_values(inputs, {}, model), start=2014, stop=2016, outcomes=["Output"])
+    run = simulate(
+        model, RegionalModel(model=model, panel=panel).values(inputs), start=2014, stop=2016, outcomes=["Output"]
+    )
     assert np.isfinite(run["Output"]).all()
 
 
@@ -239,7 +244,13 @@ def with_holes(panel, holes):
 def test_momentum_carries_half_of_last_years_extra_growth_into_the_first_year(model, panel):
     inputs = region_inputs(model, panel, 2014)
     null = dict.fromkeys(("c0", "c1", "lam_I", "th_U", "th_X", "m0", "eta_S", "eta_A"), 0.0)
-    run = simulate(model, as_values(inputs, null, model), start=2014, stop=2015, outcomes=["Output per Capita"])
+    run = simulate(
+        model,
+        RegionalModel(model=model, panel=panel, parameters=null).values(inputs),
+        start=2014,
+        stop=2015,
+        outcomes=["Output per Capita"],
+    )
     logs = np.log(run["Output per Capita"][0, 0])
     extra = np.diff(logs - logs.mean(axis=0), axis=1)[:, 0]
     np.testing.assert_allclose(extra, 0.5 * (relative(panel, 2014) - relative(panel, 2013)), atol=1e-12)

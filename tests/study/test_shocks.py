@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.panel import Data, load_data
-from pysd_runner.study.shocks import TYPICAL_SD, ShockLaw, shock_law, shock_paths
+from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, shock_law, shock_paths
 
 GROUPS = ["East"] * 3 + ["West"] * 3
 

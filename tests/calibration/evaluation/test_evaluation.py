@@ -32,9 +32,9 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
+from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import project
-from pysd_runner.study.region_inputs import as_values, region_inputs
 from tests.calibration.panels import without
 
 UNTIL = 2026
@@ -199,8 +199,8 @@ def test_fitted_values_are_those_of_the_problem(result: FitResult, fitted_proble
 def test_levels_are_simulated_over_the_window_of_the_fit(subject: Subject, fitted_panel: Data) -> None:
     calibrated = subject.calibrated
     first, last = calibrated.result.fitted.first_year, calibrated.result.fitted.last_year
-    inputs = region_inputs(subject.model, fitted_panel, first, parameters=calibrated.estimates)
-    values = as_values(inputs, calibrated.estimates, subject.model)
+    bound = RegionalModel(model=subject.model, panel=fitted_panel, parameters=calibrated.estimates)
+    values = bound.values(bound.inputs(first))
     run = simulate(subject.model, values, start=first, stop=last, save_every=1, outcomes=["Output per Capita"])
     pairs = {pair.name: pair for pair in level_pairs(calibrated)}
     np.testing.assert_allclose(
