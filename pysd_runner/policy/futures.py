@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
-from pysd_runner.policy.study import Labelled, Outcome, Study, Values, end_effects
+from pysd_runner.policy.study import Named, Outcome, Study, Values, end_effects
 from pysd_runner.simulation.run import element_name
 from pysd_runner.text import say
 
@@ -22,7 +22,7 @@ FACTORS = (0.5, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Factor(Labelled):
+class Factor(Named):
     """One thing that differs between futures.
 
     Attributes

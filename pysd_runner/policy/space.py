@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.study import Labelled, Study, Values
+from pysd_runner.policy.study import Named, Study, Values
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.simulation.run import element_name
@@ -23,7 +23,7 @@ MONEY = "money"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Knob(Labelled):
+class Knob(Named):
     """One number a search may choose.
 
     Attributes

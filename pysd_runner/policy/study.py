@@ -29,7 +29,7 @@ Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Labelled:
+class Named:
     """What has a name in files and tables, and labels."""
 
     key: str
@@ -42,7 +42,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lever(Labelled):
+class Lever(Named):
     """One thing a policy can do or leave.
 
     Attributes
@@ -65,7 +65,7 @@ class Lever(Labelled):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outcome(Labelled):
+class Outcome(Named):
     """A number by case and year that says how good a run is, with its derivatives.
 
     Attributes

@@ -307,9 +307,15 @@ class Unreachable:
 
     space = Space(knobs=(Knob(key="x", variable="x"), Knob(key="y", variable="y")), base={}, sums={})
     objective, constraints, scale, sizes = Objective("value"), (Constraint("x"),), 1.0, np.array([0.01])
+    less = 0.0
+
+    def lowered(self, less):
+        found = Unreachable()
+        found.less = less
+        return found
 
     def margins(self, point):
-        return 0.01 * (point[:1] - 2)
+        return 0.01 * (point[:1] - 2) + self.less
 
     def margin_slopes(self, _):
         return np.array([[0.01, 0.0]])
