@@ -37,8 +37,7 @@ def instructions(context: Context) -> Finding:
 def _counts(item: Subject) -> dict[str, list[int]]:
     try:
         from benchmarks.engines.compiling import processor_named
-        from pysd_runner.engine.llvm.compiler import assembly, machine_for
-        from pysd_runner.engine.llvm.programs import written
+        from pysd_runner.engine.llvm.programs import assembly, machine_for, written
         from pysd_runner.engine.llvm.target import recipe_of
     except ImportError as error:
         raise Unavailable(str(error)) from error

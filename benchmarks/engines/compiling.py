@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.engines import Array, Unavailable
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.llvm.compiler import Processor
+    from pysd_runner.engine.llvm.signature import Processor
 
 
 def flags(processor: str = "native", *, fast: bool = False) -> tuple[str, ...]:
@@ -101,7 +101,8 @@ def processor_named(cpu: str, triple: str | None = None) -> "Processor":
     """Another processor by its name in LLVM, such as ``"x86-64-v3"``, of this architecture or that of a triple."""
     import llvmlite.binding as llvm
 
-    from pysd_runner.engine.llvm.compiler import Processor, host, machine_for
+    from pysd_runner.engine.llvm.programs import host, machine_for
+    from pysd_runner.engine.llvm.signature import Processor
 
     host()
     llvm.initialize_all_targets()

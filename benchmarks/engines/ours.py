@@ -215,7 +215,7 @@ class Ours:
     def _llvm(self, loaded: Loaded) -> LlvmPrograms:
         try:
             from benchmarks.engines.compiling import processor_named
-            from pysd_runner.engine.llvm.compiler import host
+            from pysd_runner.engine.llvm.programs import host
             from pysd_runner.engine.llvm.target import compiled
         except ImportError as error:
             raise Unavailable(str(error)) from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.engines import Array, Unavailable
 from benchmarks.models import Subject
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 from pysd_runner.engine.reference import BuiltModel, build
 from pysd_runner.model import load_model
 

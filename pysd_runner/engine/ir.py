@@ -4,20 +4,58 @@ An expression has axes, named after the subscript range they run over; the axis 
 ``!``, as in Vensim. Nothing here holds text taken from a model file except names, units and documentation.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
-from pysd_runner.engine.names import FINAL_TIME as FINAL_TIME
-from pysd_runner.engine.names import HELD as HELD
-from pysd_runner.engine.names import HIDDEN as HIDDEN
-from pysd_runner.engine.names import INITIAL_TIME as INITIAL_TIME
-from pysd_runner.engine.names import ORDER as ORDER
-from pysd_runner.engine.names import SAVEPER as SAVEPER
-from pysd_runner.engine.names import SPAN as SPAN
-from pysd_runner.engine.names import TIME_STEP as TIME_STEP
-from pysd_runner.engine.names import key as key
-from pysd_runner.engine.names import shown as shown
+# The time controls of a model.
+INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
+
+# Stands in the names of what was made for a model, hidden variables and parts of ranges: no name in a file can hold it.
+HIDDEN = "\x1f"
+
+# Begins the label of a hidden variable whose value does not change within a step.
+HELD = "held"
+
+# Begins the label of a hidden variable that holds the order of a delay, a number of steps.
+ORDER = "order"
+
+# Begins the label of one that holds the highest order that Euler's method can follow.
+WITHIN = f"{ORDER} within"
+
+# Begins the label of a hidden variable that must not change while a model runs; what it is stands behind.
+FIXED = "fixed"
+
+# Begins the label of a hidden variable that holds a literal length of time.
+SPAN = "span"
+
+
+@lru_cache(maxsize=8192)
+def key(name: str) -> str:
+    """Form of a name in which equal names are equal strings.
+
+    >>> key('"Log_ Technology"')
+    'log technology'
+    """
+    return re.sub(r"[\s_]+", " ", name.strip().strip('"')).strip().casefold()
+
+
+def tidy(name: str) -> str:
+    """Display form of a name: as written, with single spaces."""
+    return re.sub(r"\s+", " ", name.strip())
+
+
+def shown(name: str) -> str:
+    """Form of a name for a message: what was made for a variable or of a range by the name it was made from.
+
+    >>> shown(f"Region{HIDDEN}2!")
+    'Region!'
+    """
+    plain = name.split(HIDDEN)[0]
+    return f"{plain}!" if name.endswith("!") and not plain.endswith("!") else plain
+
 
 Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "data", "control"]
 
@@ -271,3 +309,58 @@ def operation(name: str, *arguments: Expression) -> Operation:
 def time_step() -> Expression:
     """The length of one step."""
     return Reference(TIME_STEP, ())
+
+
+def with_children(expression: Expression, parts: Sequence[Expression]) -> Expression:
+    """The same expression with other direct parts, which have the same axes."""
+    if isinstance(expression, Operation | ArrayFunction):
+        if all(new is old for new, old in zip(parts, expression.arguments, strict=True)):
+            return expression
+        return replace(expression, arguments=tuple(parts))
+    if isinstance(expression, Reduction | Interpolation):
+        return expression if parts[0] is expression.argument else replace(expression, argument=parts[0])
+    return expression
+
+
+def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
+    """The same expression with other labels on its axes; axes that a part of it reduces keep theirs."""
+    if not any(names.get(label, label) != label for label in expression.axes):
+        return expression
+    axes = tuple(names.get(label, label) for label in expression.axes)
+    if isinstance(expression, Reference):
+        return relabelled_reference(expression, names)
+    if isinstance(expression, Reduction):
+        inner = relabelled(expression.argument, _without(names, expression.over))
+        return replace(expression, argument=inner, axes=axes)
+    if isinstance(expression, ArrayFunction):
+        return _relabelled_function(expression, names, axes)
+    if isinstance(expression, Interpolation):
+        tables = tuple(names.get(label, label) for label in expression.tables)
+        return replace(expression, argument=relabelled(expression.argument, names), tables=tables, axes=axes)
+    if isinstance(expression, Operation):
+        return replace(expression, arguments=tuple(relabelled(part, names) for part in expression.arguments), axes=axes)
+    return _relabelled_leaf(expression, axes)
+
+
+def relabelled_reference(reference: Reference, names: Mapping[str, str]) -> Reference:
+    """The same reference with other labels on its axes."""
+    index = tuple(
+        replace(item, label=names.get(item.label, item.label)) if isinstance(item, Axis) else item
+        for item in reference.index
+    )
+    return replace(reference, index=index)
+
+
+def _relabelled_leaf(expression: Number | Table | Time | Random, axes: tuple[str, ...]) -> Expression:
+    return replace(expression, axes=axes)
+
+
+def _relabelled_function(expression: ArrayFunction, names: Mapping[str, str], axes: tuple[str, ...]) -> Expression:
+    pairs = zip(expression.arguments, expression.core, strict=True)
+    parts = [relabelled(part, _without(names, core)) for part, core in pairs]
+    result = tuple(names.get(label, label) for label in expression.result)
+    return replace(expression, arguments=tuple(parts), result=result, axes=axes)
+
+
+def _without(names: Mapping[str, str], bound: Sequence[str]) -> dict[str, str]:
+    return {old: new for old, new in names.items() if old not in bound}

@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.cache.loading import ModelFile
+from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.errors import GapsimError, InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.external import place_of
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.source import VENSIM, data_files
 from pysd_runner.engine.frontend.vensim.text import aliases, read_text
-from pysd_runner.engine.ir import ModelIr, Reduction, walk
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import ModelIr, Reduction, key, walk
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.values import TimePath, leading_shape
 

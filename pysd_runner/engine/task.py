@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.bounds import clocks
-from pysd_runner.engine.cache.loading import ModelFile
+from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.choice import Engine, Precision, Work, check_compiling, chosen
-from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.ir import Method, ModelIr
-from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
@@ -23,7 +21,7 @@ from pysd_runner.engine.values import TimePath, fitted_to, leading_shape, one_ca
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
-    from pysd_runner.engine.wasm.module import BrowserProgram
+    from pysd_runner.engine.wasm import BrowserProgram
 
 Array = NDArray[np.float64]
 
@@ -82,7 +80,7 @@ class Task:
 
     def for_browsers(self) -> "BrowserProgram":
         """The task as a WebAssembly module with what it is called with, for `explorer`."""
-        from pysd_runner.engine.wasm.module import browser_program
+        from pysd_runner.engine.wasm import browser_program
 
         if self.clocks:
             raise UnsupportedFeature("steps that differ between draws: a page runs all draws in step")

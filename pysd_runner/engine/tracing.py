@@ -8,8 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolation, ModelIr, Number, references, walk
-from pysd_runner.engine.names import HIDDEN, TIME_STEP
+from pysd_runner.engine.ir import (
+    HIDDEN,
+    STATEFUL,
+    TIME_STEP,
+    Axis,
+    Block,
+    Expression,
+    Interpolation,
+    ModelIr,
+    Number,
+    references,
+    walk,
+)
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, one_case, over_time

@@ -11,7 +11,7 @@ from pysd_runner.checks.dimensions import DimensionProblem, check_dimensions
 from pysd_runner.checks.inference import NODES, OPERATIONS, REDUCTIONS
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import ir
-from pysd_runner.engine.frontend.lowering.functions import FUNCTIONS
+from pysd_runner.engine.frontend.lowering.expressions import FUNCTIONS
 from pysd_runner.engine.numpy import code as numpy_code
 from pysd_runner.model import Model, load_model
 

@@ -100,7 +100,7 @@ def test_warnings_of_the_packages_reach_the_reader_and_others_do_not(gapsim, res
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are those of POSIX")
 def test_a_cache_that_is_not_used_is_told(gapsim, tmp_path, monkeypatch):
-    from pysd_runner.engine.cache import store
+    from pysd_runner.engine import cache as store
 
     (tmp_path / "cache" / "ir").mkdir(parents=True)
     (tmp_path / "cache" / "ir").chmod(0o777)

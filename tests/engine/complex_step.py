@@ -18,8 +18,8 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
+from pysd_runner.engine.numpy.target import steps_of
 from pysd_runner.engine.passes.order import plan
-from pysd_runner.engine.pipe import steps_of
 
 STEP = 1e-40
 SMALL = 1e-6

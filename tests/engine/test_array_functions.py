@@ -7,6 +7,7 @@ from pysd_runner.core.errors import InvalidModel, SimulationFailed, UnsupportedF
 from pysd_runner.engine.ir import ArrayFunction, Number, Reference
 from pysd_runner.engine.numpy.array_functions import (
     FUNCTIONS,
+    QUANTILES,
     allocate_available,
     allocate_by_priority,
     invert_matrix,
@@ -14,7 +15,6 @@ from pysd_runner.engine.numpy.array_functions import (
     vector_reorder,
     vector_sort_order,
 )
-from pysd_runner.engine.numpy.quantiles import QUANTILES
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model

@@ -22,7 +22,7 @@ def test_feature_agrees_with_pysd(feature, engine, tmp_path):
 
 
 def test_every_function_of_the_table_is_in_a_small_model():
-    from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
+    from pysd_runner.engine.frontend.lowering.expressions import CALLS, FUNCTIONS
     from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS
 
     text = " ".join(FEATURES.values()).lower()

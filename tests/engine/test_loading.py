@@ -10,8 +10,8 @@ import pytest
 
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidModel, UnknownName, UnsupportedFeature
-from pysd_runner.engine.cache import loading
-from pysd_runner.engine.cache.store import code_digest
+from pysd_runner.engine import cache as loading
+from pysd_runner.engine.cache import code_digest
 from pysd_runner.engine.frontend import source
 from pysd_runner.engine.frontend.lowering import model as lowering
 from pysd_runner.simulation import simulate

@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine import memory
-from pysd_runner.engine.pipe import Pipe, steps_of
+from pysd_runner.engine.numpy.target import Pipe, steps_of
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
-from pysd_runner.engine.numpy.quantiles import QUANTILES
+from pysd_runner.engine.numpy.array_functions import QUANTILES
 from pysd_runner.model import load_model
 from pysd_runner.simulation import jacobian, simulate
 from tests.engine.small_models import write_model

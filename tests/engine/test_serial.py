@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import ir
-from pysd_runner.engine.cache import serial
-from pysd_runner.engine.cache.serial import dumps, loads
+from pysd_runner.engine import ir, serial
+from pysd_runner.engine.serial import dumps, loads
 
 
 def assert_survives(model: ir.ModelIr) -> None:

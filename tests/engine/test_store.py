@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.cache import store as module
-from pysd_runner.engine.cache.store import Store, default_store
+from pysd_runner.engine import cache as module
+from pysd_runner.engine.cache import Store, default_store
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions as on POSIX")
 

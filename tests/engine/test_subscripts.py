@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidModel, SimulationFailed, UnsupportedFeature
-from pysd_runner.engine.frontend.lowering.left_sides import remaining
+from pysd_runner.engine.frontend.lowering.subscripts import remaining
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

@@ -6,7 +6,7 @@ import pytest
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, interpolation, sorted_points
 from pysd_runner.engine.ir import Interpolation, Time
-from pysd_runner.engine.numpy.tables import Tables
+from pysd_runner.engine.numpy.target import Tables
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

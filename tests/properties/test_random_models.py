@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.engine.frontend.lowering.expressions import SPECIAL
-from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
+from pysd_runner.engine.frontend.lowering.expressions import CALLS, FUNCTIONS, SPECIAL
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS
 from pysd_runner.engine.frontend.lowering.table_calls import DATA_CALLS
 from pysd_runner.model import load_model

@@ -6,7 +6,7 @@ from typing import Any
 from lark import Lark, Transformer, UnexpectedInput
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import SourcePlace, fault, shortened
+from pysd_runner.engine.frontend.syntax import SourcePlace, fault, shortened
 
 # What a terminal of a grammar is called in a message; all others are shown as they are written.
 WORDS = {

@@ -9,12 +9,13 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pysd_runner.engine.errors import InvalidModel, UnknownName, suggest
-from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.syntax import Range, Syntax
-from pysd_runner.engine.names import key
+from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Range, Syntax
+from pysd_runner.engine.ir import key
 
 VENSIM = frozenset({".mdl"})
+
 XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
+
 SUFFIXES = VENSIM | XMILE
 
 # An environment variable; 1 lets models read files outside of their folders.
@@ -22,8 +23,11 @@ OUTSIDE = "GAPSIM_OUTSIDE"
 
 # Other files of models, and how to get one of the above from them.
 _BINARY = "a binary file of Vensim; open it there and save it as text, with the ending .mdl"
+
 _OLDER = "a file of an older Stella or iThink; open it in a newer one and save it with the ending .stmx or .itmx"
+
 _PACKED = "a published package; ask its author for the model file, .mdl or .stmx"
+
 _OTHERS = {
     **dict.fromkeys((".vmf", ".vmfx"), _BINARY),
     **dict.fromkeys((".vpm", ".vpmx", ".vpa", ".vpax"), _PACKED),

@@ -1,7 +1,7 @@
-"""What a model file says, before its names mean anything: one tree for Vensim and XMILE.
+"""What a model file says, before its names mean anything: one tree for Vensim and XMILE, and what it may ask for.
 
-Functions have the names of `functions`, whatever the format calls them; names of variables, ranges and elements stand
-as written.
+Functions have the names of `lowering.expressions`, whatever the format calls them; names of variables, ranges and
+elements stand as written.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,64 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pysd_runner.engine.frontend.positions import SourcePlace
+from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
+
+# Characters of a text of the file that a message quotes.
+QUOTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlace:
+    """A text of a model file and where it begins."""
+
+    line: int = 0
+    column: int = 1
+    text: str = ""  # as it stands in the file
+
+    def at(self, offset: int) -> str:
+        """Where a character of the text stands in the file, as a person would say it."""
+        offset = offset or len(self.text) - len(self.text.lstrip())
+        before = self.text[: max(offset, 0)]
+        breaks = before.count("\n")
+        column = len(before) - before.rfind("\n") if breaks else self.column + len(before)
+        return f"line {self.line + breaks}, column {column}"
+
+
+class Misplaced(InvalidModel):
+    """An error about one name of an equation; `at` is where the name stands in it."""
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+def fault(place: SourcePlace, offset: int, message: str) -> InvalidModel:
+    """An error about a character of a text."""
+    return InvalidModel(f"{place.at(offset)}: {message}")
+
+
+def shortened(text: str) -> str:
+    """A text of the file on one line, cut where it is long."""
+    line = " ".join(text[: 2 * QUOTED].split())
+    return line if len(line) <= QUOTED else line[:QUOTED] + "..."
+
+
+READ = "honoured"
+
+DRAWN = "how the model is drawn; no number depends on it"
+
+SHOWN = "how numbers are shown; none depends on it"
+
+PROGRAM = "settings of the program that wrote the file; no number depends on them"
+
+ABOUT = "about the file; no number depends on it"
+
+STUDY = "a study that the program offers beside the run; it is not done here"
+
+OUTPUT = "where the program writes results; nothing is written here"
+
+REPLACED = "shown as question marks; save the file as UTF-8 to see them"
 
 EULER = Integration()
 
@@ -265,3 +321,67 @@ def parts(node: Any) -> Iterator[Any]:
 @lru_cache(maxsize=32)
 def _names_of(kind: Any) -> tuple[str, ...]:
     return tuple(item.name for item in fields(kind))
+
+
+# As much of a name is shown.
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """The most that a model file may ask for.
+
+    Parameters
+    ----------
+    elements
+        Elements of all subscript ranges that the file counts, ``(a1-a100)``, together; and slats of a conveyor.
+    equations
+        Equations that macros and modules are expanded into.
+    name
+        Characters of a name.
+    seconds
+        Predicted time of compiling the model to machine code.
+    """
+
+    elements: int = 1_000_000
+    equations: int = 100_000
+    name: int = 1_000
+    seconds: float = 60.0
+
+    def check(self, budget: str, count: float, asking: str) -> None:
+        """Refuse what goes beyond a budget.
+
+        Parameters
+        ----------
+        budget
+            Which one.
+        count
+            How much is asked for.
+        asking
+            Who asks for it, and of what: the beginning of the message.
+
+        Raises
+        ------
+        InvalidModel
+            If it is too much; the message says how to allow more.
+        """
+        most = getattr(self, budget)
+        if count > most:
+            unit = "characters" if budget == "name" else budget
+            raise InvalidModel(
+                f"{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded with "
+                f"load_model(path, budgets=Budgets({budget}={count:.0f}))"
+            )
+
+    def check_name(self, name: str) -> None:
+        """Refuse a name that is too long.
+
+        Raises
+        ------
+        InvalidModel
+            If it is; the message shows its beginning.
+        """
+        self.check("name", len(name), f"the name {name[:_SHOWN]!r}... has")
+
+
+DEFAULT = Budgets()

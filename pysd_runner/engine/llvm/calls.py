@@ -11,7 +11,7 @@ from pysd_runner.engine.llvm import signature
 from pysd_runner.engine.llvm.programs import Program
 from pysd_runner.engine.llvm.signature import ArrayCall, Slot
 from pysd_runner.engine.memory import aligned, check_delays
-from pysd_runner.engine.pipe import steps_of
+from pysd_runner.engine.numpy.target import steps_of
 from pysd_runner.engine.values import SAME_TIME, TimePath
 
 Array = NDArray[Any]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pysd_runner.engine.ir import Axis, ModelIr
 from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.items import Item, Temporaries
+from pysd_runner.engine.llvm.schedule import Item, Temporaries
 from pysd_runner.engine.llvm.signature import MemoryLayout
 
 

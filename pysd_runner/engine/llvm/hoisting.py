@@ -18,7 +18,7 @@ from pysd_runner.engine.ir import (
     operation,
     walk,
 )
-from pysd_runner.engine.llvm.items import Temporaries
+from pysd_runner.engine.llvm.schedule import Temporaries
 from pysd_runner.engine.passes.order import Plan
 
 

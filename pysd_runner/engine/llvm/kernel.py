@@ -20,10 +20,18 @@ from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.function_text import FunctionText
 from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
-from pysd_runner.engine.llvm.items import Item, items_of, shared_out, update_items, value_items
 from pysd_runner.engine.llvm.nest_code import NestCode
 from pysd_runner.engine.llvm.pipes import Pipes
-from pysd_runner.engine.llvm.schedule import Nest, NestShape, nests_of
+from pysd_runner.engine.llvm.schedule import (
+    Item,
+    Nest,
+    NestShape,
+    items_of,
+    nests_of,
+    shared_out,
+    update_items,
+    value_items,
+)
 from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, MemoryLayout, Recipe, Signature, Slot
 from pysd_runner.engine.passes.order import Plan, at_start, running
 

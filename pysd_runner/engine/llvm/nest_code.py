@@ -18,12 +18,19 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.frame import Frame
-from pysd_runner.engine.llvm.items import Item
-from pysd_runner.engine.llvm.operations import COMPILED, OPERATIONS, TAKES_TRUTH, largest, least, real, uniform
+from pysd_runner.engine.llvm.operations import (
+    COMPILED,
+    OPERATIONS,
+    TAKES_TRUTH,
+    interpolation,
+    largest,
+    least,
+    real,
+    uniform,
+)
 from pysd_runner.engine.llvm.pipes import push
-from pysd_runner.engine.llvm.schedule import Nest
+from pysd_runner.engine.llvm.schedule import Item, Nest
 from pysd_runner.engine.llvm.signature import Slot, padded
-from pysd_runner.engine.llvm.tables import interpolation
 
 Place = int | tuple[int, tuple[int, ...] | None]
 

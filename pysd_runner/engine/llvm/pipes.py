@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
-from pysd_runner.engine.llvm.items import Item, Temporaries, value_items
+from pysd_runner.engine.llvm.schedule import Item, Temporaries, value_items
 from pysd_runner.engine.passes.order import Plan
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pysd_runner.engine.llvm.compiler import Processor
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.memory import LINE
 
@@ -82,6 +81,16 @@ class MemoryLayout:
     def size(self) -> int:
         """Memory size in numbers, padded for vector reads past the last value."""
         return self._end + 2 * max(self.lanes, self.pad, self._line)
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A processor that code is compiled for."""
+
+    cpu: str
+    features: str
+    vector_bytes: int  # width of its vectors
+    triple: str
 
 
 @dataclass(frozen=True, slots=True)

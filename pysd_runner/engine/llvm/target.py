@@ -12,10 +12,9 @@ from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
-from pysd_runner.engine.llvm.compiler import Processor, host
 from pysd_runner.engine.llvm.emitter import REGISTER, Types
-from pysd_runner.engine.llvm.programs import Program, program_of
-from pysd_runner.engine.llvm.signature import Recipe
+from pysd_runner.engine.llvm.programs import Program, host, program_of
+from pysd_runner.engine.llvm.signature import Processor, Recipe
 from pysd_runner.engine.memory import aligned, check_memory, spread
 from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_cases
 

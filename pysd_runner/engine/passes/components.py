@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import (
+    HIDDEN,
     ArrayFunction,
     Axis,
     Block,
@@ -26,9 +27,9 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
     Variable,
+    shown,
     walk,
 )
-from pysd_runner.engine.names import HIDDEN, shown
 
 Node = TypeVar("Node", str, tuple[str, int])
 

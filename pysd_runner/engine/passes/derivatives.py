@@ -18,6 +18,7 @@ import numpy as np
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import (
+    HIDDEN,
     STATEFUL,
     TIME_STEP,
     ArrayFunction,
@@ -33,8 +34,8 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
     operation,
+    relabelled_reference,
 )
-from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.passes.linear import (
     Derivative,
     Factoring,
@@ -46,7 +47,6 @@ from pysd_runner.engine.passes.linear import (
 )
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.passes.partials import ONE, ZERO, unsigned
-from pysd_runner.engine.passes.rewriting import relabelled_reference
 from pysd_runner.engine.passes.sharing import Shared
 
 # Range with one element for each direction, and what the name of a twin ends in.

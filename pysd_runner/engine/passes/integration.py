@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import (
+    HELD,
+    HIDDEN,
+    WITHIN,
     Block,
     Expression,
     Method,
@@ -25,10 +28,9 @@ from pysd_runner.engine.ir import (
     references,
     time_step,
     walk,
+    with_children,
 )
-from pysd_runner.engine.names import HELD, HIDDEN, WITHIN
 from pysd_runner.engine.numpy.target import compiled, run
-from pysd_runner.engine.passes.rewriting import with_children
 from pysd_runner.engine.values import TimePath, over_time
 
 Array = NDArray[np.float64]

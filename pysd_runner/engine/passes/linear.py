@@ -19,6 +19,9 @@ from pysd_runner.engine.ir import (
     Variable,
     children,
     operation,
+    relabelled,
+    relabelled_reference,
+    with_children,
 )
 from pysd_runner.engine.passes.partials import (
     ONE,
@@ -32,7 +35,6 @@ from pysd_runner.engine.passes.partials import (
     unsigned,
     where,
 )
-from pysd_runner.engine.passes.rewriting import relabelled, relabelled_reference, with_children
 from pysd_runner.engine.passes.sharing import only_block, twin_range
 
 # Functions of whole arrays that jump in some of their arguments -> positions of those in which they do not.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pysd_runner.engine.ir import (
+    HIDDEN,
     ArrayFunction,
     Axis,
     Block,
@@ -20,10 +21,10 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
     children,
+    relabelled,
     walk,
+    with_children,
 )
-from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.passes.rewriting import relabelled, with_children
 
 # Rough cost of an operation in additions; what costs less than `LEAST_COST` is cheaper to repeat than to keep.
 COSTS = {

@@ -93,7 +93,7 @@ def _caller(address, count, lanes, real):
 
 def can_permute():
     """Whether the processor permutes eight numbers in a register."""
-    from pysd_runner.engine.llvm.compiler import host
+    from pysd_runner.engine.llvm.programs import host
 
     return host().vector_bytes == 64
 

@@ -11,8 +11,7 @@ from benchmarks.engines.compiling import processor_named
 from benchmarks.engines.ours import clock_of
 from benchmarks.machine import processor_flags
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, find_subject, subject, write_shipped
-from pysd_runner.engine.llvm.compiler import assembly, host, machine_for, object_code
-from pysd_runner.engine.llvm.programs import written
+from pysd_runner.engine.llvm.programs import assembly, host, machine_for, object_code, written
 from pysd_runner.engine.llvm.target import compiled, recipe_of, run
 from pysd_runner.model import load_model
 from tests.benchmarks.test_smoke import YARDSTICKS

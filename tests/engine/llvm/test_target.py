@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import SimulationFailed
-from pysd_runner.engine.cache.store import default_store
+from pysd_runner.engine.cache import default_store
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
-from pysd_runner.engine.llvm.compiler import host, machine_for, object_code
+from pysd_runner.engine.llvm.programs import host, machine_for, object_code
 from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

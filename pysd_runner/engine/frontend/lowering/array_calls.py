@@ -10,9 +10,19 @@ from pysd_runner.engine.frontend.lowering.arrays import UNDEFINED, marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index, transposed
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
-from pysd_runner.engine.ir import SMALL, Axis, Expression, Index, Number, Reduction, Reference, Table, operation
-from pysd_runner.engine.names import key
-from pysd_runner.engine.passes.rewriting import relabelled
+from pysd_runner.engine.ir import (
+    SMALL,
+    Axis,
+    Expression,
+    Index,
+    Number,
+    Reduction,
+    Reference,
+    Table,
+    key,
+    operation,
+    relabelled,
+)
 
 
 def element_map(node: Call, scope: Scope) -> Expression:

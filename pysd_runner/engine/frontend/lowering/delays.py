@@ -6,8 +6,19 @@ from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, OperatorCall
-from pysd_runner.engine.ir import SMALL, Expression, Number, Reference, Table, is_literal, operation, time_step
-from pysd_runner.engine.names import ORDER, WITHIN, key
+from pysd_runner.engine.ir import (
+    ORDER,
+    SMALL,
+    WITHIN,
+    Expression,
+    Number,
+    Reference,
+    Table,
+    is_literal,
+    key,
+    operation,
+    time_step,
+)
 
 # A chain longer than this is a slip of the pen.
 MOST_LEVELS = 1000

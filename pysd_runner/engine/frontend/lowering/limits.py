@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.ir import (
+    HIDDEN,
     Block,
     Expression,
     Index,
@@ -22,7 +23,6 @@ from pysd_runner.engine.ir import (
     operation,
     time_step,
 )
-from pysd_runner.engine.names import HIDDEN
 
 OUT, IN = -1, 1
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
-from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
 from pysd_runner.engine.frontend.syntax import (
     Array,
+    Budgets,
     Call,
     DefinedVariable,
     Equation,
@@ -19,8 +19,7 @@ from pysd_runner.engine.frontend.syntax import (
     Syntax,
     parts,
 )
-from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.ir import HIDDEN, Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes, key
 
 
 @dataclass(frozen=True, slots=True)

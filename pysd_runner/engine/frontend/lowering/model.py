@@ -9,22 +9,49 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
-from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor
+from pysd_runner.engine.frontend.lowering.conveyor_frame import SLATS, TRANSIT
+from pysd_runner.engine.frontend.lowering.conveyors import build_conveyor
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
-from pysd_runner.engine.frontend.lowering.fixed_times import with_fixed_times
-from pysd_runner.engine.frontend.lowering.left_sides import Box, box_of, cut, left_side, remaining, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.limits import with_limits
-from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.positions import shortened
+from pysd_runner.engine.frontend.lowering.subscripts import Box, box_of, cut, left_side, remaining, takes_whole_arrays
+from pysd_runner.engine.frontend.lowering.table_calls import is_table_function, table_functions
 from pysd_runner.engine.frontend.source import Source
-from pysd_runner.engine.frontend.syntax import Belt, Call, DefinedVariable, Equation, Macro, Range, Stock
-from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
-from pysd_runner.engine.names import key, shown, tidy
+from pysd_runner.engine.frontend.syntax import (
+    DEFAULT,
+    Belt,
+    Budgets,
+    Call,
+    DefinedVariable,
+    Equation,
+    Macro,
+    Range,
+    Stock,
+    shortened,
+)
+from pysd_runner.engine.ir import (
+    FIXED,
+    HIDDEN,
+    STATEFUL,
+    Block,
+    Drawn,
+    Kind,
+    ModelIr,
+    Number,
+    Operation,
+    Random,
+    Table,
+    Time,
+    Variable,
+    key,
+    references,
+    shown,
+    tidy,
+    walk,
+)
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
@@ -374,3 +401,51 @@ def _unique(kind: str, names: Iterable[str]) -> None:
         if key(name) in known:
             raise InvalidModel(f"{kind} {tidy(name)!r} is defined twice, first as {tidy(known[key(name)])!r}")
         known[key(name)] = name
+
+
+def with_fixed_times(model: ModelIr) -> ModelIr:
+    """A model in which variables are not covered that need a time to be fixed which is not."""
+    asked = [name for name in model.variables if HIDDEN in name and _label(name).startswith((TRANSIT, FIXED))]
+    if not asked:
+        return model
+    variables = dict(model.variables)
+    for name in _moving_variables(model).intersection(asked):
+        owner, label = name.split(HIDDEN)[0], _label(name)
+        if label == TRANSIT:
+            reason = f"the transit time of the conveyor {owner!r} changes while the model runs, which is not covered"
+            owner = f"{owner}{HIDDEN}{SLATS}"
+        else:
+            reason = (
+                f"variable {owner!r}: {label.removeprefix(FIXED).rpartition(' ')[0].strip()} changes while the model "
+                f"runs, which is not covered; make it a constant. Equation: {variables[owner].equation}"
+            )
+        variables[owner] = replace(variables[owner], uncovered=reason)
+    return replace(model, variables=variables)
+
+
+def _moving_variables(model: ModelIr) -> set[str]:
+    """Variables that depend on time, on chance or on what is carried from step to step."""
+    users: dict[str, list[str]] = {}
+    for name, variable in model.variables.items():
+        for block in variable.blocks:
+            for needed in references(block.expression):
+                users.setdefault(needed, []).append(name)
+    moving = {name for name, variable in model.variables.items() if _moves(variable)}
+    waiting = list(moving)
+    while waiting:
+        for name in users.get(waiting.pop(), ()):
+            if name not in moving and model.variables[name].kind != "initial":
+                moving.add(name)
+                waiting.append(name)
+    return moving
+
+
+def _moves(variable: Variable) -> bool:
+    """Whether a variable changes by itself."""
+    parts = (part for block in variable.blocks for part in walk(block.expression))
+    return variable.kind in STATEFUL or any(isinstance(part, Time | Random) for part in parts)
+
+
+def _label(name: str) -> str:
+    """What a hidden variable was called where it was made."""
+    return name.rpartition(HIDDEN)[2]

@@ -5,10 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.errors import InvalidModel, suggest
-from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import MappedTo, Numbered, Range, labels_of
-from pysd_runner.engine.ir import Axis, Element, Index
-from pysd_runner.engine.names import HIDDEN, key, tidy
+from pysd_runner.engine.frontend.syntax import Budgets, MappedTo, Numbered, Range, labels_of
+from pysd_runner.engine.ir import HIDDEN, Axis, Element, Index, key, tidy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,7 @@ from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD
 from pysd_runner.engine.frontend.syntax import Call, Name
-from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table, operation
-from pysd_runner.engine.names import key, shown
+from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table, key, operation, shown
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}
 

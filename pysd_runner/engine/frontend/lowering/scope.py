@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
-from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
-from pysd_runner.engine.frontend.syntax import Node
+from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Node
 from pysd_runner.engine.ir import (
+    FIXED,
+    HELD,
+    HIDDEN,
+    ORDER,
+    SPAN,
     Axis,
     Block,
     Element,
@@ -28,8 +32,8 @@ from pysd_runner.engine.ir import (
     Variable,
     is_literal,
     joined_axes,
+    key,
 )
-from pysd_runner.engine.names import FIXED, HELD, HIDDEN, ORDER, SPAN, key
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
-"""Functions that read tables and series of data: by a rule of their own, backwards, in an equation, or from a file."""
+"""The table functions of a model, and what reads them and series of data: by a rule, backwards, or from a file."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import table_calls
+from pysd_runner.engine.frontend.lowering.external import DataFiles
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
 from pysd_runner.engine.frontend.lowering.tables import (
@@ -21,9 +24,8 @@ from pysd_runner.engine.frontend.lowering.tables import (
     is_jump,
     sorted_points,
 )
-from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name
-from pysd_runner.engine.ir import Expression, Mode, Number, Reduction, Table, Time, operation
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name, Node
+from pysd_runner.engine.ir import HIDDEN, Expression, Mode, Number, Reduction, Table, Time, key, operation
 
 MISSING = Number(math.nan)
 
@@ -139,7 +141,6 @@ DATA_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
     "get data total points": _over_points("count"),
     "time shift": _shifted,
 }
-
 
 HALF = Number(0.5)
 
@@ -340,3 +341,62 @@ TABLE_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
     "get constants": _constants,
     "get data": _series,
 }
+
+
+def is_table_function(variable: DefinedVariable) -> bool:
+    """Whether a variable is a table function, of any of its equations."""
+    return any(equation.kind == "table" for equation in variable.equations)
+
+
+def table_functions(
+    variables: Iterable[DefinedVariable], ranges: Ranges, dims: Mapping[str, tuple[str, ...]], files: DataFiles
+) -> dict[str, TableFunction]:
+    """Every table function of a model or macro."""
+    found = {}
+    for variable in variables:
+        name = key(variable.name)
+        if is_table_function(variable):
+            try:
+                found[name] = _table_function(variable, ranges, dims[name], files)
+            except InvalidModel as error:
+                where = variable.equations[0].place.at(0)
+                raise type(error)(f"{where}: table function {variable.name!r}: {error}") from error
+        elif _reads_tables(variable) and name in dims:
+            # XMILE may hand the table inside a variable to LOOKUP; one it cannot hand over is of no account.
+            with suppress(InvalidModel):
+                found[name] = replace(_table_function(variable, ranges, dims[name], files), has_value=True)
+    return found
+
+
+def _reads_tables(variable: DefinedVariable) -> bool:
+    return all(_is_inline(equation.expression) for equation in variable.equations)
+
+
+def _is_inline(node: Node | None) -> bool:
+    return isinstance(node, Call) and node.function == "with lookup"
+
+
+def _table_function(
+    variable: DefinedVariable, ranges: Ranges, dims: tuple[str, ...], files: DataFiles
+) -> TableFunction:
+    tables: dict[tuple[int, ...], TablePoints] = {}
+    modes: set[Mode] = set()
+    for equation in variable.equations:
+        left_out = {place for group in equation.exceptions for place in ranges.positions(group, dims)}
+        places = ranges.positions(equation.subscripts, dims)
+        node = equation.expression
+        if isinstance(node, Call) and node.function == "with lookup":
+            node = node.arguments[1]
+        if isinstance(node, Call) and node.function == "get lookups":
+            points = files.series(node, ranges.counts(equation.subscripts), "interpolate")
+            modes.add("interpolate")
+        elif isinstance(node, syntax.Points):
+            points = [sorted_points(node.x, node.y)] * len(places)
+            modes.add(node.mode)
+        else:
+            raise InvalidModel("some of its equations are no table")
+        found = zip(places, points, strict=True)
+        tables |= {place: item for place, item in found if place not in left_out}
+    if len(modes) > 1:
+        raise InvalidModel(f"its tables differ in what holds between points: {', '.join(sorted(modes))}")
+    return TableFunction(dims, tuple(len(ranges.elements[name]) for name in dims), tables, modes.pop())

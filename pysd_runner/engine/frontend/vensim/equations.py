@@ -12,7 +12,6 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.positions import SourcePlace, shortened
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -26,12 +25,13 @@ from pysd_runner.engine.frontend.syntax import (
     OperatorCall,
     Points,
     Range,
+    SourcePlace,
     Stock,
     Text,
     folded,
+    shortened,
 )
-from pysd_runner.engine.ir import Mode
-from pysd_runner.engine.names import key, tidy
+from pysd_runner.engine.ir import Mode, key, tidy
 
 Build = Callable[..., Node]
 
@@ -123,7 +123,6 @@ _MODES: dict[str, Mode] = {
 # The limits in front of a table are for whoever draws it, and are read for nothing but to see that they are numbers.
 _LIMIT = r"\(\s*[-+]?[\d.eE+-]+\s*,\s*[-+]?[\d.eE+-]+\s*\)"
 _LIMITS = re.compile(rf"\[\s*{_LIMIT}\s*-\s*{_LIMIT}\s*(?:,\s*{_LIMIT}\s*)*,?\s*\]\s*,?")
-
 
 # The ends of (a1-a9); more digits than these count too many elements in any case.
 _NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)

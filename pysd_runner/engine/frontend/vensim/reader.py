@@ -1,18 +1,201 @@
-"""Reads a Vensim file into the common tree."""
+"""Reads a Vensim file into the common tree: cuts it into sections, groups and entries, and joins what they say."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import DRAWN, READ, REPLACED, STUDY, fault
-from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Equation, Macro, Range, Syntax, parts
-from pysd_runner.engine.frontend.vensim.entries import EXPECTED, FileEntry, FileSection, sections
+from pysd_runner.engine.frontend.syntax import (
+    DRAWN,
+    READ,
+    REPLACED,
+    STUDY,
+    Call,
+    DefinedVariable,
+    Equation,
+    Macro,
+    Range,
+    SourcePlace,
+    Syntax,
+    fault,
+    parts,
+    shortened,
+)
 from pysd_runner.engine.frontend.vensim.equations import read_definition
-from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text
-from pysd_runner.engine.ir import Feature
-from pysd_runner.engine.names import key, tidy
+from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text, readable
+from pysd_runner.engine.ir import Feature, key, tidy
+
+EXPECTED = "expected: name = expression ~ unit ~ comment |"
+
+_MACRO = re.compile(r":\s*MACRO\s*:\s*", re.IGNORECASE)
+
+_END_OF_MACRO = re.compile(r":\s*END\s+OF\s+MACRO\s*:\s*", re.IGNORECASE)
+
+_GROUP = re.compile(r"\*{3,}\s*\.?(?P<name>[^*]*?)\s*\*{3,}", re.DOTALL)
+
+# What ends the first part of an entry, or may hide such an end.
+_MARK = re.compile(r'["{}~|]')
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
+
+_BRACE = re.compile(r"[{}]")
+
+_CONTINUED = re.compile(r"\\(?=\s*\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One entry of a file."""
+
+    equation: str  # its first part, with spaces in place of comments, as long as it is in the file
+    place: SourcePlace
+    unit: str = ""
+    doc: str = ""
+    group: str = ""  # the group it stands in, empty for none
+
+
+@dataclass(slots=True)
+class FileSection:
+    """Entries of the model, or of one macro, whose `header` is what stands between ``:MACRO:`` and its equations."""
+
+    header: str = ""
+    place: SourcePlace = field(default=SourcePlace())
+    entries: list[FileEntry] = field(default_factory=list)
+
+
+def sections(text: VensimText) -> tuple[FileSection, list[FileSection]]:
+    """Cut the equations of a file into entries; bytes of another encoding may stand in comments and units alone."""
+    return _Reader(text).read()
+
+
+class _Reader:
+    """Goes through a text once, from entry to entry."""
+
+    def __init__(self, source: VensimText) -> None:
+        self.source, self.text = source, source.equations
+        self.position = 0
+        self.group = ""
+        self.main = FileSection()
+        self.macros: list[FileSection] = []
+        self.current = self.main
+        self._line, self._counted = 1, 0
+
+    def read(self) -> tuple[FileSection, list[FileSection]]:
+        while True:
+            start = self.position
+            masked = self._skipped()
+            if self.position == len(self.text):
+                break
+            if found := _MACRO.match(self.text, self.position):
+                self._begin(found.end())
+            elif found := _END_OF_MACRO.match(self.text, self.position):
+                self.position, self.current = found.end(), self.main
+            else:
+                self.position = start
+                self._entry(masked)
+        if self.current is not self.main:
+            raise fault(self.current.place, 0, f"macro {shortened(self.current.header)!r} has no :END OF MACRO:")
+        return self.main, self.macros
+
+    def _place(self, start: int, end: int) -> SourcePlace:
+        self._line += self.text.count("\n", self._counted, start)
+        self._counted = start
+        return SourcePlace(self._line, start - self.text.rfind("\n", 0, start), self.text[start:end])
+
+    def _skipped(self) -> int:
+        """Go over spaces and comments; where they began."""
+        text, start = self.text, self.position
+        while self.position < len(text):
+            character = text[self.position]
+            if character == "{":
+                self.position = self._comment_end(self.position)
+            elif character.isspace() or character == "\ufeff":
+                self.position += 1
+            else:
+                break
+        return start
+
+    def _comment_end(self, start: int) -> int:
+        """Where a comment ends, or the file if it does not."""
+        depth = 0
+        for mark in _BRACE.finditer(self.text, start):
+            depth += 1 if mark[0] == "{" else -1
+            if not depth:
+                return mark.end()
+        return len(self.text)
+
+    def _begin(self, start: int) -> None:
+        if self.current is not self.main:
+            raise fault(self._place(self.position, start), 0, "a macro begins inside another one")
+        end = self.text.find(")", start)
+        if end < 0:
+            raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
+        self._check_bytes(self.text[start:end], start)
+        self.current = FileSection(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
+        self.macros.append(self.current)
+        self.position = end + 1
+
+    def _entry(self, start: int) -> None:
+        pieces, end = self._first_part(start)
+        blank = len(whole := "".join(pieces)) - len(whole.lstrip())
+        place = self._place(start + blank, end)
+        fields = self._other_parts(end, place)
+        equation = _CONTINUED.sub(" ", whole[blank:])
+        group = _GROUP.fullmatch(equation.strip())
+        if group:
+            self.group = readable(" ".join(group["name"].split())) if self.current is self.main else self.group
+            return
+        self._check_bytes(equation, start + blank)
+        if equation.strip():
+            unit, doc, *more = *fields, "", ""
+            more = [item for item in more if item.strip() and not item.strip().startswith(":")]
+            if "=" in unit or (more and "=" in doc):
+                raise fault(place, 0, f"the entry {shortened(equation)!r} seems to hold another one; {EXPECTED}")
+            doc = " ~ ".join([doc.strip(), *(item.strip() for item in more)])
+            self.current.entries.append(FileEntry(equation, place, readable(unit.strip()), readable(doc), self.group))
+
+    def _check_bytes(self, part: str, start: int) -> None:
+        """Refuse a part of an equation that holds a byte of another encoding."""
+        if (found := UNREAD.search(part)) is not None:
+            raise self.source.unreadable(start + found.start())
+
+    def _first_part(self, start: int) -> tuple[list[str], int]:
+        """The first part with spaces for its comments, and where it ends."""
+        text, pieces, done = self.text, [], start
+        for mark in _MARK.finditer(text, start):
+            place, character = mark.start(), mark[0]
+            if place < done:
+                continue
+            if character in "~|":
+                pieces.append(text[done:place])
+                return pieces, place
+            end = place + 1
+            if character == '"' and (quoted := _QUOTED.match(text, place)):
+                end = quoted.end()
+            if character == "{":
+                end = self._comment_end(place)
+                pieces += [text[done:place], _blank(text[place:end])]
+            else:
+                pieces.append(text[done:end])
+            done = end
+        place_found = self._place(start, len(text))
+        skipped = len(text[start:]) - len(text[start:].lstrip())
+        raise fault(place_found, skipped, f"an entry does not end: {shortened(text[start:])!r}; {EXPECTED}")
+
+    def _other_parts(self, end: int, place: SourcePlace) -> list[str]:
+        """What stands after the first part, and the position after the entry."""
+        close = self.text.find("|", end)
+        if close < 0:
+            raise fault(place, 0, f"an entry does not end: {shortened(place.text)!r}; {EXPECTED}")
+        self.position = close + 1
+        return self.text[end + 1 : close].split("~") if self.text[end] == "~" else []
+
+
+def _blank(text: str) -> str:
+    """Spaces as long as a text, its line breaks kept."""
+    return re.sub(r"[^\n]", " ", text)
+
 
 # Reality checks and test inputs of Vensim, which no run uses.
 _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNORECASE)

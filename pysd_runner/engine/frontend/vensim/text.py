@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
+from pysd_runner.engine.frontend.syntax import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN, STUDY
+from pysd_runner.engine.frontend.syntax import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.frontend.xmile.document import fault_at, spelled
 from pysd_runner.engine.ir import Feature
 

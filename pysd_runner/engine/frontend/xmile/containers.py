@@ -22,7 +22,7 @@ from pysd_runner.engine.frontend.syntax import (
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.variables import dimensions_of
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 
 _OTHERWISE = ("beginning", "even")
 

@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.positions import SourcePlace, fault
+from pysd_runner.engine.frontend.syntax import SourcePlace, fault
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.ir import Drawn
 

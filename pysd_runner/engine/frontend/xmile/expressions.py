@@ -10,7 +10,6 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.positions import SourcePlace
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -19,6 +18,7 @@ from pysd_runner.engine.frontend.syntax import (
     Numeral,
     OperatorCall,
     Position,
+    SourcePlace,
     Span,
     Subscript,
     folded,
@@ -32,7 +32,7 @@ from pysd_runner.engine.frontend.xmile.functions import (
     xmile_call,
     xmile_name,
 )
-from pysd_runner.engine.names import key, tidy
+from pysd_runner.engine.ir import key, tidy
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 

@@ -5,11 +5,10 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.budgets import Budgets
-from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Equation, Name, Numeral, parts
+from pysd_runner.engine.frontend.syntax import Budgets, Call, DefinedVariable, Equation, Name, Numeral, parts
 from pysd_runner.engine.frontend.xmile.document import children, fault_at, place_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 
 Read = Callable[[Any], list[DefinedVariable]]
 # Told of each model and of the path at which it stands.

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import (
+    Budgets,
     DefinedVariable,
     Equation,
     Macro,
@@ -35,8 +35,7 @@ from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expre
 from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
-from pysd_runner.engine.ir import Drawn, Integration, Method
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key
 
 # A size of more digits counts too many elements in any case.
 _MOST_DIGITS = 18
@@ -165,7 +164,6 @@ def _macro(item: Any, habits: Habits) -> Macro:
 
 # What XMILE calls the time controls.
 NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
-
 
 # Methods of the specification that others stand in for, as it allows.
 _STAND_INS = frozenset({"rk2", "rk45", "rk2_auto", "rk4_auto"})

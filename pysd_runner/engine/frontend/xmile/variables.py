@@ -24,8 +24,7 @@ from pysd_runner.engine.frontend.syntax import (
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import negative
-from pysd_runner.engine.ir import Mode
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.ir import HIDDEN, Mode, key
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
 

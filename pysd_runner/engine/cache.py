@@ -1,16 +1,23 @@
-"""A bounded cache of byte strings on disk, shared by processes, that never fails a run."""
+"""A bounded cache on disk of lowered models and compiled code, shared by processes, that never fails a run."""
 
 import contextlib
 import hashlib
+import json
 import os
 import stat
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine import serial
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.source import identify, reads_outside
+from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets
+from pysd_runner.engine.ir import ModelIr
 
 Kind = Literal["ir", "object"]
 
@@ -123,7 +130,7 @@ def _user_folder() -> Path | None:
 
 
 @lru_cache(maxsize=16)
-def code_digest(folder: Path) -> str:
+def code_digest(folder: Path = Path(__file__).parent) -> str:
     """Digest of the modules and grammars in a folder, to be part of a key."""
     # What was made by other code is then not taken for the same, whatever version the package has.
     digest = hashlib.sha256()
@@ -140,17 +147,17 @@ def _checked(key: str) -> str:
 
 
 def _sealed(key: str, data: bytes) -> bytes:
-    return _MAGIC + len(data).to_bytes(_LENGTH, "little") + _digest(key, data) + data
+    return _MAGIC + len(data).to_bytes(_LENGTH, "little") + _mark(key, data) + data
 
 
 def _opened(key: str, entry: bytes) -> bytes | None:
     """Data of an entry, None unless it is whole and belongs to the key."""
     data = entry[_HEADER:]
-    whole = entry[:_HEADER] == _MAGIC + len(data).to_bytes(_LENGTH, "little") + _digest(key, data)
+    whole = entry[:_HEADER] == _MAGIC + len(data).to_bytes(_LENGTH, "little") + _mark(key, data)
     return data if whole else None
 
 
-def _digest(key: str, data: bytes) -> bytes:
+def _mark(key: str, data: bytes) -> bytes:
     return hashlib.sha256(key.encode() + b"\n" + data).digest()
 
 
@@ -195,3 +202,134 @@ def _fault(folder: Path) -> str:
 @lru_cache(maxsize=16)
 def _warn_once(message: str) -> None:
     warnings.warn(message, CacheNotUsed, stacklevel=4)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file on disk as it was when it was lowered."""
+
+    path: Path
+    sha256: str  # hash of its bytes
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.path.name
+
+    def check_unchanged(self, model: ModelIr) -> None:
+        """Refuse a file that changed, or a data file of it that did."""
+        changed = [self.path] if _digest(self.path) != self.sha256 else []
+        if changed := changed + changed_files(model, self.path.parent):
+            raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredFile:
+    """A model file that was lowered."""
+
+    path: Path
+    sha256: str  # hash of its bytes
+    model: ModelIr | None  # the project's own representation, None where a feature is not covered
+    uncovered: str = ""  # why it could not be lowered at all, empty otherwise
+
+
+def load_lowered(
+    path: str | Path,
+    elements: Mapping[str, Sequence[str]],
+    files: Mapping[str, Path] | None = None,
+    budgets: Budgets = DEFAULT,
+) -> LoweredFile:
+    """Lower a model file, or take what an earlier call left in the cache.
+
+    Parameters
+    ----------
+    path
+        The file.
+    elements
+        Other elements of some of its subscript ranges.
+    files
+        Data files by the name that the model has for them.
+    budgets
+        The most that the file may ask for.
+    """
+    path, sha256 = identify(path)
+    asked = _Asked(path, sha256, elements, files or {}, budgets)
+    store = default_store("ir")
+    if store is None:
+        return asked.lowered()
+    key = asked.key()
+    cached = store.get(key)
+    model = None if cached is None else _unchanged(cached, path.parent)
+    if model is not None:
+        return LoweredFile(path, sha256, model)
+    found = asked.lowered()
+    # A file that was written to meanwhile is not kept under the hash of what it was before.
+    if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
+        store.put(key, serial.dumps(found.model))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model file to be lowered, as `load_lowered` takes it."""
+
+    path: Path
+    sha256: str
+    elements: Mapping[str, Sequence[str]]
+    files: Mapping[str, Path]
+    budgets: Budgets
+
+    def lowered(self) -> LoweredFile:
+        # A lowered model that is in the cache needs none of this.
+        from pysd_runner.engine.frontend.lowering.model import lower
+        from pysd_runner.engine.frontend.source import read_source
+
+        try:
+            source = read_source(self.path, self.budgets).with_ranges(self.elements)
+            model = lower(source.with_files(self.files), self.budgets)
+        except UnsupportedFeature as error:
+            return LoweredFile(self.path, self.sha256, None, str(error))
+        for name, path in self.files.items():
+            if str(path.resolve()) not in model.files:
+                raise InvalidInput(f"{self.path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
+        return LoweredFile(self.path, self.sha256, model)
+
+    def key(self) -> str:
+        """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""
+        decisive = [
+            str(self.path),
+            self.sha256,
+            {name: list(items) for name, items in self.elements.items()},
+            {name: str(path) for name, path in self.files.items()},
+            asdict(self.budgets),
+            reads_outside(),
+            code_digest(),
+        ]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+
+
+def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:
+    """The cached model, None when another version wrote it or one of its data files is another one now."""
+    try:
+        model = serial.loads(cached)
+    except InvalidInput:
+        return None
+    return model if _same_files(model, folder) else None
+
+
+def _same_files(model: ModelIr, folder: Path) -> bool:
+    return not changed_files(model, folder)
+
+
+def changed_files(model: ModelIr, folder: Path) -> list[Path]:
+    """Data files of a model that are gone or hold something else than when it was lowered."""
+    return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
+
+
+def _digest(path: Path) -> str:
+    """Hash of a file, empty when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Node
 from pysd_runner.engine.ir import (
+    HELD,
+    HIDDEN,
     SMALL,
     Axis,
     Block,
@@ -24,7 +26,6 @@ from pysd_runner.engine.ir import (
     operation,
     time_step,
 )
-from pysd_runner.engine.names import HELD, HIDDEN
 
 Array = NDArray[np.float64]
 

@@ -1,1 +1,0 @@
-"""Lowered models and compiled code on disk, shared by processes."""

@@ -1,0 +1,289 @@
+"""A model as a WebAssembly module for browsers: the program of the compiled engine, with what a caller must know.
+
+LLVM writes an object file, which is a module already, with every address counted from zero; it lacks an export of its
+function, and carries sections for a linker that joins several. Layout: WebAssembly core specification, chapter 5, and
+the conventions of object files in WebAssembly/tool-conventions, ``Linking.md``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.errors import UnsupportedFeature
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.llvm import signature
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.programs import written
+from pysd_runner.engine.llvm.signature import Recipe, Signature
+from pysd_runner.engine.values import TimePath, cases_of
+
+# What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
+TABLE = {
+    "times": signature.TIMES,
+    "steps": signature.STEPS,
+    "saved": signature.SAVED,
+    "count": signature.COUNT,
+    "inStride": signature.IN_STRIDE,
+    "outStride": signature.OUT_STRIDE,
+    "positions": signature.POSITIONS,
+    "shares": signature.SHARES,
+    "rows": signature.ROWS,
+    "seed": signature.SEED,
+    "firstDraw": signature.FIRST_DRAW,
+    "header": signature.HEADER,
+}
+
+# Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
+LANES = 4
+
+# Every browser of the last five years has these: vectors of 128 bits, and copying memory in one instruction.
+FEATURES = "+simd128,+bulk-memory,+mutable-globals,+sign-ext,+nontrapping-fptoint"
+
+
+@dataclass(frozen=True, slots=True)
+class WasmModule:
+    """A compiled model."""
+
+    code: bytes
+    outcomes: tuple[str, ...]
+    signature: Signature
+    lanes: int
+    functions: tuple[str, ...]
+    pages: int
+
+
+def wasm_module(
+    model: ModelIr,
+    outcomes: Sequence[str],
+    moving: Mapping[str, bool],
+    varying: frozenset[str],
+    *,
+    lanes: int = LANES,
+) -> WasmModule:
+    """Compile a model for the browser."""
+    from pysd_runner.engine.llvm.programs import object_code
+
+    changing = frozenset(name for name, yes in moving.items() if yes)
+    recipe = Recipe(tuple(outcomes), tuple(moving), changing, varying, Types(lanes, "double", fused=False))
+    signature, text = written(model, recipe)
+    _refuse_callbacks(signature)
+    found = linked(object_code(text, _machine(), effort=3), "run")
+    return WasmModule(found.code, tuple(outcomes), signature, lanes, found.functions, found.pages)
+
+
+def _refuse_callbacks(signature: Signature) -> None:
+    names = sorted({call.name.upper().replace("_", " ") for call in signature.arrays})
+    if signature.pipes:
+        names.append("DELAY FIXED")
+    if names:
+        raise UnsupportedFeature(
+            f"{', '.join(names)}: a page runs without Python, which computes this; run the model with `gapsim run`"
+        )
+
+
+@lru_cache(maxsize=1)
+def _machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple("wasm32-unknown-unknown")
+    return target.create_target_machine(cpu="generic", features=FEATURES, opt=3, reloc="static", codemodel="default")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BrowserProgram:
+    """What a page needs to compute a task."""
+
+    module: WasmModule
+    record: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+
+
+def browser_program(
+    model: ModelIr, inputs: Mapping[str, Any], outcomes: Sequence[str], clock: Clock, seed: int, *, lanes: int = LANES
+) -> BrowserProgram:
+    """Compile a model with its inputs for the browser; see `Task.for_browsers`."""
+    module = wasm_module(model, outcomes, *given_of(inputs), lanes=lanes)
+    signature = module.signature
+    record = {
+        "table": TABLE,
+        "lanes": module.lanes,
+        "size": signature.size,
+        "pages": module.pages,
+        "functions": list(module.functions),
+        "inputs": [
+            {"name": item.name, "cells": item.slot.cells, "wide": item.slot.wide, "moving": item.moving}
+            for item in signature.inputs
+        ],
+        "outputs": [
+            {"name": name, "cells": slot.cells} for name, slot in zip(module.outcomes, signature.outputs, strict=True)
+        ],
+        "times": clock.times.tolist(),
+        "steps": [clock.step] * clock.times.size,
+        "saved": clock.saved.astype(int).tolist(),
+        "seed": seed,
+    }
+    return BrowserProgram(module, record, {item.name: inputs[item.name] for item in signature.inputs})
+
+
+def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:
+    """Which of some values change over time, and which differ between draws."""
+    moving = {name: isinstance(value, TimePath) for name, value in values.items()}
+    return moving, frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)
+
+
+HEADER = b"\0asm\1\0\0\0"
+
+# Numbers of sections, and of what may be imported.
+CUSTOM, IMPORT, GLOBAL, EXPORT, CODE = 0, 2, 6, 7, 10
+FUNCTION, FUNCTION_TABLE, MEMORY, VARIABLE = range(4)
+
+# In the section called "linking": the table of symbols, symbols that are functions or data, and what their flags say.
+SYMBOLS = 8
+FUNCTION_SYMBOL, DATA_SYMBOL, SECTION_SYMBOL = 0, 1, 3
+UNDEFINED, NAMED = 0x10, 0x40
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A module, and the functions it expects to be given."""
+
+    code: bytes
+    functions: tuple[str, ...]  # imported from "env", by their names in the C library
+    pages: int  # of 64 KiB, which its constants take from address zero on
+
+
+class _Reader:
+    """Reads what object files are made of, one item after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self) -> int:
+        """An unsigned whole number in LEB128."""
+        value = shift = 0
+        while True:
+            (byte,) = self.take(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def text(self) -> str:
+        return self.take(self.number()).decode()
+
+    @property
+    def more(self) -> bool:
+        return self.at < len(self.data)
+
+
+def number(value: int) -> bytes:
+    """An unsigned whole number in LEB128.
+
+    >>> number(300).hex()
+    'ac02'
+    """
+    found = bytearray()
+    while True:
+        value, low = value >> 7, value & 0x7F
+        found.append(low | (0x80 if value else 0))
+        if not value:
+            return bytes(found)
+
+
+def linked(object_file: bytes, function: str) -> Linked:
+    """Make a module that exports one function of an object file."""
+    sections = list(_sections(object_file))
+    functions, pages = next((_imports(body) for kind, body in sections if kind == IMPORT), ([], 0))
+    exported = number(1) + number(len(function)) + function.encode() + bytes([FUNCTION])
+    exported += number(_place(sections, function))
+    parts = [HEADER]
+    pending = True
+    for kind, body in sections:
+        if pending and kind > EXPORT:
+            parts.append(_section(EXPORT, exported))
+            pending = False
+        if kind != CUSTOM:
+            parts.append(_section(kind, body))
+    return Linked(b"".join(parts), tuple(functions), pages)
+
+
+def _section(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + number(len(body)) + body
+
+
+def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
+    reader = _Reader(data)
+    if reader.take(len(HEADER)) != HEADER:
+        raise ValueError("this is no WebAssembly object file of version 1")
+    while reader.more:
+        (kind,) = reader.take(1)
+        yield kind, reader.take(reader.number())
+
+
+def _imports(body: bytes) -> tuple[list[str], int]:
+    """Names of the functions that are imported, and the least size of the memory."""
+    reader, functions, pages = _Reader(body), list[str](), 0
+    for _ in range(reader.number()):
+        reader.text()
+        name = reader.text()
+        (kind,) = reader.take(1)
+        if kind == FUNCTION:
+            functions.append(name)
+            reader.number()
+        elif kind == VARIABLE:
+            reader.take(2)
+        else:
+            if kind == FUNCTION_TABLE:
+                reader.take(1)
+            limited = reader.number() & 1
+            least = reader.number()
+            pages = least if kind == MEMORY else pages
+            if limited:
+                reader.number()
+    return functions, pages
+
+
+def _place(sections: list[tuple[int, bytes]], function: str) -> int:
+    """Number of a function, from the table of symbols."""
+    for kind, body in sections:
+        if kind != CUSTOM:
+            continue
+        reader = _Reader(body)
+        if reader.text() != "linking":
+            continue
+        reader.number()
+        while reader.more:
+            (part,) = reader.take(1)
+            inner = _Reader(reader.take(reader.number()))
+            if part == SYMBOLS:
+                return dict(_functions(inner))[function]
+    raise ValueError(f"the object file has no symbol {function!r}")
+
+
+def _functions(reader: _Reader) -> Iterator[tuple[str, int]]:
+    for _ in range(reader.number()):
+        (kind,) = reader.take(1)
+        flags = reader.number()
+        if kind == DATA_SYMBOL:
+            reader.text()
+            if not flags & UNDEFINED:
+                for _ in range(3):
+                    reader.number()
+        elif kind == SECTION_SYMBOL:
+            reader.number()
+        else:
+            place = reader.number()
+            if flags & UNDEFINED and not flags & NAMED:
+                continue
+            name = reader.text()
+            if kind == FUNCTION_SYMBOL:
+                yield name, place

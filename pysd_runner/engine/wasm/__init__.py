@@ -1,1 +1,0 @@
-"""Compiles a lowered model to a WebAssembly module: the program of the compiled engine, for browsers."""
