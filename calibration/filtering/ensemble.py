@@ -345,7 +345,7 @@ class _Pass:
         """Standard deviation of the errors, shape (candidate, observation)."""
         spread = self.errors[item.label]
         if item.errors.is_count:
-            mean = np.maximum(np.nanmean(raw, axis=1), 0.5)
+            mean = np.maximum(np.nansum(raw, axis=1) / np.maximum((~np.isnan(raw)).sum(axis=1), 1), 0.5)
             beyond = spread if item.errors.family == "negative_binomial" else np.full_like(spread, LEAST_SPREAD)
             return np.asarray(np.sqrt(mean + (beyond[:, None] * mean) ** 2), dtype=float)
         return np.repeat(spread[:, None], raw.shape[2], axis=1)
@@ -371,12 +371,15 @@ class _Pass:
         away_from = observed[None, None] + noise[:, None] * draw[None] - np.where(usable[:, :, None], predicted, mean)
         gain = np.linalg.solve(inner, np.swapaxes(cross, 1, 2))
         moved = np.einsum("cmo,cos->cms", away_from, gain)
-        both = np.where(usable[:, :, None], both, middle) + moved
+        found = np.where(usable[:, :, None], both, middle) + moved
+        good = np.asarray(np.isfinite(found).all(axis=2), dtype=bool)
+        both = np.where((usable.any(axis=1) & good.any(axis=1))[:, None, None], found, both)
         self.states, self.moved = both[:, :, : self.law.size], both[:, :, self.law.size :]
+        self._resample(good)
         sign, volume = np.linalg.slogdet(inner)
         distance = np.einsum("co,co->c", surprise, np.linalg.solve(inner, surprise[:, :, None])[:, :, 0])
-        found = -0.5 * (distance + volume + len(observed) * np.log(2 * np.pi))
-        return np.where((sign > 0) & (usable.sum(axis=1) > 2), found, -np.inf)
+        likelihood = -0.5 * (distance + volume + len(observed) * np.log(2 * np.pi))
+        return np.where((sign > 0) & (usable.sum(axis=1) > 2), likelihood, -np.inf)
 
 
 def _together(near: Array) -> Array:

@@ -129,6 +129,20 @@ def counted(folder, kind="flow", family="negative_binomial"):
     return ModelForecaster(problem=problem, target=target_of(problem))
 
 
+def test_a_member_without_numbers_after_an_observation_is_resampled(tmp_path):
+    # Counts a hundred times those that the model can make.
+    forecaster = counted(tmp_path)
+    seen = np.round(1e3 * np.exp(np.arange(12) / 2))[None]
+    law = StockLaw(
+        forecaster.problem.model, {"Contact Rate": np.linspace(0.2, 2, 20)[None]}, forecaster.problem.series, start=0
+    )
+    grid = setup_of(forecaster.problem.model, law, law.series, np.arange(12.0), {"cases": seen})
+    for size in (0.0, 0.5):
+        found = filtered(law, grid, Disturbance(size=size, memory=0.5, errors={"cases": 0.1}), seed=0, members=20)
+        assert np.isfinite(found.states).all()
+        assert np.isfinite(found.disturbances).all()
+
+
 def test_what_flows_is_what_stocks_lose(tmp_path):
     problem = counted(tmp_path).problem
     law = StockLaw(problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, problem.series, start=0.0)
