@@ -94,7 +94,7 @@ def _sections(subject: Subject, effort: Effort, seed: int, tell: _Steps) -> Iter
     yield sensitivity_tests(subject, effort, seed=seed, progress=tell)
     tell("ranking of policies")
     yield ranking_tests(subject, effort.draws, seed=seed)
-    yield Section(key="forecasts", judgements=(Judgement.untested("forecasts", "back_test", "back_tests"),))
+    yield Section(key="forecasts", judgements=(Judgement.untested("back_test", "back_tests"),))
 
 
 def _observed(subject: Subject) -> Iterator[Section]:
@@ -102,7 +102,7 @@ def _observed(subject: Subject) -> Iterator[Section]:
     if subject.calibrated is None:
         tests = {"fit": "efficiency", "residuals": "autocorrelation", "patterns": "pattern_trend"}
         for key, test in tests.items():
-            yield Section(key=key, judgements=(Judgement.untested(key, test, "no_fit"),))
+            yield Section(key=key, judgements=(Judgement.untested(test, "no_fit"),))
         return
     fitted = list(fitted_pairs(subject.calibrated.result))
     levels = list(level_pairs(subject.calibrated))
@@ -152,7 +152,7 @@ def guideline_tests(subject: Subject, made: Mapping[str, Any]) -> Section:
     tables = {name: getattr(found, name) for name in PARTS if name != "optimisation" or subject.calibrated is not None}
     judgements = [_judged(name, table) for name, table in tables.items()]
     if subject.calibrated is None:
-        judgements.append(Judgement.untested(KEY, "guideline", "no_fit", "optimisation"))
+        judgements.append(Judgement.untested("guideline", "no_fit", "optimisation"))
     return Section(key=KEY, judgements=tuple(judgements), tables=tables)
 
 
@@ -162,7 +162,6 @@ def _judged(name: str, table: pd.DataFrame) -> Judgement:
     reported = int((table["reported"] != NOT_REPORTED).sum())
     note = Phrase("reported", {"reported": reported, "all": len(table)})
     return Judgement(
-        section=KEY,
         test="guideline",
         subject=name,
         verdict=Verdict.of(not absent),

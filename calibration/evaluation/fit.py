@@ -185,8 +185,17 @@ def point_fit_tests(
     """Test how near the simulation comes to what was observed, moment by moment."""
     judgements = [item for pair in fitted for item in _in_terms(pair)]
     judgements += [item for pair in (*levels, *gaps) for item in _in_levels(pair)]
-    tables = {"point_fit": _pooled([*fitted, *levels, *gaps]), "point_fit_regions": _by_region([*fitted, *levels])}
-    return Section(key=KEY, judgements=tuple(judgements), tables=tables)
+    table = _point_fits([*fitted, *levels, *gaps])
+    is_pooled, national = table["region"] == "pooled", [pair.name for pair in gaps]
+    tables = {
+        "point_fit": table[is_pooled].drop(columns="region"),
+        "point_fit_regions": table[~is_pooled & ~table["series"].isin(national)],
+    }
+    return Section(
+        key=KEY,
+        judgements=tuple(judgements),
+        tables={name: frame.reset_index(drop=True) for name, frame in tables.items()},
+    )
 
 
 def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
@@ -194,7 +203,7 @@ def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
     yield _judged("efficiency", pair, float(found.efficiency), above=0.0)
     if pair.is_relative:
         # The mean over regions of every year was taken away on both sides: the mean error is zero whatever the model.
-        yield Judgement.untested(KEY, "bias", "bias_by_construction", pair.name)
+        yield Judgement.untested("bias", "bias_by_construction", pair.name)
     else:
         yield _judged("bias", pair, float(found.um), most=BIAS)
 
@@ -205,12 +214,11 @@ def _in_levels(pair: ComparedSeries) -> Iterator[Judgement]:
     yield _judged("bias", pair, float(pooled.um), most=BIAS, note=Phrase("not_fitted"))
     defined = np.isfinite(table.u2)
     if not defined.any():
-        yield Judgement.untested(KEY, "no_change", "undefined", pair.name)
+        yield Judgement.untested("no_change", "undefined", pair.name)
         return
     better = float((table.u2[defined] < 1).mean())
     parts = {"better": int((table.u2[defined] < 1).sum()), "all": int(defined.sum())}
     yield Judgement(
-        section=KEY,
         test="no_change",
         subject=pair.name,
         verdict=Verdict.of(better > 0.5),
@@ -230,33 +238,20 @@ def _judged(
     note: Phrase = NOTHING,
 ) -> Judgement:
     if not np.isfinite(value):
-        return Judgement.untested(KEY, test, "undefined", pair.name)
+        return Judgement.untested(test, "undefined", pair.name)
     holds = value > above if above is not None else most is not None and value <= most
     bound = above if above is not None else most
-    return Judgement(
-        section=KEY, test=test, subject=pair.name, verdict=Verdict.of(holds), value=value, bound=bound, note=note
-    )
+    return Judgement(test=test, subject=pair.name, verdict=Verdict.of(holds), value=value, bound=bound, note=note)
 
 
-def _pooled(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
+def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
+    """Point fit of every region of each series, and of all pooled."""
     parts = []
     for pair in pairs:
-        row = fit_table(pair.observed, pair.simulated, time="year").loc[["pooled"]]
-        parts.append(_described(row, pair).assign(series=pair.name))
-    return _first_columns(pd.concat(parts, ignore_index=True), ["series", "unit"])
-
-
-def _by_region(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
-    parts = []
-    for pair in pairs:
-        table = fit_table(pair.observed, pair.simulated, time="year").drop(index="pooled")
-        parts.append(_described(table.rename_axis("region").reset_index(), pair).assign(series=pair.name))
+        table = fit_table(pair.observed, pair.simulated, time="year").rename_axis("region").reset_index()
+        table = table.assign(**dict.fromkeys(PERCENTAGES, np.nan)) if pair.is_relative else table
+        parts.append(table.assign(series=pair.name, unit=pair.unit))
     return _first_columns(pd.concat(parts, ignore_index=True), ["series", "unit", "region"])
-
-
-def _described(table: pd.DataFrame, pair: ComparedSeries) -> pd.DataFrame:
-    table = table.assign(unit=pair.unit)
-    return table.assign(**dict.fromkeys(PERCENTAGES, np.nan)) if pair.is_relative else table
 
 
 def _first_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -297,14 +292,13 @@ def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns
     if not done:
         said = list(dict.fromkeys([*(step.message for step in steps), *reasons]))
         note = Phrase("verbatim", {"text": said[0] if said else ""})
-        return Judgement(section=PATTERNS_KEY, test=test, subject=pair.name, verdict=Verdict.NOT_TESTED, note=note)
+        return Judgement(test=test, subject=pair.name, verdict=Verdict.NOT_TESTED, note=note)
     passed = sum(step.status == "passed" for step in done)
     note = Phrase("paths_pass", {"passed": passed, "done": len(done), "skipped": len(found) - len(done)})
     if len(found) == 1:
         note = Phrase("verbatim", {"text": f"{done[0].message} {_numbers(done[0].values)}"})
     share = passed / len(done)
     return Judgement(
-        section=PATTERNS_KEY,
         test=test,
         subject=pair.name,
         verdict=Verdict.of(share > 0.5),
@@ -349,7 +343,7 @@ def _of_series(pair: ComparedSeries) -> Iterator[Judgement]:
     else:
         for test in ("autocorrelation", "ljung_box"):
             parts = {"years": int(seen.max(initial=0)), "least": SHORTEST}
-            yield Judgement.untested(RESIDUALS, test, "too_short", pair.name, **parts)
+            yield Judgement.untested(test, "too_short", pair.name, **parts)
     yield _spread(pair, values)
     if values.shape[0] > 1:
         yield _together(pair, values)
@@ -373,7 +367,6 @@ def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Jud
     count, regions = int(outside.sum()), int(outside.size)
     most = int(stats.binom.ppf(1 - LEVEL, regions, LEVEL))
     return Judgement(
-        section=RESIDUALS,
         test=test,
         subject=pair.name,
         verdict=Verdict.of(count <= most),
@@ -394,15 +387,15 @@ def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     """Whether regions err together; where their mean is taken away the test has no power left."""
     if pair.is_relative:
         expected = f"{-1 / (values.shape[0] - 1):+.3f}"
-        return Judgement.untested(RESIDUALS, "cross_dependence", "mean_removed", pair.name, expected=expected)
+        return Judgement.untested("cross_dependence", "mean_removed", pair.name, expected=expected)
     return _significant("cross_dependence", pair, float(cross_dependence(values).p_value))
 
 
 def _significant(test: str, pair: ComparedSeries, p_value: float) -> Judgement:
     if not np.isfinite(p_value):
-        return Judgement.untested(RESIDUALS, test, "undefined", pair.name)
+        return Judgement.untested(test, "undefined", pair.name)
     verdict = Verdict.of(p_value >= LEVEL)
-    return Judgement(section=RESIDUALS, test=test, subject=pair.name, verdict=verdict, value=p_value, bound=LEVEL)
+    return Judgement(test=test, subject=pair.name, verdict=verdict, value=p_value, bound=LEVEL)
 
 
 def _table(pair: ComparedSeries) -> pd.DataFrame:

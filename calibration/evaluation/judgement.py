@@ -1,7 +1,7 @@
 """What a test said of a model: passed, failed, or not tested and why; and the phrases it says it in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +50,6 @@ class Judgement:
 
     Parameters
     ----------
-    section
-        Part of the report.
     test
         Key of the test; its title and criterion are phrases of that key.
     subject
@@ -64,20 +62,22 @@ class Judgement:
         What it was held against; None where there is none.
     note
         What was found, or why it was not tested; empty when there is nothing to say.
+    section
+        Part of the report, as the section that holds it is called.
     """
 
-    section: str
     test: str
     subject: str
     verdict: Verdict
     value: float | None = None
     bound: float | None = None
     note: Phrase = field(default_factory=Phrase)
+    section: str = ""
 
     @classmethod
-    def untested(cls, section: str, test: str, reason: str, subject: str = "", **parts: object) -> "Judgement":
+    def untested(cls, test: str, reason: str, subject: str = "", **parts: object) -> "Judgement":
         """A test that was not made; the reason is the key of a phrase, `parts` go into its blanks."""
-        return cls(section=section, test=test, subject=subject, verdict=Verdict.NOT_TESTED, note=Phrase(reason, parts))
+        return cls(test=test, subject=subject, verdict=Verdict.NOT_TESTED, note=Phrase(reason, parts))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +97,10 @@ class Section:
     key: str
     judgements: tuple[Judgement, ...] = ()
     tables: Mapping[str, "pd.DataFrame"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = tuple(replace(item, section=self.key) for item in self.judgements)
+        object.__setattr__(self, "judgements", own)
 
     def count(self, verdict: Verdict) -> int:
         """How many tests ended so."""

@@ -26,7 +26,7 @@ def numerical_tests(subject: Subject) -> Section:
     judgements = [_finite(subject)]
     table = pd.DataFrame()
     if subject.base.failed.any():
-        judgements += [Judgement.untested(KEY, test, "base_fails") for test in ("halving", "runge_kutta")]
+        judgements += [Judgement.untested(test, "base_fails") for test in ("halving", "runge_kutta")]
     else:
         steps, table = _integration(subject)
         judgements += steps
@@ -42,9 +42,7 @@ def _finite(subject: Subject) -> Judgement:
     run = subject.base
     text = "; ".join(str(item) for item in run.failures)
     note = Phrase("verbatim", {"text": text}) if text else NOTHING
-    return Judgement(
-        section=KEY, test="finite", subject=subject.model.name, verdict=Verdict.of(not run.failed.any()), note=note
-    )
+    return Judgement(test="finite", subject=subject.model.name, verdict=Verdict.of(not run.failed.any()), note=note)
 
 
 def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
@@ -65,9 +63,7 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
         note = Phrase("verbatim", {"text": str(error)})
         verdict = Verdict.NOT_TESTED
         tests = ("halving", "runge_kutta")
-        return [Judgement(section=KEY, test=test, subject="", verdict=verdict, note=note) for test in tests], (
-            pd.DataFrame()
-        )
+        return [Judgement(test=test, subject="", verdict=verdict, note=note) for test in tests], (pd.DataFrame())
     table = found.table.reset_index()
     judgements = [item for test, column in COLUMNS.items() for item in _against_tolerance(table, test, column, step)]
     return judgements, table
@@ -80,7 +76,6 @@ def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float)
     rows = wrong if len(wrong) else table.loc[[errors.idxmax()]]
     for _, row in rows.iterrows():
         yield Judgement(
-            section=KEY,
             test=test,
             subject=str(row["outcome"]),
             verdict=Verdict.of(not len(wrong)),
@@ -94,7 +89,7 @@ def _balances(subject: Subject) -> Iterator[Judgement]:
     """Flows that only move something, and totals that follow from natural growth alone."""
     balances = experiments_of(subject.model).balances
     if not balances:
-        yield Judgement.untested(KEY, "balance", "not_declared")
+        yield Judgement.untested("balance", "not_declared")
     for item in balances:
         yield _balance(subject, item)
 
@@ -109,7 +104,6 @@ def _balance(subject: Subject, balance: Balance) -> Judgement:
     scale = float(np.abs(out_of).max(initial=0.0)) or 1.0
     drift = float(np.abs(conservation(np.concatenate([[0.0], moved])).drift)) / scale
     return Judgement(
-        section=KEY,
         test="balance",
         subject=balance.name,
         verdict=Verdict.of(drift <= balance.tolerance),
@@ -128,7 +122,7 @@ def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
     negative = non_negativity(paths, tolerance=1e-12)
     if not negative:
         note = Phrase("stocks_positive", {"count": len(paths), "all": len(subject.stocks)})
-        yield Judgement(section=KEY, test="non_negative", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
+        yield Judgement(test="non_negative", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
     seen = set()
     for item in negative:
         if item.name in seen:
@@ -137,7 +131,6 @@ def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
         year = float(run.years[item.index[-1]])
         note = Phrase("stock_negative", {"year": f"{year:g}"})
         yield Judgement(
-            section=KEY,
             test="non_negative",
             subject=item.name,
             verdict=Verdict.FAILED,

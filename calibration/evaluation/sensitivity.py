@@ -200,7 +200,7 @@ def sensitivity_tests(
     """Work out how the gaps answer to the parameters."""
     if subject.calibrated is None or subject.base.failed.any():
         reason = "no_ranges" if subject.calibrated is None else "base_fails"
-        found = tuple(Judgement.untested(KEY, test, reason) for test in ("draws_fail", "modes"))
+        found = tuple(Judgement.untested(test, reason) for test in ("draws_fail", "modes"))
         return Section(key=KEY, judgements=found)
     runs = GapRuns(subject=subject)
     ranges = factor_ranges(subject.calibrated)
@@ -243,7 +243,6 @@ def leading_parameters(screened: Sensitivity, most: int = MOST) -> tuple[str, ..
 def _draws_fail(*found: Sensitivity) -> Judgement:
     failed, runs = (sum(getattr(item, name) for item in found) for name in ("failed", "runs"))
     return Judgement(
-        section=KEY,
         test="draws_fail",
         subject=", ".join(item.method for item in found),
         verdict=Verdict.of(failed == 0),
@@ -258,7 +257,6 @@ def _modes(table: pd.DataFrame) -> Judgement:
     names = ", ".join(dict.fromkeys(str(name) for name in changed["parameter"]))
     note = Phrase("modes_change", {"names": names}) if names else Phrase("modes_stay", {"percent": f"{100 * CHANGE:g}"})
     return Judgement(
-        section=KEY,
         test="modes",
         subject=", ".join(dict.fromkeys(str(name) for name in table["outcome"])),
         verdict=Verdict.of(not names),
@@ -311,7 +309,7 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
     """Rank the shipped policies by the national gap they close in the last year, draw by draw."""
     if subject.calibrated is None or subject.model.spec is None or subject.base.failed.any():
         reason = "no_scenarios" if subject.calibrated is None else "base_fails"
-        return Section(key=RANKING, judgements=(Judgement.untested(RANKING, "best_policy", reason),))
+        return Section(key=RANKING, judgements=(Judgement.untested("best_policy", reason),))
     rng = np.random.default_rng(seed)
     parameters = parameter_draws(subject.model.spec, subject.calibrated.result.fitted, draws, rng)
     scores = policy_scores(subject, parameters)
@@ -373,7 +371,6 @@ def _judged(found: RankingSensitivity) -> list[Judgement]:
     unsure = int((pairs["share"] > PAIR_FLIPS).sum())
     return [
         Judgement(
-            section=RANKING,
             test="best_policy",
             subject=str(found.order[0]),
             verdict=Verdict.of(found.best_flips <= BEST_FLIPS),
@@ -382,7 +379,6 @@ def _judged(found: RankingSensitivity) -> list[Judgement]:
             note=Phrase("best_flips", {"used": found.used, "failed": found.failed, "kendall": f"{found.kendall:.2f}"}),
         ),
         Judgement(
-            section=RANKING,
             test="policy_order",
             subject=f"{worst['better']}, {worst['worse']}",
             verdict=Verdict.of(unsure == 0),

@@ -36,11 +36,11 @@ def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None 
     judgements = [*_units(subject), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):
         if not experiments:
-            judgements.append(Judgement.untested(KEY, key, "not_declared"))
+            judgements.append(Judgement.untested(key, "not_declared"))
         for item in experiments:
             judgements.append(_experiment(subject, item))
             _ = None if progress is None else progress(1)
-    judgements += [*invariance_tests(subject, KEY), *_parameters(subject)]
+    judgements += [*invariance_tests(subject), *_parameters(subject)]
     loops, table = _loops(subject, declared.loops)
     tables = {"units": _unit_table(subject), "parameters": _parameter_table(subject), "loops": table}
     return Section(
@@ -58,10 +58,9 @@ def _units(subject: Subject) -> Iterator[Judgement]:
     silent = [item for item in problems if not item.is_failure]
     if not failures:
         note = Phrase("units_fit", {"equations": equations, "silent": len(silent)})
-        yield Judgement(section=KEY, test="units", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
+        yield Judgement(test="units", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
     for item in failures:
         yield Judgement(
-            section=KEY,
             test="units",
             subject=item.variable,
             verdict=Verdict.FAILED,
@@ -69,7 +68,7 @@ def _units(subject: Subject) -> Iterator[Judgement]:
         )
     if silent:
         names = ", ".join(dict.fromkeys(item.variable for item in silent))
-        yield Judgement.untested(KEY, "units", "units_silent", names, count=len(silent))
+        yield Judgement.untested("units", "units_silent", names, count=len(silent))
 
 
 def _unit_table(subject: Subject) -> pd.DataFrame:
@@ -86,13 +85,13 @@ def _rules(subject: Subject) -> Iterator[Judgement]:
     """The behaviour rules beside the model, in its base run."""
     rules = rules_of(subject.model)
     if not rules:
-        yield Judgement.untested(KEY, "rule", "no_rules")
+        yield Judgement.untested("rule", "no_rules")
     for rule in rules:
         broken = check_behaviour(subject.base, [rule])
         note = Phrase("verbatim", {"text": "; ".join(item.message for item in broken)}) if broken else NOTHING
         value = broken[0].value if broken else None
         verdict = Verdict.of(not broken)
-        yield Judgement(section=KEY, test="rule", subject=rule.name, verdict=verdict, value=value, note=note)
+        yield Judgement(test="rule", subject=rule.name, verdict=verdict, value=value, note=note)
 
 
 def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
@@ -103,7 +102,6 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
         text = "; ".join(item.message for item in breaches)
         note = Phrase("declared_broken", {**said, "text": text})
     return Judgement(
-        section=KEY,
         test=experiment.kind,
         subject=experiment.name,
         verdict=Verdict.of(not breaches),
@@ -115,7 +113,7 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
 def _parameters(subject: Subject) -> Iterator[Judgement]:
     """Estimates inside their bounds and in keeping with their source."""
     if subject.calibrated is None:
-        yield Judgement.untested(KEY, "parameter", "no_fit")
+        yield Judgement.untested("parameter", "no_fit")
         return
     for item in subject.calibrated.result.parameters:
         if not item.is_shown:
@@ -124,7 +122,6 @@ def _parameters(subject: Subject) -> Iterator[Judgement]:
             verdict = Verdict.of(not item.at_bound and abs(item.score) <= FAR)
             note = _plausibility(item)
         yield Judgement(
-            section=KEY,
             test="parameter",
             subject=f"{item.name} ({item.key})",
             verdict=verdict,
@@ -159,7 +156,7 @@ def _parameter_table(subject: Subject) -> pd.DataFrame:
 def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Judgement], pd.DataFrame]:
     """What is lost when a loop is switched off."""
     if not loops:
-        return [Judgement.untested(KEY, "loop", "not_declared")], pd.DataFrame()
+        return [Judgement.untested("loop", "not_declared")], pd.DataFrame()
     judgements, parts = [], []
     for loop in loops:
         names = list(dict.fromkeys(subject.model.find(name) for name in (*loop.moves, *_compared(subject))))
@@ -181,11 +178,9 @@ def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
     else:
         least = float(moved["change"].min())
         verdict = Verdict.of(least > LEAST_CHANGE)
-        return Judgement(
-            section=KEY, test="loop", subject=loop.name, verdict=verdict, value=least, bound=LEAST_CHANGE, note=note
-        )
+        return Judgement(test="loop", subject=loop.name, verdict=verdict, value=least, bound=LEAST_CHANGE, note=note)
     verdict = Verdict.FAILED if len(broken) else Verdict.NOT_TESTED
-    return Judgement(section=KEY, test="loop", subject=loop.name, verdict=verdict, note=note)
+    return Judgement(test="loop", subject=loop.name, verdict=verdict, note=note)
 
 
 def _compared(subject: Subject) -> tuple[str, ...]:
@@ -206,7 +201,7 @@ def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd
     return knock_out(simulate, [cut], outcomes=names, base=dict(loop.given))
 
 
-def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
+def invariance_tests(subject: Subject) -> Iterator[Judgement]:
     """Measure in other units, and put the regions in another order.
 
     With every input multiplied by :math:`c^p`, :math:`p` the power of a unit in its own unit, every variable must be
@@ -219,14 +214,14 @@ def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
     """
     if subject.calibrated is None or subject.base.failed.any():
         reason = "no_fit" if subject.calibrated is None else "base_fails"
-        yield from (Judgement.untested(section, test, reason) for test in ("unit_of_measure", "order"))
+        yield from (Judgement.untested(test, reason) for test in ("unit_of_measure", "order"))
         return
     units = _other_units(subject)
     time = _time(units)
     for name in dict.fromkeys(name for unit in units.values() for name in unit.powers if name != time):
         written = next(unit.written.get(name, name) for unit in units.values() if name in unit.powers)
-        yield _scaled(subject, section, units, name, written)
-    yield _reordered(subject, section)
+        yield _scaled(subject, units, name, written)
+    yield _reordered(subject)
 
 
 def _other_units(subject: Subject) -> dict[str, UnitProduct]:
@@ -250,17 +245,17 @@ def _constants(subject: Subject) -> dict[str, Array]:
     return {name: np.asarray(subject.base[name][0, 0, ..., 0]) for name in names if name in subject.base.data}
 
 
-def _scaled(subject: Subject, section: str, units: Mapping[str, UnitProduct], name: str, written: str) -> Judgement:
+def _scaled(subject: Subject, units: Mapping[str, UnitProduct], name: str, written: str) -> Judgement:
     def factor(variable: str) -> float:
         return FACTOR ** float(units[variable].powers.get(name, 0)) if variable in units else 1.0
 
     run = subject.run({key: value * factor(key) for key, value in _constants(subject).items()})
     paths, base = (subject.paths(item) for item in (run, subject.base))
     expected = {key: values * factor(key) for key, values in base.items() if key in units}
-    return _outcomes_differ("unit_of_measure", section, written, paths, expected)
+    return _outcomes_differ("unit_of_measure", written, paths, expected)
 
 
-def _reordered(subject: Subject, section: str) -> Judgement:
+def _reordered(subject: Subject) -> Judgement:
     regions = subject.model.ranges.get(subject.model.region_range, ())
     order = np.roll(np.arange(len(regions))[::-1], 1)
 
@@ -272,12 +267,10 @@ def _reordered(subject: Subject, section: str) -> Judgement:
 
     run = subject.run({key: turned(key, value) for key, value in _constants(subject).items()})
     expected = {key: turned(key, values) for key, values in subject.paths(subject.base).items()}
-    return _outcomes_differ("order", section, subject.model.region_range, subject.paths(run), expected)
+    return _outcomes_differ("order", subject.model.region_range, subject.paths(run), expected)
 
 
-def _outcomes_differ(
-    test: str, section: str, subject: str, found: Mapping[str, Array], expected: Mapping[str, Array]
-) -> Judgement:
+def _outcomes_differ(test: str, subject: str, found: Mapping[str, Array], expected: Mapping[str, Array]) -> Judgement:
     """The variable that departs most, relative to its largest value."""
     apart = {}
     for name, values in expected.items():
@@ -288,7 +281,6 @@ def _outcomes_differ(
     worst = max(apart, key=lambda name: apart[name])
     note = Phrase("departs", {"names": ", ".join(wrong[:5]), "count": len(wrong), "all": len(apart)})
     return Judgement(
-        section=section,
         test=test,
         subject=subject,
         verdict=Verdict.of(not wrong),

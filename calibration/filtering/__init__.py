@@ -5,8 +5,7 @@ by how they predicted the panel up to the origin. From there states go on with s
 that neither the unit of money nor anything else in a panel moves a forecast.
 """
 
-from calibration.filtering.learning import Laws, learn_laws
-from calibration.filtering.paths import Filtered, ahead, estimate
+from calibration.filtering.laws import Filtered, Laws, ahead, estimate, learn_laws
 from calibration.filtering.trend import FilterSettings
 
 __all__ = [

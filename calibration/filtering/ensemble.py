@@ -373,7 +373,8 @@ class _Pass:
         moved = np.einsum("cmo,cos->cms", away_from, gain)
         found = np.where(usable[:, :, None], both, middle) + moved
         good = np.asarray(np.isfinite(found).all(axis=2), dtype=bool)
-        both = np.where((usable.any(axis=1) & good.any(axis=1))[:, None, None], found, both)
+        can_move = usable.any(axis=1, keepdims=True) & good.any(axis=1, keepdims=True)
+        both = np.where(np.expand_dims(can_move, 2), found, both)
         self.states, self.moved = both[:, :, : self.law.size], both[:, :, self.law.size :]
         self._resample(good)
         sign, volume = np.linalg.slogdet(inner)

@@ -1,11 +1,11 @@
 r"""The Kalman filter: what the model does to relative output of one region, to first order, and what is assumed of it.
 
-.. math:: l_{t+1} = l_t + g d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
+.. math:: l_{t+1} = l_t + g d_t - \kappa l_t + \sigma \epsilon,\quad
           d_{t+1} = \phi d_t + \sigma s_d \eta,
 
-l the level, which is observed as it is, p its mean over the last years, and g what mean reversion leaves of momentum
-within the year. Regions and laws are filtered side by side, with the same assumptions for every panel; what was tried
-is written in ``docs/forecast_choices.md``.
+l the level, which is observed as it is, and g what mean reversion leaves of momentum within the year. Regions and laws
+are filtered side by side, with the same assumptions for every panel; what was tried is written in
+``docs/forecast_choices.md``.
 """
 
 import math
@@ -25,8 +25,11 @@ HIGHEST = {
     "memories": (BELOW_ONE, "to below 1"),
     "momenta": (FINITE, "up"),
     "reversions": (BELOW_ONE, "to below 1"),
-    "persistences": (1.0, "to 1"),
 }
+# Years after which an innovation counts half when sizes are learnt.
+HALF_LIFE = 8.0
+# Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
+MOMENTUM_SCALE, REVERSION_SCALE = 0.3, 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +41,6 @@ class FilterSettings:
     is_filtered
         Whether states at the origin come from the years before it; without, the level is what was observed last, and
         momentum, which is not observed, zero with the spread of its long run.
-    memory_years
-        Years whose mean relative level is a region's position.
-    half_life
-        Years after which an innovation counts half when sizes are learnt.
     horizons
         Years ahead at which laws are weighed by what they predicted.
     memories
@@ -50,12 +49,6 @@ class FilterSettings:
         Yearly standard deviations of what is added to momentum, relative to that of shocks to the level.
     reversions
         Parts of a gap that are closed in a year.
-    persistences
-        Where levels revert to: 0 the mean of the regions, 1 the region's own position.
-    momentum_scale, reversion_scale
-        Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
-    tempering
-        Power of the likelihood; below 1 the panel counts less than its cells.
     tails
         Degrees of freedom of shocks.
     clip
@@ -70,16 +63,10 @@ class FilterSettings:
     """
 
     is_filtered: bool = True
-    memory_years: int = 10
-    half_life: float = 8.0
     horizons: int = 5
     memories: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85)
     momenta: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.8, 1.2)
     reversions: tuple[float, ...] = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025)
-    persistences: tuple[float, ...] = (0.0,)
-    momentum_scale: float = 0.3
-    reversion_scale: float = 0.02
-    tempering: float = 1.0
     tails: float = 5.0
     clip: float = 3.0
     ordinary_regions: float = 10.0
@@ -92,12 +79,11 @@ class FilterSettings:
 
     def _check_numbers(self) -> None:
         whole("horizons", self.horizons, least=1)
-        whole("memory_years", self.memory_years, least=1)
         if not 2 < self.tails < math.inf:
             raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
         if not self.ordinary_regions >= 0:
             raise InvalidInput(f"ordinary_regions is {self.ordinary_regions}; it counts regions, so give 0 or more")
-        for name in ("half_life", "clip", "width_half_life", "momentum_scale", "reversion_scale"):
+        for name in ("clip", "width_half_life"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; give a number above 0")
 
@@ -124,7 +110,6 @@ class Trend:
     memory: Array  # share of momentum left a year later, phi
     momentum: Array
     reversion: Array
-    persistence: Array
 
     def __len__(self) -> int:
         return len(self.memory)
@@ -148,7 +133,6 @@ class Trend:
             memory=self.memory[chosen],
             momentum=self.momentum[chosen],
             reversion=self.reversion[chosen],
-            persistence=self.persistence[chosen],
         )
 
 
@@ -165,20 +149,7 @@ class Step:
     level_drift: Array
 
 
-def positions(values: Array, years: int) -> Array:
-    """Mean level of each region over the last years, at every year; NaN before it is first seen."""
-    seen = np.isfinite(values)
-    total = np.cumsum(np.where(seen, values, 0.0), axis=1)
-    count = np.cumsum(seen, axis=1).astype(float)
-    total[:, years:] = total[:, years:] - total[:, :-years].copy()
-    count[:, years:] = count[:, years:] - count[:, :-years].copy()
-    mean = np.divide(total, count, out=np.full(values.shape, np.nan), where=count > 0)
-    for year in range(1, values.shape[1]):
-        mean[:, year] = np.where(np.isfinite(mean[:, year]), mean[:, year], mean[:, year - 1])
-    return np.asarray(mean)
-
-
-def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
+def steps(values: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
     """Filter year by year."""
     shape = (len(trend), len(values))
     size = np.broadcast_to(sd.reshape(len(trend), -1), shape)
@@ -196,7 +167,7 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: Filt
     begun = np.zeros(len(values), dtype=bool)
     for year in range(values.shape[1]):
         if year:
-            at = moved(at, trend, np.nan_to_num(centres[:, year - 1]))
+            at = moved(at, trend)
         seen = np.isfinite(values[:, year])
         at = _corrected(replace(at, year=year), values[:, year], seen & begun, size, settings)
         new = seen & ~begun
@@ -222,30 +193,27 @@ class Ahead:
     known: NDArray[np.bool_]
 
 
-def forecasts(
-    values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int
-) -> Iterator[Ahead]:
+def forecasts(values: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int) -> Iterator[Ahead]:
     """Forecasts from every year that was observed for the years after it that were."""
     seen = np.isfinite(values)
     begun = seen.cumsum(axis=1) > 1
-    for at in steps(values, centres, trend, sd, settings):
+    for at in steps(values, trend, sd, settings):
         if not seen[:, at.year].any():
             continue
         later = at
         for step in range(1, min(horizon, values.shape[1] - 1 - at.year) + 1):
-            later = moved(later, trend, np.nan_to_num(centres[:, at.year]))
+            later = moved(later, trend)
             known = begun[:, at.year] & seen[:, at.year + step]
             if known.sum() > 1:
                 yield Ahead(step=step, year=at.year + step, at=later, known=known)
 
 
-def moved(at: Step, trend: Trend, centre: Array) -> Step:
-    """A year later, before it is seen; `centre` has shape (region,)."""
+def moved(at: Step, trend: Trend) -> Step:
+    """A year later, before it is seen."""
     memory, stay, left = trend.memory[:, None], 1 - trend.reversion[:, None], trend.left[:, None]
-    aim = trend.persistence[:, None] * centre
     return replace(
         at,
-        level=aim + stay * (at.level - aim) + left * at.drift,
+        level=stay * at.level + left * at.drift,
         drift=memory * at.drift,
         var_level=stay**2 * at.var_level + 2 * stay * left * at.level_drift + left**2 * at.var_drift + 1.0,
         var_drift=memory**2 * at.var_drift + trend.momentum[:, None] ** 2,

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from calibration.sdeval.components import period as period
     from calibration.sdeval.components import trend_difference as trend_difference
     from calibration.sdeval.fit import PointFit as PointFit
-    from calibration.sdeval.fit import Theil as Theil
     from calibration.sdeval.fit import fit_table as fit_table
     from calibration.sdeval.fit import point_fit as point_fit
-    from calibration.sdeval.fit import theil as theil
     from calibration.sdeval.numerics import Conservation as Conservation
     from calibration.sdeval.numerics import FirstNan as FirstNan
     from calibration.sdeval.numerics import Integrate as Integrate
@@ -76,5 +74,9 @@ if TYPE_CHECKING:
     from calibration.sdeval.structure import knock_out as knock_out
     from calibration.sdeval.structure import reality_checks as reality_checks
 else:
-    renamed = {"Loop": "calibration.sdeval.structure.KnockOut"}
+    renamed = {
+        "Loop": "calibration.sdeval.structure.KnockOut",
+        "Theil": "calibration.sdeval.fit.PointFit",
+        "theil": "calibration.sdeval.fit.point_fit",
+    }
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, renamed)

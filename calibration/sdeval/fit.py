@@ -10,103 +10,6 @@ from numpy.typing import ArrayLike
 from calibration.sdeval.pairs import Axis, FloatArray, Pair, line_up, ratio
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Theil:
-    """Theil's statistics; each an array of the axes that were neither time nor pooled.
-
-    Attributes
-    ----------
-    u1
-        Inequality coefficient of 1961, from 0 (perfect) to 1; lower is better.
-    u2
-        Coefficient of 1966 on changes, from 0 (perfect) up; 1 is as good as "no change"; lower is better.
-    u_levels
-        Coefficient of 1966 on levels, from 0 (perfect) up; 1 is as good as forecasting zero; lower is better.
-    um, us, uc
-        Shares of bias, unequal variation and unequal covariation in the mean squared error, from 0 to 1, summing to 1.
-        A good fit of a model of trends has its error in ``uc``: unsystematic, point by point.
-    """
-
-    u1: FloatArray
-    u2: FloatArray
-    u_levels: FloatArray
-    um: FloatArray
-    us: FloatArray
-    uc: FloatArray
-
-
-def theil(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Theil:
-    r"""Theil's inequality coefficients and the decomposition of the mean squared error.
-
-    With :math:`A` observed, :math:`S` simulated, means :math:`\bar A, \bar S`, population standard deviations
-    :math:`s_A, s_S` (divided by :math:`n`) and their correlation :math:`r`:
-
-    .. math::
-       U_1 = \frac{\sqrt{\frac1n\sum(S_t-A_t)^2}}{\sqrt{\frac1n\sum S_t^2}+\sqrt{\frac1n\sum A_t^2}}, \qquad
-       U_2 = \sqrt{\frac{\sum_{t>1}(S_t-A_t)^2}{\sum_{t>1}(A_t-A_{t-1})^2}}, \qquad
-       U_\text{levels} = \sqrt{\frac{\sum(S_t-A_t)^2}{\sum A_t^2}}
-
-    .. math::
-       U_m = \frac{(\bar S-\bar A)^2}{MSE}, \qquad U_s = \frac{(s_S-s_A)^2}{MSE}, \qquad
-       U_c = \frac{2(1-r)s_S s_A}{MSE}, \qquad U_m+U_s+U_c = 1
-
-    Two coefficients go by the name of U2. Theil (1966) applies his to changes; with the change forecast from the last
-    observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The same formula on levels, as
-    `DescTools::TheilU` in R and others have it, is ``u_levels``.
-
-    Parameters
-    ----------
-    observed, simulated
-        Arrays of one shape in one unit, labelled or not.
-    time
-        The axis of time, which must be in order: ``u2`` compares each moment with the one before.
-    pool
-        Further axes to sum over, for example the regions.
-
-    Returns
-    -------
-    Theil
-        NaN where a number is not defined: ``u2`` where nothing observed changes, the shares where there is no error.
-        Missing moments are left out of every sum; ``u2`` also leaves out a moment after a missing one.
-
-    Raises
-    ------
-    InvalidInput
-        If the pair does not line up or a value is infinite.
-
-    References
-    ----------
-    Theil, H. (1961), Economic Forecasts and Policy, 2nd ed., North-Holland (U1). Theil, H. (1966), Applied Economic
-    Forecasting, North-Holland, ch. 2 (U2 and the shares). Sterman, J. D. (1984), Appropriate summary statistics for
-    evaluating the historical fit of system dynamics models, Dynamica 10(2), 51-66.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> found = theil(np.arange(1.0, 11), np.arange(2.0, 12))
-    >>> round(float(found.u1), 8), round(float(found.u_levels), 7), float(found.um)
-    (0.07512486, 0.1611646, 1.0)
-    """
-    return theil_of(line_up(observed, simulated, time=time, pool=pool))
-
-
-def theil_of(pair: Pair) -> Theil:
-    """Theil's statistics of a pair that is lined up."""
-    error = pair.simulated - pair.observed
-    square = mean_over(error**2, pair)
-    root = np.sqrt(square)
-    size_simulated, size_observed = (np.sqrt(mean_over(array**2, pair)) for array in (pair.simulated, pair.observed))
-    um, us, uc = _shares(pair, error, square)
-    return Theil(
-        u1=ratio(root, size_simulated + size_observed),
-        u2=_against_no_change(pair, error),
-        u_levels=ratio(root, size_observed),
-        um=um,
-        us=us,
-        uc=uc,
-    )
-
-
 def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
     """Mean over the moments that are given."""
     return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
@@ -167,8 +70,17 @@ class PointFit:
         R2 as the squared correlation, from 0 to 1; higher is better; blind to bias and scale.
     efficiency
         R2 as 1 - SSE/SST, up to 1; higher is better; below 0 the mean of the observed fits better.
-    u1, u2, u_levels, um, us, uc
-        As in `Theil`.
+    u1
+        Theil's inequality coefficient of 1961, from 0 (perfect) to 1; lower is better.
+    u2
+        Coefficient of 1966 on changes, from 0 (perfect) up; 1 is as good as "no change"; lower is better. NaN where
+        nothing observed changes.
+    u_levels
+        Coefficient of 1966 on levels, from 0 (perfect) up; 1 is as good as forecasting zero; lower is better.
+    um, us, uc
+        Shares of bias, unequal variation and unequal covariation in the mean squared error, from 0 to 1, summing to 1;
+        NaN where there is no error. A good fit of a model of trends has its error in ``uc``: unsystematic, point by
+        point.
     """
 
     n: FloatArray
@@ -206,12 +118,26 @@ def point_fit(
        \frac{\left(\sum(S_t-\bar S)(A_t-\bar A)\right)^2}{\sum(S_t-\bar S)^2\sum(A_t-\bar A)^2}, \qquad
        R^2_\text{efficiency} = 1 - \frac{\sum e_t^2}{\sum(A_t-\bar A)^2}
 
+    .. math::
+       U_1 = \frac{RMSE}{\sqrt{\frac1n\sum S_t^2}+\sqrt{\frac1n\sum A_t^2}}, \qquad
+       U_2 = \sqrt{\frac{\sum_{t>1}e_t^2}{\sum_{t>1}(A_t-A_{t-1})^2}}, \qquad
+       U_\text{levels} = \sqrt{\frac{\sum e_t^2}{\sum A_t^2}}
+
+    .. math::
+       U_m = \frac{(\bar S-\bar A)^2}{MSE}, \qquad U_s = \frac{(s_S-s_A)^2}{MSE}, \qquad
+       U_c = \frac{2(1-r)s_S s_A}{MSE}, \qquad U_m+U_s+U_c = 1
+
+    with means :math:`\bar A, \bar S`, population standard deviations :math:`s_A, s_S` (divided by :math:`n`) and their
+    correlation :math:`r`. Two coefficients go by the name of U2. Theil (1966) applies his to changes; with the change
+    forecast from the last observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The same
+    formula on levels, as `DescTools::TheilU` in R and others have it, is ``u_levels``.
+
     Parameters
     ----------
     observed, simulated
         Arrays of one shape in one unit, labelled or not.
     time
-        The axis of time.
+        The axis of time, which must be in order: ``u2`` compares each moment with the one before.
     pool
         Further axes to sum over, for example the regions: each moment of each region counts once.
 
@@ -219,7 +145,8 @@ def point_fit(
     -------
     PointFit
         Ranges and better directions are those of its attributes. Missing data: a moment where either value is NaN is
-        left out of every sum and counted in ``missing``; a number that is not defined is NaN, never a substitute.
+        left out of every sum and counted in ``missing``, and from ``u2`` also the moment after; a number that is not
+        defined is NaN, never a substitute.
 
     Raises
     ------
@@ -229,13 +156,17 @@ def point_fit(
     References
     ----------
     Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21. Sterman, J. D. (1984), Dynamica 10(2), 51-66. Nash,
-    J. E. and Sutcliffe, J. V. (1970), Journal of Hydrology 10(3), 282-290 (efficiency).
+    J. E. and Sutcliffe, J. V. (1970), Journal of Hydrology 10(3), 282-290 (efficiency). Theil, H. (1961), Economic
+    Forecasts and Policy, 2nd ed., North-Holland (U1). Theil, H. (1966), Applied Economic Forecasting, North-Holland,
+    ch. 2 (U2 and the shares).
 
     Examples
     --------
     >>> found = point_fit([1.0, 2.0, 4.0], [1.0, 3.0, 5.0])
     >>> float(found.mae) == 2 / 3, round(float(found.efficiency), 4)
     (True, 0.5714)
+    >>> round(float(point_fit(np.arange(1.0, 11), np.arange(2.0, 12)).u1), 8)
+    0.07512486
     """
     return _fit_of(line_up(observed, simulated, time=time, pool=pool))
 
@@ -265,9 +196,7 @@ def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> 
     """
     each = line_up(observed, simulated, time=time)
     others = each.observed.ndim - 1
-    together = Pair(
-        observed=each.observed, simulated=each.simulated, pooled=others, labels=("pooled",), moments=each.moments
-    )
+    together = Pair(observed=each.observed, simulated=each.simulated, pooled=others, labels=("pooled",))
     rows, last = _fit_of(each), _fit_of(together)
     columns = {
         field.name: np.append(np.ravel(getattr(rows, field.name)), getattr(last, field.name))
@@ -286,15 +215,16 @@ def _fit_of(pair: Pair) -> PointFit:
     squares = mean_over(error**2, pair)
     simulated, about_mean = deviations(pair.simulated, pair), deviations(pair.observed, pair)
     variance = mean_over(about_mean**2, pair)
-    inequality = theil_of(pair)
-    absolute = mean_over(np.abs(error), pair)
+    absolute, root = mean_over(np.abs(error), pair), np.sqrt(squares)
+    size_simulated, size_observed = (np.sqrt(mean_over(array**2, pair)) for array in (pair.simulated, pair.observed))
+    um, us, uc = _shares(pair, error, squares)
     return PointFit(
         n=np.asarray(pair.present.sum(axis=pair.axes)),
         missing=np.asarray((~pair.present).sum(axis=pair.axes)),
         mean_error=mean_over(error, pair),
         mae=absolute,
         mse=squares,
-        rmse=np.sqrt(squares),
+        rmse=root,
         mape=np.where(undefined, np.nan, mean_over(np.abs(relative), pair)),
         rmspe=np.where(undefined, np.nan, np.sqrt(mean_over(relative**2, pair))),
         mae_over_mean=ratio(absolute, np.abs(mean_over(pair.observed, pair))),
@@ -302,5 +232,10 @@ def _fit_of(pair: Pair) -> PointFit:
             mean_over(simulated * about_mean, pair) ** 2, mean_over(simulated**2, pair) * variance
         ),
         efficiency=1 - ratio(squares, variance),
-        **{name: getattr(inequality, name) for name in ("u1", "u2", "u_levels", "um", "us", "uc")},
+        u1=ratio(root, size_simulated + size_observed),
+        u2=_against_no_change(pair, error),
+        u_levels=ratio(root, size_observed),
+        um=um,
+        us=us,
+        uc=uc,
     )

@@ -203,14 +203,14 @@ def conservation(
     >>> float(conservation([10.0, 12.0, 14.5], net_inflow=[2.0, 2.0, 2.0]).drift)
     0.5
     """
-    held, _, shape = series_of(total, time=time, what="total")
+    held = series_of(total, time=time, what="total")
     expected = np.zeros_like(held)
     if net_inflow is not None:
-        flow, _, _ = series_of(net_inflow, time=time, what="net_inflow")
+        flow = series_of(net_inflow, time=time, what="net_inflow")
         _same_shape("net_inflow", held, flow)
         expected[..., 1:] = step * flow[..., :-1].cumsum(axis=-1)
     drift = np.abs(held - held[..., :1] - expected).max(axis=-1)
-    return Conservation(drift=drift.reshape(shape), relative=ratio(drift, np.abs(held).max(axis=-1)).reshape(shape))
+    return Conservation(drift=drift, relative=ratio(drift, np.abs(held).max(axis=-1)))
 
 
 def non_negativity(run: Run, *, names: Sequence[str] | None = None, tolerance: float = 0.0) -> tuple[Negative, ...]:

@@ -33,7 +33,6 @@ class Pair:
     simulated: FloatArray
     pooled: int  # how many axes before time are pooled with it
     labels: tuple[str, ...]
-    moments: tuple[Any, ...]  # labels of the time axis, or 0, 1, 2,
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -75,7 +74,6 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
         simulated=right,
         pooled=len(order) - len(kept) - 1,
         labels=_series_labels(template, kept, left.shape[: len(kept)]),
-        moments=_axis_labels(template, last, left.shape[-1]),
     )
 
 
@@ -93,18 +91,14 @@ def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = 
     return axis % dimensions
 
 
-def series_of(
-    values: ArrayLike, *, time: Axis = -1, what: str = "residuals"
-) -> tuple[FloatArray, tuple[str, ...], tuple[int, ...]]:
+def series_of(values: ArrayLike, *, time: Axis = -1, what: str = "residuals") -> FloatArray:
     """Bring one array to series by time."""
     given = _labelled(what, values)
     names = given.dims if isinstance(given, xr.DataArray) else None
     numbers = numbers_of(what, given)
     last = _time_axis(time, numbers.ndim, names)
     kept = [axis for axis in range(numbers.ndim) if axis != last]
-    moved = numbers.transpose([*kept, last])
-    template = given if isinstance(given, xr.DataArray) else None
-    return moved, _series_labels(template, kept, moved.shape[:-1]), moved.shape[:-1]
+    return numbers.transpose([*kept, last])
 
 
 def _time_axis(time: Axis, dimensions: int, names: Sequence[Hashable] | None) -> int:

@@ -85,7 +85,7 @@ def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
     >>> float(durbin_watson([1.0, -1.0, 1.0, -1.0]))
     3.0
     """
-    errors, _, _ = series_of(residuals, time=time)
+    errors = series_of(residuals, time=time)
     return ratio(np.nansum(np.diff(errors, axis=-1) ** 2, axis=-1), np.nansum(errors**2, axis=-1))
 
 
@@ -122,7 +122,7 @@ def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Floa
     >>> autocorrelation([1.0, 2.0, 3.0], lags=2).tolist()
     [1.0, 0.0, -0.5]
     """
-    errors, _, _ = series_of(residuals, time=time)
+    errors = series_of(residuals, time=time)
     moments = errors.shape[-1]
     if not 0 <= lags < moments:
         raise InvalidInput(f"lags is {lags}; with {moments} moments it must be from 0 to {moments - 1}")
@@ -206,7 +206,7 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
     if lags <= fitted:
         raise InvalidInput(f"lags is {lags} and fitted {fitted}; there must be more lags than fitted parameters")
     coefficients = autocorrelation(residuals, lags=lags, time=time)[..., 1:]
-    errors, _, _ = series_of(residuals, time=time)
+    errors = series_of(residuals, time=time)
     n = np.isfinite(errors).sum(axis=-1)[..., np.newaxis].astype(float)
     statistic = (n * (n + 2) * ratio(coefficients**2, np.maximum(n - np.arange(1, lags + 1), 0))).sum(axis=-1)
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags - fitted), statistic))
@@ -414,7 +414,7 @@ def _centred(values: FloatArray) -> FloatArray:
 
 def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatArray]:
     """Correlations of every two series over the moments both have, and how many those are."""
-    errors, _, _ = series_of(residuals, time=time)
+    errors = series_of(residuals, time=time)
     errors = errors.reshape(-1, errors.shape[-1])
     series = errors.shape[0]
     found, moments = np.full((series, series), np.nan), np.zeros((series, series))
@@ -430,11 +430,11 @@ def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatAr
 
 def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, with_products: bool) -> HypothesisTest:
     """Regress the squared errors of each series on the regressors."""
-    errors, _, shape = series_of(residuals, time=time)
+    errors = series_of(residuals, time=time)
     several = numbers_of("regressors", regressors)
     if several.ndim == np.ndim(residuals):
         several = several[np.newaxis]
-    stacked = [series_of(one, time=_number(time, residuals), what="regressors")[0] for one in several]
+    stacked = [series_of(one, time=_number(time, residuals), what="regressors") for one in several]
     if any(one.shape != errors.shape for one in stacked):
         raise InvalidInput(
             f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
@@ -445,7 +445,7 @@ def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, w
         _lagrange_multiplier(own, regressor, with_products=with_products)
         for own, regressor in zip(errors.reshape(-1, errors.shape[-1]), columns, strict=True)
     ]
-    statistic, degrees = (np.array(part).reshape(shape) for part in zip(*rows, strict=True))
+    statistic, degrees = (np.array(part).reshape(errors.shape[:-1]) for part in zip(*rows, strict=True))
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
 
 

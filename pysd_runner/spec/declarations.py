@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.spec.bindings import Bindings
@@ -14,8 +14,6 @@ ROLES: tuple[str, ...] = get_args(Role)
 
 FallbackRule = Literal["required", "equal_shares", "proxy", "constant", "latest"]
 FALLBACK_RULES: tuple[str, ...] = get_args(FallbackRule)
-
-Declared = TypeVar("Declared")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -505,7 +503,12 @@ class ModelSpec:
         UnknownName
             If neither a key nor a model name matches.
         """
-        return _find(self.parameters, name, "parameter")
+        if name in self.parameters:
+            return self.parameters[name]
+        by_variable = {item.variable: item for item in self.parameters.values() if item.variable}
+        if name in by_variable:
+            return by_variable[name]
+        raise UnknownName(f"no parameter is called {name!r}.{suggest(name, [*self.parameters, *by_variable])}")
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:
@@ -520,42 +523,3 @@ class ModelSpec:
         beside = {item.loading for item in self.measurements.values()}
         beside |= {name for proxy in self.proxies for name in (proxy.loading, proxy.level) if isinstance(name, str)}
         return bool(parameter.variable) or parameter.key in beside
-
-    def with_role(self, *roles: Role) -> tuple[Parameter, ...]:
-        """Give the parameters that have one of these roles, in the order of the file.
-
-        Parameters
-        ----------
-        roles
-            One or more of ``FREE``, ``FREE*``, ``FIX``, ``COST``, ``ASM``, ``POL``.
-
-        Returns
-        -------
-        tuple of Parameter
-            Empty when no parameter has such a role.
-        """
-        return tuple(parameter for parameter in self.parameters.values() if parameter.role in roles)
-
-    def variable_names(self) -> dict[str, str]:
-        """Give the names in the model file by key, for parameters, inputs and outcomes that have one.
-
-        Returns
-        -------
-        dict
-            Key to name; parameters of the measurement equations are left out.
-        """
-        sections: tuple[Mapping[str, Parameter | RegionInput | DeclaredOutcome], ...] = (
-            self.parameters,
-            self.inputs,
-            self.outcomes,
-        )
-        return {key: item.variable for section in sections for key, item in section.items() if item.variable}
-
-
-def _find(declared: Mapping[str, Parameter], name: str, kind: str) -> Parameter:
-    if name in declared:
-        return declared[name]
-    by_variable = {item.variable: item for item in declared.values() if item.variable}
-    if name in by_variable:
-        return by_variable[name]
-    raise UnknownName(f"no {kind} is called {name!r}.{suggest(name, [*declared, *by_variable])}")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite, log, pi
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,50 +15,75 @@ FloatArray = NDArray[np.float64]
 _EDGE = 1e-12
 
 
-class Prior(Protocol):
+class Prior:
     """A proper density on an interval, with an unbounded scale on which estimates are near normal.
 
-    Every argument and result has the shape of ``x`` or ``z``; a prior carries the unit of its parameter.
+    Every argument and result has the shape of ``x`` or ``z``; a prior carries the unit of its parameter. Unless a prior
+    says otherwise its unbounded scale is its own normal score, on which it is standard normal.
     """
+
+    __slots__ = ()
+
+    lower: float
+    upper: float
 
     @property
     def unbounded_bounds(self) -> tuple[float, float]:
         """The declared bounds on the unbounded scale; infinite where the scale itself has no end."""
+        return (-inf, inf)
 
     @property
     def unbounded_sd(self) -> float:
         """Standard deviation on the unbounded scale, before truncation at the declared bounds."""
+        return 1.0
 
     def supports(self, x: float) -> bool:
         """Whether the density at ``x`` is above zero."""
+        return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the density at ``x``, per unit of ``x``; ``-inf`` outside the bounds."""
+        raise NotImplementedError
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """``n`` independent draws inside the bounds, shape ``(n,)``."""
+        raise NotImplementedError
 
     def to_unbounded(self, x: ArrayLike) -> FloatArray:
         """``x`` on the unbounded scale."""
+        return self.residual(x)
 
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
         """Inverse of `to_unbounded`; a value past a declared bound becomes the bound."""
+        raise NotImplementedError
 
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
         """Derivative of ``x`` along the unbounded scale; at a bound that of the inside."""
+        # The standard normal density over that of x; 0 where both vanish.
+        exponent = self.unbounded_log_density(self.to_unbounded(x)) - self.log_density(x)
+        return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
 
     def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
         """Natural logarithm of the density per unit of the unbounded scale; ``-inf`` past a declared bound."""
+        return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
 
     def unbounded_score(self, z: ArrayLike) -> FloatArray:
         """Derivative of `unbounded_log_density`; past a declared bound that of the inside."""
+        return -np.asarray(z, dtype=float)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
+        raise NotImplementedError
+
+    def _share(self, x: ArrayLike) -> FloatArray:
+        return (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
+
+    def _at(self, share: FloatArray) -> FloatArray:
+        return np.clip(self.lower + (self.upper - self.lower) * share, self.lower, self.upper)
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Prior):
     """Normal prior, truncated at the declared bounds; its unbounded scale is ``x`` itself.
 
     Parameters
@@ -98,10 +122,6 @@ class Normal:
     def unbounded_sd(self) -> float:
         """The standard deviation."""
         return self.sd
-
-    def supports(self, x: float) -> bool:
-        """Whether ``x`` lies inside the bounds."""
-        return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the truncated density."""
@@ -149,7 +169,7 @@ class Normal:
 
 
 @dataclass(frozen=True, slots=True)
-class LogNormal:
+class LogNormal(Prior):
     """Lognormal prior, truncated at the declared bounds; its unbounded scale is ``log x``.
 
     Parameters
@@ -239,58 +259,8 @@ class LogNormal:
         return Normal(log(self.median), self.sdlog, *self.unbounded_bounds)
 
 
-class _OnInterval:
-    """A prior between two ends, whose unbounded scale is its own normal score: there the prior is standard normal."""
-
-    __slots__ = ()
-
-    lower: float
-    upper: float
-
-    @property
-    def unbounded_bounds(self) -> tuple[float, float]:
-        """Minus and plus infinity: the score has no ends."""
-        return (-inf, inf)
-
-    @property
-    def unbounded_sd(self) -> float:
-        """One."""
-        return 1.0
-
-    def log_density(self, x: ArrayLike) -> FloatArray:
-        """Natural logarithm of the density; ``-inf`` outside the interval."""
-        raise NotImplementedError
-
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """``phi(z) / p(x)``: the standard normal density over that of ``x``; 0 where both vanish."""
-        exponent = self.unbounded_log_density(self.to_unbounded(x)) - self.log_density(x)
-        return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
-
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
-        """``-z^2 / 2 - log sqrt(2 pi)``."""
-        return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
-
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
-        """``-z``."""
-        return -np.asarray(z, dtype=float)
-
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
-        """Normal score of the cumulative probability, within about -7 to 7."""
-        return self.residual(x)
-
-    def residual(self, x: ArrayLike) -> FloatArray:
-        """Normal score of the cumulative probability, within about -7 to 7."""
-        raise NotImplementedError
-
-    def _share(self, x: ArrayLike) -> FloatArray:
-        return (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
-
-    def _at(self, share: FloatArray) -> FloatArray:
-        return np.clip(self.lower + (self.upper - self.lower) * share, self.lower, self.upper)
-
-
 @dataclass(frozen=True, slots=True)
-class Beta(_OnInterval):
+class Beta(Prior):
     """Beta prior stretched over an interval; its unbounded scale is its normal score.
 
     Parameters
@@ -354,7 +324,7 @@ class Beta(_OnInterval):
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform(_OnInterval):
+class Uniform(Prior):
     """Uniform prior on an interval; its unbounded scale is the normal score of the position in it.
 
     Parameters
@@ -378,10 +348,6 @@ class Uniform(_OnInterval):
 
     def __post_init__(self) -> None:
         _require_interval(self.lower, self.upper)
-
-    def supports(self, x: float) -> bool:
-        """Whether ``x`` lies in the interval."""
-        return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Minus the logarithm of the width of the interval."""

@@ -234,10 +234,6 @@ def test_parameters_are_found_by_key_and_by_model_name(spec: ModelSpec) -> None:
         spec.parameter("Growth Rat")
 
 
-def test_parameters_are_chosen_by_role(spec: ModelSpec) -> None:
-    assert [item.key for item in spec.with_role("COST", "FIX")] == ["cost", "move"]
-
-
 def test_a_parameter_acts_in_an_equation_a_measurement_or_a_start_value(spec: ModelSpec) -> None:
     acting = [key for key, item in spec.parameters.items() if spec.acts(item)]
     # `loading` only stands in a measurement, `part` only in a start value.
@@ -260,18 +256,6 @@ def test_an_error_that_is_known_is_read_and_said(tmp_path: Path) -> None:
     assert spec.measurements["level"].errors == ErrorModel(memory="independent", known=True)
     assert spec.measurements["level"].errors.words.endswith("size known")
     assert "known" not in spec.measurements["size"].errors.words
-
-
-def test_names_in_the_model_leave_out_parameters_of_the_measurement(spec: ModelSpec) -> None:
-    assert spec.variable_names() == {
-        "rate": "Growth Rate",
-        "cost": "Unit Cost",
-        "move": "Movement Rate",
-        "x": "Initial Share",
-        "y": "Initial Part",
-        "k": "Initial Ratio",
-        "size": "Size",
-    }
 
 
 def test_declarations_survive_pickling(spec: ModelSpec) -> None:

@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import t as student
 
 from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.learning import composite_likelihood, heavy, shared_part
-from calibration.filtering.paths import learn_widths
-from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
+from calibration.filtering.laws import composite_likelihood, heavy, learn_widths, shared_part
+from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
 from calibration.forecasting.models import FilteredModel, ablations, models_named
@@ -24,7 +23,6 @@ STILL = FilterSettings(
     momenta=(0.0,),
     reversions=(0.0,),
     memories=(0.5,),
-    persistences=(0.0,),
     ordinary_regions=np.inf,
 )
 HORIZON = 4
@@ -79,14 +77,6 @@ def test_momentum_and_pull_are_second_order_error_correction() -> None:
         change = -(1 - stay) * (1 - memory) * level + stay * memory * last
         level, last = level + change, change
         assert_allclose(found[:, step], level, rtol=0, atol=1e-6)
-
-
-def test_a_pull_to_positions_returns_from_both_sides() -> None:
-    values = history()
-    found = points(values, replace(STILL, reversions=(0.5,), persistences=(1.0,)))
-    position = values[:, -STILL.memory_years :].mean(axis=1)
-    before, after = values[:, -1] - position, found[:, 0] - position
-    assert_allclose(after, 0.5 * before, rtol=0, atol=1e-6)
 
 
 def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear() -> None:
@@ -208,11 +198,9 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
         memory=np.array([memory]),
         momentum=np.array([momentum]),
         reversion=np.array([reversion]),
-        persistence=np.zeros(1),
     )
     found = composite_likelihood(
         values,
-        positions(values, 10),
         law,
         np.full((1, 3), sd),
         weights,
@@ -299,13 +287,9 @@ def test_settings_are_refused_with_reasons() -> None:
     refused = {
         "ordinary_regions is -1": {"ordinary_regions": -1.0},
         "clip is 0": {"clip": 0.0},
-        "half_life is -1": {"half_life": -1.0},
-        "memory_years must be a whole number from 1": {"memory_years": 0},
         "memories has 1.0; give values from 0 to below 1": {"memories": (0.5, 1.0)},
-        "persistences has 1.5; give values from 0 to 1": {"persistences": (1.5,)},
         "momenta has nan; give values from 0 up": {"momenta": (0.0, np.nan)},
         "momenta has inf; give values from 0 up": {"momenta": (np.inf,)},
-        "reversion_scale is 0": {"reversion_scale": 0.0},
     }
     for reason, item in refused.items():
         with pytest.raises(InvalidInput, match=reason):

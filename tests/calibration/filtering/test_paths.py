@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import Filtered, FilterSettings, ahead, learn_laws
-from calibration.filtering.learning import Laws, heavy, left_of_relative
-from calibration.filtering.paths import states
-from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
+from calibration.filtering.laws import Laws, heavy, left_of_relative, states
+from calibration.filtering.trend import Trend, forecasts, moved, steps
 from calibration.forecasting import forecast
 from tests.calibration.filtering.test_filter import STILL, known
 from tests.calibration.forecasting.series import panel_of
@@ -19,13 +18,12 @@ SD = 0.02
 REGIONS, YEARS = 6, 14
 
 
-def law(*, momentum: float = 0.4, reversion: float = 0.02, persistence: float = 0.0) -> Trend:
+def law(*, momentum: float = 0.4, reversion: float = 0.02) -> Trend:
     """One law."""
     return Trend(
         memory=np.array([0.6]),
         momentum=np.array([momentum]),
         reversion=np.array([reversion]),
-        persistence=np.array([persistence]),
     )
 
 
@@ -46,10 +44,8 @@ def walks(regions: int = REGIONS, years: int = YEARS, seed: int = 0) -> np.ndarr
 def followed(values: np.ndarray, trend: Trend, *, shared: float = 0.0, groups: tuple[str, ...] = ()) -> Filtered:
     """The law at the origin."""
     laws = laws_of(trend, len(values), shared)
-    *_, at = steps(values, positions(values, 10), trend, laws.sd[:, None] * laws.by_region, SETTINGS)
-    return Filtered(
-        laws=laws, at=at, position=np.zeros(len(values)), values=values, groups=groups or ("",) * len(values)
-    )
+    *_, at = steps(values, trend, laws.sd[:, None] * laws.by_region, SETTINGS)
+    return Filtered(laws=laws, at=at, values=values, groups=groups or ("",) * len(values))
 
 
 def test_states_differ_as_the_kalman_filter_says_they_do() -> None:
@@ -98,9 +94,9 @@ def test_paths_spread_as_the_small_filter_says() -> None:
     _, draws = ahead(found, settings, horizon=5, draws=4000, rng=np.random.default_rng(0))
     laws = found.laws
     size = laws.sd[:, None] * laws.by_region
-    *_, at = steps(values, positions(values, 10), laws.trend, size, settings)
+    *_, at = steps(values, laws.trend, size, settings)
     for step in range(5):
-        at = moved(at, laws.trend, np.zeros(12))
+        at = moved(at, laws.trend)
         # Relative output of a region holds a part of the shocks of the others, which differ in size.
         own = at.var_level[0] * size[0] ** 2 * 12 / 11
         wanted = own * (1 - 2 / 12) + own.sum() / 12**2
@@ -127,7 +123,7 @@ def test_a_region_that_jumps_alone_has_no_momentum_of_it() -> None:
     trend = law(momentum=1.0, reversion=0.0)
     drift = {}
     for clip in (3.0, 1e9):
-        *_, at = steps(values, positions(values, 10), trend, np.full((1, 10), SD), replace(SETTINGS, clip=clip))
+        *_, at = steps(values, trend, np.full((1, 10), SD), replace(SETTINGS, clip=clip))
         drift[clip] = at.drift[0, 3]
     assert 0 < drift[3.0] < 0.5 * drift[1e9]
 
@@ -147,7 +143,7 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
     laws = learn_laws(values, [""] * REGIONS, FilterSettings())
     assert_allclose(laws.weight.sum(), 1.0)
     size = laws.sd[:, None] * laws.by_region
-    for step in steps(values, positions(values, 10), laws.trend, size, FilterSettings()):
+    for step in steps(values, laws.trend, size, FilterSettings()):
         assert step.var_level.min() > -1e-9
         assert step.var_drift.min() >= 0
 
@@ -165,7 +161,7 @@ def test_a_lone_region_is_known_and_surprises_nobody() -> None:
     values = walks(5, 24, seed=2)
     values[1:, :10] = np.nan
     values[0, :10] = 0.0
-    found = list(steps(values, positions(values, 10), law(), np.full((1, 5), SD), SETTINGS))
+    found = list(steps(values, law(), np.full((1, 5), SD), SETTINGS))
     for step in found[1:11]:
         assert np.isnan(step.innovation[0, 0])
         assert_allclose(step.level[0, 0], values[0, step.year] if step.year < 10 else step.level[0, 0], atol=1e-15)
@@ -190,5 +186,5 @@ def test_a_lone_region_says_nothing_about_sizes() -> None:
     assert_allclose(alone.sd.mean(), together.sd.mean(), rtol=0.1)
     assert abs(alone.by_region[0] - together.by_region[0]) < 0.1
     law_ = alone.trend.of(np.array([0]))
-    for item in forecasts(values, positions(values, 10), law_, np.full((1, 5), SD), SETTINGS, 3):
+    for item in forecasts(values, law_, np.full((1, 5), SD), SETTINGS, 3):
         assert item.known.sum() > 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from calibration.sdeval import PatternLimits, behaviour_patterns, discrepancy, patterns_table, theil
+from calibration.sdeval import PatternLimits, behaviour_patterns, discrepancy, patterns_table, point_fit
 from calibration.sdeval.components import (
     autocorrelation_errors,
     compare_autocorrelations,
@@ -99,7 +99,7 @@ def _function(series: list[float]):
 def test_discrepancy_is_theils_u1_of_deviations(pair: tuple[np.ndarray, np.ndarray]) -> None:
     if min(np.ptp(series) for series in pair) == 0:
         return
-    expected = theil(*(series - series.mean() for series in pair)).u1
+    expected = point_fit(*(series - series.mean() for series in pair)).u1
     assert discrepancy(*pair) == pytest.approx(float(expected), rel=1e-9)
     assert -1e-12 <= discrepancy(*pair) <= 1 + 1e-12
     assert discrepancy(*reversed(pair)) == pytest.approx(discrepancy(*pair), abs=1e-12)

@@ -1,4 +1,4 @@
-"""Sizes of noise, memory of momentum and reversion, from the innovations of the Kalman filter up to the origin.
+"""Laws of relative output, weighed by the innovations of the Kalman filter up to the origin, and the paths from there.
 
 Random growth has heavy tails and is in part common to a class. A grid of laws is weighted by prior times the composite
 likelihood of one to five years ahead.
@@ -10,9 +10,19 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gamma, gammaln
 
-from calibration.filtering.trend import FilterSettings, Trend, forecasts, positions, steps
+from calibration.filtering.trend import (
+    HALF_LIFE,
+    MOMENTUM_SCALE,
+    REVERSION_SCALE,
+    FilterSettings,
+    Step,
+    Trend,
+    forecasts,
+    moved,
+    steps,
+)
 
 Array = NDArray[np.float64]
 
@@ -81,19 +91,18 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
         With weights that sum to 1.
     """
     grid = _grid(settings)
-    centres = positions(values, settings.memory_years)
     ages = np.arange(values.shape[1] - 1, -1, -1)
-    weights = 0.5 ** (ages / settings.half_life)
-    plain = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings)
+    weights = 0.5 ** (ages / HALF_LIFE)
+    plain = _innovations(values, grid, np.full(len(grid), np.inf), settings)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
     by_region = _by_region(plain[0] / sd[0], weights)
     # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
-    innovations = _innovations(values, centres, grid, sd[:, None] * by_region, settings)
+    innovations = _innovations(values, grid, sd[:, None] * by_region, settings)
     sd = _scale(innovations, weights, by_region, settings.tails)
     size = sd[:, None] * by_region
-    likelihood = composite_likelihood(values, centres, grid, size, weights, settings)
-    prior = -grid.momentum / settings.momentum_scale - grid.reversion / settings.reversion_scale
-    score = settings.tempering * likelihood + prior
+    likelihood = composite_likelihood(values, grid, size, weights, settings)
+    prior = -grid.momentum / MOMENTUM_SCALE - grid.reversion / REVERSION_SCALE
+    score = likelihood + prior
     weight = np.exp(score - score.max())
     weight = weight / weight.sum()
     best = int(np.argmax(weight))
@@ -107,21 +116,17 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
 
 
 def _grid(settings: FilterSettings) -> Trend:
-    """Distinct laws: without momentum its memory does not matter, without mean reversion its aim does not."""
+    """Distinct laws: without momentum its memory does not matter."""
     moving = [(memory, size) for size in settings.momenta for memory in settings.memories if size > 0]
     still = [(settings.memories[0], 0.0)] if 0 in settings.momenta else []
-    reverting = [
-        (reversion, aim) for reversion in settings.reversions for aim in settings.persistences if reversion > 0
-    ]
-    free = [(0.0, settings.persistences[0])] if 0 in settings.reversions else []
-    rows = [(*move, *reversion) for move, reversion in product(still + moving, free + reverting)]
-    memory, momentum, reversion, persistence = np.array(rows).T
-    return Trend(memory=memory, momentum=momentum, reversion=reversion, persistence=persistence)
+    reversions = sorted(settings.reversions, key=lambda rate: rate > 0)
+    memory, momentum, reversion = np.array([(*move, rate) for move, rate in product(still + moving, reversions)]).T
+    return Trend(memory=memory, momentum=momentum, reversion=reversion)
 
 
-def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, settings: FilterSettings) -> Array:
+def _innovations(values: Array, grid: Trend, sd: Array, settings: FilterSettings) -> Array:
     """Innovations in units of their relative standard deviation, shape (law, region, year)."""
-    return np.stack([step.innovation for step in steps(values, centres, grid, sd, settings)], axis=-1)
+    return np.stack([step.innovation for step in steps(values, grid, sd, settings)], axis=-1)
 
 
 def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:
@@ -152,9 +157,7 @@ def _by_region(standard: Array, weights: Array) -> Array:
     return np.asarray((years * own + REGION_YEARS) / (years + REGION_YEARS))
 
 
-def composite_likelihood(
-    values: Array, centres: Array, grid: Trend, sd: Array, weights: Array, settings: FilterSettings
-) -> Array:
+def composite_likelihood(values: Array, grid: Trend, sd: Array, weights: Array, settings: FilterSettings) -> Array:
     r"""Composite log-likelihood of laws over horizons.
 
     :math:`\ell = \sum_{h=1}^{H} \frac1h \sum_t \omega_t \sum_i \log p(r_{it} \mid r_{\cdot, \le t-h})`. A law that is
@@ -164,7 +167,7 @@ def composite_likelihood(
     several steps: Xia & Tong (2011), Statist. Sci. 26: 21-46.
     """
     total = np.zeros(len(grid))
-    for ahead in forecasts(values, centres, grid, sd, settings, settings.horizons):
+    for ahead in forecasts(values, grid, sd, settings, settings.horizons):
         known = ahead.known
         error = ahead.at.level[:, known] - values[known, ahead.year]
         # A shift common to all regions is a change of their number, not news.
@@ -237,3 +240,173 @@ def shared_part(innovations: Array, groups: Sequence[str]) -> float:
         excess += count * (float((members.mean(axis=0) ** 2).mean()) - variance / count) / (1 - 1 / count)
         weight += count
     return 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Filtered:
+    """What is known at the origin.
+
+    Attributes
+    ----------
+    laws
+        What was learnt about output.
+    at
+        States by law and region.
+    values
+        Log relative output up to the origin, shape (region, year).
+    groups
+        Class of each region; empty for none.
+    """
+
+    laws: Laws
+    at: Step
+    values: Array
+    groups: tuple[str, ...]
+
+    @property
+    def sizes(self) -> Array:
+        """Yearly standard deviation of shocks to the level, shape (law, region)."""
+        return np.asarray(self.laws.sd[:, None] * self.laws.by_region)
+
+
+def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
+    """Filter the years up to the origin.
+
+    Parameters
+    ----------
+    values
+        Log relative output, shape (region, year), NaN where missing; every region is seen at least once.
+    groups
+        Class of each region; empty for none.
+    settings
+        Grids and priors.
+
+    Returns
+    -------
+    Filtered
+        States at the origin.
+    """
+    laws = learn_laws(values, groups, settings)
+    sizes = laws.sd[:, None] * laws.by_region
+    seen = values if settings.is_filtered else _last(values)
+    *_, at = steps(seen, laws.trend, sizes, settings)
+    return Filtered(laws=laws, at=at, values=values, groups=tuple(groups))
+
+
+def _last(values: Array) -> Array:
+    """Level that each region was last seen at, shape (region, 1)."""
+    back = np.isfinite(values)[:, ::-1].argmax(axis=1, keepdims=True)
+    return np.take_along_axis(values, values.shape[1] - 1 - back, axis=1)
+
+
+def ahead(
+    filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Forecast from the origin.
+
+    Parameters
+    ----------
+    filtered
+        What is known there.
+    settings
+        Tails of the shocks.
+    horizon
+        Number of years.
+    draws
+        Number of paths.
+    rng
+        Decides every random number.
+
+    Returns
+    -------
+    tuple[Array, Array]
+        Log relative output: its mean over the laws, shape (region, horizon), and draws, shape (draw, region, horizon),
+        whose mean it is. Deviations are stretched as past errors ask for.
+    """
+    mean = _mean(filtered, horizon)
+    paths = _paths(filtered, settings, horizon, draws, rng)
+    away = paths - paths.mean(axis=0)
+    away -= away.mean(axis=1, keepdims=True)
+    return mean, mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * away
+
+
+def _mean(filtered: Filtered, horizon: int) -> Array:
+    """What the laws expect, by their weights."""
+    at, trend, found = filtered.at, filtered.laws.trend, []
+    for _ in range(horizon):
+        at = moved(at, trend)
+        found.append(filtered.laws.weight @ at.level)
+    mean = np.stack(found, axis=-1)
+    return np.asarray(mean - mean.mean(axis=0))
+
+
+def _paths(filtered: Filtered, settings: FilterSettings, horizon: int, draws: int, rng: np.random.Generator) -> Array:
+    """Output of laws drawn by their weights, from states drawn at the origin, with shocks."""
+    chosen = filtered.laws.drawn(draws, rng)
+    trend = filtered.laws.trend.of(chosen)
+    memory, momentum, stay, left = (
+        item[:, None] for item in (trend.memory, trend.momentum, 1 - trend.reversion, trend.left)
+    )
+    (level, drift), found = states(filtered, chosen, rng), []
+    for _ in range(horizon):
+        shock, push = (noise(filtered, chosen, settings.tails, rng) for _ in range(2))
+        level = stay * level + left * drift + shock
+        drift = memory * drift + momentum * push
+        found.append(level)
+    return np.stack(found, axis=-1)
+
+
+def noise(filtered: Filtered, chosen: NDArray[np.intp], tails: float, rng: np.random.Generator) -> Array:
+    """Shocks of the size that chosen laws have, shape (draw, region)."""
+    groups, shared = filtered.groups, filtered.laws.shared
+    unit = heavy(rng, len(chosen), groups, shared, tails) / left_of_relative(groups, shared)
+    return np.asarray(filtered.sizes[chosen] * unit)
+
+
+def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of level and drift at the origin under chosen laws, each of shape (draw, region)."""
+    at = filtered.at
+    one, other = (noise(filtered, chosen, np.inf, rng) for _ in range(2))
+    # The Cholesky root: a level that was seen has no variance, and shocks have the same sign in all regions.
+    size = np.sqrt(at.var_level)
+    along = np.divide(at.level_drift, size, out=np.zeros(size.shape), where=size > 0)
+    alone = np.sqrt(np.maximum(at.var_drift - along**2, 0.0))
+    return at.level[chosen] + size[chosen] * one, at.drift[chosen] + along[chosen] * one + alone[chosen] * other
+
+
+def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
+    r"""Factor on the width of the forecast at each horizon.
+
+    The filter forecasts from every earlier year; the mean absolute error is set against the one its law expects.
+    The ratio counts as many origins as do not overlap, and is shrunk to the law by `width_weight`:
+    :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
+    """
+    likely = laws.likely
+    trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.by_region
+    years = values.shape[1]
+    found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
+    for ahead in forecasts(values, trend, sd, settings, horizon):
+        place, known = ahead.step - 1, ahead.known
+        error, size = _error(ahead.at.level, ahead.at.var_level * sd**2, weight, values[:, ahead.year])
+        counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)
+        found[place] += counts * np.abs(error[known] - error[known].mean()).mean()
+        expected[place] += counts * _mean_of_unit(settings.tails, ahead.step) * size[known].mean()
+        origins[place] += counts
+    apart = origins / np.arange(1, horizon + 1)
+    held = (found > 0) & (expected > 0)
+    ratio = np.divide(found, expected, out=np.ones(horizon), where=held)
+    return np.asarray(np.exp(apart / (apart + settings.width_weight) * np.log(ratio)))
+
+
+def _mean_of_unit(tails: float, years: int) -> float:
+    """Mean absolute value at unit variance: of Student's t after a year, ever nearer to the normal after more."""
+    normal = np.sqrt(2 / np.pi)
+    heavy = 2 * np.sqrt(tails - 2) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
+    return float(normal + (heavy - normal) / years)
+
+
+def _error(level: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
+    """Error of the mixture's mean and its standard deviation, shape (region,)."""
+    mean = weight @ level
+    spread = weight @ (variance + (level - mean) ** 2)
+    return mean - observed, np.sqrt(spread)
