@@ -13,6 +13,8 @@ FloatArray = NDArray[np.float64]
 
 # Keeps normal scores finite at the ends of an interval (a score of about 7).
 _EDGE = 1e-12
+# Scores beyond this have the quantiles of it: those of a beta are not computed for smaller probabilities.
+_FARTHEST = 20.0
 
 
 class Prior:
@@ -314,7 +316,7 @@ class Beta(Prior):
         """``lower + (upper - lower) q`` with ``q`` the beta quantile of ``Phi(z)``."""
         from scipy.special import betaincinv, ndtr
 
-        return self._at(betaincinv(self.a, self.b, ndtr(np.asarray(z, dtype=float))))
+        return self._at(betaincinv(self.a, self.b, ndtr(np.clip(z, -_FARTHEST, _FARTHEST))))
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """Normal score of the cumulative probability, within about -7 to 7."""

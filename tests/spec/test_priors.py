@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
@@ -89,6 +89,7 @@ def test_unbounded_scale_is_inverted(prior: Prior, share: float) -> None:
 
 @every_prior
 @given(z=st.floats(-1e6, 1e6))
+@example(z=-25.0)
 def test_no_value_leaves_the_bounds(prior: Prior, z: float) -> None:
     x = float(prior.from_unbounded(z))
     assert prior.lower <= x <= prior.upper  # type: ignore[attr-defined]
