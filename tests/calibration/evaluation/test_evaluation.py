@@ -373,9 +373,9 @@ def test_a_number_with_a_unit_hidden_in_an_equation_is_found(tmp_path: Path) -> 
     hidden = alone(tmp_path, TANK)  # starts with 100 litres, which no input says
     named = alone(tmp_path, TANK.replace(", 100)", ", Start)") + "Start = 100 ~ Litre ~ |")
     for subject, verdict in ((hidden, Verdict.FAILED), (named, Verdict.PASSED)):
-        found = _scaled(subject, "structure", _other_units(subject), "litre", "Litre")
+        found = _scaled(subject, _other_units(subject), "litre", "Litre")
         assert (found.subject, found.verdict) == ("Litre", verdict)
-    assert "Water" in _scaled(hidden, "structure", _other_units(hidden), "litre", "Litre").note.text("en")
+    assert "Water" in _scaled(hidden, _other_units(hidden), "litre", "Litre").note.text("en")
 
 
 @pytest.mark.parametrize(
