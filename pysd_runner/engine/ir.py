@@ -4,11 +4,12 @@ An expression has axes, named after the subscript range they run over; the axis 
 ``!``, as in Vensim. Nothing here holds text taken from a model file except names, units and documentation.
 """
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 # The time controls of a model.
 INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
@@ -75,6 +76,10 @@ class Axis:
     label: str
     positions: tuple[int, ...] | None = None
 
+    def places(self, length: int) -> tuple[int, ...]:
+        """Places it selects in a dimension of some length."""
+        return tuple(range(length)) if self.positions is None else self.positions
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -82,12 +87,41 @@ class Element:
 
     position: int
 
+    def places(self, _length: int) -> tuple[int, ...]:
+        """Places it selects in a dimension of some length."""
+        return (self.position,)
+
 
 Index = Axis | Element
 
 
+def _operator(name: str, *, turned: bool = False) -> Callable[["Arithmetic", "Expression | float"], "Operation"]:
+    def made(own: Any, other: Any) -> "Operation":
+        return operation(name, other, own) if turned else operation(name, own, other)
+
+    return made
+
+
+class Arithmetic:
+    """What expressions share: ``x + 1.0``, ``x < y`` and ``x & y`` of them are expressions."""
+
+    __slots__ = ()
+
+    __add__, __radd__ = _operator("add"), _operator("add", turned=True)
+    __sub__, __rsub__ = _operator("subtract"), _operator("subtract", turned=True)
+    __mul__, __rmul__ = _operator("multiply"), _operator("multiply", turned=True)
+    __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", turned=True)
+    __pow__ = _operator("power")
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
+    __and__, __or__ = _operator("and"), _operator("or")
+
+    def __neg__(self: Any) -> "Operation":
+        return operation("negative", self)
+
+
 @dataclass(frozen=True, slots=True)
-class Number:
+class Number(Arithmetic):
     """A literal."""
 
     value: float
@@ -95,7 +129,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Arithmetic):
     """A literal array, flat in C order over `shape`."""
 
     values: tuple[float, ...]
@@ -104,14 +138,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class Time(Arithmetic):
     """The current time."""
 
     axes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Arithmetic):
     """The value of a variable, indexed; axes with the same label run together, along the diagonal."""
 
     variable: str
@@ -124,7 +158,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Arithmetic):
     """An element-wise operation or function; `name` is a key of the targets' tables."""
 
     name: str
@@ -133,7 +167,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Reduction:
+class Reduction(Arithmetic):
     """A sum, product, least or largest value over the axes in `over`."""
 
     name: str
@@ -143,7 +177,7 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolation:
+class Interpolation(Arithmetic):
     """A table function, or a series of data over time."""
 
     argument: "Expression"  # where it is read
@@ -156,7 +190,7 @@ class Interpolation:
 
 
 @dataclass(frozen=True, slots=True)
-class Random:
+class Random(Arithmetic):
     """A uniform number in [0, 1), its own for every seed, draw, step, `site` and cell over `axes`."""
 
     # The cell is counted in C order over `axes`.
@@ -166,7 +200,7 @@ class Random:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayFunction:
+class ArrayFunction(Arithmetic):
     """A function of whole arrays, such as a matrix inverse; `name` is a key of `array_functions.FUNCTIONS`."""
 
     name: str
@@ -200,6 +234,16 @@ def references(expression: Expression) -> frozenset[str]:
     return frozenset(part.variable for part in walk(expression) if isinstance(part, Reference))
 
 
+def draws_numbers(expression: Expression) -> bool:
+    """Whether there is a random number in an expression."""
+    return any(isinstance(part, Random) for part in walk(expression))
+
+
+def reads_time(expression: Expression) -> bool:
+    """Whether an expression changes by itself: with time, or by chance."""
+    return any(isinstance(part, Time | Random) for part in walk(expression))
+
+
 def is_literal(expression: Expression) -> bool:
     """Whether an expression is made of literal numbers only."""
     if isinstance(expression, Number | Table):
@@ -227,6 +271,21 @@ class Block:
     def axes(self) -> tuple[str, ...]:
         """Labels of the axes the block runs over, in the order of the dimensions."""
         return tuple(item.label for item in self.index if isinstance(item, Axis))
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """All its expressions."""
+        return tuple(part for part in (self.expression, self.initial, self.delay) if part is not None)
+
+    @property
+    def at_start(self) -> Expression:
+        """What it computes at the start."""
+        return self.expression if self.initial is None else self.initial
+
+
+def is_whole(index: Iterable[Index]) -> bool:
+    """Whether an index is all of every dimension."""
+    return all(isinstance(item, Axis) and item.positions is None for item in index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,17 +352,68 @@ class ModelIr:
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
-        """Lengths of the given ranges."""
-        return tuple(len(self.ranges[name]) for name in dims)
+        """Lengths of the given ranges, or of axes over them."""
+        return shape_of(self.ranges, dims)
 
 
 # PySD and Vensim treat a denominator this small as zero, and times this close as equal.
 SMALL = 1e-6
 
 
-def operation(name: str, *arguments: Expression) -> Operation:
-    """An element-wise operation over the joined axes of its arguments."""
-    return Operation(name, arguments, joined_axes(*arguments))
+def operation(name: str, *arguments: Expression | float) -> Operation:
+    """An element-wise operation over the joined axes of its arguments; a number stands for its literal."""
+    parts = tuple([Number(part) if isinstance(part, float) else part for part in arguments])
+    return Operation(name, parts, joined_axes(*parts))
+
+
+def reduced(name: str, argument: Expression, over: Iterable[str]) -> Reduction:
+    """A reduction over some of the axes of its argument."""
+    inner = tuple(over)
+    return Reduction(name, argument, inner, tuple(axis for axis in argument.axes if axis not in inner))
+
+
+def shape_of(ranges: Mapping[str, tuple[str, ...]], labels: Iterable[str]) -> tuple[int, ...]:
+    """Lengths of ranges, or of axes over them."""
+    return tuple(len(ranges[label.removesuffix("!")]) for label in labels)
+
+
+def counted(ranges: Mapping[str, tuple[str, ...]], labels: Iterable[str], first: int = 1) -> Table:
+    """Places of all cells over some axes, row by row, counted from a number."""
+    axes = tuple(labels)
+    shape = shape_of(ranges, axes)
+    return Table(tuple(float(first + place) for place in range(math.prod(shape))), shape, axes)
+
+
+def reference_to(variable: str, labels: Iterable[str]) -> Reference:
+    """All of a variable, over axes with some labels."""
+    return Reference(variable, tuple(Axis(label) for label in labels))
+
+
+def hidden_variable(name: str, kind: Kind, dims: Sequence[str], *blocks: Block) -> Variable:
+    """A variable that stands in no file."""
+    return Variable(
+        name=name, unit="", dims=tuple(dims), kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True
+    )
+
+
+def reached(start: Iterable[str], users: Mapping[str, Iterable[str]]) -> dict[str, None]:
+    """Names, and all that depend on one of them, at once or through others."""
+    found = dict.fromkeys(start)
+    waiting = list(found)
+    while waiting:
+        new = [name for name in users.get(waiting.pop(), ()) if name not in found]
+        found.update(dict.fromkeys(new))
+        waiting += dict.fromkeys(new)
+    return found
+
+
+def users_of(needs: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """What needs each name, from what each needs."""
+    users: dict[str, list[str]] = {}
+    for name, needed in needs.items():
+        for item in needed:
+            users.setdefault(item, []).append(name)
+    return users
 
 
 def time_step() -> Expression:

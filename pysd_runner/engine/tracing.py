@@ -12,7 +12,6 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
     TIME_STEP,
-    Axis,
     Block,
     Expression,
     Interpolation,
@@ -22,6 +21,7 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.passes.components import cells
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, one_case, over_time
 
@@ -136,11 +136,7 @@ def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
         return np.ones(shape, dtype=bool)
     found = np.zeros(shape, dtype=bool)
     for block in variable.blocks:
-        places = [
-            list(item.positions or range(length)) if isinstance(item, Axis) else [item.position]
-            for item, length in zip(block.index, shape, strict=True)
-        ]
-        found[np.ix_(*places)] = True
+        found[cells(block.index, shape)] = True
     return found
 
 
@@ -151,9 +147,7 @@ def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:
         variable = model.variables[name]
         if variable.kind in STATEFUL and not at_start:
             return name
-        parts = [
-            block.initial if at_start and block.initial is not None else block.expression for block in variable.blocks
-        ]
+        parts = [block.at_start if at_start else block.expression for block in variable.blocks]
         if not {ref for part in parts for ref in references(part)} & (wrong - {name}):
             return name
     return names[0]

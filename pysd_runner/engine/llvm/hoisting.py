@@ -58,8 +58,8 @@ class Hoisting:
         numerator, denominator = expression.arguments
         if expression not in self.exact:
             # A product differs from the quotient by a unit in the last place at most.
-            inverse = self.of(operation("divide", Number(1.0), denominator))
-            return operation("multiply", self.of(numerator), inverse)
+            inverse = self.of(1.0 / denominator)
+            return self.of(numerator) * inverse
         if isinstance(denominator, Number):
             return replace(expression, arguments=(self.of(numerator), denominator))
         parts = [self.of(operation(name, denominator)) for name in ("inverse_below", "inverse_lacks")]
@@ -161,7 +161,7 @@ class _Search:
 
     def _expressions(self, name: str) -> Iterator[Expression]:
         for block in self.plan.model.variables[name].blocks:
-            yield from (part for part in (block.expression, block.initial, block.delay) if part is not None)
+            yield from block.parts
 
 
 def _deciding(expressions: Iterable[Expression]) -> Iterator[tuple[Expression, bool]]:

@@ -9,12 +9,11 @@ from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
-    Expression,
-    ModelIr,
-    Random,
     Reference,
+    draws_numbers,
+    reached,
     references,
-    walk,
+    users_of,
 )
 from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.frame import Frame
@@ -231,33 +230,13 @@ def _last_label(reference: Reference) -> str | None:
     return last.label if isinstance(last, Axis) else None
 
 
-def _parts(model: ModelIr, name: str) -> Iterable[Expression]:
-    for block in model.variables[name].blocks:
-        yield block.expression
-        for part in (block.initial, block.delay):
-            if part is not None:
-                yield part
-
-
 def _wide(plan: Plan, varying: frozenset[str]) -> frozenset[str]:
     """Variables that differ between draws: those handed over so, and all that depend on one."""
-    wide = set(varying)
     computed = {item.variable for item in (*plan.invariant, *plan.starting, *plan.dynamic)} | set(plan.stocks)
-    parts = {name: list(_parts(plan.model, name)) for name in computed}
-    needs = {name: frozenset().union(*(references(part) for part in found)) for name, found in parts.items()}
-    for name, found in parts.items():
-        if any(isinstance(item, Random) for part in found for item in walk(part)):
-            wide.add(name)
-    readers: dict[str, list[str]] = {}
-    for name, needed in needs.items():
-        for read in needed:
-            readers.setdefault(read, []).append(name)
-    waiting = list(wide)
-    while waiting:
-        more = [name for name in readers.get(waiting.pop(), ()) if name not in wide]
-        wide.update(more)
-        waiting += more
-    return frozenset(wide)
+    parts = {name: [part for block in plan.model.variables[name].blocks for part in block.parts] for name in computed}
+    needs = {name: frozenset().union(*map(references, found)) for name, found in parts.items()}
+    chance = [name for name, found in parts.items() if any(map(draws_numbers, found))]
+    return frozenset(reached([*varying, *chance], users_of(needs)))
 
 
 def _wide_temporaries(frame: Frame, nests: Iterable[Nest]) -> set[str]:
@@ -267,6 +246,6 @@ def _wide_temporaries(frame: Frame, nests: Iterable[Nest]) -> set[str]:
             if item.target not in frame.temporaries.shapes:
                 continue
             wide = any(frame.is_wide(read.variable) or read.variable in found for read in item.references)
-            if wide or any(isinstance(part, Random) for part in walk(item.expression)):
+            if wide or draws_numbers(item.expression):
                 found.add(item.target)
     return found

@@ -28,10 +28,11 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
     Variable,
+    is_whole,
     references,
 )
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
-from pysd_runner.engine.passes.components import Part, positions
+from pysd_runner.engine.passes.components import Part
 from pysd_runner.engine.passes.order import Plan, Statement, at_start, running
 
 # Operation -> text; also the list of what this target can do.
@@ -211,14 +212,14 @@ def _matrix_product(writer: PythonWriter, expression: Reduction) -> str | None:
 
 
 def _interpolation(writer: PythonWriter, expression: Interpolation) -> str:
-    lengths = {axis: len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.tables}
+    lengths = dict(zip(expression.tables, writer.model.shape(expression.tables), strict=True))
     tables = writer.literal(("tables", expression, lengths))
     axes = expression.axes if expression.tables else expression.argument.axes
     return f"{tables}.at({writer.aligned(expression.argument, axes)})"
 
 
 def _random(writer: PythonWriter, expression: Random) -> str:
-    shape = tuple(len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.axes)
+    shape = writer.model.shape(expression.axes)
     return f"chance.uniform({expression.site}, k, {shape})"
 
 
@@ -250,7 +251,7 @@ _TEXT: dict[type, Callable[[PythonWriter, Any], str]] = {
 def _covers(variable: Variable) -> bool:
     if len(variable.blocks) != 1:
         return False
-    return all(isinstance(item, Axis) and item.positions is None for item in variable.blocks[0].index)
+    return is_whole(variable.blocks[0].index)
 
 
 def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
@@ -267,7 +268,7 @@ def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
 
 def _place(writer: PythonWriter, block: Block, shape: tuple[int, ...]) -> str:
     """Text of the cells of a block, after the axes (scenario, draw)."""
-    slots = [positions(item, length) for item, length in zip(block.index, shape, strict=True)]
+    slots = [item.places(length) for item, length in zip(block.index, shape, strict=True)]
     return writer.literal(("place", slots, tuple(isinstance(item, Axis) for item in block.index)))
 
 

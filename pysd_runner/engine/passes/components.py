@@ -27,6 +27,8 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
     Variable,
+    hidden_variable,
+    reference_to,
     shown,
     walk,
 )
@@ -131,15 +133,8 @@ class Group:
 
 def cells(index: tuple[Index, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
     """Cells of a variable that an index selects, all axes taken apart."""
-    places = [positions(item, length) for item, length in zip(index, shape, strict=True)]
+    places = [item.places(length) for item, length in zip(index, shape, strict=True)]
     return np.ix_(*places) if places else ()
-
-
-def positions(item: Index, length: int) -> tuple[int, ...]:
-    """Places in a dimension that an index selects."""
-    if isinstance(item, Axis):
-        return tuple(range(length)) if item.positions is None else item.positions
-    return (item.position,)
 
 
 def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:
@@ -266,7 +261,7 @@ class _Cutter:
     def pieces(self, block: Block, shape: tuple[int, ...], dims: set[int]) -> list[Block]:
         """A block as one block for every combination of places along some dimensions."""
         order = sorted(dims)
-        lists = [positions(block.index[dim], shape[dim]) for dim in order]
+        lists = [block.index[dim].places(shape[dim]) for dim in order]
         labels = [block.index[dim].label for dim in order]  # type: ignore[union-attr]
         made = []
         for chosen in itertools.product(*(range(len(items)) for items in lists)):
@@ -323,7 +318,7 @@ class _Cutter:
         argument = self.at(table.argument, places)
         if not any(axis in places for axis in table.tables):
             return replace(table, argument=argument, axes=axes)
-        shape = tuple(len(self.model.ranges[axis.removesuffix("!")]) for axis in table.tables)
+        shape = self.model.shape(table.tables)
         x, y = (
             self._array(table, side, (*shape, table.points))[_picked(table.tables, places)]
             for side in (table.x, table.y)
@@ -338,12 +333,9 @@ class _Cutter:
             number = next(n for n in itertools.count(1) if self._name(n) not in {*self.model.variables, *self.hidden})
             name = self._name(number)
             dims = tuple(axis.removesuffix("!") for axis in expression.axes)
-            index = tuple(Axis(axis) for axis in expression.axes)
-            block = Block(index, expression, None, f"part {number} of {self.owner}")
-            self.hidden[name] = Variable(
-                name=name, unit="", dims=dims, kind="auxiliary", doc="", group="", blocks=(block,), hidden=True
-            )
-            self._shared[expression] = Reference(name, index)
+            self._shared[expression] = reference_to(name, expression.axes)
+            block = Block(self._shared[expression].index, expression, None, f"part {number} of {self.owner}")
+            self.hidden[name] = hidden_variable(name, "auxiliary", dims, block)
         return self._shared[expression]
 
     def _name(self, number: int) -> str:

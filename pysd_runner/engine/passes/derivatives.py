@@ -28,13 +28,17 @@ from pysd_runner.engine.ir import (
     Kind,
     ModelIr,
     Operation,
-    Reduction,
     Reference,
     Table,
     Variable,
+    hidden_variable,
     joined_axes,
     operation,
+    reached,
+    reduced,
+    reference_to,
     relabelled_reference,
+    users_of,
 )
 from pysd_runner.engine.passes.linear import (
     Derivative,
@@ -188,15 +192,11 @@ class _Pass:
     def _dependent(self, used: Sequence[str]) -> dict[str, None]:
         """Variables that move with a parameter."""
         needs = {name: self._moved_by(self.model.variables[name]) for name in used if name not in self.given}
-        found = {name for name in used if name in self.moved | self.seeded}
-        more = found
-        while more:
-            more = {name for name, refs in needs.items() if name not in found and refs & found}
-            found = found | more
+        found = reached([name for name in used if name in self.moved | self.seeded], users_of(needs))
         return {name: None for name in self.model.variables if name in found}
 
     def _moved_by(self, variable: Variable) -> set[str]:
-        parts = [part for block in variable.blocks for part in (*_parts(block), block.delay) if part is not None]
+        parts = [part for block in variable.blocks for part in block.parts]
         return {name for part in parts for name in moving_references(part)}
 
     def _moves(self, expression: Expression) -> bool:
@@ -266,7 +266,7 @@ class _Pass:
         if any(block.non_negative for block in variable.blocks):
             # The derivative at the next step is known, its rate is not: it jumps where the stock stops at zero.
             kind = "memory"
-        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=blocks, hidden=True)
+        return hidden_variable(name, kind, dims, *blocks)
 
     def _twin_block(self, variable: Variable, block: Block, derivatives: Mapping[Expression, Derivative]) -> Block:
         expression = self._total(derivatives[block.expression])
@@ -289,8 +289,8 @@ class _Pass:
         if not block.non_negative:
             return moved
         stock = Reference(variable.name, block.index)
-        reached = operation("add", stock, operation("multiply", step, block.expression))
-        held = self.shared.slope(operation("less", reached, ZERO), variable.name)
+        reached = stock + step * block.expression
+        held = self.shared.slope(reached < ZERO, variable.name)
         return _over_directions("where", held, ZERO, moved)
 
     def _shift(self, name: str) -> str:
@@ -308,16 +308,15 @@ class _Pass:
             if direction.variable == name:
                 values[(*direction.position, number)] = 1.0
         table = Table(tuple(values.ravel().tolist()), shape, dims)
-        block = Block(tuple(Axis(dim) for dim in dims), table, None, f"direction of {name}")
-        return Variable(name=seed, unit="", dims=dims, kind="constant", doc="", group="", blocks=(block,), hidden=True)
+        block = Block(reference_to(seed, dims).index, table, None, f"direction of {name}")
+        return hidden_variable(seed, "constant", dims, block)
 
     def _total(self, derivative: Derivative) -> Expression:
         if derivative.node is not None:
             return self._of_array(derivative.node)
         total = self._emitted(derivative.form)
         if derivative.over and total != ZERO:
-            axes = tuple(axis for axis in total.axes if axis not in derivative.over)
-            total = Reduction("sum", total, derivative.over, axes)
+            total = reduced("sum", total, derivative.over)
         return _sum((total, *(self._total(part) for part in derivative.rest)))
 
     def _of_array(self, node: ArrayFunction) -> Expression:
@@ -336,9 +335,9 @@ class _Pass:
         inverse = self.shared.lift(node, self._owner, "part")
         twin = _twin_of(matrix)
         right = _over_directions("multiply", twin, relabelled_reference(inverse, {first: column}))
-        product = self.shared.lift(_summed(right, column), self._owner, "product")
+        product = self.shared.lift(reduced("sum", right, (column,)), self._owner, "product")
         left = _over_directions("multiply", relabelled_reference(inverse, {last: row}), product)
-        return _over_directions("negative", _summed(left, row))
+        return _over_directions("negative", reduced("sum", left, (row,)))
 
     def _of_reordered(self, node: ArrayFunction) -> Expression:
         """The derivatives of the elements, in the same order."""
@@ -376,10 +375,6 @@ def _reference(argument: Expression) -> Reference:
     if not isinstance(argument, Reference):
         raise TypeError("a function of whole arrays takes references")
     return argument
-
-
-def _summed(expression: Expression, label: str) -> Expression:
-    return Reduction("sum", expression, (label,), tuple(axis for axis in expression.axes if axis != label))
 
 
 def _parts(block: Block) -> tuple[Expression, ...]:

@@ -25,8 +25,10 @@ from pysd_runner.engine.ir import (
     Variable,
     children,
     operation,
+    reached,
     references,
     time_step,
+    users_of,
     walk,
     with_children,
 )
@@ -154,31 +156,22 @@ def with_own_steps(model: ModelIr) -> ModelIr:
 
 
 def _stepped(name: str, block: Block) -> Block:
-    following = operation("add", Reference(name, block.index), operation("multiply", time_step(), block.expression))
+    following = Reference(name, block.index) + time_step() * block.expression
     if block.non_negative:
-        following = operation("max", following, Number(0.0))
+        following = operation("max", following, 0.0)
     return replace(block, expression=following, non_negative=False)
 
 
 def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stocks: list[str]) -> dict[str, None]:
     """Variables that move within a step: they depend on time, on a stock or on what moves from outside."""
-    found = dict.fromkeys([*stocks, *(name for name in model.variables if name in moving)])
-    users: dict[str, list[str]] = {}
-    for name, variable in model.variables.items():
-        if name in given or variable.kind not in ("auxiliary", "constant") or _has_label(name, HELD):
-            continue
-        if any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression)):
-            found[name] = None
-        for block in variable.blocks:
-            for needed in references(block.expression):
-                users.setdefault(needed, []).append(name)
-    waiting = list(found)
-    while waiting:
-        for user in users.get(waiting.pop(), ()):
-            if user not in found:
-                found[user] = None
-                waiting.append(user)
-    return found
+    inside = {
+        name: [block.expression for block in variable.blocks]
+        for name, variable in model.variables.items()
+        if name not in given and variable.kind in ("auxiliary", "constant") and not _has_label(name, HELD)
+    }
+    needs = {name: [needed for part in parts for needed in references(part)] for name, parts in inside.items()}
+    timed = [name for name, parts in inside.items() if any(isinstance(p, Time) for part in parts for p in walk(part))]
+    return reached([*stocks, *(name for name in model.variables if name in moving), *timed], users_of(needs))
 
 
 def _has_label(name: str, beginning: str) -> bool:
@@ -212,9 +205,9 @@ def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: fro
 
 def _moved_on(stock: str, block: Block, stage: int) -> Block:
     """A stock, moved on by the flow at the moment before."""
-    share = operation("multiply", Number(MOMENTS[stage]), time_step())
-    change = operation("multiply", share, Reference(_flow_name(stock, stage - 1), block.index))
-    moved = operation("add", Reference(stock, block.index), change)
+    share = Number(MOMENTS[stage]) * time_step()
+    change = share * Reference(_flow_name(stock, stage - 1), block.index)
+    moved = Reference(stock, block.index) + change
     return Block(block.index, moved, None, block.text)
 
 
@@ -226,7 +219,7 @@ def _flow(block: Block, stage: int, within: Mapping[str, None]) -> Block:
 
 def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> Expression:
     if isinstance(expression, Time):
-        return operation("add", expression, operation("multiply", Number(MOMENTS[stage]), time_step()))
+        return expression + Number(MOMENTS[stage]) * time_step()
     if isinstance(expression, Reference):
         moves = expression.variable in within
         return replace(expression, variable=_at(expression.variable, stage)) if moves else expression
@@ -238,8 +231,8 @@ def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> 
 def _mean(stock: str, block: Block) -> Expression:
     """Weighted mean of the flows at the four moments."""
     first, second, third, fourth = (Reference(_flow_name(stock, stage), block.index) for stage in MOMENTS)
-    twice = operation("multiply", Number(2.0), operation("add", second, third))
-    return operation("divide", operation("add", operation("add", first, fourth), twice), Number(6.0))
+    twice = 2.0 * (second + third)
+    return (first + fourth + twice) / 6.0
 
 
 def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[float, ...]]:

@@ -18,9 +18,12 @@ from pysd_runner.engine.ir import (
     Table,
     Variable,
     children,
+    counted,
     operation,
+    reduced,
     relabelled,
     relabelled_reference,
+    shape_of,
     with_children,
 )
 from pysd_runner.engine.passes.partials import (
@@ -203,18 +206,16 @@ def _sum(node: Reduction, setting: Setting) -> Form:
 def _product(node: Reduction, setting: Setting) -> Form:
     """Each element moves the product by the product of the others, so that no zero is divided by."""
     names = {label: f"{twin_range(label, setting.ranges)}!" for label in node.over}
-    here, there = (_places(labels, setting.ranges) for labels in (node.over, tuple(names.values())))
+    here, there = (counted(setting.ranges, labels, 0) for labels in (node.over, tuple(names.values())))
     others = operation("where", operation("equal", there, here), ONE, relabelled(node.argument, names))
-    over = tuple(names.values())
-    axes = tuple(label for label in others.axes if label not in over)
-    return form_of(node.argument, setting, Reduction("product", others, over, axes))
+    return form_of(node.argument, setting, reduced("product", others, names.values()))
 
 
 def _extreme(node: Reduction, setting: Setting) -> Form:
-    places = _places(node.over, setting.ranges)
+    places = counted(setting.ranges, node.over, 0)
     none = Number(float(len(places.values)))
     candidates = operation("where", operation("equal", node.argument, node), places, none)
-    first = Reduction("least", candidates, node.over, tuple(axis for axis in candidates.axes if axis not in node.over))
+    first = reduced("least", candidates, node.over)
     form = Form()
     form.choose(operation("equal", places, first), form_of(node.argument, setting), Form())
     return form
@@ -226,12 +227,6 @@ _REDUCTIONS: dict[str, Callable[[Reduction, Setting], Form]] = {
     "least": _extreme,
     "largest": _extreme,
 }
-
-
-def _places(labels: Sequence[str], ranges: Mapping[str, tuple[str, ...]]) -> Table:
-    """Number of each cell over some axes, in C order."""
-    shape = tuple(len(ranges[label.removesuffix("!")]) for label in labels)
-    return Table(tuple(float(place) for place in range(int(np.prod(shape)))), shape, tuple(labels))
 
 
 def table_slope(node: Interpolation, ranges: Mapping[str, tuple[str, ...]]) -> Expression:
@@ -254,9 +249,9 @@ def table_slope(node: Interpolation, ranges: Mapping[str, tuple[str, ...]]) -> E
     if node.mode == "extrapolate":
         return inside
     firsts = tuple(x[:, 0].tolist())
-    shape = tuple(len(ranges[label.removesuffix("!")]) for label in node.tables)
+    shape = shape_of(ranges, node.tables)
     start = Table(firsts, shape, node.tables) if node.tables else Number(firsts[0])
-    return operation("where", operation("less", node.argument, start), ZERO, inside)
+    return operation("where", node.argument < start, ZERO, inside)
 
 
 class Factoring:
@@ -337,8 +332,8 @@ class Factoring:
         minus, size = unsigned(slope)
         inner = tuple(axis for axis in over if axis in size.axes)
         if inner:
-            size = Reduction("sum", size, inner, tuple(axis for axis in size.axes if axis not in inner))
-        alike = prod(len(self._ranges[axis.removesuffix("!")]) for axis in over if axis not in inner)
+            size = reduced("sum", size, inner)
+        alike = prod(shape_of(self._ranges, (axis for axis in over if axis not in inner)))
         found = times(Number(float(alike)), size)
         return negative(found) if minus else found
 

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Random, Time, Variable, references, walk
+from pysd_runner.engine.ir import (
+    STATEFUL,
+    Block,
+    Expression,
+    ModelIr,
+    reads_time,
+    references,
+)
 from pysd_runner.engine.passes.components import Equation, Group, Part, components, split
 
 
@@ -105,7 +112,7 @@ def running(block: Block) -> Expression:
 
 def at_start(block: Block) -> Expression:
     """What a block computes at the start."""
-    return block.expression if block.initial is None else block.initial
+    return block.at_start
 
 
 def _without(groups: Iterable[tuple[str, ...]], names: frozenset[str]) -> list[tuple[str, ...]]:
@@ -147,7 +154,7 @@ def _needs_at_start(model: ModelIr, name: str, given: frozenset[str]) -> list[st
     variable = model.variables[name]
     if name in given:
         return []
-    parts = [block.expression if block.initial is None else block.initial for block in variable.blocks]
+    parts = [block.at_start for block in variable.blocks]
     parts += [block.delay for block in variable.blocks if block.delay is not None]
     return sorted({ref for part in parts for ref in references(part)})
 
@@ -162,10 +169,6 @@ def _closure(model: ModelIr, outcomes: Iterable[str], given: frozenset[str]) -> 
         found.add(name)
         waiting += [*_needs(model, name, given, flows=True), *_needs_at_start(model, name, given)]
     return found
-
-
-def _reads_time(variable: Variable) -> bool:
-    return any(isinstance(part, Time | Random) for block in variable.blocks for part in walk(block.expression))
 
 
 def _moved(
@@ -197,4 +200,8 @@ def _moves(
         return at_start or variable.kind != "initial"
     switched = any(block.initial is not None for block in variable.blocks)
     needs = _needs(model, name, given, flows=False)
-    return switched or _reads_time(variable) or any(ref in moved or _frozen(model, ref) for ref in needs)
+    return (
+        switched
+        or any(reads_time(block.expression) for block in variable.blocks)
+        or any(ref in moved or _frozen(model, ref) for ref in needs)
+    )

@@ -53,8 +53,8 @@ def plus(left: Expression, right: Expression) -> Expression:
     if isinstance(left, Number) and isinstance(right, Number):
         return Number(left.value + right.value)
     if isinstance(right, Operation) and right.name == "negative":
-        return operation("subtract", left, right.arguments[0])
-    return operation("add", left, right)
+        return left - right.arguments[0]
+    return left + right
 
 
 def negative(value: Expression) -> Expression:
@@ -63,7 +63,7 @@ def negative(value: Expression) -> Expression:
         return Number(-value.value)
     if isinstance(value, Operation) and value.name == "negative":
         return value.arguments[0]
-    return operation("negative", value)
+    return -value
 
 
 def unsigned(slope: Expression) -> tuple[bool, Expression]:
@@ -84,7 +84,7 @@ def times(left: Expression, right: Expression) -> Expression:
             return negative(times(one.arguments[0], other))
     if isinstance(left, Number) and isinstance(right, Number):
         return Number(left.value * right.value)
-    return operation("multiply", left, right)
+    return left * right
 
 
 def where(condition: Expression, first: Expression, second: Expression) -> Expression:
@@ -94,7 +94,7 @@ def where(condition: Expression, first: Expression, second: Expression) -> Expre
 
 def reciprocal(value: Expression) -> Expression:
     """One over a value."""
-    return Number(1 / value.value) if isinstance(value, Number) and value.value else operation("divide", ONE, value)
+    return Number(1 / value.value) if isinstance(value, Number) and value.value else ONE / value
 
 
 def _one(slope: Callable[[Operation, Expression], Expression], *, infinite: bool = False) -> Rule:
@@ -138,7 +138,7 @@ def _is_steep(exponent: Expression) -> bool:
 
 def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Expression:
     """``b a^(b - 1)`` from the power itself, as ``b a^b / a``, which says nothing at zero."""
-    usual = times(times(exponent, node), operation("divide", ONE, base))
+    usual = times(times(exponent, node), ONE / base)
     at_zero = operation("equal", base, ZERO)
     if isinstance(exponent, Number):
         plain = {0.0: ZERO, 1.0: ONE, 2.0: times(Number(2.0), base)}
@@ -146,10 +146,10 @@ def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Exp
             return plain[exponent.value]
         steep: Expression = Number(math.copysign(math.inf, exponent.value))
         return where(at_zero, steep if exponent.value < 1 else ZERO, usual)
-    falling = where(operation("less", exponent, ZERO), Number(-math.inf), Number(math.inf))
+    falling = where(exponent < ZERO, Number(-math.inf), Number(math.inf))
     steep = where(operation("equal", exponent, ZERO), ZERO, falling)
     flat = where(operation("equal", exponent, ONE), ONE, ZERO)
-    return where(at_zero, where(operation("less", exponent, ONE), steep, flat), usual)
+    return where(at_zero, where(exponent < ONE, steep, flat), usual)
 
 
 def _where(node: Operation) -> Slopes:
@@ -169,35 +169,35 @@ def _picked(comparison: str) -> Rule:
 
 def _xidz(node: Operation) -> Slopes:
     numerator, denominator, otherwise = node.arguments
-    tiny = operation("less", operation("abs", denominator), Number(SMALL))
+    tiny = operation("abs", denominator) < Number(SMALL)
     return Branches(tiny, (Part(otherwise, ONE),), _quotient(node, numerator, denominator))
 
 
 def _quantum(node: Operation) -> Slopes:
     value, base = node.arguments
-    steps = operation("integer", operation("divide", value, base))
-    return Branches(operation("less", base, Number(SMALL)), (Part(value, ONE),), (Part(base, steps),))
+    steps = operation("integer", value / base)
+    return Branches(base < Number(SMALL), (Part(value, ONE),), (Part(base, steps),))
 
 
 def _modulo(node: Operation) -> Slopes:
     value, base = node.arguments
-    steps = operation("integer", operation("divide", value, base))
-    return Branches(operation("less", base, Number(SMALL)), (), (Part(value, ONE), Part(base, negative(steps))))
+    steps = operation("integer", value / base)
+    return Branches(base < Number(SMALL), (), (Part(value, ONE), Part(base, negative(steps))))
 
 
 def _remainder(node: Operation) -> Slopes:
     value, base = node.arguments
-    steps = operation("divide", operation("subtract", value, node), base)
+    steps = (value - node) / base
     return Part(value, ONE), Part(base, negative(steps))
 
 
 def _square(value: Expression) -> Expression:
-    return operation("multiply", value, value)
+    return value * value
 
 
 def _arc(node: Operation, argument: Expression) -> Expression:
     del node
-    inside = operation("multiply", operation("subtract", ONE, argument), operation("add", ONE, argument))
+    inside = (ONE - argument) * (ONE + argument)
     return reciprocal(operation("sqrt", inside))
 
 
@@ -217,17 +217,17 @@ RULES: dict[str, Rule] = {
     "where": Rule(_where, moving=(1, 2)),
     "min": _picked("less_equal"),
     "max": _picked("greater_equal"),
-    "abs": _one(lambda _node, argument: where(operation("greater_equal", argument, ZERO), ONE, Number(-1.0))),
+    "abs": _one(lambda _node, argument: where(argument >= ZERO, ONE, Number(-1.0))),
     "exp": _one(lambda node, _argument: node),
     "erfc": _one(_erfc),
     "ln": _one(lambda _node, argument: reciprocal(argument)),
-    "sqrt": _one(lambda node, _argument: operation("divide", Number(0.5), node), infinite=True),
+    "sqrt": _one(lambda node, _argument: 0.5 / node, infinite=True),
     "sin": _one(lambda _node, argument: operation("cos", argument)),
     "cos": _one(lambda _node, argument: negative(operation("sin", argument))),
-    "tan": _one(lambda node, _argument: operation("add", ONE, _square(node))),
+    "tan": _one(lambda node, _argument: ONE + _square(node)),
     "arcsin": _one(_arc, infinite=True),
     "arccos": _one(lambda node, argument: negative(_arc(node, argument)), infinite=True),
-    "arctan": _one(lambda _node, argument: reciprocal(operation("add", ONE, _square(argument)))),
+    "arctan": _one(lambda _node, argument: reciprocal(ONE + _square(argument))),
     "sinh": _one(lambda _node, argument: operation("cosh", argument)),
     "cosh": _one(lambda _node, argument: operation("sinh", argument)),
     "tanh": _one(lambda _node, argument: reciprocal(_square(operation("cosh", argument)))),

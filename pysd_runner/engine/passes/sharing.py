@@ -21,6 +21,9 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
     children,
+    hidden_variable,
+    is_whole,
+    reference_to,
     relabelled,
     walk,
     with_children,
@@ -67,8 +70,7 @@ def only_block(variable: Variable) -> Block | None:
     if variable.kind != "auxiliary" or len(variable.blocks) != 1:
         return None
     block = variable.blocks[0]
-    plain = all(isinstance(item, Axis) and item.positions is None for item in block.index)
-    return block if plain and block.initial is None else None
+    return block if is_whole(block.index) and block.initial is None else None
 
 
 class Shared:
@@ -95,12 +97,9 @@ class Shared:
         inner = relabelled(expression, names)
         if inner not in self._known:
             name = f"{owner}{HIDDEN}{what} {len(self.added) + 1}"
-            index = tuple(Axis(label) for label in inner.axes)
-            block = Block(index, inner, None, f"{what} {len(self.added) + 1}, from {owner}")
-            self.added[name] = Variable(
-                name=name, unit="", dims=inner.axes, kind="auxiliary", doc="", group="", blocks=(block,), hidden=True
-            )
-            self._known[inner] = Reference(name, index)
+            self._known[inner] = reference_to(name, inner.axes)
+            block = Block(self._known[inner].index, inner, None, f"{what} {len(self.added) + 1}, from {owner}")
+            self.added[name] = hidden_variable(name, "auxiliary", inner.axes, block)
             if self.is_still(inner):
                 self.still.add(name)
         found = self._known[inner]

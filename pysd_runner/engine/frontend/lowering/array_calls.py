@@ -16,11 +16,12 @@ from pysd_runner.engine.ir import (
     Expression,
     Index,
     Number,
-    Reduction,
-    Reference,
     Table,
+    counted,
     key,
     operation,
+    reduced,
+    reference_to,
     relabelled,
 )
 
@@ -32,9 +33,9 @@ def element_map(node: Call, scope: Scope) -> Expression:
         raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
     dims = scope.dims[key(vector.name)]
     base = _flat(static_index(vector.name, vector.subscripts, scope), dims, scope)
-    place = operation("add", base, _whole_number(scope.lowered(node.arguments[1])))
+    place = base + _whole_number(scope.lowered(node.arguments[1]))
     count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
-    inside = operation("and", operation("greater_equal", place, Number(0.0)), operation("less", place, count))
+    inside = (place >= 0.0) & (place < count)
     return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
 
 
@@ -42,7 +43,7 @@ def flat_element(node: Call, scope: Scope) -> Expression:
     """An array called with the place of an element in it, row by row from one; zero where there is none."""
     if len(node.arguments) != 1:
         raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
-    place = operation("subtract", _whole_number(scope.lowered(node.arguments[0])), Number(1.0))
+    place = _whole_number(scope.lowered(node.arguments[0])) - 1.0
     return _at(node.function, place, scope)
 
 
@@ -63,15 +64,13 @@ def rank(node: Call, scope: Scope) -> Expression:
     if not over:
         raise InvalidModel("RANK takes an array, x[*].")
     others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
-    own = _numbered(over, scope)
+    own = counted(scope.ranges.elements, over)
     keys = [*values, own]
     smaller = _smaller([relabelled(item, others) for item in keys], keys)
-    counted = operation("where", smaller, Number(1.0), Number(0.0))
-    before = Reduction(
-        "sum", counted, tuple(others.values()), tuple(axis for axis in counted.axes if axis not in others.values())
-    )
-    found = operation("where", operation("equal", operation("add", before, Number(1.0)), wanted), own, Number(0.0))
-    return Reduction("sum", found, over, tuple(axis for axis in found.axes if axis not in over))
+    ones = operation("where", smaller, 1.0, 0.0)
+    before = reduced("sum", ones, others.values())
+    found = operation("where", operation("equal", before + 1.0, wanted), own, 0.0)
+    return reduced("sum", found, over)
 
 
 def interpolate(node: Call, scope: Scope) -> Expression:
@@ -86,9 +85,9 @@ def interpolate(node: Call, scope: Scope) -> Expression:
         raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
     for axis, share in zip(over, shares, strict=True):
         last = Number(_last(axis, scope))
-        place = operation("multiply", _within(share, Number(1.0)), last)
-        value = operation("multiply", value, _weight(axis, place, scope))
-    return Reduction("sum", value, over, tuple(axis for axis in value.axes if axis not in over))
+        place = _within(share, Number(1.0)) * last
+        value = value * _weight(axis, place, scope)
+    return reduced("sum", value, over)
 
 
 def vector_lookup(node: Call, scope: Scope) -> Expression:
@@ -100,19 +99,19 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
     whole = Name(vector.name, (*labels[:-1], f"{scope.dims[key(vector.name)][-1]}!"), vector.at)
     values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
     axis = next(axis for axis in values.axes if axis.endswith("!"))
-    share = operation("divide", operation("subtract", x, low), operation("subtract", high, low))
-    place = operation("multiply", share, Number(_last(axis, scope)))
+    share = (x - low) / (high - low)
+    place = share * Number(_last(axis, scope))
 
     def at(where: Expression) -> Expression:
-        weighted = operation("multiply", values, _weight(axis, where, scope))
-        return Reduction("sum", weighted, (axis,), tuple(item for item in weighted.axes if item != axis))
+        weighted = values * _weight(axis, where, scope)
+        return reduced("sum", weighted, (axis,))
 
     inside = _within(place, Number(_last(axis, scope)))
     before = _whole_number(inside)
     first = operation("min", before, Number(max(_last(axis, scope) - 1, 0.0)))
-    rise = operation("subtract", at(operation("add", first, Number(1.0))), at(first))
-    going_on = operation("add", at(first), operation("multiply", operation("subtract", place, first), rise))
-    after = operation("where", operation("less", before, inside), operation("add", before, Number(1.0)), before)
+    rise = at(first + 1.0) - at(first)
+    going_on = at(first) + (place - first) * rise
+    after = operation("where", before < inside, before + 1.0, before)
     rules = {0.0: at(inside), 2.0: at(before), 3.0: going_on, 4.0: at(after)}
     if isinstance(mode, Number):
         if mode.value not in rules:
@@ -125,7 +124,7 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
 
 
 def _within(value: Expression, most: Expression) -> Expression:
-    return operation("min", operation("max", value, Number(0.0)), most)
+    return operation("min", operation("max", value, 0.0), most)
 
 
 def _last(axis: str, scope: Scope) -> float:
@@ -135,17 +134,17 @@ def _last(axis: str, scope: Scope) -> float:
 
 def _weight(axis: str, place: Expression, scope: Scope) -> Expression:
     """How much each element of an axis counts for a place between two of them."""
-    own = operation("subtract", _numbered((axis,), scope), Number(1.0))
-    distance = operation("abs", operation("subtract", place, own))
-    return operation("max", operation("subtract", Number(1.0), distance), Number(0.0))
+    own = counted(scope.ranges.elements, (axis,)) - 1.0
+    distance = operation("abs", place - own)
+    return operation("max", 1.0 - distance, 0.0)
 
 
 def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
     """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
-    result = operation("less", first[-1], second[-1])
+    result = first[-1] < second[-1]
     for a, b in zip(reversed(first[:-1]), reversed(second[:-1]), strict=True):
-        tied = operation("and", operation("equal", a, b), result)
-        result = operation("or", operation("less", a, b), tied)
+        tied = operation("equal", a, b) & result
+        result = (a < b) | tied
     return result
 
 
@@ -155,15 +154,9 @@ def _wild(node: Node, scope: Scope) -> Node:
     return Name(node.name, ("*",) * len(scope.dims.get(key(node.name), ())), node.at)
 
 
-def _numbered(axes: Sequence[str], scope: Scope) -> Table:
-    """Places of all cells over some axes, row by row from one."""
-    shape = tuple(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in axes)
-    return Table(tuple(float(place + 1) for place in range(math.prod(shape))), shape, tuple(axes))
-
-
 def _whole_number(value: Expression) -> Expression:
     """A place as a whole number; one that is a little below it by rounding alone counts as that."""
-    return value if isinstance(value, Number) else operation("integer", operation("add", value, Number(SMALL)))
+    return value if isinstance(value, Number) else operation("integer", value + Number(SMALL))
 
 
 def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
@@ -172,11 +165,11 @@ def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expressi
     for item, dim in zip(index, dims, strict=True):
         count = len(scope.ranges.elements[dim])
         if isinstance(item, Axis):
-            places = tuple(range(count)) if item.positions is None else item.positions
+            places = item.places(count)
             own: Expression = Table(tuple(map(float, places)), (len(places),), (item.label,))
         else:
             own = Number(float(item.position))
-        result = operation("add", operation("multiply", result, Number(float(count))), own)
+        result = result * Number(float(count)) + own
     return result
 
 
@@ -184,10 +177,10 @@ def _at(name: str, place: Expression, scope: Scope) -> Expression:
     """The cell of a variable at a place, counted row by row from zero; zero where there is none."""
     dims = scope.dims[key(name)]
     labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
-    value = Reference(scope.names[key(name)], tuple(Axis(label) for label in labels))
-    here = operation("equal", operation("subtract", _numbered(labels, scope), Number(1.0)), place)
-    chosen = operation("where", here, value, Number(0.0))
-    return Reduction("sum", chosen, tuple(labels), tuple(axis for axis in chosen.axes if axis not in labels))
+    value = reference_to(scope.names[key(name)], labels)
+    here = operation("equal", counted(scope.ranges.elements, labels) - 1.0, place)
+    chosen = operation("where", here, value, 0.0)
+    return reduced("sum", chosen, labels)
 
 
 def _element_count(node: Call, scope: Scope) -> Expression:

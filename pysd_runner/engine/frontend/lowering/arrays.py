@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes, operation
+from pysd_runner.engine.ir import (
+    ArrayFunction,
+    Axis,
+    Expression,
+    Number,
+    Reference,
+    joined_axes,
+    operation,
+    reduced,
+)
 
 
 def invert_matrix(scope: Scope, matrix: Expression) -> Expression:
@@ -128,7 +137,7 @@ def marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Referen
 
 
 # A result that must not be: computed, because a NaN written out is what a model calls missing.
-UNDEFINED = operation("ln", Number(-1.0))
+UNDEFINED = operation("ln", -1.0)
 
 # What VECTOR SELECT combines: which of sum, product, least, largest, average, and whether of weighted elements.
 _ACTIONS = ("sum", "product", "least", "largest", "average")
@@ -148,7 +157,7 @@ def vector_select(
     over = tuple(axis for axis in joined_axes(selection, values) if axis.endswith("!"))
     if not over:
         raise InvalidModel("VECTOR SELECT works along subscripts with an exclamation mark; none is given.")
-    count = _reduced("sum", operation("where", selection, Number(1.0), Number(0.0)), over)
+    count = _reduced("sum", operation("where", selection, 1.0, 0.0), over)
     found = [_selected(selection, values, place, over) for place in range(11)]
     result = found[0]
     if isinstance(action, Number):
@@ -158,14 +167,14 @@ def vector_select(
         result = UNDEFINED
         for place, item in enumerate(found):
             result = operation("where", operation("equal", action, Number(float(place))), item, result)
-    none = operation("equal", count, Number(0.0))
+    none = operation("equal", count, 0.0)
     result = operation("where", none, missing, result)
     if isinstance(error, Number) and error.value == 0:
         return result
-    odd = operation("equal", operation("modulo", error, Number(2.0)), Number(1.0))
-    high = operation("greater", error, Number(1.5))
-    several = operation("greater", count, Number(1.0))
-    forbidden = operation("or", operation("and", odd, none), operation("and", high, several))
+    odd = operation("equal", operation("modulo", error, 2.0), 1.0)
+    high = error > 1.5
+    several = count > 1.0
+    forbidden = odd & none | high & several
     return operation("where", forbidden, UNDEFINED, result)
 
 
@@ -173,19 +182,18 @@ def _selected(selection: Expression, values: Expression, action: int, over: tupl
     kind = _ACTIONS[action] if action < 5 else "product" if action == 5 else _ACTIONS[action - 6]
     taken = values
     if action < 5:
-        taken = operation("multiply", selection, values)
+        taken = selection * values
     elif action == 5:
         # Vensim's help has it the other way round; this is what Vensim computes.
-        taken = operation("power", values, selection)
+        taken = values**selection
     chosen = operation("where", selection, taken, Number(_IDENTITY[kind]))
     if kind != "average":
         return _reduced(kind, chosen, over)
-    ones = operation("where", operation("equal", chosen, chosen), Number(1.0), Number(1.0))
-    number = _reduced("sum", operation("where", selection, ones, Number(0.0)), over)
-    return operation("divide", _reduced("sum", chosen, over), number)
+    ones = operation("where", operation("equal", chosen, chosen), 1.0, 1.0)
+    number = _reduced("sum", operation("where", selection, ones, 0.0), over)
+    return _reduced("sum", chosen, over) / number
 
 
 def _reduced(name: str, argument: Expression, over: tuple[str, ...]) -> Expression:
     present = tuple(axis for axis in argument.axes if axis in over)
-    left = tuple(axis for axis in argument.axes if axis not in over)
-    return Reduction(name, argument, present, left) if present else argument
+    return reduced(name, argument, present) if present else argument

@@ -19,11 +19,13 @@ from pysd_runner.engine.ir import (
     Expression,
     Kind,
     Number,
-    Reduction,
     Reference,
     Table,
     Variable,
+    hidden_variable,
     operation,
+    reduced,
+    reference_to,
     time_step,
 )
 
@@ -52,7 +54,7 @@ class ConveyorFrame:
         scope, length = self.scope, self.lower(self.node.length)
         block = self._block(length, TRANSIT, self.dims)
         scope.hidden.append(self._variable(self.named(TRANSIT), "auxiliary", self.dims, (block,)))
-        steps = operation("add", operation("divide", length, time_step()), Number(0.5 + SMALL))
+        steps = length / time_step() + Number(0.5 + SMALL)
         order = scope.order(operation("max", operation("integer", steps), ONE))
         known = np.array(order.values if isinstance(order, Table) else [order.value])
         scope.budgets.check("elements", float(known.max()), f"the conveyor {self.name!r} has a slat for each step,")
@@ -96,7 +98,7 @@ class ConveyorFrame:
 
     @staticmethod
     def _variable(name: str, kind: Kind, dims: tuple[str, ...], blocks: tuple[Block, ...]) -> Variable:
-        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=blocks, hidden=True)
+        return hidden_variable(name, kind, dims, *blocks)
 
     def reference(self, name: str) -> Reference:
         """A hidden variable over the ranges of the conveyor."""
@@ -113,7 +115,7 @@ class ConveyorFrame:
     def total(self, name: str) -> Expression:
         """What a hidden variable holds for all slats together."""
         over = f"{self.slat}!"
-        return Reduction("sum", Reference(name, self._axes((over, *self.dims))), (over,), self.dims)
+        return reduced("sum", reference_to(name, (over, *self.dims)), (over,))
 
     def table(self, values: NDArray[Any], *, slats: bool = True) -> Expression:
         """Numbers over the slats and the ranges of the conveyor, or over these alone."""
@@ -140,5 +142,5 @@ def total(parts: Sequence[Expression]) -> Expression:
     """The sum of some expressions."""
     result: Expression = ZERO
     for place, part in enumerate(parts):
-        result = part if place == 0 else operation("add", result, part)
+        result = part if place == 0 else result + part
     return result

@@ -25,12 +25,12 @@ from pysd_runner.engine.ir import (
     Expression,
     Index,
     Number,
-    Reduction,
     Reference,
     Table,
     Time,
     key,
     operation,
+    reduced,
     time_step,
 )
 
@@ -43,7 +43,7 @@ def entering(frame: ConveyorFrame, flows: Sequence[Expression]) -> list[Entering
     last = (frame.place == frame.counts - 1).astype(float)
     evenly = np.where(frame.place < frame.counts, 1.0 / frame.counts, 0.0)
     return [
-        (evenly if item.even else last, operation("multiply", flow, time_step()))
+        (evenly if item.even else last, flow * time_step())
         for item, flow in zip(frame.node.inflows, flows, strict=True)
     ]
 
@@ -80,8 +80,8 @@ def _with_entering(
             share: Expression = Table(tuple(part.ravel().tolist()), part.shape, axes)
             if not part.shape:
                 share = Number(float(part))
-            new = operation("multiply", share, volume)
-            result = new if result is None else operation("add", result, new)
+            new = share * volume
+            result = new if result is None else result + new
     return ZERO if result is None else result
 
 
@@ -89,7 +89,7 @@ def in_steady_state(frame: ConveyorFrame, kept: Expression) -> tuple[str, Expres
     """What lies on the slats at the start, as if the same had always come on."""
     name = frame.hide("kept", kept, slats=True)
     scale = frame.hide("scale", operation("xidz", frame.lower(frame.node.initial), frame.total(name), ZERO))
-    return scale, operation("multiply", frame.reference(scale), frame.over_slats(name))
+    return scale, frame.reference(scale) * frame.over_slats(name)
 
 
 def in_whole_units(frame: ConveyorFrame) -> Expression:
@@ -99,14 +99,14 @@ def in_whole_units(frame: ConveyorFrame) -> Expression:
     place = frame.table(frame.place)
 
     def unit(places: Expression) -> Expression:
-        return floor(operation("add", operation("multiply", places, time_step()), Number(SMALL)))
+        return floor(places * time_step() + Number(SMALL))
 
-    behind = operation("greater", unit(operation("add", place, ONE)), unit(place))
+    behind = unit(place + ONE) > unit(place)
     last = frame.table(frame.place == frame.counts - 1)
     on_it = frame.table(frame.place < frame.counts)
-    chosen = operation("and", on_it, operation("or", behind, last))
-    units = operation("add", unit(frame.table(frame.counts - 1.0, slats=False)), ONE)
-    return operation("where", chosen, operation("divide", frame.lower(frame.node.initial), units), ZERO)
+    chosen = on_it & (behind | last)
+    units = unit(frame.table(frame.counts - 1.0, slats=False)) + ONE
+    return operation("where", chosen, frame.lower(frame.node.initial) / units, ZERO)
 
 
 def admitted(frame: ConveyorFrame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
@@ -132,13 +132,13 @@ def _room(frame: ConveyorFrame, leaving: Iterable[str]) -> Expression | None:
     if frame.node.capacity is None:
         return None
     capacity = operation("max", frame.lower(frame.node.capacity), ZERO)
-    free = operation("divide", operation("subtract", capacity, frame.total(frame.content)), time_step())
+    free = (capacity - frame.total(frame.content)) / time_step()
     for name in leaving:
-        free = operation("add", free, frame.reference(name))
+        free = free + frame.reference(name)
     # What another conveyor sends comes on first.
     for item in () if frame.node.discrete else frame.node.inflows:
         if item.request is None:
-            free = operation("subtract", free, frame.lower(Name(item.flow)))
+            free = free - frame.lower(Name(item.flow))
     return operation("max", free, ZERO)
 
 
@@ -149,36 +149,36 @@ class _WholeUnits:
 
     def __init__(self, frame: ConveyorFrame, room: Expression | None, limit: Expression | None) -> None:
         self._frame = frame
-        self._budget = None if room is None else operation("multiply", room, time_step())
+        self._budget = None if room is None else room * time_step()
         self._limit = limit
         self._so_far = self._spent()
         self._cleared: list[Expression] = []
 
     def _spent(self) -> Expression:
         """What came on since the last full unit of time."""
-        now = operation("add", Time(), Number(SMALL))
-        crossed = operation("greater", floor(now), floor(operation("subtract", now, time_step())))
+        now = Time() + Number(SMALL)
+        crossed = floor(now) > floor(now - time_step())
         return operation("where", crossed, ZERO, self._frame.reference(self._frame.named("spent")))
 
     def let_on(self, requests: Sequence[tuple[Inflow, Node]]) -> dict[str, str]:
         """Hidden variables of the flows, by their keys."""
         found: dict[str, str] = {}
-        whole = None if self._budget is None else floor(operation("add", self._budget, Number(SMALL)))
+        whole = None if self._budget is None else floor(self._budget + Number(SMALL))
         for item, request in requests:
             units = self._frame.reference(self._units(len(found), self._clear(item, request), whole))
-            whole = None if whole is None else operation("subtract", whole, units)
-            found[key(item.flow)] = self._frame.hide(f"on {len(found)}", operation("divide", units, time_step()))
+            whole = None if whole is None else whole - units
+            found[key(item.flow)] = self._frame.hide(f"on {len(found)}", units / time_step())
         if self._limit is not None:
-            self._frame.remember("spent", operation("add", self._so_far, total(self._cleared)))
+            self._frame.remember("spent", self._so_far + total(self._cleared))
         return found
 
     def _clear(self, item: Inflow, request: Node) -> Expression:
         """What of a request is allowed in this step."""
         frame = self._frame
-        wanted = operation("multiply", operation("max", frame.lower(request, item.flow), ZERO), time_step())
+        wanted = operation("max", frame.lower(request, item.flow), ZERO) * time_step()
         allowed = None
         if self._limit is not None:
-            allowed = operation("max", operation("subtract", self._limit, self._so_far), ZERO)
+            allowed = operation("max", self._limit - self._so_far, ZERO)
         for bound in (self._budget, allowed):
             if bound is not None:
                 wanted = operation("min", wanted, operation("max", _less(bound, self._cleared), ZERO))
@@ -188,16 +188,16 @@ class _WholeUnits:
     def _units(self, number: int, cleared: Expression, whole: Expression | None) -> str:
         """Whole units of what is cleared and of what waited."""
         waiting = f"waiting {number}"
-        there = operation("add", self._frame.reference(self._frame.named(waiting)), cleared)
-        units = floor(operation("add", there, Number(SMALL)))
+        there = self._frame.reference(self._frame.named(waiting)) + cleared
+        units = floor(there + Number(SMALL))
         name = self._frame.hide(f"units {number}", units if whole is None else operation("min", units, whole))
-        self._frame.remember(waiting, operation("subtract", there, self._frame.reference(name)))
+        self._frame.remember(waiting, there - self._frame.reference(name))
         return name
 
 
 def _less(bound: Expression, taken: Sequence[Expression]) -> Expression:
     for item in taken:
-        bound = operation("subtract", bound, item)
+        bound = bound - item
     return bound
 
 
@@ -238,11 +238,11 @@ class Leaks:
         for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
             basis = frame.named(f"basis {number}")
             self.bases.append((basis, self._reaching(number)))
-            per_slat = operation("multiply", fraction, frame.table(zone / np.maximum(zone.sum(axis=0), 1.0)))
-            wanted = operation("multiply", per_slat, frame.over_slats(basis))
+            per_slat = fraction * frame.table(zone / np.maximum(zone.sum(axis=0), 1.0))
+            wanted = per_slat * frame.over_slats(basis)
             taken = operation("min", wanted, operation("max", rest, ZERO))
             names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
-            rest = operation("subtract", rest, frame.over_slats(names[-1]))
+            rest = rest - frame.over_slats(names[-1])
         return names
 
     def _reaching(self, number: int) -> Expression:
@@ -254,20 +254,20 @@ class Leaks:
             before = (zone * (place > first)).sum(axis=0) / np.maximum(zone.sum(axis=0), 1.0)
             if other == number or not before.any():
                 continue
-            lost = operation("multiply", self._fractions[other], self._frame.table(before, slats=False))
-            result = operation("subtract", result, operation("multiply", lost, self._reaching(other)))
+            lost = self._fractions[other] * self._frame.table(before, slats=False)
+            result = result - lost * self._reaching(other)
         return result if result is ONE else operation("max", result, ZERO)
 
     def _exponential(self) -> list[str]:
         """A leak takes a share of what lies on every slat of its zone; together never more than there is."""
         frame, names = self._frame, []
         shares = [
-            operation("multiply", operation("multiply", fraction, time_step()), frame.table(zone))
+            fraction * time_step() * frame.table(zone)
             for zone, fraction in zip(self._zones, self._fractions, strict=True)
         ]
         most = operation("max", total(shares), ONE)
         for number, share in enumerate(shares):
-            taken = operation("multiply", frame.over_slats(frame.content), operation("divide", share, most))
+            taken = frame.over_slats(frame.content) * (share / most)
             names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
         return names
 
@@ -275,8 +275,8 @@ class Leaks:
         lost = []
         for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
             share = self._frame.table(_passed(zone) / np.maximum(zone.sum(axis=0), 1.0))
-            lost.append(operation("multiply", operation("multiply", fraction, self._reaching(number)), share))
-        return operation("max", operation("subtract", on_it, total(lost)), ZERO) if lost else on_it
+            lost.append(fraction * self._reaching(number) * share)
+        return operation("max", on_it - total(lost), ZERO) if lost else on_it
 
     def _kept_exponentially(self, result: Expression) -> Expression:
         """Slats in the same zones lose the same share each."""
@@ -288,8 +288,8 @@ class Leaks:
                 continue
             same = (combined == np.array(kind)).all(axis=-1).astype(float)
             taken = total([fraction for fraction, inside in zip(self._fractions, kind, strict=True) if inside])
-            left = operation("max", operation("subtract", ONE, operation("multiply", taken, time_step())), ZERO)
-            result = operation("multiply", result, operation("power", left, self._frame.table(_passed(same))))
+            left = operation("max", ONE - taken * time_step(), ZERO)
+            result = result * left ** self._frame.table(_passed(same))
         return result
 
 
@@ -317,10 +317,10 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     taken = leaks.taken()
     left = frame.hide("left", _left(frame, taken), slats=True)
     flows = {
-        key(leak.flow): frame.hide(f"leaking {number}", operation("divide", frame.total(part), time_step()))
+        key(leak.flow): frame.hide(f"leaking {number}", frame.total(part) / time_step())
         for number, (leak, part) in enumerate(zip(node.leaks, taken, strict=True))
     }
-    leaving = operation("divide", frame.at_exit(left), time_step())
+    leaving = frame.at_exit(left) / time_step()
     flows[""] = frame.hide("exit", frame.when_moving(leaving))
     room, let_on = admitted(frame, list(flows.values()))
     flows |= let_on
@@ -332,7 +332,7 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
 def _left(frame: ConveyorFrame, taken: Sequence[str]) -> Expression:
     result: Expression = frame.over_slats(frame.content)
     for part in taken:
-        result = operation("subtract", result, frame.over_slats(part))
+        result = result - frame.over_slats(part)
     return result
 
 
@@ -350,8 +350,8 @@ def _fill(frame: ConveyorFrame, leaks: Leaks, left: str, came: list[Entering]) -
     move(frame, frame.content, left, came, start)
     on_it = frame.table(frame.place < frame.counts)
     for basis, reaching in leaks.bases:
-        before = operation("multiply", operation("multiply", frame.reference(scale), reaching), on_it)
-        reached = [(place, operation("multiply", volume, reaching)) for place, volume in came]
+        before = frame.reference(scale) * reaching * on_it
+        reached = [(place, volume * reaching) for place, volume in came]
         move(frame, basis, basis, reached, before)
 
 
@@ -382,7 +382,7 @@ def read_conveyor(_node: Belt, scope: Scope) -> Expression:
     over = f"{parts.slat}!"
     own = static_index(scope.owner, None, scope)
     slats = Reference(parts.slats, (Axis(over), *own))
-    return Reduction("sum", slats, (over,), tuple(axis for axis in slats.axes if axis != over))
+    return reduced("sum", slats, (over,))
 
 
 def read_slats(node: Name, scope: Scope) -> Expression:

@@ -30,8 +30,8 @@ def smooth(scope: Scope, value: Expression, time: Expression, initial: Expressio
     levels: list[Reference] = []
     for _ in range(whole(known)):
         levels.append(scope.hide("stock", value, initial, over=(time, known)))
-        change = operation("multiply", operation("subtract", value, levels[-1]), known)
-        scope.replace_hidden(levels[-1], operation("divide", change, time))
+        change = (value - levels[-1]) * known
+        scope.replace_hidden(levels[-1], change / time)
         value = levels[-1]
     return _last(levels, known)
 
@@ -40,7 +40,7 @@ def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expressio
     """DELAY1, DELAY3, DELAYN: levels that hold material and drain into each other, at ``level / time``."""
     known = scope.order(order)
     levels = _drained(scope, inflow, [time] * whole(known), initial, known)
-    return operation("divide", _last(levels, known), time)
+    return _last(levels, known) / time
 
 
 def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
@@ -48,15 +48,15 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     # The delay time of level i is that of i steps ago, and what comes out is divided by the delay time of the step
     # before, as Vensim describes it and PySD does it. Both reduce the order to the steps that the delay time has.
     known = scope.order(order)
-    steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
+    steps = operation("integer", time / time_step() + Number(SMALL))
     within = operation("min", scope.hide("initial", steps, label=WITHIN), known)
-    reduced = scope.hide("initial", operation("max", within, Number(1.0)), label=ORDER)
+    reduced = scope.hide("initial", operation("max", within, 1.0), label=ORDER)
     fixed, time = is_literal(time), scope.span(time)
     times = [time]
     for _ in range(max(whole(known) - 1, 1)):
         times.append(time if fixed else scope.hide("memory", times[-1], time))
     levels = _drained(scope, inflow, times[: whole(known)], initial, reduced)
-    return operation("divide", _last(levels, reduced), times[1])
+    return _last(levels, reduced) / times[1]
 
 
 def _drained(
@@ -66,9 +66,9 @@ def _drained(
     levels: list[Reference] = []
     for time in times:
         # A level holds (rate x whole delay time), as in PySD.
-        level = scope.hide("stock", inflow, operation("multiply", initial, times[0]), over=(order,))
-        outflow = operation("divide", level, time)
-        scope.replace_hidden(level, operation("multiply", operation("subtract", inflow, outflow), order))
+        level = scope.hide("stock", inflow, initial * times[0], over=(order,))
+        outflow = level / time
+        scope.replace_hidden(level, (inflow - outflow) * order)
         levels.append(level)
         inflow = outflow
     return levels
@@ -123,28 +123,26 @@ def trend(scope: Scope, value: Expression, time: Expression, initial: Expression
     """TREND: relative growth of a value against its average, ``(value - average) / (time * |average|)``."""
     time = scope.span(time)
     level = _average(scope, value, time, initial)
-    return _relative(value, level, operation("multiply", time, operation("abs", level)))
+    return _relative(value, level, time * operation("abs", level))
 
 
 def forecast(scope: Scope, value: Expression, time: Expression, horizon: Expression, initial: Expression) -> Expression:
     """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
     time = scope.span(time)
     level = _average(scope, value, time, initial)
-    growth = _relative(value, level, operation("multiply", time, level))
-    return operation(
-        "multiply", value, operation("add", Number(1.0), operation("multiply", growth, scope.span(horizon)))
-    )
+    growth = _relative(value, level, time * level)
+    return value * (1.0 + growth * scope.span(horizon))
 
 
 def _average(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Reference:
-    start = operation("divide", value, operation("add", Number(1.0), operation("multiply", initial, time)))
+    start = value / (1.0 + initial * time)
     level = scope.hide("stock", value, start)
-    scope.replace_hidden(level, operation("divide", operation("subtract", value, level), time))
+    scope.replace_hidden(level, (value - level) / time)
     return level
 
 
 def _relative(value: Expression, level: Expression, scale: Expression) -> Expression:
-    return operation("xidz", operation("subtract", value, level), scale, Number(0.0))
+    return operation("xidz", value - level, scale, 0.0)
 
 
 def sample_if_true(scope: Scope, condition: Expression, value: Expression, initial: Expression) -> Expression:

@@ -84,7 +84,7 @@ LEAST = 1e-300
 
 def uniform(scope: Scope, low: Expression, high: Expression) -> Expression:
     """Uniform between two bounds: ``low + u * (high - low)``."""
-    return operation("add", low, operation("multiply", _random(scope, low, high), operation("subtract", high, low)))
+    return low + _random(scope, low, high) * (high - low)
 
 
 def standard(scope: Scope) -> Expression:
@@ -96,100 +96,98 @@ def exponential(scope: Scope, low: Expression, high: Expression, shift: Expressi
     """``shift + stretch * E``, with E exponential of mean one, given that it lies between two bounds."""
     # What is left above a bound is exponential again, so only the upper bound is worked into the inverse.
     start = operation("max", low, shift)
-    length = operation("xidz", operation("subtract", high, start), stretch, Number(math.inf))
-    share = operation("subtract", Number(1.0), operation("exp", operation("negative", length)))
+    length = operation("xidz", high - start, stretch, Number(math.inf))
+    share = 1.0 - operation("exp", -length)
     number = _random(scope, low, high, shift, stretch)
-    waited = operation("ln", operation("subtract", Number(1.0), operation("multiply", number, share)))
-    return operation("subtract", start, operation("multiply", stretch, waited))
+    waited = operation("ln", 1.0 - number * share)
+    return start - stretch * waited
 
 
 def normal(scope: Scope, low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
     """Normal, given that it lies between two bounds: the quantile of a uniform number between their probabilities."""
-    lower = operation("xidz", operation("subtract", low, mean), deviation, Number(-math.inf))
-    upper = operation("xidz", operation("subtract", high, mean), deviation, Number(math.inf))
+    lower = operation("xidz", low - mean, deviation, Number(-math.inf))
+    upper = operation("xidz", high - mean, deviation, Number(math.inf))
     # In the upper tail probabilities are too close to one; there the mirror image is computed.
-    sign = scope.hide("auxiliary", operation("where", _above(lower), Number(-1.0), Number(1.0)))
-    mirrored = operation("less", sign, Number(0.0))
-    first = scope.hide("auxiliary", operation("where", mirrored, operation("negative", upper), lower))
-    last = scope.hide("auxiliary", operation("where", mirrored, operation("negative", lower), upper))
+    sign = scope.hide("auxiliary", operation("where", _above(lower), -1.0, 1.0))
+    mirrored = sign < 0.0
+    first = scope.hide("auxiliary", operation("where", mirrored, -upper, lower))
+    last = scope.hide("auxiliary", operation("where", mirrored, -lower, upper))
     # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
     number = _random(scope, low, high, mean, deviation)
-    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
-    below, span = _probability(first), operation("subtract", _probability(last), _probability(first))
-    quantile = normal_quantile(scope, operation("add", below, operation("multiply", inside, span)))
+    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    below, span = _probability(first), _probability(last) - _probability(first)
+    quantile = normal_quantile(scope, below + inside * span)
     bounded = operation("min", operation("max", quantile, first), last)
-    return operation("add", mean, operation("multiply", deviation, operation("multiply", sign, bounded)))
+    return mean + deviation * (sign * bounded)
 
 
 def normal_quantile(scope: Scope, probability: Expression) -> Expression:
     """Quantile of the standard normal distribution, by AS 241."""
     chance = scope.hide("auxiliary", probability)
-    centred = scope.hide("auxiliary", operation("subtract", chance, Number(0.5)))
-    square = operation("multiply", centred, centred)
-    middle = scope.hide("auxiliary", operation("subtract", Number(MIDDLE_HALF**2), square))
-    outer = operation("max", operation("min", chance, operation("subtract", Number(1.0), chance)), Number(LEAST))
-    tail = scope.hide("auxiliary", operation("sqrt", operation("negative", operation("ln", outer))))
-    near = scope.hide("auxiliary", operation("subtract", tail, Number(FLANK_START)))
-    beyond = scope.hide("auxiliary", operation("subtract", tail, Number(FLANK_END)))
-    inner = operation("multiply", centred, _ratio(MIDDLE, middle))
-    flank = operation(
-        "where", operation("less_equal", tail, Number(FLANK_END)), _ratio(FLANK, near), _ratio(FAR, beyond)
-    )
-    below = operation("less", centred, Number(0.0))
-    signed = operation("where", below, operation("negative", flank), flank)
-    return operation("where", operation("less_equal", operation("abs", centred), Number(MIDDLE_HALF)), inner, signed)
+    centred = scope.hide("auxiliary", chance - 0.5)
+    square = centred * centred
+    middle = scope.hide("auxiliary", Number(MIDDLE_HALF**2) - square)
+    outer = operation("max", operation("min", chance, 1.0 - chance), Number(LEAST))
+    tail = scope.hide("auxiliary", operation("sqrt", -operation("ln", outer)))
+    near = scope.hide("auxiliary", tail - Number(FLANK_START))
+    beyond = scope.hide("auxiliary", tail - Number(FLANK_END))
+    inner = centred * _ratio(MIDDLE, middle)
+    flank = operation("where", tail <= Number(FLANK_END), _ratio(FLANK, near), _ratio(FAR, beyond))
+    below = centred < 0.0
+    signed = operation("where", below, -flank, flank)
+    return operation("where", operation("abs", centred) <= Number(MIDDLE_HALF), inner, signed)
 
 
 def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
     """Normal without bounds."""
     # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
     number = _random(scope, mean, deviation)
-    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
-    return operation("add", mean, operation("multiply", deviation, normal_quantile(scope, inside)))
+    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    return mean + deviation * normal_quantile(scope, inside)
 
 
 def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
     """Log-normal with a mean and a standard deviation of its own: the exponential of a normal number."""
-    share = operation("divide", deviation, mean)
-    variance = operation("ln", operation("add", Number(1.0), operation("multiply", share, share)))
-    middle = operation("subtract", operation("ln", mean), operation("multiply", Number(0.5), variance))
+    share = deviation / mean
+    variance = operation("ln", 1.0 + share * share)
+    middle = operation("ln", mean) - 0.5 * variance
     return operation("exp", free_normal(scope, middle, operation("sqrt", variance)))
 
 
 def free_exponential(scope: Scope, mean: Expression) -> Expression:
     """Exponential with a mean: ``-mean * ln(1 - u)``."""
-    return operation("multiply", mean, _waited(_random(scope, mean)))
+    return mean * _waited(_random(scope, mean))
 
 
 def triangular(scope: Scope, low: Expression, peak: Expression, high: Expression) -> Expression:
     """Triangular between two bounds, with its peak between them."""
-    number, width = _random(scope, low, peak, high), operation("subtract", high, low)
-    rise, fall = operation("subtract", peak, low), operation("subtract", high, peak)
-    left = operation("sqrt", operation("multiply", number, operation("multiply", width, rise)))
-    rest = operation("subtract", Number(1.0), number)
-    right = operation("sqrt", operation("multiply", rest, operation("multiply", width, fall)))
-    rises = operation("less", operation("multiply", number, width), rise)
-    return operation("where", rises, operation("add", low, left), operation("subtract", high, right))
+    number, width = _random(scope, low, peak, high), high - low
+    rise, fall = peak - low, high - peak
+    left = operation("sqrt", number * (width * rise))
+    rest = 1.0 - number
+    right = operation("sqrt", rest * (width * fall))
+    rises = number * width < rise
+    return operation("where", rises, low + left, high - right)
 
 
 def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
     """Weibull: ``scale * (-ln(1 - u))^(1 / shape)``."""
     waited = _waited(_random(scope, shape, scale))
-    return operation("multiply", scale, operation("power", waited, operation("divide", Number(1.0), shape)))
+    return scale * waited ** (1.0 / shape)
 
 
 def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
     """Pareto, from its scale on: ``scale * (1 - u)^(-1 / shape)``."""
-    waited = operation("divide", _waited(_random(scope, shape, scale)), shape)
-    return operation("multiply", scale, operation("exp", waited))
+    waited = _waited(_random(scope, shape, scale)) / shape
+    return scale * operation("exp", waited)
 
 
 def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
     """Logistic: ``mean + scale * ln(u / (1 - u))``."""
     number = _random(scope, mean, scale)
-    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
-    odds = operation("divide", inside, operation("subtract", Number(1.0), inside))
-    return operation("add", mean, operation("multiply", scale, operation("ln", odds)))
+    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    odds = inside / (1.0 - inside)
+    return mean + scale * operation("ln", odds)
 
 
 def triangular_within(scope: Scope, *bounds_and_parameters: Expression) -> Expression:
@@ -204,14 +202,14 @@ def stretched(name: str, count: int) -> Callable[..., Expression]:
         parameters, (shift, stretch) = more[:count], more[count:]
         number = _random(scope, low, high, *more)
         found = arrays.element_wise(scope, name, (number, low, high, shift, stretch, *parameters))
-        return operation("add", shift, operation("multiply", stretch, found))
+        return shift + stretch * found
 
     return build
 
 
 def gamma_from_one(scope: Scope, low: Expression, high: Expression, order: Expression, *more: Expression) -> Expression:
     """RANDOM GAMMA, whose order is one at least."""
-    return stretched("gamma_quantile", 1)(scope, low, high, operation("max", order, Number(1.0)), *more)
+    return stretched("gamma_quantile", 1)(scope, low, high, operation("max", order, 1.0), *more)
 
 
 def binomial_successes(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
@@ -223,43 +221,41 @@ def binomial_successes(scope: Scope, low: Expression, high: Expression, *more: E
 def trials_for(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
     """RANDOM NEGATIVE BINOMIAL: trials it takes for so many successes."""
     share, successes, shift, stretch = more
-    moved = operation("add", shift, operation("multiply", stretch, successes))
+    moved = shift + stretch * successes
     return stretched("failures_quantile", 2)(scope, low, high, successes, share, moved, stretch)
 
 
 def weibull_of_mean_one(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
     """RANDOM WEIBULL: of some shape and mean one, before it is stretched and shifted."""
     shape, shift, stretch = more
-    mean = operation("exp", log_gamma(operation("add", Number(1.0), operation("divide", Number(1.0), shape))))
-    return stretched("weibull_quantile", 1)(scope, low, high, shape, shift, operation("divide", stretch, mean))
+    mean = operation("exp", log_gamma(1.0 + 1.0 / shape))
+    return stretched("weibull_quantile", 1)(scope, low, high, shape, shift, stretch / mean)
 
 
 def chance(scope: Scope, percent: Expression) -> Expression:
     """MONTECARLO: one for an event of so many percent in a unit of time, else zero."""
-    share = operation("divide", operation("multiply", percent, time_step()), Number(100.0))
-    return operation("where", operation("less", _random(scope, percent), share), Number(1.0), Number(0.0))
+    share = percent * time_step() / 100.0
+    return operation("where", _random(scope, percent) < share, 1.0, 0.0)
 
 
 def probability_between(low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
     """NORMALCDF: probability that a normal number lies between two others."""
-    first, last = (
-        _probability(operation("divide", operation("subtract", end, mean), deviation)) for end in (low, high)
-    )
-    return operation("subtract", last, first)
+    first, last = (_probability((end - mean) / deviation) for end in (low, high))
+    return last - first
 
 
 def _waited(number: Expression) -> Expression:
     """Exponential of mean one."""
-    return operation("negative", operation("ln", operation("subtract", Number(1.0), number)))
+    return -operation("ln", 1.0 - number)
 
 
 def _above(lower: Expression) -> Expression:
-    return operation("greater", lower, Number(0.0))
+    return lower > 0.0
 
 
 def _probability(quantile: Expression) -> Expression:
-    scaled = operation("multiply", quantile, Number(-math.sqrt(0.5)))
-    return operation("multiply", Number(0.5), operation("erfc", scaled))
+    scaled = quantile * Number(-math.sqrt(0.5))
+    return 0.5 * operation("erfc", scaled)
 
 
 def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], value: Expression) -> Expression:
@@ -269,7 +265,7 @@ def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], value: Express
 def _polynomial(coefficients: Sequence[float], value: Expression) -> Expression:
     result: Expression = Number(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        result = operation("add", operation("multiply", result, value), Number(coefficient))
+        result = result * value + Number(coefficient)
     return result
 
 

@@ -65,14 +65,14 @@ def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Express
     if len(parts) != 2 or not places or operators[0] in (":AND:", ":OR:"):
         return None
     if len(places) == 2:
-        return operation("equal", Number(0.0), Number(0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
+        return operation("equal", 0.0, Number(0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
     other = parts[1 - places[0]]
     operator = operators[0] if places == [1] else MIRRORED.get(operators[0], operators[0])
     if operator in (">", "<>"):
         return operation("equal", other, other)
     if operator in ("=", "<="):
         return operation("not_equal", other, other)
-    return operation("equal", Number(0.0), Number(1.0 if operator == "<" else 0.0))
+    return operation("equal", 0.0, Number(1.0 if operator == "<" else 0.0))
 
 
 def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
@@ -83,14 +83,14 @@ def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
 
 
 def _negative(part: Expression) -> Expression:
-    return Number(-part.value) if isinstance(part, Number) else operation("negative", part)
+    return Number(-part.value) if isinstance(part, Number) else -part
 
 
 def _powers(parts: Sequence[Expression]) -> Expression:
     """Powers bind from the right, 2^3^2 is 2^9."""
     result = parts[-1]
     for part in reversed(parts[:-1]):
-        result = operation("power", part, result)
+        result = part**result
     return result
 
 
@@ -98,7 +98,7 @@ def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expressi
     """Add many terms in halves, so that no program nests deeper than Python reads."""
     terms = [parts[0]]
     for operator, part in zip(operators, parts[1:], strict=True):
-        terms.append(part if operator == "+" else operation("negative", part))
+        terms.append(part if operator == "+" else -part)
     while len(terms) > 1:
         pairs = [operation("add", *terms[place : place + 2]) for place in range(0, len(terms) - 1, 2)]
         terms = pairs + terms[2 * len(pairs) :]
@@ -249,17 +249,17 @@ def _plain(name: str) -> Build:
 
 def _ramp(slope: Expression, start: Expression, finish: Expression | None = None) -> Expression:
     end = Time() if finish is None else operation("min", finish, Time())
-    reached = operation("greater", operation("add", Time(), Number(SMALL)), start)
-    risen = operation("multiply", slope, operation("subtract", end, start))
-    return operation("where", reached, risen, Number(0.0))
+    reached = Time() + Number(SMALL) > start
+    risen = slope * (end - start)
+    return operation("where", reached, risen, 0.0)
 
 
 def _zidz(numerator: Expression, denominator: Expression) -> Expression:
-    return operation("xidz", numerator, denominator, Number(0.0))
+    return operation("xidz", numerator, denominator, 0.0)
 
 
 def _log(value: Expression, base: Expression) -> Expression:
-    return operation("divide", operation("ln", value), operation("ln", base))
+    return operation("ln", value) / operation("ln", base)
 
 
 # Name -> (number of arguments, how to build it from them alone).
@@ -329,7 +329,7 @@ def _get_time_value(_scope: Scope, relative: Expression, offset: Expression, mea
         raise UnsupportedFeature(
             f"GET TIME VALUE({relative.value:g}, ..., {measure.value:g}), which asks for a date of a calendar,"
         )
-    return operation("add", Reference(INITIAL_TIME, ()) if relative.value else Time(), offset)
+    return (Reference(INITIAL_TIME, ()) if relative.value else Time()) + offset
 
 
 def _seeded(build: Build) -> Build:

@@ -31,36 +31,36 @@ _LANCZOS = (
 def floor(value: Expression) -> Expression:
     """INT of XMILE: the next whole number at or below."""
     cut = operation("integer", value)
-    return operation("subtract", cut, operation("where", operation("greater", cut, value), ONE, ZERO))
+    return cut - operation("where", cut > value, ONE, ZERO)
 
 
 def rounded(value: Expression) -> Expression:
     """ROUND: the nearest whole number, halves away from zero."""
-    half = operation("where", operation("less", value, ZERO), Number(-0.5), Number(0.5))
-    return operation("integer", operation("add", value, half))
+    half = operation("where", value < ZERO, -0.5, 0.5)
+    return operation("integer", value + half)
 
 
 def root(value: Expression, order: Expression) -> Expression:
     """ROOTN: ``value^(1 / order)``."""
-    return operation("power", value, operation("divide", ONE, order))
+    return value ** (ONE / order)
 
 
 def logarithm10(value: Expression) -> Expression:
     """LOG10."""
-    return operation("divide", operation("ln", value), Number(math.log(10.0)))
+    return operation("ln", value) / Number(math.log(10.0))
 
 
 def percent(value: Expression) -> Expression:
     """PERCENT: a fraction in hundredths."""
-    return operation("multiply", value, Number(100.0))
+    return value * 100.0
 
 
 def wave(name: str) -> Build:
     """SINWAVE and COSWAVE: ``amplitude * sin(2 pi time / period)``."""
 
     def build(amplitude: Expression, period: Expression) -> Expression:
-        angle = operation("divide", operation("multiply", Number(2.0 * math.pi), Time()), period)
-        return operation("multiply", amplitude, operation(name, angle))
+        angle = Number(2.0 * math.pi) * Time() / period
+        return amplitude * operation(name, angle)
 
     return build
 
@@ -70,30 +70,30 @@ def log_gamma(value: Expression) -> Expression:
     # ln G(x) = ln G(x + 1) - ln x brings every argument above 1/2.
     series: Expression = Number(_LANCZOS[0])
     for place, factor in enumerate(_LANCZOS[1:]):
-        term = operation("divide", Number(factor), operation("add", value, Number(float(place + 1))))
-        series = operation("add", series, term)
-    shifted = operation("add", value, Number(7.5))
-    first = operation("multiply", operation("add", value, Number(0.5)), operation("ln", shifted))
-    start = operation("subtract", operation("add", first, Number(0.5 * math.log(2.0 * math.pi))), shifted)
-    return operation("subtract", operation("add", start, operation("ln", series)), operation("ln", value))
+        term = Number(factor) / (value + Number(float(place + 1)))
+        series = series + term
+    shifted = value + 7.5
+    first = (value + 0.5) * operation("ln", shifted)
+    start = first + Number(0.5 * math.log(2.0 * math.pi)) - shifted
+    return start + operation("ln", series) - operation("ln", value)
 
 
 def factorial(value: Expression) -> Expression:
     """FACTORIAL of a whole number."""
-    return rounded(operation("exp", log_gamma(operation("add", value, ONE))))
+    return rounded(operation("exp", log_gamma(value + ONE)))
 
 
 def permutations(count: Expression, chosen: Expression) -> Expression:
     """PERMUTATIONS: ways to choose some of several things in order, ``n! / (n - r)!``."""
-    rest = operation("add", operation("subtract", count, chosen), ONE)
-    ways = operation("exp", operation("subtract", log_gamma(operation("add", count, ONE)), log_gamma(rest)))
-    return operation("where", operation("less", rest, ONE), ZERO, rounded(ways))
+    rest = count - chosen + ONE
+    ways = operation("exp", log_gamma(count + ONE) - log_gamma(rest))
+    return operation("where", rest < ONE, ZERO, rounded(ways))
 
 
 def combinations(count: Expression, chosen: Expression) -> Expression:
     """COMBINATIONS: ways to choose some of several things, ``n! / (r! (n - r)!)``."""
     every = permutations(count, chosen)
-    return rounded(operation("divide", every, factorial(chosen)))
+    return rounded(every / factorial(chosen))
 
 
 def net_present_value(
@@ -101,33 +101,33 @@ def net_present_value(
 ) -> Expression:
     """NPV: what a stream of payments has been worth, each discounted by what the rates before it compound to."""
     discount = scope.hide("stock", ZERO, ONE, over=(rate,))
-    grown = operation("add", ONE, operation("multiply", rate, time_step()))
-    loss = operation("divide", operation("multiply", operation("negative", discount), rate), grown)
+    grown = ONE + rate * time_step()
+    loss = -discount * rate / grown
     scope.replace_hidden(discount, loss)
-    worth = scope.hide("stock", operation("multiply", stream, discount), initial)
-    now = operation("multiply", operation("multiply", stream, time_step()), discount)
-    return operation("multiply", operation("add", worth, now), factor)
+    worth = scope.hide("stock", stream * discount, initial)
+    now = stream * time_step() * discount
+    return (worth + now) * factor
 
 
 def net_present_value_at_ends(
     scope: Scope, stream: Expression, rate: Expression, initial: Expression, factor: Expression
 ) -> Expression:
     """NPVE: as NPV, but each payment counts from the end of its step, as in a spreadsheet."""
-    late = operation("divide", stream, operation("add", ONE, operation("multiply", rate, time_step())))
+    late = stream / (ONE + rate * time_step())
     return net_present_value(scope, late, rate, initial, factor)
 
 
 def growth(scope: Scope, percent: Expression) -> Expression:
     """CGROWTH: the fraction that compounds, step by step, to so many percent in a unit of time."""
-    share = operation("divide", time_step(), scope.span(ONE))
-    whole = operation("power", operation("add", ONE, operation("divide", percent, Number(100.0))), share)
-    return operation("divide", operation("subtract", whole, ONE), time_step())
+    share = time_step() / scope.span(ONE)
+    whole = (ONE + percent / 100.0) ** share
+    return (whole - ONE) / time_step()
 
 
 def _compounded(rate: Expression, periods: Expression) -> tuple[Expression, Expression]:
     """What one becomes over some periods, and what one paid at the end of each adds up to."""
-    grown = operation("power", operation("add", ONE, rate), periods)
-    total = operation("divide", operation("subtract", grown, ONE), rate)
+    grown = (ONE + rate) ** periods
+    total = (grown - ONE) / rate
     return grown, operation("where", operation("equal", rate, ZERO), periods, total)
 
 
@@ -137,49 +137,45 @@ def _compounded(rate: Expression, periods: Expression) -> tuple[Expression, Expr
 def payment(rate: Expression, periods: Expression, present: Expression, future: Expression) -> Expression:
     """PMT: the payment of each period."""
     grown, total = _compounded(rate, periods)
-    owed = operation("add", operation("multiply", present, grown), future)
-    return operation("negative", operation("divide", owed, total))
+    owed = present * grown + future
+    return -(owed / total)
 
 
 def future_value(rate: Expression, periods: Expression, paid: Expression, present: Expression) -> Expression:
     """FV: what payments and a present value come to."""
     grown, total = _compounded(rate, periods)
-    return operation(
-        "negative", operation("add", operation("multiply", present, grown), operation("multiply", paid, total))
-    )
+    return -(present * grown + paid * total)
 
 
 def present_value(rate: Expression, periods: Expression, paid: Expression, future: Expression) -> Expression:
     """PV: what payments and a future value are worth today."""
     grown, total = _compounded(rate, periods)
-    return operation(
-        "negative", operation("divide", operation("add", operation("multiply", paid, total), future), grown)
-    )
+    return -((paid * total + future) / grown)
 
 
 def counter(start: Expression, end: Expression) -> Expression:
     """COUNTER: goes up with time from a start, which it takes again in place of the end."""
     # A time that rounding leaves just below the end is the end.
-    little = operation("multiply", Number(SMALL), time_step())
-    passed = operation("add", operation("subtract", Time(), Reference(INITIAL_TIME, ())), little)
-    turn = operation("remainder", passed, operation("subtract", end, start))
-    return operation("add", start, operation("subtract", turn, little))
+    little = Number(SMALL) * time_step()
+    passed = Time() - Reference(INITIAL_TIME, ()) + little
+    turn = operation("remainder", passed, end - start)
+    return start + (turn - little)
 
 
 def time_base(start: Expression, slope: Expression) -> Expression:
     """TIME BASE: another count of time."""
-    return operation("add", start, operation("multiply", slope, Time()))
+    return start + slope * Time()
 
 
 def derivative(scope: Scope, value: Expression, order: Expression) -> Expression:
     """DERIVN: the derivative of some order by differences of steps, zero until there are enough of them."""
     if not isinstance(order, Number) or order.value not in range(MOST_ORDER + 1):
         raise UnsupportedFeature(f"DERIVN of an order that is no whole number from 0 to {MOST_ORDER}")
-    found, passed = value, operation("subtract", Time(), Reference(INITIAL_TIME, ()))
+    found, passed = value, Time() - Reference(INITIAL_TIME, ())
     for _ in range(int(order.value)):
         found = scope.hide("auxiliary", found)
-        found = operation("divide", operation("subtract", found, previous(scope, found, found)), time_step())
-    begun = operation("greater", passed, operation("multiply", Number(order.value - 0.5), time_step()))
+        found = (found - previous(scope, found, found)) / time_step()
+    begun = passed > Number(order.value - 0.5) * time_step()
     return operation("where", begun, found, ZERO)
 
 
@@ -194,12 +190,12 @@ def bounded_integral(scope: Scope, rate: Expression, initial: Expression, *more:
         value = value if _is_missing(high) else operation("min", value, high)
         if _is_missing(special) or _is_missing(near):
             return value
-        close = operation("less", operation("abs", operation("subtract", value, special)), near)
+        close = operation("abs", value - special) < near
         return operation("where", close, special, value)
 
     level = scope.hide("stock", rate, kept(initial))
-    moved = operation("add", level, operation("multiply", rate, time_step()))
-    scope.replace_hidden(level, operation("divide", operation("subtract", kept(moved), level), time_step()))
+    moved = level + rate * time_step()
+    scope.replace_hidden(level, (kept(moved) - level) / time_step())
     return level
 
 
@@ -224,50 +220,50 @@ def step(scope: Scope, height: Expression, start: Expression) -> Expression:
 
 def pulse(scope: Scope, start: Expression, width: Expression) -> Expression:
     """PULSE: one for a while, for one step at least."""
-    return _when(scope.held(operation("and", _begun(start), _within(_since(start), width))), Number(1.0))
+    return _when(scope.held(_begun(start) & _within(_since(start), width)), Number(1.0))
 
 
 def pulse_train(
     scope: Scope, start: Expression, interval: Expression, width: Expression, end: Expression
 ) -> Expression:
     """PULSE TRAIN: pulses again and again until an end, which is included; without a gap if the interval has none."""
-    on = operation("or", operation("equal", interval, Number(0.0)), _within(_phase(start, interval), width))
-    not_over = operation("less_equal", operation("subtract", Time(), Number(SMALL)), end)
-    return _when(scope.held(operation("and", on, operation("and", _begun(start), not_over))), Number(1.0))
+    on = operation("equal", interval, 0.0) | _within(_phase(start, interval), width)
+    not_over = Time() - Number(SMALL) <= end
+    return _when(scope.held(on & (_begun(start) & not_over)), Number(1.0))
 
 
 def impulse(scope: Scope, start: Expression, magnitude: Expression) -> Expression:
     """PULSE of XMILE: an amount within one step."""
-    return _when(at_moment(scope, start), operation("divide", magnitude, time_step()))
+    return _when(at_moment(scope, start), magnitude / time_step())
 
 
 def at_moment(scope: Scope, moment: Expression) -> Expression:
     """Whether a moment lies in the step at hand."""
-    return scope.held(operation("and", _begun(moment), operation("less", _since(moment), time_step())))
+    return scope.held(_begun(moment) & (_since(moment) < time_step()))
 
 
 def impulses(scope: Scope, start: Expression, interval: Expression, magnitude: Expression) -> Expression:
     """PULSE of XMILE with an interval, which is a single one if the interval is zero."""
-    first = operation("less", _since(start), time_step())
-    once = operation("and", operation("equal", interval, Number(0.0)), first)
-    often = operation("less", _phase(start, interval), time_step())
-    return _amount(scope, operation("and", _begun(start), operation("or", once, often)), magnitude)
+    first = _since(start) < time_step()
+    once = operation("equal", interval, 0.0) & first
+    often = _phase(start, interval) < time_step()
+    return _amount(scope, _begun(start) & (once | often), magnitude)
 
 
 def _amount(scope: Scope, on: Expression, magnitude: Expression) -> Expression:
-    return _when(scope.held(on), operation("divide", magnitude, time_step()))
+    return _when(scope.held(on), magnitude / time_step())
 
 
 def _middle() -> Expression:
-    return operation("add", Time(), operation("divide", time_step(), Number(2.0)))
+    return Time() + time_step() / 2.0
 
 
 def _since(start: Expression) -> Expression:
-    return operation("subtract", _middle(), start)
+    return _middle() - start
 
 
 def _begun(start: Expression) -> Expression:
-    return operation("greater", _middle(), start)
+    return _middle() > start
 
 
 def _phase(start: Expression, interval: Expression) -> Expression:
@@ -277,8 +273,8 @@ def _phase(start: Expression, interval: Expression) -> Expression:
 
 def _within(since: Expression, width: Expression) -> Expression:
     """Whether a pulse that began a while ago is on; each lasts one step at least."""
-    return operation("or", operation("less", since, width), operation("less", since, time_step()))
+    return (since < width) | (since < time_step())
 
 
 def _when(condition: Expression, value: Expression) -> Expression:
-    return operation("where", condition, value, Number(0.0))
+    return operation("where", condition, value, 0.0)

@@ -114,10 +114,7 @@ def _limited(flow: Variable, shares: Mapping[Term, Sequence[_Share]]) -> Iterato
         yield replace(flow, name=name, kind="auxiliary", blocks=blocks, hidden=True)
         blocks = tuple(replace(block, expression=Reference(name, block.index)) for block in blocks)
     for share in least:
-        blocks = tuple(
-            _bounded(block, "max", operation("negative", _left(share, block.index, shares)), share.stock)
-            for block in blocks
-        )
+        blocks = tuple(_bounded(block, "max", -_left(share, block.index, shares), share.stock) for block in blocks)
     yield replace(flow, kind="auxiliary", blocks=blocks)
 
 
@@ -127,17 +124,16 @@ def _asked(flow: str) -> str:
 
 def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Block:
     """A block within a bound. Initial values of stocks follow from it without, as the stock has no value yet."""
-    start = block.expression if block.initial is None else block.initial
     text = f"{block.text}, limited so that {stock!r} stays non-negative"
-    return replace(block, expression=operation(function, block.expression, bound), initial=start, text=text)
+    return replace(block, expression=operation(function, block.expression, bound), initial=block.at_start, text=text)
 
 
 def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, Sequence[_Share]]) -> Expression:
     """What a stock holds for one step, less what was taken from it before."""
-    left: Expression = operation("divide", Reference(share.stock, index), time_step())
+    left: Expression = Reference(share.stock, index) / time_step()
     for way, flow in share.before:
         name = _asked(flow) if way == OUT and (IN, flow) in shares else flow
         value: Expression = Reference(name, index)
-        taken = value if way == OUT else operation("negative", value)
-        left = operation("subtract", left, operation("max", taken, Number(0.0)))
-    return operation("max", left, Number(0.0))
+        taken = value if way == OUT else -value
+        left = left - operation("max", taken, 0.0)
+    return operation("max", left, 0.0)

@@ -19,7 +19,19 @@ from pysd_runner.engine.frontend.syntax import (
     Syntax,
     parts,
 )
-from pysd_runner.engine.ir import HIDDEN, Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes, key
+from pysd_runner.engine.ir import (
+    HIDDEN,
+    Block,
+    Expression,
+    Index,
+    Kind,
+    Reference,
+    Variable,
+    hidden_variable,
+    is_whole,
+    joined_axes,
+    key,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ def _plain(labels: Sequence[str]) -> tuple[str, ...]:
 
 def _variable_of(value: Expression, scope: Scope) -> Reference:
     """A reference to a whole variable that holds a value."""
-    if isinstance(value, Reference) and all(isinstance(item, Axis) and item.positions is None for item in value.index):
+    if isinstance(value, Reference) and is_whole(value.index):
         return value
     return scope.hide("auxiliary", value)
 
@@ -131,7 +143,7 @@ def _variable(variable: DefinedVariable, macro: Expandable, scope: Scope) -> Var
             blocks.append(_block(equation, dims, scope, stock=kind == "stock"))
         except (UnsupportedFeature, InvalidModel) as error:
             raise type(error)(f"{error} in macro {macro.name!r}, equation {equation.text}") from error
-    return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True)
+    return hidden_variable(name, kind, dims, *blocks)
 
 
 def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bool) -> Block:

@@ -42,15 +42,16 @@ from pysd_runner.engine.ir import (
     ModelIr,
     Number,
     Operation,
-    Random,
     Table,
-    Time,
     Variable,
+    hidden_variable,
     key,
+    reached,
+    reads_time,
     references,
     shown,
     tidy,
-    walk,
+    users_of,
 )
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
@@ -195,7 +196,7 @@ def _name(variable: DefinedVariable) -> str:
 def _absent(name: str) -> Variable:
     """A time control that the file leaves to whoever runs it."""
     block = Block((), Number(math.nan), None, f"{name} is not in the file")
-    return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
+    return hidden_variable(name, "control", (), block)
 
 
 def _dims(variable: DefinedVariable, ranges: Ranges) -> tuple[str, ...]:
@@ -409,7 +410,7 @@ def with_fixed_times(model: ModelIr) -> ModelIr:
     if not asked:
         return model
     variables = dict(model.variables)
-    for name in _moving_variables(model).intersection(asked):
+    for name in _moving_variables(model).keys() & asked:
         owner, label = name.split(HIDDEN)[0], _label(name)
         if label == TRANSIT:
             reason = f"the transit time of the conveyor {owner!r} changes while the model runs, which is not covered"
@@ -423,27 +424,19 @@ def with_fixed_times(model: ModelIr) -> ModelIr:
     return replace(model, variables=variables)
 
 
-def _moving_variables(model: ModelIr) -> set[str]:
+def _moving_variables(model: ModelIr) -> dict[str, None]:
     """Variables that depend on time, on chance or on what is carried from step to step."""
-    users: dict[str, list[str]] = {}
-    for name, variable in model.variables.items():
-        for block in variable.blocks:
-            for needed in references(block.expression):
-                users.setdefault(needed, []).append(name)
-    moving = {name for name, variable in model.variables.items() if _moves(variable)}
-    waiting = list(moving)
-    while waiting:
-        for name in users.get(waiting.pop(), ()):
-            if name not in moving and model.variables[name].kind != "initial":
-                moving.add(name)
-                waiting.append(name)
-    return moving
+    needs = {
+        name: {needed for block in variable.blocks for needed in references(block.expression)}
+        for name, variable in model.variables.items()
+        if variable.kind != "initial"
+    }
+    return reached([name for name, variable in model.variables.items() if _moves(variable)], users_of(needs))
 
 
 def _moves(variable: Variable) -> bool:
     """Whether a variable changes by itself."""
-    parts = (part for block in variable.blocks for part in walk(block.expression))
-    return variable.kind in STATEFUL or any(isinstance(part, Time | Random) for part in parts)
+    return variable.kind in STATEFUL or any(reads_time(block.expression) for block in variable.blocks)
 
 
 def _label(name: str) -> str:

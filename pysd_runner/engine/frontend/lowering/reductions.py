@@ -11,7 +11,17 @@ from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD
 from pysd_runner.engine.frontend.syntax import Call, Name
-from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table, key, operation, shown
+from pysd_runner.engine.ir import (
+    Expression,
+    Number,
+    Reference,
+    Table,
+    key,
+    operation,
+    reduced,
+    shape_of,
+    shown,
+)
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}
 
@@ -27,7 +37,7 @@ def _reduction(node: Call, scope: Scope) -> Expression:
         raise InvalidModel(_unmarked(name.upper(), argument, stray))
     if not over:
         return argument
-    return Reduction(REDUCTIONS[name], argument, over, tuple(axis for axis in argument.axes if axis not in over))
+    return reduced(REDUCTIONS[name], argument, over)
 
 
 def _of_array(node: Call, scope: Scope) -> Expression:
@@ -83,8 +93,7 @@ def _over(name: str, argument: Expression, over: tuple[str, ...], masks: Sequenc
     """A reduction; places that do not count give what changes nothing."""
     for mask in masks:
         argument = operation("where", mask, argument, Number(NOTHING[name]))
-    left = tuple(axis for axis in argument.axes if axis not in over)
-    return Reduction(name, argument, over, left) if over else argument
+    return reduced(name, argument, over) if over else argument
 
 
 NOTHING = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf}
@@ -96,28 +105,28 @@ def _reduced(name: str) -> Callable[..., Expression]:
 
 def _count(_argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
     if not masks:
-        return Number(float(math.prod(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)))
+        return Number(float(math.prod(shape_of(scope.ranges.elements, over))))
     return _over("sum", _ones(over, scope), over, masks)
 
 
 def _ones(over: tuple[str, ...], scope: Scope) -> Table:
-    shape = tuple(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)
+    shape = shape_of(scope.ranges.elements, over)
     return Table((1.0,) * math.prod(shape), shape, over)
 
 
 def _mean(argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
     if not over:
         return argument
-    return operation("divide", _over("sum", argument, over, masks), _count(argument, over, masks, scope))
+    return _over("sum", argument, over, masks) / _count(argument, over, masks, scope)
 
 
 def _deviation(argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
     """Standard deviation of all elements, with their number as the divisor."""
     if not over:
         return Number(0.0)
-    distance = operation("subtract", argument, _mean(argument, over, masks, scope))
-    squares = _over("sum", operation("multiply", distance, distance), over, masks)
-    return operation("sqrt", operation("divide", squares, _count(argument, over, masks, scope)))
+    distance = argument - _mean(argument, over, masks, scope)
+    squares = _over("sum", distance * distance, over, masks)
+    return operation("sqrt", squares / _count(argument, over, masks, scope))
 
 
 ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {

@@ -19,7 +19,6 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     ORDER,
     SPAN,
-    Axis,
     Block,
     Element,
     Expression,
@@ -30,9 +29,12 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     Variable,
+    hidden_variable,
     is_literal,
     joined_axes,
     key,
+    reference_to,
+    shape_of,
 )
 
 
@@ -132,7 +134,7 @@ class Scope:
         if array.size != count:
             raise InvalidModel(f"a table of {array.size} numbers for subscripts that take {count}")
         axes, cells = self.part()
-        shape = tuple(len(self.ranges.elements[axis]) for axis in axes)
+        shape = shape_of(self.ranges.elements, axes)
         return Table(tuple(array[cells].tolist()), shape, axes)
 
     def hide(
@@ -171,11 +173,10 @@ class Scope:
     def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
         # A separator no name in a file can hold keeps it apart from every variable of the file.
         name = f"{self.owner}{HIDDEN}{label}"
-        index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
-        whole = replace(block, index=index, text=f"{label}, expanded from {self.owner}")
+        whole = replace(block, index=reference_to(name, axes).index, text=f"{label}, expanded from {self.owner}")
         # What is hidden inside a sum runs over the axis of the sum, whose label ends in an exclamation mark.
         dims = tuple(axis.removesuffix("!") for axis in axes)
-        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
+        return hidden_variable(name, kind, dims, whole)
 
     def order(self, expression: Expression) -> Number | Table:
         """The order of a delay or smooth, known before the run."""
@@ -189,7 +190,7 @@ class Scope:
         if variable.name not in self.known:
             raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
         values = self.known[variable.name]
-        shape = tuple(len(self.ranges.elements[axis.removesuffix("!")]) for axis in expression.axes)
+        shape = shape_of(self.ranges.elements, expression.axes)
         return Table(values, shape, expression.axes) if shape else Number(values[0])
 
     def replace_hidden(self, reference: Reference, expression: Expression) -> None:

@@ -18,11 +18,11 @@ from pysd_runner.engine.ir import (
     Expression,
     Index,
     Number,
-    Reduction,
     Reference,
     Table,
     key,
     operation,
+    reduced,
 )
 
 WILDCARD = "*"
@@ -49,8 +49,8 @@ def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) ->
     found = picked(name, subscripts, scope)
     value: Expression = Reference(scope.names[key(name)], tuple(found.index))
     for label, counts in found.chosen:
-        inner = operation("where", counts, value, Number(0.0))
-        value = Reduction("sum", inner, (label,), tuple(axis for axis in inner.axes if axis != label))
+        inner = operation("where", counts, value, 0.0)
+        value = reduced("sum", inner, (label,))
     return value
 
 
@@ -91,7 +91,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
         numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
         # A number that is a little below a whole one by rounding alone counts as that.
-        wanted = operation("integer", operation("add", scope.lowered(node), Number(SMALL)))
+        wanted = operation("integer", scope.lowered(node) + Number(SMALL))
         found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
         found.index.append(Axis(label))
 
@@ -159,7 +159,7 @@ def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
     for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
         if node is not None:
-            end = operation("integer", operation("add", scope.lowered(node), Number(SMALL)))
+            end = operation("integer", scope.lowered(node) + Number(SMALL))
             scope.masks.append(operation(name, places, end))
     return Axis(label)
 

@@ -25,7 +25,7 @@ from pysd_runner.engine.frontend.lowering.tables import (
     sorted_points,
 )
 from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name, Node
-from pysd_runner.engine.ir import HIDDEN, Expression, Mode, Number, Reduction, Table, Time, key, operation
+from pysd_runner.engine.ir import HIDDEN, Expression, Mode, Number, Table, Time, key, operation, reduced
 
 MISSING = Number(math.nan)
 
@@ -49,7 +49,7 @@ def _at_time(node: Call, scope: Scope) -> Expression:
 def _shifted(node: Call, scope: Scope) -> Expression:
     """TIME SHIFT: what a series has so much later."""
     chosen, (shift,) = _series_called(node, scope, 1)
-    return chosen.read(operation("add", Time(), shift), scope.mode)
+    return chosen.read(Time() + shift, scope.mode)
 
 
 def _end(place: int) -> Callable[[Call, Scope], Expression]:
@@ -62,26 +62,18 @@ def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
     def build(node: Call, scope: Scope) -> Expression:
         chosen, (start, end) = _series_called(node, scope, 2)
         x, y = _spread(chosen, scope)
-        inside = operation("and", operation("greater_equal", x, start), operation("less_equal", x, end))
-        count = _reduced("sum", operation("where", inside, Number(1.0), Number(0.0)), x)
+        inside = (x >= start) & (x <= end)
+        count = reduced("sum", operation("where", inside, 1.0, 0.0), x.axes[-1:])
         if name == "count":
             return count
         if name == "mean":
-            found: Expression = operation(
-                "divide", _reduced("sum", operation("where", inside, y, Number(0.0)), x), count
-            )
+            found: Expression = reduced("sum", operation("where", inside, y, 0.0), x.axes[-1:]) / count
         else:
             worst = Number(math.inf if name == "least" else -math.inf)
-            found = _reduced(name, operation("where", inside, y, worst), x)
-        return operation("where", operation("greater", count, Number(0.0)), found, MISSING)
+            found = reduced(name, operation("where", inside, y, worst), x.axes[-1:])
+        return operation("where", count > 0.0, found, MISSING)
 
     return build
-
-
-def _reduced(name: str, argument: Expression, over: Table) -> Reduction:
-    """A reduction over points, the last axis of a table."""
-    points = over.axes[-1]
-    return Reduction(name, argument, (points,), tuple(axis for axis in argument.axes if axis != points))
 
 
 def _spread(chosen: Chosen, scope: Scope) -> tuple[Table, Table]:
@@ -157,9 +149,9 @@ def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
 
     height = before(lambda table: table.y)
     if not held:
-        height = operation("multiply", HALF, operation("add", height, chosen.read(end, mode)))
-    rest = operation("multiply", height, operation("subtract", end, before(lambda table: table.x)))
-    return operation("add", before(lambda table: _areas(table, held)), rest)
+        height = HALF * (height + chosen.read(end, mode))
+    rest = height * (end - before(lambda table: table.x))
+    return before(lambda table: _areas(table, held)) + rest
 
 
 def _areas(table: TablePoints, held: bool) -> list[float]:
@@ -181,7 +173,7 @@ def slope(chosen: Chosen, place: Expression) -> Expression:
         return TablePoints(table.x, (found[0], *found))
 
     sides = chosen.each(after).read(place, "hold_backward"), chosen.each(before).read(place, "look_forward")
-    return operation("multiply", HALF, operation("add", *sides))
+    return HALF * operation("add", *sides)
 
 
 def _slopes(table: TablePoints) -> list[float]:
@@ -298,8 +290,8 @@ def _slope(node: Call, scope: Scope) -> Expression:
         return found
     outside: Expression = Number(0.0)
     if mode != outside:
-        going_on = operation("where", operation("equal", mode, Number(1.0)), found, Number(math.nan))
-        outside = operation("where", operation("equal", mode, Number(0.0)), Number(0.0), going_on)
+        going_on = operation("where", operation("equal", mode, 1.0), found, Number(math.nan))
+        outside = operation("where", operation("equal", mode, 0.0), 0.0, going_on)
     return operation("where", inside(chosen, "x", place), found, outside)
 
 

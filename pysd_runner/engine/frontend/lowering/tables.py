@@ -68,7 +68,7 @@ class TableFunction:
 
     def chosen(self, index: Sequence[Index]) -> "Chosen":
         """The tables an index picks."""
-        places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
+        places = [item.places(length) for item, length in zip(index, self.shape, strict=True)]
         # Axes with the same label run together.
         lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
         axes = tuple(lengths)
@@ -103,12 +103,6 @@ class Chosen:
         """A number about each of them."""
         values = tuple(map(found, self.tables))
         return Table(values, self.shape, self.axes) if self.axes else Number(values[0])
-
-
-def _places(item: Index, length: int) -> tuple[int, ...]:
-    if not isinstance(item, Axis):
-        return (item.position,)
-    return tuple(range(length)) if item.positions is None else item.positions
 
 
 def interpolation(
