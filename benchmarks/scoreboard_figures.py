@@ -12,7 +12,7 @@ from calibration.forecasting import Backtest
 from calibration.forecasting.models import FILTERED, FINAL
 from calibration.forecasting.scores import LEVELS, percent
 from pysd_runner.plots import ReportFigure, save_figure
-from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, Sheet, open_sheet
+from pysd_runner.plots.figure import KeyEntry, Sheet, open_sheet
 from pysd_runner.plots.style import CLASSES, FAN, INK, MUTED, RULE, drawing
 
 BINS = 10
@@ -146,7 +146,6 @@ def _draw_level(axes: Axes, found: pd.DataFrame, level: float, place: int) -> No
 
 def _sheet(title: str, subtitle: str, key: list[KeyEntry] | None = None) -> Sheet:
     return open_sheet(
-        width=PAGE_WIDTH,
         height=_ABOVE + _HIGH + 0.45,
         title=title,
         subtitle=subtitle,

@@ -84,7 +84,6 @@ def _opened(
 ) -> Sheet:
     """An empty figure of a fit under the texts that are called like it."""
     return open_sheet(
-        width=PAGE_WIDTH,
         height=height,
         title=say(f"fit_figure.{name}", lang, **values),
         subtitle=say(f"fit_figure.{subtitle or f'{name}_subtitle'}", lang, **window(result, lang)),

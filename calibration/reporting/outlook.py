@@ -71,7 +71,6 @@ def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
     wide = (PAGE_WIDTH - 0.28 - _LEFT - _GAP * (_COLUMNS - 1)) / _COLUMNS
     title, subtitle = _texts(outlook, lang)
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=-(-len(codes) // _COLUMNS) * _PITCH,
         title=title,
         subtitle=subtitle,
@@ -111,7 +110,6 @@ def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
         caption.append(say("forecast.figure.caption_named", lang, shown=len(named), all=len(rows)))
     title, subtitle = _texts(outlook, lang)
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=room_for(len(rows)),
         title=title,
         subtitle=subtitle,

@@ -54,7 +54,7 @@ def attribute(
     """
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.policy.studies import loop_labels, loop_values, policy_of, references
-    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
+    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
     from pysd_runner.reports.document import filled
     from pysd_runner.reports.headline import no_present_value
 
@@ -82,7 +82,7 @@ def attribute(
     else:
         with session.stage("Adding up costs"):
             money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
-    curves = None
+    curves: Mapping[float, Costs] = {}
     if money is not None:
         with session.stage("Following costs over budgets") as stage:
             curves = _curves(study, policy_of(inputs, chosen), asked.outcome or "", stage.at)
@@ -99,11 +99,11 @@ def attribute(
         "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
         "loops": found.loop_table().reset_index().to_dict("records"),
     }
-    for line in attribution_screen(found, label, lang, loops=loops):
+    for line in attribution_screen(found, label, lang, loops):
         session.say(line)
     if money is not None:
         session.say()
-        for text in [*cost_sentences(*money, lang), *curve_sentences(curves or {}, money[2], lang)]:
+        for text in cost_sentences(*money, curves, lang):
             for line in filled(text):
                 session.say(line)
     session.say()

@@ -131,7 +131,7 @@ def optimise(
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
     from pysd_runner.policy.studies import policy_of
-    from pysd_runner.reports.optimum import optimum_screen, write_optimum
+    from pysd_runner.reports.advice import optimum_screen, write_optimum
     from pysd_runner.text import say
 
     study = policy_study(session, inputs, asked.outcome, lang)

@@ -268,8 +268,7 @@ def write(
 ) -> Report:
     """Write the results of a projection."""
     from pysd_runner.reports.evidence import noticed
-    from pysd_runner.reports.overview import event_lines, overview
-    from pysd_runner.reports.results import figure_count, level_table, write_results
+    from pysd_runner.reports.results import event_lines, figure_count, level_table, overview, write_results
 
     def finished(name: str) -> None:
         folder.finished(name)

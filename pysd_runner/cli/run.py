@@ -158,9 +158,8 @@ def _alone(scenarios: list[str], given: list[str]) -> None:
 
 def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
     """Run a record again; its results are written only where that was asked for."""
-    from pysd_runner.reports.overview import event_lines, overview
     from pysd_runner.reports.replay import draws_of, replay
-    from pysd_runner.reports.results import event_shares
+    from pysd_runner.reports.results import event_lines, event_shares, overview
 
     folder = None if out is None else target(out, "", force=force)
     draws = draws_of(record)

@@ -222,7 +222,6 @@ def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> R
     ]
     title = "title.differences_of_one" if view.where else "title.differences"
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=paths + len(effects) * _ROW + 0.78,
         title=say(title, lang, region=view.where, quantity=view.quantity.inline),
         subtitle=view.unit,

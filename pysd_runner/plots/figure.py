@@ -21,7 +21,7 @@ from pysd_runner.export.files import write_bytes_whole
 from pysd_runner.export.tables import csv_bytes
 from pysd_runner.plots.style import GRID, INK, MUTED, LineStyle, drawing, heading_style, shortened, text_width, wrapped
 
-PAGE_WIDTH = 7.2
+PAGE_WIDTH, DPI = 7.2, 200
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
 _MARGIN = 0.14
 _LINE = 1.35 / 72
@@ -91,6 +91,11 @@ class Sheet:
         axes.spines[["left", "top", "right"]].set_visible(False)
         return axes
 
+    def told(self, data: pd.DataFrame, sentence: str) -> ReportFigure:
+        """The figure, with the data it shows and what it says."""
+        self.figure.data, self.figure.sentence = data, sentence
+        return self.figure
+
     def text(self, left: float, top: float, text: str, **style: Any) -> None:
         """Write text, placed in inches from the upper left corner of the room."""
         whole_width, whole_height = self.figure.get_size_inches()
@@ -111,16 +116,15 @@ class KeyEntry:
 
 def open_sheet(
     *,
-    width: float,
     height: float,
     title: str,
-    subtitle: str,
-    caption: str,
+    subtitle: str = "",
+    caption: str = "",
     key: Sequence[KeyEntry] = (),
 ) -> Sheet:
     """Make a figure with title, subtitle, key and caption, and room of the given size for the axes."""
-    figure = ReportFigure(figsize=(width, height), dpi=200)
-    room = width - 2 * _MARGIN
+    figure = ReportFigure(figsize=(PAGE_WIDTH, height), dpi=DPI)
+    room = PAGE_WIDTH - 2 * _MARGIN
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
     second = wrapped(figure, subtitle, SUBTITLE_SIZE, room) if subtitle else []
     below = wrapped(figure, caption, CAPTION_SIZE, room) if caption else []
@@ -133,7 +137,7 @@ def open_sheet(
     top = sum(heights) + 0.10
     bottom = len(below) * CAPTION_SIZE * _LINE + 0.10
     whole = _MARGIN + top + height + bottom + _MARGIN / 2
-    figure.set_size_inches(width, whole)
+    figure.set_size_inches(PAGE_WIDTH, whole)
     sheet = Sheet(figure=figure, width=room, height=height, left=_MARGIN, bottom=_MARGIN / 2 + bottom)
     sheet.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
     sheet.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)
@@ -186,9 +190,6 @@ def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> N
             transform=sheet.figure.transFigure,
         )
         sheet.figure.add_artist(line)
-
-
-DPI = 200
 
 
 def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
-from pysd_runner.plots.figure import PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import (
     common_limits,
     draw_end_labels,
@@ -160,7 +160,7 @@ def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -
     high = {1: 2.9 if columns == 1 else 1.9}.get(rows, 1.45)
     above = 0.22 if columns == 1 else 0.40
     height = rows * (high + above)
-    sheet = open_sheet(width=PAGE_WIDTH, height=height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
+    sheet = open_sheet(height=height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
     (first, last), (low, top) = common_limits(panels)
     left, gap = 0.22 + label_room(sheet.figure, [(low, top)], 5), 0.18
     room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
@@ -290,7 +290,6 @@ def _draw_dispersion(
     view = views["class_gap"]
     lang = view.names.lang
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=_ABOVE + _HIGH + 0.36,
         title=say("title.dispersion", lang),
         subtitle=view.subtitle,

@@ -12,7 +12,7 @@ from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import LABEL_SIZE, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import (
     draw_baseline,
     draw_end_labels,
@@ -176,7 +176,7 @@ def _line(
 
 def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity) -> ReportFigure:
     height = _UPPER + 0.5 + (_BETWEEN + _LOWER if lines else 0.0)
-    sheet = open_sheet(width=PAGE_WIDTH, height=height, title=view.title, subtitle=quantity.unit, caption=view.caption)
+    sheet = open_sheet(height=height, title=view.title, subtitle=quantity.unit, caption=view.caption)
     levels = [view.ground.low, view.ground.high, *(line.level.median for line in lines)]
     changes = [edge for line in lines for edge in (line.change.low, line.change.high)]
     if view.past is not None:
@@ -302,17 +302,13 @@ def plot_money(told: Money, drawn: Money) -> ReportFigure:
     shown = [_drawable(str(name), str(number)) for number, name in enumerate(levers, start=1)]
     with drawing():
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=3 * _LINE + 0.05 + _ROW * len(levers) + 0.05,
             title=_drawable(drawn.title, say("brief.money_plain", drawn.lang)),
             subtitle=_drawable(drawn.unit, ""),
             caption=say("brief.money_caption", drawn.lang),
         )
         _draw_panels(sheet, heads, mixes, totals, shown)
-    figure = sheet.figure
-    figure.data = told.spent.reset_index(drop=True)
-    figure.sentence = _sentence_of_money(heads, told)
-    return figure
+    return sheet.told(told.spent.reset_index(drop=True), _sentence_of_money(heads, told))
 
 
 def _drawable(text: str, other: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.style import GRID, INK, SCENARIO, drawing
 
 if TYPE_CHECKING:
@@ -110,17 +110,16 @@ def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, ti
         raise InvalidInput("there is nothing to draw")
     height = _height(len(names), 3.0, 1.75)
     with drawing():
-        sheet = open_sheet(width=PAGE_WIDTH, height=height, title=title, subtitle="", caption="", key=())
+        sheet = open_sheet(height=height, title=title)
         for name, axes in zip(names, _charts(sheet, len(names)), strict=True):
             axes.plot(table.index, table[name], color=COLOURS[0], linewidth=1.5)
             unit = _plain(units.get(name, ""))
             axes.set_title(f"{name} ({unit})" if unit else name, fontsize=7.5, loc="left", pad=2)
             _finish(axes, time_unit)
     drawn = table[names].rename_axis("time")
-    sheet.figure.data = drawn.reset_index().melt("time", var_name="series")
     end = f"{float(table.index[-1]):g} {time_unit}".strip()
-    sheet.figure.sentence = f"{title} at {end}: {'; '.join(f'{name} {drawn[name].iloc[-1]:.4g}' for name in names)}."
-    return sheet.figure
+    sentence = f"{title} at {end}: {'; '.join(f'{name} {drawn[name].iloc[-1]:.4g}' for name in names)}."
+    return sheet.told(drawn.reset_index().melt("time", var_name="series"), sentence)
 
 
 def _lines(values: Any) -> "dict[str, xr.DataArray]":
@@ -158,7 +157,6 @@ def _figure(
     key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
     key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=height,
         title=name,
         subtitle=_plain(unit),
@@ -170,9 +168,7 @@ def _figure(
         _draw(axes, picked, _of(observed, panel), time_unit, "")
         if panel:
             axes.set_title(", ".join(map(str, panel.values())), fontsize=7.5, loc="left", pad=2)
-    sheet.figure.data = _data(lines, unit)
-    sheet.figure.sentence = _sentence(lines, name, unit, time_unit)
-    return sheet.figure
+    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, time_unit))
 
 
 def _by_time(observed: Any) -> Any:
@@ -288,10 +284,8 @@ def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str
     left_out = f" The first {MOST_FITS} of {len(groups)} series are drawn." if len(groups) > len(shown) else ""
     with drawing():
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=height,
             title="Fitted and observed",
-            subtitle="",
             caption=f"Lines: the model at the estimate. Points: observations.{left_out}",
             key=(
                 KeyEntry(text="fitted", colours=(SCENARIO,)),
@@ -302,9 +296,7 @@ def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str
         for ((name, who), part), axes in zip(shown, charts, strict=True):
             _draw_fit(axes, part, time_unit)
             axes.set_title(f"{name}, {who}" if who else str(name), fontsize=7.5, loc="left", pad=2)
-    sheet.figure.data = frame.copy()
-    sheet.figure.sentence = _sentence_of_fit(groups)
-    return sheet.figure
+    return sheet.told(frame.copy(), _sentence_of_fit(groups))
 
 
 def _draw_fit(axes: "Axes", part: pd.DataFrame, time_unit: str) -> None:

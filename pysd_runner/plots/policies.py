@@ -8,25 +8,21 @@ from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import percent, written
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, open_sheet
-from pysd_runner.plots.style import BASELINE, INK, MUTED, SCENARIO, drawing, shortened, usable_language
+from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sheet
+from pysd_runner.plots.style import BASELINE, INK, MUTED, SCENARIO, drawing, shortened
 from pysd_runner.text import say
 
 #: Hues of Okabe and Ito in an order in which neighbours differ in lightness too.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
 
 
-def plot_wedges(
-    wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str = "en"
-) -> ReportFigure:
+def plot_wedges(wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str) -> ReportFigure:
     """Draw contributions over time as stacked areas."""
-    lang = usable_language(lang)
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
     with drawing():
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=2.9,
             title=title,
             subtitle=unit,
@@ -45,11 +41,9 @@ def plot_wedges(
         axes.plot(years, wedges.sum(axis=1).to_numpy(), color=INK, linewidth=1.4)
         axes.axhline(0, color=INK, linewidth=0.6)
         axes.set_xlim(years[0], years[-1])
-    figure = sheet.figure
     long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
-    figure.data = long.assign(unit=unit)
     last, first = wedges.iloc[-1], order[0]
-    figure.sentence = say(
+    sentence = say(
         "policy_figure.wedges_sentence",
         lang,
         year=int(years[-1]),
@@ -58,25 +52,22 @@ def plot_wedges(
         total=written(float(last.sum()), 2),
         unit=unit,
     )
-    return figure
+    return sheet.told(long.assign(unit=unit), sentence)
 
 
 # Shares below this are not named.
 NAMED = 0.06
 
 
-def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> ReportFigure:
+def plot_shares(shares: pd.DataFrame, *, title: str, lang: str) -> ReportFigure:
     """Draw mixes as stacked bars."""
-    lang = usable_language(lang)
     colours = dict(zip(shares.columns, HUES, strict=False))
     with drawing():
         height = 0.36 * len(shares)
         key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=height + 0.3,
             title=title,
-            subtitle="",
             caption=say("policy_figure.shares_caption", lang),
             key=key,
         )
@@ -94,9 +85,7 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> Report
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         axes.grid(visible=False)
-    figure = sheet.figure
     long = shares.rename_axis("mix").reset_index().melt(id_vars="mix", var_name="lever", value_name="share")
-    figure.data = long.assign(unit="Dmnl")
     parts = []
     for group, mix in zip(shares.index, shares.to_numpy(), strict=True):
         place = int(mix.argmax())
@@ -109,8 +98,7 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> Report
                 share=percent(float(mix[place])),
             )
         )
-    figure.sentence = say("policy_figure.shares_between", lang).join(parts)
-    return figure
+    return sheet.told(long.assign(unit="Dmnl"), say("policy_figure.shares_between", lang).join(parts))
 
 
 def plot_front(
@@ -119,22 +107,18 @@ def plot_front(
     labels: tuple[str, str],
     units: tuple[str, str],
     title: str,
-    lang: str = "en",
+    lang: str,
 ) -> ReportFigure:
     """Draw a front of policies."""
-    lang = usable_language(lang)
     with drawing():
-        sheet = open_sheet(
-            width=PAGE_WIDTH, height=3.2, title=title, subtitle="", caption=say("policy_figure.front_caption", lang)
-        )
+        sheet = open_sheet(height=3.2, title=title, caption=say("policy_figure.front_caption", lang))
         axes = sheet.axes(0.6, 0.05, sheet.width - 0.8, 2.65)
         axes.plot(values[:, 0], values[:, 1], color=SCENARIO, linewidth=1.2, marker="o", markersize=5)
         axes.axhline(0, color=MUTED, linewidth=0.5)
         axes.set_xlabel(f"{labels[0]}, {units[0]}")
         axes.set_ylabel(f"{labels[1]}, {units[1]}", color=INK)
-    figure = sheet.figure
-    figure.data = pd.DataFrame({"policy": np.arange(len(values)), labels[0]: values[:, 0], labels[1]: values[:, 1]})
-    figure.sentence = say(
+    data = pd.DataFrame({"policy": np.arange(len(values)), labels[0]: values[:, 0], labels[1]: values[:, 1]})
+    sentence = say(
         "policy_figure.front_sentence",
         lang,
         a=labels[0],
@@ -146,7 +130,7 @@ def plot_front(
         unit_a=units[0],
         unit_b=units[1],
     )
-    return figure
+    return sheet.told(data, sentence)
 
 
 # Columns of the heat map: futures are averaged in so many groups of equal size.
@@ -155,17 +139,15 @@ _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 
 
 def plot_regret(
-    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str = "en"
+    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str
 ) -> ReportFigure:
     """Draw the regret of policies as a heat map."""
-    lang = usable_language(lang)
     ordered = regret[:, np.argsort(regret[0], kind="stable")]
     groups = np.array_split(np.arange(ordered.shape[1]), min(GROUPS, ordered.shape[1]))
     means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)
     with drawing():
         height = 0.3 * len(labels)
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=height + 0.55,
             title=title,
             subtitle=unit,
@@ -180,11 +162,10 @@ def plot_regret(
         axes.set_xlabel(say("policy_figure.regret_futures", lang))
         axes.grid(visible=False)
         sheet.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
-    figure = sheet.figure
     frame = pd.DataFrame(means, index=pd.Index(labels, name="policy"))
-    figure.data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
+    data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
     best = int(regret.mean(axis=1).argmin())
-    figure.sentence = say(
+    sentence = say(
         "policy_figure.regret_sentence",
         lang,
         first=labels[best],
@@ -192,21 +173,18 @@ def plot_regret(
         most=written(float(regret[best].max()), 2),
         unit=unit,
     )
-    return figure
+    return sheet.told(data, sentence)
 
 
 def plot_switches(
-    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str = "en"
+    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str
 ) -> ReportFigure:
     """Draw switching values of costs."""
-    lang = usable_language(lang)
     with drawing():
         height = 0.42 * len(switches)
         sheet = open_sheet(
-            width=PAGE_WIDTH,
             height=height + 0.5,
             title=title,
-            subtitle="",
             caption=say("policy_figure.switch_caption", lang),
         )
         axes = sheet.axes(2.6, 0.05, sheet.width - 2.8, height)
@@ -227,10 +205,8 @@ def plot_switches(
         axes.set_xticks([0.5, 1.0, 2.0], labels=["0.5", "1", "2"])
         axes.minorticks_off()
         axes.set_xlabel(say("policy_figure.regret_multiple", lang), color=MUTED)
-    figure = sheet.figure
     columns = ["cost", "unit", "level", "median", "below", "above"]
-    figure.data = pd.DataFrame([list(item) for item in switches], columns=columns)
     label, unit, level, _, below, above = switches[0]
     shown = f"{level:.3g} {unit}".strip()
-    figure.sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
-    return figure
+    sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
+    return sheet.told(pd.DataFrame([list(item) for item in switches], columns=columns), sentence)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
-from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import (
     MOST_CHARTS,
     Row,
@@ -184,7 +184,6 @@ def _draw_map(
         fan_caption(bands, includes, lang),
     ]
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=rows * min(_TALLEST_TILE, _MOST_HEIGHT / rows) + 0.24,
         title=say("title.tiles", lang, quantity=view.quantity.title),
         subtitle=view.quantity.unit,
@@ -221,7 +220,6 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
         caption.append(say("caption.named", lang, shown=len(named), all=len(rows)))
     caption.append(fan_caption([panel.bands for panel in panels], includes, lang, key="caption.interval"))
     sheet = open_sheet(
-        width=PAGE_WIDTH,
         height=room_for(len(rows)),
         title=say("title.dots", lang, quantity=view.quantity.title, year=year),
         subtitle=view.quantity.unit,

@@ -1,4 +1,4 @@
-"""One page for an official: what to do, what would change it, who loses, what to measure next."""
+"""Recommended policies in words, on one screen and as a folder: advice among those compared, and an optimum."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,29 +6,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.numbers import percent, written
-from pysd_runner.export import save_csv
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor
+from pysd_runner.policy.optimisation import Front, Optimum
+from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import (
     Bullets,
     Heading,
     Paragraph,
     Part,
-    ReportDocument,
     TextTable,
-    save_document,
+    save_analysis,
     saved_picture,
     screen_of,
+    titled,
 )
 from pysd_runner.text import say
 
-DIGITS = 2
 # Policies, switching values and factors that are shown; the files have them all.
 MOST_ROWS = 10
 # A value of information is told from chance when it is so many standard errors.
 ERRORS = 2
+# Regions that lose most, and constraints, that are named.
+MOST_LOSERS, MOST_NAMED = 8, 5
 
 
 def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
@@ -96,32 +98,25 @@ def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[s
 
 
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
-    """Write the page, tables and figures into a folder."""
+    """Write the page for an official, tables and figures into a folder."""
     from pysd_runner.plots.policies import plot_regret, plot_switches
     from pysd_runner.plots.style import usable_language
 
     drawn = usable_language(lang)
     labels, pictured = ({name: item.get(key, name) for name, item in names.items()} for key in (lang, drawn))
-    folder.mkdir(parents=True, exist_ok=True)
     table = found.table()
-    save_csv(table.reset_index(), folder / "policies.csv")
-    save_csv(found.worths().reset_index(), folder / "information.csv")
-    save_csv(found.losers(found.leading).reset_index(), folder / "losers.csv")
     levels = pd.DataFrame(found.futures.levels, columns=[factor.key for factor in found.futures.factors])
-    effects = pd.DataFrame(found.effects.T, columns=list(found.names))
-    save_csv(levels.join(effects), folder / "futures.csv")
-    switches = pd.DataFrame(
-        [
-            {"cost": item.factor.key, "level": item.level, "below": item.below, "above": item.above}
-            for item in found.switches
-        ],
-        columns=["cost", "level", "below", "above"],
-    )
-    save_csv(switches, folder / "switches.csv")
+    switches = [(item.factor.key, item.level, item.below, item.above) for item in found.switches]
+    tables = {
+        "policies": table.reset_index(),
+        "information": found.worths().reset_index(),
+        "losers": found.losers(found.leading).reset_index(),
+        "futures": levels.join(pd.DataFrame(found.effects.T, columns=list(found.names))),
+        "switches": pd.DataFrame(switches, columns=["cost", "level", "below", "above"]),
+    }
     shown = list(table.index[:MOST_ROWS])
-    rows = np.array([found.regret[found.names.index(name)] for name in shown])
     regret = plot_regret(
-        rows,
+        np.array([found.regret[found.names.index(name)] for name in shown]),
         labels=[pictured.get(name, name) for name in shown],
         unit=found.outcome.unit_in(drawn),
         title=say("policy.regret figure", drawn),
@@ -145,25 +140,22 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
             lang=drawn,
         )
         pictures.append(saved_picture(figure, folder, "switches"))
-    header, cells = _table(found, labels, lang)
     parts: list[Part] = [
         Bullets(advice_sentences(found, labels, lang)),
         Heading(say("policy.what changes", lang)),
         Bullets(change_sentences(found, labels, lang)),
         Heading(say("policy.compared", lang)),
-        TextTable(header=header, rows=cells),
-        *_worth_part(found, lang),
+        _table(found, labels, lang),
+        Heading(say("policy.worth", lang)),
+        _worth_table(found, lang),
+        Paragraph(found.outcome.unit_in(lang)),
         *pictures,
         Heading(say("policy.notes", lang)),
         Bullets([say("policy.futures note", lang), say("policy.rolling note", lang), *found.notes]),
     ]
-    title = _title(found, lang)
-    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "advice")
-
-
-def _title(found: Advice, lang: str) -> str:
     year = round(found.futures.studies[0].bounds[1])
-    return say("policy.advice", lang, outcome=found.outcome.label(lang), year=year)
+    title = say("policy.advice", lang, outcome=found.outcome.label(lang), year=year)
+    save_analysis(folder, "advice", title=title, lang=lang, parts=parts, tables=tables)
 
 
 def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
@@ -214,31 +206,19 @@ def _measure(found: Advice, lang: str) -> str:
     )
 
 
-def _worth_part(found: Advice, lang: str) -> list[Part]:
+def _worth_table(found: Advice, lang: str) -> TextTable:
     rows = [
         [_factor(found, str(key)).label(lang), f"{written(float(row['value']), 3)} ± {written(float(row['error']), 3)}"]
         for key, row in found.worths().head(MOST_ROWS).iterrows()
     ]
-    return [
-        Heading(say("policy.worth", lang)),
-        TextTable(header=[say("policy.factor", lang), say("policy.worth column", lang)], rows=rows),
-        Paragraph(found.outcome.unit_in(lang)),
-    ]
+    return TextTable(header=titles(lang, "factor", "worth column"), rows=rows)
 
 
 def _factor(found: Advice, key: str) -> Factor:
     return next(factor for factor in found.futures.factors if factor.key == key)
 
 
-def _table(found: Advice, labels: Mapping[str, str], lang: str) -> tuple[list[str], list[list[str]]]:
-    header = [
-        say("policy.policy", lang),
-        say("policy.mean effect", lang),
-        say("policy.first in", lang),
-        say("policy.mean rank", lang),
-        say("policy.mean regret", lang),
-        say("policy.largest regret", lang),
-    ]
+def _table(found: Advice, labels: Mapping[str, str], lang: str) -> TextTable:
     rows = [
         [
             labels.get(str(name), str(name)),
@@ -250,32 +230,208 @@ def _table(found: Advice, labels: Mapping[str, str], lang: str) -> tuple[list[st
         ]
         for name, row in found.table().head(MOST_ROWS).iterrows()
     ]
-    return header, rows
+    header = titles(lang, "policy", "mean effect", "first in", "mean rank", "mean regret", "largest regret")
+    return TextTable(header=header, rows=rows)
 
 
 def _side(found: Advice, side: Side, lang: str) -> str:
     """One side of a box in words."""
     factor = found.futures.factors[side.factor]
-    label = factor.label(lang)
+    label, has_low = factor.label(lang), bool(np.isfinite(side.low))
     if factor.kind == "switch":
         return say("policy.is on" if side.low > 0.5 else "policy.is off", lang, factor=label)
     if factor.kind == "choice":
-        place = round(side.low) if np.isfinite(side.low) else round(side.high)
-        return say("policy.is choice", lang, factor=label, value=factor.choices[place])
-    if np.isfinite(side.low) and np.isfinite(side.high):
+        return say(
+            "policy.is choice", lang, factor=label, value=factor.choices[round(side.low if has_low else side.high)]
+        )
+    if has_low and np.isfinite(side.high):
         return say("policy.between", lang, factor=label, low=_number(side.low), high=_number(side.high))
-    if np.isfinite(side.low):
-        return say("policy.at least", lang, factor=label, value=_number(side.low))
-    return say("policy.at most", lang, factor=label, value=_number(side.high))
+    key, value = ("at least", side.low) if has_low else ("at most", side.high)
+    return say(f"policy.{key}", lang, factor=label, value=_number(value))
 
 
 def _number(value: float) -> str:
     """Three significant digits."""
     if value == 0:
         return "0"
-    digits = max(0, 2 - int(np.floor(np.log10(abs(value)))))
-    return written(round(value, 2 - int(np.floor(np.log10(abs(value))))), digits)
+    digits = 2 - int(np.floor(np.log10(abs(value))))
+    return written(round(value, digits), max(0, digits))
 
 
-def _share(value: float) -> str:
-    return f"{percent(value)} %"
+def _share(value: float, digits: int = 0) -> str:
+    return f"{percent(value, digits)} %"
+
+
+def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """Say what an optimisation found."""
+    draws = next(iter(found.effects.values())).shape[0]
+    lines = [
+        say(
+            "policy.optimum lead",
+            lang,
+            outcome=found.outcome.label(lang),
+            statistic=say(f"policy.statistic {found.objective.statistic}", lang),
+            value=written(found.out_of_sample, DIGITS),
+            inside=written(found.in_sample, DIGITS),
+            unit="" if found.objective.statistic == "satisfied" else found.outcome.unit_in(lang),
+            draws=draws,
+        )
+    ]
+    lines += _compared(found, labels, lang)
+    names = _names(found, lang)
+    if found.relaxed:
+        parts = [f"{names.get(name, name)} {written(value, DIGITS)}" for name, value in found.relaxed.items()]
+        lines.append(say("policy.optimum relaxed", lang, parts="; ".join(parts)))
+    held = [names.get(name, name) for name in found.binding if ">=" not in name and "<=" not in name]
+    if held:
+        lines.append(say("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
+    losers = found.losers()
+    if len(losers):
+        row = losers.iloc[0]
+        lines.append(
+            say(
+                "policy.optimum losers",
+                lang,
+                region=losers.index[0],
+                share=_share(float(row["share_worse"])),
+                median=written(float(row["median"]), DIGITS),
+            )
+        )
+    if found.ranges:
+        lines.append(say("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
+    values = [item.value for item in found.starts]
+    apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
+    lines.append(
+        say(
+            "policy.optimum conditions",
+            lang,
+            count=len(values),
+            apart=_share(apart, 1),
+            residual=_share(found.residual, 1),
+        )
+    )
+    return lines
+
+
+def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """How it does against the others, also where it does worse."""
+    if not found.rivals:
+        return []
+    best = found.best_rival
+    if not best:
+        best = max(found.rivals, key=lambda name: found.rivals[name])
+        key = "optimum alone"
+    else:
+        key = "optimum beats" if found.beats_rivals else "optimum beaten"
+    value = written(found.rivals[best], DIGITS)
+    return [say(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
+
+
+def _names(found: Optimum, lang: str) -> dict[str, str]:
+    """Constraints in words: national output and the leader by their labels, regions by name."""
+    return {
+        **{f"region_change: {name}": name for name in found.elements},
+        "output_change": say("policy_outcome.output_change", lang),
+        "leader_change": say("policy_outcome.the_leader", lang),
+    }
+
+
+def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """An optimum for the screen: sentences, the policy, effects."""
+    return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
+
+
+def write_optimum(
+    found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
+) -> None:
+    """Write tables, figures and a page into a folder."""
+    from pysd_runner.plots.policies import plot_front, plot_shares
+    from pysd_runner.plots.style import usable_language
+
+    drawn = usable_language(lang)
+    rivals = [(name, value, name not in found.breaking) for name, value in found.rivals.items()]
+    tables = {
+        "policy": found.table().reset_index(),
+        "effects": found.effect_table().reset_index(),
+        "losers": found.losers().reset_index(),
+        "compared": pd.DataFrame(rivals, columns=["policy", "objective", "keeps"]),
+    }
+    parts: list[Part] = [
+        Bullets(optimum_sentences(found, labels, lang)),
+        _policy_table(found, lang),
+        Heading(say("policy.effects", lang)),
+        _effect_table(found, lang),
+    ]
+    shares = _shares(found, drawn)
+    if len(shares):
+        figure = plot_shares(shares, title=say("policy.shares figure", drawn), lang=drawn)
+        parts.append(saved_picture(figure, folder, "policy"))
+    if between is not None:
+        tables["front"] = between.table()
+        figure = plot_front(
+            between.values,
+            labels=(between.first.label(drawn), between.second.label(drawn)),
+            units=(between.first.unit_in(drawn), between.second.unit_in(drawn)),
+            title=say("policy.front", drawn, first=between.first.label(drawn), second=between.second.label(drawn)),
+            lang=drawn,
+        )
+        parts.append(saved_picture(figure, folder, "front"))
+    parts += [*_others(found, labels, lang), Heading(say("policy.notes", lang)), Bullets(found.notes)]
+    title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
+    save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
+
+
+def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
+    """Who loses, and how other policies do."""
+    losers = [
+        [str(name), _share(float(row["share_worse"])), written(float(row["median"]), DIGITS)]
+        for name, row in found.losers().head(MOST_LOSERS).iterrows()
+    ]
+    rivals = [
+        [
+            labels.get(name, name),
+            written(found.rivals[name], DIGITS),
+            say("policy.no" if name in found.breaking else "policy.yes", lang),
+        ]
+        for name in sorted(found.rivals, key=lambda name: -found.rivals[name])
+    ]
+    compared = TextTable(header=titles(lang, "policy", "objective", "keeps"), rows=rivals, words=frozenset({2}))
+    return [
+        *titled(
+            say("policy.who loses", lang),
+            TextTable(header=titles(lang, "region", "worse in", "median change"), rows=losers),
+        ),
+        *titled(say("policy.compared", lang), compared),
+    ]
+
+
+def _policy_table(found: Optimum, lang: str) -> TextTable:
+    rows = []
+    for knob, value in zip(found.space.knobs, found.point, strict=True):
+        low, high = found.ranges.get(knob.key, (np.nan, np.nan))
+        if knob.group and knob.weight == 1:
+            cells = [_share(float(value)), f"{percent(low)} … {percent(high)} %"]
+        else:
+            digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
+            cells = [written(float(value), digits), interval(low, high, digits)]
+        rows.append([knob.label(lang), cells[0], cells[1] if found.ranges else "–"])
+    return TextTable(header=titles(lang, "chosen", "value", "range"), rows=rows)
+
+
+def _effect_table(found: Optimum, lang: str) -> TextTable:
+    rows = []
+    for key, row in found.effect_table().iterrows():
+        item = found.outcomes.get(str(key))
+        label = str(key) if item is None else f"{item.label(lang)}, {item.unit_in(lang)}"
+        rows.append([label, cell(row), _share(float(row["share_positive"]))])
+    return TextTable(header=titles(lang, "outcome", "effect", "better in"), rows=rows)
+
+
+def _shares(found: Optimum, lang: str) -> pd.DataFrame:
+    """Shares of the levers in every group, a row a group; empty where groups are no mixes."""
+    rows: dict[str, dict[str, float]] = {}
+    for knob, value in zip(found.space.knobs, found.point, strict=True):
+        if knob.group and knob.weight == 1 and found.space.sums[knob.group] == 1:
+            lever = knob.key.removeprefix(f"{knob.group}.")
+            rows.setdefault(knob.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,4 +1,4 @@
-"""An attribution in words, on one screen and as a folder."""
+"""An attribution in words, on one screen and as a folder, with what the policy costs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.export import save_csv
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs, curve_table
 from pysd_runner.reports.document import (
@@ -15,12 +14,12 @@ from pysd_runner.reports.document import (
     Heading,
     Paragraph,
     Part,
-    ReportDocument,
     TextTable,
     filled,
-    save_document,
+    save_analysis,
     saved_picture,
     screen_of,
+    titled,
 )
 from pysd_runner.text import say
 
@@ -31,9 +30,7 @@ MOST_ROWS = 6
 TRILLION = 1e12
 
 
-def attribution_sentences(
-    found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
-) -> list[str]:
+def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
     """Say what an attribution found."""
     unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
@@ -80,17 +77,13 @@ def attribution_sentences(
     if len(table):
         best = str(table["change_p50"].idxmax())
         value = float(table["change_p50"][best])
-        lines.append(
-            say("policy.loop", lang, loop=(loops or {}).get(best, best), value=written(value, DIGITS), unit=unit)
-        )
+        lines.append(say("policy.loop", lang, loop=loops.get(best, best), value=written(value, DIGITS), unit=unit))
     return lines
 
 
-def attribution_screen(
-    found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
-) -> list[str]:
+def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
     """An attribution for the screen: sentences, then one row a lever."""
-    lines = screen_of(attribution_sentences(found, label, lang, loops=loops), _table(found, lang))
+    lines = screen_of(attribution_sentences(found, label, lang, loops), _table(found, lang))
     return [*lines, "", *filled(_how(found, lang))]
 
 
@@ -100,59 +93,60 @@ def _how(found: Attribution, lang: str) -> str:
     return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
 
-def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
-    """Say what the policy costs and where the next money does most."""
+def cost_sentences(
+    whole: Costs, more: Costs, names: Mapping[str, str], curves: Mapping[float, Costs], lang: str
+) -> list[str]:
+    """Say what the policy costs, where the next money does most, and for which lever at small and at large budgets."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
         lines = [say("policy.cost unknown", lang, money=money, reason=say(f"policy.{row['reason']!s}", lang))]
     else:
         lines = [say("policy.cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
-    table = more.table()
-    gains = table["effect_p50"] / table["money_p50"]
-    levers = gains[[name for name in gains.index if str(name).startswith("lever.")]]
-    regions = gains[[name for name in gains.index if str(name).startswith("region.")]]
+    levers, regions = _gains(more, "lever."), _gains(more, "region.")
     if len(levers) and len(regions):
         best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
         lines.append(say("policy.next", lang, lever=names[best], worst=names[worst], region=names[region]))
-    return lines
+    return [*lines, *_curve(curves, names, lang)]
 
 
-def curve_sentences(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
-    """Say for which lever the next money does most at small and at large budgets, and how much less it buys there."""
+def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
+    """What a unit of money buys, of the levers or of the regions."""
+    table = costs.table()
+    own = table[[str(name).startswith(kind) for name in table.index]]
+    return own["effect_p50"] / own["money_p50"]
+
+
+def _curve(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
+    """For which lever the next money does most at small and at large budgets, and how much less it buys there."""
     if len(curves) < 2:
         return []
-    gains = {}
-    for budget, item in curves.items():
-        table = item.table()
-        levers = table[[str(name).startswith("lever.") for name in table.index]]
-        gains[budget] = levers["effect_p50"] / levers["money_p50"]
-    low, high = min(gains), max(gains)
-    first, last = str(gains[low].idxmax()), str(gains[high].idxmax())
-    if not gains[low][first] > 0:
+    low, high = min(curves), max(curves)
+    small, large = (_gains(curves[budget], "lever.") for budget in (low, high))
+    first, last = str(small.idxmax()), str(large.idxmax())
+    if not small[first] > 0:
         return []
-    ratio = percent(float(gains[high][last] / gains[low][first]))
+    ratio = percent(float(large[last] / small[first]))
     ends = {"low": f"{100 * low:g}", "high": f"{100 * high:g}"}
     return [say("policy.curve", lang, first=names[first], last=names[last], ratio=ratio, **ends)]
 
 
-def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[Part]:
-    """The same with a table: levers, classes, and regions in which the next money does most and least."""
-    table = more.table()
+def _cost_table(more: Costs, names: Mapping[str, str], lang: str) -> TextTable:
+    """Levers, classes, and what the next money does for each."""
     rows = []
-    for name, row in table.iterrows():
+    for name, row in more.table().iterrows():
         if str(name).startswith("region."):
             continue
         reason = str(row["reason"])
         scaled = {f"unit_cost_{part}": float(row[f"unit_cost_{part}"]) / TRILLION for part in ("p05", "p50", "p95")}
-        unit = say(f"policy.{reason}", lang) if reason else _cell(pd.Series(scaled), "unit_cost")
-        rows.append([names[str(name)], _cell(row, "effect"), unit])
-    header = [say("policy.next column", lang), say("policy.more effect", lang), say("policy.unit cost", lang)]
-    return [
-        Heading(say("policy.next title", lang)),
-        Bullets(cost_sentences(whole, more, names, lang)),
-        TextTable(header=header, rows=rows, words=frozenset({2})),
-    ]
+        rows.append(
+            [
+                names[str(name)],
+                cell(row, "effect_"),
+                say(f"policy.{reason}", lang) if reason else cell(scaled, "unit_cost_"),
+            ]
+        )
+    return TextTable(header=titles(lang, "next column", "more effect", "unit cost"), rows=rows, words=frozenset({2}))
 
 
 def write_attribution(
@@ -161,20 +155,18 @@ def write_attribution(
     folder: Path,
     lang: str,
     *,
-    loops: Mapping[str, str] | None = None,
-    money: tuple[Costs, Costs, Mapping[str, str]] | None = None,
-    curves: Mapping[float, Costs] | None = None,
+    loops: Mapping[str, str],
+    money: tuple[Costs, Costs, Mapping[str, str]] | None,
+    curves: Mapping[float, Costs],
 ) -> None:
     """Write tables, figures and a page into a folder."""
     from pysd_runner.plots.policies import plot_wedges
     from pysd_runner.plots.style import usable_language
 
-    folder.mkdir(parents=True, exist_ok=True)
-    save_csv(found.table().reset_index(), folder / "attribution.csv")
-    save_csv(found.frame(), folder / "attribution_by_year.csv")
+    tables = {"attribution": found.table().reset_index(), "attribution_by_year": found.frame()}
     for name, table in (("synergy", found.pairs()), ("split", found.split()), ("loops", found.loop_table())):
         if len(table):
-            save_csv(table.reset_index(), folder / f"{name}.csv")
+            tables[name] = table.reset_index()
     drawn, own = usable_language(lang), label.get(lang, found.name)
     figure = plot_wedges(
         found.wedges(),
@@ -183,78 +175,71 @@ def write_attribution(
         title=say("policy.attribution", drawn, policy=label.get(drawn, found.name)),
         lang=drawn,
     )
-    header, rows = _table(found, lang)
     parts: list[Part] = [
-        Bullets(attribution_sentences(found, own, lang, loops=loops)),
-        TextTable(header=header, rows=rows),
+        Bullets(attribution_sentences(found, own, lang, loops)),
+        _table(found, lang),
         Paragraph(_how(found, lang)),
         saved_picture(figure, folder, "wedges"),
-        *_sections(found, lang, loops or {}),
-        *([] if money is None else cost_parts(*money, lang)),
-        *([Bullets(curve_sentences(curves, money[2], lang))] if money is not None and curves else []),
-        Heading(say("policy.notes", lang)),
-        Bullets(found.notes),
+        *_sections(found, lang, loops),
     ]
     if money is not None:
-        both = pd.concat([item.table() for item in money[:2]])
-        save_csv(both.reset_index(), folder / "costs.csv")
+        whole, more, names = money
+        parts += [
+            Heading(say("policy.next title", lang)),
+            Bullets(cost_sentences(whole, more, names, {}, lang)),
+            _cost_table(more, names, lang),
+        ]
+        tables["costs"] = pd.concat([whole.table(), more.table()]).reset_index()
+        parts += [Bullets(_curve(curves, names, lang))] if curves else []
     if curves:
-        save_csv(curve_table(curves).reset_index(), folder / "cost_curves.csv")
-    page = ReportDocument(title=say("policy.attribution", lang, policy=own), lang=lang, parts=parts)
-    save_document(page, folder, "attribution")
+        tables["cost_curves"] = curve_table(curves).reset_index()
+    parts += [Heading(say("policy.notes", lang)), Bullets(found.notes)]
+    title = say("policy.attribution", lang, policy=own)
+    save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
 def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
     """Pairs, who and what, and loops, each where it was computed."""
     labels = {lever.key: lever.label(lang) for lever in found.levers}
-    parts: list[Part] = []
-    pairs = found.pairs()
-    if len(pairs):
-        rows = [
-            [f"{labels[one]} + {labels[two]}", _cell(row, "synergy")]
-            for (one, two), (_, row) in zip(pairs.index, pairs.head(MOST_ROWS).iterrows(), strict=False)
-        ]
-        parts += [
-            Heading(say("policy.synergies", lang)),
-            TextTable(header=[say("policy.pair", lang), say("policy.synergy column", lang)], rows=rows),
-        ]
-    if found.parts:
-        rows = [[say(f"policy.part {name}", lang), _cell(row, "change")] for name, row in found.split().iterrows()]
-        parts += [
-            Heading(say("policy.split", lang)),
-            TextTable(header=[say("policy.part", lang), say("policy.change", lang)], rows=rows),
-        ]
-    loops = found.loop_table()
-    if len(loops):
-        rows = [
-            [words.get(str(name), str(name)), _cell(row, "change")] for name, row in loops.head(MOST_ROWS).iterrows()
-        ]
-        parts += [
-            Heading(say("policy.loops", lang)),
-            TextTable(header=[say("policy.loop column", lang), say("policy.change", lang)], rows=rows),
-        ]
-    return parts
+    pairs = found.pairs().head(MOST_ROWS)
+    together = [
+        [f"{labels[one]} + {labels[two]}", cell(row, "synergy_")]
+        for (one, two), (_, row) in zip(pairs.index, pairs.iterrows(), strict=True)
+    ]
+    split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
+    loops = found.loop_table().head(MOST_ROWS)
+    around = [[words.get(str(name), str(name)), cell(row, "change_")] for name, row in loops.iterrows()]
+    return [
+        part
+        for title, header, rows in (
+            ("synergies", ("pair", "synergy column"), together),
+            ("split", ("part", "change"), split),
+            ("loops", ("loop column", "change"), around),
+        )
+        for part in titled(say(f"policy.{title}", lang), TextTable(header=titles(lang, *header), rows=rows))
+    ]
 
 
-def _table(found: Attribution, lang: str) -> tuple[list[str], list[list[str]]]:
+def _table(found: Attribution, lang: str) -> TextTable:
     """One row a lever, and the total."""
-    table = found.table()
-    columns = [("shapley", "shapley"), ("alone", "alone"), ("left_out", "left out")]
-    header = [say("policy.lever", lang), *(say(f"policy.{title}", lang) for _, title in columns)]
-    if found.errors is not None:
-        header.append(say("policy.error", lang))
+    has_errors = found.errors is not None
     labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": say("policy.total", lang)}
     rows = []
-    for name, row in table.iterrows():
-        cells = [labels[str(name)], *(_cell(row, key) for key, _ in columns)]
-        if found.errors is not None:
-            cells.append(written(float(row["error"]), DIGITS + 1))
-        rows.append(cells)
-    return header, rows
+    for name, row in found.table().iterrows():
+        cells = [labels[str(name)], *(cell(row, f"{key}_") for key in ("shapley", "alone", "left_out"))]
+        rows.append([*cells, written(float(row["error"]), DIGITS + 1)] if has_errors else cells)
+    header = titles(lang, "lever", "shapley", "alone", "left out", *(["error"] if has_errors else []))
+    return TextTable(header=header, rows=rows)
 
 
-def _cell(row: pd.Series, key: str) -> str:
-    low, middle, high = (float(row[f"{key}_{part}"]) for part in ("p05", "p50", "p95"))
+def titles(lang: str, *keys: str) -> list[str]:
+    """Headings of a table of a policy analysis."""
+    return [say(f"policy.{key}", lang) for key in keys]
+
+
+def cell(row: "Mapping[str, float] | pd.Series", key: str = "") -> str:
+    """A median and its interval, from the columns of a table that begin so."""
+    low, middle, high = (float(row[f"{key}{part}"]) for part in ("p05", "p50", "p95"))
     return f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})"
 
 

@@ -4,15 +4,17 @@ import io
 import re
 import textwrap
 import unicodedata
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.export.files import write_text_whole
+from pysd_runner.export.tables import save_csv
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Template
     from markupsafe import Markup
 
@@ -129,12 +131,18 @@ def filled(text: str, *, indent: int = 0) -> list[str]:
     return textwrap.wrap(text, LINE, initial_indent=room, subsequent_indent=room)
 
 
-def screen_of(texts: Iterable[str], *tables: tuple[Sequence[str], Sequence[Sequence[str]]]) -> list[str]:
-    """Sentences for the screen, then tables, each a header and rows below an empty line."""
+def screen_of(texts: Iterable[str], *tables: TextTable) -> list[str]:
+    """Sentences for the screen, then tables, each below an empty line."""
     lines = [line for text in texts for line in filled(text)]
-    for header, rows in tables:
-        lines += ["", *aligned([header, *rows])]
+    for table in tables:
+        lines += ["", *aligned([table.header, *table.rows])]
     return lines
+
+
+def titled(title: str, part: Bullets | TextTable) -> list[Part]:
+    """A list or a table below a heading; nothing where it is empty."""
+    is_there = part.rows if isinstance(part, TextTable) else part.items
+    return [Heading(title), part] if is_there else []
 
 
 def saved_picture(figure: "ReportFigure", folder: Path, name: str) -> Picture:
@@ -201,6 +209,15 @@ def save_document(document: ReportDocument, folder: Path, name: str) -> tuple[Pa
     texts = {"md": to_markdown(document), "html": to_html(document, folder)}
     markdown, page = (write_text_whole(folder / f"{name}.{ending}", text) for ending, text in texts.items())
     return markdown, page
+
+
+def save_analysis(
+    folder: Path, name: str, *, title: str, lang: str, parts: Sequence[Part], tables: "Mapping[str, pd.DataFrame]"
+) -> None:
+    """Write the tables of an analysis into a folder, and the page that leads through it."""
+    for file, table in tables.items():
+        save_csv(table, folder / f"{file}.csv")
+    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, name)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""The folder of results: projection, tables, figures, summary, and what is needed to run it again."""
+"""Results on the screen and as a folder: projection, tables, figures, summary, and what runs it again."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.numbers import percent
+from pysd_runner.core.numbers import percent, written
 from pysd_runner.export import save_csv
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
-from pysd_runner.policy.ranking import Answer
+from pysd_runner.policy.effects import HEADLINE
+from pysd_runner.policy.ranking import FACTORS, SCANNED, Answer
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -30,12 +31,15 @@ from pysd_runner.reports.document import (
     Picture,
     ReportDocument,
     TextTable,
+    aligned,
+    filled,
     save_document,
+    screen_of,
+    titled,
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
-from pysd_runner.reports.headline import headline_lines, label_of
-from pysd_runner.reports.overview import case_table, event_table, how_made, policy_table, split_table
+from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
@@ -130,8 +134,8 @@ def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang:
         tables = {key: item.table() for key, item in answer.comparisons.items()}
         whole = pd.concat(tables, names=["definition"]).reset_index()
         save_csv(whole if any(tables) else whole.drop(columns="definition"), folder / "summary.csv")
-        header, rows = case_table(projection, answer, lang)
-        save_csv(pd.DataFrame(rows, columns=header), folder / "ranking.csv")
+        cases = case_table(projection, answer, lang)
+        save_csv(pd.DataFrame(cases.rows, columns=list(cases.header)), folder / "ranking.csv")
     if projection.policies:
         save_csv(_below(projection), folder / "below_baseline.csv")
     save_csv(level_table(projection), folder / "levels.csv")
@@ -187,18 +191,18 @@ def _page(
     if answer is not None:
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
-        header, rows = event_table(projection, shares, lang)
-        parts += [Heading(say("report.events", lang)), TextTable(header=header, rows=rows)]
+        parts += [Heading(say("report.events", lang)), event_table(projection, shares, lang)]
     pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
         parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
-    parts += _listed("warnings", noticed(projection, projection.warnings, lang), lang)
-    parts += _listed("inferred", noticed(projection, projection.imputed, lang), lang)
+    for key, lines in (("warnings", projection.warnings), ("inferred", projection.imputed)):
+        parts += titled(say(f"report.{key}", lang), Bullets(noticed(projection, lines, lang)))
     if projection.policies:
         parts += list(_losers(projection, answer, told, lang))
     present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
-    parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
+    files = [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present]
+    parts += titled(say("report.files", lang), Bullets(files))
     return ReportDocument(
         title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
         lang=lang,
@@ -208,20 +212,15 @@ def _page(
 
 def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Iterator[Part]:
     """Policies beside each other, what the first is made of, and what the ranking hangs on."""
-    header, rows = policy_table(projection, answer, lang)
     yield Heading(say("report.table", lang, year=year))
-    yield TextTable(header=header, rows=rows)
+    yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
-    name = projection.policies[0]
-    header, rows = split_table(answer.main, name, lang)
-    if rows:
-        yield TextTable(
-            header=header, rows=rows, caption=say("report.split", lang, policy=label_of(projection, answer, name, lang))
-        )
+    split = split_table(projection, answer, projection.policies[0], lang)
+    if split is not None:
+        yield split
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
-        header, rows = case_table(projection, answer, lang)
         yield Heading(say("report.ranking", lang))
-        yield TextTable(header=header, rows=rows, words=frozenset({1, 2}))
+        yield case_table(projection, answer, lang)
 
 
 def _behind(projection: Future, lang: str) -> list[Part]:
@@ -248,11 +247,6 @@ def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang
             for row in frame.to_dict("records")
         ],
     )
-
-
-def _listed(key: str, lines: Sequence[str], lang: str) -> list[Part]:
-    """A heading and a list; nothing without lines."""
-    return [Heading(say(f"report.{key}", lang)), Bullets(lines)] if lines else []
 
 
 def _made(projection: Future, lang: str) -> str:
@@ -304,3 +298,133 @@ def _row(values: xr.DataArray, name: str, group: str) -> dict[str, object]:
         **changes,
         "probability_falls": float((end < start).mean()),
     }
+
+
+# Policies shown on the screen; the folder has them all.
+MOST_ROWS = 12
+
+
+def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
+    """Say what a projection found, on one screen: the answer in a few sentences, then policies beside each other."""
+    texts = headline_lines(projection, answer, lang=lang)
+    if answer is None:
+        return screen_of(texts)
+    table = policy_table(projection, answer, lang, is_short=True)
+    return [*screen_of(texts, table), "", *filled(how_made(projection, answer, lang))]
+
+
+def how_made(projection: Future, answer: Answer, lang: str) -> str:
+    """What the numbers of the table are, and how precise the ends of the first policy's interval."""
+    main, name = answer.main, projection.policies[0]
+    draws = main.effects.sizes["draw"]
+    if draws == 1:
+        return say("report.how single", lang)
+    row = main.table().loc[name].to_dict()
+    errors = {key: written(row[f"{HEADLINE}_{end}_error"], 2) for key, end in (("low", "p05"), ("high", "p95"))}
+    return say("report.how", lang, draws=draws) + say(
+        "report.precision",
+        lang,
+        policy=label_of(projection, answer, name, lang),
+        size=written(row[f"{HEADLINE}_ess_tail"]),
+        **errors,
+    )
+
+
+def event_table(projection: Future, shares: pd.DataFrame, lang: str) -> TextTable:
+    """How likely events are under each scenario."""
+    rows = [
+        [str(event), *("–" if np.isnan(share) else _percent(share) for share in row)]
+        for event, row in shares.iterrows()
+    ]
+    labels = (label_of(projection, None, str(name), lang) for name in shares)
+    return TextTable(header=[say("report.event", lang), *labels], rows=rows)
+
+
+def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str]:
+    """How likely events are under each scenario, for the screen: a block an event."""
+    table = event_table(projection, shares, lang)
+    lines = ["", *filled(say("report.events", lang))]
+    for event, *cells in table.rows:
+        lines += ["", event, *aligned([list(pair) for pair in zip(table.header[1:], cells, strict=True)])]
+    return lines
+
+
+def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
+    """Effects of all policies, those that close most first; for the screen two of them, of few policies."""
+    table = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    columns = {HEADLINE: say("report.closed", lang)}
+    if not is_short:
+        columns |= {
+            f"{HEADLINE}_by_laggards": say("report.by laggards", lang),
+            f"{HEADLINE}_by_leaders": say("report.by leaders", lang),
+            "theil_between_closed": say("report.theil between", lang),
+            "leader_gap_closed": say("report.leader gap", lang),
+            "first_leader_gap_closed": say("report.first leader gap", lang, origin=projection.origin),
+        }
+    columns["output_change"] = say("report.output", lang)
+    columns = {key: title for key, title in columns.items() if f"{key}_p50" in table}
+    firsts = [
+        say("report.first in under", lang, definition=definition_label(projection, key, lang))
+        if key
+        else say("report.first in", lang)
+        for key in answer.comparisons
+    ]
+    rows = [
+        [
+            label_of(projection, answer, str(name), lang),
+            *(_cell(row, key, 1, lang) for key in columns),
+            *(_percent(float(item.first.get(name, np.nan))) for item in answer.comparisons.values()),
+        ]
+        for name, row in table.to_dict("index").items()
+    ]
+    header = [say("report.policy", lang), *columns.values(), *firsts]
+    if is_short and len(rows) > MOST_ROWS:
+        more = say("report.more policies", lang, count=len(rows) - MOST_ROWS)
+        rows = [*rows[:MOST_ROWS], [more, *[""] * (len(header) - 1)]]
+    return TextTable(header=header, rows=rows)
+
+
+def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
+    """Who is first in most draws, by what is assumed."""
+    cases = {
+        definition_label(projection, key, lang) if key else say("report.case main", lang): item.first
+        for key, item in answer.comparisons.items()
+    }
+    scan = say("report.case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
+    for (key, change), series in answer.main.cases.items():
+        title = case_label(projection, key, change, lang)
+        cases[f"{title} ({scan})" if change in FACTORS else title] = series
+    rows = []
+    for title, series in cases.items():
+        best = [
+            f"{label_of(projection, answer, str(name), lang)}, {_percent(float(share))}"
+            for name, share in series.head(2).items()
+        ]
+        rows.append([title, *best, *[""] * (2 - len(best))])
+    header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
+    return TextTable(header=header, rows=rows, words=frozenset({1, 2}))
+
+
+def split_table(projection: Future, answer: Answer, name: str, lang: str) -> TextTable | None:
+    """Who, what and interaction of a policy's effect; None where its two by two was not run."""
+    try:
+        parts = answer.main.split(name)
+    except KeyError:
+        return None
+    rows = [
+        [say(f"report.part {key}", lang), _cell(row, "change", 2, lang)] for key, row in parts.to_dict("index").items()
+    ]
+    caption = say("report.split", lang, policy=label_of(projection, answer, name, lang))
+    return TextTable(header=["", say("report.closed beyond", lang)], rows=rows, caption=caption)
+
+
+def _percent(share: float) -> str:
+    return f"{percent(share)} %"
+
+
+def _cell(row: Mapping[Any, Any], name: str, digits: int, lang: str) -> str:
+    """A median, with its interval where there is one."""
+    middle = row[f"{name}_p50"]
+    if np.isnan(middle) or row[f"{name}_p05"] == row[f"{name}_p95"]:
+        return written(middle, digits)
+    return say("report.cell", lang, middle=written(middle, digits), range=range_of(row, name, digits))

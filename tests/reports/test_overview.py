@@ -11,8 +11,7 @@ from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_si
 from pysd_runner.reports.document import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines, implausible
-from pysd_runner.reports.overview import how_made, overview, policy_table, split_table
-from pysd_runner.reports.results import level_table
+from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
 from pysd_runner.study.projection import project
@@ -149,16 +148,17 @@ def test_the_summary_does_not_send_its_reader_to_itself(projection):
 
 def test_columns_line_up_in_both_languages(projection, compared):
     for lang in ("en", "zh"):
-        header, rows = policy_table(projection, compared, lang, is_short=True)
-        lines = aligned([header, *rows])
+        table = policy_table(projection, compared, lang, is_short=True)
+        lines = aligned([table.header, *table.rows])
         assert len({width(line) for line in lines}) == 1
-        assert rows[0][0] in lines[1]
+        assert table.rows[0][0] in lines[1]
 
 
-def test_the_split_sums_to_the_effect(compared):
+def test_the_split_sums_to_the_effect(projection, compared):
     main = compared.main
     values = {name: main.effects["gap_closed"].sel(scenario=name).to_numpy() for name in main.scenarios}
-    header, rows = split_table(main, "zoned_need", "en")
+    table = split_table(projection, compared, "zoned_need", "en")
+    header, rows = table.header, table.rows
     assert [row[0] for row in rows] == ["who gets the money", "what it is spent on", "interaction", "total"]
     who = values["uniform_mean_mix_by_need"] - values["uniform_mean_mix"]
     what = values["zoned_need_per_head"] - values["uniform_mean_mix"]
