@@ -68,20 +68,22 @@ def show(
     lang: Lang = Language.EN,
 ) -> None:
     """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""
-    from pysd_runner.reports.installation import KINDS, catalogue
+    from pysd_runner.reports.description import KINDS, catalogue
 
     kinds = FIRST if kind is None else (kind,)
     found = {name: catalogue(name, model=model) for name in kinds}
     session.data = {
-        name: [{"name": item.name, "unit": item.unit, "en": item.en, "zh": item.zh} for item in entries]
+        name: [
+            {"name": item.name, "unit": item.facts.get("unit", ""), "en": item.en, "zh": item.zh} for item in entries
+        ]
         for name, entries in found.items()
     }
     for name, entries in found.items():
         session.say(f"{name}:")
         width = max((len(item.name) for item in entries), default=0)
         for item in entries:
-            unit = f" [{item.unit}]" if item.unit else ""
-            session.say(f"  {item.name:<{width}}  {item.label(lang)}{unit}".rstrip())
+            unit = f" [{item.facts['unit']}]" if item.facts.get("unit") else ""
+            session.say(f"  {item.name:<{width}}  {getattr(item, lang)}{unit}".rstrip())
     if kind is None:
         session.note(
             f"More: `gapsim list {'|'.join(item for item in KINDS if item not in FIRST)}`, `gapsim describe NAME`"

@@ -17,10 +17,9 @@ from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, Precision, TimePath
 from pysd_runner.engine.counts import whole
 from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of
-from pysd_runner.ensemble.collecting import RunCollector, StatisticsCollector
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.run import MOST_TRACED, Keep, ensemble_of
+from pysd_runner.ensemble.run import MOST_TRACED, Keep, RunCollector, StatisticsCollector, ensemble_of, statistics_of
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.ensemble.store import (
     FAILED,
@@ -113,7 +112,7 @@ class EnsembleJob:
         for number in mine:
             if not store.has(number):
                 missing.append(number)
-            elif store.is_sound(number):
+            elif store.sound(number) is not None:
                 told(_size(recipe.part(number)))
             else:
                 store.discard(number)
@@ -145,7 +144,7 @@ class EnsembleJob:
     def damaged(self) -> list[int]:
         """Numbers of the finished blocks that are no longer as they were written."""
         blocks = range(self.store.recipe.blocks)
-        return [number for number in blocks if self.store.has(number) and not self.store.is_sound(number)]
+        return [number for number in blocks if self.store.has(number) and not self.store.sound(number) is not None]
 
     def statistics(self, keep: Statistics | None = None) -> Ensemble:
         """Statistics over all draws, block by block, so that memory does not grow with their number.
@@ -211,7 +210,10 @@ class EnsembleJob:
         if done < blocks:
             raise InvalidInput(f"{self.store.path}: {done} of {blocks} blocks are finished; run the others first")
         for number in range(blocks):
-            yield number, self.store.read(number)
+            content = self.store.sound(number)
+            if content is None:
+                raise InvalidInput(f"{self.store.path}: block {number} is damaged; run again to make it anew")
+            yield number, content
 
     def _runs(
         self, number: int, content: Mapping[str, bytes], cases: Cases
@@ -293,7 +295,7 @@ def ensemble_job(
     recipe = EnsembleRecipe(
         model=str(model.path.resolve()),
         sha256=model.sha256,
-        regions=_regions(model),
+        regions=len(next(iter(model.elements.values()))) if model.elements else None,
         files={name: str(path) for name, path in model.files.items()},
         draws=made,
         values=digests,
@@ -309,7 +311,7 @@ def ensemble_job(
         method=found.first.method,
         seed=found.first.seed,
         precision=precision,
-        statistics=_kept(keep),
+        statistics=statistics_of(keep),
         versions=versions(found.first.engine),
     )
     path = Path(store)
@@ -317,7 +319,7 @@ def ensemble_job(
         if path.exists():
             raise InvalidInput(f"{path} is there already and is no stored ensemble; name another folder")
         about = {"scenarios": list(found.scenarios), "model": model.name, "recipe": recipe.digest}
-        _create(
+        create(
             path, recipe, replace(found, draws=count), {digests[name]: array for name, array in values.items()}, about
         )
     there = EnsembleRecipe.read(path / RECIPE)
@@ -417,24 +419,6 @@ def _plain(model: Model, scenarios: Mapping[str, Mapping[str, Any]] | None) -> d
         name: {variable: plain(value) for variable, value in model.by_variable(overrides).items()}
         for name, overrides in scenarios.items()
     }
-
-
-def _kept(keep: Keep) -> Statistics | None:
-    if keep != "full" and not isinstance(keep, Statistics):
-        raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
-    return keep if isinstance(keep, Statistics) else None
-
-
-def _regions(model: Model) -> int | None:
-    return len(next(iter(model.elements.values()))) if model.elements else None
-
-
-def _create(path: Path, *rest: Any) -> None:
-    try:
-        create(path, *rest)
-    except OSError as error:
-        if not (path / RECIPE).is_file():  # else somebody else made it at the same moment
-            raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
 
 
 def _digest(array: NDArray[np.float64]) -> str:

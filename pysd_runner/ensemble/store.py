@@ -20,8 +20,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, Precision, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, cases_of
-from pysd_runner.ensemble.collecting import Reduced
 from pysd_runner.ensemble.designs import PartMethod, drawn_part
+from pysd_runner.ensemble.run import Reduced
 from pysd_runner.ensemble.statistics import BlockStatistics, Moments, Statistics, Summary
 from pysd_runner.export.files import draft_folder
 from pysd_runner.model import Model, load_model
@@ -175,16 +175,11 @@ def _value(item: Mapping[str, Any]) -> Any:
     return TimePath(times=np.asarray(item["times"]), values=numbers, interpolate=item["interpolate"])
 
 
-def values_file(store: Path, digest: str) -> Path:
-    """Where the given values of a variable lie."""
-    return store / "values" / f"{digest}.npy"
-
-
 def _stored(store: Path, values: Mapping[str, str], part: slice, count: int) -> dict[str, NDArray[np.float64]]:
     """Given values of some draws."""
     found = {}
     for name, digest in values.items():
-        array = np.load(values_file(store, digest), mmap_mode="r", allow_pickle=False)
+        array = np.load(store / "values" / f"{digest}.npy", mmap_mode="r", allow_pickle=False)
         by_draw = array.ndim > 0 and array.shape[0] == count
         found[name] = np.array(array[part] if by_draw else array)
     return found
@@ -211,23 +206,12 @@ class BlockStore:
         record = {"block": number, "failed": failed, "recipe": self.digest, "sha256": seals}
         _write(self._record(number), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
-    def read(self, number: int) -> dict[str, bytes]:
-        """Contents of a block by the name of the file."""
-        found = self._sound(number)
-        if found is None:
-            raise InvalidInput(f"{self.path}: block {number} is damaged; run again to make it anew")
-        return found
-
-    def is_sound(self, number: int) -> bool:
-        """Whether a finished block is as it was written; every byte of it is read."""
-        return self._sound(number) is not None
-
     def discard(self, number: int) -> None:
         """Take a block for one that was never finished."""
         self._record(number).unlink(missing_ok=True)
 
-    def _sound(self, number: int) -> dict[str, bytes] | None:
-        """What `read` gives; None if something of it is missing or was changed."""
+    def sound(self, number: int) -> dict[str, bytes] | None:
+        """Contents of a block by the name of the file; None if something of it is missing or was changed."""
         try:
             record = json.loads(self._record(number).read_bytes())
             found = {name: (self.path / name).read_bytes() for name in record["sha256"]}
@@ -338,18 +322,22 @@ def create(
     path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
 ) -> None:
     """Make the folder of a stored ensemble, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with draft_folder(path) as draft:
-        draft.chmod(0o755)
-        (draft / "blocks").mkdir()
-        if recipe.statistics is None:
-            _create_arrays(draft / RUNS, recipe, cases, attributes)
-        if values:
-            (draft / "values").mkdir()
-        for digest, array in values.items():
-            np.save(draft / "values" / f"{digest}.npy", array, allow_pickle=False)
-        (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
-        draft.rename(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft_folder(path) as draft:
+            draft.chmod(0o755)
+            (draft / "blocks").mkdir()
+            if recipe.statistics is None:
+                _create_arrays(draft / RUNS, recipe, cases, attributes)
+            if values:
+                (draft / "values").mkdir()
+            for digest, array in values.items():
+                np.save(draft / "values" / f"{digest}.npy", array, allow_pickle=False)
+            (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
+            draft.rename(path)
+    except OSError as error:
+        if not (path / RECIPE).is_file():  # else somebody else made it at the same moment
+            raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
 
 
 def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Mapping[str, Any]) -> None:

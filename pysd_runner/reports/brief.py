@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
 from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
     LEAST_DRAWS,
-    Array,
     Paths,
     Told,
     around,
     bars_of,
     causes,
     chart_of,
+    check_scenarios,
     paths_of,
     regions_of,
     told,
@@ -37,7 +37,7 @@ from pysd_runner.reports.document import (
     to_html,
 )
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.headline import NAMED, is_assumed, label_of, rests
+from pysd_runner.reports.headline import is_assumed, label_of, rests, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, panel_title, say
@@ -186,7 +186,7 @@ def brief(
     year = int(projection.data["year"][-1])
     figure = chart_of(projection, place, chosen, lang=lang)
     writer = _Writer(projection, place, paths, lang)
-    bars = writer.bars() if paths.mixes else None
+    bars = bars_of(projection, place, paths.mixes, lang=lang)
     document = ReportDocument(
         title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
@@ -197,15 +197,7 @@ def brief(
 
 
 def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
-    for name in mixes:
-        if name not in projection.scenarios:
-            known = projection.scenarios
-            raise UnknownName(
-                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
-                name=name,
-                known=", ".join(known),
-                suggestion=suggest(name, known),
-            )
+    check_scenarios(projection, mixes)
     if not mixes:
         return projection.policies[:MOST_MIXES]
     chosen = tuple(dict.fromkeys(name for name in mixes if name in projection.policies))
@@ -309,20 +301,19 @@ class _Writer:
         note = "brief.table" if paths.draws > 1 else "brief.table_single"
         return TextTable(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
 
-    def bars(self) -> "ReportFigure | None":
-        """What each mix consists of; None where the results do not hold it."""
-        return bars_of(self.projection, self.place, self.paths.mixes, lang=self.lang)
-
     def gains(self, mix: str) -> str:
         """Who gains and who loses under a mix."""
         found = around(self.projection, self.place, mix)
         names = [str(name) for name in self.projection.data[f"name_{self.lang}"].to_numpy()]
         order = np.argsort(-found.regions, kind="stable")
-        listed = self.say("report.list")
-        most = listed.join(self._of_region(names, found.regions, place) for place in order[:_GAINERS])
-        losing = [place for place in order[::-1] if found.regions[place] < -LEAST_CHANGE]
-        below = listed.join(self._of_region(names, found.regions, place) for place in losing[:NAMED])
-        below += self.say("report.more", count=len(losing) - NAMED) if len(losing) > NAMED else ""
+        changed = [
+            self.say("brief.of_region", name=names[at], change=written(float(found.regions[at]), 1, signed=True))
+            for at in order
+        ]
+        most = self.say("report.list").join(changed[:_GAINERS])
+        losing = [
+            text for at, text in zip(order[::-1], changed[::-1], strict=True) if found.regions[at] < -LEAST_CHANGE
+        ]
         rank = self.say("brief.rank", rank=found.rank, count=len(names)) if found.rank else ""
         return self.say(
             "brief.gains" if losing else "brief.gains_all",
@@ -332,25 +323,17 @@ class _Writer:
             range=self._range(found.own),
             rank=rank,
             most=most,
-            losing=below,
+            losing=some_of(losing, self.lang),
             count=len(losing),
         )
-
-    def _of_region(self, names: Sequence[str], changes: Array, at: int) -> str:
-        return self.say("brief.of_region", name=names[at], change=written(float(changes[at]), 1, signed=True))
 
     def sure(self) -> Iterator[str]:
         """How sure all this is and what it rests on."""
         paths = self.paths
-        if paths.draws < 2:
-            yield self.say("brief.single")
-        else:
-            yield self.say("brief.draws", draws=paths.draws)
-        left = [name for name in self.projection.policies if name not in paths.mixes]
+        yield self.say("brief.single" if paths.draws < 2 else "brief.draws", draws=paths.draws)
+        left = [self.label(name) for name in self.projection.policies if name not in paths.mixes]
         if left:
-            names = self.say("report.list").join(self.label(name) for name in left[:NAMED])
-            names += self.say("report.more", count=len(left) - NAMED) if len(left) > NAMED else ""
-            yield self.say("brief.left_out", names=names)
+            yield self.say("brief.left_out", names=some_of(left, self.lang))
         yield from rests(self.projection, None, self.lang)
 
     def changing(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.panel import Entity
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
@@ -175,6 +175,19 @@ def _money(projection: Future, found: xr.DataArray, name: str, lang: str) -> "Mo
         unit=say("brief.per_head", lang, money=currency, first=first, last=last),
         lang=lang,
     )
+
+
+def check_scenarios(projection: Future, names: Sequence[str]) -> None:
+    """Refuse a scenario that a projection does not hold."""
+    known = projection.scenarios
+    for name in names:
+        if name not in known:
+            raise UnknownName(
+                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
+                name=name,
+                known=", ".join(known),
+                suggestion=suggest(name, known),
+            )
 
 
 def regions_of(projection: Future) -> list[Entity]:

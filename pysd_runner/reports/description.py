@@ -1,9 +1,10 @@
-"""What a name means: unit, equation, evidence, in both languages."""
+"""What has a name, and what a name means: unit, equation, evidence, in both languages."""
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.numbers import written
-from pysd_runner.core.paths import model_file
+from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, shipped_panels
-from pysd_runner.reports.installation import catalogue
-from pysd_runner.reports.panels import Area
+from pysd_runner.panel import Data, load_data, shipped_panels
+from pysd_runner.panel.shipped import DECLARATIONS
+from pysd_runner.reports.panels import Area, find_place, panel_lines
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 from pysd_runner.spec.load import load_bound_spec
@@ -62,6 +63,63 @@ class Described:
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
+def catalogue(kind: str, *, model: str) -> tuple[Described, ...]:
+    """Everything of one kind that has a name, with units among its facts."""
+    if kind not in _LISTS:
+        raise UnknownName(
+            "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}",
+            kind=kind,
+            known=", ".join(KINDS),
+            suggestion=suggest(kind, KINDS),
+        )
+    return tuple(_LISTS[kind](model))
+
+
+def _scenarios(model: str) -> Iterator[Described]:
+    for item in (load_scenario(name, model=model) for name in shipped_scenarios(model)):
+        yield Described(kind="scenario", name=item.name, en=item.label["en"], zh=item.label["zh"])
+
+
+def _panels(model: str) -> Iterator[Described]:
+    """Panels of a model, each with what it covers, as the file beside it says."""
+    home = model_file(model).parent
+    for name, path in shipped_panels().items():
+        if home in path.parents:
+            sources = path.parent / DECLARATIONS
+            said = tomllib.loads(sources.read_text(encoding="utf-8")) if sources.is_file() else {}
+            text = str(said.get("coverage", ""))
+            yield Described(kind="panel", name=name, en=text, zh=text)
+
+
+def _models(_: str) -> Iterator[Described]:
+    for file in sorted(models_folder().glob("*/model.mdl")):
+        yield Described(kind="model", name=file.parent.name, en="", zh="")
+
+
+def _section(section: str, kind: str) -> Callable[[str], Iterator[Described]]:
+    def entries(model: str) -> Iterator[Described]:
+        for key, item in getattr(load_bound_spec(model), section).items():
+            unit = {"unit": getattr(item, "unit", "")}
+            yield Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=unit)
+
+    return entries
+
+
+_LISTS: dict[str, Callable[[str], Iterator[Described]]] = {
+    "scenarios": _scenarios,
+    "panels": _panels,
+    "models": _models,
+    "levers": _section("levers", "lever"),
+    "classes": _section("classes", "class"),
+    "outcomes": _section("outcomes", "outcome"),
+    "parameters": _section("parameters", "parameter"),
+    "inputs": _section("inputs", "input"),
+    "measurements": _section("measurements", "measurement"),
+}
+
+KINDS = tuple(_LISTS)
+
+
 def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described, ...]:
     """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome."""
     spec = load_bound_spec(model)
@@ -84,9 +142,6 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described,
 
 def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
     """A region or a class of regions, in each panel that has it."""
-    from pysd_runner.panel import load_data
-    from pysd_runner.reports.panels import find_place
-
     found = []
     for source in panels:
         panel = load_data(source, panel=True)
@@ -132,8 +187,6 @@ def _place_facts(place: Area, panel: Data) -> dict[str, Any]:
 
 
 def _regional_names(panels: Iterable[str]) -> list[str]:
-    from pysd_runner.panel import load_data
-
     regions = [region for source in panels for region in load_data(source, panel=True).regions]
     return [text for region in regions for text in (region.name_en, region.name_zh, region.group) if text]
 
@@ -154,19 +207,8 @@ def _scenario(name: str, model: str) -> Described | None:
 
 
 def _panel(name: str, model: str) -> Described | None:
-    known = {entry.name: entry for entry in catalogue("panels", model=model)}
-    if name not in known:
-        return None
-    from pysd_runner.panel import load_data
-    from pysd_runner.reports.panels import panel_lines
-
-    return Described(
-        kind="panel",
-        name=name,
-        en=known[name].en,
-        zh=known[name].zh,
-        facts={"contents": panel_lines(load_data(name))},
-    )
+    found = next((item for item in catalogue("panels", model=model) if item.name == name), None)
+    return None if found is None else replace(found, facts={"contents": panel_lines(load_data(name))})
 
 
 def _declared(name: str, model: Model, spec: ModelSpec) -> list[Described]:
@@ -212,7 +254,7 @@ def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
         "evidence": item.note,
         "caution": judged,
         "sources": [cited(key, model.source) for key in item.sources],
-        **_of_variable(item.variable, model, has_unit=True),
+        **_of_variable(item.variable, model),
     }
 
 
@@ -225,12 +267,12 @@ def _input_facts(item: RegionInput, model: Model) -> dict[str, Any]:
         "when missing": item.rule.replace("_", " "),
         "fallback": item.fallback,
         "evidence": item.note,
-        **_of_variable(item.variable, model, has_unit=True),
+        **_of_variable(item.variable, model),
     }
 
 
 def _outcome_facts(item: Any, model: Model) -> dict[str, Any]:
-    return {"unit": item.unit, **_of_variable(item.variable, model, has_unit=True)}
+    return {"unit": item.unit, **_of_variable(item.variable, model)}
 
 
 def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
@@ -245,14 +287,12 @@ def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
     }
 
 
-def _of_variable(name: str, model: Model, *, has_unit: bool) -> dict[str, Any]:
-    """Facts of the variable of the model behind a declaration."""
+def _of_variable(name: str, model: Model) -> dict[str, Any]:
+    """Facts of the variable of the model behind a declaration, which has a unit of its own."""
     if not name:
         return {"in the model": "only in the measurement equations"}
     facts = _variable_facts(model.variables[name], model)
-    if has_unit:
-        del facts["unit"]
-    return {"in the model": name, **facts}
+    return {"in the model": name, **{key: fact for key, fact in facts.items() if key != "unit"}}
 
 
 def _variable_facts(variable: Variable, model: Model) -> dict[str, Any]:

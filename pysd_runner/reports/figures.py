@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
-from pysd_runner.reports.brief_paths import bars_of, chart_of, money_by_lever, regions_of
+from pysd_runner.reports.brief_paths import bars_of, chart_of, check_scenarios, money_by_lever, regions_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
@@ -46,15 +46,7 @@ def figure_jobs(
                 known=", ".join(KINDS),
                 suggestion=suggest(kind, KINDS),
             )
-    for name in scenarios:
-        if name not in projection.scenarios:
-            known = projection.scenarios
-            raise UnknownName(
-                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
-                name=name,
-                known=", ".join(known),
-                suggestion=suggest(name, known),
-            )
+    check_scenarios(projection, scenarios)
     shown = list(scenarios or projection.policies or projection.scenarios)
     codes = list(regions) or spread_regions(projection)
     several = kinds or scenarios
@@ -118,18 +110,7 @@ def _money(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> 
         for place in _places(projection, regions, has_nation=True)
         if money_by_lever(projection, place, mixes) is not None
     ]
-    return [(f"money_{place.file_name}", _drawn(partial(bars_of, projection, place, mixes))) for place in places]
-
-
-def _drawn(draw: Callable[..., ReportFigure | None]) -> Draw:
-    """A function that always has something to draw."""
-
-    def always(*, lang: str) -> ReportFigure:
-        figure = draw(lang=lang)
-        assert figure is not None  # noqa: S101
-        return figure
-
-    return always
+    return [(f"money_{place.file_name}", cast("Draw", partial(bars_of, projection, place, mixes))) for place in places]
 
 
 def _policies(projection: Future, shown: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The first lines of a report: where regions are going, which choice matters, what it costs, who loses, how sure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -318,12 +318,9 @@ def no_present_value(spec: ModelSpec, lang: str) -> str:
 
 def amount(value: float, money: str, lang: str) -> str:
     """Write an amount of money: 5.4 trillion yuan."""
-    for size in _LARGE[lang]:
-        if abs(value) >= size:
-            return (
-                f"{written(value / size, 1)}{say(f'report.{size:.0e}', lang)}{money if lang == 'zh' else f' {money}'}"
-            )
-    return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
+    size = next((size for size in _LARGE[lang] if abs(value) >= size), None)
+    number = written(value) if size is None else f"{written(value / size, 1)}{say(f'report.{size:.0e}', lang)}"
+    return f"{number}{'' if lang == 'zh' else ' '}{money}"
 
 
 def currency_of(projection: Future, lang: str) -> str:
@@ -339,17 +336,22 @@ def _losers(projection: Future, name: str, label: str, lang: str) -> Iterator[st
     heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
     ratio = heads.sel(scenario=name).to_numpy() / heads.sel(scenario=projection.baselines[name]).to_numpy()
     shares = (ratio < 1).mean(axis=0)
-    names = projection.data[f"name_{lang}"].to_numpy()
+    regions = projection.data[f"name_{lang}"].to_numpy()
     lost = 100 * np.median(ratio - 1, axis=0)
     losing = [
-        say("report.loser", lang, name=str(names[place]), change=written(float(lost[place]), 1))
+        say("report.loser", lang, name=str(regions[place]), change=written(float(lost[place]), 1))
         for place in np.argsort(-shares, kind="stable")
         if shares[place] > 0.5
     ]
-    listed = say("list.separator", lang).join(losing[:NAMED])
-    listed += say("report.more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
+    names = some_of(losing, lang, between="list.separator")
     key = "losers" if losing else "no losers"
-    yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
+    yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=names)
+
+
+def some_of(texts: Sequence[str], lang: str, *, between: str = "report.list") -> str:
+    """The first of some texts, and how many more there are."""
+    more = say("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
+    return say(between, lang).join(texts[:NAMED]) + more
 
 
 def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:

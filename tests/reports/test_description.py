@@ -5,8 +5,7 @@ import pytest
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model
-from pysd_runner.reports.description import cited, describe_name, prior_words
-from pysd_runner.reports.installation import KINDS, catalogue
+from pysd_runner.reports.description import KINDS, catalogue, cited, describe_name, prior_words
 from pysd_runner.spec import Beta, Normal, Uniform, load_spec
 
 MODEL = "regional_digital"
