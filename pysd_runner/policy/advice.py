@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.tables import Tabled
-from pysd_runner.policy.discovery import Box, Leaf, cart, prim
+from pysd_runner.policy.discovery import Box, prim
 from pysd_runner.policy.futures import Factor, Futures
 from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
 
@@ -64,8 +64,8 @@ class Advice(Tabled):
         The futures.
     switches
         Switching values of costs.
-    box, leaves
-        Futures in which the first choice is beaten by the second: a box, and a small tree.
+    box
+        Futures in which the first choice is beaten by the second.
     perfect
         Value of knowing the future.
     partial
@@ -83,7 +83,6 @@ class Advice(Tabled):
     futures: Futures
     switches: tuple[Switch, ...] = ()
     box: Box | None = None
-    leaves: tuple[Leaf, ...] = ()
     perfect: Worth | None = None
     partial: Mapping[str, Worth] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
@@ -227,8 +226,7 @@ def advise(
     )
     if found.second:
         first, second = (found.effects[found.names.index(name)] for name in (found.leading, found.second))
-        hits = second > first
-        found = replace(found, box=prim(futures.levels, hits), leaves=cart(futures.levels, hits))
+        found = replace(found, box=prim(futures.levels, second > first))
     partial = {
         factor.key: partial_information(found.effects, futures.levels[:, place], seed=seed)
         for place, factor in enumerate(futures.factors)

@@ -1,12 +1,9 @@
-"""In which futures something happens: a box, a small tree. Arrays only."""
+"""In which futures something happens: a box. Arrays only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
@@ -15,10 +12,6 @@ PEEL, LEAST = 0.05, 0.1
 # A side must raise the share of hits by this much when the others stay, and what it cuts off must have a share that is
 # lower by this many standard errors; the best of many slices looks good by chance.
 GAIN, ERRORS = 0.02, 4.0
-# A border must lower the impurity of its part by this much of it.
-WORTH = 0.03
-# Borders above a leaf.
-DEPTH = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,17 +62,11 @@ def prim(factors: Array, hits: NDArray[np.bool_]) -> Box:
     Box
         Without sides where nothing helps.
 
-    Raises
-    ------
-    InvalidInput
-        If the shapes do not fit together.
-
     References
     ----------
     Friedman, J. H. and Fisher, N. I. (1999), Bump hunting in high-dimensional data; Bryant, B. P. and Lempert, R. J.
     (2010), Thinking inside the box; Lavrac, N., Flach, P. and Zupan, B. (1999), Rule evaluation measures.
     """
-    factors, hits = _checked(factors, hits)
     limits = np.tile([-np.inf, np.inf], (factors.shape[1], 1))
     best, best_score = limits.copy(), _score(factors, hits, limits)
     while True:
@@ -91,15 +78,6 @@ def prim(factors: Array, hits: NDArray[np.bool_]) -> Box:
         if score > best_score + 1e-12:
             best, best_score = limits.copy(), score
     return _box(factors, hits, _simplified(factors, hits, best))
-
-
-def _checked(factors: Array, hits: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
-    found, happened = np.asarray(factors, dtype=float), np.asarray(hits, dtype=bool)
-    if found.ndim != 2 or happened.shape != found.shape[:1] or not len(found):
-        raise InvalidInput(
-            "expected (future, factor) and (future,); found {one} and {other}", one=found.shape, other=happened.shape
-        )
-    return found, happened
 
 
 def _inside(factors: Array, limits: Array) -> NDArray[np.bool_]:
@@ -186,60 +164,3 @@ def _box(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Box:
         coverage=float((hits & inside).sum() / max(hits.sum(), 1)),
         mass=float(inside.mean()),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Leaf:
-    """A part of the futures that a tree divides them into."""
-
-    conditions: tuple[tuple[int, bool, float], ...]
-    share: float
-    mass: float
-
-
-def cart(factors: Array, hits: NDArray[np.bool_]) -> tuple[Leaf, ...]:
-    """Divide futures by a small tree, each time where the impurity of Gini falls most."""
-    factors, hits = _checked(factors, hits)
-    return tuple(_grown(factors, hits, np.arange(len(hits)), (), DEPTH, max(1, int(LEAST * len(hits)))))
-
-
-def _grown(
-    factors: Array,
-    hits: NDArray[np.bool_],
-    own: NDArray[np.intp],
-    conditions: tuple[tuple[int, bool, float], ...],
-    depth: int,
-    least: int,
-) -> Sequence[Leaf]:
-    leaf = Leaf(conditions=conditions, share=float(hits[own].mean()), mass=len(own) / len(hits))
-    border = _border(factors[own], hits[own], least) if depth else None
-    if border is None:
-        return [leaf]
-    factor, value = border
-    above = factors[own, factor] > value
-    return [
-        *_grown(factors, hits, own[~above], (*conditions, (factor, False, value)), depth - 1, least),
-        *_grown(factors, hits, own[above], (*conditions, (factor, True, value)), depth - 1, least),
-    ]
-
-
-def _border(factors: Array, hits: NDArray[np.bool_], least: int) -> tuple[int, float] | None:
-    """Factor and border that lower the impurity most; None where none does."""
-    count = len(hits)
-    share = hits.mean()
-    best, found = (1 - WORTH) * share * (1 - share), None
-    for factor in range(factors.shape[1]):
-        order = np.argsort(factors[:, factor], kind="stable")
-        values, happened = factors[order, factor], np.cumsum(hits[order])
-        places = np.flatnonzero(values[1:] > values[:-1]) + 1
-        places = places[(places >= least) & (count - places >= least)]
-        if not len(places):
-            continue
-        low = happened[places - 1] / places
-        high = (happened[-1] - happened[places - 1]) / (count - places)
-        impurity = (places * low * (1 - low) + (count - places) * high * (1 - high)) / count
-        place = int(np.argmin(impurity))
-        if impurity[place] < best:
-            best = impurity[place]
-            found = (factor, float((values[places[place] - 1] + values[places[place]]) / 2))
-    return found

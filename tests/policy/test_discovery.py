@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.core.errors import InvalidInput
-from pysd_runner.policy.discovery import cart, prim
+from pysd_runner.policy.discovery import prim
 
 
 def planted(seed, low=0.6, switch=True):
@@ -74,23 +73,3 @@ def test_a_box_is_found_where_it_happens_often_elsewhere_too():
 def test_a_box_keeps_the_least_part_of_all_futures():
     factors = np.linspace(0, 1, 1000)[:, None]
     assert prim(factors, factors[:, 0] > 0.98).mass == pytest.approx(0.1, abs=0.006)
-
-
-def test_a_tree_finds_planted_borders():
-    factors, hits, _ = planted(1)
-    leaves = cart(factors, hits)
-    assert {condition[0] for leaf in leaves for condition in leaf.conditions} == {0, 4}
-    best = max(leaves, key=lambda leaf: leaf.share)
-    border = next(value for factor, above, value in best.conditions if factor == 0 and above)
-    assert border == pytest.approx(0.6, abs=0.05)
-    assert sum(leaf.mass for leaf in leaves) == pytest.approx(1)
-    assert sum(leaf.mass * leaf.share for leaf in leaves) == pytest.approx(hits.mean())
-
-
-def test_a_tree_does_not_divide_what_is_all_the_same():
-    assert len(cart(np.arange(50.0)[:, None], np.zeros(50, dtype=bool))) == 1
-
-
-def test_shapes_that_do_not_fit_are_refused():
-    with pytest.raises(InvalidInput, match="expected"):
-        prim(np.zeros((3, 2)), np.zeros(4, dtype=bool))
