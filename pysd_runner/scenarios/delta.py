@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
@@ -25,21 +26,24 @@ _NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband")
 _PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Delta:
-    """What one scenario file says."""
+    """What one scenario file says; each is read once, so identity is equality."""
 
+    path: Path
     file: ScenarioFile
+    assumptions: Mapping[str, float]  # under the names of the model where it is at hand
     settings: Mapping[str, Any]  # policy settings it writes, by dotted key; None takes a target back
     interpolation: Interpolation | None  # how the inherited schedules are interpolated from here on; None leaves them
 
 
-def read_delta(file: ScenarioFile, vocabulary: Vocabulary) -> Delta:
+def read_delta(path: Path, file: ScenarioFile, assumptions: Mapping[str, float], vocabulary: Vocabulary) -> Delta:
     """Delta of a file."""
     policy = file.policy or PolicyPart()
     settings = dict(policy_settings(policy, vocabulary))
     writes_schedule = any(isinstance(settings.get(key), Schedule) for key in SCHEDULED)
-    return Delta(file=file, settings=settings, interpolation=None if writes_schedule else policy.interpolate)
+    interpolation = None if writes_schedule else policy.interpolate
+    return Delta(path=path, file=file, assumptions=assumptions, settings=settings, interpolation=interpolation)
 
 
 def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -65,18 +69,10 @@ def add_settings(deltas: Iterable[Delta]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for delta in deltas:
         if delta.interpolation is not None:
-            settings |= _interpolated(settings, delta.interpolation)
+            inherited = {key: settings[key] for key in SCHEDULED if isinstance(settings.get(key), Schedule)}
+            settings |= {key: replace(value, interpolate=delta.interpolation) for key, value in inherited.items()}
         settings |= delta.settings
     return settings
-
-
-def _interpolated(settings: Mapping[str, Any], interpolation: Interpolation) -> dict[str, Any]:
-    inherited = {key: settings.get(key) for key in SCHEDULED}
-    return {
-        key: replace(value, interpolate=interpolation)
-        for key, value in inherited.items()
-        if isinstance(value, Schedule)
-    }
 
 
 def _budget(budget: float | BudgetPath, default: Interpolation) -> float | Schedule[float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.scenarios.policy import Mix, Policy, Schedule, changed_settings
+from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word, load_vocabulary
 from pysd_runner.text import LANGUAGES, texts
 
@@ -172,7 +172,8 @@ def _differences(scenario: "Scenario", reference: "Scenario", writer: _Writer) -
     before = reference.policy.settings()
     changes = [
         _difference(key, before.get(key), value, writer)
-        for key, value in changed_settings(scenario.policy, reference.policy).items()
+        for key, value in scenario.policy.settings().items()
+        if key not in before or before[key] != value
     ]
     if scenario.assumptions != reference.assumptions:
         changes.append(writer.phrases["key.assumptions"])

@@ -191,15 +191,6 @@ def _is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.lower().endswith(ENDINGS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Link:
-    """One file of a chain; each is read once, so identity is equality."""
-
-    file: Path
-    delta: Delta
-    assumptions: Mapping[str, float]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Reader:
     """Reads files once each, in the order in which they apply."""
@@ -208,9 +199,9 @@ class _Reader:
     names: Vocabulary
     shipped: Mapping[str, Path]
     problems: list[Finding] = field(default_factory=list)
-    links: dict[Path, list[_Link]] = field(default_factory=dict)
+    links: dict[Path, list[Delta]] = field(default_factory=dict)
 
-    def chain(self, file: Path, trail: tuple[Path, ...], document: ScenarioDocument | None = None) -> list[_Link]:
+    def chain(self, file: Path, trail: tuple[Path, ...], document: ScenarioDocument | None = None) -> list[Delta]:
         """Links from the baseline to the file, each file once, where it is first needed; a document stands for one."""
         key = file.resolve()
         if key in self.links:
@@ -230,8 +221,7 @@ class _Reader:
         self.problems.extend(sorted(problems, key=lambda problem: problem.row or 0))
         chain = [link for parent in parents for link in self.chain(parent, (*trail, key))]
         if content is not None and all(problem.severity == "warning" for problem in problems):
-            delta = read_delta(content, self.names)
-            chain.append(_Link(file=key, delta=delta, assumptions=assumptions))
+            chain.append(read_delta(key, content, assumptions, self.names))
         self.links[key] = list(dict.fromkeys(chain))
         return self.links[key]
 
@@ -327,55 +317,35 @@ def _keep_as_written(document: ScenarioDocument) -> None:
                     names[position] = document.texts.get(("policy", "targets", key, position), str(name))
 
 
-def _scenario(chain: Sequence[_Link], reader: _Reader) -> Scenario:
-    last = chain[-1]
+def _scenario(chain: Sequence[Delta], reader: _Reader) -> Scenario:
     root = reader.shipped.get(BASELINE)
-    base = [link for link in chain if root is not None and link.file == root.resolve()]
-    rest = [link for link in chain if link not in base]
+    base = [delta for delta in chain if root is not None and delta.path == root.resolve()]
+    rest = [delta for delta in chain if delta not in base]
     is_delta = bool(base and rest)
-    settings = add_settings(link.delta for link in chain)
+    before, after = add_settings(base), add_settings((*base, *rest))
+    written = {key for delta in rest for key in delta.settings}
+    changed = tuple(key for key, value in after.items() if key in written or before.get(key) != value)
+    companions = [delta.file.compare_with for delta in chain if delta.file.compare_with is not None]
+    assumed = [_name(delta) for delta in rest if delta.assumptions]
+    last, name = chain[-1].file, _name(chain[-1])
     scenario = Scenario(
-        **_names(last),
-        policy=Policy.from_settings(settings),
-        assumptions=_merged(link.assumptions for link in chain),
-        assumption_set=_assumption_set(rest),
-        written=tuple(_written(base, rest)) if is_delta else (),
+        name=name,
+        label=both_languages(last.label, name),
+        note=both_languages(last.note),
+        policy=Policy.from_settings(add_settings(chain)),
+        assumptions={key: value for delta in chain for key, value in delta.assumptions.items()},
+        assumption_set=assumed[-1] if assumed else "",
+        written=changed if is_delta else (),
         reference=replace(_scenario(base, reader), warnings=()) if is_delta else None,
-        compare_with=_companions(chain),
+        compare_with=tuple(companions[-1]) if companions else (),
         model=model_name(reader.model),
         warnings=tuple(str(problem) for problem in reader.problems),
     )
-    return scenario if root is not None and last.file == root.resolve() else notices(scenario)
+    return scenario if base and chain[-1] is base[-1] else notices(scenario)
 
 
-def _names(link: _Link) -> dict[str, Any]:
-    content = link.delta.file
-    name = content.name or link.file.stem
-    return {"name": name, "label": both_languages(content.label, name), "note": both_languages(content.note)}
-
-
-def _merged(layers: Any) -> FrozenMapping[float]:
-    merged: dict[str, float] = {}
-    for layer in layers:
-        merged |= layer
-    return FrozenMapping(merged)
-
-
-def _assumption_set(links: Sequence[_Link]) -> str:
-    writers = [link for link in links if link.assumptions]
-    return _names(writers[-1])["name"] if writers else ""
-
-
-def _written(base: Sequence[_Link], rest: Sequence[_Link]) -> dict[str, None]:
-    before = add_settings(link.delta for link in base)
-    after = add_settings(link.delta for link in (*base, *rest))
-    written = {key for link in rest for key in link.delta.settings}
-    return {key: None for key, value in after.items() if key in written or before.get(key) != value}
-
-
-def _companions(chain: Sequence[_Link]) -> tuple[str, ...]:
-    written = [link.delta.file.compare_with for link in chain if link.delta.file.compare_with is not None]
-    return tuple(written[-1]) if written else ()
+def _name(delta: Delta) -> str:
+    return delta.file.name or delta.path.stem
 
 
 def shipped_files(model: "str | Model") -> dict[str, Path]:

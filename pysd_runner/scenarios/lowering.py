@@ -1,8 +1,7 @@
 """From a scenario to values of the model's variables."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,28 +70,28 @@ class _Bench:
 def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, ModelValue]:
     policy = bench.scenario.policy
     start = _start(policy, default_start)
-    if start is None and _needs_start(policy):
+    counted = any(isinstance(value, Schedule) and value.since_start for value in (policy.budget, policy.mix))
+    if start is None and (counted or policy.spends):
         bench.report("policy.start", Message("no year to start in"), Message("Write `start`, or give `default_start`."))
         start = 0.0
     vocabulary = load_vocabulary(bench.model)
     levers = _Axis("lever", range_elements(bench.model, "lever"), vocabulary.levers, bench)
     classes = _Axis("class", range_elements(bench.model, "policy_class"), vocabulary.classes, bench)
     moment = 0.0 if start is None else start
-    makers: dict[str, Callable[[], ModelValue | None]] = {
-        "start": lambda: None if start is None else float(start),
-        "budget": lambda: _budget(policy.budget, moment),
-        "mix": lambda: _mix_value(policy.mix, moment, levers),
-        "differentiation": lambda: policy.differentiation,
-        "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
-        "levers": lambda: _active(policy.levers, moment, levers),
-        "redistribution": lambda: policy.redistribution,
-        "rural_broadband": lambda: policy.rural_broadband,
-        "rolling_evaluation": lambda: None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
-        "targets.regions": partial(_region_target, policy, bench),
-        "targets.classes": partial(_class_target, policy, classes),
-        "targets.pilots": lambda: None if policy.pilots is None else _marked({"pilots": policy.pilots}, bench),
+    values: dict[str, ModelValue | None] = {
+        "start": None if start is None else float(start),
+        "budget": _budget(policy.budget, moment),
+        "mix": _mix_value(policy.mix, moment, levers),
+        "differentiation": policy.differentiation,
+        "class_mixes": _class_mixes(policy.class_mixes, levers, classes),
+        "levers": _active(policy.levers, moment, levers),
+        "redistribution": policy.redistribution,
+        "rural_broadband": policy.rural_broadband,
+        "rolling_evaluation": None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
+        "targets.regions": _region_target(policy, bench),
+        "targets.classes": _class_target(policy, classes),
+        "targets.pilots": None if policy.pilots is None else _marked({"pilots": policy.pilots}, bench),
     }
-    values = {key: make() for key, make in makers.items()}
     return dict(_known_to_model(values, bench))
 
 
@@ -103,9 +102,10 @@ def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> I
         variable = bound.get(key, "")
         if value is None:
             continue
+        reaches_all = key.startswith("targets.") and isinstance(value, np.ndarray) and bool((value == 1).all())
         if variable in bench.model.variables:
             yield variable, value
-        elif bench.scenario.policy.spends and not _is_neutral(key, value):
+        elif bench.scenario.policy.spends and not reaches_all:
             told = Message("has no variable {variable!r}", variable=variable)
             told = told if variable else Message("declares no variable")
             bench.report(
@@ -113,20 +113,11 @@ def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> I
             )
 
 
-def _is_neutral(key: str, value: ModelValue) -> bool:
-    return key.startswith("targets.") and isinstance(value, np.ndarray) and bool((value == 1).all())
-
-
 def _start(policy: Policy, default_start: float | None) -> float | None:
     if policy.start is not None or not isinstance(policy.budget, Schedule) or policy.budget.since_start:
         return default_start if policy.start is None else policy.start
     first = policy.budget.times[0]
     return first if default_start is None else max(first, default_start)
-
-
-def _needs_start(policy: Policy) -> bool:
-    counted = any(isinstance(value, Schedule) and value.since_start for value in (policy.budget, policy.mix))
-    return counted or policy.spends
 
 
 def _budget(budget: float | Schedule[float] | None, start: float) -> ModelValue | None:
@@ -262,18 +253,12 @@ def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | N
     target = np.zeros(count)
     for key, written in names.items():
         for name in written:
-            if key == "groups":
-                _mark(target, key, name, lambda name: list(find_group(name, bench.regions)), bench)
-            else:
-                _mark(target, key, name, lambda name: [find_region(name, bench.regions)], bench)
+            try:
+                found = find_group(name, bench.regions) if key == "groups" else (find_region(name, bench.regions),)
+                target[list(found)] = 1.0
+            except UnknownName as error:
+                bench.report(f"policy.targets.{key}", str(error))
     return target
-
-
-def _mark(target: FloatArray, key: str, name: str, find: Callable[[str], list[int]], bench: _Bench) -> None:
-    try:
-        target[find(name)] = 1.0
-    except UnknownName as error:
-        bench.report(f"policy.targets.{key}", str(error))
 
 
 def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLike | None) -> None:

@@ -189,7 +189,22 @@ class Policy:
             From dotted key (``"targets.regions"``, ``"class_mixes.lagging"``, ``"levers.skills"``) to value; without
             unset keys.
         """
-        return {key: value for key, value in _flatten(self) if value is not None}
+        found = {
+            "start": self.start,
+            "budget": self.budget,
+            "mix": self.mix,
+            "differentiation": self.differentiation,
+            **{f"class_mixes.{name}": mix for name, mix in self.class_mixes.items()},
+            **{f"levers.{name}": value for name, value in self.levers.items()},
+            "redistribution": self.redistribution,
+            "rural_broadband": self.rural_broadband,
+            "rolling_evaluation": self.rolling_evaluation,
+            "targets.regions": self.regions,
+            "targets.groups": self.groups,
+            "targets.classes": self.classes,
+            "targets.pilots": self.pilots,
+        }
+        return {key: value for key, value in found.items() if value is not None}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> "Policy":
@@ -253,28 +268,6 @@ def _outside(key: str, value: float | None, lower: float, upper: float, *, slack
         yield Message(
             "{setting} is {value:g}, expected {low:g} to {high:g}", setting=key, value=value, low=lower, high=upper
         )
-
-
-def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
-    yield "start", policy.start
-    yield "budget", policy.budget
-    yield "mix", policy.mix
-    yield "differentiation", policy.differentiation
-    yield from ((f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items())
-    yield from ((f"levers.{name}", value) for name, value in policy.levers.items())
-    yield "redistribution", policy.redistribution
-    yield "rural_broadband", policy.rural_broadband
-    yield "rolling_evaluation", policy.rolling_evaluation
-    yield "targets.regions", policy.regions
-    yield "targets.groups", policy.groups
-    yield "targets.classes", policy.classes
-    yield "targets.pilots", policy.pilots
-
-
-def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:
-    """List the settings of a policy that differ from a reference."""
-    known = reference.settings()
-    return {key: value for key, value in policy.settings().items() if key not in known or known[key] != value}
 
 
 @dataclass(frozen=True, slots=True)
