@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pysd_runner.indicators.regions import (
     FloatArray,
     class_names,
     class_totals,
     non_negative_regions_last,
-    paired,
+    output_and_people,
     positive_regions_last,
     weights_like,
 )
@@ -214,9 +214,7 @@ def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatA
     >>> round(float(theil([3.0, 1.0], [1.0, 1.0], axis=-1)), 6)
     0.130812
     """
-    produced = non_negative_regions_last("output", output, axis)
-    people = positive_regions_last("population", population, axis)
-    paired("output", produced, "population", people)
+    produced, people = output_and_people(output, population, axis)
     return _theil_last(produced, people)
 
 
@@ -262,14 +260,12 @@ def theil_decomposition(
     >>> round(float(parts.within), 12), parts.classes
     (0.0, ('East', 'West'))
     """
-    produced = non_negative_regions_last("output", output, axis)
-    people = positive_regions_last("population", population, axis)
-    paired("output", produced, "population", people)
+    produced, people = output_and_people(output, population, axis)
     produced, people = np.broadcast_arrays(produced, people)
     names = class_names(classes, produced.shape[-1])
     class_output = class_totals(produced, classes, axis=-1)
     class_people = class_totals(people, classes, axis=-1)
-    members = _members(classes, names)
+    members = [np.flatnonzero([own == name for own in classes]) for name in names]
     inside = np.stack([_theil_last(produced[..., own], people[..., own]) for own in members], axis=-1)
     weighted = class_output / class_output.sum(axis=-1, keepdims=True) * inside
     return TheilParts(
@@ -279,11 +275,6 @@ def theil_decomposition(
         within_classes=np.moveaxis(weighted, -1, axis),
         classes=names,
     )
-
-
-def _members(classes: Sequence[str], names: tuple[str, ...]) -> list[NDArray[np.intp]]:
-    """Positions of the regions of each class."""
-    return [np.flatnonzero([own == name for own in classes]) for name in names]
 
 
 def _theil_last(produced: FloatArray, people: FloatArray) -> FloatArray:

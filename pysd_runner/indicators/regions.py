@@ -64,6 +64,14 @@ def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) ->
         ) from None
 
 
+def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tuple[FloatArray, FloatArray]:
+    """Output and population with their regions last, checked one by one and against each other."""
+    produced = non_negative_regions_last("output", output, axis)
+    people = positive_regions_last("population", population, axis)
+    paired("output", produced, "population", people)
+    return produced, people
+
+
 def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) -> FloatArray:
     """Weights of the regions: the population, or one for each when none is given."""
     if population is None:

@@ -9,7 +9,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.regions import (
     FloatArray,
     non_negative_regions_last,
-    paired,
+    output_and_people,
     positive_regions_last,
 )
 
@@ -51,9 +51,7 @@ def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2)
     >>> relative_output([120.0, 80.0], [1.0, 1.0], axis=-1).tolist()
     [1.2, 0.8]
     """
-    produced = non_negative_regions_last("output", output, axis)
-    people = positive_regions_last("population", population, axis)
-    paired("output", produced, "population", people)
+    produced, people = output_and_people(output, population, axis)
     national = produced.sum(axis=-1, keepdims=True) / people.sum(axis=-1, keepdims=True)
     return np.moveaxis(produced / people / national, -1, axis)
 
@@ -158,8 +156,7 @@ def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
     >>> output_share([3.0, 1.0], axis=-1).tolist()
     [0.75, 0.25]
     """
-    produced = non_negative_regions_last("output", output, axis)
-    return np.moveaxis(produced / produced.sum(axis=-1, keepdims=True), -1, axis)
+    return _shares("output", output, axis)
 
 
 def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
@@ -190,8 +187,12 @@ def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
     >>> population_share([1.0, 3.0], axis=-1).tolist()
     [0.25, 0.75]
     """
-    people = non_negative_regions_last("population", population, axis)
-    return np.moveaxis(people / people.sum(axis=-1, keepdims=True), -1, axis)
+    return _shares("population", population, axis)
+
+
+def _shares(name: str, values: ArrayLike, axis: int) -> FloatArray:
+    held = non_negative_regions_last(name, values, axis)
+    return np.moveaxis(held / held.sum(axis=-1, keepdims=True), -1, axis)
 
 
 Measure = Callable[[FloatArray, FloatArray], FloatArray]

@@ -103,19 +103,6 @@ def _relative(output: Array) -> Array:
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
 
 
-def growth_shocks(
-    panel: Data,
-    fitted: FittedParameters | None,
-    persistence: Array,
-    bounds: tuple[int, int],
-    rng: np.random.Generator,
-) -> TimePath:
-    """Paths of shocks to regional growth, one a draw, the same for every scenario, shape (year, 1, draw, region)."""
-    law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
-    groups = [region.group for region in panel.regions]
-    return shock_paths(law, groups, np.arange(*bounds, dtype=float), persistence, rng)
-
-
 @dataclass(frozen=True, slots=True)
 class ShockLaw:
     """How regional growth departs from the model."""
@@ -149,7 +136,7 @@ def shock_law(panel: Data, *, sd: float = 0.0) -> ShockLaw:
 def shock_paths(
     law: ShockLaw, groups: Sequence[str], years: Array, persistence: Array, rng: np.random.Generator
 ) -> TimePath:
-    """Draw paths of yearly growth shocks."""
+    """Draw paths of shocks to yearly growth, the same for every scenario, shape (year, 1, draw, region)."""
     draws, regions, count = persistence.size, len(groups), years.size
     names = sorted({name for name in groups if name})
     scale = np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)
@@ -228,7 +215,10 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
         )
     if shocks and draws > 1:
         persistence = np.broadcast_to(bound.memory(), (draws,))
-        values[model.bindings.variables.shock] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
+        law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
+        groups = [region.group for region in panel.regions]
+        paths = shock_paths(law, groups, np.arange(*bounds, dtype=float), persistence, shock_rng)
+        values[model.bindings.variables.shock] = paths
         return replace(common, values=values, sources=("parameters", "shocks"))
     return common
 
