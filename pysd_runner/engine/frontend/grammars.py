@@ -1,12 +1,26 @@
 """Parsers made from the grammars beside them, and what they say about a text they cannot read."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, Transformer, UnexpectedInput
+from lark import Lark, Token, Transformer, UnexpectedInput
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.syntax import SourcePlace, fault, shortened
+from pysd_runner.engine.frontend.syntax import (
+    Call,
+    Name,
+    Node,
+    Numeral,
+    OperatorCall,
+    SourcePlace,
+    Subscript,
+    fault,
+    negative,
+    shortened,
+)
+from pysd_runner.engine.ir import key, tidy
 
 # What a terminal of a grammar is called in a message; all others are shown as they are written.
 WORDS = {
@@ -71,3 +85,65 @@ def _expected(error: UnexpectedInput) -> str:
     names = set(getattr(error, "accepts", None) or getattr(error, "allowed", None) or ())
     words = [word for name, word in WORDS.items() if name in names]
     return f"; expected {', '.join(words)}" if words else ""
+
+
+class ExpressionReader(Transformer[Token, Any]):
+    """What the grammars of both formats share: rules of numbers, operators and calls."""
+
+    def __init__(self, own: frozenset[str], known: Callable[[str, tuple[Node, ...]], Node | None]) -> None:
+        super().__init__()
+        # Keys of names that the file defines, and what makes a function of the format.
+        self.own, self.known = own, known
+
+    def called(
+        self,
+        name: str,
+        at: int,
+        arguments: tuple[Node, ...],
+        subscripts: tuple[Subscript, ...] | None,
+        outputs: tuple[Name, ...] = (),
+    ) -> Node:
+        """A call of a function, a macro or a table function."""
+        if subscripts is None and key(name) not in self.own:
+            try:
+                found = self.known(key(name), arguments)
+            except InvalidModel as error:
+                raise Misread(str(error), at) from error
+            if found is not None:
+                return replace(found, at=at) if isinstance(found, Call) else found
+        return Call(tidy(name), arguments, subscripts, outputs, at=at)
+
+    def arguments(self, parts: list[Any]) -> list[Any]:
+        """What stands between the brackets of a call."""
+        return [item for item in parts if not isinstance(item, Token)]
+
+    def number(self, parts: list[Token]) -> Numeral:
+        """A literal."""
+        return Numeral(float(parts[0]))
+
+    def sign(self, parts: list[Any]) -> Node:
+        """A sign in front."""
+        return parts[1] if parts[0] == "+" else negative(parts[1])
+
+    def invert(self, parts: list[Any]) -> OperatorCall:
+        """A negation."""
+        return OperatorCall((":NOT:",), (parts[1],))
+
+    def comparison(self, parts: list[Any]) -> Node:
+        """Operators of one rank in a row."""
+        operators = ("<>" if item == "!=" else str(item) for item in parts[1::2])
+        return OperatorCall(tuple(operators), tuple(parts[::2]))
+
+    sum = product = comparison
+
+    def alternative(self, parts: list[Any]) -> OperatorCall:
+        """Conditions of which one has to hold."""
+        return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    def condition(self, parts: list[Any]) -> OperatorCall:
+        """Conditions that all have to hold."""
+        return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    def power(self, parts: list[Any]) -> OperatorCall:
+        """A power."""
+        return OperatorCall(("^",), (parts[0], parts[-1]))

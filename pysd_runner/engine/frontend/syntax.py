@@ -292,6 +292,11 @@ class Syntax:
     sketch: tuple[Drawn, ...] = ()  # where variables are drawn
 
 
+def negative(node: Node) -> Node:
+    """A node with a minus in front."""
+    return Numeral(-node.value) if isinstance(node, Numeral) else OperatorCall(("negative",), (node,))
+
+
 def folded(node: Node) -> Node:
     """A sum of numbers as one number; other nodes as they are."""
     if not isinstance(node, OperatorCall) or not set(node.operators) <= {"+", "-"}:

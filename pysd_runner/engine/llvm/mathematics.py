@@ -5,11 +5,8 @@ Results do not depend on the number of lanes. In single precision, values are co
 (see `single`). A processor without fused multiply-add gives the same results, slowly.
 """
 
-import math
-import struct
 from collections.abc import Callable, Iterable, Mapping
 
-from pysd_runner.engine.ir import SMALL
 from pysd_runner.engine.llvm import elementary, powers, single
 from pysd_runner.engine.llvm.emitter import Types, Value
 from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
@@ -27,39 +24,6 @@ C_LIBRARY = {
     "tanh": "tanh",
     "erfc": "erfc",
 }
-
-
-def _square_root(to: Instructions, x: Value) -> Value:
-    return to.intrinsic("sqrt", x)
-
-
-def _integer(to: Instructions, x: Value) -> Value:
-    return to.intrinsic("trunc", x)
-
-
-def _xidz(to: Instructions, numerator: Value, denominator: Value, otherwise: Value) -> Value:
-    small = to.compare("ole", to.intrinsic("fabs", denominator), to.number(_below(SMALL, to.types.real)))
-    return to.select(small, otherwise, to.divide(numerator, denominator))
-
-
-def _below(limit: float, scalar: str) -> float:
-    """The largest number of a precision that is less than a limit, so that a comparison is the same in both."""
-    if scalar == "double":
-        return math.nextafter(limit, -math.inf)
-    nearest = struct.unpack("<f", struct.pack("<f", limit))[0]
-    if nearest < limit:
-        return float(nearest)
-    bits = struct.unpack("<I", struct.pack("<f", limit))[0]
-    return float(struct.unpack("<f", struct.pack("<I", bits - 1))[0])
-
-
-def _quantum(to: Instructions, value: Value, base: Value) -> Value:
-    whole = to.multiply(base, to.intrinsic("trunc", to.divide(value, base)))
-    return to.select(to.compare("olt", base, to.number(SMALL)), value, whole)
-
-
-def _modulo(to: Instructions, value: Value, base: Value) -> Value:
-    return to.subtract(value, _quantum(to, value, base))
 
 
 def _remainder(to: Instructions, value: Value, base: Value) -> Value:
@@ -92,11 +56,6 @@ _BODIES: dict[str, tuple[int, _Body]] = {
     "exp": (1, elementary.exp),
     "ln": (1, elementary.ln),
     "power": (2, powers.power),
-    "sqrt": (1, _square_root),
-    "integer": (1, _integer),
-    "xidz": (3, _xidz),
-    "quantum": (2, _quantum),
-    "modulo": (2, _modulo),
     "remainder": (2, _remainder),
 }
 
@@ -117,24 +76,11 @@ _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_remainder": (2, _careful_remainder),
 }
 
-# Correctly rounded in either precision, so that computing in single precision gives what rounding once would give.
-_SAME_IN_SINGLE = frozenset({"sqrt", "integer", "xidz"})
-
 # Shorter ones for results in single precision.
 _SHORT: dict[str, _Body] = {"exp": single.exp, "ln": single.ln, "power": single.power}
 
 FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
 """Number of arguments of every function."""
-
-
-def name_of(function: str, lanes: int, real: str) -> str:
-    """Name of a function in the generated code."""
-    return function_name(function, lanes, real)
-
-
-def definition(function: str, lanes: int, real: str) -> str:
-    """Text that defines a function, with internal linkage."""
-    return _written(function, lanes, real)[0]
 
 
 def declarations(
@@ -150,9 +96,9 @@ def declarations(
     while waiting:
         function, lanes, real = waiting.pop()
         text, called, externals = _written(function, lanes, real, permutes, fused)
-        texts[name_of(function, lanes, real)] = text
+        texts[function_name(function, lanes, real)] = text
         texts |= externals
-        waiting += [item for item in called if name_of(*item) not in texts]
+        waiting += [item for item in called if function_name(*item) not in texts]
     known = frozenset(declared)
     return "\n".join(texts[name] for name in sorted(texts) if name not in known)
 
@@ -163,7 +109,7 @@ _Written = tuple[str, _Called, dict[str, str]]
 
 def _written(function: str, lanes: int, real: str, permutes: bool = False, fused: bool = True) -> _Written:
     """Definition of a function, the functions it calls and the declarations it needs by name."""
-    if real == "float" and function not in _SAME_IN_SINGLE:
+    if real == "float":
         return _in_double(function, lanes, fused)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
@@ -206,7 +152,7 @@ def _attributes(function: str) -> str:
 def _definition(function: str, lanes: int, real: str, lines: list[str]) -> str:
     kind = vector_type(real, lanes)
     arguments = ", ".join(f"{kind} {item}" for item in _arguments(function))
-    head = f"define internal {kind} {name_of(function, lanes, real)}({arguments}) {_attributes(function)} {{"
+    head = f"define internal {kind} {function_name(function, lanes, real)}({arguments}) {_attributes(function)} {{"
     return "\n".join([head, *lines, "}", ""])
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.ir import SMALL, Interpolation, Random
-from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.emitter import Value, Writer
+from pysd_runner.engine.llvm.instructions import function_name
 from pysd_runner.engine.random_numbers import FIRST, GOLDEN, SECOND
 
 if TYPE_CHECKING:  # these load numpy
@@ -92,7 +92,7 @@ def _function(name: str) -> Build:
 
     def build(writer: Writer, parts: Sequence[Value]) -> Value:
         lanes = writer.types.lanes if any(part.wide for part in parts) else 1
-        return writer.call(name, mathematics.name_of(name, lanes, writer.types.real), parts)
+        return writer.call(name, function_name(name, lanes, writer.types.real), parts)
 
     return build
 

@@ -101,14 +101,14 @@ def can_permute():
 @functools.cache
 def functions(lanes, real, permutes=None):
     """Every function on arrays, computed in vectors of so many lanes; tables are permuted where that is possible."""
-    from pysd_runner.engine.llvm.instructions import vector_type
-    from pysd_runner.engine.llvm.mathematics import FUNCTIONS, declarations, name_of
+    from pysd_runner.engine.llvm.instructions import function_name, vector_type
+    from pysd_runner.engine.llvm.mathematics import FUNCTIONS, declarations
 
     kind = vector_type(real, lanes)
     permutes = can_permute() if permutes is None else permutes
     text = declarations([(name, lanes, real) for name in FUNCTIONS], permutes=permutes)
     for name, count in FUNCTIONS.items():
-        text += _loop(f"loop_{name}", name_of(name, lanes, real), kind, real, count)
+        text += _loop(f"loop_{name}", function_name(name, lanes, real), kind, real, count)
     address = compiled(text)
     return {name: _caller(address(f"loop_{name}"), count, lanes, real) for name, count in FUNCTIONS.items()}
 

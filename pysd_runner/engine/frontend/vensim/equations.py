@@ -2,16 +2,16 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token
 
-from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
+from pysd_runner.engine.frontend.builtins import VENSIM, vensim_call
+from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, parsed
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -22,94 +22,14 @@ from pysd_runner.engine.frontend.syntax import (
     Node,
     Numbered,
     Numeral,
-    OperatorCall,
     Points,
     Range,
     SourcePlace,
-    Stock,
     Text,
     folded,
     shortened,
 )
 from pysd_runner.engine.ir import Mode, key, tidy
-
-Build = Callable[..., Node]
-
-
-def _smooth(order: float) -> Mapping[int, Build]:
-    return {2: lambda value, time: Call("smooth", (value, time, value, Numeral(order)))}
-
-
-def _smooth_from(order: float) -> Mapping[int, Build]:
-    return {3: lambda value, time, start: Call("smooth", (value, time, start, Numeral(order)))}
-
-
-def _delay(order: float) -> Mapping[int, Build]:
-    return {2: lambda value, time: Call("delay", (value, time, value, Numeral(order)))}
-
-
-def _delay_from(order: float) -> Mapping[int, Build]:
-    return {3: lambda value, time, start: Call("delay", (value, time, start, Numeral(order)))}
-
-
-def _external(name: str, count: int) -> Mapping[int, Build]:
-    def build(*arguments: Node) -> Node:
-        if not all(isinstance(item, Text) for item in arguments):
-            raise InvalidModel(f"{name.upper()} takes {count} texts in single quotes, such as 'data.xlsx'")
-        return Call(name, arguments)
-
-    return {count: build}
-
-
-def _with_lookup(argument: Node, table: Node) -> Node:
-    if not isinstance(table, Points):
-        raise InvalidModel("WITH LOOKUP takes a number and a table, ((x, y), (x, y), ...)")
-    return Call("with lookup", (argument, table))
-
-
-# Key of the name in Vensim -> number of arguments -> what it is in the common tree. Functions that are not here have
-# the same name and arguments there.
-FUNCTIONS: Mapping[str, Mapping[int, Build]] = {
-    "integ": {2: Stock},
-    "smooth": _smooth(1.0),
-    "smoothi": _smooth_from(1.0),
-    "smooth3": _smooth(3.0),
-    "smooth3i": _smooth_from(3.0),
-    "delay1": _delay(1.0),
-    "delay1i": _delay_from(1.0),
-    "delay3": _delay(3.0),
-    "delay3i": _delay_from(3.0),
-    "forecast": {3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Numeral(0.0)))},
-    "game": {1: lambda value: value},
-    "reinitial": {1: lambda value: Call("initial", (value,))},
-    "with lookup": {2: _with_lookup},
-    # The third argument is the number of elements, which the subscript tells.
-    "allocate by priority": {
-        5: lambda request, priority, _size, width, supply: Call(
-            "allocate by priority", (request, priority, width, supply)
-        )
-    },
-    "x if missing": {2: lambda value, otherwise: Call("if missing", (value, otherwise))},
-    "pulse train": {4: lambda start, width, interval, end: Call("pulse train", (start, interval, width, end))},
-    "get xls data": _external("get data", 4),
-    "get direct data": _external("get data", 4),
-    "get xls lookups": _external("get lookups", 4),
-    "get direct lookups": _external("get lookups", 4),
-    "get xls constants": _external("get constants", 3),
-    "get direct constants": _external("get constants", 3),
-}
-
-
-def vensim_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """A function of Vensim in the common tree."""
-    forms = FUNCTIONS.get(name)
-    if forms is None:
-        return None
-    if len(arguments) not in forms:
-        expected = " or ".join(map(str, forms))
-        raise InvalidModel(f"{name.upper()} takes {expected} arguments, {len(arguments)} are given")
-    return forms[len(arguments)](*arguments)
-
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 
@@ -133,7 +53,7 @@ def read_definition(
     text: str, place: SourcePlace, macros: frozenset[str], texts: tuple[tuple[str, str], ...] = ()
 ) -> tuple[str, Equation] | Range:
     """Read the first part of an entry, given the keys of macros and those of texts with what they stand for."""
-    found = parsed(_parser(macros.intersection(FUNCTIONS), texts), text, place)
+    found = parsed(_parser(macros.intersection(VENSIM), texts), text, place)
     if isinstance(found, Range):
         return replace(found, place=place)
     name, equation = found
@@ -145,12 +65,12 @@ def _parser(macros: frozenset[str], texts: tuple[tuple[str, str], ...]) -> Lark:
     return make_parser(GRAMMAR, _Reader(macros, dict(texts)))
 
 
-class _Reader(Transformer[Token, Any]):
+class _Reader(ExpressionReader):
     """Makes nodes of the common tree from what the rules of the grammar match."""
 
     def __init__(self, macros: frozenset[str], texts: Mapping[str, str]) -> None:
-        super().__init__()
-        self._macros, self._texts = macros, texts
+        super().__init__(macros, vensim_call)
+        self._texts = texts
 
     # Definitions
 
@@ -235,9 +155,6 @@ class _Reader(Transformer[Token, Any]):
 
     # Expressions
 
-    def number(self, parts: list[Token]) -> Numeral:
-        return Numeral(float(parts[0]))
-
     def missing(self, _parts: list[Token]) -> Numeral:
         return Numeral(math.nan)
 
@@ -271,18 +188,7 @@ class _Reader(Transformer[Token, Any]):
                 outputs = item
             else:
                 arguments = tuple(item)
-        at = _offset(name)
-        if subscripts is None and key(name) not in self._macros:
-            try:
-                known = vensim_call(key(name), arguments)
-            except InvalidModel as error:
-                raise Misread(str(error), at) from error
-            if known is not None:
-                return replace(known, at=at) if isinstance(known, Call) else known
-        return Call(tidy(name), arguments, subscripts, outputs, at=at)
-
-    def arguments(self, parts: list[Any]) -> list[Any]:
-        return [item for item in parts if not isinstance(item, Token)]
+        return self.called(name, _offset(name), arguments, subscripts, outputs)
 
     def outputs(self, parts: list[Name]) -> "_Outputs":
         return _Outputs(parts)
@@ -311,27 +217,6 @@ class _Reader(Transformer[Token, Any]):
             raise Misread("limits of a table are numbers, [(0,0)-(10,10)]", _offset(token))
         return token
 
-    def sign(self, parts: list[Any]) -> Node:
-        sign, inner = parts
-        return inner if sign == "+" else _negative(inner)
-
-    def invert(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":NOT:",), (parts[1],))
-
-    def _chain(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall(tuple(str(item) for item in parts[1::2]), tuple(parts[::2]))
-
-    def alternative(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
-
-    def condition(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
-
-    sum = product = comparison = _chain
-
-    def power(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall(("^",), (parts[0], parts[-1]))
-
 
 class _Labels(tuple[str, ...]):
     """Subscripts."""
@@ -357,10 +242,6 @@ def _mode(parts: Sequence[Any]) -> Mode:
         if isinstance(item, Token) and item.type == "KEYWORD":
             return _MODES[key(item.strip(": \n\t"))]
     return "interpolate"
-
-
-def _negative(node: Node) -> Node:
-    return Numeral(-node.value) if isinstance(node, Numeral) else OperatorCall(("negative",), (node,))
 
 
 def _value(node: Any, offset: int) -> float:

@@ -6,10 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token
 
-from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
+from pysd_runner.engine.frontend.builtins import NAMES, XMILE, xmile_call
+from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, parsed
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -23,21 +23,12 @@ from pysd_runner.engine.frontend.syntax import (
     Subscript,
     folded,
 )
-from pysd_runner.engine.frontend.xmile.functions import (
-    FUNCTIONS,
-    NAMES,
-    negative,
-    remainder,
-    safe_division,
-    xmile_call,
-    xmile_name,
-)
 from pysd_runner.engine.ir import key, tidy
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 
 # Names that mean something unless the file defines them.
-_OURS = frozenset(FUNCTIONS) | frozenset(NAMES)
+_OURS = frozenset(XMILE) | frozenset(NAMES)
 
 # What stands in braces, or in quotes, which may hold braces.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|\{[^{}]*\}', re.DOTALL)
@@ -83,12 +74,11 @@ class _Path(str):
     at: int
 
 
-class _Reader(Transformer[Token, Any]):
+class _Reader(ExpressionReader):
     """Makes nodes of the common tree from what the rules of the grammar match."""
 
     def __init__(self, defined: frozenset[str]) -> None:
-        super().__init__()
-        self._defined = defined
+        super().__init__(defined, xmile_call)
 
     def start(self, parts: list[Any]) -> Node:
         nodes = [item for item in parts if not isinstance(item, Token)]
@@ -109,11 +99,8 @@ class _Reader(Transformer[Token, Any]):
         found.at = inner.at
         return found
 
-    def number(self, parts: list[Token]) -> Numeral:
-        return Numeral(float(parts[0]))
-
     def reference(self, parts: list[Any]) -> Node:
-        if len(parts) == 1 and key(parts[0]) not in self._defined and (known := xmile_name(key(parts[0]))) is not None:
+        if len(parts) == 1 and key(parts[0]) not in self.own and (known := NAMES.get(key(parts[0]))) is not None:
             return replace(known, at=parts[0].at) if isinstance(known, Call) else known
         return Name(str(parts[0]), parts[1] if len(parts) > 1 else None, parts[0].at)
 
@@ -124,17 +111,7 @@ class _Reader(Transformer[Token, Any]):
                 subscripts = item
             else:
                 arguments = tuple(item)
-        if subscripts is None and key(name) not in self._defined:
-            try:
-                known = xmile_call(key(name), arguments)
-            except InvalidModel as error:
-                raise Misread(str(error), name.at) from error
-            if known is not None:
-                return replace(known, at=name.at) if isinstance(known, Call) else known
-        return Call(str(name), arguments, subscripts, at=name.at)
-
-    def arguments(self, parts: list[Any]) -> list[Any]:
-        return parts
+        return self.called(name, name.at, arguments, subscripts)
 
     def choice(self, parts: list[Any]) -> Call:
         condition, yes, no = (item for item in parts if not isinstance(item, Token))
@@ -181,17 +158,7 @@ class _Reader(Transformer[Token, Any]):
     def until(self, parts: list[Any]) -> Span:
         return Span(None, parts[0])
 
-    def sign(self, parts: list[Any]) -> Node:
-        return negative(parts[1]) if parts[0] == "-" else parts[1]
-
-    def invert(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":NOT:",), (parts[1],))
-
-    def _chain(self, parts: list[Any]) -> OperatorCall:
-        operators = tuple({"!=": "<>"}.get(str(item), str(item)) for item in parts[1::2])
-        return OperatorCall(operators, tuple(parts[::2]))
-
-    sum = comparison = equality = _chain
+    equality = ExpressionReader.comparison
 
     def product(self, parts: list[Any]) -> Node:
         """Products from the left; a safe division and a remainder are functions of what stands before them."""
@@ -202,14 +169,5 @@ class _Reader(Transformer[Token, Any]):
                 waiting.append(part)
                 continue
             left = waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
-            waiting, operators = [(safe_division if sign == "//" else remainder)(left, part)], []
+            waiting, operators = [Call("zidz" if sign == "//" else "remainder", (left, part))], []
         return waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
-
-    def alternative(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
-
-    def condition(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
-
-    def power(self, parts: list[Any]) -> OperatorCall:
-        return OperatorCall(("^",), (parts[0], parts[-1]))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.frontend.builtins import NAMES as NUMBERS
 from pysd_runner.engine.frontend.syntax import (
     Budgets,
     DefinedVariable,
@@ -32,7 +33,6 @@ from pysd_runner.engine.frontend.xmile.document import (
     text_of,
 )
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
-from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
 from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key

@@ -20,10 +20,10 @@ from pysd_runner.engine.frontend.syntax import (
     Points,
     Stock,
     labels_of,
+    negative,
 )
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
-from pysd_runner.engine.frontend.xmile.functions import negative
 from pysd_runner.engine.ir import HIDDEN, Mode, key
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}

@@ -1,0 +1,214 @@
+"""Functions of Vensim, XMILE and Stella in the names and the order of arguments of the common tree."""
+
+import math
+from collections.abc import Callable, Mapping
+
+from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.frontend.syntax import Call, Name, Node, Numeral, OperatorCall, Points, Stock, Text
+
+Build = Callable[..., Node]
+# What a function is for each number of arguments; None stands for any other number.
+Forms = dict[int | None, Build]
+
+
+def _as(name: str, *taken: int | float) -> Build:
+    """A call with arguments by their places, and with numbers."""
+    return lambda *given: Call(name, tuple(given[at] if isinstance(at, int) else Numeral(at) for at in taken))
+
+
+def _renamed(name: str, count: int) -> Forms:
+    return {count: _as(name, *range(count))}
+
+
+def _from_value(name: str, order: float) -> Forms:
+    """A delay or smooth that begins with its value."""
+    return {2: _as(name, 0, 1, 0, order)}
+
+
+def _from_start(name: str, order: float) -> Forms:
+    """One that begins with a third argument."""
+    return {3: _as(name, 0, 1, 2, order)}
+
+
+def _external(name: str, count: int) -> Forms:
+    def build(*arguments: Node) -> Node:
+        if not all(isinstance(item, Text) for item in arguments):
+            raise InvalidModel(f"{name.upper()} takes {count} texts in single quotes, such as 'data.xlsx'")
+        return Call(name, arguments)
+
+    return {count: build}
+
+
+def _with_lookup(argument: Node, table: Node) -> Node:
+    if not isinstance(table, Points):
+        raise InvalidModel("WITH LOOKUP takes a number and a table, ((x, y), (x, y), ...)")
+    return Call("with lookup", (argument, table))
+
+
+# Key of the name in the format -> number of arguments -> what it is in the common tree. Functions that are in no table
+# have the same name and arguments there.
+VENSIM: Mapping[str, Forms] = {
+    "integ": {2: Stock},
+    "smooth": _from_value("smooth", 1.0),
+    "smoothi": _from_start("smooth", 1.0),
+    "smooth3": _from_value("smooth", 3.0),
+    "smooth3i": _from_start("smooth", 3.0),
+    "delay1": _from_value("delay", 1.0),
+    "delay1i": _from_start("delay", 1.0),
+    "delay3": _from_value("delay", 3.0),
+    "delay3i": _from_start("delay", 3.0),
+    "forecast": {3: _as("forecast", 0, 1, 2, 0.0)},
+    "game": {1: lambda value: value},
+    "reinitial": _renamed("initial", 1),
+    "with lookup": {2: _with_lookup},
+    # The third argument is the number of elements, which the subscript tells.
+    "allocate by priority": {5: _as("allocate by priority", 0, 1, 3, 4)},
+    "x if missing": _renamed("if missing", 2),
+    "pulse train": {4: _as("pulse train", 0, 2, 1, 3)},
+    "get xls data": _external("get data", 4),
+    "get direct data": _external("get data", 4),
+    "get xls lookups": _external("get lookups", 4),
+    "get direct lookups": _external("get lookups", 4),
+    "get xls constants": _external("get constants", 3),
+    "get direct constants": _external("get constants", 3),
+}
+
+
+def _extreme(name: str) -> Forms:
+    """Of one array, or of several numbers and arrays."""
+    return {1: _as(f"{name} of array", 0), None: lambda *arguments: Call(f"{name} of several", arguments)}
+
+
+def _random(name: str, count: int) -> Forms:
+    """A random function, with the seed that may stand behind what it takes: numbers go by the seed of the run."""
+    return dict.fromkeys((count, count + 1), _as(name, *range(count)))
+
+
+def _bounded(count: int, build: Build) -> Forms:
+    """A random function, behind whose parameters a seed, a lower and an upper bound may stand."""
+
+    def made(*arguments: Node) -> Node:
+        none = Numeral(math.nan), Numeral(math.nan)
+        low, high = (*arguments[count + 1 :], *none)[:2]
+        low = Numeral(-math.inf) if _is_absent(low) else low
+        high = Numeral(math.inf) if _is_absent(high) else high
+        return build(low, high, *arguments[:count])
+
+    return dict.fromkeys(range(count, count + 4), made)
+
+
+def _law(name: str, count: int) -> Build:
+    """A distribution that is neither stretched nor shifted."""
+    return _as(name, *range(2 + count), 0.0, 1.0)
+
+
+def _is_absent(node: Node) -> bool:
+    return isinstance(node, Numeral) and math.isnan(node.value)
+
+
+def _mean(*arguments: Node) -> Node:
+    total = OperatorCall(("+",) * (len(arguments) - 1), arguments)
+    return OperatorCall(("/",), (total, Numeral(float(len(arguments)))))
+
+
+XMILE: Mapping[str, Forms] = {
+    "init": _renamed("initial", 1),
+    "int": _renamed("floor", 1),
+    "delay": {2: _as("delay fixed", 0, 1, 0), 3: _as("delay fixed", 0, 1, 2)},
+    "delay1": _from_value("delay", 1.0) | _from_start("delay", 1.0),
+    "delay3": _from_value("delay", 3.0) | _from_start("delay", 3.0),
+    "delayn": {3: _as("delay", 0, 1, 0, 2), 4: _as("delay", 0, 1, 3, 2)},
+    "smth1": _from_value("smooth", 1.0) | _from_start("smooth", 1.0),
+    "smth3": _from_value("smooth", 3.0) | _from_start("smooth", 3.0),
+    "smthn": {3: _as("smooth", 0, 1, 0, 2), 4: _as("smooth", 0, 1, 3, 2)},
+    "trend": {2: _as("trend", 0, 1, 0.0), 3: _as("trend", 0, 1, 2)},
+    "forcst": {3: _as("forecast", 0, 1, 2, 0.0), 4: _as("forecast", 0, 1, 2, 3)},
+    "safediv": {2: _as("zidz", 0, 1), 3: _as("xidz", 0, 1, 2)},
+    "ramp": {
+        1: lambda slope: Call("ramp on", (slope, Name("starttime"))),
+        2: _as("ramp on", 0, 1),
+        3: _as("ramp", 0, 1, 2),
+    },
+    "pulse": {2: _as("impulse", 1, 0), 3: _as("impulses", 1, 2, 0)},
+    "max": _extreme("max"),
+    "min": _extreme("min"),
+    "mean": {1: _as("mean of array", 0), None: _mean},
+    "size": _renamed("size of array", 1),
+    "sum": _renamed("sum of array", 1),
+    "prod": _renamed("prod of array", 1),
+    "stddev": _renamed("stddev of array", 1),
+    "if then else": _renamed("if then else", 3),
+    "random": _random("uniform", 2),
+    "uniform": _random("uniform", 2),
+    "exprnd": _random("free exponential", 1),
+    "lognormal": _random("log normal", 2),
+    "normal": {**_random("free normal", 2), 5: _as("random normal", 3, 4, 0, 1, 2)},
+    "triangular": _random("triangular", 3),
+    "weibull": _random("weibull", 2),
+    "pareto": _random("pareto", 2),
+    "logistic": _random("logistic", 2),
+    "montecarlo": _random("chance", 1),
+    "poisson": _bounded(1, _law("poisson", 1)),
+    "binomial": _bounded(2, _law("binomial", 2)),
+    "negbinomial": _bounded(2, _law("failures", 2)),
+    # Trials until one succeeds.
+    "geometric": _bounded(1, _as("failures", 0, 1, 1.0, 2, 1.0, 1.0)),
+    "beta": _bounded(2, _law("beta", 2)),
+    "gamma": {1: _as("gamma", -math.inf, math.inf, 0, 0.0, 1.0), **_bounded(2, _as("gamma", 0, 1, 2, 0.0, 3))},
+    "normalcdf": {2: _as("normal probability", 0, 1, 0.0, 1.0), 4: _as("normal probability", 0, 1, 2, 3)},
+    "invnorm": {
+        1: _as("normal quantile", 0),
+        3: lambda chance, mean, deviation: OperatorCall(
+            ("+",), (mean, OperatorCall(("*",), (deviation, Call("normal quantile", (chance,)))))
+        ),
+    },
+    "gammaln": _renamed("gamma ln", 1),
+    "npv": {2: _as("npv", 0, 1, 0.0, 1.0), 3: _as("npv", 0, 1, 2, 1.0), 4: _as("npv", 0, 1, 2, 3)},
+    # Each run is the first of its session.
+    "endval": {1: _as("initial", 0), 2: _as("initial", 1)},
+    "logn": _renamed("ln", 1),
+    "mod": _renamed("remainder", 2),
+    "switch": {
+        2: lambda one, other: Call("if then else", (OperatorCall((">",), (one, other)), Numeral(1.0), Numeral(0.0))),
+    },
+    "previous": {1: _as("previous", 0, 0.0), 2: _as("previous", 0, 1)},
+}
+
+# Names of XMILE that stand for a value.
+NAMES: Mapping[str, Node] = {
+    "inf": Numeral(math.inf),
+    "nan": Numeral(math.nan),
+    "pi": Numeral(math.pi),
+    # Each run is the first of its session.
+    "runcount": Numeral(0.0),
+    "sensiruncount": Numeral(0.0),
+    "clocktime": Call("clocktime", ()),
+}
+
+
+def vensim_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
+    """A function of Vensim in the common tree; None for one that has the same name and arguments there."""
+    return _built(VENSIM, name, arguments)
+
+
+def xmile_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
+    """A function of XMILE in the common tree."""
+    if name in ("time", "dt", "starttime", "stoptime") and not arguments:
+        return Name(name)
+    if name in NAMES and not arguments:
+        return NAMES[name]
+    if name == "lookup" and len(arguments) == 2 and isinstance(arguments[0], Name):
+        table = arguments[0]
+        return Call(table.name, arguments[1:], table.subscripts, at=table.at)
+    return _built(XMILE, name, arguments)
+
+
+def _built(table: Mapping[str, Forms], name: str, arguments: tuple[Node, ...]) -> Node | None:
+    forms = table.get(name)
+    if forms is None:
+        return None
+    build = forms.get(len(arguments), forms.get(None))
+    if build is None or not arguments:
+        expected = " or ".join(str(count) for count in forms if count is not None)
+        raise InvalidModel(f"{name.upper()} takes {expected} arguments, {len(arguments)} are given")
+    return build(*arguments)
