@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calibration.commands import steps
-from calibration.commands.forecast import FORECASTER_HINT
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import (
+from pysd_runner.cli.data_options import choose, names_of
+from pysd_runner.cli.options import (
+    OF_OTHERS,
+    OF_REGIONS,
+    SHIPPED_PANEL,
     DataOptions,
+    ExecutorName,
+    Force,
     Free,
     ModelPath,
-    PanelChoice,
-    TableChoice,
-    is_own,
-    names_of,
-    refuse,
+    Seed,
+    StoreFolder,
+    Window,
+    moment,
 )
-from pysd_runner.cli.options import ExecutorName, Force, Seed, StoreFolder
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
@@ -31,14 +34,11 @@ if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting.scored import Backtest
     from pysd_runner.panel import Data
 
-PANEL = "china"
 # Cells of output per head, regions times years, up to which one process is the fastest.
 SMALL_PANEL = 400
 # The best single member, told beside the final forecast.
 ALONE = "error_correction_shrunken"
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
-# Scores of a model of one's own that are printed.
-SHOWN_OF_TABLES = ("model", "horizon", "origins", "rmse", "crps", "coverage_50", "coverage_90", *SHOWN[1:3])
 # Columns that are printed with their interval, and what its ends are called in the table.
 WITH_INTERVALS = {
     "rmse_ratio_to_persistence": "rmse_ratio",
@@ -49,12 +49,13 @@ WITH_INTERVALS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class BacktestOptions:
+class BacktestOptions(Window):
     """What is scored, from which origins, and where it is computed."""
 
     forecasters: Annotated[
         list[str] | None,
         typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
+        OF_REGIONS,
     ] = None
     horizons: Annotated[
         list[int] | None,
@@ -65,15 +66,12 @@ class BacktestOptions:
     first_origin: Annotated[
         int | None,
         typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
+        OF_REGIONS,
     ] = None
     last_origin: Annotated[
-        int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
-    ] = None
-    first_year: Annotated[
-        int | None, typer.Option("--first-year", metavar="YEAR", help="Leave out what is before it [default: nothing].")
-    ] = None
-    last_year: Annotated[
-        int | None, typer.Option("--last-year", metavar="YEAR", help="Leave out what is after it [default: nothing].")
+        int | None,
+        typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one]."),
+        OF_REGIONS,
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500
     seed: Seed = 0
@@ -87,18 +85,7 @@ class BacktestOptions:
         ),
     ] = None
     store: StoreFolder = None
-    free: Free = None
-
-    @property
-    def of_panels(self) -> dict[str, object]:
-        """What goes with regions alone, by option."""
-        return {
-            "--forecaster": self.forecasters,
-            "--first-origin": self.first_origin,
-            "--last-origin": self.last_origin,
-            "--first-year": self.first_year,
-            "--last-year": self.last_year,
-        }
+    free: Annotated[Free, OF_OTHERS] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -114,9 +101,9 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     session: Session,
-    panel: Annotated[
-        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
-    ] = PANEL,
+    data: Annotated[
+        str, typer.Argument(metavar="[DATA]", help="File of data, or the name of a shipped panel.")
+    ] = SHIPPED_PANEL,
     *,
     asked: BacktestOptions,
     model: ModelPath = None,
@@ -132,47 +119,30 @@ def backtest(
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
-    executor, workers, store = asked.executor, asked.workers, asked.store
-    search = steps.Search(seed=asked.seed, executor=executor, workers=workers, store=store)
-    search.check()
-    if is_own(model, FORECASTER_HINT):
-        assert model is not None  # noqa: S101
-        refuse({**asked.of_panels, **reading.of_panels}, Message("a model of your own has no regions"))
-        table = TableChoice(model=model, source=panel, options=reading)
-        _of_table(session, table, asked, search, out=out, force=force)
-        return
-    own = {"--free": asked.free, **reading.of_tables}
-    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
-    choice = PanelChoice(source=panel, options=reading)
-    if out is not None:
-        check_file(out, ".csv", replace=force, inputs=choice.files)
-    read = choice.read_to_compare(session)
-    if asked.first_year is not None or asked.last_year is not None:
-        start, stop = asked.first_year or read.years[0], asked.last_year or read.years[-1]
-        read = read.subset(times=range(start, stop + 1))
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
     from calibration.forecasting.target import doubts, target_of
-    from pysd_runner.model import load_model
 
-    settings: dict[str, Any] = {
-        "forecasters": asked.forecasters,
-        "model": None if model is None else load_model(model),
-        "horizons": asked.horizons,
-        "origins": _origins(read, asked.first_origin, asked.last_origin),
-        "draws": asked.draws,
-        "seed": asked.seed,
-        "checkpoint": store,
-    }
-    check_backtest(read, **settings)
-    for text in doubts(read, target_of(read)):
-        session.warn(text)
-    if store is not None:
-        session.kept.append(f"Finished origins are kept in {store}; the same command goes on from there.")
-    if executor is None and workers is None:
-        workers = _processes(read)
+    search = steps.Search(seed=asked.seed, executor=asked.executor, workers=asked.workers, store=asked.store)
+    search.check()
+    choice = choose(model, data, reading, asked)
+    if out is not None:
+        check_file(out, ".csv", replace=force, inputs=choice.files)
+    read = _within(choice.read(session, is_compared=True), asked)
+    settings: dict[str, Any] = {"horizons": asked.horizons, "draws": asked.draws, "seed": asked.seed}
+    settings |= {"model": None if model is None else choice.load_model(), "checkpoint": asked.store}
+    if choice.is_regional:
+        settings |= {"forecasters": asked.forecasters}
+        settings |= {"origins": _origins(read, asked.first_origin, asked.last_origin)}
+        check_backtest(read, **settings)
+        for text in doubts(read, target_of(read)):
+            session.warn(text)
+    else:
+        settings |= {"free": names_of(asked.free)}
+    search.tell(session)
+    workers = _processes(read) if asked.executor is None and asked.workers is None else asked.workers
     with session.stage("Forecasting from past years") as stage:
-        result = scored(read, executor=executor, workers=workers, progress=stage.at, **settings)
+        result = scored(read, executor=asked.executor, workers=workers, progress=stage.at, **settings)
     session.kept.clear()
     # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
     try:
@@ -187,9 +157,18 @@ def backtest(
         session.say(f"Every score: {out}")
 
 
-def _processes(panel: "Data") -> int:
-    """Every core, or one for a panel so small that starting others would take longer than the work."""
-    return cores() if len(panel.regions) * len(panel.years) > SMALL_PANEL else 1
+def _within(data: "Data", asked: Window) -> "Data":
+    """The data within the window that was asked for."""
+    if asked.start is None and asked.until is None:
+        return data
+    first = data.times[0] if asked.start is None else asked.start
+    last = data.times[-1] if asked.until is None else asked.until
+    return data.subset(times=data.times[(data.times >= first) & (data.times <= last)])
+
+
+def _processes(data: "Data") -> int:
+    """Every core, or one for data so small that starting others would take longer than the work."""
+    return cores() if len(data.codes) * len(data.times) > SMALL_PANEL else 1
 
 
 def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | None:
@@ -221,20 +200,22 @@ def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | 
 def _say(session: Session, result: "Backtest") -> None:
     """Print the table, and keep everything for programs."""
     table = result.table()
-    origins = [int(year) for year in result.scores["origin"].values]
+    origins = [moment(float(time)) for time in result.scores["origin"].values]
+    codes = [str(code) for code in result.scores[result.rows].values]
     session.data = {
         "panel": result.panel,
-        "regions": [str(code) for code in result.scores["region"].values],
+        "regions": codes,
         "origins": origins,
         "draws": result.draws,
         "seed": result.seed,
         "skill": result.skill(),
         "regret": {name: result.regret(name) for name in map(str, result.scores["model"].values)},
         "by_origin": result.by("origin").to_dict("records"),
-        "by_group": result.by("group").to_dict("records"),
+        "by_group": result.by("group").to_dict("records") if "group" in result.scores.coords else [],
     }
+    noun = result.rows if len(codes) == 1 else f"{result.rows}s"
     session.say(
-        f"{result.panel}: {len(session.data['regions'])} regions, origins {origins[0]}-{origins[-1]}; "
+        f"{result.panel}: {len(codes)} {noun}, origins {origins[0]}-{origins[-1]}; "
         "ratios below 1 are better than persistence"
     )
     session.say(_counted(table))
@@ -288,43 +269,3 @@ def _cell(value: float | None, low: float | None, high: float | None) -> str:
         return "-"
     # Where no sample of origins differs from another the bootstrap cannot tell.
     return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"
-
-
-def _of_table(
-    session: Session,
-    choice: TableChoice,
-    asked: BacktestOptions,
-    search: steps.Search,
-    *,
-    out: Path | None,
-    force: bool,
-) -> None:
-    """Score forecasts with a model of one's own at past origins."""
-    from calibration.forecasting import backtest as scored
-    from pysd_runner.export.tables import save_csv
-    from pysd_runner.reports.folders import check_file, save_whole
-
-    if out is not None:
-        check_file(out, ".csv", replace=force, inputs=choice.files)
-    model = choice.load_model()
-    table = choice.load(session)
-    assert table is not None  # noqa: S101
-    settings: dict[str, Any] = {"horizons": tuple(asked.horizons)} if asked.horizons else {}
-    search.tell(session)
-    with session.stage("Scoring past forecasts") as stage, search.pool(len(table.times)) as pool:
-        found = scored(
-            table,
-            model=model,
-            free=names_of(asked.free),
-            draws=asked.draws,
-            seed=search.seed,
-            executor=pool.executor,
-            checkpoint=search.store,
-            progress=stage.at,
-            **settings,
-        )
-    skill = found.table()
-    session.data = {"skill": found.skill()}
-    if out is not None:
-        save_whole(out, ".csv", lambda path: save_csv(skill, path), replace=force)
-    session.say(skill[list(SHOWN_OF_TABLES)].to_string(index=False, float_format="{:.3f}".format))

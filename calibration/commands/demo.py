@@ -1,6 +1,7 @@
 """The command that goes the whole way on the shipped panel."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,27 +9,30 @@ import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import PanelChoice
+from pysd_runner.cli.data_options import DataChoice
 from pysd_runner.cli.options import (
+    SHIPPED_PANEL,
     Draws,
     ExecutorName,
     Force,
     Lang,
     Language,
+    RunOptions,
     Seed,
     ShownRegions,
     StoreFolder,
     Until,
 )
-from pysd_runner.cli.projecting import MODEL, Job, project_job, settings_of, target, tell
+from pysd_runner.cli.projecting import Job, project_job, target, tell
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import settings_of
 from pysd_runner.core.errors import Message
 from pysd_runner.text import variable_names
 
 if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence
 
-    from pysd_runner.panel import Data
+    from pysd_runner.model import Model
     from pysd_runner.scenarios import Scenario
 
 # Policies whose paths the demonstration draws.
@@ -78,53 +82,53 @@ def demo(
     Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
     and under both definitions of a digital skill. Takes two or three minutes.
     """
-    from pysd_runner.model import load_model
+    from calibration.fitting.problem import CalibrationProblem
 
     folder = target(out, "demo", force=force)
-    choice = PanelChoice(source=steps.PANEL)
+    choice = DataChoice(source=SHIPPED_PANEL)
     panel = choice.read(session)
+    model = choice.load_model(panel)
     years = f"{panel.years[0]}-{panel.years[-1]}"
-    settings = {"until": until, "draws": draws, "seed": seed}
-    settings_of(load_model(MODEL, regions=len(panel.regions)), panel, None, settings, scenarios=len(DEMONSTRATED) + 1)
+    asked = RunOptions(until=until, draws=draws, seed=seed)
+    settings_of(model, panel, None, asked.settings, scenarios=len(DEMONSTRATED) + 1)
     session.note(
         Message(
             "Panel {panel}: {count} regions, {years}, {problems} problems",
-            panel=steps.PANEL,
+            panel=SHIPPED_PANEL,
             count=len(panel.regions),
             years=years,
             problems=len(panel.problems) or Message("no"),
         )
     )
     with folder:
-        problem, search = (
-            steps.problem_of(panel),
-            steps.Search(starts=starts, seed=seed, executor=executor, store=store),
-        )
+        tied = partial(CalibrationProblem, model, panel)
+        problem, search = tied(), steps.Search(starts=starts, seed=seed, executor=executor, store=store)
+        at = folder.draft / steps.FIT
         search.check()
         session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT
         search.tell(session)
         found = steps.fitted(session, problem, search)
-        found = steps.judged(session, problem, found, folder.draft / steps.FIT, search, profiles=False)
-        found.save(folder.draft / steps.FIT)
+        found = steps.judged(session, problem, found, at, search, profiles=False)
+        found.save(at)
         folder.finished(steps.FIT)
         session.kept.append(
             f"The calibration had finished and is kept in {folder.kept / steps.FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.kept / steps.FIT}`"
         )
-        found = steps.sampled(session, problem, found, folder.draft / steps.FIT, search, draws=DRAWS_KEPT)
-        found.save(folder.draft / steps.FIT)
-        others = steps.alternatives(session, panel, problem, search, folder.draft / steps.FIT, {}, sample=DRAWS_KEPT)
-        steps.draw(session, problem, found, folder.draft / steps.FIT, lang, panel, only=OF_FIT)
+        found = steps.sampled(session, problem, found, at, search, draws=DRAWS_KEPT)
+        found.save(at)
+        others = steps.alternatives(session, problem, search, at, tied, sample=DRAWS_KEPT)
+        steps.draw(session, problem, found, at, lang, only=OF_FIT)
         job = Job(
-            panel=panel,
-            source=steps.PANEL,
+            model=model,
+            data=panel,
+            source=SHIPPED_PANEL,
             scenarios=DEMONSTRATED,
+            asked=replace(asked, fit=at),
             fitted=found.fitted,
             others={name: item.fitted for name, item in others.items()},
-            folder=folder.draft / steps.FIT,
-            compared=_compared(panel),
+            compared=_compared(model),
             regions=region or (),
-            settings=settings,
             lang=lang,
         )
         report = project_job(session, job, folder)
@@ -136,13 +140,11 @@ def demo(
     steps.refuse_failed(found, folder.path / steps.FIT)
 
 
-def _compared(panel: "Data") -> "Sequence[Scenario]":
+def _compared(model: "Model") -> "Sequence[Scenario]":
     """The mixes of the demonstration and every lever alone, each with its money per head and by need."""
-    from pysd_runner.model import load_model
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.scenarios.crossing import crossed, single_levers
 
-    model = load_model(MODEL, regions=len(panel.regions))
     mixes = [replace(load_scenario(name, model=model), compare_with=()) for name in CROSSED]
     budget = mixes[0].policy.budget
     return crossed([*mixes, *single_levers(float(budget) if isinstance(budget, float) else 0.0, model=model)])

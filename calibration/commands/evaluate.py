@@ -1,6 +1,6 @@
 """The command that evaluates a calibrated model or a model file."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,9 +8,20 @@ import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import PanelChoice, PanelOptions, files_of_model, is_own
-from pysd_runner.cli.options import Force, Lang, Language, Seed, Until
-from pysd_runner.cli.projecting import MODEL, files_of, target
+from pysd_runner.cli.data_options import DataChoice, choose
+from pysd_runner.cli.options import (
+    OF_REGIONS,
+    SHIPPED_PANEL,
+    DataOptions,
+    Force,
+    Lang,
+    Language,
+    ModelPath,
+    Seed,
+    Until,
+    need,
+)
+from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
 
@@ -20,6 +31,18 @@ if TYPE_CHECKING:  # these load numpy
 
 # Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedOptions:
+    """What a fit is evaluated on."""
+
+    panel: Annotated[
+        str | None,
+        typer.Option("--data", "--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
+        OF_REGIONS,
+    ] = None
+    until: Annotated[Until, OF_REGIONS] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -40,26 +63,14 @@ def evaluate(
         typer.Argument(metavar="[FIT]", help="Folder that `gapsim calibrate` wrote [default: calibrates first]."),
     ] = None,
     *,
-    panel: Annotated[
-        str | None,
-        typer.Option("--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="PATH",
-            help="The model of the fit, if it is not the shipped one; without [bindings] beside it a Vensim or XMILE "
-            "file that is evaluated by itself: units, rules beside it, numerics.",
-        ),
-    ] = None,
-    until: Until = None,
+    asked: EvaluatedOptions,
+    model: ModelPath = None,
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller designs, for a first look.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the report [default: a new one under results/].")
     ] = None,
-    reading: PanelOptions,
+    reading: DataOptions,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
@@ -69,17 +80,14 @@ def evaluate(
     as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
     code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
     """
-    given = {"FIT": fit, "--panel": panel, "--until": until}
-    alone = model if is_own(model) else None
-    if alone is not None and any(value is not None for value in given.values()):
-        names = ", ".join(name for name, value in given.items() if value is not None)
-        raise InvalidInput("--model evaluates a file by itself; leave {names} away", names=names)
-    choice = PanelChoice(source=panel or "", options=reading)
-    name, read = "evaluation", [*choice.files, *files_of(fit), *files_of_model(model)]
-    if alone is not None:
-        name = f"evaluation-{alone.stem}"
-    folder = target(out, name, force=force, inputs=read)
-    subject = _alone(alone) if alone is not None else _calibrated(session, fit, choice, str(model or ""), until, seed)
+    choice = choose(model, asked.panel, reading, asked)
+    name = "evaluation" if choice.is_regional else f"evaluation-{Path(str(model)).stem}"
+    if not choice.is_regional:
+        need(["FIT"] * (fit is not None), OF_REGIONS.what)
+    # What nobody named is that of the fit.
+    choice = replace(choice, source=asked.panel)
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
+    subject = _calibrated(session, fit, choice, asked.until, seed) if choice.is_regional else _alone(choice)
     found = _evaluated(session, subject, seed=seed, quick=quick)
     with folder:
         if fit is None and subject.calibrated is not None:
@@ -88,34 +96,30 @@ def evaluate(
     return _tell(session, found, folder.path, lang)
 
 
-def _alone(path: Path) -> "Subject":
+def _alone(choice: DataChoice) -> "Subject":
     """A model file by itself."""
     from calibration.evaluation import Subject
-    from pysd_runner.model import load_model
 
-    return Subject.of_model(load_model(path))
+    return Subject.of_model(choice.load_model())
 
 
-def _calibrated(
-    session: Session, path: Path | None, choice: PanelChoice, named: str, until: int | None, seed: int
-) -> "Subject":
+def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: float | None, seed: int) -> "Subject":
     """A fit with its panel; made first where there is none."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
+    from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
-    from pysd_runner.model import load_model
 
     found = None if path is None else FitResult.load(path)
-    source = choice.source or (steps.PANEL if found is None else _panel_of(found))
-    codes = () if found is None else found.fitted.regions
-    panel = replace(choice, source=source).read(session, regions=codes)
+    source = choice.source or (SHIPPED_PANEL if found is None else _panel_of(found))
+    panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:
-        problem = steps.problem_of(panel, named or MODEL)
+        problem = CalibrationProblem(choice.load_model(panel), panel)
         found = steps.fitted(session, problem, steps.Search(seed=seed))
         for item in found.findings:
             session.warn(Message("calibration: {said}", said=item.message))
-    model = load_model(named) if named else None
-    return Subject.of_fit(found, panel, until=UNTIL if until is None else until, model=model)
+    model = None if choice.model is None else choice.load_model()
+    return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
 
 
 def _panel_of(found: "FitResult") -> str:

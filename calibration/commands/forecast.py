@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import (
+from pysd_runner.cli.data_options import choose, names_of
+from pysd_runner.cli.options import (
+    OF_OTHERS,
+    OF_REGIONS,
+    SHIPPED_PANEL,
     DataOptions,
+    Force,
     Free,
+    Lang,
+    Language,
     ModelPath,
-    PanelChoice,
-    TableChoice,
-    files_of_model,
-    is_own,
-    names_of,
-    refuse,
+    Seed,
+    moment,
 )
-from pysd_runner.cli.options import Force, Lang, Language, Seed
-from pysd_runner.cli.projecting import files_of, read_fit, target
+from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.text import say
+from pysd_runner.cli.starting import keep, kept_in, read_fit
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
 
-PANEL, AHEAD = "china", 10
+AHEAD = 10
 # The name of the final forecaster, as in `calibration.forecasting.models`, which loads numpy.
 FINAL = "gapsim"
-FORECASTER_HINT = Message("; a forecaster is named by --forecaster")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class ForecastOptions:
     forecaster: Annotated[
         str,
         typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
+        OF_REGIONS,
     ] = FINAL
     fit: Annotated[
         Path | None,
@@ -64,7 +67,7 @@ class ForecastOptions:
         bool,
         typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
     ] = True
-    free: Free = None
+    free: Annotated[Free, OF_OTHERS] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -81,9 +84,9 @@ def register(app: typer.Typer) -> None:
 
 def forecast(
     session: Session,
-    panel: Annotated[
-        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
-    ] = PANEL,
+    data: Annotated[
+        str, typer.Argument(metavar="[DATA]", help="File of data, or the name of a shipped panel.")
+    ] = SHIPPED_PANEL,
     *,
     asked: ForecastOptions,
     model: ModelPath = None,
@@ -105,48 +108,42 @@ def forecast(
     reversion, of error correction and of persistence. `gapsim run` starts its scenarios from such a forecast, and gives
     the probability of events under each.
     """
-    if is_own(model, FORECASTER_HINT):
-        assert model is not None  # noqa: S101
-        refuse(reading.of_panels, Message("a model of your own has no regions"))
-        refuse(
-            {"--forecaster": None if asked.forecaster == FINAL else asked.forecaster}, "a table is forecast in one way"
-        )
-        _of_table(session, TableChoice(model=model, source=panel, options=reading), asked, out=out, force=force)
-        return
-    own = {"--free": asked.free, **reading.of_tables}
-    refuse(own, Message("these options go with a model that takes tables (--model mine.mdl)"))
-    choice = PanelChoice(source=panel, options=reading)
-    # Refused before the work, not after it.
-    read_files = [*choice.files, *files_of(asked.fit), *files_of_model(model)]
-    folder = None if out is None else target(out, "forecast", force=force, inputs=read_files)
-    fitted = None if asked.fit is None else read_fit(asked.fit)
-    read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
+    from calibration.fitting.results import FitResult
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
     from calibration.forecasting.forecast import check_forecast
     from calibration.forecasting.target import doubts
-    from pysd_runner.model import load_model
+    from pysd_runner.study.draws import panel_differences
+    from pysd_runner.study.equations import check_equations
 
-    aim = target_of(read)
-    for text in doubts(read, aim):
-        session.warn(text)
-    until = asked.until
-    last = aim.times[-1] + AHEAD if until is None else int(until) if until.is_integer() else until
-    settings: dict[str, Any] = {"until": last, "forecaster": asked.forecaster, "fit": fitted, "draws": asked.draws}
-    settings |= {"seed": asked.seed, "events": asked.events or ()}
-    settings["model"] = None if model is None else load_model(model)
-    check_forecast(read, **settings)
-    if fitted is not None:
-        from pysd_runner.study.draws import panel_differences
-
-        for text in panel_differences(fitted, read):
+    choice = choose(model, data, reading, asked)
+    if asked.until is None and not choice.is_regional:
+        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
+    inputs = [*choice.files, *files_of(asked.fit)]
+    folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
+    settings: dict[str, Any] = {"draws": asked.draws, "seed": asked.seed, "events": asked.events or ()}
+    kept = beside = fitted = None
+    if choice.is_regional:
+        fitted = None if asked.fit is None else read_fit(asked.fit)
+        read = choice.read(session, fitted, is_compared=True)
+        aim = target_of(read)
+        for text in doubts(read, aim):
             session.warn(text)
-    from pysd_runner.cli.projecting import keep, kept_in
-
-    beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
-    kept = (
-        None if beside is None else kept_in(beside, read, fitted, until=int(last), draws=asked.draws, seed=asked.seed)
-    )
+        settings |= {"until": aim.times[-1] + AHEAD if asked.until is None else moment(asked.until), "fit": fitted}
+        settings |= {"forecaster": asked.forecaster, "model": None if model is None else choice.load_model()}
+        check_forecast(read, **settings)
+        for text in () if fitted is None else panel_differences(fitted, read):
+            session.warn(text)
+        beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
+        if beside is not None:
+            ahead = int(settings["until"])
+            kept = kept_in(beside, read, fitted, until=ahead, draws=asked.draws, seed=asked.seed)
+    else:
+        read, loaded = choice.read(session), choice.load_model()
+        found = None if asked.fit is None else FitResult.load(asked.fit)
+        if found is not None:
+            check_equations(loaded, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
+        settings |= {"until": asked.until, "fit": found, "model": loaded, "free": names_of(asked.free)}
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=asked.past, kept=kept, progress=stage.at, **settings)
     if beside is not None and kept is None and asked.forecaster == FINAL:
@@ -162,26 +159,30 @@ def forecast(
 
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
-    """Print the paragraph, the last year and the events; keep everything for programs."""
+    """Print what is forecast, of regions with the last year and the events; keep everything for programs."""
     from calibration.forecasting.words import chance, paragraph
     from calibration.reporting.outlook import last_year
 
+    is_relative = result.target.is_relative
+    texts = {item: paragraph(result, item) if is_relative else "\n".join(result.sentences()) for item in LANGUAGES}
     session.data = {
         "panel": result.target.name,
         "model": result.model,
-        "origin": result.origin,
+        "origin": moment(float(result.target.grid[-1])),
         "seed": result.provenance["seed"],
-        "draws": int(result.paths.sizes["draw"]),
+        "draws": int(next(iter(result.draws.values())).sizes["draw"]),
         "table": result.table().to_dict("records"),
         "events": _events(result),
         "past": list(result.past),
         "past_origins": list(result.past_origins),
         "dispersion": dict(result.dispersion),
         "weights": dict(result.weights),
-        "fit": result.baseline.provenance["fit"],
-        "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
+        "fit": result.provenance.get("fit"),
+        "text": texts,
     }
-    session.say(paragraph(result, lang))
+    session.say(texts[lang])
+    if not is_relative:
+        return
     heading, shown = last_year(result, lang)
     session.say()
     session.say(heading)
@@ -203,61 +204,12 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     from calibration.reporting.outlook import write_outlook
     from pysd_runner.export.tables import save_csv
 
+    if not result.target.is_relative:
+        result.save(out)
+        return
     write_outlook(result, out, lang=lang)
     save_csv(result.table(), out / "table.csv")
     for name, rows in (("events", _events(result)), ("past", list(result.past))):
         if rows:
             save_csv(pd.DataFrame(rows), out / f"{name}.csv")
     result.baseline.save(out)
-
-
-def _of_table(
-    session: Session,
-    choice: TableChoice,
-    asked: ForecastOptions,
-    *,
-    out: Path | None,
-    force: bool,
-) -> None:
-    """Forecast what a table observes with a model of one's own."""
-    from calibration.fitting.results import FitResult
-    from calibration.forecasting import forecast as forecast_of
-    from pysd_runner.study.equations import check_equations
-
-    if asked.until is None:
-        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
-    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(asked.fit)])
-    model = choice.load_model()
-    table = choice.load(session)
-    assert table is not None  # noqa: S101
-    found = None if asked.fit is None else FitResult.load(asked.fit)
-    if found is not None:
-        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
-    with session.stage("Forecasting") as stage:
-        outlook = forecast_of(
-            table,
-            model=model,
-            until=asked.until,
-            fit=found,
-            free=names_of(asked.free),
-            draws=asked.draws,
-            seed=asked.seed,
-            events=asked.events or [],
-            past=asked.past,
-            progress=stage.at,
-        )
-    if folder is not None:
-        with folder:
-            outlook.save(folder.draft)
-    for line in outlook.sentences():
-        session.say(line)
-    session.data = {
-        "table": outlook.to_frame().to_dict("records"),
-        "weights": dict(outlook.weights),
-        "events": dict(outlook.events),
-        "past": list(outlook.past),
-        "text": list(outlook.sentences()),
-    }
-    if folder is not None:
-        session.say()
-        session.say(f"Figure, tables and text: {folder.path}")

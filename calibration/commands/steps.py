@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
-from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, Message
 
@@ -17,12 +16,9 @@ if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.core.parallel import Pool
-    from pysd_runner.panel import Data
 
-PANEL = "china"
 FIT = "fit"
 STARTS = 4
-LEAST_SQUARES = "least_squares"
 
 Starts = Annotated[
     int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
@@ -33,16 +29,17 @@ Starts = Annotated[
 class Search:
     """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
 
-    # No optimiser lets a model of one's own be searched without slopes where it jumps.
-
     starts: Starts = STARTS
     seed: Seed = 0
     optimiser: Annotated[
         str | None,
         typer.Option(
-            "--optimiser", metavar="NAME", help="Search: least_squares, minimize, differential_evolution or cma."
+            "--optimiser",
+            metavar="NAME",
+            help="Search: least_squares, minimize, differential_evolution or cma [default: least_squares, or "
+            "cma where the model jumps].",
         ),
-    ] = LEAST_SQUARES
+    ] = None
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none].")
     ] = None
@@ -95,15 +92,6 @@ class Search:
             )
 
 
-def problem_of(panel: "Data", model: str = MODEL, **settings: Any) -> "CalibrationProblem":
-    """A regional model and a panel, joined; settings that are None are left to their defaults."""
-    from calibration.fitting.problem import CalibrationProblem
-    from pysd_runner.model import load_model
-
-    loaded = load_model(model, regions=len(panel.regions))
-    return CalibrationProblem(loaded, panel, **{key: value for key, value in settings.items() if value is not None})
-
-
 def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
     """The fit of a problem, with progress."""
     with session.stage(Message("Calibrating")) as stage:
@@ -112,11 +100,10 @@ def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "
 
 def alternatives(
     session: Session,
-    panel: "Data",
     problem: "CalibrationProblem",
     search: Search,
     folder: Path,
-    settings: dict[str, Any],
+    remade: "Callable[..., CalibrationProblem]",
     *,
     sample: int | None,
 ) -> "dict[str, FitResult]":
@@ -124,9 +111,7 @@ def alternatives(
     found = {}
     for definitions in problem.alternatives:
         name = next(iter(definitions.values()))
-        other = problem_of(
-            panel, **settings, observations={key: {"national": series} for key, series in definitions.items()}
-        )
+        other = remade(observations={key: {"national": series} for key, series in definitions.items()})
         session.note(Message("Once more with {name}", name=name))
         kept = search if search.store is None else replace(search, store=search.store / name)
         made = fitted(session, other, kept)
@@ -200,17 +185,20 @@ def draw(
     found: "FitResult",
     folder: Path,
     lang: str,
-    panel: "Data",
     *,
     only: Sequence[str] | None = None,
 ) -> None:
     """Draw the fit beside its files, and write its report."""
     from calibration.reporting import draw_fit, plot_predictive, write_report
+    from calibration.reporting.report import write_table_report
     from calibration.uncertainty import predictive_checks
     from pysd_runner.plots import save_figure
 
     sentences = {}
     with session.stage(Message("Drawing the fit and writing its report")):
+        if not problem.data.is_panel:
+            write_table_report(found, folder, description=problem.describe())
+            return
         figures = list(draw_fit(found, lang=lang, only=only))
         if len(problem.space):
             checks = predictive_checks(problem, found)
@@ -218,7 +206,7 @@ def draw(
         for name, figure in figures:
             save_figure(figure, folder / "figures", name)
             sentences[name] = figure.sentence
-        write_report(found, folder, figures=sentences, panel=panel, lang=lang)
+        write_report(found, folder, figures=sentences, panel=problem.data, lang=lang)
 
 
 def data_of(found: "FitResult") -> dict[str, Any]:
@@ -226,10 +214,11 @@ def data_of(found: "FitResult") -> dict[str, Any]:
     return {
         "status": found.fitted.status,
         "message": found.fitted.message,
-        "panel": found.fitted.panel,
-        "first_year": found.fitted.first_year,
-        "last_year": found.fitted.last_year,
+        **dict.fromkeys(("data", "panel"), found.fitted.panel),
+        **dict.fromkeys(("start", "first_year"), found.fitted.first_year),
+        **dict.fromkeys(("stop", "last_year"), found.fitted.last_year),
         "parameters": found.table().to_dict("records"),
+        "held_out": [asdict(item) for item in found.holdout],
         "diagnostics_failed": [str(item) for item in found.check()],
         "optima": [asdict(item) for item in found.optima],
         "seconds": found.seconds,

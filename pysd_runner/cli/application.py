@@ -15,7 +15,6 @@ import typer
 import typer.core
 
 from pysd_runner.cli import (
-    attribute,
     brief,
     check_data,
     describe,
@@ -23,6 +22,7 @@ from pysd_runner.cli import (
     explore,
     initialise,
     optimise,
+    policies,
     run,
     simulate,
 )
@@ -103,7 +103,7 @@ def application() -> typer.Typer:
         run,
         brief,
         explore,
-        attribute,
+        policies,
         optimise,
         simulate,
         ensemble,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import PanelChoice, PanelOptions, refuse
-from pysd_runner.cli.options import Force, Lang, Language, RunOptions
-from pysd_runner.cli.projecting import Job, files_of, projected, read_fit, target
+from pysd_runner.cli.data_options import choose
+from pysd_runner.cli.options import DataOptions, Force, Lang, Language, RunOptions, alone, given
+from pysd_runner.cli.projecting import Job, files_of, projected, target
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
@@ -62,7 +63,7 @@ def brief(
     ] = None,
     lang: Lang = Language.EN,
     asked: RunOptions,
-    reading: PanelOptions,
+    reading: DataOptions,
     force: Force = False,
 ) -> None:
     """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
@@ -72,12 +73,8 @@ def brief(
     """
     wanted = _formats(formats)
     if results is not None:
-        options = {f"--{key.replace('_', '-')}": value for key, value in asked.settings.items()}
-        options |= {"--panel": asked.panel, "--fit": asked.fit, "--map": reading.columns, "--unit": reading.units}
-        options |= {"--mapping": reading.mapping, "--regions": reading.regions, "--national": reading.national}
-        options |= {"--encoding": reading.encoding, "--open-loop": asked.is_open}
-        refuse(options, Message("results are used as they are (--run)"))
-    choice = PanelChoice(source=asked.source, options=reading)
+        alone([name for name, _ in given(asked, reading)], Message("results are used as they are (--run)"))
+    choice = choose(None, asked.data, reading, asked)
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
@@ -94,20 +91,20 @@ def brief(
     from pysd_runner.reports.results import save_with_inputs
 
     fitted = None if asked.fit is None else read_fit(asked.fit)
-    seen = choice.read(session, regions=() if fitted is None else fitted.regions)
+    seen = choice.read(session, fitted)
     places = _once([find_place(name, seen.regions) for name in names])
     job = Job(
-        panel=seen,
-        source=choice.source,
+        model=choice.load_model(seen),
+        data=seen,
+        source=choice.source or "",
         scenarios=mix or MIXES,
+        asked=asked,
         fitted=fitted,
-        folder=asked.folder,
-        is_open=asked.is_open,
-        settings=asked.settings,
         lang=lang,
     )
     with folder:
         projection, inputs, _ = projected(session, job)
+        assert inputs is not None  # noqa: S101
         save_with_inputs(projection, inputs, folder.draft / RUN)
         folder.finished(RUN)
         session.kept[:] = [

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BAD_INPUT, command
-from pysd_runner.cli.data_options import DataOptions, ModelFile, PanelChoice, TableChoice, refuse
-from pysd_runner.cli.options import Force, Lang, Language
-from pysd_runner.cli.projecting import counted
+from pysd_runner.cli.data_options import choose
+from pysd_runner.cli.options import DataOptions, Force, Lang, Language, ModelPath
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.errors import Message
+from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Data, Problem
@@ -52,69 +52,47 @@ def check(
     ] = None,
     force: Force = False,
     reading: DataOptions,
-    model: ModelFile = None,
+    model: ModelPath = None,
     lang: Lang = Language.EN,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
 
-    With --model the file is a table for a model of your own, and each column is matched to a variable. Of more than
+    With --model the file may be a table for a model of your own, and each column is matched to a variable. Of more than
     five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are errors, 0 when
     there are only warnings or none.
     """
-    if model is not None:
-        refuse({**reading.of_panels, "--out": out}, Message("--model takes any table"))
-        if len(files) > 1:
-            raise InvalidInput("--model takes one table; found {files}", files=", ".join(files))
-        return _check_table(session, TableChoice(model=model, source=files[0], options=reading))
-    reading.refused()
-    choice = PanelChoice(source=files[0], others=files[1:], options=reading)
+    from pysd_runner.panel.data import is_panel
+    from pysd_runner.panel.load import check_data
     from pysd_runner.reports.panels import panel_facts, panel_lines
+    from pysd_runner.study.matching import problems_of, uses_of
 
+    choice = choose(model, files[0], reading, others=files[1:])
     if out is not None:
-        _check_target(out, choice, force=force)
+        check_file(out, ".csv", replace=force, inputs=choice.files)
     file = ", ".join(files)
-    problems = choice.check()
+    problems = check_data(choice.sources, **choice.settings)
+    data = None if any(problem.severity == "error" for problem in problems) else choice.load()
+    uses: dict[str, str] = {}
+    if data is not None and not choice.is_regional:
+        loaded = choice.load_model()
+        problems, uses = [*problems, *problems_of(loaded, data)], uses_of(loaded, data)
     errors = sum(problem.severity == "error" for problem in problems)
-    panel = None if errors else choice.load()
     session.data = {
         "file": file,
         "errors": errors,
         "warnings": len(problems) - errors,
         "problems": [problem.to_dict() for problem in problems],
-        "panel": None if panel is None else panel_facts(panel),
-    }
-    _say(session, file, problems, errors)
-    if panel is not None:
-        for line in panel_lines(panel, lang=lang):
-            session.say(line)
-        if out is not None:
-            _write(panel, out)
-            session.data["written"] = out
-            session.say(Message("Written: {file}", file=out))
-    return BAD_INPUT if errors else 0
-
-
-def _check_table(session: Session, choice: TableChoice) -> int:
-    """The same for a table and a model of one's own."""
-    from pysd_runner.study.matching import problems_of, uses_of
-
-    model = choice.load_model()
-    problems, table = choice.check()
-    if table is not None:
-        problems = [*problems, *problems_of(model, table)]
-    errors = sum(problem.severity == "error" for problem in problems)
-    uses = {} if table is None else uses_of(model, table)
-    session.data = {
-        "file": choice.source,
-        "errors": errors,
-        "warnings": len(problems) - errors,
-        "problems": [problem.to_dict() for problem in problems],
+        "panel": panel_facts(data) if is_panel(data) else None,
         "columns": uses,
     }
-    _say(session, str(choice.source), problems, errors)
-    if table is not None:
-        for line in _table_lines(table, uses):
+    _say(session, file, problems, errors)
+    if data is not None:
+        for line in panel_lines(data, lang=lang) if data.is_panel else _table_lines(data, uses):
             session.say(line)
+        if out is not None and not errors:
+            save_whole(out, ".csv", lambda path: _write(data, path), replace=force)
+            session.data["written"] = out
+            session.say(Message("Written: {file}", file=out))
     return BAD_INPUT if errors else 0
 
 
@@ -128,32 +106,22 @@ def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
     for name, column in table.columns.items():
         seen = int(np.isfinite(column.values).sum())
         unit = f", {column.unit}" if column.unit else ""
-        lines.append(f"  {name:<{width}}  {counted(seen, 'value')}{unit}  {uses[name] or 'not used'}")
+        lines.append(f"  {name:<{width}}  {seen} value{'' if seen == 1 else 's'}{unit}  {uses[name] or 'not used'}")
     return lines
 
 
-def _check_target(out: Path, choice: PanelChoice, *, force: bool) -> None:
-    """Refuse a file that stands there or is read, before any work."""
-    if out.suffix.lower() != ".csv":
-        raise InvalidInput("--out {out}: the panel is written as CSV; give a name that ends in .csv", out=out)
-    if any(Path(item).exists() and out.exists() and Path(item).samefile(out) for item in choice.files):
-        raise InvalidInput("--out {out}: this file is read; give another name", out=out)
-    if out.exists() and not force:
-        raise InvalidInput("{path} exists already; give another name, or --force to replace it", path=out)
-
-
-def _write(panel: "Data", out: Path) -> None:
+def _write(data: "Data", out: Path) -> None:
     """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
     from pysd_runner.export import save_csv
     from pysd_runner.panel.column import DERIVED
 
-    frame = panel.to_frame().dropna(subset="value")
-    frame = frame[frame["flag"] != DERIVED]
-    names = {region.code: region.name_en or region.name_zh for region in panel.regions}
-    frame.insert(1, "region_name", frame["region"].map(names))
-    groups = {region.code: region.group for region in panel.regions}
-    if any(groups.values()):
-        frame.insert(2, "group", frame["region"].map(groups))
+    frame = data.to_frame().dropna(subset="value")
+    frame = frame[frame["flag"] != DERIVED] if "flag" in frame else frame
+    names = {region.code: region.name_en or region.name_zh for region in data.regions}
+    groups = {region.code: region.group for region in data.regions}
+    for column, labels in (("group", groups), ("region_name", names)):
+        if any(labels.values()):
+            frame.insert(1, column, frame["region"].map(labels))
     save_csv(frame, out)
 
 

@@ -41,7 +41,7 @@ def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable
             session = Session(**{option: arguments.pop(option) for option in _COMMON})
             session.lang = str(arguments.get("lang", session.lang))
             _listen(session)
-            given = {item.name: _value(item, arguments) for item in own}
+            given = {item.name: _value(session, item, arguments) for item in own}
             raise typer.Exit(guarded(session, lambda: function(session, **given)))
 
         added = [
@@ -70,12 +70,17 @@ def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:
         )
 
 
-def _value(item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
+def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
     """What was given for a parameter: the value of an option, or a group with the values of its options."""
     if not is_dataclass(item.annotation):
         return arguments[item.name]
     group: Any = item.annotation
-    return group(**{option.name: arguments[option.name] for option in fields(group)})
+    values = {option.name: arguments[option.name] for option in fields(group)}
+    for former, name in getattr(group, "FORMER", {}).items():
+        if (value := values.pop(former)) is not None:
+            session.warn(Message("{former} is now {name}", former=f"--{former}".replace("_", "-"), name=f"--{name}"))
+            values[name] = value
+    return group(**values)
 
 
 def _examples(lines: Sequence[str]) -> str:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BUG, command
-from pysd_runner.cli.data_options import DeclaredModel
-from pysd_runner.cli.options import Lang, Language
-from pysd_runner.cli.projecting import MODEL
+from pysd_runner.cli.options import MODEL, DeclaredModel, Lang, Language
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidModel, Message
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import ModelFile, TableChoice, TableOptions, refuse
-from pysd_runner.cli.options import Force
+from pysd_runner.cli.data_options import DataChoice, choose
+from pysd_runner.cli.options import DataOptions, Force, ModelPath, given, need
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
@@ -42,11 +42,11 @@ def initialise(
         Path | None, typer.Argument(help="Where to write; made if it does not exist [default: here].")
     ] = None,
     *,
-    model: ModelFile = None,
+    model: ModelPath = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: its data, whose columns are matched.")
     ] = None,
-    reading: TableOptions,
+    reading: DataOptions,
     force: Force = False,
 ) -> None:
     """Write a commented panel, its mapping file, a region file and a scenario to start from.
@@ -55,29 +55,37 @@ def initialise(
     labels, and columns are matched to variables. The files load as they are. Existing files are never overwritten
     without --force.
     """
-    if model is not None:
-        choice = TableChoice(model=model, source=data, options=reading)
-        initialise_own(session, choice, folder=folder, force=force)
-        return
-    refuse({"--data": data, **reading.given}, Message("these options go with a model of your own (--model mine.mdl)"))
-    folder = Path() if folder is None else folder
+    from pysd_runner.core.paths import model_file
     from pysd_runner.export.files import write_text_whole
-    from pysd_runner.scenarios import scenario_template
 
-    files = {**panel_templates(), SCENARIO_FILE: scenario_template()}
-    present = [name for name in files if (folder / name).exists()]
+    if model is None:
+        options = ["--data"] * bool(data) + [name for name, _ in given(reading)]
+        need(options, Message("a model of your own (--model mine.mdl)"))
+        place, (files, next_steps) = folder or Path(), _templates(folder or Path())
+    else:
+        choice = choose(model, data, reading)
+        place = model_file(model).parent if folder is None else folder
+        files, next_steps = _declarations(session, choice, place)
+    present = [name for name in files if (place / name).exists()]
     if present and not force:
         raise InvalidInput(
             "{folder}: {files} exist already; nothing was written. Choose another folder, or overwrite with --force",
-            folder=folder,
+            folder=place,
             files=", ".join(present),
         )
-    written = [write_text_whole(folder / name, text) for name, text in files.items()]
-    session.data = {"folder": folder, "files": written}
+    written = [write_text_whole(place / name, text) for name, text in files.items()]
+    session.data = {"folder": place, "files": written}
     for path in written:
         session.say(str(path))
+    session.note(next_steps)
+
+
+def _templates(folder: Path) -> tuple[dict[str, str], str]:
+    """Files to start a study of regions from, by name, and the commands that go on."""
+    from pysd_runner.scenarios import scenario_template
+
     panel, mapping = folder / "panel.csv", folder / "mapping.yaml"
-    session.note(
+    return {**panel_templates(), SCENARIO_FILE: scenario_template()}, (
         "Next: put your figures in, then\n"
         f"  gapsim data check {panel} --mapping {mapping}\n"
         f"  gapsim calibrate {panel} --mapping {mapping} --out {folder / 'fit'}\n"
@@ -96,63 +104,17 @@ def panel_templates() -> Mapping[str, str]:
 MOST_ELEMENTS = 20
 
 
-def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None, force: bool) -> None:
-    """Write ``mine.toml`` beside the model, or into a folder, and a scenario to start from.
-
-    Parameters
-    ----------
-    session
-        Where to say things.
-    choice
-        Model, and data whose columns are matched.
-    folder
-        Where to write; None takes that of the model, where the declarations are found.
-    force
-        Whether to replace what is there.
-
-    Raises
-    ------
-    InvalidInput
-        If a file exists.
-    """
-    from pysd_runner.export.files import write_text_whole
-
-    place = choice.model.parent if folder is None else folder
-    model = choice.load_model()
-    table = choice.load(session)
-    files = {
-        f"{choice.model.stem}.toml": declarations_text(model, table),
-        "scenario.yaml": scenario_text(model),
-    }
-    present = [name for name in files if (place / name).exists()]
-    if present and not force:
-        raise InvalidInput(
-            "{folder}: {files} exist; nothing was written. Choose another folder, or overwrite with --force",
-            folder=place,
-            files=", ".join(present),
-        )
-    written = [write_text_whole(place / name, text) for name, text in files.items()]
-    session.data = {"folder": place, "files": written}
-    for path in written:
-        session.say(str(path))
-    session.note(_next_steps(choice, place))
-
-
-def _next_steps(choice: TableChoice, place: Path) -> str:
-    """Commands that go on from here, with what was said of the table."""
-    options = choice.options
-    given = [("--map", item) for item in options.columns or ()] + [("--entity", item) for item in options.entity or ()]
-    given += [("--time", options.time or ""), ("--time-unit", options.time_unit or "")]
-    model = ["--model", str(choice.model)]
-    calibrate = ["calibrate", choice.source or "obs.csv", *model]
-    calibrate += [word for option, value in given if value for word in (option, value)]
-    run = ["run", str(place / "scenario.yaml"), *model, "--fit", "fit", "--out", "results"]
-    declared = place / f"{choice.model.stem}.toml"
+def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[dict[str, str], str]:
+    """Declarations of a model and a scenario, by name of their files, and the commands that go on."""
+    data = None if choice.source is None else choice.read(session)
+    model = choice.load_model(data)
+    declared = f"{model.path.stem}.toml"
+    calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", "fit"]
+    run = ["run", str(place / SCENARIO_FILE), "--model", str(choice.model), "--fit", "fit", "--out", "results"]
     # Only what stands beside the model is read with it.
-    moved = "" if place == choice.model.parent else f"put {shlex.quote(str(declared))} beside {choice.model}, "
-    return (
-        f"Next: {moved}look at what is declared, then\n"
-        f"  gapsim {shlex.join([*calibrate, '--out', 'fit'])}\n  gapsim {shlex.join(run)}"
+    moved = "" if place == model.path.parent else f"put {shlex.quote(str(place / declared))} beside {choice.model}, "
+    return {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}, (
+        f"Next: {moved}look at what is declared, then\n  gapsim {shlex.join(calibrate)}\n  gapsim {shlex.join(run)}"
     )
 
 

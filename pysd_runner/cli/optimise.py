@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import PanelChoice, PanelOptions
-from pysd_runner.cli.options import ExecutorName, Force, Lang, Language, Out
+from pysd_runner.cli.data_options import choose
+from pysd_runner.cli.options import DataOptions, ExecutorName, Force, Lang, Language, Out
 from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
-from pysd_runner.cli.projecting import definitions_of, files_of, read_others, target
+from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import definitions_of, read_others
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
@@ -107,11 +108,11 @@ def optimise(
     ] = "zoned_need",
     aim: Aim,
     asked: PolicyOptions,
-    reading: PanelOptions,
+    reading: DataOptions,
     out: Out = None,
     lang: Lang = Language.EN,
     force: Force = False,
-) -> int:
+) -> None:
     """Find the policy that closes most, and say how sure that is.
 
     Half of the draws are searched with exact derivatives, the others judge what was found. By default national output
@@ -122,7 +123,7 @@ def optimise(
 
     if aim.executor is not None:
         check_executor(aim.executor)
-    choice = PanelChoice(source=asked.source, options=reading)
+    choice = choose(None, asked.data, reading, asked)
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
     # Slow to load, so after what cannot be done was refused.
@@ -183,22 +184,12 @@ def optimise(
     session.data = {"folder": folder.path, **_data(found)}
     for line in optimum_screen(found, labels, lang):
         session.say(line)
-    session.say()
-    session.say(Message("Results: {folder}", folder=folder.path))
+    tell_folder(session, folder.path)
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
-    return 0
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
-    """Shipped policies at the budget, the start and under the assumptions of a scenario; each once.
-
-    Parameters
-    ----------
-    inputs
-        Model and regions.
-    root
-        The scenario.
-    """
+    """Shipped policies at the budget, the start and under the assumptions of a scenario; each once."""
     from dataclasses import replace
 
     from pysd_runner.scenarios import load_scenario, shipped_scenarios
@@ -258,11 +249,11 @@ def advise(
     ] = None,
     *,
     asked: PolicyOptions,
-    reading: PanelOptions,
+    reading: DataOptions,
     out: Out = None,
     lang: Lang = Language.EN,
     force: Force = False,
-) -> int:
+) -> None:
     """Recommend a policy, or say plainly that none is robust.
 
     All policies are run in futures: draws of the posterior with unit costs between half and twice, each definition of a
@@ -276,7 +267,7 @@ def advise(
     from pysd_runner.scenarios.crossing import distinct
     from pysd_runner.study.inputs import inputs_of
 
-    choice = PanelChoice(source=asked.source, options=reading)
+    choice = choose(None, asked.data, reading, asked)
     folder = target(out, "advice", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
     study = policy_study(session, inputs, asked.outcome, lang)
@@ -315,7 +306,4 @@ def advise(
     }
     for line in advice_screen(found, labels, lang):
         session.say(line)
-    session.say()
-    session.say(Message("Results: {folder}", folder=folder.path))
-    session.say(Message("  Start with {page}, or advice.md beside it.", page=Path(folder.path) / "advice.html"))
-    return 0
+    tell_folder(session, folder.path, "advice")

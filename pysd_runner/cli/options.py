@@ -1,13 +1,29 @@
-"""Options that several commands share."""
+"""Options that several commands share, alone and in groups, and which of them were given."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
-SHIPPED_PANEL = "china"
+from pysd_runner.core.errors import InvalidInput, Message
+
+MODEL, SHIPPED_PANEL = "regional_digital", "china"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The kind of model that an option needs to mean anything."""
+
+    what: Message
+    is_regional: bool
+
+
+OF_REGIONS = Needs(Message("a model of regions (the shipped one, or one with [bindings])"), is_regional=True)
+OF_OTHERS = Needs(Message("a model that takes tables (--model mine.mdl)"), is_regional=False)
 
 
 class Language(StrEnum):
@@ -26,20 +42,15 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results 
 Draws = Annotated[
     int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 2500].")
 ]
-# A search runs the model hundreds of times with every draw.
-SearchDraws = Annotated[
-    int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 200].")
+Until = Annotated[
+    float | None,
+    typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: 2040, or that of the model]."),
 ]
-Until = Annotated[int | None, typer.Option("--until", metavar="YEAR", help="Last year [default: 2040].")]
 YuanPerUnit = Annotated[
     float | None,
     typer.Option(
         "--yuan-per-unit", help="Yuan for one unit of the panel's currency: the money of cost parameters [default: 1]."
     ),
-]
-OptionalSeed = Annotated[
-    int | None,
-    typer.Option("--seed", min=0, help="Decides every random draw; the same seed gives the same numbers [default: 0]."),
 ]
 ShownRegions = Annotated[
     list[str] | None,
@@ -68,14 +79,100 @@ StoreFolder = Annotated[
         help="Keeps finished parts of the work; the same command again goes on where it stopped.",
     ),
 ]
+ModelPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="PATH",
+        help="A model file, or a folder with a model.mdl. With [bindings] in the model.toml beside it, it takes panels "
+        "like the shipped model; any other takes a table.",
+    ),
+]
+DeclaredModel = Annotated[
+    str,
+    typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings]."),
+]
+Free = Annotated[
+    str | None,
+    typer.Option(
+        "--free",
+        metavar="NAMES",
+        help="Parameters to estimate, separated by commas [default: those declared, or at most ten the data can tell "
+        "apart].",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """How data are read."""
+
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COLUMN=NAME",
+            help="What a heading means, for instance Jahr=year; repeatable.",
+        ),
+    ] = None
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit", metavar="NAME=UNIT", help="Unit the file does not give: output='100 million yuan'; repeatable."
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")
+    ] = None
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="Mapping file (YAML) for the headings, units and regions.")
+    ] = None
+    regions: Annotated[
+        str | None,
+        typer.Option("--regions", help="Region file: code, names, class, tile; or the name of a shipped panel."),
+        OF_REGIONS,
+    ] = None
+    national: Annotated[Path | None, typer.Option("--national", help="File of national series."), OF_REGIONS] = None
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COLUMN", help="Column of the times [default: found].")
+    ] = None
+    time_unit: Annotated[
+        str | None,
+        typer.Option("--time-unit", metavar="UNIT", help="Unit of the times: day, week, month, quarter, year."),
+        OF_OTHERS,
+    ] = None
+    entity: Annotated[
+        list[str] | None,
+        typer.Option("--entity", metavar="COLUMN", help="Column that names regions or other entities; repeatable."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Which times are used."""
+
+    FORMER: ClassVar = {"first_year": "start", "last_year": "until"}
+
+    start: Annotated[
+        float | None, typer.Option("--start", help="First year or moment that is used [default: found].")
+    ] = None
+    until: Annotated[
+        float | None,
+        typer.Option("--until", help="Last one; what a table has later is held out and scored [default: all]."),
+    ] = None
+    first_year: Annotated[float | None, typer.Option("--first-year", hidden=True)] = None
+    last_year: Annotated[float | None, typer.Option("--last-year", hidden=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a run starts from: panel, fit, horizon, draws; None stands for what is usual."""
+    """What a run starts from: data, fit, horizon, draws; None stands for what is usual."""
 
-    panel: Annotated[
-        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", "--panel", metavar="FILE", help="File of data, or the name of a shipped panel [default: china]."
+        ),
     ] = None
     fit: Annotated[
         Path | None,
@@ -83,24 +180,76 @@ class RunOptions:
     ] = None
     until: Until = None
     draws: Draws = None
-    seed: OptionalSeed = None
-    yuan_per_unit: YuanPerUnit = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Decides every random draw; the same seed gives the same numbers [default: 0]."
+        ),
+    ] = None
+    yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     is_open: Annotated[
-        bool, typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast.")
+        bool,
+        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
+        OF_REGIONS,
     ] = False
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Numbers of the run."""
-        names = ("until", "draws", "seed", "yuan_per_unit")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def source(self) -> str:
-        """The panel: its file or shipped name."""
-        return self.panel or SHIPPED_PANEL
+        """Numbers of the run that were given."""
+        asked = {"until": moment(self.until), "draws": self.draws, "seed": self.seed}
+        asked["yuan_per_unit"] = self.yuan_per_unit
+        return {name: value for name, value in asked.items() if value is not None}
 
     @property
     def folder(self) -> Path | None:
         """Folder of the fit, which keeps the forecast without policy."""
         return self.fit if self.fit is not None and self.fit.is_dir() else None
+
+
+def moment(value: float | None) -> float | None:
+    """A moment, as a whole number where it is one: years are."""
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def given(*groups: Any) -> list[tuple[str, str]]:
+    """Options of groups that differ from their defaults, with what was given, as on a command line."""
+    found = []
+    for group in groups:
+        for name, option, value, _ in _options(group):
+            values = value if isinstance(value, list) else [value]
+            found += [(option, str(item)) for item in values if value != getattr(type(group), name)]
+    return found
+
+
+def _options(group: Any) -> list[tuple[str, str, Any, Needs | None]]:
+    """Field, option, value and what it needs, of every option of a group."""
+    hints = get_type_hints(type(group), include_extras=True)
+    found = []
+    for item in fields(group):
+        notes = hints[item.name].__metadata__
+        spelled = next(note for note in notes if isinstance(note, OptionInfo))
+        # Without a default of its own, the first spelling stands in its place.
+        option = next(text for text in (spelled.default, *(spelled.param_decls or ())) if isinstance(text, str))
+        need = next((note for note in notes if isinstance(note, Needs)), None)
+        found.append((item.name, option, getattr(group, item.name), need))
+    return found
+
+
+def need(options: Sequence[str], what: str) -> None:
+    """Refuse options that mean nothing without something that was not given."""
+    if options:
+        raise InvalidInput("{options} needs {what}", options=options[0], what=what)
+
+
+def alone(options: Sequence[str], why: str) -> None:
+    """Refuse options beside something that is used as it is."""
+    if options:
+        raise InvalidInput("{why}; leave {options} away", why=why, options=", ".join(dict.fromkeys(options)))
+
+
+def check_needs(is_regional: bool, *groups: Any) -> None:
+    """Refuse options of groups that mean nothing to a model."""
+    for group in groups:
+        for name, option, value, needs in _options(group):
+            if needs is not None and needs.is_regional != is_regional and value != getattr(type(group), name):
+                need([option], needs.what)

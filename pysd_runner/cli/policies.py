@@ -1,23 +1,40 @@
-"""From a panel, a fit and a forecast to the study that the policy commands share."""
+"""Studies of policies that the commands share, and ``gapsim attribute``: what each lever of a policy contributes."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pysd_runner.cli.data_options import PanelChoice
-from pysd_runner.cli.options import RunOptions, SearchDraws
-from pysd_runner.cli.projecting import MODEL, read_fit, settings_of
+from pysd_runner.cli.command import command
+from pysd_runner.cli.data_options import DataChoice, choose
+from pysd_runner.cli.options import DataOptions, Force, Lang, Language, Out, RunOptions
+from pysd_runner.cli.projecting import files_of, target, tell_folder
+from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import read_fit, started
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
-# As `SearchDraws` says.
+# A search runs the model hundreds of times with every draw; the help says so many as well.
 SEARCH_DRAWS = 200
+# Multiples of the budget of a policy at which the next money is looked at.
+MULTIPLES = (0.0, 0.5, 1.0, 2.0)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim attribute zoned_need --fit fit --out parts",
+        "gapsim attribute zoned_need --outcome output_change --draws 50",
+    )
+    command(app, "attribute", examples=examples)(attribute)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,62 +49,25 @@ class PolicyOptions(RunOptions):
             "[default: gap_closed].",
         ),
     ] = None
-    draws: SearchDraws = None
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 200]."),
+    ] = None
 
 
-def policy_inputs(session: Session, asked: PolicyOptions, choice: PanelChoice) -> "ProjectionInputs":
-    """Draw what every policy starts from.
-
-    Parameters
-    ----------
-    session
-        Where progress and warnings go.
-    asked
-        What was asked for.
-    choice
-        The panel.
-
-    Returns
-    -------
-    ProjectionInputs
-        With the forecast as its run without policy.
-    """
-    from pysd_runner.cli.projecting import baseline_of
-    from pysd_runner.model import load_model
-    from pysd_runner.study.inputs import inputs_of, last_origin
-
+def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) -> "ProjectionInputs":
+    """Draw what every policy starts from, with the forecast as the run without policy."""
     fitted = None if asked.fit is None else read_fit(asked.fit)
-    panel = choice.read(session, regions=() if fitted is None else fitted.regions)
-    model = load_model(MODEL, regions=len(panel.regions))
-    settings = settings_of(model, panel, fitted, asked.settings, draws=SEARCH_DRAWS)
-    seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
-    baseline = None
-    if not asked.is_open and settings["until"] > seen.years[-1]:
-        until, draws, seed = (settings[key] for key in ("until", "draws", "seed"))
-        baseline = baseline_of(session, seen, fitted, asked.folder, model=model, until=until, draws=draws, seed=seed)
-    with session.stage("Drawing what every policy starts from"):
-        found = inputs_of(model, seen, fitted, baseline=baseline, **settings)
-    if fitted is None:
-        session.warn(Message("No calibration was given: every parameter is drawn from its prior."))
-    if baseline is None:
+    panel = choice.read(session, fitted)
+    start = started(session, choice.load_model(panel), panel, fitted, asked, draws=SEARCH_DRAWS)
+    found = start.drawn(session, "Drawing what every policy starts from")
+    if start.baseline is None:
         session.warn("The run without policy is the path of the model, not a forecast.")
     return found
 
 
 def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None, lang: str) -> "Study":
-    """The study of some inputs, with a known outcome and its notes as warnings.
-
-    Parameters
-    ----------
-    session
-        Where warnings go.
-    inputs
-        What every policy starts from.
-    outcome
-        Key of the outcome asked for; None for the first.
-    lang
-        Language of names.
-    """
+    """The study of some inputs, with a known outcome and its notes as warnings."""
     from pysd_runner.policy.studies import study_of
 
     study = study_of(inputs, lang=lang)
@@ -98,20 +78,7 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
 
 
 def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
-    """A scenario that spends money.
-
-    Parameters
-    ----------
-    inputs
-        Model and regions.
-    name
-        Shipped name or file.
-
-    Raises
-    ------
-    InvalidInput
-        If it spends none.
-    """
+    """A scenario that spends money, by its shipped name or file."""
     from pysd_runner.scenarios import load_scenario
 
     found = load_scenario(name, model=inputs.model, regions=inputs.panel.regions)
@@ -120,3 +87,130 @@ def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
             "scenario {scenario!r} spends no money, so it has no effect; set policy.budget", scenario=found.name
         )
     return found
+
+
+def attribute(
+    session: Session,
+    scenario: Annotated[
+        str, typer.Argument(help="A shipped scenario (`gapsim list`) or a scenario file.", autocompletion=shipped)
+    ],
+    *,
+    asked: PolicyOptions,
+    reading: DataOptions,
+    out: Out = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Say what each lever of a policy contributes to its effect, with intervals.
+
+    Every subset of the levers is run on the same draws: a lever alone, the policy without it, and the mean over all
+    orders, which sums to the effect. Beside them stand the synergy of pairs, who gets
+    the money against what it buys, and the feedback loops.
+    """
+    from pysd_runner.policy.attribution import attribute as attributed
+    from pysd_runner.policy.studies import loop_labels, loop_values, policy_of, references
+    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
+    from pysd_runner.reports.document import filled
+    from pysd_runner.reports.headline import no_present_value
+
+    choice = choose(None, asked.data, reading, asked)
+    name = f"attribution-{Path(scenario).stem}"
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    inputs = policy_inputs(session, asked, choice)
+    study = policy_study(session, inputs, asked.outcome, lang)
+    chosen = spending(inputs, scenario)
+    none = policy_of(inputs, chosen.baseline())
+    with session.stage("Attributing") as stage:
+        found = attributed(
+            study,
+            policy_of(inputs, chosen),
+            name=chosen.name,
+            outcome=asked.outcome or "",
+            none=none,
+            reference=references(study, chosen),
+            loops=loop_values(inputs.model),
+            progress=stage.at,
+        )
+    money = None
+    if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
+        session.warn(no_present_value(inputs.spec, lang))
+    else:
+        with session.stage("Adding up costs"):
+            money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
+    curves: Mapping[float, Costs] = {}
+    if money is not None:
+        with session.stage("Following costs over budgets") as stage:
+            curves = _curves(study, policy_of(inputs, chosen), asked.outcome or "", stage.at)
+    loops = loop_labels(inputs.model, lang)
+    label = chosen.label.get(lang, chosen.name)
+    with folder, session.stage(Message("Drawing and writing")):
+        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money, curves=curves)
+    session.data = {
+        "folder": folder.path,
+        "outcome": found.outcome.key,
+        "levers": found.table().reset_index().to_dict("records"),
+        "synergy": found.pairs().reset_index().to_dict("records"),
+        "split": found.split().reset_index().to_dict("records"),
+        "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
+        "loops": found.loop_table().reset_index().to_dict("records"),
+    }
+    for line in attribution_screen(found, label, lang, loops):
+        session.say(line)
+    if money is not None:
+        session.say()
+        for text in cost_sentences(*money, curves, lang):
+            for line in filled(text):
+                session.say(line)
+    tell_folder(session, folder.path)
+
+
+def _money(
+    study: "Study",
+    inputs: "ProjectionInputs",
+    policy: Mapping[str, Any],
+    name: str,
+    outcome: str,
+    none: Mapping[str, Any],
+    lang: str,
+) -> "tuple[Costs, Costs, dict[str, str]] | None":
+    """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
+    from pysd_runner.policy.cost import costs, money_variables, more_money, spent_money
+
+    money = (spent_money(study.model), money_variables(study.model))
+    whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
+    try:
+        policies = more_money(study, policy)
+    except InvalidInput:
+        return None
+    more = costs(study, policies, *money, outcome=outcome, against=policy)
+    names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
+    names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
+    return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
+
+
+def _curves(
+    study: "Study",
+    policy: Mapping[str, Any],
+    outcome: str,
+    at: Callable[[str, int, int], None],
+) -> "dict[float, Costs]":
+    """What the next money buys at several multiples of the budget of a policy."""
+    from pysd_runner.policy.cost import cost_curves, money_variables, more_money, spent_money
+    from pysd_runner.scenarios.policy import BUDGET_LIMIT
+
+    name = study.model.bindings.policy["budget"]
+    budgets = {}
+    for multiple in MULTIPLES:
+        budget = min(multiple * float(policy[name]), BUDGET_LIMIT)
+        scaled = {**policy, name: budget}
+        budgets[budget] = (scaled, more_money(study, scaled))
+    total = sum(len(more) + 1 for _, more in budgets.values()) * study.draws
+    done = 0
+
+    def finished(runs: int) -> None:
+        nonlocal done
+        done += runs
+        at("budgets", done, total)
+
+    money, variables = spent_money(study.model), money_variables(study.model)
+    return cost_curves(study, budgets, money, variables, outcome=outcome, progress=finished)

@@ -1,47 +1,44 @@
-"""From a panel, scenarios and a fit to a folder of results; shared by the commands that project."""
+"""From data, scenarios and a fit to a folder of results; shared by the commands that project."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, Message, of_system
+from pysd_runner.cli.starting import definitions_of, started
+from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.checks.running import ModelChecks
     from pysd_runner.model import Model
     from pysd_runner.panel import Data
+    from pysd_runner.plots.figure import ReportFigure
     from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.spec import Baseline, FittedParameters
+    from pysd_runner.spec import FittedParameters
     from pysd_runner.study.future import Future
 
-MODEL = "regional_digital"
-DRAWS, UNTIL = 2500, 2040
 DEFAULT_PARENT = Path("results")
-FITTED_FILE, FIT = "fitted.json", "fit"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """What is to be projected."""
 
-    panel: "Data"
-    source: str  # shipped name or file it was read from
+    model: "Model"
+    data: "Data | None"
+    source: str = ""  # shipped name or file the data were read from
     scenarios: Sequence[str]  # shipped names and files
+    asked: RunOptions
     fitted: "FittedParameters | None" = None  # what a calibration found, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
-    folder: Path | None = None  # folder of the fit, which keeps the forecast; None for none
-    model: str = MODEL  # shipped name, or a path to a model that declares bindings
-    is_open: bool = False  # whether the run follows the model alone, without a forecast
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()  # regions shown in figures; empty for some spread over all
     events: Sequence[str] = ()  # events whose probability under each scenario is wanted
-    settings: Mapping[str, Any]  # ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default
     lang: str = "en"  # language of figures and tables
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
@@ -52,6 +49,8 @@ class Report:
 
     lines: Sequence[str]
     data: Mapping[str, Any]
+    page: str = "summary"  # name of the page to start with
+    again: str = ""  # file of the folder that makes them again
     broken: Sequence[str] = ()  # rules of the model that some draw breaks
 
 
@@ -69,61 +68,6 @@ def files_of(path: Path | None) -> list[Path]:
     return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
 
 
-def read_fit(path: Path) -> "FittedParameters":
-    """Read fitted parameters from their file or from the folder that holds it."""
-    from pysd_runner.spec import load_fitted
-
-    file = path / FITTED_FILE if path.is_dir() else path
-    # Results of the demonstration have the fit in a folder of its own.
-    inside = path / FIT / FITTED_FILE
-    return load_fitted(inside if inside.is_file() and not file.is_file() else file)
-
-
-def read_others(path: Path | None) -> "dict[str, FittedParameters]":
-    """Read the fits under other definitions that stand in the folder of a fit."""
-    if path is None or not path.is_dir():
-        return {}
-    found = {file.parent.name: read_fit(file) for file in sorted(path.glob(f"*/{FITTED_FILE}"))}
-    return {name: item for name, item in found.items() if name in definitions_of(item)}
-
-
-def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
-    """National series that a fit read where a measurement has several."""
-    return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
-
-
-def usual_end(last: int) -> int:
-    """Last year where none is asked for."""
-    from pysd_runner.spec.baseline import FARTHEST
-
-    return max(last + 1, min(UNTIL, last + FARTHEST))
-
-
-def settings_of(
-    model: "Model",
-    panel: "Data",
-    fitted: "FittedParameters | None",
-    given: Mapping[str, Any],
-    *,
-    draws: int = DRAWS,
-    scenarios: int = 1,
-) -> dict[str, Any]:
-    """What was asked for, else what is usual; refused before any work where it cannot be done."""
-    from pysd_runner.reports.evidence import money_of
-    from pysd_runner.study.draws import check_fit, check_rate
-    from pysd_runner.study.inputs import check_size, last_origin
-
-    last = last_origin(panel)
-    settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
-    settings |= {"yuan_per_unit": money_of(fitted)}
-    settings |= {key: value for key, value in given.items() if value is not None}
-    if fitted is not None:
-        check_fit(fitted, model, last)
-    check_rate(fitted, settings["yuan_per_unit"])
-    check_size(model, (last, settings["until"]), settings["draws"], scenarios)
-    return settings
-
-
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results."""
     projection, inputs, checks = projected(session, job)
@@ -137,53 +81,60 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
 
 
-def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]":
-    """Project, with what the projection was made from and what was checked of the model."""
+def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
+    """Project, with what a projection of regions was made from and what was checked of the model."""
     from pysd_runner.checks.running import ModelChecks
-    from pysd_runner.model import load_model
+    from pysd_runner.panel.data import is_panel
     from pysd_runner.reports.replay import Inputs
-    from pysd_runner.scenarios import load_scenario, with_comparisons
     from pysd_runner.study.draws import check_fit
     from pysd_runner.study.inputs import last_origin
     from pysd_runner.study.projection import project
 
-    model = load_model(job.model, regions=len(job.panel.regions))
-    asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
-    cast = with_comparisons(asked, model=model)
-    settings = settings_of(model, job.panel, job.fitted, job.settings, scenarios=len(cast))
-    for other in job.others.values():
-        check_fit(other, model, last_origin(job.panel))
-    draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
-    # Forecasts start where the projection does.
-    seen = job.panel.subset(times=range(job.panel.years[0], last_origin(job.panel) + 1))
-    _check_events(seen, until, job.events)
-    _check_regions(seen, job.regions)
-    baseline = None
-    if not job.is_open and until > seen.years[-1]:
-        baseline = baseline_of(session, seen, job.fitted, job.folder, model=model, until=until, draws=draws, seed=seed)
-    title = Message(
-        "Projecting {scenarios} to {year}, {draws}",
-        scenarios=Message(
-            "{count} {scenarios}", count=len(cast), scenarios="scenario" if len(cast) == 1 else "scenarios"
-        ),
-        year=until,
-        draws=Message("{count} {draws}", count=draws, draws="draw" if draws == 1 else "draws"),
+    asked, count = _cast(job)
+    start = started(
+        session,
+        job.model,
+        job.data,
+        job.fitted,
+        job.asked,
+        scenarios=count,
+        regions=job.regions,
+        events=job.events,
     )
-    checks = ModelChecks(model)
+    if start.data is not None:
+        for other in job.others.values():
+            check_fit(other, job.model, last_origin(start.data))
+    checks = ModelChecks(job.model)
     inspection: dict[str, Any] = {}
     if job.check:
         checks.inspect_units()
         inspection = {"inspect": checks.inspect, "also": checks.outcomes}
+    draws = start.settings["draws"]
+    title = Message(
+        "Projecting {scenarios}{end}, {draws}",
+        scenarios=counted_scenarios(count),
+        end=Message(" to {year:g}", year=start.settings["until"]) if "until" in start.settings else "",
+        draws=counted_draws(draws),
+    )
     with session.stage(title, total=draws) as stage:
         projection = project(
-            model, seen, asked, job.fitted, baseline=baseline, progress=stage.advance, **settings, **inspection
+            job.model,
+            start.data,
+            asked,
+            job.fitted,
+            baseline=start.baseline,
+            progress=stage.advance,
+            **start.settings,
+            **inspection,
         )
+    if not is_panel(start.data):
+        return projection, None, checks
     inputs = Inputs(
-        panel=seen,
+        panel=start.data,
         source=job.source,
         fitted=job.fitted,
         others=job.others,
-        baseline=baseline,
+        baseline=start.baseline,
         compared=tuple(job.compared),
         regions=tuple(job.regions),
         events=tuple(job.events),
@@ -191,37 +142,19 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs, ModelChecks]
     return projection, inputs, checks
 
 
-def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
-    """Find the regions that are to be shown before the work is done."""
-    from pysd_runner.core.errors import UnknownName, suggest
+def _cast(job: Job) -> "tuple[list[Scenario], int]":
+    """The scenarios that were asked for, and how many are run with those they are compared with."""
+    from pysd_runner.scenarios import load_scenario, with_comparisons
+    from pysd_runner.study.projection import cast_of
 
-    known = [name for place in panel.regions for name in (place.code, place.name_en, place.name_zh) if name]
-    for name in asked:
-        if name not in known:
-            named = ", ".join(place.name_en or place.code for place in panel.regions[:6])
-            raise UnknownName(
-                "the panel has no region {region!r}: it has {regions}, ...{suggestion}",
-                region=name,
-                regions=named,
-                suggestion=suggest(name, known),
-            )
+    if job.model.is_regional and job.data is not None:
+        asked = [load_scenario(name, model=job.model, regions=job.data.regions) for name in job.scenarios]
+        return asked, len(with_comparisons(asked, model=job.model))
+    cast = cast_of(list(job.scenarios))
+    return cast[1:], len(cast)
 
 
-def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:
-    """Read events before the work is done, not after it."""
-    import numpy as np
-
-    from pysd_runner.indicators.events import chances, event_draws
-
-    places = panel.regions
-    names = {place.code: (place.name_en, place.name_zh) for place in places}
-    heads = np.log(panel.array("output_per_head")[:, -1])
-    years = tuple(range(panel.years[-1] + 1, until + 1))
-    draws = np.zeros((1, len(places), len(years)))
-    chances(events, event_draws(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
-
-
-def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answer | None":
+def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
     from pysd_runner.policy.ranking import answer, start_of
@@ -229,7 +162,7 @@ def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answe
     from pysd_runner.scenarios.crossing import distinct, two_by_two
     from pysd_runner.study.projection import recorded_model
 
-    if not projection.policies or not start_of(inputs.panel).behind.any():
+    if inputs is None or not projection.policies or not start_of(inputs.panel).behind.any():
         return None
     model = load_model(recorded_model(projection.provenance), regions=len(inputs.panel.regions))
     cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
@@ -237,11 +170,7 @@ def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answe
     first = next(item for item in cast if item.name == projection.policies[0])
     whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *inputs.compared], model=model))
     name = "" if inputs.fitted is None or not inputs.others else definitions_of(inputs.fitted)[0]
-    count = len(whole)
-    title = Message(
-        "Comparing {scenarios}",
-        scenarios=Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios"),
-    )
+    title = Message("Comparing {scenarios}", scenarios=counted_scenarios(len(whole)))
     with session.stage(title) as stage:
         return answer(
             model,
@@ -260,13 +189,15 @@ def answered(session: Session, projection: "Future", inputs: "Inputs") -> "Answe
 def write(
     session: Session,
     projection: "Future",
-    inputs: "Inputs",
+    inputs: "Inputs | None",
     folder: "WholeFolder",
     lang: str,
     *,
     answer: "Answer | None" = None,
 ) -> Report:
     """Write the results of a projection."""
+    if inputs is None:
+        return _write_any(session, projection, folder.draft)
     from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.results import event_lines, figure_count, level_table, overview, write_results
 
@@ -307,16 +238,49 @@ def write(
     if results.events is not None:
         data["events"] = results.events.to_dict("index")
         lines += event_lines(projection, results.events, lang)
-    return Report(lines=lines, data=data)
+    return Report(lines=lines, data=data, again="run.json")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it is one.
+def counted_draws(count: int) -> Message:
+    """So many draws."""
+    return Message("{count} {draws}", count=count, draws="draw" if count == 1 else "draws")
 
-    >>> counted(1, "draw"), counted(20, "draw")
-    ('1 draw', '20 draws')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+def counted_scenarios(count: int) -> Message:
+    """So many scenarios."""
+    return Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios")
+
+
+def figures_of(future: "Future") -> "list[tuple[str, Callable[..., ReportFigure]]]":
+    """Figures a projection without regions is read by: outcomes that are single numbers, or observed."""
+    return [
+        ("".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome", drawn)
+        for name in map(str, future.data.data_vars)
+        if future[name].ndim == 3 or name in future.observed
+        for drawn in [lambda name=name, **_: future.plot(name)]
+    ]
+
+
+def _write_any(session: Session, future: "Future", folder: Path) -> Report:
+    """Write the results of a model without regions: what every scenario changes and is, with figures."""
+    from pysd_runner.plots.figure import save_figure
+    from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, Picture, ReportDocument, save_document
+
+    for text in future.warnings:
+        session.warn(text)
+    future.save(folder)
+    parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]
+    for name, draw in figures_of(future):
+        figure = draw()
+        save_figure(figure, folder / "figures", name)
+        parts.append(Picture(f"figures/{name}.png", figure.sentence))
+    for scenario in future.cast[1:]:
+        parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
+        parts.append(Bullets(list(scenario.describe())))
+    title = f"{', '.join(item.label['en'] for item in future.cast[1:]) or 'Baseline'}: {future.model}"
+    save_document(ReportDocument(title=title, lang="en", parts=parts), folder, "report")
+    data = {"end": future.table().to_dict("records"), "sentences": list(future.sentences())}
+    return Report(lines=future.sentences(), data=data, page="report")
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:
@@ -324,81 +288,16 @@ def tell(session: Session, report: Report, folder: Path) -> None:
     session.data = {"folder": folder, **(session.data or {}), **report.data}
     for line in report.lines:
         session.say(line)
+    tell_folder(session, folder, report.page)
+    if report.again:
+        session.say(Message("  `gapsim run {folder}` makes them again.", folder=folder / report.again))
+
+
+def tell_folder(session: Session, folder: Path, page: str = "", *, title: str = "") -> None:
+    """Say where results are, and the page to start with."""
     session.say()
-    session.say(Message("Results: {folder}", folder=folder))
-    session.say(Message("  Start with {page}, or summary.md beside it.", page=folder / "summary.html"))
-    session.say(Message("  `gapsim run {folder}` makes them again.", folder=folder / "run.json"))
-
-
-GROUP = "gapsim.baselines"
-DRAWS = 2500
-
-
-def baseline_of(
-    session: Session,
-    panel: "Data",
-    fitted: "FittedParameters | None",
-    folder: Path | None,
-    *,
-    model: "Model",
-    until: int,
-    draws: int,
-    seed: int,
-) -> "Baseline | None":
-    """Read or make the forecast of a panel."""
-    kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
-    if kept is not None:
-        return kept
-    found = list(entry_points(group=GROUP))
-    if not found:
-        session.warn(
-            Message("No forecast: the package that makes them is not installed; the run follows the model alone.")
+    session.say(title or Message("Results: {folder}", folder=folder))
+    if page:
+        session.say(
+            Message("  Start with {page}, or {text} beside it.", page=folder / f"{page}.html", text=f"{page}.md")
         )
-        return None
-    with session.stage(Message("Forecasting without policy")) as stage:
-        try:
-            made: Baseline = found[0].load()(
-                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model, progress=stage.at
-            )
-        except InvalidInput as reason:
-            session.warn(Message("No forecast, because {reason}: the run follows the model alone.", reason=reason))
-            return None
-    if folder is not None:
-        keep(session, made, folder)
-    return made
-
-
-def kept_in(
-    folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
-) -> "Baseline | None":
-    """Read the forecast in the folder of a fit."""
-    from pysd_runner.spec import load_baseline
-    from pysd_runner.spec.baseline import FILE
-
-    if not (folder / FILE).is_file():
-        return None
-    found = load_baseline(folder)
-    digest = (found.provenance.get("fit") or {}).get("sha256")
-    is_same = (
-        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
-        and digest == (None if fitted is None else fitted.sha256)
-        and found.provenance.get("seed") == seed
-        and found.provenance.get("gapsim") == version("gapsim")
-    )
-    return found if is_same and found.years[-1] >= until and len(found) >= draws else None
-
-
-def keep(session: Session, made: "Baseline", folder: Path) -> None:
-    """Write a forecast into the folder of a fit; warn where that cannot be done."""
-    try:
-        path = made.save(folder)
-    except OSError as error:
-        session.warn(
-            Message(
-                "The forecast could not be kept in {folder}: {reason}; the next run makes it again.",
-                folder=folder,
-                reason=of_system(error),
-            )
-        )
-    else:
-        session.note(Message("The forecast is kept in {path}.", path=path))

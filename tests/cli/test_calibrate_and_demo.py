@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from calibration import FitResult
-from calibration.commands import steps
+from calibration.commands import demo, steps
 from pysd_runner.core.findings import Finding
 from pysd_runner.spec import load_fitted
 from pysd_runner.study.loading import load_future
@@ -18,7 +18,7 @@ from tests.english import sentences_in, visible
 @pytest.fixture
 def small_demo(monkeypatch, small_panel):
     """The demonstration on the small panel."""
-    monkeypatch.setattr(steps, "PANEL", str(small_panel))
+    monkeypatch.setattr(demo, "SHIPPED_PANEL", str(small_panel))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_calibration_that_is_done_again_is_the_same_to_the_byte(gapsim, small_
 
 
 def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
-    years = ("--first-year", 2016, "--last-year", 2023)
+    years = ("--start", 2016, "--until", 2023)
     answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit", code=0)
     described, _, after = answer.err.partition("Calibrating ...")
     assert "4 regions, 2016 to 2023" in described
@@ -173,7 +173,7 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
-    common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
+    common = ("calibrate", small_panel, "--start", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
     first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles", code=0)
     second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles", code=0)
     assert "estimating the errors" in first.err
@@ -191,7 +191,7 @@ def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
 def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     # The smallest budget there is: estimating the errors alone takes longer on any machine.
     answer = gapsim(
-        "calibrate", small_panel, "--first-year", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit", code=3
+        "calibrate", small_panel, "--start", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit", code=3
     )
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"

@@ -117,7 +117,7 @@ def test_several_files_are_written_as_one_panel(gapsim, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("out", "said"), [("mine.txt", "ends in .csv"), ("bad.csv", "this file is read"), ("other.csv", "exists already")]
+    ("out", "said"), [("mine.xlsx", "ends in .csv"), ("bad.csv", "is read"), ("other.csv", "exists already")]
 )
 def test_a_place_that_cannot_be_written_is_refused_first(gapsim, bad, tmp_path, out, said):
     (tmp_path / "other.csv").write_text("x")

@@ -33,6 +33,7 @@ def test_page_of_results(gapsim, results, tmp_path):
     assert record["lang"] == "zh"
     assert record["policy"]["presets"]
     assert record["command"].startswith("gapsim run SCENARIO --draws 2")
+    assert "leave --data, --seed away" in gapsim("explore", results, "--data", "obs.csv", "--seed", 1, code=2).err
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,11 @@ def test_page_of_a_model(gapsim, tmp_path):
     ("arguments", "said"),
     [
         (("nowhere",), "neither results of `gapsim run` nor a model file"),
-        (("nowhere.mdl",), "there is no file 'nowhere.mdl'"),
+        (("nowhere.mdl",), "nowhere.mdl: there is no such file"),
         (("mine.mdl", "--out", "nowhere/x.html"), "there is no folder"),
         (("mine.mdl", "--out", "."), "is a folder; name a file"),
         (("mine.mdl", "--out", "there.html"), "exists already; choose another file"),
         (("mine.mdl", "--outcome", "Infectd", "--out", "x.html"), "Did you mean 'Infected'?"),
-        (("results", "--data", "obs.csv"), "leave --data away"),
         (("delay.mdl", "--out", "x.html"), "DELAY FIXED"),
     ],
 )

@@ -40,7 +40,7 @@ def record(path):
 
 @pytest.mark.slow
 def test_from_a_fit_to_its_evaluation(gapsim, small, small_panel, folder, no_pictures, monkeypatch):
-    quick = ("--starts", 1, "--no-profiles", "--no-forecast", "--first-year", 2018)
+    quick = ("--starts", 1, "--no-profiles", "--no-forecast", "--start", 2018)
     made = gapsim("calibrate", small_panel, *small[2:], "--model", folder, *quick, "--out", "fit")
     assert made.code in (0, 3), made.err
     mine = load_model(folder)
@@ -82,13 +82,10 @@ def test_models_without_bindings_are_refused_in_one_sentence(gapsim, own, line):
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        (("forecast", "--model", "damped_drift"), "a forecaster is named by --forecaster"),
-        (("backtest", "--model", "nowhere"), "Expected a model file or a folder with a model.mdl"),
         (("calibrate", "china", "--model", "nowhere"), "no shipped model is called 'nowhere'"),
-        (("run", "zoned", "--model", "regional_digital", "--data", "x.csv"), "--model mine.mdl"),
         (
             ("forecast", "x.csv", "--model", "tank.mdl", "--forecaster", "mean_reversion"),
-            "a table is forecast in one way",
+            "--forecaster needs a model of regions",
         ),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.cli.projecting import kept_in
+from pysd_runner.cli.starting import kept_in
 from pysd_runner.core.errors import Message
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model

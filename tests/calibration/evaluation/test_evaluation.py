@@ -27,7 +27,7 @@ from calibration.evaluation.sensitivity import (
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
-from pysd_runner.cli.data_options import PanelChoice
+from pysd_runner.cli.data_options import DataChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Data
@@ -88,7 +88,7 @@ def report(result: FitResult, fitted_panel: Data, tmp_path_factory) -> tuple[int
     options = ["--panel", "made", "--until", UNTIL, "--quick", "--out", folder / "report", "--quiet"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["calibration.evaluation.evaluate"], "QUICK", TINY)
-        patch.setattr(PanelChoice, "read", lambda *_, **__: fitted_panel)
+        patch.setattr(DataChoice, "read", lambda *_, **__: fitted_panel)
         code = main([str(item) for item in ("evaluate", folder / "fit", *options)])
     return code, folder / "report"
 
@@ -141,7 +141,7 @@ def test_a_model_by_itself_is_evaluated_as_far_as_it_can_be(tmp_path: Path, capf
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere holds no fit"),
-        (["--model", "m.mdl", "--panel", "china"], "leave --panel away"),
+        (["--model", "m.mdl", "--panel", "china"], "--data needs a model of regions"),
         (["--model", "m.mdl"], "m.mdl"),
         (["--seed", "-1"], "seed"),
         (["--panel", "chima"], "Did you mean 'china'?"),

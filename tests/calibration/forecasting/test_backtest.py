@@ -509,7 +509,7 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     assert "rmse ratio to persistence" in told.out
     assert main(["backtest", str(path), "--forecaster", "mean_reversion", "--draws", "10", "--first-year", "1991"]) == 0
     assert "origins 1999-2000" in capsys.readouterr().out
-    assert main(["backtest", str(path), "--first-year", "2050"]) == 2
+    assert main(["backtest", str(path), "--start", "2050"]) == 2
     assert "nothing is left of data" in capsys.readouterr().err
     assert main(["backtest", str(path), "--forecaster", "mean_reversio", "--draws", "10"]) == 2
     assert "Did you mean 'mean_reversion'?" in capsys.readouterr().err

@@ -1,0 +1,229 @@
+"""What every scenario starts from: model, data, a fit and the forecast without policy, which is kept beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pysd_runner.cli.options import RunOptions
+from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import InvalidInput, Message, of_system
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
+    from pysd_runner.panel import Data
+    from pysd_runner.spec import Baseline, FittedParameters
+    from pysd_runner.study.inputs import ProjectionInputs
+
+DRAWS, UNTIL = 2500, 2040
+FITTED_FILE, FIT = "fitted.json", "fit"
+GROUP = "gapsim.baselines"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStart:
+    """What every scenario starts from."""
+
+    model: "Model"
+    data: "Data | None"  # of regions as far as the forecast knows them
+    fitted: "FittedParameters | None"
+    baseline: "Baseline | None"
+    settings: Mapping[str, Any]
+
+    def drawn(self, session: Session, title: str) -> "ProjectionInputs":
+        """Draw it."""
+        from pysd_runner.study.inputs import inputs_of
+
+        with session.stage(title):
+            found = inputs_of(self.model, self.data, self.fitted, baseline=self.baseline, **self.settings)
+        if self.fitted is None:
+            session.warn(Message("No calibration was given: every parameter is drawn from its prior."))
+        return found
+
+
+def read_fit(path: Path) -> "FittedParameters":
+    """Read fitted parameters from their file or from the folder that holds it."""
+    from pysd_runner.spec import load_fitted
+
+    file = path / FITTED_FILE if path.is_dir() else path
+    # Results of the demonstration have the fit in a folder of its own.
+    inside = path / FIT / FITTED_FILE
+    return load_fitted(inside if inside.is_file() and not file.is_file() else file)
+
+
+def read_others(path: Path | None) -> "dict[str, FittedParameters]":
+    """Read the fits under other definitions that stand in the folder of a fit."""
+    if path is None or not path.is_dir():
+        return {}
+    found = {file.parent.name: read_fit(file) for file in sorted(path.glob(f"*/{FITTED_FILE}"))}
+    return {name: item for name, item in found.items() if name in definitions_of(item)}
+
+
+def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
+    """National series that a fit read where a measurement has several."""
+    return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
+
+
+def usual_end(last: int) -> int:
+    """Last year where none is asked for."""
+    from pysd_runner.spec.baseline import FARTHEST
+
+    return max(last + 1, min(UNTIL, last + FARTHEST))
+
+
+def settings_of(
+    model: "Model",
+    panel: "Data",
+    fitted: "FittedParameters | None",
+    given: Mapping[str, Any],
+    *,
+    draws: int = DRAWS,
+    scenarios: int = 1,
+) -> dict[str, Any]:
+    """What was asked for, else what is usual; refused before any work where it cannot be done."""
+    from pysd_runner.reports.evidence import money_of
+    from pysd_runner.study.draws import check_fit, check_rate
+    from pysd_runner.study.inputs import check_size, last_origin
+
+    last = last_origin(panel)
+    settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
+    settings |= {"yuan_per_unit": money_of(fitted)}
+    settings |= given
+    if fitted is not None:
+        check_fit(fitted, model, last)
+    check_rate(fitted, settings["yuan_per_unit"])
+    check_size(model, (last, settings["until"]), settings["draws"], scenarios)
+    return settings
+
+
+def started(
+    session: Session,
+    model: "Model",
+    data: "Data | None",
+    fitted: "FittedParameters | None",
+    asked: RunOptions,
+    *,
+    draws: int = DRAWS,
+    scenarios: int = 1,
+    regions: Sequence[str] = (),
+    events: Sequence[str] = (),
+) -> RunStart:
+    """What every scenario starts from, with the forecast of regions; what cannot be done is refused before that."""
+    from pysd_runner.panel.data import is_panel
+    from pysd_runner.study.inputs import DRAWS as OTHERS
+    from pysd_runner.study.inputs import last_origin
+
+    if not is_panel(data):
+        settings = {"draws": OTHERS, "seed": 0, **asked.settings}
+        return RunStart(model=model, data=data, fitted=fitted, baseline=None, settings=settings)
+    settings = settings_of(model, data, fitted, asked.settings, draws=draws, scenarios=scenarios)
+    # Forecasts start where the projection does.
+    seen = data.subset(times=range(data.years[0], last_origin(data) + 1))
+    ahead = {name: settings[name] for name in ("until", "draws", "seed")}
+    _check_events(seen, ahead["until"], events)
+    _check_regions(seen, regions)
+    baseline = None
+    if not asked.is_open and ahead["until"] > seen.years[-1]:
+        baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
+    return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
+
+
+def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
+    """Find the regions that are to be shown before the work is done."""
+    from pysd_runner.core.errors import UnknownName, suggest
+
+    known = [name for place in panel.regions for name in (place.code, place.name_en, place.name_zh) if name]
+    for name in asked:
+        if name not in known:
+            named = ", ".join(place.name_en or place.code for place in panel.regions[:6])
+            raise UnknownName(
+                "the panel has no region {region!r}: it has {regions}, ...{suggestion}",
+                region=name,
+                regions=named,
+                suggestion=suggest(name, known),
+            )
+
+
+def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:
+    """Read events before the work is done, not after it."""
+    import numpy as np
+
+    from pysd_runner.indicators.events import chances, event_draws
+
+    places = panel.regions
+    names = {place.code: (place.name_en, place.name_zh) for place in places}
+    heads = np.log(panel.array("output_per_head")[:, -1])
+    years = tuple(range(panel.years[-1] + 1, until + 1))
+    draws = np.zeros((1, len(places), len(years)))
+    chances(events, event_draws(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
+
+
+def baseline_of(
+    session: Session,
+    panel: "Data",
+    fitted: "FittedParameters | None",
+    folder: Path | None,
+    *,
+    model: "Model",
+    until: int,
+    draws: int,
+    seed: int,
+) -> "Baseline | None":
+    """Read or make the forecast of a panel."""
+    kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
+    if kept is not None:
+        return kept
+    found = list(entry_points(group=GROUP))
+    if not found:
+        session.warn(
+            Message("No forecast: the package that makes them is not installed; the run follows the model alone.")
+        )
+        return None
+    with session.stage(Message("Forecasting without policy")) as stage:
+        try:
+            made: Baseline = found[0].load()(
+                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model, progress=stage.at
+            )
+        except InvalidInput as reason:
+            session.warn(Message("No forecast, because {reason}: the run follows the model alone.", reason=reason))
+            return None
+    if folder is not None:
+        keep(session, made, folder)
+    return made
+
+
+def kept_in(
+    folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+) -> "Baseline | None":
+    """Read the forecast in the folder of a fit."""
+    from pysd_runner.spec import load_baseline
+    from pysd_runner.spec.baseline import FILE
+
+    if not (folder / FILE).is_file():
+        return None
+    found = load_baseline(folder)
+    digest = (found.provenance.get("fit") or {}).get("sha256")
+    is_same = (
+        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
+        and digest == (None if fitted is None else fitted.sha256)
+        and found.provenance.get("seed") == seed
+        and found.provenance.get("gapsim") == version("gapsim")
+    )
+    return found if is_same and found.years[-1] >= until and len(found) >= draws else None
+
+
+def keep(session: Session, made: "Baseline", folder: Path) -> None:
+    """Write a forecast into the folder of a fit; warn where that cannot be done."""
+    try:
+        path = made.save(folder)
+    except OSError as error:
+        session.warn(
+            Message(
+                "The forecast could not be kept in {folder}: {reason}; the next run makes it again.",
+                folder=folder,
+                reason=of_system(error),
+            )
+        )
+    else:
+        session.note(Message("The forecast is kept in {path}.", path=path))
