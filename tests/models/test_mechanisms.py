@@ -824,7 +824,7 @@ def prior_draws() -> dict[str, Array]:
 
 def drawn(changes: dict[str, Any], outcome: str = GAP) -> Array:
     """An outcome of the West at the end, by draw."""
-    found = run({**FOUR_REGIONS, **prior_draws(), **changes}, YEARS, [outcome])
+    found = run({**FOUR_REGIONS, **prior_draws(), **changes}, YEARS, [outcome], engine="llvm")
     values: Array = found[outcome][0, :, WEST, -1]
     return values
 
@@ -1059,6 +1059,7 @@ def test_with_every_switch_at_zero_the_model_is_the_one_without_the_mechanisms(r
     policy = {**POLICY, **NEED, "Misfit Sensitivity": 0.2, "Rolling Evaluation Switch": rolling}
     names = ["Output", "Population", "Access Share", "Policy Weight", "Allocated Budget", "Evaluation Score"]
     found = simulated(policy, names, 25)
-    expected = simulate(plain, {**FOUR_REGIONS, **policy}, start=START, stop=START + 25, outcomes=names)
+    span = {"start": START, "stop": START + 25, "outcomes": names, "engine": "numpy"}
+    expected = simulate(plain, {**FOUR_REGIONS, **policy}, **span)
     for name in names:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-12)

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from itertools import chain
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,13 +64,22 @@ WORDS = frozenset(
 )
 
 
+@cache
+def source_calls():
+    """Each call in the source, with the module it stands in."""
+    return [
+        (path.relative_to(ROOT), node)
+        for package in (pysd_runner, calibration)
+        for path in sorted(Path(package.__file__).parent.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+
 def calls():
     """Each call that makes an error or a message, with the module it stands in."""
-    for package in (pysd_runner, calibration):
-        for path in sorted(Path(package.__file__).parent.rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS | {"Message"} and node.args:
-                    yield path.relative_to(ROOT), node
+    names = ERRORS | {"Message"}
+    return [(path, node) for path, node in source_calls() if getattr(node.func, "id", "") in names and node.args]
 
 
 def template(call):
@@ -79,26 +88,25 @@ def template(call):
     return given.value if isinstance(given, ast.Constant) else None
 
 
-CALLS = list(calls())
-TEMPLATES = {text: call for _, call in CALLS if (text := template(call))}
-SEPARATORS = {
-    node.args[1].value
-    for path in chain(*(Path(package.__file__).parent.rglob("*.py") for package in (pysd_runner, calibration)))
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    if isinstance(node, ast.Call)
-    and getattr(node.func, "id", "") == "joined"
-    and isinstance(node.args[-1], ast.Constant)
-}
+def english():
+    """All templates that are written down."""
+    return {text for _, call in calls() if (text := template(call))}
+
+
+def separators():
+    """What stands between joined messages."""
+    joins = [node for _, node in source_calls() if getattr(node.func, "id", "") == "joined"]
+    return {node.args[1].value for node in joins if isinstance(node.args[-1], ast.Constant)}
 
 
 def test_messages_are_found():
-    assert len(TEMPLATES) > 700
+    assert len(english()) > 700
 
 
 def test_every_message_has_its_chinese():
     """Those of a few packages have none yet; texts that are passed on have their own."""
     missing = Counter()
-    for path, call in CALLS:
+    for path, call in calls():
         if isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp) and template(call) not in CHINESE:
             package = "/".join(path.parts[:2])
             missing[package if package in LEFT_OUT else f"{path}:{call.lineno}"] += 1
@@ -107,7 +115,7 @@ def test_every_message_has_its_chinese():
 
 
 def test_every_chinese_text_is_that_of_a_message():
-    assert set(CHINESE) - set(TEMPLATES) - SEPARATORS - set(OF_OTHERS) - set(usage.TEMPLATES) == set()
+    assert set(CHINESE) - english() - separators() - set(OF_OTHERS) - set(usage.TEMPLATES) == set()
 
 
 def test_every_chinese_text_has_the_blanks_of_the_english_and_is_in_chinese():
@@ -121,7 +129,7 @@ def test_every_chinese_text_has_the_blanks_of_the_english_and_is_in_chinese():
 def test_every_blank_is_filled():
     wrong = [
         (str(path), call.lineno)
-        for path, call in CALLS
+        for path, call in calls()
         if call.keywords
         and template(call)
         and not {item.arg for item in call.keywords} - {None} <= blanks(template(call))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine import Engine
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import Run, simulate
 
@@ -134,8 +135,9 @@ def run(
     *,
     start: float = START,
     step: float = 0.25,
+    engine: Engine = "numpy",
 ) -> Run:
-    """The shipped model from `start` on, saved once a year."""
+    """The shipped model from `start` on, saved once a year; few cases take less time than to compile it for them."""
     return simulate(
         loaded(region_count(values)),
         dict(values),
@@ -144,6 +146,7 @@ def run(
         step=step,
         save_every=1.0,
         outcomes=outcomes,
+        engine=engine,
     )
 
 

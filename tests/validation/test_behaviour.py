@@ -430,6 +430,7 @@ def test_a14_no_random_draw_crosses_a_bound() -> None:
                 {**FOUR_REGIONS, "Policy Start Time": START + 10, **random_draws(rng, CHUNK)},
                 50,
                 bounded_outcomes(),
+                engine="llvm",
             )
         )
         for _ in range(DRAWS // CHUNK)
