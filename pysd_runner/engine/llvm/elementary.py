@@ -1,4 +1,4 @@
-"""Exponential and logarithm on vectors, without tables, with every special case of IEEE 754.
+"""Exponential and logarithm on vectors, without tables, and power in single precision, with every special case.
 
 Vectors of plain numbers and results take the short way; one that holds a special case, a number below the normal ones
 or a result near the ends of the range goes to a "careful" function. Both give the same where both apply.
@@ -7,8 +7,7 @@ The coefficients are minimax fits (Remez exchange with 60 digits, rounded), whos
 
 import math
 
-from pysd_runner.engine.llvm.emitter import Value
-from pysd_runner.engine.llvm.instructions import Instructions, bits_of
+from pysd_runner.engine.llvm.emitter import Instructions, Value, bits_of
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -51,8 +50,8 @@ EXP_NORMAL = 708.0
 
 def normal_positive(to: Instructions, x: Value) -> Value:
     """Whether a number is normal, positive and finite, told from its bits."""
-    above = to.binary("sub", to.to_bits(x), to.bits(bits_of(SMALLEST_NORMAL)))
-    return to.below(above, to.bits(bits_of(math.inf) - bits_of(SMALLEST_NORMAL)))
+    above = to.to_bits(x) - bits_of(SMALLEST_NORMAL)
+    return above < bits_of(math.inf) - bits_of(SMALLEST_NORMAL)
 
 
 def begin_plain(to: Instructions, x: Value) -> None:
@@ -74,7 +73,7 @@ def end_plain(to: Instructions, value: Value, function: str, *arguments: Value) 
 def exp(to: Instructions, x: Value) -> Value:
     """Exponential where every result is a normal number; else `careful_exp`."""
     to.label("start")
-    inside = to.compare("olt", to.intrinsic("fabs", x), to.number(EXP_NORMAL))
+    inside = to.intrinsic("fabs", x) < EXP_NORMAL
     to.branch(to.every(inside), "plain", "careful")
     to.label("plain")
     shifted, less_one = _exp_less_one(to, x)
@@ -88,50 +87,50 @@ def careful_exp(to: Instructions, x: Value) -> Value:
     """Exponential of any number."""
     shifted, less_one = _exp_less_one(to, to.clamp(x, EXP_LOWEST, EXP_HIGHEST))
     first, second = _powers(to, shifted)
-    return to.multiply(to.fused(less_one, first, first), second)
+    return to.fused(less_one, first, first) * second
 
 
 def _exp_less_one(to: Instructions, x: Value) -> tuple[Value, Value]:
     """Of x = n ln 2 + r: ROUNDER + n, which has n in its low bits, and exp(r) - 1."""
     rounder = to.number(ROUNDER)
-    shifted = to.fused(x, to.number(LOG2_E), rounder)
-    whole = to.subtract(shifted, rounder)
+    shifted = to.fused(x, LOG2_E, rounder)
+    whole = shifted - rounder
     # Exact: both terms are multiples of 2**-54 and their difference is below one half.
     high, low = (LN2_HIGH, LN2_LOW) if to.fuses else (LN2_SHORT, LN2_REST)
-    near = to.fused(whole, to.number(-high), x)
-    correction = to.multiply(whole, to.number(-low))
-    rest = to.add(near, correction)
+    near = to.fused(whole, -high, x)
+    correction = whole * -low
+    rest = near + correction
     tail = to.polynomial(rest, EXP_COEFFICIENTS)
-    return shifted, to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
+    return shifted, near + to.fused(rest * rest, tail, correction)
 
 
 def power_of_two(to: Instructions, exponent: Value) -> Value:
     """2**n for the n in the low 12 bits of an integer, within the range of normal numbers."""
-    return to.from_bits(to.binary("add", to.binary("shl", exponent, to.bits(52)), to.bits(EXPONENT_ONE)))
+    return to.from_bits((exponent << 52) + EXPONENT_ONE)
 
 
 def _powers(to: Instructions, shifted: Value) -> tuple[Value, Value]:
     """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER."""
     # Multiplying by one after the other rounds results below the smallest normal number only once.
     bits = to.to_bits(shifted)
-    half = to.binary("lshr", bits, to.bits(1))
-    return power_of_two(to, half), power_of_two(to, to.binary("sub", bits, half))
+    half = bits >> 1
+    return power_of_two(to, half), power_of_two(to, bits - half)
 
 
 def _split(to: Instructions, x: Value) -> tuple[Value, Value]:
     """A positive finite number as 2**k m with m from sqrt(1/2) to sqrt(2): k and m; nonsense for others."""
-    small = to.compare("olt", x, to.number(SMALLEST_NORMAL))
-    x = to.select(small, to.multiply(x, to.number(2.0**54)), x)
-    return split_normal(to, x, to.select(small, to.number(EXCESS + 54), to.number(EXCESS)))
+    small = x < SMALLEST_NORMAL
+    x = to.select(small, x * 2.0**54, x)
+    return split_normal(to, x, to.select(small, EXCESS + 54, EXCESS))
 
 
 def split_normal(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
     """The same for normal numbers, with what the exponent is too large by."""
     # The exponent is kept 2048 too large, so that it is never negative and needs no arithmetic shift.
-    shifted = to.binary("add", to.to_bits(x), to.bits(SIGN - SQRT_HALF_BITS))
-    exponent = to.binary("or", to.binary("lshr", shifted, to.bits(52)), to.bits(bits_of(2.0**52)))
-    k = to.subtract(to.from_bits(exponent), excess)
-    mantissa = to.binary("add", to.binary("and", shifted, to.bits(MANTISSA)), to.bits(SQRT_HALF_BITS))
+    shifted = to.to_bits(x) + (SIGN - SQRT_HALF_BITS)
+    exponent = shifted >> 52 | bits_of(2.0**52)
+    k = to.from_bits(exponent) - excess
+    mantissa = (shifted & MANTISSA) + SQRT_HALF_BITS
     return k, to.from_bits(mantissa)
 
 
@@ -151,18 +150,137 @@ def careful_ln(to: Instructions, x: Value) -> Value:
 def _ln(to: Instructions, k: Value, m: Value) -> Value:
     """Natural logarithm of 2**k m with m = 1 + f, s = f / (2 + f)."""
     # ln(1 + f) = f - f**2 / 2 + s (f**2 / 2 + a series in s**2).
-    f = to.subtract(m, to.number(1.0))
-    s = to.divide(f, to.add(m, to.number(1.0)))
-    z = to.multiply(s, s)
-    half_square = to.multiply(to.multiply(f, to.number(0.5)), f)
+    f = m - 1.0
+    s = f / (m + 1.0)
+    z = s * s
+    half_square = f * 0.5 * f
     series = to.fused(z, to.polynomial(z, LN_COEFFICIENTS), half_square)
     ln2_high, ln2_low = (LN2_HIGH, LN2_LOW) if to.fuses else (LN2_SHORT, LN2_REST)
-    low = to.fused(s, series, to.multiply(k, to.number(ln2_low)))
-    return to.fused(k, to.number(ln2_high), to.subtract(f, to.subtract(half_square, low)))
+    low = to.fused(s, series, k * ln2_low)
+    return to.fused(k, ln2_high, f - (half_square - low))
 
 
 def ln_special(to: Instructions, x: Value, value: Value) -> Value:
     """A logarithm that is right for positive finite numbers, made right for all."""
-    value = to.select(to.compare("olt", x, to.number(math.inf)), value, x)
-    value = to.select(to.compare("oeq", x, to.number(0.0)), to.number(-math.inf), value)
-    return to.select(to.compare("olt", x, to.number(0.0)), to.number(math.nan), value)
+    value = to.select(x < math.inf, value, x)
+    value = to.select(x.compare("oeq", 0.0), -math.inf, value)
+    return to.select(x < 0.0, math.nan, value)
+
+
+def log2_special(to: Instructions, magnitude: Value, value: Value) -> Value:
+    """A logarithm that is right for positive finite numbers, made right for all that are not negative."""
+    value = to.select(magnitude < math.inf, value, magnitude)
+    return to.select(magnitude.compare("oeq", 0.0), -math.inf, value)
+
+
+def power_special(to: Instructions, x: Value, y: Value, value: Value) -> Value:
+    """A power of abs(x), right unless x is one or y is zero or endless, made right for all."""
+    magnitude, zero, one = to.intrinsic("fabs", x), to.number(0.0), to.number(1.0)
+    certain = magnitude.compare("oeq", one) | y.compare("oeq", zero)
+    value = to.select(certain, one, value)
+    broken = to.intrinsic("trunc", y).compare("une", y)
+    half = y * 0.5
+    odd = to.intrinsic("trunc", half).compare("une", half)
+    sign = to.to_bits(x) & SIGN
+    sign = to.select(odd, sign, 0)
+    signed = to.from_bits(to.to_bits(value) | sign)
+    # For a broken exponent the sign is dropped, or the base is negative and there is no value.
+    value = to.select(broken, value, signed)
+    finite = magnitude < math.inf
+    undefined = (x < zero) & finite & broken
+    return to.select(undefined, math.nan, value)
+
+
+# In single precision: computed in double precision with short series. Arguments and results are double precision; the
+# caller widens and rounds. Their relative error is below 2**-30, so that rounding gives the nearest single precision
+# number, but for one in thousands that lies near the middle of two.
+
+# (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2; exp has the relative error 2**-34.2.
+SHORT_EXP = numbers(
+    "0x1.0000003a2396dp-1 0x1.555554433df51p-3 0x1.55548dc462aefp-5 0x1.111270b0c1f3fp-7 0x1.6d8d06fcbbd67p-10 "
+    "0x1.9f0898db50285p-13"
+)
+# (2**r - 1) / r for |r| <= 1/2; 2**r has the relative error 2**-34.3.
+SHORT_EXP2 = numbers(
+    "0x1.62e42ff0e18fdp-1 0x1.ebfbe0778d1c5p-3 0x1.c6b08ac06d81ep-5 0x1.3b29f397d165cp-7 0x1.5d8a85f97cbcdp-10 "
+    "0x1.445c887fbbc0ep-13 0x1.fde60b67f1d73p-17"
+)
+# 2 (artanh(s) / s - 1) / s**2 in s**2 for |s| <= 0.1716; the logarithm has the relative error 2**-37.6.
+SHORT_LN = numbers("0x1.555554fd9a650p-1 0x1.999a7a8f63c78p-2 0x1.2438d66c24e00p-2 0x1.e2f6915d07969p-3")
+# The same over ln(2).
+SHORT_LOG2 = numbers("0x1.ec709d450ed99p-1 0x1.277767553a463p-1 0x1.a59656c8dbed0p-2 0x1.5c625fd43ff6cp-2")
+
+# Beyond these, results are infinite or zero in single precision and still normal numbers in double precision.
+SINGLE_LOWEST, SINGLE_HIGHEST = -105.0, 90.0
+EXP2_LOWEST, EXP2_HIGHEST = -152.0, 130.0
+
+
+def exp_single(to: Instructions, x: Value) -> Value:
+    """Exponential: n = round(x / ln 2), r = x - n ln 2, exp(x) = 2**n exp(r)."""
+    x = to.clamp(x, SINGLE_LOWEST, SINGLE_HIGHEST)
+    rounder = to.number(ROUNDER)
+    shifted = to.fused(x, LOG2_E, rounder)
+    rest = to.fused(shifted - rounder, -LN2_HIGH, x)
+    less_one = to.fused(rest * rest, to.polynomial(rest, SHORT_EXP), rest)
+    return _scaled(to, less_one, shifted)
+
+
+def _scaled(to: Instructions, less_one: Value, shifted: Value) -> Value:
+    """2**n times one more than a number; n stands in the low bits of ``shifted``."""
+    scale = power_of_two(to, to.to_bits(shifted))
+    return to.fused(less_one, scale, scale)
+
+
+def _short_series(to: Instructions, m: Value, coefficients: tuple[float, ...], first: float) -> Value:
+    """A logarithm of m near one: first * s + s**3 * series in s**2, with s = (m - 1) / (m + 1)."""
+    one = to.number(1.0)
+    s = (m - one) / (m + one)
+    z = s * s
+    return s * to.fused(z, to.polynomial(z, coefficients), first)
+
+
+def ln_single(to: Instructions, x: Value) -> Value:
+    """Natural logarithm where every argument is a positive number; else `careful_ln`."""
+    begin_plain(to, x)
+    value = _short_ln(to, x)
+    to.jump("end")
+    return end_plain(to, value, "careful_ln_single", x)
+
+
+def careful_ln_single(to: Instructions, x: Value) -> Value:
+    """Natural logarithm of any number."""
+    return ln_special(to, x, _short_ln(to, x))
+
+
+def _short_ln(to: Instructions, x: Value) -> Value:
+    k, m = split_normal(to, x, to.number(EXCESS))
+    return to.fused(k, LN2_HIGH, _short_series(to, m, SHORT_LN, 2.0))
+
+
+def power_single(to: Instructions, x: Value, y: Value) -> Value:
+    """Power where every base is a positive number; else `careful_power`."""
+    begin_plain(to, x)
+    product = y * _short_log2(to, x)
+    value = _short_exp2(to, product)
+    to.branch(to.every(product.compare("ord", product)), "end", "careful")
+    return end_plain(to, value, "careful_power_single", x, y)
+
+
+def careful_power_single(to: Instructions, x: Value, y: Value) -> Value:
+    """Power: 2**(y log2 abs(x)), then signs and special cases as in C."""
+    magnitude = to.intrinsic("fabs", x)
+    logarithm = log2_special(to, magnitude, _short_log2(to, magnitude))
+    return power_special(to, x, y, _short_exp2(to, y * logarithm))
+
+
+def _short_log2(to: Instructions, x: Value) -> Value:
+    k, m = split_normal(to, x, to.number(EXCESS))
+    return k + _short_series(to, m, SHORT_LOG2, 2 * LOG2_E)
+
+
+def _short_exp2(to: Instructions, x: Value) -> Value:
+    product = to.clamp(x, EXP2_LOWEST, EXP2_HIGHEST)
+    rounder = to.number(ROUNDER)
+    shifted = product + rounder
+    rest = product - (shifted - rounder)
+    return _scaled(to, rest * to.polynomial(rest, SHORT_EXP2), shifted)

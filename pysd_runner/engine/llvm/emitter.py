@@ -1,10 +1,12 @@
-"""Writes LLVM instructions as text: values, types and the operations on them.
+"""Writes LLVM instructions as text: values, types, the operations on them, and the body of a function on vectors.
 
-A value is a scalar or a vector of lanes. Every name is generated here; numbers are written bit by bit.
+A value is a scalar or a vector of lanes. Every name is generated here; numbers are written bit by bit. Comparisons are
+ordered: they are false where an argument is no number. Nothing is reassociated or contracted, so that a value does not
+depend on the number of lanes it is computed in.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +17,11 @@ Kind = Literal["real", "truth", "integer"]
 REGISTER = 8
 
 
+def _operator(real: str, whole: str, kind: Kind | None = None) -> Callable[["Value", "Operand"], "Value"]:
+    """What two values give by an instruction for real numbers or one for others, which have no sign."""
+    return lambda left, right: left.writer.binary(real if left.kind == "real" else whole, left, right, kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value in the program."""
@@ -23,7 +30,31 @@ class Value:
     kind: Kind  # A real number, a truth or an integer of 64 bits
     wide: bool  # whether it is a vector of lanes
     level: int  # how many of the loops around it it depends on
+    writer: "Writer" = field(repr=False, compare=False)  # what writes down what is computed with it
     literal: float | None = None  # its number, where it is one
+
+    # Operators write an instruction.
+
+    __add__, __sub__ = _operator("fadd", "add"), _operator("fsub", "sub")
+    __mul__, __truediv__ = _operator("fmul", "mul"), _operator("fdiv", "udiv")
+    __and__, __or__, __xor__ = (_operator(name, name) for name in ("and", "or", "xor"))
+    __lshift__, __rshift__ = _operator("shl", "shl"), _operator("lshr", "lshr")
+    __lt__, __le__ = _operator("fcmp olt", "icmp ult", "truth"), _operator("fcmp ole", "icmp ule", "truth")
+    __gt__, __ge__ = _operator("fcmp ogt", "icmp ugt", "truth"), _operator("fcmp oge", "icmp uge", "truth")
+
+    def __rtruediv__(self, other: float) -> "Value":
+        return self.writer.number(other) / self
+
+    def __neg__(self) -> "Value":
+        return self.writer.unary("fneg", self)
+
+    def compare(self, relation: str, other: "Operand") -> "Value":
+        """A truth of real numbers: oeq, ord (both are numbers), uno, or une (true where an argument is no number)."""
+        return self.writer.binary(f"fcmp {relation}", self, other, "truth")
+
+
+# What instructions are written for: values, and numbers that stand for their literals.
+Operand = Value | float | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +118,11 @@ class Writer:
         """Append an instruction and give its result."""
         name = self.register()
         self.lines[level].append(f"{name} = {text}")
-        return Value(name, kind, wide, level)
+        return Value(name, kind, wide, level, self)
+
+    def named(self, name: str, kind: Kind = "integer", *, wide: bool = False, level: int = 0) -> Value:
+        """What stands in the program under a name."""
+        return Value(name, kind, wide, level, self)
 
     def type(self, value: Value) -> str:
         """Type of a value."""
@@ -95,20 +130,22 @@ class Writer:
 
     def number(self, value: float) -> Value:
         """A real literal."""
-        return Value(self.types.real_literal(value), "real", False, 0, value)
+        return Value(self.types.real_literal(value), "real", False, 0, self, value)
 
     def integer(self, value: int) -> Value:
         """An integer literal."""
-        return Value(str(value), "integer", False, 0)
+        return self.named(str(value % 2**64))
 
-    def integer_entry(self, name: str) -> Value:
-        """An integer the function read from its table."""
-        return Value(name, "integer", False, 0)
+    def literal(self, value: Operand) -> Value:
+        """A value, or the literal of a number."""
+        if isinstance(value, Value):
+            return value
+        return self.number(value) if isinstance(value, float) else self.integer(value)
 
     def lane_numbers(self) -> Value:
         """The numbers of the lanes, counted from zero."""
         steps = ", ".join(f"i64 {number}" for number in range(self.types.lanes))
-        return Value(f"<{steps}>", "integer", True, 0)
+        return self.named(f"<{steps}>", wide=True)
 
     def splat(self, value: Value) -> Value:
         """A value on every lane."""
@@ -121,7 +158,7 @@ class Writer:
     def _splat(self, value: Value) -> Value:
         scalar, wide = self.types.of(value.kind, wide=False), self.types.of(value.kind, wide=True)
         if not value.name.startswith("%"):
-            return Value(f"splat ({scalar} {value.name})", value.kind, True, 0, value.literal)
+            return Value(f"splat ({scalar} {value.name})", value.kind, True, 0, self, value.literal)
         one = self.make(
             f"insertelement {wide} poison, {scalar} {value.name}, i64 0", value.kind, wide=True, level=value.level
         )
@@ -133,30 +170,30 @@ class Writer:
             level=value.level,
         )
 
-    def alike(self, values: Iterable[Value]) -> tuple[list[Value], bool, int]:
+    def alike(self, values: Iterable[Operand]) -> tuple[list[Value], bool, int]:
         """Values made equally wide, whether they are, and their deepest level."""
-        found = list(values)
+        found = list(map(self.literal, values))
         wide = any(value.wide for value in found)
         if wide:
             found = [self.splat(value) for value in found]
         return found, wide, max((value.level for value in found), default=0)
 
-    def binary(self, instruction: str, left: Value, right: Value, kind: Kind | None = None) -> Value:
+    def binary(self, instruction: str, left: Operand, right: Operand, kind: Kind | None = None) -> Value:
         """An instruction of two operands of one type."""
-        (left, right), wide, level = self.alike((left, right))
-        text = f"{instruction} {self.type(left)} {left.name}, {right.name}"
-        return self.make(text, kind or left.kind, wide=wide, level=level)
+        (first, second), wide, level = self.alike((left, right))
+        text = f"{instruction} {self.type(first)} {first.name}, {second.name}"
+        return self.make(text, kind or first.kind, wide=wide, level=level)
 
     def unary(self, instruction: str, value: Value) -> Value:
         """An instruction of one operand."""
         text = f"{instruction} {self.type(value)} {value.name}"
         return self.make(text, value.kind, wide=value.wide, level=value.level)
 
-    def select(self, condition: Value, yes: Value, no: Value) -> Value:
+    def select(self, condition: Value, yes: Operand, no: Operand) -> Value:
         """One of two values."""
-        (condition, yes, no), wide, level = self.alike((condition, yes, no))
-        text = f"select {self.type(condition)} {condition.name}, {self.type(yes)} {yes.name}, {self.type(no)} {no.name}"
-        return self.make(text, yes.kind, wide=wide, level=level)
+        (truth, first, second), wide, level = self.alike((condition, yes, no))
+        operands = ", ".join(f"{self.type(item)} {item.name}" for item in (truth, first, second))
+        return self.make(f"select {operands}", first.kind, wide=wide, level=level)
 
     def convert(self, instruction: str, value: Value, kind: Kind) -> Value:
         """A value as another kind."""
@@ -165,7 +202,7 @@ class Writer:
             f"{instruction} {self.type(value)} {value.name} to {to}", kind, wide=value.wide, level=value.level
         )
 
-    def call(self, function: str, name: str, arguments: Iterable[Value]) -> Value:
+    def call(self, function: str, name: str, arguments: Iterable[Operand]) -> Value:
         """A call of a mathematical function of real numbers."""
         found, wide, level = self.alike(arguments)
         if function:
@@ -223,7 +260,7 @@ class Writer:
         self.jump(label)
         self.label(label)
         self.put(0, f"{counter} = phi i64 [ 0, %{label}.in ], [ %{label}.j, %{label}.next ]")
-        yield Value(counter, "integer", False, 0)
+        yield self.named(counter)
         self.jump(f"{label}.next")
         self.label(f"{label}.next")
         self.put(0, f"%{label}.j = add nuw nsw i64 {counter}, {step}")
@@ -261,3 +298,151 @@ class Writer:
         places = [f"i32 {lane}" for lane in order]
         text = f"shufflevector {kind} {left.name}, {kind} {right.name}, <{len(places)} x i32> <{', '.join(places)}>"
         return self.make(text, left.kind, wide=True, level=left.level)
+
+
+# Numbers in a table that `Instructions.pick` reads.
+PLACES = 16
+
+
+def bits_of(value: float) -> int:
+    """Bits of a double precision number."""
+    return int(struct.unpack("<Q", struct.pack("<d", value))[0])
+
+
+def float_of(bits: int) -> float:
+    """The double precision number that has the given bits."""
+    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
+
+
+def vector_type(scalar: str, lanes: int) -> str:
+    """Spelling of a vector type; one lane is the scalar itself."""
+    return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
+
+
+def function_name(function: str, lanes: int, scalar: str) -> str:
+    """Name of a function of this package in the generated code."""
+    return f"@gs_{function}_v{lanes}{'f64' if scalar == 'double' else 'f32'}"
+
+
+@dataclass(slots=True)
+class Instructions(Writer):
+    """The instructions of one function; a vector of one lane is a scalar."""
+
+    blocks: int = field(default=0)  # how many blocks were begun; a function without branches needs none
+
+    @property
+    def fuses(self) -> bool:
+        """Whether there is a fused multiply-add."""
+        return self.types.fused
+
+    def argument(self, name: str) -> Value:
+        """What the function is handed under a name."""
+        return self.named(name, "real", wide=self.types.lanes > 1)
+
+    def intrinsic(self, name: str, *arguments: Operand) -> Value:
+        """Real numbers to a real number through one of LLVM's own functions."""
+        found, wide, _ = self.alike(arguments)
+        suffix, kind = "f64" if self.types.real == "double" else "f32", self.types.of("real", wide=wide)
+        full = f"@llvm.{name}.{f'v{self.types.lanes}{suffix}' if wide else suffix}"
+        self.intrinsics[full] = f"declare {kind} {full}({', '.join([kind] * len(arguments))})"
+        return self.call("", full, found)
+
+    def every(self, condition: Value) -> str:
+        """Whether a truth holds in every lane, one truth for all."""
+        if not condition.wide:
+            return condition.name
+        kind, name = self.type(condition), f"@llvm.vector.reduce.and.v{self.types.lanes}i1"
+        self.intrinsics[name] = f"declare i1 {name}({kind})"
+        return self.make(f"call i1 {name}({kind} {condition.name})", "truth", wide=False, level=0).name
+
+    def result_of(self, function: str, *arguments: Value) -> Value:
+        """A real number from another function of this package on the same vectors."""
+        return self.call(function, function_name(function, self.types.lanes, self.types.real), arguments)
+
+    def label(self, block: str) -> None:
+        """Begin a block; the first also holds what was written before it."""
+        self.lines[0].insert(len(self.lines[0]) if self.blocks else 0, f"{block}:")
+        self.blocks += 1
+
+    def merge(self, *ways: tuple[Value, str]) -> Value:
+        """The real number of the block that control came from."""
+        values, wide, _ = self.alike(value for value, _ in ways)
+        found = ", ".join(f"[{value.name}, %{block}]" for value, (_, block) in zip(values, ways, strict=True))
+        return self.make(f"phi {self.types.of('real', wide=wide)} {found}", "real", wide=wide, level=0)
+
+    def widened(self, value: Value) -> Value:
+        """A single precision number in double precision."""
+        text = f"fpext {vector_type('float', self.types.lanes)} {value.name} to {self.type(value)}"
+        return self.make(text, "real", wide=value.wide, level=0)
+
+    def narrowed(self, value: Value) -> Value:
+        """A double precision number rounded to single precision."""
+        text = f"fptrunc {self.type(value)} {value.name} to {vector_type('float', self.types.lanes)}"
+        return self.make(text, "real", wide=value.wide, level=0)
+
+    def fused(self, left: Value, right: Operand, addend: Operand) -> Value:
+        """Product plus addend, rounded once, or twice on a processor that cannot."""
+        if self.fuses:
+            return self.intrinsic("fma", left, right, addend)
+        return left * right + addend
+
+    def lost(self, left: Value, right: Value, product: Value) -> Value:
+        """What rounding lost of a product; without fused multiply-add from halves of both numbers (Dekker 1971)."""
+        if self.fuses:
+            return self.fused(left, right, -product)
+        (high, low), (other, rest) = self.halves(left), self.halves(right)
+        near = high * other - product
+        between = high * rest + low * other
+        return near + between + low * rest
+
+    def halves(self, value: Value) -> tuple[Value, Value]:
+        """A number as the sum of its first 26 bits and the others, exact."""
+        high = self.from_bits(self.to_bits(value) & -(2**27))
+        return high, value - high
+
+    def to_bits(self, value: Value) -> Value:
+        """The bits of a real number as an integer."""
+        return self.convert("bitcast", value, "integer")
+
+    def from_bits(self, value: Value) -> Value:
+        """The real number that has the given bits."""
+        return self.convert("bitcast", value, "real")
+
+    def pick(self, name: str, table: Sequence[float], place: Value) -> Value:
+        """Real numbers of a table of sixteen, at the places in the low four bits of integers."""
+        if self.types.permutes and self.types.lanes % REGISTER == 0:
+            return self.permuted(table, place)
+        values = ", ".join(f"double 0x{bits_of(value):016X}" for value in table)
+        self.intrinsics[f"@gs_{name}"] = f"@gs_{name} = private constant [{PLACES} x double] [{values}]"
+        place = place & (PLACES - 1)
+        if not place.wide:
+            return self._read(name, place)
+        # Gathering in one instruction takes longer on most processors.
+        result, whole, real = "poison", self.type(place), self.types.of("real", wide=True)
+        for lane in range(self.types.lanes):
+            here = self.make(f"extractelement {whole} {place.name}, i64 {lane}", "integer", wide=False, level=0)
+            text = f"insertelement {real} {result}, double {self._read(name, here).name}, i64 {lane}"
+            result = self.make(text, "real", wide=True, level=0).name
+        return self.named(result, "real", wide=True)
+
+    def _read(self, name: str, place: Value) -> Value:
+        return self.load(self.at(f"@gs_{name}", place, "double"))
+
+    def clamp(self, value: Value, lowest: float, highest: float) -> Value:
+        """The nearest number within limits; what is no number stays so."""
+        for relation, limit in (("ogt", self.number(highest)), ("olt", self.number(lowest))):
+            value = self.select(value.compare(relation, limit), limit, value)
+        return value
+
+    def polynomial(self, argument: Value, coefficients: Sequence[float]) -> Value:
+        """Value of a polynomial, lowest coefficient first, by Estrin's scheme: short chains of fused steps."""
+        terms = [self.number(value) for value in coefficients]
+        power = argument
+        while len(terms) > 3:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            terms = [self.fused(high, power, low) for low, high in pairs] + terms[len(terms) - len(terms) % 2 :]
+            power = power * power
+        value = terms.pop()
+        while terms:
+            value = self.fused(value, power, terms.pop())
+        return value

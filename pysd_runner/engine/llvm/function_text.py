@@ -67,21 +67,9 @@ class FunctionText:
     def _put(self, *lines: str) -> None:
         self.lines.extend(lines)
 
-    def _sum(self, left: Value, right: Value | int) -> Value:
-        return self.writer.binary("add", left, self._whole(right))
-
-    def _product(self, left: Value, right: Value | int) -> Value:
-        return self.writer.binary("mul", left, self._whole(right))
-
-    def _whole(self, value: Value | int) -> Value:
-        return self.writer.integer(value) if isinstance(value, int) else value
-
-    def _named(self, name: str) -> Value:
-        return self.writer.integer_entry(name)
-
     def _entry(self, place: int, name: str, kind: str = "i64") -> None:
         """Read an entry of the table."""
-        self._put(f"{name} = load {kind}, ptr {self.writer.at('%table', self._whole(place), 'i64')}")
+        self._put(f"{name} = load {kind}, ptr {self.writer.at('%table', self.writer.integer(place), 'i64')}")
 
     @contextmanager
     def blocks(self, pipes: int) -> Iterator[None]:
@@ -130,12 +118,12 @@ class FunctionText:
         for place in range(len(inputs)):
             self._entry(HEADER + 2 * place, f"%x{place}", "ptr")
             self._entry(HEADER + 2 * place + 1, f"%y{place}")
-            shift = self._product(self._named("%scenario"), self._named(f"%y{place}"))
+            shift = self.writer.named("%scenario") * self.writer.named(f"%y{place}")
             self._put(f"%from{place} = getelementptr {self.types.real}, ptr %x{place}, i64 {shift.name}")
         for place, item in enumerate(inputs):
             if not item.moving:
                 self._copy(f"%from{place}", item.slot)
-        self._move(inputs, self._whole(0))
+        self._move(inputs, self.writer.integer(0))
 
     def _copy(self, start: str, slot: Slot) -> None:
         if not slot.wide:
@@ -148,33 +136,33 @@ class FunctionText:
         """Values at this step of everything that changes over time."""
         moving = [place for place, item in enumerate(inputs) if item.moving]
         for order, place in enumerate(moving):
-            path = self._sum(self._product(step, len(moving)), order)
+            path = step * len(moving) + order
             self._move_one(f"%from{place}", inputs[place].slot, path)
 
     def _move_one(self, start: str, slot: Slot, path: Value) -> None:
-        writer, two = self.writer, self._product(path, 2)
-        moments = [writer.load(writer.at("%positions", self._sum(two, shift), "i64"), "integer") for shift in (0, 1)]
+        writer, two = self.writer, path * 2
+        moments = [writer.load(writer.at("%positions", two + shift, "i64"), "integer") for shift in (0, 1)]
         now, then = (writer.at(start, moment, inside=False) for moment in moments)
         share = writer.load(writer.at("%shares", path))
         with writer.loop(slot.cells) as cell:
             first, second = (self._handed_over(base, cell, wide=slot.wide) for base in (now, then))
-            part = writer.binary("fmul", share, writer.binary("fsub", second, first))
-            self._keep(slot, cell, writer.binary("fadd", first, part))
+            part = share * (second - first)
+            self._keep(slot, cell, first + part)
 
     def _handed_over(self, base: str, cell: Value, *, wide: bool) -> Value:
         """A cell of an input, or the cells of all lanes."""
         if not wide:
             return self.writer.load(self.writer.at(base, cell))
-        place = self._sum(self._product(cell, self._named("%in")), self._named("%draw"))
+        place = cell * self.writer.named("%in") + self.writer.named("%draw")
         return self.writer.load(self.writer.at(base, place, inside=False), wide=True)
 
     # Working memory ----------------------------------------------------------------------------------------------
 
     def _address(self, slot: Slot, cell: Value | None = None) -> str:
         """Address of a variable, or of one of its cells."""
-        offset = self._whole(slot.offset)
+        offset = self.writer.integer(slot.offset)
         if cell is not None:
-            offset = self._sum(self._product(cell, self.types.lanes if slot.wide else 1), offset)
+            offset = cell * (self.types.lanes if slot.wide else 1) + offset
         return self.writer.at("%ws", offset)
 
     def _align(self, slot: Slot) -> int:
@@ -202,7 +190,7 @@ class FunctionText:
             start, to = self._address(slot), self._address(copy)
             self.writer.copy(to, start, slot.cells * (self.types.lanes if slot.wide else 1))
         row = self.writer.load("%row", "integer")
-        line = self._sum(self._product(self._named("%scenario"), self._named("%rows")), row)
+        line = self.writer.named("%scenario") * self.writer.named("%rows") + row
         looped: set[int] = set()
         for wide in (False, True):
             single = [place for place in places if outputs[place].cells == 1 and outputs[place].wide is wide]
@@ -213,24 +201,24 @@ class FunctionText:
             if place not in looped:
                 self._save(outputs[place], base + place, line)
         if tag == "B":
-            self._put(f"store i64 {self._sum(row, 1).name}, ptr %row")
+            self._put(f"store i64 {(row + 1).name}, ptr %row")
         self.writer.jump(f"go{tag}")
         self.writer.label(f"go{tag}")
 
     def _save(self, slot: Slot, entry: int, line: Value) -> None:
         base = f"%out{entry}"
         self._entry(entry, base, "ptr")
-        before = self._product(line, slot.cells)
+        before = line * slot.cells
         if not self.over_draws:
             self.writer.copy(self.writer.at(base, before, inside=False), self._address(slot), slot.cells)
             return
         with self.writer.loop(slot.cells) as cell:
             value = self.writer.load(self._address(slot, cell), wide=slot.wide, align=self._align(slot))
-            self._save_lanes(base, self._sum(before, cell), value)
+            self._save_lanes(base, before + cell, value)
 
     def _save_lanes(self, base: str, cell: Value, value: Value) -> None:
         """Write one number of every lane to its place."""
-        place = self._sum(self._product(cell, self._named("%out")), self._named("%draw"))
+        place = cell * self.writer.named("%out") + self.writer.named("%draw")
         self.writer.store(self.writer.splat(value), self.writer.at(base, place, inside=False))
 
     def _save_each(self, outputs: Sequence[tuple[int, Slot]], line: Value) -> None:
@@ -238,8 +226,8 @@ class FunctionText:
         writer, slot = self.writer, outputs[0][1]
         table = self.integers([number for entry, slot in outputs for number in (entry, slot.offset)])
         with writer.loop(len(outputs)) as number:
-            two = self._product(number, 2)
-            entry, offset = (writer.load(writer.at(table, self._sum(two, shift), "i64"), "integer") for shift in (0, 1))
+            two = number * 2
+            entry, offset = (writer.load(writer.at(table, two + shift, "i64"), "integer") for shift in (0, 1))
             base = writer.make(f"load ptr, ptr {writer.at('%table', entry, 'i64')}", "integer", wide=False, level=0)
             value = writer.load(writer.at("%ws", offset), wide=slot.wide, align=self._align(slot))
             if self.over_draws:

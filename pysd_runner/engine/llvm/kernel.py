@@ -4,11 +4,15 @@ The text holds generated names and numbers only, never a name or a comment of a 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
+    Block,
+    Expression,
+    Operation,
     Reference,
     draws_numbers,
     reached,
@@ -20,11 +24,11 @@ from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.function_text import FunctionText
 from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
 from pysd_runner.engine.llvm.nest_code import NestCode
-from pysd_runner.engine.llvm.pipes import Pipes
 from pysd_runner.engine.llvm.schedule import (
     Item,
     Nest,
     NestShape,
+    Temporaries,
     items_of,
     nests_of,
     shared_out,
@@ -249,3 +253,35 @@ def _wide_temporaries(frame: Frame, nests: Iterable[Nest]) -> set[str]:
             if wide or draws_numbers(item.expression):
                 found.add(item.target)
     return found
+
+
+class Pipes:
+    """What a pipe needs besides what flows in: its initial value and how long a value stays, both from the start."""
+
+    def __init__(self, plan: Plan, temporaries: Temporaries) -> None:
+        self._model, self._temporaries = plan.model, temporaries
+        self.starting: list[Item] = []
+        self.delays: list[str] = []
+
+    def linked(self, items: list[Item]) -> list[Item]:
+        """Work in which every push refers to the beginning of its pipe."""
+        seen: dict[str, int] = {}
+        found = []
+        for item in items:
+            if item.task == "push":
+                place = seen[item.target] = seen.get(item.target, -1) + 1
+                item = replace(item, expression=self._push(item, self._model.variables[item.target].blocks[place]))
+            found.append(item)
+        return found
+
+    def _push(self, item: Item, block: Block) -> Expression:
+        initial, delay = (self._kept(part, item) for part in (block.initial, block.delay))
+        self.delays.append(delay.variable)
+        return Operation("pipe", (item.expression, initial, delay), ())
+
+    def _kept(self, expression: Expression | None, item: Item) -> Reference:
+        if expression is None:
+            raise UnsupportedFeature("a pipe without a beginning")
+        place = self._temporaries.new(item.loops)
+        self.starting += value_items(place.variable, place.index, expression, self._temporaries)
+        return place

@@ -2,14 +2,13 @@
 
 Exponential, logarithm and power are our own (see `elementary`); the rarer functions ask the C library lane by lane.
 Results do not depend on the number of lanes. In single precision, values are computed in double precision and rounded
-(see `single`). A processor without fused multiply-add gives the same results, slowly.
+(see `elementary`). A processor without fused multiply-add gives the same results, slowly.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pysd_runner.engine.llvm import elementary, powers, single
-from pysd_runner.engine.llvm.emitter import Types, Value
-from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
+from pysd_runner.engine.llvm import elementary, powers
+from pysd_runner.engine.llvm.emitter import Instructions, Types, Value, function_name, vector_type
 
 # Name here -> name in the C library.
 C_LIBRARY = {
@@ -31,11 +30,11 @@ def _remainder(to: Instructions, value: Value, base: Value) -> Value:
     if not to.fuses:
         return _careful_remainder(to, value, base)
     to.label("plain")
-    quotient = to.intrinsic("trunc", to.divide(value, base))
-    rest = to.fused(to.negative(quotient), base, value)
+    quotient = to.intrinsic("trunc", value / base)
+    rest = to.fused(-quotient, base, value)
     signed = _with_sign_of(to, rest, base)
-    small = to.compare("olt", to.intrinsic("fabs", quotient), to.number(2.0**52))
-    to.branch(to.every(to.both(small, to.compare("ord", rest, rest))), "end", "careful")
+    small = to.intrinsic("fabs", quotient) < 2.0**52
+    to.branch(to.every(small & rest.compare("ord", rest)), "end", "careful")
     return elementary.end_plain(to, signed, "careful_remainder", value, base)
 
 
@@ -46,9 +45,9 @@ def _careful_remainder(to: Instructions, value: Value, base: Value) -> Value:
 def _with_sign_of(to: Instructions, rest: Value, base: Value) -> Value:
     """A remainder that has the sign of the base: where it has not, the base is added; a zero takes the sign alone."""
     zero = to.number(0.0)
-    opposite = to.compare("olt", to.multiply(to.intrinsic("copysign", to.number(1.0), base), rest), zero)
-    moved = to.select(opposite, to.add(rest, base), rest)
-    return to.select(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
+    opposite = to.intrinsic("copysign", 1.0, base) * rest < zero
+    moved = to.select(opposite, rest + base, rest)
+    return to.select(rest.compare("oeq", zero), to.intrinsic("copysign", zero, base), moved)
 
 
 _Body = Callable[..., Value]
@@ -70,14 +69,14 @@ _INLINING = {
 _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_exp": (1, elementary.careful_exp),
     "careful_ln": (1, elementary.careful_ln),
-    "careful_ln_single": (1, single.careful_ln),
+    "careful_ln_single": (1, elementary.careful_ln_single),
     "careful_power": (2, powers.careful_power),
-    "careful_power_single": (2, single.careful_power),
+    "careful_power_single": (2, elementary.careful_power_single),
     "careful_remainder": (2, _careful_remainder),
 }
 
 # Shorter ones for results in single precision.
-_SHORT: dict[str, _Body] = {"exp": single.exp, "ln": single.ln, "power": single.power}
+_SHORT: dict[str, _Body] = {"exp": elementary.exp_single, "ln": elementary.ln_single, "power": elementary.power_single}
 
 FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
 """Number of arguments of every function."""

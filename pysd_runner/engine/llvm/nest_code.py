@@ -1,5 +1,6 @@
 """Writes one loop nest: every instruction at the outermost loop it depends on."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +26,10 @@ from pysd_runner.engine.llvm.operations import (
     interpolation,
     largest,
     least,
+    push,
     real,
     uniform,
 )
-from pysd_runner.engine.llvm.pipes import push
 from pysd_runner.engine.llvm.schedule import Item, Nest
 from pysd_runner.engine.llvm.signature import Slot, padded
 
@@ -36,9 +37,9 @@ Place = int | tuple[int, tuple[int, ...] | None]
 
 _START = {"sum": 0.0, "product": 1.0, "least": float("inf"), "largest": float("-inf")}
 
-_JOIN: dict[str, Callable[[Writer, Value, Value], Value]] = {
-    "sum": lambda writer, total, value: writer.binary("fadd", total, value),
-    "product": lambda writer, total, value: writer.binary("fmul", total, value),
+_JOIN: dict[str, Callable[[Value, Value], Value]] = {
+    "sum": operator.add,
+    "product": operator.mul,
     "least": least,
     "largest": largest,
 }
@@ -89,7 +90,7 @@ class NestCode:
 
     def counter(self, loop: int) -> Value:
         """The count of a loop, of the first lane where it runs over lanes."""
-        return Value(f"%i{self.number}.{loop}", "integer", False, loop + 1)
+        return self.writer.named(f"%i{self.number}.{loop}", level=loop + 1)
 
     def places(self, index: tuple[Index, ...]) -> tuple[Place, ...]:
         """An index with the numbers of loops in place of their labels."""
@@ -168,8 +169,8 @@ class NestCode:
         total = self.writer.splat(self._sum(parts, offset + constant))
         for positions, stride in lanes:
             where = self._lane_positions(positions)
-            scaled = self.writer.binary("mul", where, self.writer.splat(self.writer.integer(stride)))
-            total = self.writer.binary("add", total, scaled)
+            scaled = where * self.writer.splat(self.writer.integer(stride))
+            total = total + scaled
         return self.gather(base, total)
 
     def _lane_positions(self, positions: tuple[int, ...] | None) -> Value:
@@ -177,10 +178,10 @@ class NestCode:
         kind = self.frame.types.of("integer", wide=True)
         if positions is None:
             counter = self.counter(lane)
-            raw = self.writer.binary("add", self.writer.splat(counter), self.writer.lane_numbers())
+            raw = self.writer.splat(counter) + self.writer.lane_numbers()
             # Lanes beyond the end read the last cell: what they compute is never kept.
             last = self.writer.splat(self.writer.integer(self.nest.shape.lengths[lane] - 1))
-            inside = self.writer.binary("icmp ult", raw, last, "truth")
+            inside = raw < last
             return self.writer.select(inside, raw, last)
         table = self.frame.integers(positions)
         pointer = self.writer.at(table, self.counter(lane), "i64")
@@ -257,12 +258,12 @@ class NestCode:
 
     def step_number(self) -> Value:
         """Number of the step, counted from zero."""
-        return Value("%k" if self.frame.phase == "step" else "0", "integer", False, 0)
+        return self.writer.named("%k" if self.frame.phase == "step" else "0")
 
     def draw(self) -> Value:
         """Number of the draw in the whole ensemble, one per lane where lanes run over draws."""
-        first = self.writer.binary("add", self.writer.integer_entry("%draws"), self.writer.integer_entry("%draw"))
-        return self.writer.binary("add", first, self.writer.lane_numbers()) if self.frame.over_draws else first
+        first = self.writer.named("%draws") + self.writer.named("%draw")
+        return first + self.writer.lane_numbers() if self.frame.over_draws else first
 
     # Expressions -------------------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class NestCode:
 
     def real(self, expression: Expression) -> Value:
         """Value of an expression as a real number."""
-        return real(self.writer, self.emit(expression))
+        return real(self.emit(expression))
 
     def reference(self, expression: Reference) -> Value:
         """Value of a variable, from a register where it is in one."""
@@ -289,8 +290,8 @@ class NestCode:
             raise UnsupportedFeature(f"operation {expression.name!r} is not compiled")
         parts = [self.emit(part) for part in expression.arguments]
         if expression.name not in TAKES_TRUTH:
-            parts = [real(self.writer, part) for part in parts]
-        return build(self.writer, parts)
+            parts = list(map(real, parts))
+        return build(*parts)
 
     def table(self, expression: Table) -> Value:
         """Value of a literal array."""
@@ -307,10 +308,8 @@ class NestCode:
         constant, parts, lanes = self._split(strides, places)
         total = self._sum(parts, constant)
         for positions, stride in lanes:
-            scaled = self.writer.binary(
-                "mul", self._lane_positions(positions), self.writer.splat(self.writer.integer(stride))
-            )
-            total = self.writer.binary("add", total, scaled)
+            scaled = self._lane_positions(positions) * self.writer.splat(self.writer.integer(stride))
+            total = total + scaled
         return total
 
     # Tasks -------------------------------------------------------------------------------------------------------
@@ -328,10 +327,10 @@ class NestCode:
         next_value = self.real(item.expression)
         if item.text != "memory":
             now = self.reference(Reference(item.target, item.index))
-            step = Value("%dt", "real", False, 0)
-            next_value = self.writer.binary("fadd", now, self.writer.binary("fmul", step, next_value))
+            step = self.writer.named("%dt", "real")
+            next_value = now + step * next_value
         if item.text == "non_negative":
-            next_value = largest(self.writer, self.writer.number(0.0), next_value)
+            next_value = largest(self.writer.number(0.0), next_value)
         self.late(item, next_value)
 
     def reduce_task(self, item: Item) -> None:
@@ -348,7 +347,7 @@ class NestCode:
         place = self.frame.alloca(kind)
         writer.put(item.outer, f"store {kind} {start.name}, ptr {place}")
         total = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=self.depth)
-        joined = join(writer, total, value)
+        joined = join(total, value)
         writer.put(self.depth, f"store {kind} {joined.name}, ptr {place}")
         kept, writer.lines = writer.lines, writer.tails
         result = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=item.outer)
@@ -361,18 +360,18 @@ class NestCode:
         """A value with the lanes beyond the end of the loop at what changes nothing."""
         if self.lane is None or self.nest.shape.lengths[self.lane] % self.frame.types.lanes == 0:
             return value
-        here = self.writer.binary("add", self.writer.splat(self.counter(self.lane)), self.writer.lane_numbers())
+        here = self.writer.splat(self.counter(self.lane)) + self.writer.lane_numbers()
         end = self.writer.splat(self.writer.integer(self.nest.shape.lengths[self.lane]))
-        inside = self.writer.binary("icmp ult", here, end, "truth")
+        inside = here < end
         return self.writer.select(inside, value, start)
 
-    def _across(self, value: Value, join: Callable[[Writer, Value, Value], Value]) -> Value:
+    def _across(self, value: Value, join: Callable[[Value, Value], Value]) -> Value:
         """All lanes of a vector joined, in halves."""
         kind, lanes = self.writer.type(value), self.frame.types.lanes
         half = lanes // 2
         while half:
             order = ((number + half) % lanes for number in range(lanes))
-            value = join(self.writer, value, self.writer.shuffled(kind, value, value, order))
+            value = join(value, self.writer.shuffled(kind, value, value, order))
             half //= 2
         return self.writer.make(f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level)
 
@@ -401,7 +400,7 @@ def _product(lengths: tuple[int, ...]) -> int:
 _EMIT: dict[type, Callable[[NestCode, Any], Value]] = {
     Number: lambda code, expression: code.writer.number(expression.value),
     Table: NestCode.table,
-    Time: lambda code, _expression: Value("%now" if code.frame.phase == "step" else "%start", "real", False, 0),
+    Time: lambda code, _expression: code.writer.named("%now" if code.frame.phase == "step" else "%start", "real"),
     Reference: NestCode.reference,
     Operation: NestCode.operation,
     Interpolation: interpolation,

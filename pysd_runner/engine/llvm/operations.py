@@ -1,87 +1,68 @@
-"""What operations, random numbers, table functions and series of data become in LLVM instructions.
+"""What operations, random numbers, table functions and fixed delays become in LLVM instructions.
 
 A table with few points is a chain of selections, or permuted where the processor can; a longer one is searched by
-halving.
+halving. What flows into a fixed delay is kept in a ring, which is as long as the longest delay of the draws that run in
+one go, or as the run if that is shorter: what flows into a longer delay never comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pysd_runner.engine.ir import SMALL, Interpolation, Random
-from pysd_runner.engine.llvm.emitter import Value, Writer
-from pysd_runner.engine.llvm.instructions import function_name
+from pysd_runner.engine.errors import UnsupportedFeature
+from pysd_runner.engine.ir import SMALL, Interpolation, Operation, Random
+from pysd_runner.engine.llvm.emitter import Value, function_name
 from pysd_runner.engine.random_numbers import FIRST, GOLDEN, SECOND
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.engine.llvm.nest_code import NestCode
+    from pysd_runner.engine.llvm.schedule import Item
 
-Build = Callable[[Writer, Sequence[Value]], Value]
+Build = Callable[..., Value]
 
 
-def truth(writer: Writer, value: Value) -> Value:
+def truth(value: Value) -> Value:
     """Whether a real number counts as true: everything but zero, NaN included."""
-    if value.kind == "truth":
-        return value
-    return writer.binary("fcmp une", value, writer.number(0.0), "truth")
+    return value if value.kind == "truth" else value.compare("une", 0.0)
 
 
-def real(writer: Writer, value: Value) -> Value:
+def real(value: Value) -> Value:
     """A truth as one or zero."""
-    if value.kind == "real":
-        return value
-    return writer.select(value, writer.number(1.0), writer.number(0.0))
+    return value if value.kind == "real" else value.writer.select(value, 1.0, 0.0)
 
 
-def least(writer: Writer, left: Value, right: Value) -> Value:
+def least(left: Value, right: Value) -> Value:
     """The smaller of two numbers, NaN if one is."""
-    return _extreme(writer, left, right, "fcmp olt")
+    return _extreme(left, right, "olt")
 
 
-def largest(writer: Writer, left: Value, right: Value) -> Value:
+def largest(left: Value, right: Value) -> Value:
     """The larger of two numbers, NaN if one is."""
-    return _extreme(writer, left, right, "fcmp ogt")
+    return _extreme(left, right, "ogt")
 
 
-def _extreme(writer: Writer, left: Value, right: Value, compare: str) -> Value:
+def _extreme(left: Value, right: Value, relation: str) -> Value:
     # A comparison with NaN is false and gives the right operand: only NaN on the left has to be put back, and a number
     # of the file cannot be one.
     if left.literal is None and right.literal is not None:
         left, right = right, left
-    chosen = writer.select(writer.binary(compare, left, right, "truth"), left, right)
-    if left.literal is not None:
-        return chosen
-    return writer.select(writer.binary("fcmp uno", left, left, "truth"), left, chosen)
+    chosen = left.writer.select(left.compare(relation, right), left, right)
+    return chosen if left.literal is not None else left.writer.select(left.compare("uno", left), left, chosen)
 
 
-def _compare(condition: str) -> Build:
-    return lambda writer, parts: writer.binary(f"fcmp {condition}", parts[0], parts[1], "truth")
-
-
-def _logic(instruction: str) -> Build:
-    return lambda writer, parts: writer.binary(instruction, truth(writer, parts[0]), truth(writer, parts[1]))
-
-
-def _not(writer: Writer, parts: Sequence[Value]) -> Value:
-    return writer.binary("xor", truth(writer, parts[0]), Value("true", "truth", False, 0))
-
-
-def _where(writer: Writer, parts: Sequence[Value]) -> Value:
-    return writer.select(truth(writer, parts[0]), real(writer, parts[1]), real(writer, parts[2]))
-
-
-def _binary(instruction: str) -> Build:
-    return lambda writer, parts: writer.binary(instruction, parts[0], parts[1])
+def _where(condition: Value, first: Value, second: Value) -> Value:
+    return condition.writer.select(truth(condition), real(first), real(second))
 
 
 def _known(name: str) -> Build:
     """A function the compiler knows."""
 
-    def build(writer: Writer, parts: Sequence[Value]) -> Value:
-        wide = any(part.wide for part in parts)
+    def build(*parts: Value) -> Value:
+        writer = parts[0].writer
         letter = "f64" if writer.types.real == "double" else "f32"
-        kind = f"v{writer.types.lanes}{letter}" if wide else letter
+        kind = f"v{writer.types.lanes}{letter}" if any(part.wide for part in parts) else letter
         return writer.call("", f"@llvm.{name}.{kind}", parts)
 
     return build
@@ -90,114 +71,101 @@ def _known(name: str) -> Build:
 def _function(name: str) -> Build:
     """A function of the mathematics module."""
 
-    def build(writer: Writer, parts: Sequence[Value]) -> Value:
+    def build(*parts: Value) -> Value:
+        writer = parts[0].writer
         lanes = writer.types.lanes if any(part.wide for part in parts) else 1
         return writer.call(name, function_name(name, lanes, writer.types.real), parts)
 
     return build
 
 
-def _power(writer: Writer, parts: Sequence[Value]) -> Value:
-    base, exponent = parts
+def _power(base: Value, exponent: Value) -> Value:
     if exponent.literal == 1.0:
         return base
-    if exponent.literal == 2.0:
-        return writer.binary("fmul", base, base)
-    return _function("power")(writer, parts)
+    return base * base if exponent.literal == 2.0 else _function("power")(base, exponent)
 
 
-def _xidz(writer: Writer, parts: Sequence[Value]) -> Value:
-    numerator, denominator, otherwise = parts
-    size = _known("fabs")(writer, [denominator])
-    small = writer.binary("fcmp olt", size, writer.number(SMALL), "truth")
-    return writer.select(small, otherwise, writer.binary("fdiv", numerator, denominator))
+def _xidz(numerator: Value, denominator: Value, otherwise: Value) -> Value:
+    small = _known("fabs")(denominator) < SMALL
+    return numerator.writer.select(small, otherwise, numerator / denominator)
 
 
-def _quantum(writer: Writer, parts: Sequence[Value]) -> Value:
-    value, base = parts
-    whole = _known("trunc")(writer, [writer.binary("fdiv", value, base)])
-    small = writer.binary("fcmp olt", base, writer.number(SMALL), "truth")
-    return writer.select(small, value, writer.binary("fmul", base, whole))
-
-
-def _modulo(writer: Writer, parts: Sequence[Value]) -> Value:
-    return writer.binary("fsub", parts[0], _quantum(writer, parts))
+def _quantum(value: Value, base: Value) -> Value:
+    whole = _known("trunc")(value / base)
+    return value.writer.select(base < SMALL, value, base * whole)
 
 
 # Operation -> instructions. The same keys as the text of the NumPy target; a test compares them.
 OPERATIONS: dict[str, Build] = {
-    "add": _binary("fadd"),
-    "subtract": _binary("fsub"),
-    "multiply": _binary("fmul"),
-    "divide": _binary("fdiv"),
-    "negative": lambda writer, parts: writer.unary("fneg", parts[0]),
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
     "power": _power,
-    "less": _compare("olt"),
-    "less_equal": _compare("ole"),
-    "greater": _compare("ogt"),
-    "greater_equal": _compare("oge"),
-    "equal": _compare("oeq"),
-    "not_equal": _compare("une"),
-    "and": _logic("and"),
-    "or": _logic("or"),
-    "not": _not,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": lambda left, right: left.compare("oeq", right),
+    "not_equal": lambda left, right: left.compare("une", right),
+    "and": lambda left, right: truth(left) & truth(right),
+    "or": lambda left, right: truth(left) | truth(right),
+    "not": lambda value: truth(value) ^ value.writer.named("true", "truth"),
     "where": _where,
-    "min": lambda writer, parts: least(writer, parts[0], parts[1]),
-    "max": lambda writer, parts: largest(writer, parts[0], parts[1]),
+    "min": least,
+    "max": largest,
     "abs": _known("fabs"),
     "sqrt": _known("sqrt"),
     "integer": _known("trunc"),
     "quantum": _quantum,
-    "modulo": _modulo,
+    "modulo": lambda value, base: value - _quantum(value, base),
     "xidz": _xidz,
-} | {
-    name: _function(name)
-    for name in (
-        ["exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "remainder", "erfc"]
-    )
+    **{
+        name: _function(name)
+        for name in ("exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
+    },
+    **{name: _function(name) for name in ("remainder", "erfc")},
 }
 
 
-def _inverse(writer: Writer, number: Value) -> tuple[Value, Value]:
+def _inverse(number: Value) -> tuple[Value, Value]:
     """The inverse of a number, not above it in size and less than a unit in the last place below, and what is left."""
-    nearest = writer.binary("fdiv", writer.number(1.0), number)
-    above = writer.binary("fcmp olt", _left(writer, number, nearest), writer.number(0.0), "truth")
+    nearest = 1.0 / number
+    above = _left(number, nearest) < 0.0
     # The next number towards zero.
-    less = writer.binary("fmul", nearest, writer.number(1 - writer.types.unit))
-    inverse = writer.select(above, less, nearest)
-    return inverse, _left(writer, number, inverse)
+    less = nearest * (1 - number.writer.types.unit)
+    inverse = number.writer.select(above, less, nearest)
+    return inverse, _left(number, inverse)
 
 
-def _left(writer: Writer, number: Value, inverse: Value) -> Value:
+def _left(number: Value, inverse: Value) -> Value:
     """One less a number times its inverse, exact."""
-    return _known("fma")(writer, [writer.unary("fneg", number), inverse, writer.number(1.0)])
+    return _known("fma")(-number, inverse, number.writer.number(1.0))
 
 
-def _inverse_below(writer: Writer, parts: Sequence[Value]) -> Value:
+def _inverse_below(number: Value) -> Value:
     # Without fused multiply-add a quotient from an inverse is not rounded as a division is: the number is kept itself.
-    if not writer.types.fused:
-        return writer.binary("fadd", parts[0], writer.number(-0.0))
-    return _inverse(writer, parts[0])[0]
+    return _inverse(number)[0] if number.writer.types.fused else number + -0.0
 
 
-def _inverse_lacks(writer: Writer, parts: Sequence[Value]) -> Value:
+def _inverse_lacks(number: Value) -> Value:
     """What that inverse lacks; very little where it lacks nothing, so that it has the sign of the inverse anyway."""
-    if not writer.types.fused:
-        return writer.number(0.0)
-    inverse, left = _inverse(writer, parts[0])
-    something = writer.binary("fcmp ogt", left, writer.number(0.0), "truth")
-    little = writer.binary("fmul", inverse, writer.number(2.0**-100))
-    return writer.select(something, writer.binary("fdiv", left, parts[0]), little)
+    if not number.writer.types.fused:
+        return number.writer.number(0.0)
+    inverse, left = _inverse(number)
+    something = left > 0.0
+    little = inverse * 2.0**-100
+    return number.writer.select(something, left / number, little)
 
 
-def _quotient(writer: Writer, parts: Sequence[Value]) -> Value:
+def _quotient(numerator: Value, inverse: Value, lacking: Value) -> Value:
     """A quotient from the two parts of the inverse of its denominator, rounded as a division rounds."""
     # The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that
     # only if the denominator needs more than 50 bits, and then about once in 10**14 times.
-    numerator, inverse, lacking = parts
-    if not writer.types.fused:
-        return writer.binary("fdiv", numerator, inverse)
-    return _known("fma")(writer, [numerator, inverse, writer.binary("fmul", numerator, lacking)])
+    if not numerator.writer.types.fused:
+        return numerator / inverse
+    return _known("fma")(numerator, inverse, numerator * lacking)
 
 
 # Operations that only compiled programs have.
@@ -217,25 +185,17 @@ BITS = {"double": 53, "float": 24}
 def uniform(code: NestCode, expression: Random) -> Value:
     """A uniform number of its own for every seed, site, step, cell and draw."""
     writer = code.writer
-    seed = Value("%seed", "integer", False, 0)
-    word = _mixed(writer, writer.binary("add", seed, _word(int(GOLDEN))))
+    word = _mixed(writer.named("%seed") + int(GOLDEN))
     for part in (writer.integer(expression.site), code.step_number(), code.table_offset(expression.axes), code.draw()):
-        word = _mixed(writer, writer.binary("add", writer.binary("xor", word, part), _word(int(GOLDEN))))
+        word = _mixed((word ^ part) + int(GOLDEN))
     bits = BITS[writer.types.real]
-    kept = writer.binary("lshr", word, writer.integer(64 - bits))
-    return writer.binary("fmul", writer.convert("uitofp", kept, "real"), writer.number(2.0**-bits))
+    return writer.convert("uitofp", word >> (64 - bits), "real") * 2.0**-bits
 
 
-def _word(value: int) -> Value:
-    """A word of 64 bits, written as a signed number."""
-    return Value(str(value - 2**64 if value >= 2**63 else value), "integer", False, 0)
-
-
-def _mixed(writer: Writer, word: Value) -> Value:
+def _mixed(word: Value) -> Value:
     for shift, factor in ((30, FIRST), (27, SECOND)):
-        shifted = writer.binary("xor", word, writer.binary("lshr", word, writer.integer(shift)))
-        word = writer.binary("mul", shifted, _word(int(factor)))
-    return writer.binary("xor", word, writer.binary("lshr", word, writer.integer(31)))
+        word = (word ^ (word >> shift)) * int(factor)
+    return word ^ (word >> 31)
 
 
 # A table with more points is searched.
@@ -252,8 +212,8 @@ def interpolation(code: NestCode, expression: Interpolation) -> Value:
     value = (_Chain(code, expression) if chain else _Search(code, expression)).read(argument)
     if expression.mode in ("hold_backward", "look_forward") or expression.points == 1:
         # These do not compute with the argument, so that no number would go unnoticed.
-        missing = code.writer.binary("fcmp uno", argument, argument, "truth")
-        return code.writer.select(missing, code.writer.number(float("nan")), value)
+        missing = argument.compare("uno", argument)
+        return code.writer.select(missing, float("nan"), value)
     return value
 
 
@@ -276,25 +236,19 @@ class _Chain:
             return self._lines(argument)
         return self._steps(argument)
 
-    def _at_least(self, argument: Value, bound: float) -> Value:
-        return self.writer.binary("fcmp oge", argument, self.writer.number(bound), "truth")
-
-    def _choose(self, condition: Value, yes: float, no: Value) -> Value:
-        return self.writer.select(condition, self.writer.number(yes), no)
-
     def _lines(self, argument: Value) -> Value:
         writer, x, y = self.writer, self.x, self.y
         if len(x) == 1:
             return writer.number(y[0])
         permuted = argument.wide and writer.types.permutes and len(x) - 1 > PERMUTED
         start, level, slope = self._permuted(argument) if permuted else self._chosen(argument)
-        rise = writer.binary("fmul", slope, writer.binary("fsub", argument, start))
-        value = writer.binary("fadd", level, rise)
+        rise = slope * (argument - start)
+        value = level + rise
         if self.mode == "extrapolate":
             return value
-        value = self._choose(self._at_least(argument, x[-1]), y[-1], value)
-        below = writer.binary("fcmp olt", argument, writer.number(x[0]), "truth")
-        return self._choose(below, y[0], value)
+        value = self.writer.select(argument >= x[-1], y[-1], value)
+        below = argument < x[0]
+        return self.writer.select(below, y[0], value)
 
     def _chosen(self, argument: Value) -> tuple[Value, Value, Value]:
         """Start, level and slope of the segment the argument lies in, by selections."""
@@ -302,10 +256,10 @@ class _Chain:
         steep = slopes(x, y)
         start, level, slope = writer.number(x[0]), writer.number(y[0]), writer.number(steep[0])
         for place in range(1, len(x) - 1):
-            reached = self._at_least(argument, x[place])
-            start = self._choose(reached, x[place], start)
-            level = self._choose(reached, y[place], level)
-            slope = self._choose(reached, steep[place], slope)
+            reached = argument >= x[place]
+            start = self.writer.select(reached, x[place], start)
+            level = self.writer.select(reached, y[place], level)
+            slope = self.writer.select(reached, steep[place], slope)
         return start, level, slope
 
     def _permuted(self, argument: Value) -> tuple[Value, Value, Value]:
@@ -321,11 +275,11 @@ class _Chain:
         """Place of the last start not above the argument, zero where there is none; starts rise, then are NaN."""
         writer = self.writer
         half = len(starts) // 2
-        place = writer.select(self._at_least(argument, starts[half]), writer.integer(half), writer.integer(0))
+        place = writer.select(argument >= starts[half], half, 0)
         while half > 1:
             half //= 2
-            further = writer.binary("or", place, writer.integer(half))
-            reached = writer.binary("fcmp oge", argument, writer.permuted(starts, further), "truth")
+            further = place | half
+            reached = argument >= writer.permuted(starts, further)
             place = writer.select(reached, further, place)
         return place
 
@@ -334,18 +288,18 @@ class _Chain:
         if self.mode == "hold_backward":
             value = writer.number(y[0])
             for place in range(1, len(x)):
-                value = self._choose(self._at_least(argument, x[place]), y[place], value)
+                value = self.writer.select(argument >= x[place], y[place], value)
             return value
         if self.mode == "look_forward":
             value = writer.number(y[-1])
             for place in reversed(range(len(x) - 1)):
-                inside = writer.binary("fcmp ole", argument, writer.number(x[place]), "truth")
-                value = self._choose(inside, y[place], value)
+                inside = argument <= x[place]
+                value = self.writer.select(inside, y[place], value)
             return value
         value = writer.number(float("nan"))
         for place in range(len(x)):
-            here = writer.binary("fcmp oeq", argument, writer.number(x[place]), "truth")
-            value = self._choose(here, y[place], value)
+            here = argument.compare("oeq", x[place])
+            value = self.writer.select(here, y[place], value)
         return value
 
 
@@ -366,7 +320,7 @@ class _Search:
         self.x, self.y, self.slope = (frame.reals(side) for side in (x_room, y_room, slope_room))
         base = code.table_offset(expression.tables)
         factor = self.writer.integer(self.room)
-        self.base = self.writer.binary("mul", base, factor)
+        self.base = base * factor
 
     def read(self, argument: Value) -> Value:
         if self.base.wide and not argument.wide:
@@ -378,9 +332,9 @@ class _Search:
         return self._steps(argument, before)
 
     def _at(self, table: str, place: Value, shift: int = 0) -> Value:
-        index = self.writer.binary("add", self.base, place)
+        index = self.base + place
         if shift:
-            index = self.writer.binary("add", index, self.writer.integer(shift))
+            index = index + shift
         return self.code.gather(table, index)
 
     def _last(self, argument: Value, compare: str) -> Value:
@@ -388,7 +342,7 @@ class _Search:
         place = self.writer.integer(0)
         half = self.room // 2
         while half:
-            further = self.writer.binary("add", place, self.writer.integer(half))
+            further = place + half
             reached = self.writer.binary(compare, argument, self._at(self.x, further), "truth")
             place = self.writer.select(reached, further, place)
             half //= 2
@@ -402,16 +356,14 @@ class _Search:
     def _lines(self, argument: Value, place: Value) -> Value:
         writer = self.writer
         last, segment = self._edges()
-        start = writer.select(writer.binary("icmp ult", place, segment, "truth"), place, segment)
-        rise = writer.binary(
-            "fmul", self._at(self.slope, start), writer.binary("fsub", argument, self._at(self.x, start))
-        )
-        value = writer.binary("fadd", self._at(self.y, start), rise)
+        start = writer.select(place < segment, place, segment)
+        rise = self._at(self.slope, start) * (argument - self._at(self.x, start))
+        value = self._at(self.y, start) + rise
         if self.expression.mode == "extrapolate":
             return value
-        ended = writer.binary("fcmp oge", argument, self._at(self.x, last), "truth")
+        ended = argument >= self._at(self.x, last)
         value = writer.select(ended, self._at(self.y, last), value)
-        before = writer.binary("fcmp olt", argument, self._at(self.x, writer.integer(0)), "truth")
+        before = argument < self._at(self.x, writer.integer(0))
         return writer.select(before, self._at(self.y, writer.integer(0)), value)
 
     def _steps(self, argument: Value, place: Value) -> Value:
@@ -420,11 +372,57 @@ class _Search:
         if self.expression.mode == "hold_backward":
             return held
         here = self._at(self.x, place)
-        exact = writer.binary("fcmp oeq", argument, here, "truth")
+        exact = argument.compare("oeq", here)
         if self.expression.mode == "raw":
-            return writer.select(exact, held, writer.number(float("nan")))
+            return writer.select(exact, held, float("nan"))
         last, _ = self._edges()
-        more = writer.binary("add", place, writer.integer(1))
-        after = writer.select(writer.binary("icmp ult", more, last, "truth"), more, last)
-        first = writer.binary("fcmp ole", argument, here, "truth")
+        more = place + 1
+        after = writer.select(more < last, more, last)
+        first = argument <= here
         return writer.select(first, held, self._at(self.y, after))
+
+
+# No run has more steps than this, and it can still be a whole number of 64 bits.
+FOREVER = 2.0**62
+
+
+def push(code: NestCode, item: Item) -> None:
+    """Keep what flows into a pipe, and put out what flowed in so many steps ago."""
+    # The expression of the item holds what flows in, what came out at the start, and how long a value stays.
+    if not isinstance(item.expression, Operation):
+        raise UnsupportedFeature("a pipe without a delay")
+    inflow, initial, delay = (code.real(part) for part in item.expression.arguments)
+    writer, slot = code.writer, code.slot(item.target)
+    scale = code.frame.types.lanes if slot.wide else 1
+    base = code.frame.pipe(item.target, slot.cells * scale)
+    inflow = writer.splat(inflow) if slot.wide else inflow
+    cell = code.cell(slot, item.index, scale)
+    size = writer.named("%pipes")
+    step = code.step_number()
+    ring, row = writer.named("%ring"), writer.named("%k.ring")
+    place = cell + base
+    here = row * size + place
+    code.keep("%history", here, inflow)
+    # The step that comes next takes what flowed in `ago` steps before it.
+    ago = _steps(delay)
+    then = step + 1 - ago
+    begun = writer.binary("icmp sge", then, writer.integer(0), "truth")
+    before = row + 1 - ago
+    again = writer.binary("icmp slt", before, writer.integer(0), "truth")
+    before = writer.select(again, before + ring, before)
+    before = writer.select(begun, before, 0)
+    at = before * size + place
+    if slot.wide:
+        at = at + writer.lane_numbers()
+    code.late(item, writer.select(begun, code.gather("%history", at), initial))
+
+
+def _steps(delay: Value) -> Value:
+    """How many steps a value stays, as `numpy.target.steps_of` counts them."""
+    writer = delay.writer
+    ratio = delay / writer.named("%dt0", "real")
+    # A delay that is not a number counts as one step: every comparison with it is false.
+    ratio = writer.select(ratio > 1.0, ratio, 1.0)
+    ratio = writer.select(ratio > FOREVER, FOREVER, ratio)
+    # Conversion cuts off the fraction, which is rounding down for what is positive.
+    return writer.convert("fptosi", ratio + (SMALL + 0.5), "integer")

@@ -11,15 +11,15 @@ import math
 from pysd_runner.engine.llvm.elementary import (
     EXPONENT_ONE,
     LOG2_E,
-    SIGN,
     SMALLEST_NORMAL,
     end_plain,
+    log2_special,
     normal_positive,
     numbers,
     power_of_two,
+    power_special,
 )
-from pysd_runner.engine.llvm.emitter import Value
-from pysd_runner.engine.llvm.instructions import PLACES, Instructions, bits_of, float_of
+from pysd_runner.engine.llvm.emitter import PLACES, Instructions, Value, bits_of, float_of
 
 LOG2_E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
 
@@ -82,45 +82,21 @@ def power(to: Instructions, x: Value, y: Value) -> Value:
     """Power where every base is a normal positive number and no result is out of range; else `careful_power`."""
     to.label("plain")
     whole, shifted, less_one = _exp2_less_one(to, y, *_log2(to, x, to.number(EXCESS)))
-    scale = _root(to, shifted, to.binary("shl", to.to_bits(shifted), to.bits(48)))
+    scale = _root(to, shifted, to.to_bits(shifted) << 48)
     value = to.fused(less_one, scale, scale)
-    inside = to.compare("olt", to.intrinsic("fabs", whole), to.number(NORMAL))
-    to.branch(to.every(to.both(normal_positive(to, x), inside)), "end", "careful")
+    inside = to.intrinsic("fabs", whole) < NORMAL
+    to.branch(to.every(normal_positive(to, x) & inside), "end", "careful")
     return end_plain(to, value, "careful_power", x, y)
 
 
 def careful_power(to: Instructions, x: Value, y: Value) -> Value:
     """Power: 2**(y log2 abs(x)) with the logarithm in twice the precision, then signs and special cases as in C."""
     magnitude = to.intrinsic("fabs", x)
-    small = to.compare("olt", magnitude, to.number(SMALLEST_NORMAL))
-    normal = to.select(small, to.multiply(magnitude, to.number(2.0**54)), magnitude)
-    high, low = _log2(to, normal, to.select(small, to.number(EXCESS + 54), to.number(EXCESS)))
+    small = magnitude < SMALLEST_NORMAL
+    normal = to.select(small, magnitude * 2.0**54, magnitude)
+    high, low = _log2(to, normal, to.select(small, EXCESS + 54, EXCESS))
     high = log2_special(to, magnitude, high)
     return power_special(to, x, y, _exp2_of_product(to, y, high, low))
-
-
-def log2_special(to: Instructions, magnitude: Value, value: Value) -> Value:
-    """A logarithm that is right for positive finite numbers, made right for all that are not negative."""
-    value = to.select(to.compare("olt", magnitude, to.number(math.inf)), value, magnitude)
-    return to.select(to.compare("oeq", magnitude, to.number(0.0)), to.number(-math.inf), value)
-
-
-def power_special(to: Instructions, x: Value, y: Value, value: Value) -> Value:
-    """A power of abs(x), right unless x is one or y is zero or endless, made right for all."""
-    magnitude, zero, one = to.intrinsic("fabs", x), to.number(0.0), to.number(1.0)
-    certain = to.either(to.compare("oeq", magnitude, one), to.compare("oeq", y, zero))
-    value = to.select(certain, one, value)
-    broken = to.compare("une", to.intrinsic("trunc", y), y)
-    half = to.multiply(y, to.number(0.5))
-    odd = to.compare("une", to.intrinsic("trunc", half), half)
-    sign = to.binary("and", to.to_bits(x), to.bits(SIGN))
-    sign = to.select(odd, sign, to.bits(0))
-    signed = to.from_bits(to.binary("or", to.to_bits(value), sign))
-    # For a broken exponent the sign is dropped, or the base is negative and there is no value.
-    value = to.select(broken, value, signed)
-    finite = to.compare("olt", magnitude, to.number(math.inf))
-    undefined = to.both(to.both(to.compare("olt", x, zero), finite), broken)
-    return to.select(undefined, to.number(math.nan), value)
 
 
 def _log2(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
@@ -129,49 +105,49 @@ def _log2(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
     # ``excess``. What rounding loses of the first two terms in r, of the product and of the sum is kept: the relative
     # error is below 2**-62.5, and below 2**-65 but for x from 0.95 to 1.1.
     bits = to.to_bits(x)
-    part = to.binary("add", bits, to.bits(TO_PART))
-    mantissa = to.binary("sub", bits, to.binary("and", part, to.bits(EXPONENT)))
-    m = to.from_bits(to.binary("add", mantissa, to.bits(EXPONENT_ONE)))
-    place = to.binary("lshr", part, to.bits(48))
-    exponent = to.binary("or", to.binary("lshr", part, to.bits(52)), to.bits(bits_of(2.0**52)))
-    k = to.subtract(to.from_bits(exponent), excess)
+    part = bits + TO_PART
+    mantissa = bits - (part & EXPONENT)
+    m = to.from_bits(mantissa + EXPONENT_ONE)
+    place = part >> 48
+    exponent = part >> 52 | bits_of(2.0**52)
+    k = to.from_bits(exponent) - excess
     r = _less_one(to, m, to.pick("inverses", [item / 64 for item in INVERSES], place))
-    square = to.multiply(r, r)
+    square = r * r
     ln, ln_low = _less_half_square(to, r, square)
-    ln_low = to.fused(to.multiply(square, r), to.polynomial(r, LOG_COEFFICIENTS), ln_low)
+    ln_low = to.fused(square * r, to.polynomial(r, LOG_COEFFICIENTS), ln_low)
     scale = to.number(LOG2_E)
-    near = to.multiply(ln, scale)
-    low = to.fused(ln, to.number(LOG2_E_LOW), to.pick("logs_low", LOGS_LOW, place))
-    low = to.add(to.fused(ln_low, scale, low), to.lost(ln, scale, near))
+    near = ln * scale
+    low = to.fused(ln, LOG2_E_LOW, to.pick("logs_low", LOGS_LOW, place))
+    low = to.fused(ln_low, scale, low) + to.lost(ln, scale, near)
     # The first is zero or the larger of the two, so that what their sum loses is exact.
-    far = to.add(k, to.pick("logs_high", LOGS_HIGH, place))
-    high = to.add(far, near)
-    return high, to.add(low, to.add(to.subtract(far, high), near))
+    far = k + to.pick("logs_high", LOGS_HIGH, place)
+    high = far + near
+    return high, low + (far - high + near)
 
 
 def _less_one(to: Instructions, m: Value, inverse: Value) -> Value:
     """A number times one of the inverses, less one, exact."""
     if to.fuses:
-        return to.fused(m, inverse, to.number(-1.0))
+        return to.fused(m, inverse, -1.0)
     high, low = to.halves(m)
-    return to.fused(low, inverse, to.fused(high, inverse, to.number(-1.0)))
+    return to.fused(low, inverse, to.fused(high, inverse, -1.0))
 
 
 def _less_half_square(to: Instructions, r: Value, square: Value) -> tuple[Value, Value]:
     """The number r - r**2 / 2 rounded, and what that lacks."""
-    minus_half = to.multiply(r, to.number(-0.5))
+    minus_half = r * -0.5
     value = to.fused(minus_half, r, r)
     if to.fuses:
-        return value, to.fused(minus_half, r, to.subtract(r, value))
-    lost = to.multiply(to.lost(r, r, square), to.number(-0.5))
-    return value, to.add(to.fused(square, to.number(-0.5), to.subtract(r, value)), lost)
+        return value, to.fused(minus_half, r, r - value)
+    lost = to.lost(r, r, square) * -0.5
+    return value, to.fused(square, -0.5, r - value) + lost
 
 
 def _exp2_less_one(to: Instructions, y: Value, high: Value, low: Value) -> tuple[Value, Value, Value]:
     """Of y (high + low) = n / 16 + r: n / 16, also with ROUNDER added, and 2**r - 1 with what the root lacks."""
     rounder = to.number(ROUNDER)
-    shifted = to.fused(y, to.add(high, low), rounder)
-    whole = to.subtract(shifted, rounder)
+    shifted = to.fused(y, high + low, rounder)
+    whole = shifted - rounder
     rest = to.fused(y, low, _product_less(to, y, high, whole))
     lacking = to.pick("roots_low", ROOTS_LOW, to.to_bits(shifted))
     return whole, shifted, to.fused(rest, to.polynomial(rest, EXP2_COEFFICIENTS), lacking)
@@ -180,16 +156,16 @@ def _exp2_less_one(to: Instructions, y: Value, high: Value, low: Value) -> tuple
 def _product_less(to: Instructions, y: Value, high: Value, whole: Value) -> Value:
     """A product less the whole number it is near."""
     if to.fuses:
-        return to.fused(y, high, to.negative(whole))
-    product = to.multiply(y, high)
-    return to.add(to.subtract(product, whole), to.lost(y, high, product))
+        return to.fused(y, high, -whole)
+    product = y * high
+    return product - whole + to.lost(y, high, product)
 
 
 def _root(to: Instructions, shifted: Value, exponent: Value) -> Value:
     """2**(n / 16) of the n in the low bits of ``shifted``; ``exponent`` is n, or n modulo 16, in the first 16 bits."""
     less = [bits_of(value) - (place << 48) for place, value in enumerate(ROOTS)]
     root = to.pick("roots", [float_of(item) for item in less], to.to_bits(shifted))
-    return to.from_bits(to.binary("add", to.to_bits(root), exponent))
+    return to.from_bits(to.to_bits(root) + exponent)
 
 
 def _exp2_of_product(to: Instructions, y: Value, high: Value, low: Value) -> Value:
@@ -197,11 +173,11 @@ def _exp2_of_product(to: Instructions, y: Value, high: Value, low: Value) -> Val
     # Multiplying by two powers of two, one after the other, rounds results below the smallest normal number only once.
     _, shifted, less_one = _exp2_less_one(to, y, high, low)
     bits = to.to_bits(shifted)
-    sixteenths = to.binary("shl", to.binary("and", bits, to.bits(PLACES - 1)), to.bits(48))
-    whole = to.binary("lshr", bits, to.bits(4))
-    half = to.binary("lshr", whole, to.bits(1))
-    first = to.multiply(_root(to, shifted, sixteenths), power_of_two(to, half))
-    second = power_of_two(to, to.binary("sub", whole, half))
-    value = to.multiply(to.fused(less_one, first, first), second)
-    value = to.select(to.compare("ogt", shifted, to.number(ROUNDER + HIGHEST)), to.number(math.inf), value)
-    return to.select(to.compare("olt", shifted, to.number(ROUNDER + LOWEST)), to.number(0.0), value)
+    sixteenths = (bits & PLACES - 1) << 48
+    whole = bits >> 4
+    half = whole >> 1
+    first = _root(to, shifted, sixteenths) * power_of_two(to, half)
+    second = power_of_two(to, whole - half)
+    value = to.fused(less_one, first, first) * second
+    value = to.select(shifted > ROUNDER + HIGHEST, math.inf, value)
+    return to.select(shifted < ROUNDER + LOWEST, 0.0, value)

@@ -101,7 +101,7 @@ def can_permute():
 @functools.cache
 def functions(lanes, real, permutes=None):
     """Every function on arrays, computed in vectors of so many lanes; tables are permuted where that is possible."""
-    from pysd_runner.engine.llvm.instructions import function_name, vector_type
+    from pysd_runner.engine.llvm.emitter import function_name, vector_type
     from pysd_runner.engine.llvm.mathematics import FUNCTIONS, declarations
 
     kind = vector_type(real, lanes)

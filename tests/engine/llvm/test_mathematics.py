@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.engine.llvm.instructions import function_name
+from pysd_runner.engine.llvm.emitter import function_name
 from pysd_runner.engine.llvm.mathematics import C_LIBRARY, FUNCTIONS, declarations
 
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")

@@ -1,85 +1,56 @@
-"""Lowers functions of whole arrays: each becomes a hidden variable, and so do arguments that are none."""
+"""Functions of arrays: of elements found by their place, and of whole arrays, which become hidden variables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.subscripts import static_index, transposed
+from pysd_runner.engine.frontend.syntax import Call, Name, Node
 from pysd_runner.engine.ir import (
+    SMALL,
     ArrayFunction,
     Axis,
     Expression,
+    Index,
     Number,
     Reference,
+    Table,
+    counted,
     joined_axes,
+    key,
     operation,
     reduced,
+    reference_to,
+    relabelled,
+    shape_of,
 )
 
 
-def invert_matrix(scope: Scope, matrix: Expression) -> Expression:
-    """INVERT MATRIX, of the last two subscripts."""
-    core = _last(matrix, 2, "INVERT MATRIX")
-    return _applied(scope, "invert_matrix", [matrix], [core], core)
+def sorted_by(name: str) -> Callable[[Scope, Expression, Expression], Expression]:
+    """A function that sorts along the last subscript, in some direction."""
 
+    def build(scope: Scope, vector: Expression, direction: Expression) -> Expression:
+        core = _core(vector, 1, name.upper())
+        return _applied(scope, name, [vector, direction], [core, ()], _made(scope, vector, core))
 
-def vector_sort_order(scope: Scope, vector: Expression, direction: Expression) -> Expression:
-    """VECTOR SORT ORDER, along the last subscript."""
-    core = _last(vector, 1, "VECTOR SORT ORDER")
-    return _applied(scope, "vector_sort_order", [vector, direction], [core, ()], _made(scope, vector, core))
-
-
-def vector_rank(scope: Scope, vector: Expression, direction: Expression) -> Expression:
-    """VECTOR RANK, along the last subscript."""
-    core = _last(vector, 1, "VECTOR RANK")
-    return _applied(scope, "vector_rank", [vector, direction], [core, ()], _made(scope, vector, core))
+    return build
 
 
 def vector_reorder(scope: Scope, vector: Expression, places: Expression) -> Expression:
     """VECTOR REORDER, along the last subscript."""
-    core, by = _last(vector, 1, "VECTOR REORDER"), _last(places, 1, "VECTOR REORDER")
-    return _applied(scope, "vector_reorder", [vector, places], [core, by], by)
-
-
-def allocate_available(scope: Scope, request: Expression, profile: Expression, available: Expression) -> Expression:
-    """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has one more, its four numbers."""
-    core = _last(request, 1, "ALLOCATE AVAILABLE")
-    kinds = tuple(axis for axis in _last(profile, 1, "ALLOCATE AVAILABLE"))
-    if core[0] not in profile.axes or len(scope.ranges.elements[kinds[0].removesuffix("!")]) < 3:
-        raise InvalidModel(
-            f"the priority profile of ALLOCATE AVAILABLE runs over {', '.join(profile.axes)}; expected "
-            f"{core[0]!r} and a range of four numbers: kind, priority, width, extra."
-        )
-    arguments, cores = [request, profile, available], [core, (*core, *kinds), ()]
-    return _applied(scope, "allocate_available", arguments, cores, core)
+    cores = [_core(item, 1, "VECTOR REORDER") for item in (vector, places)]
+    return _applied(scope, "vector reorder", [vector, places], cores, cores[1])
 
 
 def allocate_by_priority(
     scope: Scope, request: Expression, priority: Expression, width: Expression, supply: Expression
 ) -> Expression:
     """ALLOCATE BY PRIORITY, along the last subscript of the request."""
-    core = _last(request, 1, "ALLOCATE BY PRIORITY")
+    core = _core(request, 1, "ALLOCATE BY PRIORITY")
     arguments, cores = [request, priority, width, supply], [core, core, (), ()]
-    return _applied(scope, "allocate_by_priority", arguments, cores, core)
-
-
-def allocate(scope: Scope, supply: Expression, axis: str, each: Sequence[Expression]) -> Expression:
-    """ALLOCATE, along a dimension: what everyone requests, and kind, priority and width of their curves."""
-    cores = [(axis,) if axis in item.axes else () for item in each]
-    return _applied(scope, "allocate", [*each, supply], [*cores, ()], (axis,))
-
-
-def market_price(scope: Scope, arguments: Sequence[Expression]) -> Expression:
-    """FIND MARKET PRICE, along the last subscript of quantities and the last two of profiles."""
-    cores = [_last(item, 1 + place % 2, "FIND MARKET PRICE") for place, item in enumerate(arguments)]
-    return _applied(scope, "market_price", arguments, cores, ())
-
-
-def at_price(scope: Scope, name: str, quantity: Expression, profile: Expression, price: Expression) -> Expression:
-    """DEMAND AT PRICE and SUPPLY AT PRICE, of the last subscript of a profile."""
-    cores: list[tuple[str, ...]] = [(), _last(profile, 1, name.upper()), ()]
-    return _applied(scope, name.replace(" ", "_"), [quantity, profile, price], cores, ())
+    return _applied(scope, "allocate by priority", arguments, cores, core)
 
 
 def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Expression:
@@ -87,7 +58,7 @@ def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Ex
     return _applied(scope, name, arguments, [()] * len(arguments), ())
 
 
-def _last(argument: Expression, count: int, name: str) -> tuple[str, ...]:
+def _core(argument: Expression, count: int, name: str) -> tuple[str, ...]:
     if len(argument.axes) < count:
         raise InvalidModel(f"{name} works along {count} subscripts; its argument runs over {len(argument.axes)}.")
     return argument.axes[-count:]
@@ -119,7 +90,7 @@ def _applied(
     inner = {axis for core in names for axis in core}
     made = tuple(axis.removesuffix("!") for axis in result)
     loop = tuple(axis for axis in joined_axes(*plain) if axis not in inner)
-    return scope.hide("auxiliary", ArrayFunction(name, tuple(plain), names, made, (*loop, *made)))
+    return scope.hide("auxiliary", ArrayFunction(name.replace(" ", "_"), tuple(plain), names, made, (*loop, *made)))
 
 
 def _plain(scope: Scope, argument: Expression) -> Expression:
@@ -197,3 +168,276 @@ def _selected(selection: Expression, values: Expression, action: int, over: tupl
 def _reduced(name: str, argument: Expression, over: tuple[str, ...]) -> Expression:
     present = tuple(axis for axis in argument.axes if axis in over)
     return reduced(name, argument, present) if present else argument
+
+
+def element_map(node: Call, scope: Scope) -> Expression:
+    """VECTOR ELM MAP: the element so many places behind the one that is named, missing where there is none."""
+    vector = node.arguments[0] if len(node.arguments) == 2 else None
+    if not isinstance(vector, Name) or key(vector.name) not in scope.names:
+        raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
+    dims = scope.dims[key(vector.name)]
+    base = _flat(static_index(vector.name, vector.subscripts, scope), dims, scope)
+    place = base + _whole_number(scope.lowered(node.arguments[1]))
+    count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
+    inside = (place >= 0.0) & (place < count)
+    return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
+
+
+def flat_element(node: Call, scope: Scope) -> Expression:
+    """An array called with the place of an element in it, row by row from one; zero where there is none."""
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
+    place = _whole_number(scope.lowered(node.arguments[0])) - 1.0
+    return _at(node.function, place, scope)
+
+
+def rank(node: Call, scope: Scope) -> Expression:
+    """RANK: the place of the element that is so many from the smallest, row by row from one."""
+    if len(node.arguments) not in (2, 3):
+        raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
+    values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
+    place = node.arguments[1]
+    # The last place may be called SIZE.
+    is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
+    wanted = _whole_number(
+        scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place)
+    )
+    if not any(axis.endswith("!") for axis in values[0].axes):
+        values = [marked(scope, item, item.axes) for item in values]
+    over = tuple(axis for axis in values[0].axes if axis.endswith("!"))
+    if not over:
+        raise InvalidModel("RANK takes an array, x[*].")
+    others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
+    own = counted(scope.ranges.elements, over)
+    keys = [*values, own]
+    smaller = _smaller([relabelled(item, others) for item in keys], keys)
+    ones = operation("where", smaller, 1.0, 0.0)
+    before = reduced("sum", ones, others.values())
+    found = operation("where", operation("equal", before + 1.0, wanted), own, 0.0)
+    return reduced("sum", found, over)
+
+
+def interpolate(node: Call, scope: Scope) -> Expression:
+    """INTERPOLATE: a value between the elements of an array, from 0 for the first to 1 for the last of a dimension."""
+    if len(node.arguments) < 2:
+        raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
+    value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
+    if not any(axis.endswith("!") for axis in value.axes):
+        value = marked(scope, value, value.axes)
+    over = tuple(axis for axis in value.axes if axis.endswith("!"))
+    if len(over) != len(shares):
+        raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
+    for axis, share in zip(over, shares, strict=True):
+        last = Number(_last(axis, scope))
+        place = _within(share, Number(1.0)) * last
+        value = value * _weight(axis, place, scope)
+    return reduced("sum", value, over)
+
+
+def vector_lookup(node: Call, scope: Scope) -> Expression:
+    """VECTOR LOOKUP: an array over its last subscript as a table over evenly spaced x, read by some rule."""
+    vector = node.arguments[0] if len(node.arguments) == 5 else None
+    labels = vector.subscripts if isinstance(vector, Name) else None
+    if not isinstance(vector, Name) or not labels or len(labels) != len(scope.dims.get(key(vector.name), ())):
+        raise InvalidModel("VECTOR LOOKUP takes an element of an array, x[first], a number, the ends of x, and a mode.")
+    whole = Name(vector.name, (*labels[:-1], f"{scope.dims[key(vector.name)][-1]}!"), vector.at)
+    values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
+    axis = next(axis for axis in values.axes if axis.endswith("!"))
+    share = (x - low) / (high - low)
+    place = share * Number(_last(axis, scope))
+
+    def at(where: Expression) -> Expression:
+        weighted = values * _weight(axis, where, scope)
+        return reduced("sum", weighted, (axis,))
+
+    inside = _within(place, Number(_last(axis, scope)))
+    before = _whole_number(inside)
+    first = operation("min", before, Number(max(_last(axis, scope) - 1, 0.0)))
+    rise = at(first + 1.0) - at(first)
+    going_on = at(first) + (place - first) * rise
+    after = operation("where", before < inside, before + 1.0, before)
+    rules = {0.0: at(inside), 2.0: at(before), 3.0: going_on, 4.0: at(after)}
+    if isinstance(mode, Number):
+        if mode.value not in rules:
+            raise UnsupportedFeature(f"VECTOR LOOKUP of mode {mode.value:g}, none of 0, 2, 3 and 4,")
+        return rules[mode.value]
+    result: Expression = UNDEFINED
+    for number, rule in rules.items():
+        result = operation("where", operation("equal", mode, Number(number)), rule, result)
+    return result
+
+
+def _within(value: Expression, most: Expression) -> Expression:
+    return operation("min", operation("max", value, 0.0), most)
+
+
+def _last(axis: str, scope: Scope) -> float:
+    """Place of the last element of an axis, from zero."""
+    return float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1)
+
+
+def _weight(axis: str, place: Expression, scope: Scope) -> Expression:
+    """How much each element of an axis counts for a place between two of them."""
+    own = counted(scope.ranges.elements, (axis,)) - 1.0
+    distance = operation("abs", place - own)
+    return operation("max", 1.0 - distance, 0.0)
+
+
+def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
+    """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
+    result = first[-1] < second[-1]
+    for a, b in zip(reversed(first[:-1]), reversed(second[:-1]), strict=True):
+        tied = operation("equal", a, b) & result
+        result = (a < b) | tied
+    return result
+
+
+def _wild(node: Node, scope: Scope) -> Node:
+    if not isinstance(node, Name) or node.subscripts is not None:
+        return node
+    return Name(node.name, ("*",) * len(scope.dims.get(key(node.name), ())), node.at)
+
+
+def _whole_number(value: Expression) -> Expression:
+    """A place as a whole number; one that is a little below it by rounding alone counts as that."""
+    return value if isinstance(value, Number) else operation("integer", value + Number(SMALL))
+
+
+def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
+    """Place of what an index picks among all cells of a variable, row by row from zero."""
+    result: Expression = Number(0.0)
+    for item, dim in zip(index, dims, strict=True):
+        count = len(scope.ranges.elements[dim])
+        if isinstance(item, Axis):
+            places = item.places(count)
+            own: Expression = Table(tuple(map(float, places)), (len(places),), (item.label,))
+        else:
+            own = Number(float(item.position))
+        result = result * Number(float(count)) + own
+    return result
+
+
+def _at(name: str, place: Expression, scope: Scope) -> Expression:
+    """The cell of a variable at a place, counted row by row from zero; zero where there is none."""
+    dims = scope.dims[key(name)]
+    labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
+    value = reference_to(scope.names[key(name)], labels)
+    here = operation("equal", counted(scope.ranges.elements, labels) - 1.0, place)
+    chosen = operation("where", here, value, 0.0)
+    return reduced("sum", chosen, labels)
+
+
+def _element_count(node: Call, scope: Scope) -> Expression:
+    label = node.arguments[0] if len(node.arguments) == 1 else None
+    name = scope.ranges.name_of(label.name) if isinstance(label, Name) else None
+    if name is None:
+        given = repr(label.name) if isinstance(label, Name) else "this"
+        near = suggest(label.name, scope.ranges.elements) if isinstance(label, Name) else ""
+        raise InvalidModel(f"ELMCOUNT of {given}, which is no subscript range.{near}")
+    return Number(float(len(scope.ranges.elements[name])))
+
+
+def _given(node: Call, count: int) -> tuple[Node, ...]:
+    """Arguments of a function, of which there are so many."""
+    if len(node.arguments) != count:
+        name = key(node.function).upper()
+        raise InvalidModel(f"{name} takes {count} arguments, {len(node.arguments)} are given")
+    return node.arguments
+
+
+def _allocate_available(node: Call, scope: Scope) -> Expression:
+    """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has one more, its four numbers."""
+    request, profile, available = _given(node, 3)
+    expected = "the second argument of ALLOCATE AVAILABLE is the first number of a priority profile"
+    whole = _whole(profile, 1, expected, scope)
+    asked, there, curves = scope.lowered(request), scope.lowered(available), scope.lowered(whole)
+    core, kinds = (_core(item, 1, "ALLOCATE AVAILABLE") for item in (asked, curves))
+    if core[0] not in curves.axes or shape_of(scope.ranges.elements, kinds)[0] < 3:
+        raise InvalidModel(
+            f"the priority profile of ALLOCATE AVAILABLE runs over {', '.join(curves.axes)}; expected "
+            f"{core[0]!r} and a range of four numbers: kind, priority, width, extra."
+        )
+    return _applied(scope, "allocate available", [asked, curves, there], [core, (*core, *kinds), ()], core)
+
+
+def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
+    """An array by whose first element Vensim means all elements along its last subscripts."""
+    if not isinstance(node, Name):
+        raise InvalidModel(expected)
+    labels, dims = node.subscripts or (), scope.dims.get(key(node.name), ())
+    if len(labels) != len(dims) or len(labels) < count:
+        raise InvalidModel(f"{node.name!r} has {len(dims)} subscripts, {len(labels)} are given")
+    return replace(node, subscripts=(*labels[:-count], *dims[-count:]))
+
+
+def _market_price(node: Call, scope: Scope) -> Expression:
+    """FIND MARKET PRICE; its arguments name the first element of what they mean as a whole."""
+    expected = "FIND MARKET PRICE takes quantities and profiles by their first elements, of demand and of supply"
+    whole = [_whole(item, 1 + place % 2, expected, scope) for place, item in enumerate(_given(node, 4))]
+    arguments = list(map(scope.lowered, whole))
+    cores = [_core(item, 1 + place % 2, "FIND MARKET PRICE") for place, item in enumerate(arguments)]
+    return _applied(scope, "market price", arguments, cores, ())
+
+
+def _at_price(node: Call, scope: Scope) -> Expression:
+    """What is demanded or supplied at a price, of the last subscript of a profile."""
+    (quantity, profile, price), name = _given(node, 3), key(node.function)
+    whole = _whole(profile, 1, f"the second argument of {name.upper()} is the first number of a profile", scope)
+    arguments = [scope.lowered(item) for item in (quantity, whole, price)]
+    return _applied(scope, name, arguments, [(), _core(arguments[1], 1, name.upper()), ()], ())
+
+
+def _allocate(node: Call, scope: Scope) -> Expression:
+    """ALLOCATE of Stella: a supply, the dimension of those who get it, requests, priorities, widths and kinds."""
+    supply, dimension, *each = _given(node, 6)
+    name = scope.ranges.name_of(dimension.name) if isinstance(dimension, Name) else None
+    if name is None:
+        raise InvalidModel("the second argument of ALLOCATE is the dimension of those who get something.")
+    request, priority, width, kind = (scope.lowered(_along(item, name, scope)) for item in each)
+    curves = [request, kind, priority, width]
+    cores: list[tuple[str, ...]] = [(name,) if name in item.axes else () for item in curves]
+    return _applied(scope, "allocate", [*curves, scope.lowered(supply)], [*cores, ()], (name,))
+
+
+def _along(node: Node, name: str, scope: Scope) -> Node:
+    """A node in which an array without subscripts, or with a wildcard, runs along a dimension."""
+    if not isinstance(node, Name) or key(node.name) not in scope.names:
+        return node
+    labels = scope.dims[key(node.name)] if node.subscripts is None else node.subscripts
+    return replace(node, subscripts=tuple(name if label == "*" else label for label in labels) or None)
+
+
+def _invert_matrix(node: Call, scope: Scope) -> Expression:
+    """INVERT MATRIX, of the last two subscripts; a matrix that has the same range there twice is meant as a whole."""
+    matrix = _given(node, 2)[0]
+    if isinstance(matrix, Name) and matrix.subscripts and len(set(matrix.subscripts[-2:])) == 1:
+        dims = scope.dims.get(key(matrix.name), ())
+        matrix = replace(matrix, subscripts=(*matrix.subscripts[:-2], *dims[-2:]))
+    lowered = scope.lowered(matrix)
+    core = _core(lowered, 2, "INVERT MATRIX")
+    return _applied(scope, "invert matrix", [lowered], [core], core)
+
+
+def _transposed(node: Call, scope: Scope) -> Expression:
+    """An array with its dimensions in the reverse order."""
+    array = node.arguments[0]
+    if not isinstance(array, Name):
+        raise InvalidModel("' stands behind an array.")
+    return scope.lowered(transposed(array, scope))
+
+
+# Function -> how it is lowered.
+ARRAY_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
+    "elmcount": _element_count,
+    "vector elm map": element_map,
+    "rank": rank,
+    "interpolate": interpolate,
+    "vector lookup": vector_lookup,
+    "allocate available": _allocate_available,
+    "allocate": _allocate,
+    "find market price": _market_price,
+    "demand at price": _at_price,
+    "supply at price": _at_price,
+    "invert matrix": _invert_matrix,
+    "transposed": _transposed,
+}

@@ -7,8 +7,8 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import array_calls, arrays, delays, distributions, library
-from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS
+from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, library
+from pysd_runner.engine.frontend.lowering.arrays import ARRAY_CALLS
 from pysd_runner.engine.frontend.lowering.conveyors import read_conveyor, read_part, read_slats
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
@@ -153,7 +153,7 @@ def _call(node: Call, scope: Scope) -> Expression:
     if name in SPECIAL:
         return SPECIAL[name](node, scope)
     if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
-        return array_calls.flat_element(node, scope)
+        return arrays.flat_element(node, scope)
     if name not in FUNCTIONS and name not in CALLS:
         if name in scope.names:
             raise InvalidModel(f"{scope.names[name]!r} is called like a function, but holds no table of points.")
@@ -362,8 +362,8 @@ CALLS: dict[str, tuple[int, Build]] = {
     "impulses": (3, library.impulses),
     "active initial": (2, _active_initial),
     "get time value": (3, _get_time_value),
-    "vector sort order": (2, arrays.vector_sort_order),
-    "vector rank": (2, arrays.vector_rank),
+    "vector sort order": (2, arrays.sorted_by("vector sort order")),
+    "vector rank": (2, arrays.sorted_by("vector rank")),
     "vector reorder": (2, arrays.vector_reorder),
     "vector select": (5, arrays.vector_select),
     "allocate by priority": (4, arrays.allocate_by_priority),
