@@ -64,7 +64,7 @@ class Fitted:
     def level(self, variable: str, year: int) -> float:
         """A national share at the estimate."""
         at = fitted_point(self.problem, self.result)
-        return float(levels(at.problem, at.point[None], variable)[0, at.problem.years.index(year)])
+        return float(levels(at.problem, at.point[None], variable)[0, year - at.problem.first_year])
 
 
 def levels(problem: CalibrationProblem, z: Array, variable: str) -> Array:

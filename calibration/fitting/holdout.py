@@ -20,9 +20,9 @@ def disturbed(
     noise: Noise,
     rng: np.random.Generator,
     *,
-    seen: NDArray[np.bool_] | None = None,
+    seen: NDArray[np.bool_],
 ) -> Array:
-    """Add errors to what a model says."""
+    """Add errors to what a model says; at moments that are seen they are those of what was observed."""
     if series.errors.is_count:
         return _counted(predicted, series, noise, rng)
     errors = np.zeros_like(predicted)
@@ -34,9 +34,9 @@ def disturbed(
         spread = noise.total_sd * np.sqrt(np.maximum(1 - rho**2, 0.0))
         fresh = rho * np.nan_to_num(before) + spread * _standard(series, rng, predicted.shape[:2])
         known = series.values[:, place] - predicted[:, :, place]
-        is_known = np.isfinite(known) & (seen is not None and bool(seen[place]))
+        is_known = np.isfinite(known) & bool(seen[place])
         errors[:, :, place] = np.where(is_known, known, fresh)
-        held = np.isfinite(series.values[:, place]) | (seen is None or not seen[place])
+        held = np.isfinite(series.values[:, place]) | ~seen[place]
         before = np.where(held, errors[:, :, place], before)
         when = np.where(held, time, when)
     return series.unscaled(predicted + errors)

@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.space import ParameterSpace, chosen, overrides
-from calibration.fitting.tying import FIRST_YEAR, ModelRuns, Parameters, Spreads, Tied, declarations, stages_of, unit
+from calibration.fitting.tying import (
+    FIRST_YEAR,
+    Description,
+    ModelRuns,
+    Parameters,
+    Spreads,
+    Tied,
+    declarations,
+    stages_of,
+    unit,
+)
 from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
@@ -68,15 +78,23 @@ def tied_to_panel(
         spec=spec,
         fixed=fixed,
         space=space,
-        window=(first, last),
+        first_year=first,
+        last_year=last,
         stages=stages_of(whole),
         series=observed.series,
-        absent=observed.absent,
         runs=ModelRuns(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
         codes=seen.codes,
         names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
-        lines=tuple(line_of(item) for item in observed.series),
-        notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(observed.series)),
+        description=Description(
+            panel=seen.name,
+            regions=len(seen.codes),
+            first_year=first,
+            last_year=last,
+            series=tuple(line_of(item) for item in observed.series),
+            absent=tuple(str(item) for item in observed.absent),
+            fixed=dict(fixed),
+            notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(observed.series)),
+        ),
         record={
             "yuan_per_unit": yuan_per_unit,
             "currency": seen.currency,

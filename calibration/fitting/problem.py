@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
@@ -185,26 +186,6 @@ class CalibrationProblem(Tied):
         """The observations; the name of earlier versions."""
         return self.data
 
-    @property
-    def first_year(self) -> Any:
-        """Where the simulation starts."""
-        return self.window[0]
-
-    @property
-    def last_year(self) -> Any:
-        """Where it ends."""
-        return self.window[1]
-
-    @property
-    def years(self) -> tuple[int, ...]:
-        """Years of the window."""
-        return tuple(range(int(self.first_year), int(self.last_year) + 1))
-
-    @property
-    def yuan_per_unit(self) -> float:
-        """Value of one unit of the data's currency in yuan."""
-        return float(self.record.get("yuan_per_unit", 1.0))
-
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
         """The same problem with other errors.
 
@@ -269,11 +250,11 @@ class CalibrationProblem(Tied):
             self.model_sha256,
             self.spec,
             self.panel.sha256,
-            self.window,
+            (self.first_year, self.last_year),
             self.space.keys,
             sorted(self.fixed.items()),
             held,
-            self.yuan_per_unit,
+            float(self.record.get("yuan_per_unit", 1.0)),
             sorted(self.noise.items()),
             [(item.label, item.scale, item.kind, item.errors, item.sd) for item in self.series],
             version("gapsim"),
@@ -557,19 +538,12 @@ class CalibrationProblem(Tied):
         }
         observed = {stage.name for stage in self.stages if any(stage.owns(item) for item in self.series)}
         imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
-        return Description(
-            panel=self.panel.name,
-            regions=len(self.codes),
-            first_year=self.first_year,
-            last_year=self.last_year,
-            series=self.lines,
-            absent=tuple(str(item) for item in self.absent),
+        return replace(
+            self.description,
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
-            fixed=dict(self.fixed),
             imputed=imputed,
-            notes=(*self.notes, *self.reasons, *self._cut_ridges()),
-            opening=self.opening,
+            notes=(*self.description.notes, *self._cut_ridges()),
         )
 
     def _cut_ridges(self) -> list[str]:

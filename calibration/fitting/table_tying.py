@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.selection import Target, TargetValues, parameters_of, selected, targets_of
 from calibration.fitting.space import ParameterSpace, listed
-from calibration.fitting.tying import Block, ModelRuns, Tied
+from calibration.fitting.tying import Block, Description, ModelRuns, Tied
 from calibration.observation import Series
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine import TimePath
@@ -62,21 +62,30 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     cells = sum(len(item.cells) for item in series)
     spelled = f" {unit}" if unit and unit_of_time(unit) != "year" else ""
     keys = tuple(item.measurement for item in series)
+    fixed = {name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0}
     return Tied(
         model=model,
         data=clocked,
         spec=_spec_of(model, space),
-        fixed={name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0},
+        fixed=fixed,
         space=space,
-        window=(run.start, run.stop),
+        first_year=run.start,
+        last_year=run.stop,
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
         series=series,
         runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=names, **bounds),
-        lines=tuple(_line(item) for item in series),
-        notes=notes,
-        reasons=(*reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),
-        opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {run.start:g} to "
-        f"{run.stop:g}{spelled}.",
+        description=Description(
+            panel=clocked.name,
+            regions=0,
+            first_year=run.start,
+            last_year=run.stop,
+            series=tuple(_line(item) for item in series),
+            absent=(),
+            fixed=fixed,
+            notes=(*notes, *reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),
+            opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {run.start:g} to "
+            f"{run.stop:g}{spelled}.",
+        ),
         record={
             "declarations": [record_of(item) for item in parameters],
             "measurements": {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding
 from calibration.fitting.space import ParameterSpace
-from calibration.observation import Absent, Series
+from calibration.observation import Series
 from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
@@ -229,10 +229,10 @@ class Description:
     last_year: int
     series: tuple[str, ...]  # available observations, a line each
     absent: tuple[str, ...]  # declared observations the panel does not make, with the reason
-    estimated: Mapping[str, tuple[str, ...]]
-    unobserved: Mapping[str, tuple[str, ...]]
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unobserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fixed: Mapping[str, float]  # values the user has set, by key
-    imputed: tuple[str, ...]  # start values that were not observed, a line each
+    imputed: tuple[str, ...] = ()  # start values that were not observed, a line each
     notes: tuple[str, ...] = field(default=())  # what else a reader must know
     opening: str = ""  # first line, where the data are no panel of regions
 
@@ -280,18 +280,18 @@ class Tied:
         The model with as many entities as the data; observations; declarations with what the caller changed.
     fixed, space
         Values that are set, by key, and parameters that are estimated.
-    window
-        First and last moment.
+    first_year, last_year
+        First and last moment of the simulation.
     stages
         Blocks that are fitted one after the other.
-    series, absent
-        The observations in the order of the residuals; declared ones that are not there, and why.
+    series
+        The observations in the order of the residuals.
     runs
         The model as a function of its parameters.
     codes, names
         Regions, and their labels in English and Chinese; empty for other data.
-    lines, notes, reasons, opening
-        What a description says of each series, of the whole, of the choice of parameters, and at its beginning.
+    description
+        What is said of it before anything is computed.
     record
         How it was made, for a fit to keep.
     asked, binding
@@ -307,17 +307,14 @@ class Tied:
     spec: ModelSpec
     fixed: Mapping[str, float]
     space: ParameterSpace
-    window: tuple[Any, Any]
+    first_year: Any
+    last_year: Any
     stages: tuple[Block, ...]
     series: tuple[Series, ...]
     runs: ModelRuns
-    absent: tuple[Absent, ...] = ()
+    description: Description
     codes: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    lines: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    opening: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     binding: Binding | None = None

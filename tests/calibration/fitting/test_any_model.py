@@ -205,7 +205,7 @@ def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
     problem = CalibrationProblem(model, table, free=["Response"])
     path = problem.runs.batch({problem.space.keys[0]: 0.25}, 1)["Stock"][0]
     np.testing.assert_allclose(path, [0, 0.25, 0.75, 1.5])
-    assert any("its last value holds" in note for note in problem.notes)
+    assert any("its last value holds" in note for note in problem.describe().notes)
 
 
 def test_what_comes_after_until_is_held_out_and_scored(sir):
@@ -300,14 +300,14 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
     }[unit]
     problem = CalibrationProblem(model, load_data({"date": dates, "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
-    assert any("is moment 0 of the model" in note for note in problem.notes)
+    assert any("is moment 0 of the model" in note for note in problem.describe().notes)
 
 
 def test_observations_closer_than_a_step_cast_doubt_on_the_unit_of_the_model(tmp_path):
     model = made(tmp_path, LOGISTIC.replace("/year", "/month"), unit="month", stop=12)
     daily = load_data({"date": [f"2020-03-{day:02d}" for day in range(1, 32)], "stock": np.linspace(5, 6, 31)})
     problem = CalibrationProblem(model, daily, free=["Growth Rate"])
-    assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.notes)
+    assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.describe().notes)
     monthly = load_data({"month": [0, 1, 2], "stock": [5, 6, 7]})
     assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).notes)
 
@@ -317,7 +317,7 @@ def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
     problem = CalibrationProblem(model, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
-    assert "1862 is moment 0 of the model, which does not count calendar years." in problem.notes
+    assert "1862 is moment 0 of the model, which does not count calendar years." in problem.describe().notes
     later = made(tmp_path, LOGISTIC, stop=1900)
     kept = CalibrationProblem(later, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     assert kept.data.times[0] == 1862
@@ -332,7 +332,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
     (series,) = problem.series
     assert series.observation.scale == "log"
     assert np.flatnonzero(~series.seen[0]).tolist() == [0]
-    assert any("'total' is left out: Total Reported starts at zero" in note for note in problem.notes)
+    assert any("'total' is left out: Total Reported starts at zero" in note for note in problem.describe().notes)
     found = fit(problem)
     assert found.parameter("Contact Rate").estimate == pytest.approx(0.3, rel=1e-3)
     assert found.holdout[0].observations == 5
