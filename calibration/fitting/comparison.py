@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, unit
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
-from calibration.observation.estimation import OUTPUT
-from calibration.observation.losses import (
+from calibration.observation.errors import (
     deviance_residual,
     deviance_slope,
     expected_count,
@@ -16,6 +15,7 @@ from calibration.observation.losses import (
     saturated,
     size_of,
 )
+from calibration.observation.estimation import OUTPUT
 
 Array = NDArray[np.float64]
 

@@ -62,15 +62,15 @@ def tied_to_panel(
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
     first, last = window_of(spec, panel, start, until)
     seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
-    observed = build_series(spec, seen, first_year=first, last_year=last)
-    if not observed.series:
-        told = [item for item in observed.absent if item.indicator in panel] or observed.absent
+    series, absent = build_series(spec, seen, first_year=first, last_year=last)
+    if not series:
+        told = [item for item in absent if item.indicator in panel] or absent
         raise InvalidPanel(
             "panel {panel!r} says nothing the model can be compared with: {why}",
             panel=panel.name,
             why=joined([str(item) for item in told], "; "),
         )
-    names = dict.fromkeys(item.outcome for item in observed.series)
+    names = dict.fromkeys(item.outcome for item in series)
     tied = RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit)
     return Tied(
         model=whole,
@@ -81,7 +81,7 @@ def tied_to_panel(
         first_year=first,
         last_year=last,
         stages=stages_of(whole),
-        series=observed.series,
+        series=series,
         runs=ModelRuns(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
         codes=seen.codes,
         names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
@@ -90,10 +90,10 @@ def tied_to_panel(
             regions=len(seen.codes),
             first_year=first,
             last_year=last,
-            series=tuple(line_of(item) for item in observed.series),
-            absent=tuple(str(item) for item in observed.absent),
+            series=tuple(line_of(item) for item in series),
+            absent=tuple(str(item) for item in absent),
             fixed=dict(fixed),
-            notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(observed.series)),
+            notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(series)),
         ),
         record={
             "yuan_per_unit": yuan_per_unit,
@@ -101,8 +101,8 @@ def tied_to_panel(
             "price_basis": seen.price_basis,
             "first_year_treatment": FIRST_YEAR,
             "definitions": {key: item.national for key, item in spec.measurements.items() if item.alternatives},
-            "absent": [str(item) for item in observed.absent],
-            "likelihood": {item.label: item.errors.words for item in observed.series},
+            "absent": [str(item) for item in absent],
+            "likelihood": {item.label: item.errors.words for item in series},
         },
     )
 

@@ -1,9 +1,8 @@
 """How a panel observes a model: series, their errors, and residuals in units of these errors."""
 
-from calibration.observation.build import Absent, Observed, build_series
+from calibration.observation.build import Absent, build_series
+from calibration.observation.errors import BEND, MOST_PERSISTENT, HuberLoss, Loss, Noise, Whitening, loss_of
 from calibration.observation.estimation import Shocks, estimate_noise, estimate_spread, summarise_shocks
-from calibration.observation.losses import BEND, HuberLoss, Loss, loss_of
-from calibration.observation.noise import MOST_PERSISTENT, Noise, Whitening
 from calibration.observation.series import Series
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "HuberLoss",
     "Loss",
     "Noise",
-    "Observed",
     "Series",
     "Shocks",
     "Whitening",

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from calibration.observation.expressions import variable_itself
-from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
+from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes, to_scale
 from pysd_runner.core.errors import Message
 from pysd_runner.panel import Data
 from pysd_runner.spec import Measurement, ModelSpec
@@ -25,19 +25,11 @@ REGIONS = ("region",)
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A declared observation that this panel does not make.
+    """A declared observation that this panel does not make."""
 
-    Attributes
-    ----------
-    measurement, indicator
-        Key of the measurement; name of the panel variable or national series.
-    why
-        Reason, as a clause.
-    """
-
-    measurement: str
-    indicator: str
-    why: str
+    measurement: str  # its key
+    indicator: str  # name of the panel variable or national series
+    why: str  # reason, as a clause
 
     def __str__(self) -> str:
         return Message(
@@ -45,38 +37,19 @@ class Absent:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What a panel says in a window of years.
-
-    Attributes
-    ----------
-    series
-        Observations, in the order of the declarations.
-    absent
-        Declared ones that are not there.
-    """
-
-    series: tuple[Series, ...]
-    absent: tuple[Absent, ...]
-
-
-def build_series(spec: ModelSpec, panel: Data, *, first_year: int, last_year: int) -> Observed:
+def build_series(
+    spec: ModelSpec, panel: Data, *, first_year: int, last_year: int
+) -> tuple[tuple[Series, ...], tuple[Absent, ...]]:
     """Collect what a panel observes of a model from the first year, which gives no residual, to the last.
 
+    In the order of the declarations, and those that are not there.
     A panel that holds a share itself (a variable called like the outcome) is used directly, with loading 1 and levels,
     beside its indicators; the declared error is divided by the declared loading.
     """
     window = tuple(range(first_year, last_year + 1))
-    series: list[Series] = []
-    absent: list[Absent] = []
-    for measurement in spec.measurements.values():
-        for found in _of_measurement(spec, measurement, panel, window):
-            if isinstance(found, Series):
-                series.append(found)
-            else:
-                absent.append(found)
-    return Observed(tuple(series), tuple(absent))
+    found = [item for declared in spec.measurements.values() for item in _of_measurement(spec, declared, panel, window)]
+    series = tuple(item for item in found if isinstance(item, Series))
+    return series, tuple(item for item in found if isinstance(item, Absent))
 
 
 def _of_measurement(
@@ -126,7 +99,7 @@ def recounts(panel: Data, years: tuple[int, ...]) -> NDArray[np.bool_]:
     found = np.zeros((len(panel.regions), len(years)), dtype=bool)
     if "population" not in panel or len(years) < 2:
         return found
-    changes = np.diff(_logs(_columns(panel, "population", years)), axis=1)
+    changes = np.diff(to_scale(_columns(panel, "population", years), "log"), axis=1)
     ends = ((0, 0), (AROUND, AROUND))
     near = sliding_window_view(np.pad(changes, ends, constant_values=np.nan), 2 * AROUND + 1, axis=1)
     departures = np.abs(changes - _median(near))
@@ -179,7 +152,7 @@ def _series(
     national = bool(measurement.national)
     relative = measurement.relative and not direct
     increments = measurement.increments and not direct
-    logs = raw if national else _logs(raw)
+    logs = raw if national else to_scale(raw, "log")
     values, seen = _terms(logs, relative=relative, increments=increments, joints=joints)
     if not seen[:, 1:].any():
         why = Message(
@@ -209,11 +182,6 @@ def _series(
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
         recounted=0 if joints is None else int(joints[:, 1:].sum()),
     )
-
-
-def _logs(raw: Array) -> Array:
-    positive = np.where(raw > 0, raw, np.nan)
-    return np.asarray(np.log(positive), dtype=float)
 
 
 def _terms(

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.losses import Loss, expected_count, held, loss_of, spread_of
-from calibration.observation.noise import MOST_PERSISTENT, Noise, Whitening
+from calibration.observation.errors import (
+    MOST_PERSISTENT,
+    Loss,
+    Noise,
+    Whitening,
+    expected_count,
+    held,
+    loss_of,
+    spread_of,
+)
 from calibration.observation.series import DECLARED, Series
 from pysd_runner.core.errors import Message, joined
 
@@ -25,7 +33,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
 
     Persistence is the pooled regression of residuals on those of the moment before, with `PRIOR_PAIRS` pairs of no
     persistence added; zero where errors are declared independent. The standard deviation of the innovations is that of
-    the declared family (`calibration.observation.losses`). With Huber's and Student's families a few wild cells
+    the declared family (`calibration.observation.errors`). With Huber's and Student's families a few wild cells
     therefore hardly move either. With a scale for each region its standard deviation is found in the same way from its
     own cells, that of all regions counting as `PRIOR_REGION` observations.
 

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from calibration.optimisers.catalogue import OPTIMISERS as OPTIMISERS
-    from calibration.optimisers.catalogue import Coordinates as Coordinates
-    from calibration.optimisers.catalogue import Reparametrised as Reparametrised
-    from calibration.optimisers.catalogue import optimiser_named as optimiser_named
     from calibration.optimisers.evolution import DifferentialEvolution as DifferentialEvolution
     from calibration.optimisers.evolution import EvolutionStrategy as EvolutionStrategy
     from calibration.optimisers.local import LeastSquares as LeastSquares
     from calibration.optimisers.local import Minimize as Minimize
+    from calibration.optimisers.multistart import OPTIMISERS as OPTIMISERS
     from calibration.optimisers.multistart import SAME_COST as SAME_COST
     from calibration.optimisers.multistart import Basin as Basin
+    from calibration.optimisers.multistart import Coordinates as Coordinates
     from calibration.optimisers.multistart import MultiStart as MultiStart
+    from calibration.optimisers.multistart import Reparametrised as Reparametrised
     from calibration.optimisers.multistart import Starts as Starts
     from calibration.optimisers.multistart import basins as basins
+    from calibration.optimisers.multistart import optimiser_named as optimiser_named
     from calibration.optimisers.objective import Minimum as Minimum
     from calibration.optimisers.objective import Optimiser as Optimiser
     from calibration.optimisers.objective import SearchOutcome as SearchOutcome
@@ -30,6 +30,6 @@ else:
             "Objective": "calibration.optimisers.objective.SumOfSquares",
             "Optimum": "calibration.optimisers.objective.Minimum",
             "Outcome": "calibration.optimisers.objective.SearchOutcome",
-            "Turned": "calibration.optimisers.catalogue.Reparametrised",
+            "Turned": "calibration.optimisers.multistart.Reparametrised",
         },
     )

@@ -107,10 +107,13 @@ class SumOfSquares:
         ndarray
             Shape (draw,); infinite where a residual is not finite.
         """
+        return half_squares(self.residuals(points))
+
+    def residuals(self, points: Array) -> Array:
+        """Residuals of many points, shape (draw, residual), from shape (draw, variable)."""
         if self.residual_batch is None:
-            halves = [half_squares(self.linearised(point)[0]) for point in points]
-            return np.array(halves, dtype=float)
-        return half_squares(self.residual_batch(points))
+            return np.stack([self.linearised(point)[0] for point in points])
+        return self.residual_batch(points)
 
     def box(self, start: Array) -> tuple[Array, Array]:
         """Finite bounds: the declared ones, else `BOX` scales about the centre, widened to hold the start.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
-from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
+from calibration.sdeval import autocorrelation_band, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
@@ -118,23 +118,15 @@ class RegionNumbers:
     cells: int
     rmse: float
     bias: float
-    durbin_watson: float  # of its standardised innovations; NaN with fewer than five years
 
 
 def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
     """Fit of every region in one series."""
     cells = cells_of(result, series)
     fit = point_fit(cells.observed, cells.fitted)
-    watson = durbin_watson(cells.standardised)
     for row, code in enumerate(cells.regions):
-        count = int(fit.n[row])
-        yield RegionNumbers(
-            region=code,
-            cells=count,
-            rmse=float(fit.rmse[row]),
-            bias=float(fit.mean_error[row]),
-            durbin_watson=float(watson[row]) if count >= FEWEST_YEARS else float("nan"),
-        )
+        rmse, bias = float(fit.rmse[row]), float(fit.mean_error[row])
+        yield RegionNumbers(region=code, cells=int(fit.n[row]), rmse=rmse, bias=bias)
 
 
 def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:

@@ -17,7 +17,7 @@ from calibration.optimisers import (
     SearchOutcome,
     SumOfSquares,
 )
-from calibration.optimisers.catalogue import turned_objective
+from calibration.optimisers.multistart import turned_objective
 from pysd_runner.spec import ModelSpec
 from tests.calibration.panels import made_panel, model_of
 

@@ -53,7 +53,7 @@ def series_of(values: np.ndarray, *, relative: bool = False, increments: bool = 
 
 def test_terms_of_the_observations(spec: ModelSpec, panel: Data) -> None:
     """Against loops over cells: growth less the mean growth of the year, logs less their mean."""
-    found = {item.label: item for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series}
+    found = {item.label: item for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6)[0]}
     head = panel.array("output_per_head")
     start = panel.years.index(FIRST)
     growth = found["output:output_per_head"].values
@@ -71,7 +71,7 @@ def test_terms_of_the_observations(spec: ModelSpec, panel: Data) -> None:
 
 
 def test_the_first_year_gives_no_residual(spec: ModelSpec, panel: Data) -> None:
-    for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6).series:
+    for item in build_series(spec, panel, first_year=FIRST, last_year=FIRST + 6)[0]:
         assert not item.used[:, 0].any()
         assert item.seen[:, 0].all() == (not item.increments)
 
@@ -80,7 +80,7 @@ def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, pa
     ports = panel.array("broadband_ports_per_100").copy()
     ports[0, -1], ports[1, -2] = np.nan, 0.0
     holed = panel.with_variable("broadband_ports_per_100", ports, unit="per 100 persons")
-    found = {item.label: item for item in build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6).series}
+    found = {item.label: item for item in build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6)[0]}
     item = found["access:broadband_ports_per_100"]
     assert (item.missing, item.unusable, int(item.used.sum())) == (2, 1, 28)
     # The mean of a year is over the regions that were seen, for the model as for the panel.
@@ -96,14 +96,14 @@ def test_a_gap_costs_two_changes(spec: ModelSpec, panel: Data) -> None:
     head = panel.array("output_per_head").copy()
     head[2, 4] = np.nan
     holed = panel.with_variable("output_per_head", head, unit="yuan/(Year*Person)")
-    item = build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6).series[0]
+    item = build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6)[0][0]
     assert item.missing == 2
     assert np.isnan(item.values[2]).sum() == 3
 
 
 def test_what_is_absent_says_why(spec: ModelSpec, panel: Data) -> None:
     bare = without(panel, "firms_with_ecommerce", national=False)
-    absent = build_series(spec, bare, first_year=FIRST, last_year=FIRST + 6).absent
+    absent = build_series(spec, bare, first_year=FIRST, last_year=FIRST + 6)[1]
     reasons = {(item.measurement, item.indicator): item.why for item in absent}
     assert "natural_growth" in reasons["population", "population"]
     assert reasons["application", "firms_with_ecommerce"] == "not in the panel"
@@ -155,7 +155,7 @@ def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Data)
     moved = logs.copy()
     moved[3, place:] += 0.05
     years = {"first_year": FIRST, "last_year": FIRST + 6}
-    plain, joined = (build_series(spec, peopled(panel, made), **years).series for made in (logs, moved))
+    plain, joined = (build_series(spec, peopled(panel, made), **years)[0] for made in (logs, moved))
     found, before = joined[0], plain[0]
     assert (before.recounted, before.missing) == (0, 0)
     assert (found.recounted, found.missing) == (1, 1)
@@ -182,7 +182,7 @@ def test_without_population_or_with_gaps_nothing_is_a_joint(panel: Data) -> None
 
 def test_natural_growth_lets_population_be_compared(spec: ModelSpec, panel: Data) -> None:
     grown = panel.with_variable("natural_growth", np.zeros_like(panel.array("population")), unit="1/Year")
-    found = build_series(spec, grown, first_year=FIRST, last_year=FIRST + 6).series
+    found = build_series(spec, grown, first_year=FIRST, last_year=FIRST + 6)[0]
     assert "population:population" in [item.label for item in found]
 
 
@@ -192,7 +192,7 @@ def test_a_share_in_the_panel_is_observed_directly(spec: ModelSpec, panel: Data)
         item
         for item in build_series(
             spec, panel.with_variable("access", shares, unit="Dmnl"), first_year=FIRST, last_year=FIRST + 6
-        ).series
+        )[0]
         if item.indicator == "access"
     )
     assert (item.relative, item.increments, item.loading) == (False, False, "")
