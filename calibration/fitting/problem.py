@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.panel_tying import tied_to_panel
+from calibration.fitting.screening import selected
 from calibration.fitting.space import RidgeChange, applying
-from calibration.fitting.table_tying import tied_to_table
-from calibration.fitting.tying import Block, Description, ModelRuns, Tied
+from calibration.fitting.table_tying import tied_to_table, with_free
+from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
-from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
 
@@ -170,6 +170,11 @@ class CalibrationProblem(Tied):
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         asked |= _renamed(earlier)
         tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        self._hold(tied)
+        if free is None and self.binding is not None:
+            self._hold(with_free(tied, *selected(self, seed=seed)))
+
+    def _hold(self, tied: Tied) -> None:
         super().__init__(**vars(tied))
         self._step = STEP
         self._comparison = Comparison(self.runs, self.series, free=len(self.space))
@@ -526,10 +531,9 @@ class CalibrationProblem(Tied):
 
     def runs_to(self, stop: float) -> tuple[ModelRuns, float]:
         """Runs that go on to a later moment, and their step."""
-        entering, first = self.runs.entering, self.first_year
-        step = prepared(self.model, entering.held, start=first, outcomes=[]).clock.step
-        end = first + max(int(np.ceil((stop - first) / step - 1e-6)), 1) * step
-        return ModelRuns(entering, outcomes=self.runs.outcomes, start=first, stop=end, save_every=step), step
+        entering = self.runs.entering
+        start, end, step = whole_steps(self.model, entering.held, start=self.first_year, last=stop)
+        return ModelRuns(entering, outcomes=self.runs.outcomes, start=start, stop=end, save_every=step), step
 
     def describe(self) -> Description:
         """Say what can be estimated from what is there, before anything is fitted."""

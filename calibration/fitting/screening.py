@@ -1,14 +1,22 @@
-"""A look at a model over draws of the prior and near a point, before it is searched: what fails, and what jumps."""
+"""A look at a model over draws of the prior, before it is searched: what fails, what jumps, what the data feel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.space import ParameterSpace, with_part
+from calibration.observation import Noise, Series
+from calibration.optimisers import LeastSquares
 from calibration.optimisers.objective import half_squares
-from pysd_runner.core.errors import Message, SimulationFailed, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.findings import Finding
+
+if TYPE_CHECKING:
+    from calibration.fitting.problem import CalibrationProblem
 
 Array = NDArray[np.float64]
 
@@ -32,7 +40,7 @@ class Screening:
         order = np.argsort(self.costs, kind="stable")
         return self.points[order[: int((~self.failed).sum())]]
 
-    def finding(self, keys: tuple[str, ...], problem: CalibrationProblem) -> Finding | None:
+    def finding(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> Finding | None:
         """What a reader must know of draws that failed; None where none did."""
         count = int(self.failed.sum())
         if not count:
@@ -47,7 +55,7 @@ class Screening:
         )
         return Finding("failed-draws", text, "warning")
 
-    def _where(self, keys: tuple[str, ...], problem: CalibrationProblem) -> str:
+    def _where(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> str:
         """The cut of one parameter that tells failures from the others best."""
         values = problem.space.to_values(self.points)
         best, text = TOLD, ""
@@ -67,11 +75,15 @@ class Screening:
         return text
 
 
-def screened(problem: CalibrationProblem, *, seed: int) -> Screening:
-    """Run a model over draws of the prior."""
+def _drawn(problem: "CalibrationProblem", seed: Sequence[int], draws: int) -> Array:
+    """Draws of the prior after its centre, shape (draw, parameter)."""
     space = problem.space
-    drawn = space.sample(np.random.default_rng([seed, 0]), DRAWS)
-    points = np.concatenate([space.centre[None], drawn])
+    return np.concatenate([space.centre[None], space.sample(np.random.default_rng(seed), draws)])
+
+
+def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
+    """Run a model over draws of the prior."""
+    points = _drawn(problem, [seed, 0], DRAWS)
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
     failed: NDArray[np.bool_] = np.asarray(~np.isfinite(residuals).all(axis=1))
@@ -88,7 +100,7 @@ def screened(problem: CalibrationProblem, *, seed: int) -> Screening:
     return Screening(points=points, costs=half_squares(residuals), failed=failed, reason=reason)
 
 
-def _reason(problem: CalibrationProblem, points: Array) -> str:
+def _reason(problem: "CalibrationProblem", points: Array) -> str:
     """Where the first failure came from."""
     if not len(points):
         return ""
@@ -106,12 +118,12 @@ PIECES = 24
 LEAST = 0.02
 
 
-def jumping(problem: CalibrationProblem, point: Array) -> tuple[str, ...]:
+def jumping(problem: "CalibrationProblem", point: Array) -> tuple[str, ...]:
     """Parameters along which residuals jump near a point."""
     return tuple(key for place, key in enumerate(problem.space.keys) if _jumps(problem, point, place))
 
 
-def _jumps(problem: CalibrationProblem, point: Array, place: int) -> bool:
+def _jumps(problem: "CalibrationProblem", point: Array, place: int) -> bool:
     lower, upper = (bound[place] for bound in problem.space.bounds)
     reach = min(problem.space.scale[place], 1.0)
     low, high = (float(np.clip(point[place] + side * reach, lower, upper)) for side in (-1, 1))
@@ -142,3 +154,111 @@ def _unexplained(values: Array, slopes: Array, at: Array) -> Array:
     """What the slopes at both ends of each interval do not explain, shape (interval, residual)."""
     widths = np.diff(at)[:, None]
     return np.asarray(np.abs(np.diff(values, axis=0) - widths * (slopes[1:] + slopes[:-1]) / 2))
+
+
+MOST = 10
+# Errors are taken to be this share of the spread of the data while parameters are chosen.
+ERROR = 0.1
+# Change of the data, in such errors, that one prior standard deviation of a parameter must make by itself.
+FELT = 1.0
+# Draws of the prior at which sensitivities are taken, the nearest to the data of so many.
+POINTS, LOOKED_AT = 3, 128
+# Reasons that are listed.
+SHOWN = 12
+# Evaluations of the short search after which parameters are chosen once more.
+ROUGHLY = 30
+
+
+def selected(problem: "CalibrationProblem", *, seed: int) -> tuple[list[str], tuple[str, ...]]:
+    """Choose at most ten parameters of those that could be estimated, and say why."""
+    space = problem.space
+    problem = problem.with_noise({item.label: Noise(_error(item)) for item in problem.series})
+    slopes = _sensitivities(problem, seed)
+    if not np.isfinite(slopes).any():
+        raise InvalidInput(
+            "{model} gives no numbers near its own values; name parameters with free (--free)",
+            model=problem.model.path.name,
+        )
+    first, _ = _greedy(space, slopes)
+    # Once more where those come to lie: far from the data, sensitivities are those of another world.
+    places = [space.keys.index(name) for name in first]
+    objective = space.part(partial(problem.linearised, columns=places), space.centre, places)
+    search = LeastSquares(tolerance=1e-3, evaluations=ROUGHLY)
+    point = with_part(space.centre, places, search.minimise(objective, space.centre[places]).point)
+    if not np.isfinite(problem.residuals(point)).all():
+        return _greedy(space, slopes)
+    settled = problem.estimated_noise(point)
+    nearer = {label: Noise(min(item.sd, problem.noise[label].sd)) for label, item in settled.items()}
+    again = _slopes(problem.with_noise(nearer), point)
+    return _greedy(space, again[None] if np.isfinite(again).all() else slopes)
+
+
+def _error(series: Series) -> float:
+    if series.errors.is_count:
+        return ERROR
+    seen = series.values[np.isfinite(series.values)]
+    return ERROR * float(seen.std() or abs(seen[0]) or 1.0)
+
+
+def _sensitivities(problem: "CalibrationProblem", seed: int) -> Array:
+    """How one prior standard deviation moves the residuals, shape (point, residual, parameter)."""
+    points = _drawn(problem, [seed, 2], LOOKED_AT)
+    with np.errstate(all="ignore"):
+        costs = half_squares(problem.residual_batch(points)[:, : len(problem.rows())])
+    order = np.argsort(costs, kind="stable")[: min(POINTS, int(np.isfinite(costs).sum()))]
+    found = [slopes for point in points[order] if np.isfinite(slopes := _slopes(problem, point)).all()]
+    return np.stack(found) if found else np.full((1, 1, len(problem.space)), np.nan)
+
+
+def _slopes(problem: "CalibrationProblem", point: Array) -> Array:
+    """The same at one point, shape (residual, parameter)."""
+    return problem.linearised(point)[1][: len(problem.rows())] * problem.space.scale
+
+
+def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str, ...]]:
+    left = slopes.copy()
+    alone = _strengths(slopes)
+    chosen: list[int] = []
+    reasons: list[str] = []
+    while len(chosen) < min(MOST, len(space)):
+        strengths = _strengths(left)
+        strengths[chosen] = 0.0
+        best = int(strengths.argmax())
+        if strengths[best] < FELT:
+            break
+        chosen.append(best)
+        reasons.append(
+            f"{space.keys[best]} is estimated: the data move by {alone[best]:.3g} errors with it"
+            + (f", {strengths[best]:.3g} of them apart from those before." if len(chosen) > 1 else ".")
+        )
+        # At each point by itself: along a ridge that bends, parameters are alike at every single one.
+        lengths = np.sqrt((left[:, :, best] ** 2).sum(axis=1))
+        direction = left[:, :, best] / np.where(lengths > 0, lengths, 1.0)[:, None]
+        left = left - direction[:, :, None] * np.einsum("pr,prk->pk", direction, left)[:, None, :]
+    if not chosen:
+        raise InvalidInput(
+            "the data feel no constant of the model; name parameters with free (--free), or look at units"
+        )
+    return [space.keys[place] for place in sorted(chosen)], (*reasons, *_held(space, alone, left, chosen))
+
+
+def _strengths(slopes: Array) -> Array:
+    """How far the data move with each parameter, root mean square over the points, shape (parameter,)."""
+    return np.asarray(np.sqrt((slopes**2).sum(axis=1).mean(axis=0)))
+
+
+def _held(space: ParameterSpace, alone: Array, left: Array, chosen: Sequence[int]) -> list[str]:
+    """Why the others stay at their values."""
+    others = [place for place in np.argsort(-alone, kind="stable") if place not in chosen]
+    apart = _strengths(left)
+    found = []
+    for place in others[:SHOWN]:
+        if alone[place] < FELT:
+            why = "the data hardly feel it"
+        elif apart[place] < FELT:
+            why = "the data cannot tell it from those that are estimated"
+        else:
+            why = f"{MOST} are estimated already"
+        found.append(f"{space.keys[place]} stays at {space.parameters[place].value:.6g}: {why}.")
+    more = len(others) - SHOWN
+    return [*found, *([f"{more} others stay at their values as well."] if more > 0 else [])]

@@ -2,30 +2,237 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
-from calibration.fitting.selection import Target, TargetValues, parameters_of, selected, targets_of
 from calibration.fitting.space import ParameterSpace, listed
-from calibration.fitting.tying import Block, Description, ModelRuns, Tied
+from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
 from calibration.observation import Series
-from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.engine import TimePath
-from pysd_runner.model import Model
+from pysd_runner.model import Model, facts_of
 from pysd_runner.panel import Data
 from pysd_runner.panel.calendar import unit_of_time
+from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import prepared, time_unit
-from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Prior
-from pysd_runner.spec.own import record_of
+from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
+from pysd_runner.spec.own import record_of, weak_parameter, with_prior
+from pysd_runner.study.equations import PREFIX, with_starts
 from pysd_runner.study.matching import in_time_of
 
 Array = NDArray[np.float64]
 
 # The one block of a model of which nobody said how its parts hang together.
 BLOCK = "Model"
+NOTHING = ParameterSpace.of(())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A single number of a model.
+
+    Attributes
+    ----------
+    name
+        As written in the file, with its element: the key of its parameter.
+    variable
+        Name of the variable.
+    position
+        Of the element; empty for a variable without subscripts.
+    is_start
+        Whether it is the starting value of a stock.
+    """
+
+    name: str
+    variable: str
+    position: tuple[int, ...]
+    is_start: bool
+
+    @property
+    def entered(self) -> str:
+        """Name of the constant that a run is given."""
+        return f"{PREFIX}{self.variable}" if self.is_start else self.variable
+
+
+def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
+    """Every single number that some names stand for."""
+    found: dict[str, Target] = {}
+    for name in names:
+        variable, position = _located(model, name)
+        item = model.ir.variables[variable]
+        if item.kind not in ("constant", "stock"):
+            raise InvalidInput(
+                "{variable!r} is computed by an equation ({kind}); only constants and starting values of stocks can "
+                "be estimated",
+                variable=variable,
+                kind=item.kind,
+            )
+        shape = model.ir.shape(item.dims)
+        places = product(*(range(size) for size in shape)) if position is None else (position,)
+        for place in places:
+            called = element_name(model.ir, variable, tuple(place))
+            found.setdefault(
+                called,
+                Target(name=called, variable=variable, position=tuple(place), is_start=item.kind == "stock"),
+            )
+    return tuple(found.values())
+
+
+def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
+    """A variable and element; ``initial Infected`` stands for the starting value of ``Infected``."""
+    try:
+        return located(model, name)
+    except UnknownName:
+        for prefix in (PREFIX, "initial ", "initial value of "):
+            if name.casefold().startswith(prefix.casefold()):
+                try:
+                    return located(model, name[len(prefix) :])
+                except UnknownName:
+                    continue
+        raise
+
+
+def parameters_of(
+    model: Model, targets: Iterable[Target], *, spec: ModelSpec | None, priors: Mapping[str, Prior]
+) -> tuple[Parameter, ...]:
+    """Declarations of some numbers: those of the caller, of the file beside the model, or weak ones."""
+    wanted = tuple(targets)
+    facts = facts_of(model.ir)
+    own = {target.name: prior for name, prior in priors.items() for target in targets_of(model, [name])}
+    for name in own:
+        if name not in {item.name for item in wanted}:
+            raise UnknownName(
+                "a prior is given for {name!r}, which is not estimated.{suggestion}",
+                name=name,
+                suggestion=suggest(name, [item.name for item in wanted]),
+            )
+    found = []
+    for target in wanted:
+        fact = facts[target.name]
+        declared = None if spec is None else spec.parameters.get(target.name)
+        value = fact.value if fact.value is not None else _computed(model, target)
+        label = fact.label or (f"Starting value of {target.name}" if target.is_start else target.name)
+        if target.name in own:
+            # Its own weak prior would not stand for any number.
+            base = replace(weak_parameter(target.name, value=1.0, unit=fact.unit, label=label), value=value)
+            found.append(with_prior(base, own[target.name]))
+        elif declared is not None:
+            found.append(declared)
+        else:
+            weak = weak_parameter(target.name, value=value, unit=fact.unit, limits=fact.limits, label=label)
+            found.append(weak)
+    return tuple(found)
+
+
+def _computed(model: Model, target: Target) -> float:
+    """What a constant without a literal comes to."""
+    if target.is_start:
+        raise InvalidInput(
+            "the starting value of {variable!r} is computed from other numbers in the model file; estimate those, or "
+            "declare its value and prior beside the model",
+            variable=target.variable,
+        )
+    return float(np.asarray(constant_values(model, target.variable))[target.position])
+
+
+class TargetValues:
+    """Parameters that are single numbers of the model itself.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    targets
+        The numbers.
+    held
+        What else takes the place of values of the file, by variable: numbers, arrays over its subscripts, paths.
+    """
+
+    def __init__(self, model: Model, targets: Sequence[Target], *, held: Mapping[str, Any]) -> None:
+        self._original, self._targets, self.held = model, tuple(targets), dict(held)
+        self.model = with_starts(model, (item.variable for item in self._targets if item.is_start))
+        self.keys = tuple(item.name for item in self._targets)
+        self._bases = {item.entered: self._base(item) for item in self._targets}
+        self._seeds: dict[tuple[str, ...], dict[str, Array]] = {}
+
+    def imputed(self, parameters: Parameters) -> tuple[str, ...]:  # noqa: ARG002
+        """None: every start value is one of the model."""
+        return ()
+
+    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+        """Values by variable, shape (1, draw, element...)."""
+        arrays = {name: np.repeat(base[None, None], draws, axis=1) for name, base in self._bases.items()}
+        for item in self._targets:
+            place: tuple[Any, ...] = (0, slice(None), *item.position)
+            arrays[item.entered][place] = np.ravel(parameters[item.name])
+        return arrays
+
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
+        # The same seeds every time, so that the engine need not take them in again.
+        if tuple(spreads) not in self._seeds:
+            columns = {key: column for column, key in enumerate(spreads)}
+            seeds = {name: np.zeros((1, 1, *base.shape, len(columns))) for name, base in self._bases.items()}
+            for item in self._targets:
+                seeds[item.entered][(0, 0, *item.position, columns[item.name])] = 1.0
+            self._seeds[tuple(spreads)] = seeds
+        return self.values(parameters, 1), self._seeds[tuple(spreads)]
+
+    def number(self, parameters: Parameters, key: str) -> float:  # noqa: ARG002
+        """A parameter that does not enter the model: there is none."""
+        raise KeyError(key)
+
+    def memory(self, parameters: Parameters) -> float:  # noqa: ARG002
+        """Share of extra growth that is left a year later: none."""
+        return 0.0
+
+    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> None:  # noqa: ARG002
+        """Derivatives of that share: none."""
+        return
+
+    def _base(self, target: Target) -> Array:
+        """What the elements have that are not moved."""
+        if target.entered in self.held:
+            return np.asarray(self.held[target.entered], dtype=float)
+        if not target.position:
+            return np.zeros(())
+        if target.is_start:
+            plain = {name: value for name, value in self.held.items() if name in self._original.ir.variables}
+            found = simulate(self._original, plain, outcomes=[target.variable])[target.variable]
+            return np.asarray(found[0, 0, ..., 0], dtype=float)
+        return np.array(constant_values(self._original, target.variable), dtype=float)
+
+
+def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior]) -> list[str]:
+    """Numbers that could be estimated, those of given priors first."""
+    declared = {} if model.spec is None else model.spec.parameters
+    if declared:
+        names = [key for key, item in declared.items() if item.role.startswith("FREE") and item.prior is not None]
+    else:
+        facts = facts_of(model.ir)
+        names = [
+            name
+            for name, item in model.variables.items()
+            if item.kind == "constant" and not item.dims and facts[name].value is not None
+        ]
+    found = [item for item in targets_of(model, names) if item.variable not in held and _has_prior(model, item)]
+    if not found:
+        raise InvalidInput(
+            "{model} has no constant that could be estimated; name some with free (--free)", model=model.path.name
+        )
+    given = {item.name for item in targets_of(model, own)}
+    return [item.name for item in sorted(found, key=lambda item: item.name not in given)]
+
+
+def _has_prior(model: Model, target: Target) -> bool:
+    try:
+        return bool(parameters_of(model, [target], spec=model.spec, priors={}))
+    except InvalidInput:
+        return False
 
 
 def tied_to_table(  # noqa: PLR0913 - the settings of a front door
@@ -47,61 +254,74 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     binding = bound(model, kept, spec=model.spec, measurements=observations)
     paths, ends = driven_paths(model, kept, binding.driven)
     held = {**paths, **_entered(model, values or {})}
-    run = _run_of(model, kept, held, start)
-    series, left_out = series_of(model, kept, binding, held=held, moments=run.moments, step=run.step)
-    notes = (*told, *binding.notes, *ends, *left_out, *_too_close(model, kept, run))
+    begins, stop, step = _span_of(model, kept, held, start)
+    moments = begins + step * np.arange(round((stop - begins) / step) + 1)
+    series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
+    notes = (*told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-    bounds = {"start": run.start, "stop": run.stop, "save_every": run.step}
-    reasons: tuple[str, ...] = ()
-    if named is None:
-        named, reasons = selected(model, held, series, bounds, priors=priors or {}, seed=seed)
-    targets = targets_of(model, named)
-    _check_free(model, binding, targets, values or {})
-    parameters = parameters_of(model, targets, spec=model.spec, priors=priors or {})
-    space, unit = ParameterSpace.of(parameters), time_unit(model)
-    cells = sum(len(item.cells) for item in series)
+    runs = ModelRuns(TargetValues(model, (), held=held), outcomes=names, start=begins, stop=stop, save_every=step)
+    unit, cells = time_unit(model), sum(len(item.cells) for item in series)
     spelled = f" {unit}" if unit and unit_of_time(unit) != "year" else ""
-    keys = tuple(item.measurement for item in series)
-    fixed = {name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0}
-    return Tied(
+    span = f"{begins:g} to {stop:g}{spelled}"
+    tied = Tied(
         model=model,
         data=clocked,
-        spec=_spec_of(model, space),
-        fixed=fixed,
-        space=space,
-        first_year=run.start,
-        last_year=run.stop,
-        stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
+        spec=_spec_of(model, NOTHING),
+        fixed={name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0},
+        space=NOTHING,
+        first_year=begins,
+        last_year=stop,
+        stages=(),
         series=series,
-        runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=names, **bounds),
+        runs=runs,
         description=Description(
             panel=clocked.name,
             regions=0,
-            first_year=run.start,
-            last_year=run.stop,
+            first_year=begins,
+            last_year=stop,
             series=tuple(_line(item) for item in series),
             absent=(),
-            fixed=fixed,
-            notes=(*notes, *reasons, *(f"{item.key}: prior {item.note}." for item in parameters)),
-            opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {run.start:g} to "
-            f"{run.stop:g}{spelled}.",
+            fixed={},
+            opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {span}.",
         ),
-        record={
-            "declarations": [record_of(item) for item in parameters],
-            "measurements": {
-                item.label: {**asdict(item.observation), "errors": asdict(item.errors)} for item in series
-            },
-            "start": run.start,
-            "held": {name: _held(value) for name, value in held.items()},
-            "notes": list(notes),
-            "chosen": list(reasons),
-            "time_unit": unit,
-            "until": until,
-        },
+        record={"notes": list(notes)},
         asked={"values": values, "priors": priors, "start": start, "seed": seed},
         binding=binding,
         until=until,
         time_unit=unit,
+    )
+    return with_free(tied, _candidates(model, held, priors or {}) if named is None else named)
+
+
+def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> Tied:
+    """The same with these numbers of the model estimated, chosen for some reasons."""
+    model, held, priors = tied.model, tied.runs.entering.held, tied.asked["priors"] or {}
+    assert tied.binding is not None  # noqa: S101
+    targets = targets_of(model, names)
+    _check_free(model, tied.binding, targets, tied.asked["values"] or {})
+    parameters = parameters_of(model, targets, spec=model.spec, priors=priors)
+    space = ParameterSpace.of(parameters)
+    told = (*reasons, *(f"{item.key}: prior {item.note}." for item in parameters))
+    keys = tuple(item.measurement for item in tied.series)
+    return replace(
+        tied,
+        spec=_spec_of(model, space),
+        space=space,
+        stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
+        runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=tied.runs.outcomes, **tied.runs.bounds),
+        description=replace(tied.description, fixed=tied.fixed, notes=(*tied.record["notes"], *told)),
+        record={
+            "declarations": [record_of(item) for item in parameters],
+            "measurements": {
+                item.label: {**asdict(item.observation), "errors": asdict(item.errors)} for item in tied.series
+            },
+            "start": tied.first_year,
+            "held": {name: _held(value) for name, value in held.items()},
+            "notes": tied.record["notes"],
+            "chosen": list(reasons),
+            "time_unit": tied.time_unit,
+            "until": tied.until,
+        },
     )
 
 
@@ -120,44 +340,31 @@ def _held(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOf:
-    """Bounds of the run that is compared."""
-
-    start: float
-    stop: float
-    step: float
-    moments: Array
-
-
-def _run_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> RunOf:
-    """From the start of the file to the last observation, in whole steps."""
-    clock = prepared(model, held, start=start, outcomes=[]).clock
+def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> tuple[float, float, float]:
+    """Start, stop and step of the run that is compared: from the start of the file to the last observation."""
     last = float(table.times[-1])
-    if last <= clock.start:
+    begins, stop, step = whole_steps(model, held, start=start, last=last)
+    if last <= begins:
         raise InvalidInput(
             "table {table!r} ends at {last:g}, but {model} starts at {start:g}; are the times in the model's "
             "unit{unit}? Another start is start=... (--start)",
             table=table.name,
             last=last,
             model=model.path.name,
-            start=clock.start,
+            start=begins,
             unit=Message(" ({unit})", unit=time_unit(model)) if time_unit(model) else "",
         )
-    steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
-    stop = clock.start + steps * clock.step
-    moments = clock.start + clock.step * np.arange(steps + 1)
-    return RunOf(start=clock.start, stop=stop, step=clock.step, moments=np.asarray(moments, dtype=float))
+    return begins, stop, step
 
 
-def _too_close(model: Model, table: Data, run: RunOf) -> list[str]:
+def _too_close(model: Model, table: Data, step: float) -> list[str]:
     """Doubt the unit of the model's time where a step of it holds several observations."""
     apart = float(np.median(np.diff(table.times))) if table.times.size > 1 else np.inf
-    if apart > run.step * (1 - 1e-6):
+    if apart > step * (1 - 1e-6):
         return []
     unit = time_unit(model) or "units of time"
     return [
-        f"Observations lie {apart:.3g} apart, closer than a step of {model.path.name} ({run.step:g} {unit}); does it "
+        f"Observations lie {apart:.3g} apart, closer than a step of {model.path.name} ({step:g} {unit}); does it "
         f"really count in {unit}? If not, give numbers for times instead of dates, and --time-unit."
     ]
 
@@ -174,8 +381,6 @@ def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
             if not target.position:
                 plain[target.variable] = float(value)
                 continue
-            from pysd_runner.simulation.run import constant_values
-
             array = plain.setdefault(target.variable, np.array(constant_values(model, target.variable)))
             array[target.position] = float(value)
         if np.ndim(value) > 0:

@@ -129,6 +129,15 @@ class ModelRuns:
         return self._task
 
 
+def whole_steps(
+    model: Model, held: Mapping[str, Any], *, start: float | None, last: float
+) -> tuple[float, float, float]:
+    """Start, stop and step of a run that ends with the first step not before a moment."""
+    clock = prepared(model, held, start=start, outcomes=[]).clock
+    steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
+    return clock.start, clock.start + steps * clock.step, clock.step
+
+
 def unit(spreads: Spreads, key: str) -> Array:
     """One at the place of a parameter, else zero."""
     return np.array([float(item == key) for item in spreads])

@@ -309,7 +309,7 @@ def test_observations_closer_than_a_step_cast_doubt_on_the_unit_of_the_model(tmp
     problem = CalibrationProblem(model, daily, free=["Growth Rate"])
     assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.describe().notes)
     monthly = load_data({"month": [0, 1, 2], "stock": [5, 6, 7]})
-    assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).notes)
+    assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).describe().notes)
 
 
 def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
