@@ -24,17 +24,7 @@ LEAST_FREEDOM = 3.0
 
 
 class Comparison:
-    """A model and its observations, for many parameter vectors at once.
-
-    Parameters
-    ----------
-    runs
-        The model as a function of its parameters.
-    series
-        Observations, in the order of the residuals.
-    free
-        How many parameters are estimated, each of which costs a degree of freedom.
-    """
+    """A model and its observations, for many parameter vectors at once; each free one costs a degree of freedom."""
 
     def __init__(self, runs: ModelRuns, series: tuple[Series, ...], *, free: int) -> None:
         self.runs, self.series, self.free = runs, series, free
@@ -79,16 +69,8 @@ class Comparison:
     ) -> tuple[Array, Array]:
         """Residuals of one vector, shape (cell,), and their derivatives, shape (cell, parameter).
 
-        Parameters
-        ----------
-        parameters
-            Numbers by key.
-        spreads
-            What is moved, and how far it is uncertain.
-        noise
-            Errors by label of the series.
-        expected
-            Whether the squares of the derivatives are the expected information of counts.
+        Squares of the derivatives may be the expected information of counts. ``spreads`` say what is moved, and how far
+        it is uncertain.
         """
         outcomes, moved = self.runs.linearised(parameters, spreads)
         entering = self.runs.entering

@@ -158,31 +158,15 @@ class SeriesFit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOut:
-    """How well a fit foretells observations it did not see.
+    """How well a fit foretells observations it did not see."""
 
-    Attributes
-    ----------
-    measurement
-        Key of the column.
-    observations
-        Values that were held out.
-    rmse, naive_rmse
-        Root mean square error of the median forecast, and of holding the last value that was seen; unit of the column.
-    bias
-        Mean of forecast less observed.
-    covered
-        Share of the values within the interval.
-    level
-        Probability of the interval.
-    """
-
-    measurement: str
-    observations: int
-    rmse: float
-    naive_rmse: float
-    bias: float
-    covered: float
-    level: float
+    measurement: str  # key of the column
+    observations: int  # values that were held out
+    rmse: float  # root mean square error of the median forecast, in the unit of the column
+    naive_rmse: float  # the same of holding the last value that was seen
+    bias: float  # mean of forecast less observed
+    covered: float  # share of the values within the interval
+    level: float  # probability of the interval
 
     @property
     def words(self) -> str:

@@ -383,13 +383,7 @@ def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> C
 
 
 def objective_of(problem: CalibrationProblem) -> SumOfSquares:
-    """What a search minimises.
-
-    Parameters
-    ----------
-    problem
-        With the errors to go by.
-    """
+    """What a search minimises, with the errors to go by."""
     lower, upper = problem.space.bounds
     return SumOfSquares(
         linearised=problem.linearised,

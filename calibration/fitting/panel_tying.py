@@ -344,15 +344,7 @@ def _currency(panel: Data) -> str:
 
 
 class PanelValues:
-    """Parameters that enter a regional model by themselves and through the start values of its regions.
-
-    Parameters
-    ----------
-    bound
-        Model and panel.
-    year
-        The first simulated year.
-    """
+    """Parameters that enter a regional model by themselves and through start values of its regions in a first year."""
 
     # For slopes the model is differentiated exactly along both at once: every value that moves is handed over together
     # with its derivatives.

@@ -50,13 +50,6 @@ class ParameterSpace:
 
     On that scale priors are normal, posteriors near normal, and differences need no care near 0. Bounds that are still
     finite there stay bounds of the search. Vectors ``z`` have shape (..., parameter).
-
-    Parameters
-    ----------
-    parameters
-        In the order of the vector.
-    priors
-        One for each.
     """
 
     parameters: tuple[Parameter, ...]
@@ -196,17 +189,10 @@ class RidgeChange:
     * ``turnover`` of gains ``a``, ``b`` and a loss ``d`` at a reference ``u``: with ``l = a + b u``, the odds and the
       speed of the equilibrium ``(log(l / d), log(l + d))``, and the odds of the first gain ``log(a / (b u))``. The
       equilibrium share is ``l / (l + d)``.
-
-    Attributes
-    ----------
-    space
-        The moved parameters.
-    ridges
-        Those that apply.
     """
 
-    space: ParameterSpace
-    ridges: tuple[Ridge, ...]
+    space: ParameterSpace  # the moved parameters
+    ridges: tuple[Ridge, ...]  # those that apply
 
     def forward(self, z: Array) -> Array:
         """Parameters on their unbounded scale to coordinates, shape (..., parameter)."""

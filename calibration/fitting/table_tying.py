@@ -33,24 +33,12 @@ NOTHING = ParameterSpace.of(())
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A single number of a model.
+    """A single number of a model."""
 
-    Attributes
-    ----------
-    name
-        As written in the file, with its element: the key of its parameter.
-    variable
-        Name of the variable.
-    position
-        Of the element; empty for a variable without subscripts.
-    is_start
-        Whether it is the starting value of a stock.
-    """
-
-    name: str
-    variable: str
-    position: tuple[int, ...]
-    is_start: bool
+    name: str  # as written in the file, with its element: the key of its parameter
+    variable: str  # that holds it
+    position: tuple[int, ...]  # of the element; empty for a variable without subscripts
+    is_start: bool  # whether it is the starting value of a stock
 
     @property
     def entered(self) -> str:
@@ -140,17 +128,7 @@ def _computed(model: Model, target: Target) -> float:
 
 
 class TargetValues:
-    """Parameters that are single numbers of the model itself.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    targets
-        The numbers.
-    held
-        What else takes the place of values of the file, by variable: numbers, arrays over its subscripts, paths.
-    """
+    """Parameters that are single numbers of the model; what is held takes the place of other values of the file."""
 
     def __init__(self, model: Model, targets: Sequence[Target], *, held: Mapping[str, Any]) -> None:
         self._original, self._targets, self.held = model, tuple(targets), dict(held)

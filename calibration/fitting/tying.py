@@ -55,14 +55,7 @@ class Entering(Protocol):
 class ModelRuns:
     """A model as a function of its parameters; it keeps the memory it works in and serves one thread at a time.
 
-    Parameters
-    ----------
-    entering
-        How parameters enter the model.
-    outcomes
-        Variables that are read.
-    start, stop, save_every
-        Bounds of the run in the model's unit of time; None takes those of the file.
+    Bounds are in the model's unit of time; None takes those of the file.
     """
 
     def __init__(
@@ -281,51 +274,24 @@ def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Tied:
-    """A model tied to data.
+    """A model tied to data."""
 
-    Attributes
-    ----------
-    model, data, spec
-        The model with as many entities as the data; observations; declarations with what the caller changed.
-    fixed, space
-        Values that are set, by key, and parameters that are estimated.
-    first_year, last_year
-        First and last moment of the simulation.
-    stages
-        Blocks that are fitted one after the other.
-    series
-        The observations in the order of the residuals.
-    runs
-        The model as a function of its parameters.
-    codes, names
-        Regions, and their labels in English and Chinese; empty for other data.
-    description
-        What is said of it before anything is computed.
-    record
-        How it was made, for a fit to keep.
-    asked, binding
-        What the caller asked for, and how columns were matched, to tie the same again; None for a panel of regions.
-    until
-        The last moment that is fitted, where later ones are held out.
-    time_unit
-        Unit of the model's time; empty for years of regions.
-    """
-
-    model: Model
-    data: Any
-    spec: ModelSpec
-    fixed: Mapping[str, float]
-    space: ParameterSpace
-    first_year: Any
-    last_year: Any
-    stages: tuple[Block, ...]
-    series: tuple[Series, ...]
-    runs: ModelRuns
-    description: Description
-    codes: tuple[str, ...] = ()
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
+    model: Model  # with as many entities as the data
+    data: Any  # the observations
+    spec: ModelSpec  # declarations with what the caller changed
+    fixed: Mapping[str, float]  # values that are set, by key
+    space: ParameterSpace  # parameters that are estimated
+    first_year: Any  # first moment of the simulation
+    last_year: Any  # its last
+    stages: tuple[Block, ...]  # blocks that are fitted one after the other
+    series: tuple[Series, ...]  # observations in the order of the residuals
+    runs: ModelRuns  # the model as a function of its parameters
+    description: Description  # what is said of it before anything is computed
+    codes: tuple[str, ...] = ()  # regions; empty for other data
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # their labels in English and Chinese
+    record: Mapping[str, Any] = field(default_factory=dict)  # how it was made, for a fit to keep
+    # What the caller asked for, to tie the same again; of a table.
     asked: Mapping[str, Any] = field(default_factory=dict)
-    binding: Binding | None = None
-    until: float | None = None
-    time_unit: str = ""
+    binding: Binding | None = None  # how columns were matched; None for a panel of regions
+    until: float | None = None  # last moment that is fitted, where later ones are held out
+    time_unit: str = ""  # unit of the model's time; empty for years of regions

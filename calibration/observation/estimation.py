@@ -29,29 +29,14 @@ PRIOR_PAIRS = 4.0
 
 
 def estimate_noise(series: Series, residuals: Array, *, persistence: float | None = None, share: float = 1.0) -> Noise:
-    """Estimate size and persistence of the errors from residuals of a fit.
+    """Estimate size and persistence of the errors from residuals of a fit, fitted less observed, shape (row, time).
 
-    Persistence is the pooled regression of residuals on those of the moment before, with `PRIOR_PAIRS` pairs of no
-    persistence added; zero where errors are declared independent. The standard deviation of the innovations is that of
-    the declared family (`calibration.observation.errors`). With Huber's and Student's families a few wild cells
-    therefore hardly move either. With a scale for each region its standard deviation is found in the same way from its
-    own cells, that of all regions counting as `PRIOR_REGION` observations.
-
-    Parameters
-    ----------
-    series
-        The observations; its `sizes` say what the declared size counts for, and what costs degrees of freedom.
-    residuals
-        Fitted less observed, shape (row, time).
-    persistence
-        Persistence where it is known; None to estimate it.
-    share
-        Degrees of freedom of a cell where estimated parameters cost some.
-
-    Returns
-    -------
-    Noise
-        In the terms of the series.
+    Persistence, where it is not known, is the pooled regression of residuals on those of the moment before, with
+    `PRIOR_PAIRS` pairs of no persistence added; zero where errors are declared independent. The standard deviation of
+    the innovations is that of the declared family (`calibration.observation.errors`). With Huber's and Student's
+    families a few wild cells therefore hardly move either. With a scale for each region its standard deviation is found
+    in the same way from its own cells, that of all regions counting as `PRIOR_REGION` observations. ``share`` are
+    degrees of freedom of a cell where estimated parameters cost some.
     """
     cells, errors, sizes = series.cells, series.errors, series.sizes
     if errors.known and not series.is_given:
@@ -116,33 +101,15 @@ _FEWEST = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shocks:
-    """Regional shocks to yearly relative growth, as a fit leaves them.
+    """Regional shocks to yearly relative growth, as a fit leaves them."""
 
-    Attributes
-    ----------
-    sd
-        Standard deviation of one year's shock in log points, tails included.
-    persistence
-        Correlation with the year before; above 0, errors grow faster than the root of the horizon.
-    long_run_sd
-        Standard deviation per root year once shocks have run their course, ``sd sqrt((1 + rho) / (1 - rho))``.
-    degrees
-        Degrees of freedom of a Student-t with these tails; `MOST_DEGREES` stands for normal, NaN for too few shocks.
-    excess_kurtosis
-        Fourth moment less 3; NaN for too few shocks.
-    largest
-        Largest shock in standard deviations.
-    count
-        How many shocks; 0 where the size is the declared one.
-    """
-
-    sd: float
-    persistence: float = 0.0
-    long_run_sd: float
-    degrees: float = float("nan")
-    excess_kurtosis: float = float("nan")
-    largest: float = 0.0
-    count: int = 0
+    sd: float  # standard deviation of one year's shock in log points, tails included
+    persistence: float = 0.0  # correlation with the year before; above 0, errors grow faster than the horizon's root
+    long_run_sd: float  # per root year once shocks have run their course, ``sd sqrt((1 + rho) / (1 - rho))``
+    degrees: float = float("nan")  # of a Student-t with these tails; `MOST_DEGREES` for normal, NaN for too few shocks
+    excess_kurtosis: float = float("nan")  # fourth moment less 3; NaN for too few shocks
+    largest: float = 0.0  # in standard deviations
+    count: int = 0  # 0 where the size is the declared one
 
     @property
     def words(self) -> str:

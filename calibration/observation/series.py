@@ -30,28 +30,10 @@ def chosen_scale(observation: Observation, raw: Array) -> str:
 
 
 def weights_of(times: Array, moments: Array, kind: str, step: float) -> Array:
-    """How saved moments make what a column says.
+    """How saved moments, a step apart, make what a column says at some times, shape (time, moment).
 
-    Parameters
-    ----------
-    times
-        Of the observations, within the moments, shape (time,).
-    moments
-        Saved moments of the model, a step apart, shape (moment,).
-    kind
-        ``"level"``, ``"flow"`` or ``"cumulative"``.
-    step
-        Step of the run, over which Euler's method holds a flow.
-
-    Returns
-    -------
-    ndarray
-        Shape (time, moment).
-
-    Raises
-    ------
-    InvalidInput
-        If a flow is observed at one moment only, so that its interval is not known.
+    Euler's method holds a flow over a step. ``InvalidInput`` if a flow is observed at one moment only, so that its
+    interval is not known.
     """
     if kind == "level":
         return _between(times, moments)
@@ -91,23 +73,13 @@ FILLED_IN = Message("no region's value ever changes: that looks filled in, not o
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How the size of errors is estimated from residuals.
+    """How the size of errors is estimated from residuals."""
 
-    Attributes
-    ----------
-    weight
-        Observations that the declared size counts as.
-    holds
-        Whether wild residuals are held before their persistence is estimated.
-    least
-        Least size in units of the spread of what was seen: what is met exactly must not rule all others.
-    by_parameters
-        Whether estimated parameters cost degrees of freedom; otherwise each moment whose mean was removed.
-    """
-
-    weight: float = 4.0
-    holds: bool = True
+    weight: float = 4.0  # observations that the declared size counts as
+    holds: bool = True  # whether wild residuals are held before their persistence is estimated
+    # Least size in units of the spread of what was seen: what is met exactly must not rule all others.
     least: float = 0.0
+    # Whether parameters cost degrees of freedom; otherwise each moment whose mean was removed.
     by_parameters: bool = False
 
 
@@ -121,67 +93,32 @@ class Series:
     ``f(indicator) = c_t + loading * f(outcome) + e`` with ``f`` the scale. The moment's effect ``c_t`` goes out with
     the mean over the rows observed then where the series is relative; changes from one moment to the next are compared
     where levels carry persistent errors.
-
-    Attributes
-    ----------
-    measurement, indicator
-        Key of the declared measurement; name of the column, panel variable or national series.
-    expression
-        What of the model it observes.
-    times
-        Moments, ascending, shape (time,).
-    values
-        What was observed in the terms above, shape (row, time); NaN where missing.
-    declared_sd
-        Standard deviation of the error before anything was fitted.
-    scale, kind
-        As of `pysd_runner.spec.Observation`, the scale settled.
-    loading
-        Key of the parameter that what the model says is multiplied with on the scale; empty for 1.
-    relative, increments
-        Whether the moment's mean is removed; whether changes are compared.
-    labels, elements
-        Name of each row and its place among the elements of the expression; None for all of them in their order.
-    weights
-        How the saved moments make what is compared, shape (row or 1, time, moment); None where each is compared.
-    is_first_given
-        Whether the first moment gives no residual because start values come from it. Its residual still conditions the
-        next one (see `Whitening`).
-    raw
-        What was observed as it stands; None where a reader is shown the terms.
-    errors, sd, sizes
-        How the errors are distributed; their size where it is given; how it is estimated otherwise.
-    spacing
-        Usual distance between two observations, which the persistence of errors is meant for.
-    missing, unusable, recounted
-        Cells without an observation; cells whose value the scale cannot show; changes that join two counts of the
-        population. The last are among the missing.
     """
 
     _: KW_ONLY
-    measurement: str
-    indicator: str
-    expression: "Expression"
-    times: Array
-    values: Array
-    declared_sd: float
-    scale: str = "log"
-    kind: str = "level"
-    loading: str = ""
-    relative: bool = False
-    increments: bool = False
-    labels: tuple[str, ...] = ()
-    elements: NDArray[np.intp] | None = None
-    weights: Array | None = None
-    is_first_given: bool = True
-    raw: Array | None = None
-    errors: ErrorModel = USUAL_ERRORS
-    sd: float | None = None
-    sizes: Sizes = DECLARED
-    spacing: float = 1.0
-    missing: int = 0
-    unusable: int = 0
-    recounted: int = 0
+    measurement: str  # key of the declared one
+    indicator: str  # name of the column, panel variable or national series
+    expression: "Expression"  # what of the model it observes
+    times: Array  # ascending, shape (time,)
+    values: Array  # what was observed in the terms above, shape (row, time); NaN where missing
+    declared_sd: float  # standard deviation of the error before anything was fitted
+    scale: str = "log"  # as of `pysd_runner.spec.Observation`, settled
+    kind: str = "level"  # as there
+    loading: str = ""  # key of the parameter that the outcome is multiplied with on the scale; empty for 1
+    relative: bool = False  # whether the moment's mean is removed
+    increments: bool = False  # whether changes are compared
+    labels: tuple[str, ...] = ()  # name of each row
+    elements: NDArray[np.intp] | None = None  # places of the rows among the elements of the expression; None for all
+    weights: Array | None = None  # how saved moments make what is compared, (row or 1, time, moment); None: each
+    is_first_given: bool = True  # whether the first gives no residual, only conditions the next (`Whitening`)
+    raw: Array | None = None  # what was observed as it stands; None where a reader is shown the terms
+    errors: ErrorModel = USUAL_ERRORS  # how they are distributed
+    sd: float | None = None  # their size where it is given
+    sizes: Sizes = DECLARED  # how it is estimated otherwise
+    spacing: float = 1.0  # usual distance of two observations, which persistence is meant for
+    missing: int = 0  # cells without an observation
+    unusable: int = 0  # cells whose value the scale cannot show
+    recounted: int = 0  # of the missing, changes that join two counts of the population
     label: str = ""
     cells: Whitening = field(init=False)
 
