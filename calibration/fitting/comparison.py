@@ -33,10 +33,6 @@ class Comparison:
         """One of its own, so that threads share no memory."""
         return Comparison(self.runs.copied(), self.series, free=self.free)
 
-    def declared_noise(self) -> dict[str, Noise]:
-        """Independent errors of the declared size, by label of the series."""
-        return {item.label: Noise(item.declared_sd) for item in self.series}
-
     def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
         """Positions of the residuals of a block, or of all."""
         owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])

@@ -22,7 +22,6 @@ from calibration.fitting.estimates import (
     parameter_findings,
     search_findings,
     series_findings,
-    settling_finding,
     stage_finding,
     twin_findings,
 )
@@ -31,6 +30,7 @@ from calibration.fitting.results import FitResult, ResidualTable
 from calibration.fitting.space import prior_median, prior_quantile
 from calibration.observation import BEND, HuberLoss, Series, Shocks, summarise_shocks
 from calibration.observation.errors import LEAST_COUNT, pearson
+from calibration.observation.estimation import correlation_of
 from calibration.optimisers import Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
@@ -297,7 +297,9 @@ class Ending:
             worst = int(apart.argmax())
             finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
             found += [] if finding is None else [finding]
-        found += [] if is_settled else [settling_finding()]
+        if not is_settled:
+            text = "The errors of the series still moved when the last round ended; standard errors are approximate."
+            found.append(Finding("errors-moving", Message(text), "warning"))
         return [*found, *series_findings(series), *self._dispersion()]
 
     def _dispersion(self) -> Iterator[Finding]:
@@ -320,6 +322,9 @@ class Ending:
         settings: Mapping[str, Any],
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
+        sds: dict[str, list[float]] = {}
+        for item in series:
+            sds.setdefault(item.measurement, []).append(item.total_sd**2)
         return FittedParameters(
             model=problem.model.name,
             model_sha256=problem.model_sha256,
@@ -336,7 +341,7 @@ class Ending:
             at_bound=tuple(item.at_bound for item in parameters),
             status=best.outcome.word,
             message=best.outcome.value,
-            residual_sd=_by_measurement(series),
+            residual_sd={name: float(np.sqrt(np.mean(squares))) for name, squares in sds.items()},
             shock_sd=0.0 if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
             provenance={**_provenance(problem, settings), **self._of_regions(residuals)},
@@ -354,22 +359,6 @@ def at_bound(prior: Prior, estimate: float) -> str:
         return ""
     share = (estimate - prior.lower) / (prior.upper - prior.lower)
     return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
-
-
-def correlation_of(now: Array, before: Array) -> float:
-    """Correlation of standardised innovations about zero, over the pairs that are both there."""
-    both = np.isfinite(now) & np.isfinite(before)
-    size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
-    return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0
-
-
-def _by_measurement(series: tuple[SeriesFit, ...]) -> dict[str, float]:
-    """Root mean square over the indicators of a measurement of their residuals' standard deviations."""
-    names = dict.fromkeys(item.measurement for item in series)
-    return {
-        name: float(np.sqrt(np.mean([item.total_sd**2 for item in series if item.measurement == name])))
-        for name in names
-    }
 
 
 def _provenance(problem: CalibrationProblem, settings: Mapping[str, Any]) -> dict[str, Any]:

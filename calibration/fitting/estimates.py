@@ -404,9 +404,3 @@ def stage_finding(key: str, distance: float) -> Finding | None:
         ),
         "warning",
     )
-
-
-def settling_finding() -> Finding:
-    """Say that the errors of the series were still moving when the fit ended."""
-    text = Message("The errors of the series still moved when the last round ended; standard errors are approximate.")
-    return Finding("errors-moving", text, "warning")

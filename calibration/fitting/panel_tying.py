@@ -328,19 +328,12 @@ def notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
             Message(
                 "Output is in {currency}, and the model's costs and affordable income in yuan: pass yuan_per_unit "
                 "(--yuan-per-unit) if access is to be read.",
-                currency=_currency(panel),
+                currency=Message("a currency the file does not name") if panel.currency == CURRENCY else panel.currency,
             )
         )
-    notes += [_as_note(item.message) for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
+    told = [item.message for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
+    notes += [f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text) for text in told]
     return tuple(notes)
-
-
-def _as_note(text: str) -> str:
-    return f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text)
-
-
-def _currency(panel: Data) -> str:
-    return Message("a currency the file does not name") if panel.currency == CURRENCY else panel.currency
 
 
 class PanelValues:

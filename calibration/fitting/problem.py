@@ -178,7 +178,7 @@ class CalibrationProblem(Tied):
         super().__init__(**vars(tied))
         self._step = STEP
         self._comparison = Comparison(self.runs, self.series, free=len(self.space))
-        self.noise: Mapping[str, Noise] = self._comparison.declared_noise()
+        self.noise: Mapping[str, Noise] = {item.label: Noise(item.declared_sd) for item in self.series}
 
     def __repr__(self) -> str:
         cells = sum(len(item.cells) for item in self.series)

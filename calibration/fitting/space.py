@@ -293,7 +293,8 @@ def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parame
     """Parameters to move, in the order of the file: those named, or all with a prior that are no policy choice."""
     held = set(fixed)
     if free is None:
-        keys = {item.key for item in _uncertain(spec) if item.key not in held}
+        every = (item for item in spec.parameters.values() if item.prior and item.role != "POL" and spec.acts(item))
+        keys = {item.key for item in every} - held
     else:
         keys = {spec.parameter(name).key for name in listed(free)}
         _check_free(spec, keys, held)
@@ -319,11 +320,6 @@ def _check_free(spec: ModelSpec, keys: set[str], held: set[str]) -> None:
             raise InvalidInput(
                 "parameter {name!r} stands in no equation, measurement or start value; it cannot be estimated", name=key
             )
-
-
-def _uncertain(spec: ModelSpec) -> list[Parameter]:
-    """Parameters with a prior that act and are no policy choice."""
-    return [item for item in spec.parameters.values() if item.prior and item.role != "POL" and spec.acts(item)]
 
 
 def _number(name: str, value: object) -> float:

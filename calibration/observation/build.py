@@ -68,7 +68,8 @@ def _of_measurement(
         yield _regional(measurement, indicator, panel, window)
     share = share_of(spec, measurement)
     if share and share in panel:
-        yield _direct(spec, measurement, share, panel, window)
+        sd = measurement.sd / spec.parameters[measurement.loading].value
+        yield _series(measurement, share, window, _columns(panel, share, window), sd=sd, direct=True)
 
 
 def _national(measurement: Measurement, panel: Data, window: tuple[int, ...]) -> Series | Absent:
@@ -121,13 +122,6 @@ def share_of(spec: ModelSpec, measurement: Measurement) -> str:
         return ""
     keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]
     return keys[0] if keys and keys[0] not in measurement.indicators else ""
-
-
-def _direct(
-    spec: ModelSpec, measurement: Measurement, share: str, panel: Data, window: tuple[int, ...]
-) -> Series | Absent:
-    sd = measurement.sd / spec.parameters[measurement.loading].value
-    return _series(measurement, share, window, _columns(panel, share, window), sd=sd, direct=True)
 
 
 def _columns(panel: Data, variable: str, window: tuple[int, ...]) -> Array:

@@ -139,7 +139,7 @@ def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Sh
     variance = (float((shocks**2).sum()) + PRIOR_OBSERVATIONS * prior_sd**2) / (freedom + PRIOR_OBSERVATIONS)
     sd = float(np.sqrt(variance))
     now, before = shocks[cells.follows], cells.pick_previous(residuals)[cells.follows]
-    rho = _correlation(now, before)
+    rho = float(np.clip(correlation_of(now, before), -0.9, 0.9)) if now.size > 1 else 0.0
     enough = len(cells) >= _FEWEST and bool(shocks.any())
     scaled = shocks / np.sqrt(np.mean(shocks**2)) if enough else shocks / sd
     return Shocks(
@@ -153,9 +153,11 @@ def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Sh
     )
 
 
-def _correlation(now: Array, before: Array) -> float:
-    size = np.sqrt((now**2).sum() * (before**2).sum())
-    return float(np.clip((now * before).sum() / size, -0.9, 0.9)) if now.size > 1 and size > 0 else 0.0
+def correlation_of(now: Array, before: Array) -> float:
+    """Correlation about zero, over the pairs that are both there; 0 where nothing varies."""
+    both = np.isfinite(now) & np.isfinite(before)
+    size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
+    return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0
 
 
 def _degrees(scaled: Array) -> float:

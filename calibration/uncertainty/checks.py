@@ -1,6 +1,6 @@
 """Checks of a sample of the posterior: whether it can be trusted, and what panels made from it look like."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -258,7 +258,7 @@ def _check(
 ) -> PredictiveCheck:
     observed = float(statistic(np.where(series.used, series.values, np.nan)))
     made = [statistic(np.where(series.used, values, np.nan)) for values in (before, after)]
-    prior, posterior = (tuple(_percentiles(values)) for values in made)
+    prior, posterior = (np.quantile(values, (0.05, 0.5, 0.95)).tolist() for values in made)
     return PredictiveCheck(
         label=series.label,
         indicator=series.indicator,
@@ -268,7 +268,3 @@ def _check(
         posterior=(posterior[0], posterior[1], posterior[2]),
         below=float((made[1] < observed).mean()),
     )
-
-
-def _percentiles(values: Array) -> Iterator[float]:
-    return (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))

@@ -215,7 +215,7 @@ def profile(
     tell(len(found), len(places))
     waiting = [place for place in places if place not in found]
     with open_pool(executor, items=len(waiting)) as pool:
-        for number, arrays in pool.finished(partial(_followed_apart, at, limit), waiting):
+        for number, arrays in pool.finished(partial(_followed, at, limit), waiting):
             found[waiting[number]] = arrays
             kept.keep(f"profile-{waiting[number]}", arrays)
             tell(len(found), len(places))
@@ -231,13 +231,9 @@ class _Held:
     data_cost: float
 
 
-def _followed_apart(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
-    """Follow a parameter with a problem of its own: one serves one thread at a time."""
-    return _followed(replace(at, problem=at.problem.copied()), limit, place)
-
-
 def _followed(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
     """Points along a parameter, shape (point, parameter), with their costs and the parts of these that are data."""
+    at = replace(at, problem=at.problem.copied())  # one serves one thread at a time
     below, above = (list(_walk(at, place, sign, limit)) for sign in (-1, 1))
     held = [*reversed(below), _Held(at.point, at.cost, at.data_cost), *above]
     return {

@@ -47,6 +47,9 @@ class Linear:
     def rows(self) -> NDArray[np.intp]:
         return np.arange(len(self.observed))
 
+    def copied(self) -> "Linear":
+        return self
+
     def residuals(self, z: Array) -> Array:
         return np.concatenate([self.design @ z - self.observed, self.space.prior_residuals(z)])
 
