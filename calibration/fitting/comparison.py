@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, unit
+from calibration.fitting.tying import Block, Parameters, Tied, unit
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
 from calibration.observation.errors import (
     deviance_residual,
@@ -23,18 +23,17 @@ Array = NDArray[np.float64]
 LEAST_FREEDOM = 3.0
 
 
-class Comparison:
-    """A model and its observations, for many parameter vectors at once; each free one costs a degree of freedom."""
+class Comparison(Tied):
+    """What a model says where data observe it, and how far it is from them, for many parameter vectors at once."""
 
-    def __init__(self, runs: ModelRuns, series: tuple[Series, ...], *, free: int) -> None:
-        self.runs, self.series, self.free = runs, series, free
+    noise: Mapping[str, Noise]  # errors to go by, by label of the series
 
-    def copied(self) -> "Comparison":
-        """One of its own, so that threads share no memory."""
-        return Comparison(self.runs.copied(), self.series, free=self.free)
+    def parameters_at(self, z: Array) -> dict[str, Array | float]:
+        """Values of estimated and set parameters by key; arrays of shape (draw,) for the estimated ones."""
+        return {**self.fixed, **self.space.to_values(np.atleast_2d(z))}
 
     def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
-        """Positions of the residuals of a block, or of all."""
+        """Positions of the data residuals of a block of `stages`, or of all of them."""
         owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])
         kept = [place for place, item in enumerate(self.series) if stage is None or stage.owns(item)]
         return np.flatnonzero(np.isin(owner, kept))
@@ -51,47 +50,20 @@ class Comparison:
             found.append(item.predicted(item.compared(item.expression.value(outcomes)), loading))
         return found
 
-    def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
-        """Standardised innovations or deviances of all series, shape (draw, cell)."""
-        memory = np.broadcast_to(self.runs.entering.memory(parameters), (draws,))
-        parts = [
-            _residuals(item, table, noise[item.label], memory)
-            for item, table in zip(self.series, self.predicted(parameters, draws), strict=True)
-        ]
-        return np.concatenate(parts, axis=1)
+    def estimated_noise(self, z: Array) -> dict[str, Noise]:
+        """Estimate the errors of every series from the residuals at a point.
 
-    def linearised(
-        self, parameters: Parameters, spreads: Spreads, noise: Mapping[str, Noise], *, expected: bool = False
-    ) -> tuple[Array, Array]:
-        """Residuals of one vector, shape (cell,), and their derivatives, shape (cell, parameter).
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
 
-        Squares of the derivatives may be the expected information of counts. ``spreads`` say what is moved, and how far
-        it is uncertain.
+        Returns
+        -------
+        dict
+            By label of the series.
         """
-        outcomes, moved = self.runs.linearised(parameters, spreads)
-        entering = self.runs.entering
-        memory = np.broadcast_to(entering.memory(parameters), (1,)), entering.memory_slopes(parameters, spreads)
-        residuals, slopes = [], []
-        for item in self.series:
-            value, slope = item.expression.linearised(outcomes, moved)
-            raw, raw_slopes = item.compared(value[None])[0], item.compared_slopes(slope)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                if item.errors.is_count:
-                    found = _counted(item, raw, raw_slopes, noise[item.label], expected=expected)
-                else:
-                    loading, along = 1.0, None
-                    if item.loading:
-                        loading = float(entering.number(parameters, item.loading))
-                        along = unit(spreads, item.loading)
-                    missed = item.predicted(raw[None], np.array([loading]))[0] - item.values
-                    turned = item.slopes(raw, raw_slopes, loading, along)
-                    found = _linearised(item, missed, turned, noise[item.label], *memory)
-            residuals.append(found[0])
-            slopes.append(found[1])
-        return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
-
-    def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
-        """Estimate the errors of every series from the residuals of one parameter vector."""
+        parameters = self.parameters_at(z)
         memory = float(np.ravel(self.runs.entering.memory(parameters))[0])
         found = {}
         for item, table in zip(self.series, self.predicted(parameters, 1), strict=True):
@@ -103,21 +75,62 @@ class Comparison:
                 found[item.label] = estimate_noise(item, missed, persistence=known, share=self._share)
         return found
 
-    def log_likelihood(self, residuals: Array, noise: Mapping[str, Noise]) -> Array:
+    def _data_residuals(self, z: Array) -> Array:
+        """Standardised innovations or deviances of all series, shape (draw, cell)."""
+        parameters = self.parameters_at(z)
+        memory = np.broadcast_to(self.runs.entering.memory(parameters), (len(z),))
+        parts = [
+            _residuals(item, table, self.noise[item.label], memory)
+            for item, table in zip(self.series, self.predicted(parameters, len(z)), strict=True)
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def _linearised(self, z: Array, *, expected: bool = False) -> tuple[Array, Array, Array]:
+        """Data residuals at a point, their slopes, shape (cell, parameter), along values, and those of the values.
+
+        Squares of the slopes may be the expected information of counts.
+        """
+        along = self.space.value_slopes(z)
+        parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
+        # Always of all of them, so that one program serves every stage; directions cost little.
+        spreads = dict(zip(self.space.keys, (np.abs(along) * self.space.scale).tolist(), strict=True))
+        outcomes, moved = self.runs.linearised(parameters, spreads)
+        entering = self.runs.entering
+        memory = np.broadcast_to(entering.memory(parameters), (1,)), entering.memory_slopes(parameters, spreads)
+        residuals, slopes = [], []
+        for item in self.series:
+            value, slope = item.expression.linearised(outcomes, moved)
+            raw, raw_slopes = item.compared(value[None])[0], item.compared_slopes(slope)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                if item.errors.is_count:
+                    found = _counted(item, raw, raw_slopes, self.noise[item.label], expected=expected)
+                else:
+                    loading, turning = 1.0, None
+                    if item.loading:
+                        loading = float(entering.number(parameters, item.loading))
+                        turning = unit(spreads, item.loading)
+                    missed = item.predicted(raw[None], np.array([loading]))[0] - item.values
+                    turned = item.slopes(raw, raw_slopes, loading, turning)
+                    found = _linearised(item, missed, turned, self.noise[item.label], *memory)
+            residuals.append(found[0])
+            slopes.append(found[1])
+        return np.concatenate(residuals), np.concatenate(slopes, axis=1).T, along
+
+    def _log_likelihood(self, residuals: Array) -> Array:
         """Log density of the observations given residuals of shape (draw, cell)."""
-        scales = sum(_log_scale(item, noise[item.label]) for item in self.series)
+        scales = sum(_log_scale(item, self.noise[item.label]) for item in self.series)
         is_known = np.asarray(np.isfinite(residuals).all(axis=1))
         squares = (np.where(is_known[:, None], residuals, 0.0) ** 2).sum(axis=1)
         return np.where(is_known, -0.5 * squares - scales, -np.inf)
 
-    def known_sizes(self) -> Array:
+    def _known_sizes(self) -> Array:
         """Weight of the slopes of every cell: one where the size of errors is known, less where it was estimated."""
         return np.concatenate([np.full(len(item.cells), _weight(item, self._share)) for item in self.series])
 
     @property
     def _share(self) -> float:
-        """Degrees of freedom of a cell."""
-        return max(1 - self.free / sum(len(item.cells) for item in self.series), 0.25)
+        """Degrees of freedom of a cell, of which each estimated parameter costs one."""
+        return max(1 - len(self.space) / sum(len(item.cells) for item in self.series), 0.25)
 
 
 def _residuals(series: Series, predicted: Array, noise: Noise, memory: Array) -> Array:

@@ -1,10 +1,11 @@
 """How well a fit foretells what it did not see, beside holding the last value."""
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.columns import series_of
-from calibration.fitting.comparison import Comparison
 from calibration.fitting.estimates import HeldOut
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
@@ -68,8 +69,7 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
     until = problem.until
     if until is None or problem.binding is None or not (problem.data.times > until).any():
         return ()
-    later = problem.data.after(until)
-    run, step = problem.runs_to(float(later.times[-1]))
+    run, step = problem.runs_to(float(problem.data.times[-1]))
     series, _ = series_of(
         problem.model,
         problem.data,
@@ -80,8 +80,9 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
     )
     rng = np.random.default_rng([seed, 1])
     drawn = result.fitted.sample(rng, DRAWS, spec=problem.spec)
-    comparison = Comparison(run, series, free=len(problem.space))
-    predicted = comparison.predicted({key: drawn[key] for key in problem.space.keys}, DRAWS)
+    later = copy(problem)
+    later.runs, later.series = run, series
+    predicted = later.predicted({key: drawn[key] for key in problem.space.keys}, DRAWS)
     found = []
     for item, table in zip(series, predicted, strict=True):
         noise = problem.noise.get(item.label)

@@ -92,7 +92,7 @@ def _renamed(earlier: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-class CalibrationProblem(Tied):
+class CalibrationProblem(Comparison):
     """What fits a model to data: residuals of the observations and of the priors.
 
     With a panel of regions, output is compared in yearly changes of log output per head relative to the mean of the
@@ -177,8 +177,7 @@ class CalibrationProblem(Tied):
     def _hold(self, tied: Tied) -> None:
         super().__init__(**vars(tied))
         self._step = STEP
-        self._comparison = Comparison(self.runs, self.series, free=len(self.space))
-        self.noise: Mapping[str, Noise] = {item.label: Noise(item.declared_sd) for item in self.series}
+        self.noise = {item.label: Noise(item.declared_sd) for item in self.series}
 
     def __repr__(self) -> str:
         cells = sum(len(item.cells) for item in self.series)
@@ -219,8 +218,7 @@ class CalibrationProblem(Tied):
     def copied(self) -> "CalibrationProblem":
         """The same problem with working memory of its own: a problem serves one thread at a time."""
         other = copy(self)
-        other._comparison = self._comparison.copied()
-        other.runs = other._comparison.runs
+        other.runs = self.runs.copied()
         return other
 
     @property
@@ -289,7 +287,7 @@ class CalibrationProblem(Tied):
         list of ndarray
             NaN where nothing was observed.
         """
-        return [item[0] for item in self._comparison.predicted(self.parameters_at(z), 1)]
+        return [item[0] for item in self.predicted(self.parameters_at(z), 1)]
 
     def fitted_batch(self, z: Array) -> list[Array]:
         """What the model says in the terms of each series for many vectors, shape (draw, region, year) each.
@@ -304,7 +302,7 @@ class CalibrationProblem(Tied):
         list of ndarray
             NaN where nothing was observed; not finite where a simulation fails.
         """
-        return self._comparison.predicted(self.parameters_at(z), len(z))
+        return self.predicted(self.parameters_at(z), len(z))
 
     def raw_residuals(self, z: Array) -> list[Array]:
         """Fitted less observed of each series, in its own terms, shape (region, year) each."""
@@ -351,16 +349,15 @@ class CalibrationProblem(Tied):
         distribution, whose variance is that of the normal one times ``freedom / (freedom - 2)``.
         """
         found = self._information_jacobian(z)
-        factors = self._comparison.known_sizes()
+        factors = self._known_sizes()
         found[: len(factors)] *= factors[:, None]
         return found
 
     def _information_jacobian(self, z: Array) -> Array:
         if not any(item.errors.is_count for item in self.series):
             return np.array(self.jacobian(z))
-        along = self.space.value_slopes(z)
         try:
-            _, slopes = self._comparison.linearised(self._numbers(z), self._spreads(along), self.noise, expected=True)
+            _, slopes, along = self._linearised(z, expected=True)
         except UnsupportedFeature:
             return self.jacobian(z)
         return np.concatenate([slopes * along, np.diag(self.space.prior_slopes(z))], axis=0)
@@ -390,21 +387,6 @@ class CalibrationProblem(Tied):
         priors = np.diag(self.space.prior_slopes(z))[:, wanted]
         residuals = np.concatenate([centre, self.space.prior_residuals(z)])
         return residuals, np.concatenate([slopes, priors], axis=0)
-
-    def estimated_noise(self, z: Array) -> dict[str, Noise]:
-        """Estimate the errors of every series from the residuals at a point.
-
-        Parameters
-        ----------
-        z
-            Moved parameters on the unbounded scale, shape (parameter,).
-
-        Returns
-        -------
-        dict
-            By label of the series.
-        """
-        return self._comparison.estimated_noise(self.parameters_at(z))
 
     def log_posterior_batch(self, z: Array) -> Array:
         """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
@@ -443,7 +425,7 @@ class CalibrationProblem(Tied):
         ndarray
             Shape (draw,); minus infinity where the simulation fails.
         """
-        return self._comparison.log_likelihood(self._data_residuals(z), self.noise)
+        return self._log_likelihood(self._data_residuals(z))
 
     def gradient(self, z: Array) -> Array:
         """Derivatives of the log posterior at one vector, exact to rounding, from one simulation.
@@ -462,37 +444,17 @@ class CalibrationProblem(Tied):
             Per unit of the unbounded scale, shape (parameter,); NaN where the density is nought.
         """
         residuals, slopes = self._slopes(z, range(len(self.space)))
-        value = self.space.log_density(z) + self._comparison.log_likelihood(residuals[None], self.noise)[0]
+        value = self.space.log_density(z) + self._log_likelihood(residuals[None])[0]
         if not np.isfinite(value):
             return np.full(len(z), np.nan)
         return self.space.scores(z) - slopes.T @ residuals
-
-    def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
-        """Positions of the data residuals of a block of `stages`, or of all of them."""
-        return self._comparison.rows(stage)
-
-    def parameters_at(self, z: Array) -> dict[str, Array | float]:
-        """Values of estimated and set parameters by key; arrays of shape (draw,) for the estimated ones."""
-        return {**self.fixed, **self.space.to_values(np.atleast_2d(z))}
-
-    def _data_residuals(self, z: Array) -> Array:
-        return self._comparison.residuals(self.parameters_at(z), len(z), self.noise)
-
-    def _numbers(self, z: Array) -> dict[str, float]:
-        return {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
-
-    def _spreads(self, along: Array) -> dict[str, float]:
-        # Always of all of them, so that one program serves every stage; directions cost little.
-        spreads = np.abs(along) * self.space.scale
-        return dict(zip(self.space.keys, spreads.tolist(), strict=True))
 
     def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
         if not len(self.space) or self._step != STEP:
             return self._differences(z, columns)
         try:
-            along = self.space.value_slopes(z)
-            residuals, slopes = self._comparison.linearised(self._numbers(z), self._spreads(along), self.noise)
+            residuals, slopes, along = self._linearised(z)
         except UnsupportedFeature:
             return self._differences(z, columns)
         return residuals, slopes[:, columns] * along[list(columns)]

@@ -64,7 +64,7 @@ def test_a_model_without_derivatives_is_differenced(problem, monkeypatch):
     def refuse(*_, **__):
         raise UnsupportedFeature("no")
 
-    monkeypatch.setattr(Comparison, "linearised", refuse)
+    monkeypatch.setattr(Comparison, "_linearised", refuse)
     residuals, slopes = problem.linearised(z)
     np.testing.assert_allclose(slopes, exact, atol=1e-5 * np.abs(exact).max())
     np.testing.assert_allclose(residuals, problem.residuals(z), rtol=1e-12, atol=1e-12)
