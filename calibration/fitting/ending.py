@@ -1,7 +1,7 @@
 """From a finished search to a result: estimates, errors, residuals, findings."""
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
@@ -70,10 +70,8 @@ class Ending:
 
     def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
         """Put everything together."""
-        residuals = {
-            item.label: table
-            for item, table in zip(self.problem.series, self.problem.raw_residuals(self.point), strict=True)
-        }
+        told = self.problem.fitted(self.point)
+        residuals = {item.label: table - item.values for item, table in zip(self.problem.series, told, strict=True)}
         parameters = tuple(self._parameters())
         series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
         searches = tuple(self._searches())
@@ -86,7 +84,7 @@ class Ending:
             ),
             parameters=parameters,
             series=series,
-            residuals=self._table(),
+            residuals=self._table(told),
             searches=searches,
             optima=optima,
             ridges=tuple(self._ridges()),
@@ -98,7 +96,9 @@ class Ending:
             stage_distance=float(apart.max()) if apart.size else 0.0,
             seconds=seconds,
             time_unit=self.problem.time_unit,
-        ).with_findings(*self._findings(parameters, series, searches, optima, apart, is_settled))
+        ).with_findings(
+            *self._findings(parameters, series, searches, optima, apart, is_settled), *self._dispersion(told)
+        )
 
     def _parameters(self) -> Iterator[ParameterEstimate]:
         """Estimates in the order of the declarations."""
@@ -218,13 +218,10 @@ class Ending:
                     zh=ridge.zh,
                 )
 
-    def _growth(self, residuals: Mapping[str, Array]) -> dict[str, float]:
-        """Share of the squares of yearly relative growth that the fit explains."""
-        for item in self.problem.series:
-            if is_growth(item):
-                misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
-                return {"explained": 1 - float((misses**2).sum() / (changes**2).sum())}
-        return {}
+    @property
+    def _growth(self) -> Series | None:
+        """Growth of output, if it is compared."""
+        return next((item for item in self.problem.series if is_growth(item)), None)
 
     def _misses(self, residuals: Mapping[str, Array]) -> Iterator[dict[str, Any]]:
         """National levels of known error that the fit is more than `MISSED` standard deviations away from."""
@@ -242,25 +239,29 @@ class Ending:
                 }
 
     def _of_regions(self, residuals: Mapping[str, Array]) -> dict[str, Any]:
-        """What is kept of a fit to regions alone."""
+        """What is kept of a fit to regions alone, with the share of the squares of their growth that it explains."""
         if not self.problem.codes:
             return {}
-        return {"growth": self._growth(residuals), "misses": list(self._misses(residuals))}
+        growth, item = {}, self._growth
+        if item is not None:
+            misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
+            growth["explained"] = 1 - float((misses**2).sum() / (changes**2).sum())
+        return {"growth": growth, "misses": list(self._misses(residuals))}
 
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         """What is left of yearly growth of regions; of the declared size where no growth is compared."""
         if not self.problem.codes:
             return None
-        declared = self.problem.spec.parameters[self.problem.model.bindings.parameters.shock_size].value
-        for item in self.problem.series:
-            if is_growth(item):
-                return summarise_shocks(item, residuals[item.label], prior_sd=declared)
-        return Shocks(sd=declared, long_run_sd=declared)
+        key, item = self.problem.model.bindings.parameters.shock_size, self._growth
+        declared = self.problem.spec.parameters[key].value
+        if item is None:
+            return Shocks(sd=declared, long_run_sd=declared)
+        return summarise_shocks(item, residuals[item.label], prior_sd=declared)
 
-    def _table(self) -> ResidualTable:
+    def _table(self, told: Sequence[Array]) -> ResidualTable:
         rows: list[tuple[Any, ...]] = []
         is_yearly = bool(self.problem.codes)
-        for item, fitted in zip(self.problem.series, self.problem.fitted(self.point), strict=True):
+        for item, fitted in zip(self.problem.series, told, strict=True):
             noise = self.problem.noise[item.label]
             standard = item.cells.spread_out(standardised(item, fitted - item.values, noise))
             observed, model = item.observed, item.shown(fitted)
@@ -300,13 +301,13 @@ class Ending:
         if not is_settled:
             text = "The errors of the series still moved when the last round ended; standard errors are approximate."
             found.append(Finding("errors-moving", Message(text), "warning"))
-        return [*found, *series_findings(series), *self._dispersion()]
+        return [*found, *series_findings(series)]
 
-    def _dispersion(self) -> Iterator[Finding]:
+    def _dispersion(self, told: Sequence[Array]) -> Iterator[Finding]:
         """Test Poisson errors by Pearson's chi-square."""
         problem = self.problem
         share = 1 - len(problem.space) / sum(len(item.cells) for item in problem.series)
-        for item, fitted in zip(problem.series, problem.fitted(self.point), strict=True):
+        for item, fitted in zip(problem.series, told, strict=True):
             if item.errors.family == "poisson":
                 expected = np.maximum(item.cells.pick(fitted), LEAST_COUNT)
                 statistic = pearson(item.cells.pick(item.values), expected)

@@ -226,8 +226,7 @@ class Laplace:
     covariance: Array  # on the unbounded scale, shape (parameter, parameter)
     contraction: Array  # one minus posterior over prior variance, shape (parameter,)
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
-    condition: float  # largest over smallest eigenvalue of the curvature in prior standard deviations
-    flattest: float  # that smallest eigenvalue, one where the data say nothing about a direction
+    flattest: float  # smallest eigenvalue of the curvature in prior standard deviations, one where data say nothing
 
 
 def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
@@ -245,7 +244,6 @@ def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
         covariance=0.5 * (covariance + covariance.T),
         contraction=1 - np.diag(spread),
         is_positive_definite=sound,
-        condition=float(eigenvalues.max() / eigenvalues.min()) if sound and len(z) else 1.0,
         flattest=float(eigenvalues.min()) if sound and len(z) else 1.0,
     )
 

@@ -338,9 +338,9 @@ class CalibrationProblem(Comparison):
         """
         return np.concatenate([self._data_residuals(z), self.space.prior_residuals(z)], axis=1)
 
-    def jacobian(self, z: Array, *, columns: Sequence[int] | None = None) -> Array:
+    def jacobian(self, z: Array) -> Array:
         """Derivatives of the residuals; see `linearised`, of which this is the second part."""
-        return self.linearised(z, columns=columns)[1]
+        return self.linearised(z)[1]
 
     def curvature_jacobian(self, z: Array) -> Array:
         """Derivatives whose squares are the information of data and priors, by which uncertainty is told.

@@ -82,8 +82,6 @@ class Profile:
         Of the parameter.
     values
         Where it was held, ascending, in its unit, shape (point,).
-    scores
-        The same as residuals of its prior, in prior standard deviations, shape (point,).
     rise
         Minus log posterior less its minimum along the profile, shape (point,).
     data_rise
@@ -106,7 +104,6 @@ class Profile:
     name: str
     unit: str
     values: Array
-    scores: Array
     rise: Array
     data_rise: Array
     estimate: float
@@ -254,7 +251,6 @@ def _profile(at: FittedPoint, place: int, level: float, limit: float, followed: 
         name=declared.variable or declared.en,
         unit=declared.unit,
         values=np.asarray(prior.from_unbounded(z), dtype=float),
-        scores=np.asarray(prior.residual(prior.from_unbounded(z)), dtype=float),
         rise=rise,
         data_rise=data_rise,
         estimate=float(prior.from_unbounded(at.point[place])),
