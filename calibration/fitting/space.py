@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers import SumOfSquares
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
 
 Array = NDArray[np.float64]
@@ -55,14 +55,6 @@ class ParameterSpace:
     parameters: tuple[Parameter, ...]
     priors: tuple[Prior, ...]
 
-    def __post_init__(self) -> None:
-        if len(self.parameters) != len(self.priors):
-            raise InvalidInput(
-                "{count} parameters have {priors} priors", count=len(self.parameters), priors=len(self.priors)
-            )
-        if len(set(self.keys)) < len(self.keys):
-            raise InvalidInput("a parameter is repeated in {keys}", keys=", ".join(self.keys))
-
     @classmethod
     def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
         """Make the space of declarations that carry a prior, in the order given."""
@@ -101,17 +93,6 @@ class ParameterSpace:
         """Prior standard deviations on the unbounded scale, shape (parameter,)."""
         return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
 
-    def subset(self, keys: Iterable[str]) -> "ParameterSpace":
-        """Keep some parameters, in the order of this space."""
-        wanted = set(keys)
-        for key in wanted - set(self.keys):
-            raise UnknownName(
-                "{name!r} is not among the estimated parameters.{suggestion}",
-                name=key,
-                suggestion=suggest(key, self.keys),
-            )
-        return ParameterSpace.of(parameter for parameter in self.parameters if parameter.key in wanted)
-
     def to_values(self, z: Array) -> dict[str, Array]:
         """Translate vectors into values by key, in the unit of each parameter, shape (...)."""
         values = self._columns("from_unbounded", z)
@@ -119,9 +100,6 @@ class ParameterSpace:
 
     def to_vector(self, values: Mapping[str, float]) -> Array:
         """Translate values into a vector of shape (parameter,); the inverse of `to_values`."""
-        for key in self.keys:
-            if key not in values:
-                raise InvalidInput("no value is given for parameter {name!r}", name=key)
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
     def prior_residuals(self, z: Array) -> Array:

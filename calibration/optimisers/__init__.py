@@ -5,10 +5,6 @@ from typing import TYPE_CHECKING
 from pysd_runner.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from calibration.optimisers.evolution import DifferentialEvolution as DifferentialEvolution
-    from calibration.optimisers.evolution import EvolutionStrategy as EvolutionStrategy
-    from calibration.optimisers.local import LeastSquares as LeastSquares
-    from calibration.optimisers.local import Minimize as Minimize
     from calibration.optimisers.multistart import OPTIMISERS as OPTIMISERS
     from calibration.optimisers.multistart import SAME_COST as SAME_COST
     from calibration.optimisers.multistart import Basin as Basin
@@ -22,6 +18,10 @@ if TYPE_CHECKING:
     from calibration.optimisers.objective import Optimiser as Optimiser
     from calibration.optimisers.objective import SearchOutcome as SearchOutcome
     from calibration.optimisers.objective import SumOfSquares as SumOfSquares
+    from calibration.optimisers.searches import DifferentialEvolution as DifferentialEvolution
+    from calibration.optimisers.searches import EvolutionStrategy as EvolutionStrategy
+    from calibration.optimisers.searches import LeastSquares as LeastSquares
+    from calibration.optimisers.searches import Minimize as Minimize
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,

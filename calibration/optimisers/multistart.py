@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
-from calibration.optimisers.local import LeastSquares, Minimize
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
+from calibration.optimisers.searches import DifferentialEvolution, EvolutionStrategy, LeastSquares, Minimize
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
 

@@ -22,7 +22,7 @@ from calibration.optimisers import (
     basins,
     optimiser_named,
 )
-from calibration.optimisers.local import WITH_GRADIENT, WITHOUT_GRADIENT
+from calibration.optimisers.searches import WITH_GRADIENT, WITHOUT_GRADIENT
 from pysd_runner.core.errors import UnknownName
 
 Array = np.ndarray

@@ -285,7 +285,7 @@ def test_nothing_to_sample_is_told(fitted_problem: CalibrationProblem, result: F
     at = fitted_point(fitted_problem, result)
 
     class Empty:
-        space = at.problem.space.subset(())
+        space = ParameterSpace.of(())
 
     with pytest.raises(InvalidInput, match="nothing to sample"):
         sample_at(replace(at, problem=Empty()))  # type: ignore[arg-type]
