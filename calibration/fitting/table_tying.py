@@ -233,7 +233,7 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     paths, ends = driven_paths(model, kept, binding.driven)
     held = {**paths, **_entered(model, values or {})}
     begins, stop, step = _span_of(model, kept, held, start)
-    moments = begins + step * np.arange(round((stop - begins) / step) + 1)
+    moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
     series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
     notes = (*told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
@@ -318,7 +318,7 @@ def _held(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> tuple[float, float, float]:
+def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> tuple[Any, Any, float]:
     """Start, stop and step of the run that is compared: from the start of the file to the last observation."""
     last = float(table.times[-1])
     begins, stop, step = whole_steps(model, held, start=start, last=last)
