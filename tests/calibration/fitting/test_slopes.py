@@ -9,7 +9,7 @@ from calibration import CalibrationProblem
 from calibration.fitting.comparison import Comparison
 from calibration.observation import MOST_PERSISTENT, Noise, Whitening
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.study.region_inputs import yearly_memory, yearly_memory_slope
+from pysd_runner.study.region_inputs import yearly_memory
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS = 5, 6
@@ -93,7 +93,7 @@ def test_the_memory_of_momentum_is_held_below_one(problem):
     entering = problem.runs.entering
     assert entering.memory({"tau_m": decays}).tolist() == [shares[0], MOST_PERSISTENT]
     below, above = (entering.memory_slopes({"tau_m": decay}, {"tau_m": 1.0}).tolist() for decay in decays)
-    assert below == [yearly_memory_slope(decays[0], 0.25)]
+    assert below == [entering.bound.at({"tau_m": decays[0]}).memory_slope()]
     assert above == [0.0]
 
 
@@ -103,11 +103,12 @@ def test_a_problem_goes_to_another_process_after_it_was_used(problem):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(problem)).jacobian(z), expected)  # noqa: S301
 
 
-def test_slope_of_the_memory():
+def test_slope_of_the_memory(problem):
+    bound = problem.runs.entering.bound
     decay, step = np.array([0.3, 0.9, 2.0]), 1e-5
     expected = (yearly_memory(decay + step, 0.25) - yearly_memory(decay - step, 0.25)) / (2 * step)
-    np.testing.assert_allclose(yearly_memory_slope(decay, 0.25), expected, rtol=1e-7)
-    assert yearly_memory_slope(np.array(0.2), 0.25) == 0
+    np.testing.assert_allclose(bound.at({"tau_m": decay}).memory_slope(), expected, rtol=1e-7)
+    assert bound.at({"tau_m": np.array(0.2)}).memory_slope() == 0
 
 
 def test_slope_of_innovations(problem):
