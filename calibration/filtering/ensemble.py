@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
-from calibration.observation.errors import LEAST_SPREAD
 from calibration.observation.expressions import Expression
+from calibration.observation.noise import LEAST_SPREAD
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from calibration.fitting.tying import Block, Parameters, Tied, unit
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
-from calibration.observation.errors import (
+from calibration.observation.estimation import OUTPUT
+from calibration.observation.noise import (
     deviance_residual,
     deviance_slope,
     expected_count,
@@ -15,7 +16,6 @@ from calibration.observation.errors import (
     saturated,
     size_of,
 )
-from calibration.observation.estimation import OUTPUT
 
 Array = NDArray[np.float64]
 

@@ -29,8 +29,8 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult, ResidualTable
 from calibration.fitting.space import prior_median, prior_quantile
 from calibration.observation import BEND, HuberLoss, Series, Shocks, summarise_shocks
-from calibration.observation.errors import LEAST_COUNT, pearson
 from calibration.observation.estimation import correlation_of
+from calibration.observation.noise import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding

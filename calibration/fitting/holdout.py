@@ -10,7 +10,7 @@ from calibration.fitting.estimates import HeldOut
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
-from calibration.observation.errors import LEAST_COUNT, size_of
+from calibration.observation.noise import LEAST_COUNT, size_of
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import Array, held, last_level
-from calibration.observation.errors import MAD_TO_SD, median_size
+from calibration.observation.noise import MAD_TO_SD, median_size
 from pysd_runner.core.errors import InvalidInput
 
 LEAST_ROWS = 10

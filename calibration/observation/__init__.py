@@ -1,8 +1,8 @@
 """How a panel observes a model: series, their errors, and residuals in units of these errors."""
 
 from calibration.observation.build import Absent, build_series
-from calibration.observation.errors import BEND, MOST_PERSISTENT, HuberLoss, Loss, Noise, Whitening, loss_of
 from calibration.observation.estimation import Shocks, estimate_noise, estimate_spread, summarise_shocks
+from calibration.observation.noise import BEND, MOST_PERSISTENT, HuberLoss, Loss, Noise, Whitening, loss_of
 from calibration.observation.series import Series
 
 __all__ = [

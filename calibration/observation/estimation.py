@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.errors import (
+from calibration.observation.noise import (
     MOST_PERSISTENT,
     Loss,
     Noise,
@@ -33,7 +33,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
 
     Persistence, where it is not known, is the pooled regression of residuals on those of the moment before, with
     `PRIOR_PAIRS` pairs of no persistence added; zero where errors are declared independent. The standard deviation of
-    the innovations is that of the declared family (`calibration.observation.errors`). With Huber's and Student's
+    the innovations is that of the declared family (`calibration.observation.noise`). With Huber's and Student's
     families a few wild cells therefore hardly move either. With a scale for each region its standard deviation is found
     in the same way from its own cells, that of all regions counting as `PRIOR_REGION` observations. ``share`` are
     degrees of freedom of a cell where estimated parameters cost some.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.errors import Whitening
+from calibration.observation.noise import Whitening
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 

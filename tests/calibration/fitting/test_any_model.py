@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.observation.errors import deviance_residual, deviance_slope, saturated
+from calibration.observation.noise import deviance_residual, deviance_slope, saturated
 from calibration.uncertainty import identify, sample
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName

@@ -236,7 +236,7 @@ class NormalLoss:
 
 @dataclass(frozen=True, slots=True)
 class HuberLoss:
-    """``loss(e) = e^2 / 2`` within ``k = 2.5``, ``k |e| - k^2 / 2`` beyond; see `calibration.observation.errors`."""
+    """``loss(e) = e^2 / 2`` within ``k = 2.5``, ``k |e| - k^2 / 2`` beyond; see `calibration.observation.noise`."""
 
     @property
     def log_mass(self) -> float:
