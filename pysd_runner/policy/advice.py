@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.tables import Tabled
-from pysd_runner.policy.discovery import Box, prim
-from pysd_runner.policy.futures import Factor, Futures
+from pysd_runner.policy.futures import Box, Factor, Futures, prim
 from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
 
 Array = NDArray[np.float64]

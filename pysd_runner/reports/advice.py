@@ -8,8 +8,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.advice import Advice
-from pysd_runner.policy.discovery import Side
-from pysd_runner.policy.futures import Factor
+from pysd_runner.policy.futures import Factor, Side
 from pysd_runner.policy.optimisation import Front, Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.policy.discovery import prim
+from pysd_runner.policy.futures import prim
 
 
 def planted(seed, low=0.6, switch=True):
