@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -103,41 +104,38 @@ class Attribution(Tabled):
             draws do.
         """
         place = self._place(year)
-        ways = {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
         rows: dict[str, dict[str, float]] = {}
         for number, lever in enumerate(self.levers):
             row: dict[str, float] = {}
-            for name, values in ways.items():
+            for name, values in self._ways.items():
                 row |= band(name, values[number, :, place])
             if self.errors is not None:
                 row["error"] = float(np.median(self.errors[number, :, place]))
             rows[lever.key] = row
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
         found = found.sort_values("shapley_p50", ascending=False, kind="stable")
-        sums = {name: values.sum(axis=0)[:, place] for name, values in ways.items()}
-        whole_row: dict[str, float] = {}
-        for name, values in sums.items():
-            whole_row |= band(name, values)
-        found.loc["total"] = pd.Series(whole_row)
+        sums: dict[str, float] = {}
+        for name, values in self._ways.items():
+            sums |= band(name, values.sum(axis=0)[:, place])
+        found.loc["total"] = pd.Series(sums)
         return found
+
+    @property
+    def _ways(self) -> dict[str, Array]:
+        return {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
 
     def pairs(self) -> pd.DataFrame:
         """Synergy of every pair in the last year, the largest first: median and 90 % interval.
 
         Positive: the two do more together. Empty where orders were drawn at random.
         """
-        rows = {}
-        if self.synergy is not None:
-            for one in range(len(self.levers)):
-                for two in range(one + 1, len(self.levers)):
-                    name = (self.levers[one].key, self.levers[two].key)
-                    rows[name] = band("synergy", self.synergy[one, two])
-        index = pd.MultiIndex.from_tuples(rows, names=["lever", "other"]) if rows else None
-        found = pd.DataFrame(list(rows.values()), index=index)
-        if rows:
-            order = found["synergy_p50"].abs().sort_values(ascending=False, kind="stable").index
-            found = found.loc[order]
-        return found
+        if self.synergy is None:
+            return pd.DataFrame()
+        pairs = list(combinations(range(len(self.levers)), 2))
+        names = [(self.levers[one].key, self.levers[two].key) for one, two in pairs]
+        rows = [band("synergy", self.synergy[pair]) for pair in pairs]
+        found = pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(names, names=["lever", "other"]))
+        return found.sort_values("synergy_p50", key=abs, ascending=False, kind="stable")
 
     def split(self) -> pd.DataFrame:
         """Who gets the money, what it buys, and their interaction, against the reference: median and 90 % interval."""
@@ -148,9 +146,7 @@ class Attribution(Tabled):
         """What each loop adds to the effect, the largest first: median and 90 % interval."""
         rows = {name: band("change", values) for name, values in self.loops.items()}
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
-        if rows:
-            found = found.loc[found["change_p50"].abs().sort_values(ascending=False, kind="stable").index]
-        return found
+        return found.sort_values("change_p50", key=abs, ascending=False, kind="stable") if rows else found
 
     def wedges(self) -> pd.DataFrame:
         """Contributions by year: one row a year, one column a lever, means over draws, which sum to the mean effect."""
@@ -160,7 +156,7 @@ class Attribution(Tabled):
     def frame(self) -> pd.DataFrame:
         """Everything by lever and year as a long table: lever, year, way, p05, p25, p50, p75, p95, mean."""
         rows = []
-        for way, values in (("shapley", self.shapley), ("alone", self.alone), ("left_out", self.left_out)):
+        for way, values in self._ways.items():
             for number, lever in enumerate(self.levers):
                 rows += _long(lever.key, way, self.years, values[number])
         rows += _long("total", "total", self.years, self.total)

@@ -76,7 +76,7 @@ def load_scenario(
     shipped = shipped_files(model)
     file = Path("scenario") if isinstance(name_or_path, Mapping) else _locate(name_or_path, shipped)
     document = _of_mapping(name_or_path) if isinstance(name_or_path, Mapping) else read_document(file)
-    if _is_of_changes(document.data):
+    if isinstance(document.data, Mapping) and "changes" in document.data:
         return _changes(document, file.stem)
     reader = _Reader(model=model, names=load_vocabulary(model, regions), shipped=shipped)
     if isinstance(name_or_path, Mapping):
@@ -96,11 +96,6 @@ def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
     if not path.is_file():
         raise InvalidScenario("there is no scenario file {path!r}", path=str(path))
     return _changes(read_document(path), path.stem)
-
-
-def _is_of_changes(content: Any) -> bool:
-    """Whether a file changes constants rather than a policy."""
-    return isinstance(content, Mapping) and "changes" in content
 
 
 def _changes(document: ScenarioDocument, name: str) -> Scenario:
