@@ -1,11 +1,11 @@
-"""Shocks to regional growth have the size, the persistence and the common part they are declared to have."""
+"""Shocks to regional growth have the size and memory declared, or are those with which a run is a forecast."""
 
 import numpy as np
 import pytest
 
 from pysd_runner import load_data, project
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Data, load_data
+from pysd_runner.panel import Data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, common_draws, shock_law, shock_paths
