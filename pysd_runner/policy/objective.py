@@ -151,12 +151,6 @@ class Constraint:
         margin = (weighted * effects).sum(axis=0) - self.at_least
         return margin, None if slopes is None else (weighted[..., None] * slopes).sum(axis=0)
 
-    def kept(self, effects: Array) -> Array:
-        """Share of draws in which it is reached, shape () or (element,); of a mean 1 or 0."""
-        if self.share_of_draws is None:
-            return np.asarray(effects.mean(axis=0) >= self.at_least, dtype=float)
-        return np.asarray((effects >= self.at_least).mean(axis=0))
-
 
 def worst(effects: Array, level: float) -> NDArray[np.intp]:
     """Positions of the worst draws, at least one."""

@@ -1,6 +1,6 @@
 """What a search may choose: numbers, their bounds, and how they become a policy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,15 +123,7 @@ class Space:
         point
             The numbers, shape (number,).
         """
-        numbers = np.asarray(list(point), dtype=float)
-        found: dict[str, Any] = dict(self.base)
-        for name, (own, starts) in self._carriers(study).items():
-            values = np.stack([own] * max(1, len(starts)))
-            for number, knob in zip(numbers, self.knobs, strict=True):
-                if knob.variable == name:
-                    values[self._rows(knob, starts), *knob.position] = number
-            found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
-        return found
+        return {**self.base, **self._values(study, np.asarray(list(point), dtype=float), lambda own: own)}
 
     def slopes(self, study: Study) -> dict[str, Array | TimePath]:
         """How values move with each number, everywhere the same, as `Gradients` takes them.
@@ -141,12 +133,19 @@ class Space:
         study
             The model.
         """
+        return self._values(study, np.eye(len(self)), lambda own: np.zeros((*own.shape, len(self))))
+
+    def _values(
+        self, study: Study, numbers: Iterable[Any], empty: Callable[[Array], Array]
+    ) -> dict[str, Array | TimePath]:
+        """Values by variable, one or several by number, over time where numbers start in some years."""
         found: dict[str, Array | TimePath] = {}
         for name, (own, starts) in self._carriers(study).items():
-            values = np.zeros((max(1, len(starts)), *own.shape, len(self.knobs)))
-            for place, knob in enumerate(self.knobs):
+            values = np.stack([empty(own)] * max(1, len(starts)))
+            for knob, number in zip(self.knobs, numbers, strict=True):
                 if knob.variable == name:
-                    values[self._rows(knob, starts), *knob.position, place] = 1.0
+                    period = slice(None) if knob.start is None else starts.index(knob.start)
+                    values[period, *knob.position] = number
             found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
         return found
 
@@ -258,13 +257,6 @@ class Space:
                 raise InvalidInput("{name!r} changes over time; give its numbers years in which they start", name=name)
             found[name] = (np.array(own, dtype=float), starts)
         return found
-
-    @staticmethod
-    def _rows(knob: Knob, starts: Sequence[float]) -> Any:
-        """Periods in which a number holds."""
-        if not starts or knob.start is None:
-            return slice(None)
-        return starts.index(knob.start)
 
 
 def rounded(space: Space, point: Array, step: float) -> Array:
