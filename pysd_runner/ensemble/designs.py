@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
-from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec import FittedParameters
 from pysd_runner.study.draws import parameter_draws
 
 if TYPE_CHECKING:
@@ -134,8 +134,7 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     InvalidInput
         If a range or a number is not usable.
     """
-    laws = _laws(model, ranges)
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    laws, draws, seed = _asked(model, ranges, draws, seed)
     columns = []
     for name in laws:
         stream = _stream(seed, name)
@@ -175,8 +174,7 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnbalancedDesign
         If `draws` is no power of two.
     """
-    laws = _laws(model, ranges)
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    laws, draws, seed = _asked(model, ranges, draws, seed)
     warn_unbalanced(draws)
     points = _sobol_points(len(laws), slice(0, draws), seed)
     return _design(laws, points, "Sobol", seed)
@@ -250,8 +248,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     InvalidInput
         If a range or a number is not usable.
     """
-    laws = _laws(model, ranges)
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    laws, draws, seed = _asked(model, ranges, draws, seed)
     columns = [law.sample(_stream(seed, name), draws) for name, law in laws.items()]
     made = _made("random draws", laws, draws, seed)
     return Design(names=tuple(laws), values=np.stack(columns, axis=1), made=made)
@@ -389,8 +386,9 @@ def fitted_draws(model: Model, fitted: FittedParameters, draws: int, *, seed: in
 
 
 def _declared_draws(model: Model, fitted: FittedParameters | None, draws: int, seed: int) -> Design:
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
-    spec = _spec(model)
+    draws, seed, spec = whole("draws", draws, least=1), whole("seed", seed, least=0), model.spec
+    if spec is None:
+        raise InvalidInput(f"{model.path.name} has no declarations, so no priors; draw from ranges of your own")
     found = parameter_draws(spec, fitted, draws, np.random.default_rng(seed))
     values = {spec.parameters[key].variable: value for key, value in found.items() if spec.parameters[key].variable}
     made = {"method": "prior" if fitted is None else "fit", "draws": draws, "seed": seed}
@@ -430,6 +428,11 @@ def _laws(model: Model, ranges: Ranges) -> dict[str, _Law]:
     return {name: _law(model, name, value) for name, value in _named(model, asked).items()}
 
 
+def _asked(model: Model, ranges: Ranges, draws: int, seed: int) -> tuple[dict[str, "_Law"], int, int]:
+    """What is drawn from, and whole numbers."""
+    return _laws(model, ranges), whole("draws", draws, least=1), whole("seed", seed, least=0)
+
+
 def _law(model: Model, name: str, value: Any) -> _Law:
     # Frozen distributions of scipy.stats spell their quantile function `ppf`, its newer random variables `icdf`.
     quantile = getattr(value, "ppf", None) or getattr(value, "icdf", None)
@@ -437,7 +440,7 @@ def _law(model: Model, name: str, value: Any) -> _Law:
         return _Law(_text(value), quantile=quantile)
     if callable(getattr(value, "from_unbounded", None)):
         return _Law(str(value), sampler=value.sample)
-    low, high = _declared_bounds(model, name) if value is None else _interval(name, value)
+    low, high = _bounds(model, name, value)
     return _Law(f"({low:g}, {high:g})", quantile=lambda share: low + (high - low) * share)
 
 
@@ -448,37 +451,28 @@ def _text(distribution: Any) -> str:
     return f"{family}({', '.join(parts)})"
 
 
-def _interval(name: str, value: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in value)
-    except (TypeError, ValueError):
-        low = high = np.nan
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InvalidInput(
-            f"range of {name!r}: expected (low, high) with low < high, a distribution of scipy.stats, or None for the "
-            f"bounds the model declares; found {value!r}"
-        )
-    return low, high
-
-
-def _declared_bounds(model: Model, name: str) -> tuple[float, float]:
-    """Bounds of a variable; those of its elements are the same."""
+def _bounds(model: Model, name: str, value: Any) -> tuple[float, float]:
+    """The bounds given, or else those of the variable, which its elements share."""
+    if value is not None:
+        try:
+            low, high = (float(part) for part in value)
+        except (TypeError, ValueError):
+            low = high = np.nan
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise InvalidInput(
+                f"range of {name!r}: expected (low, high) with low < high, a distribution of scipy.stats, or None for "
+                f"the bounds the model declares; found {value!r}"
+            )
+        return low, high
     name, _ = located(model, name)
     groups: Iterable[Any] = () if model.spec is None else (model.spec.parameters, model.spec.inputs)
-    for group in groups:
-        for item in group.values():
-            if item.variable == name:
-                return item.lower, item.upper
+    for item in (item for group in groups for item in group.values()):
+        if item.variable == name:
+            return item.lower, item.upper
     limits = model.ir.variables[name].limits
     if limits:
         return limits[0], limits[1]
     raise NoBounds(name)
-
-
-def _spec(model: Model) -> ModelSpec:
-    if model.spec is None:
-        raise InvalidInput(f"{model.path.name} has no declarations, so no priors; draw from ranges of your own")
-    return model.spec
 
 
 def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -510,10 +504,6 @@ def _numbers(value: Any, what: str) -> Array:
         raise InvalidInput("{what}: expected numbers; found {value!r}", what=what, value=value) from error
 
 
-def intervals(model: Model, ranges: Ranges) -> dict[str, tuple[float, float]]:
+def intervals(model: Model, ranges: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Bounds of every parameter, by its name in the model file."""
-    asked = ranges if isinstance(ranges, Mapping) else dict.fromkeys(ranges)
-    return {
-        name: _declared_bounds(model, name) if value is None else _interval(name, value)
-        for name, value in _named(model, asked).items()
-    }
+    return {name: _bounds(model, name, value) for name, value in _named(model, ranges).items()}

@@ -71,10 +71,8 @@ class QuantileSketch:
         self.size = math.ceil(reductions / (2 * self.tolerance))
         self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
 
-    def summarise(self, values: Numbers, *, is_sorted: bool = False) -> Summary:
-        """Reduce the values of one block; it can be done in any thread."""
-        if not is_sorted:
-            values.sort(axis=-1)
+    def summarise(self, values: Numbers) -> Summary:
+        """Reduce the values of one block, sorted along the last axis; it can be done in any thread."""
         whole = Summary(values, values.shape[1], 0.0)
         return whole if whole.count < self.leaf else _merged([whole], self.size)
 
@@ -366,7 +364,7 @@ class RunningStatistics:
                 self._summarise(series[part], None if kept is None else kept[part])
                 for part in (slice(first, first + rows) for first in range(0, len(series), rows))
             ]
-            summary = None if kept is None else self._sketch.summarise(kept, is_sorted=True)
+            summary = None if kept is None else self._sketch.summarise(kept)
         moments = joined_moments([item for item, _ in found if item is not None])
         return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 

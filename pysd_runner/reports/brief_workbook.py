@@ -61,31 +61,39 @@ def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
 
 
 def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
-    from openpyxl.chart import LineChart, Reference, Series
+    from openpyxl.chart import LineChart
 
-    chart = LineChart()
-    chart.title, chart.height, chart.width = printable(title), 8.5, 24
+    chart = _drawn(LineChart(), sheet, columns, printable(title))
     chart.x_axis.title = say("brief.year", lang)
-    # Without this, recent versions of Excel hide both axes.
-    chart.x_axis.delete = chart.y_axis.delete = False
     chart.x_axis.tickLblSkip = 5
     chart.y_axis.number_format = "0"
     drawn = [row[column - 1] for row in sheet.iter_rows(min_row=2, values_only=True) for column in columns]
     values = [value for value in drawn if value is not None]
     # From zero, as Excel has it by itself, the lines lie on each other.
     chart.y_axis.scaling.min, chart.y_axis.scaling.max = math.floor(min(values)), math.ceil(max(values))
-    for column in columns:
-        series = Series(Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row), title_from_data=True)
+    for series in chart.series:
         series.smooth = False
         series.graphicalProperties.line.width = 19050
-        chart.series.append(series)
+    return chart
+
+
+def _drawn(chart: Any, sheet: Any, columns: Sequence[int], title: str) -> Any:
+    """A chart of some columns, each with its name in the first row."""
+    from openpyxl.chart import Reference, Series
+
+    chart.title, chart.height, chart.width = title, 8.5, 24
+    # Without this, recent versions of Excel hide both axes.
+    chart.x_axis.delete = chart.y_axis.delete = False
+    for column in columns:
+        cells = Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row)
+        chart.series.append(Series(cells, title_from_data=True))
     chart.set_categories(Reference(sheet, min_col=1, min_row=2, max_row=sheet.max_row))
     return chart
 
 
 def _bars(sheet: Any, money: pd.DataFrame, lang: str) -> Any:
     """Write money by lever, first a head and then in all, and chart what is spent a head."""
-    from openpyxl.chart import BarChart, Reference, Series
+    from openpyxl.chart import BarChart
 
     names = money.drop_duplicates("scenario")["mix"].tolist()
     titles = [say(f"brief.money_{kind}", lang, name=name) for kind in ("head", "total") for name in names]
@@ -95,14 +103,8 @@ def _bars(sheet: Any, money: pd.DataFrame, lang: str) -> Any:
         for column, value in enumerate([*values["head"], *values["total"]], start=2):
             sheet.cell(row, column, float(value)).number_format = "#,##0.0"
     sheet.column_dimensions["A"].width, sheet.freeze_panes = _WIDE, "B2"
-    chart = BarChart()
-    chart.type, chart.title, chart.height, chart.width = "bar", say("brief.money_plain", lang), 8.5, 24
-    chart.x_axis.delete = chart.y_axis.delete = False
-    chart.x_axis.scaling.orientation = "maxMin"
-    for column in range(2, 2 + len(names)):
-        reference = Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row)
-        chart.series.append(Series(reference, title_from_data=True))
-    chart.set_categories(Reference(sheet, min_col=1, min_row=2, max_row=sheet.max_row))
+    chart = _drawn(BarChart(), sheet, range(2, 2 + len(names)), say("brief.money_plain", lang))
+    chart.type, chart.x_axis.scaling.orientation = "bar", "maxMin"
     return chart
 
 

@@ -27,7 +27,7 @@ def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
             say("report.prior alone", lang, rest=len(drawn)),
         ]
     else:
-        shares = [0.0 if share is None else share for share in fitted["contraction"]]
+        shares = _shares(fitted)
         narrowed = sum(share > INFORMED for share in shares)
         rest = len(drawn) - sum(share > LEAST_SHOWN for share in shares)
         years = {
@@ -96,7 +96,6 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     level = f"{100 * float(verdicts.get('level', 0.9)):.0f}"
     heads = ["parameter", "estimate", "interval", "from data"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
-    shown = [row[0] for row in rows]
     lines = [
         say(
             "report.certainty",
@@ -108,26 +107,17 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     ]
     lines += aligned(
         [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
-        words=_words(len(heads)),
+        words=frozenset(range(len(heads))) - _NUMBERS,
         indent=_INDENT,
     )
-    if verdicts:
-        lines += filled(say("report.certainty note", lang), indent=_INDENT)
-        lines += filled(_seen(verdicts, lang), indent=_INDENT)
-    others = len(fitted["keys"]) - len(shown)
+    notes = [say("report.certainty note", lang), _seen(verdicts, lang)] if verdicts else []
+    others = len(fitted["keys"]) - len(rows)
     if others:
-        lines += filled(say("report.certainty others", lang, count=others), indent=_INDENT)
+        notes.append(say("report.certainty others", lang, count=others))
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        lines += filled(
-            say("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling),
-            indent=_INDENT,
-        )
-    return lines
-
-
-def _words(count: int) -> frozenset[int]:
-    return frozenset(range(count)) - _NUMBERS
+        notes.append(say("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling))
+    return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 
 def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:

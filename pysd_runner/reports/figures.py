@@ -140,35 +140,30 @@ def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs
     if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
         return []
     history = projection.history if "class_gap" in projection.history else None
-    return [(f"classes_{name}", _of_one(plot_dispersion, projection.data, history, projection, name)) for name in shown]
+    return _of_each(plot_dispersion, projection, projection.data, history, "classes", shown)
 
 
 def _gaps(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    if projection.gaps.sizes["region"] < FEWEST:
-        return []
-    history = projection.history.get("gap_to_leader")
-    plot = partial(plot_gaps, regions=list(regions))
-    return [(f"gaps_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
+    return _of_regions(partial(plot_gaps, regions=list(regions)), projection, "gaps", shown)
 
 
 def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+    return _of_regions(partial(plot_tiles, told=regions[0]), projection, "tiles", shown)
+
+
+def _of_regions(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
+    """Gaps of regions, where there are some to compare."""
     if projection.gaps.sizes["region"] < FEWEST:
         return []
-    history = projection.history.get("gap_to_leader")
-    plot = partial(plot_tiles, told=regions[0])
-    return [(f"tiles_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
+    return _of_each(plot, projection, projection.gaps, projection.history.get("gap_to_leader"), kind, shown)
 
 
-def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projection: Future, name: str) -> Draw:
-    """Figure of one scenario beside its baseline."""
-    return partial(
-        plot,
-        values,
-        history,
-        origin=projection.origin,
-        scenario=name,
-        baseline=projection.baselines[name],
-    )
+def _of_each(
+    plot: Callable[..., ReportFigure], projection: Future, values: Any, history: Any, kind: str, shown: Sequence[str]
+) -> Jobs:
+    """A figure for each scenario, beside its baseline."""
+    draw = partial(plot, values, history, origin=projection.origin)
+    return [(f"{kind}_{name}", partial(draw, scenario=name, baseline=projection.baselines[name])) for name in shown]
 
 
 @dataclass(frozen=True, slots=True)
