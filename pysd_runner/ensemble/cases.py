@@ -159,7 +159,9 @@ def cases_of(
         raise InvalidInput(f"values have {found} draws, {draws} were asked for; leave the number away")
     draws = found if draws is None else draws
     if draws > 1 and is_random(model):
-        tasks = [_by_chance(task, draws) for task in tasks]
+        # Chance alone makes draws differ, so that a value has to have their axis.
+        spread = np.broadcast_to(np.array(tasks[0].clock.start), (1, draws))
+        tasks = [replace(task, values={**task.values, INITIAL_TIME: spread}) for task in tasks]
     parameters = {
         name: value[0] for name, value in common.items() if not isinstance(value, TimePath) and value.shape[1] == draws
     }
@@ -243,12 +245,6 @@ def is_random(model: Model) -> bool:
     blocks = (block for variable in model.ir.variables.values() for block in variable.blocks)
     parts = (part for block in blocks for part in (block.expression, block.initial) if part is not None)
     return any(isinstance(item, Random) for part in parts for item in walk(part))
-
-
-def _by_chance(task: Task, draws: int) -> Task:
-    """The same with a value that has the axis of draws, for chance alone may make them differ."""
-    spread = np.broadcast_to(np.array(task.clock.start), (1, draws))
-    return replace(task, values={**task.values, INITIAL_TIME: spread})
 
 
 def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | TimePath:

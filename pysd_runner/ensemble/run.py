@@ -108,14 +108,18 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks(precision)
-    parts = _parts(found)
+    # PySD keeps what it runs in modules of the interpreter, which threads would share; a case takes it seconds, so
+    # that progress is told after each.
+    is_slow = found.first.engine == "pysd"
+    parts = [slice(draw, draw + 1) for draw in range(found.draws)] if is_slow else found.blocks(found.draws)
+    at_once = cores() if threads is None else whole("threads", threads, least=1)
     kept = statistics_of(keep)
     collector = (
         RunCollector(found, precision) if kept is None else StatisticsCollector(found, kept, block=parts[0].stop)
     )
     work = _Work(found, collector, precision, throw)
     with _telling(progress, found.draws) as told:
-        work.run(parts, _threads(threads, found), told)
+        work.run(parts, 1 if is_slow else at_once, told)
     made = {
         "precision": precision,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
@@ -218,18 +222,6 @@ class _Work:
         self.done = part.stop
 
 
-def _parts(cases: Cases) -> list[slice]:
-    if cases.first.engine == "pysd":  # a case takes seconds, so that progress is told after each
-        return [slice(draw, draw + 1) for draw in range(cases.draws)]
-    return cases.blocks(cases.draws)
-
-
-def _threads(threads: int | None, cases: Cases) -> int:
-    wanted = cores() if threads is None else whole("threads", threads, least=1)
-    # PySD keeps what it runs in modules of the interpreter, which threads would share.
-    return 1 if cases.first.engine == "pysd" else wanted
-
-
 @contextmanager
 def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
     if callable(progress):
@@ -314,7 +306,10 @@ class RunCollector:
             for name, shape in shapes.items()
         }
         self._draws = lead[1]
-        self._data = {name: _by_draw(self._room[name], shape, lead[1]) for name, shape in shapes.items()}
+        self._data = {}
+        for name, shape in shapes.items():
+            shaped = self._room[name].reshape(lead[0], shape[-1], *shape[:-1], room)[..., : lead[1]]
+            self._data[name] = np.moveaxis(shaped, (-1, 1), (1, -1))  # shape (scenario, draw, ..., year)
 
     def room(self, scenario: int, draws: slice) -> Mapping[str, Array]:
         """The place of a block; what lies behind the last draw is not read."""
@@ -336,12 +331,6 @@ class RunCollector:
         """The runs of the draws that were finished."""
         data = {name: values[:, :draws] for name, values in self._data.items()}
         return {"data": data, "statistics": {}, "differences": {}, "kept": None, "quantile_error": 0.0}
-
-
-def _by_draw(array: Array, shape: tuple[int, ...], draws: int) -> Array:
-    """A view of shape (scenario, draw, ..., year)."""
-    shaped = array.reshape(*array.shape[:2], *shape[:-1], array.shape[-1])[..., :draws]
-    return np.moveaxis(shaped, (-1, 1), (1, -1))
 
 
 Running = dict[str, RunningStatistics]

@@ -211,7 +211,8 @@ def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]
 
 def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
     variable, position = located(model, fact.name)
-    relative = given is not None and np.ndim(given) > len(model.ir.variables[variable].dims)
+    shape = model.ir.shape(model.ir.variables[variable].dims)
+    relative = given is not None and np.ndim(given) > len(shape)
     lower, upper = FACTORS if relative else _range(fact, declared)
     if not lower < upper:
         return None
@@ -220,7 +221,9 @@ def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) ->
     return {
         "name": fact.name,
         "variable": variable,
-        "cell": None if position is None else _cell(model.ir, variable, position),
+        "cell": None
+        if position is None
+        else int(np.ravel_multi_index(position, constant_values(model, variable).shape)),
         "relative": relative,
         **dict.fromkeys(LANGUAGES, shown),
         "drawn": False,
@@ -240,10 +243,6 @@ def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
     if declared is not None:
         lower, upper = max(lower, declared.lower), min(upper, declared.upper)
     return lower, upper
-
-
-def _cell(model: ModelIr, variable: str, position: tuple[int, ...]) -> int:
-    return int(np.ravel_multi_index(position, model.shape(model.variables[variable].dims)))
 
 
 def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:

@@ -79,7 +79,15 @@ def policies_explored(
                 "told": told,
             },
             "regions": {
-                "places": [_region(item) for item in inputs.panel.regions],
+                "places": [
+                    {
+                        "code": item.code,
+                        "en": item.name_en or item.code,
+                        "zh": item.name_zh or item.code,
+                        "group": item.group,
+                    }
+                    for item in inputs.panel.regions
+                ],
                 "groups": _groups(inputs),
                 "behind": start_of(inputs.panel).behind.astype(int).tolist(),
                 "money": float(inputs.settings["yuan_per_unit"]),
@@ -116,10 +124,6 @@ def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
 
 def _per_person(currency: str, lang: str) -> str:
     return say("explorer.per_person", lang, currency=say("report.yuan", lang) if currency == MONEY else currency)
-
-
-def _region(item: Any) -> dict[str, str]:
-    return {"code": item.code, "en": item.name_en or item.code, "zh": item.name_zh or item.code, "group": item.group}
 
 
 def _groups(inputs: ProjectionInputs) -> dict[str, dict[str, str]]:

@@ -256,7 +256,10 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
     stacks: list[list[int]] = []
     for index in order:
         stack = [index]
-        while stacks and _end(stacks[-1], wanted, sizes, low, high) > _start(stack, wanted, sizes, low, high) + 1e-12:
+        while stacks:
+            below = _start(stacks[-1], wanted, sizes, low, high) + sum(sizes[index] for index in stacks[-1])
+            if below <= _start(stack, wanted, sizes, low, high) + 1e-12:
+                break
             stack = stacks.pop() + stack
         stacks.append(stack)
     answer = [0.0] * len(wanted)
@@ -277,16 +280,11 @@ def _start(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float]
     return max(min(sum(starts) / len(starts), high - below), low)
 
 
-def _end(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> float:
-    """Upper edge of a stack."""
-    return _start(stack, wanted, sizes, low, high) + sum(sizes[index] for index in stack)
-
-
 def _pieces(text: str) -> list[str]:
     """Smallest pieces a line may be broken between."""
     pieces: list[str] = []
     for character in text:
-        wide = unicodedata.east_asian_width(character) in "WF"
+        wide = _is_wide(character)
         closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
         after_opening = bool(pieces) and unicodedata.category(pieces[-1][-1]) in {"Ps", "Pi"}
         breaks_before = wide or (bool(pieces) and _is_wide(pieces[-1][-1])) or (bool(pieces) and pieces[-1][-1] == " ")

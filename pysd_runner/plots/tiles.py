@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.arrays import position_of
@@ -110,7 +109,9 @@ def plot_tiles(
     view = view_of(values, history, origin=origin, scenario=scenario, baseline=baseline, lang=lang)
     panels = [view.paths(code) for code in view.codes]
     cells, is_map = _cells(view)
-    as_dots = len(panels) > MOST_CHARTS and not (is_map and _are_large(cells))
+    high, wide = _shape(cells)
+    # Tiles of a map are drawn where they are large enough to read what is in them.
+    as_dots = len(panels) > MOST_CHARTS and not (is_map and high <= _MOST_ROWS and wide <= _MOST_COLUMNS)
     told = told or max(panels, key=_change).region
     with drawing():
         if as_dots:
@@ -153,12 +154,6 @@ def _cells(view: View) -> tuple[list[Cell], bool]:
 def _shape(cells: Sequence[Cell]) -> tuple[int, int]:
     """Rows and columns of the grid."""
     return 1 + max(row for row, _ in cells), 1 + max(column for _, column in cells)
-
-
-def _are_large(cells: Sequence[Cell]) -> bool:
-    """Whether the tiles of a map are large enough to read what is in them."""
-    high, wide = _shape(cells)
-    return high <= _MOST_ROWS and wide <= _MOST_COLUMNS
 
 
 def _key(view: View, *, is_single: bool) -> KeyEntry:
@@ -259,7 +254,10 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cel
             set_years(axes, first, last, ticks=2, inward=True)
         set_values(axes, low, top, ticks=_TICKS)
         draw_panel(axes, panel, origin, width=1.0)
-        _label_edges(axes, is_low=(row + 1, column) not in taken)
+        is_low = (row + 1, column) not in taken
+        axes.tick_params(labelbottom=is_low, labelsize=_SMALL, pad=1.5)
+        axes.tick_params(axis="x", length=1.8)
+        axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
         # A name may stand over the numbers beside its tile as well.
         name = shortened(sheet.figure, panel.name, _NAME_SIZE, margin + wide, heading_style(panel.name))
         sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
@@ -273,13 +271,6 @@ def _windows(panels: Sequence[RegionPaths]) -> list[tuple[float, float]]:
     lowest = 0.0 if min(low for low, _ in own) >= 0 else -math.inf
     starts = [max(lowest, (low + top - span) / 2) for low, top in own]
     return [(start, start + span) for start in starts]
-
-
-def _label_edges(axes: Axes, *, is_low: bool) -> None:
-    """Write years only on the lower edge of the grid."""
-    axes.tick_params(labelbottom=is_low, labelsize=_SMALL, pad=1.5)
-    axes.tick_params(axis="x", length=1.8)
-    axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
 
 
 def _in_how_many(view: View, panels: Sequence[RegionPaths]) -> str:

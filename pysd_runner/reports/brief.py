@@ -252,9 +252,12 @@ class _Writer:
         start, end = (paths.levels.sel(scenario=paths.ground).isel(year=at).to_numpy() for at in (0, -1))
         improved = percent(float((paths.better * (end - start) > 0).mean()))
         share = self.say(f"brief.share_{paths.measure}", share=improved) if paths.draws > 1 else ""
+        basis = "forecast" if self.projection.provenance.get("baseline") else "model"
+        if is_assumed(self.projection, paths.ground):
+            basis = "assumed"
         return self.say(
             f"brief.going_{paths.measure}",
-            how=self.say(f"brief.how_{self._basis()}"),
+            how=self.say(f"brief.how_{basis}"),
             name=self.name,
             origin=self.projection.origin,
             year=self.last,
@@ -263,11 +266,6 @@ class _Writer:
             range=self._range(after),
             share=share,
         )
-
-    def _basis(self) -> str:
-        if is_assumed(self.projection, self.paths.ground):
-            return "assumed"
-        return "forecast" if self.projection.provenance.get("baseline") else "model"
 
     def found(self) -> str:
         """What the mixes change, the one that does most first."""

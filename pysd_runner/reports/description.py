@@ -128,10 +128,14 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described,
     found += _declared(name, loaded, spec)
     if not found:
         found += _variable(name, loaded)
+    panels = (panel,) if panel else tuple(shipped_panels())
     if panel or not found:
-        found += _of_panels(name, (panel,) if panel else shipped_panels())
+        found += _of_panels(name, panels)
     if not found:
-        known = [*_names(loaded), *_regional_names((panel,) if panel else shipped_panels())]
+        regions = [item for source in panels for item in load_data(source, panel=True).regions]
+        known = [*shipped_scenarios(model), *shipped_panels(), *loaded.variables]
+        known += [key for _, section, _ in _sections(spec) for key in section]
+        known += [text for item in regions for text in (item.name_en, item.name_zh, item.group) if text]
         raise UnknownName(
             "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}",
             name=name,
@@ -186,18 +190,6 @@ def _place_facts(place: Area, panel: Data) -> dict[str, Any]:
     return facts
 
 
-def _regional_names(panels: Iterable[str]) -> list[str]:
-    regions = [region for source in panels for region in load_data(source, panel=True).regions]
-    return [text for region in regions for text in (region.name_en, region.name_zh, region.group) if text]
-
-
-def _names(model: Model) -> list[str]:
-    spec = model.spec
-    sections = () if spec is None else (spec.parameters, spec.outcomes, spec.inputs, spec.levers, spec.classes)
-    keys = [key for section in sections for key in section]
-    return [*shipped_scenarios(model), *shipped_panels(), *keys, *model.variables]
-
-
 def _scenario(name: str, model: str) -> Described | None:
     if name not in shipped_scenarios(model) and not Path(name).is_file():
         return None
@@ -211,17 +203,23 @@ def _panel(name: str, model: str) -> Described | None:
     return None if found is None else replace(found, facts={"contents": panel_lines(load_data(name))})
 
 
-def _declared(name: str, model: Model, spec: ModelSpec) -> list[Described]:
-    found = []
-    kinds: tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...] = (
+def _sections(
+    spec: ModelSpec,
+) -> tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...]:
+    """Kinds of declarations, those of a model, and what is told of each."""
+    return (
         ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
         ("class", spec.classes, lambda item, _: {"element of the model": item.element}),
         ("parameter", spec.parameters, _parameter_facts),
         ("input", spec.inputs, _input_facts),
-        ("outcome", spec.outcomes, _outcome_facts),
+        ("outcome", spec.outcomes, lambda item, own: {"unit": item.unit, **_of_variable(item.variable, own)}),
         ("measurement", spec.measurements, _measurement_facts),
     )
-    for kind, section, facts in kinds:
+
+
+def _declared(name: str, model: Model, spec: ModelSpec) -> list[Described]:
+    found = []
+    for kind, section, facts in _sections(spec):
         for key, item in section.items():
             if _same(name, key) or _same(name, getattr(item, "variable", "")):
                 found.append(Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=facts(item, model)))
@@ -269,10 +267,6 @@ def _input_facts(item: RegionInput, model: Model) -> dict[str, Any]:
         "evidence": item.note,
         **_of_variable(item.variable, model),
     }
-
-
-def _outcome_facts(item: Any, model: Model) -> dict[str, Any]:
-    return {"unit": item.unit, **_of_variable(item.variable, model)}
 
 
 def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:

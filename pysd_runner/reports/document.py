@@ -183,7 +183,7 @@ def _text(text: str) -> str:
 
 
 def _markdown_table(table: TextTable) -> str:
-    rule = [":--" if _is_words(table, column) else "--:" for column in range(len(table.header))]
+    rule = [":--" if not column or column in table.words else "--:" for column in range(len(table.header))]
     above = [f"**{_text(table.caption)}**", ""] if table.caption else []
     return "\n".join([*above, _bar(table.header), _bar(rule), *(_bar(row) for row in table.rows)])
 
@@ -192,10 +192,6 @@ def _bar(cells: Sequence[str]) -> str:
     # A text from a model must neither end its cell or row, nor start an element of HTML.
     safe = (_text(cell.replace("|", "\\|").replace("\n", " ")) for cell in cells)
     return "| " + " | ".join(safe) + " |"
-
-
-def _is_words(table: TextTable, column: int) -> bool:
-    return column == 0 or column in table.words
 
 
 def to_html(document: ReportDocument, folder: Path) -> str:

@@ -39,17 +39,18 @@ def find_place(text: str, regions: Sequence[Entity]) -> Area:
     """Find a region by code or name in either language, a class by its name, or the nation."""
     region = RegionBook(regions).find(text)
     if region is not None:
-        return _region(region)
+        names = {"en": region.name_en or region.code, "zh": region.name_zh or region.name_en or region.code}
+        return Area(kind="region", code=region.code, names=names)
     groups = {item.group: _names("class", item.group) for item in regions if item.group}
     others = [Area(kind="class", code=group, names=names) for group, names in groups.items()]
     others.append(Area(kind="nation", code="", names=_names("brief", "nation")))
-    spellings = {key(name): place for place in others for name in (place.code, *place.names.values()) if name}
-    spellings |= {key(say("brief.nation_names", lang)): others[-1] for lang in LANGUAGES}
-    if key(text) in spellings:
-        return spellings[key(text)]
+    spellings = {name: place for place in others for name in (place.code, *place.names.values()) if name}
+    spellings |= {say("brief.nation_names", lang): others[-1] for lang in LANGUAGES}
+    found = {key(name): place for name, place in spellings.items()}.get(key(text))
+    if found is not None:
+        return found
     known = [name for item in regions for name in (item.name_en, item.name_zh, item.code) if name]
-    known += [name for place in others for name in (place.code, *place.names.values()) if name]
-    known += [say("brief.nation_names", lang) for lang in LANGUAGES]
+    known += spellings
     # In the script that was asked in.
     own = "name_en" if text.isascii() else "name_zh"
     shown = ", ".join(getattr(item, own) or item.code for item in regions[:_TOLD])
@@ -63,11 +64,6 @@ def find_place(text: str, regions: Sequence[Entity]) -> Area:
         classes=classes,
         suggestion=suggest(text, known),
     )
-
-
-def _region(region: Entity) -> Area:
-    names = {"en": region.name_en or region.code, "zh": region.name_zh or region.name_en or region.code}
-    return Area(kind="region", code=region.code, names=names)
 
 
 def _names(room: str, name: str) -> dict[str, str]:

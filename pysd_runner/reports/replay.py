@@ -153,14 +153,13 @@ def panel_to_dict(panel: Data) -> dict[str, Any]:
             for item in panel.regions
         ],
         "units": {name: panel.units[name] for name in panel.values},
-        "values": {name: _with_gaps(array) for name, array in panel.values.items()},
+        "values": {
+            name: [[None if np.isnan(value) else float(value) for value in row] for row in array]
+            for name, array in panel.values.items()
+        },
         "national": {name: {str(year): value for year, value in item.items()} for name, item in panel.national.items()},
         "flags": {name: array.tolist() for name, array in panel.marks.items()},
     }
-
-
-def _with_gaps(array: Any) -> list[list[float | None]]:
-    return [[None if np.isnan(value) else float(value) for value in row] for row in array]
 
 
 def panel_from_dict(stored: Mapping[str, Any]) -> Data:
