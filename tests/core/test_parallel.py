@@ -271,8 +271,3 @@ def test_threads_come_back_after_an_error() -> None:
         with pytest.raises(ValueError, match="half-way"):
             failing()
         assert threads() == before
-
-
-def test_the_function_keeps_its_name_and_documentation() -> None:
-    assert inside.__name__ == "inside"
-    assert inside.__doc__ == "Say how many threads there are."

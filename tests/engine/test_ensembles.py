@@ -176,11 +176,6 @@ def test_failures_are_counted_when_they_do_not_raise(model, values):
     assert run.failures[0].time >= 2014
 
 
-def test_saved_moments_follow_save_every(model):
-    run = simulate(model, start=2014, stop=2017, save_every=0.5)
-    assert run.years.tolist() == [2014, 2014.5, 2015, 2015.5, 2016, 2016.5, 2017]
-
-
 def test_frame_and_dataset_hold_the_same_numbers(model, values):
     run = simulate(model, values, stop=2016, outcomes=["Output", "Theil Index"])
     dataset, frame = run.to_xarray(), run.to_frame()

@@ -114,12 +114,6 @@ def test_the_hash_is_what_its_docstring_says():
         assert uniform(seed, [draw], step, site, cell + 1)[0, cell] == (h >> 11) * 2.0**-53
 
 
-def test_bits_are_balanced_for_neighbouring_words():
-    values = np.concatenate([uniform(1, np.arange(3000), step, 0, 4).ravel() for step in range(4)])
-    bits = (values[:, None] * 2.0 ** np.arange(1, 21) // 1 % 2).mean(axis=0)
-    assert np.abs(bits - 0.5).max() < 5 * 0.5 / np.sqrt(values.size)
-
-
 def test_a_block_of_draws_counts_from_its_first_draw():
     np.testing.assert_array_equal(
         RandomStream(4, 2, 3).uniform(1, 0, (2, 2)), RandomStream(4, 0, 5).uniform(1, 0, (2, 2))[:, 2:]

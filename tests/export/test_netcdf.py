@@ -93,18 +93,6 @@ def test_rounding_keeps_what_is_no_number():
     np.testing.assert_array_equal(rounded(odd, 1e-5)["x"], odd["x"])
 
 
-def test_rounded_numbers_compress_better(futures, tmp_path):
-    seven = save_netcdf(futures, tmp_path / "a.nc", single_precision=True).stat().st_size
-    five = save_netcdf(futures, tmp_path / "b.nc", relative_error=1e-5)
-    assert five.stat().st_size < 0.9 * seven
-    assert load_netcdf(five).equals(rounded(futures, 1e-5))
-
-
-def test_numbers_are_compressed(tmp_path):
-    dull = xr.Dataset({"x": (("draw", "year"), np.zeros((200, 200)))})
-    assert save_netcdf(dull, tmp_path / "a.nc").stat().st_size < 40_000
-
-
 def test_attributes_netcdf_cannot_hold_are_named(futures, tmp_path):
     with pytest.raises(InvalidInput, match="attribute 'made' of the dataset is a dict"):
         save_netcdf(futures.assign_attrs(made={"a": 1}), tmp_path / "a.nc")

@@ -6,7 +6,6 @@ import pytest
 from pysd_runner.indicators import (
     coefficient_of_variation,
     gini,
-    sigma_dispersion,
     theil,
 )
 
@@ -23,9 +22,3 @@ def test_perfect_concentration():
     assert gini([0.0, 0.0, 0.0, 1.0], axis=-1) == pytest.approx(0.75)
     assert theil([0.0, 0.0, 0.0, 1.0], np.ones(4), axis=-1) == pytest.approx(np.log(4))
     assert coefficient_of_variation([0.0, 0.0, 0.0, 1.0], axis=-1) == pytest.approx(np.sqrt(3))
-
-
-@pytest.mark.parametrize(("year", "expected"), [(2000, 0.522), (2010, 0.435), (2015, 0.376), (2024, 0.370)])
-def test_sigma_of_chinese_provinces(chinese_output_per_head, year, expected):
-    """Measured apart, from the same official series: convergence, then stall."""
-    assert sigma_dispersion(chinese_output_per_head[year].to_numpy(), axis=-1) == pytest.approx(expected, abs=6e-4)

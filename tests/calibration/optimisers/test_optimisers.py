@@ -123,8 +123,3 @@ def test_objectives_that_make_no_sense(
             upper=np.array(upper),
             scale=np.array(scale),
         )
-
-
-def test_every_outcome_has_a_sentence_and_a_word() -> None:
-    assert all(item.value.endswith(".") for item in SearchOutcome)
-    assert SearchOutcome.STOPPED_AT_LIMIT.word == "stopped at limit"
