@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 def register(app: "typer.Typer") -> None:
     """Add the commands to the application."""
-    for command in (demo, calibrate, evaluate, backtest, forecast):
-        command.register(app)
+    for item in (demo.demo, calibrate.calibrate, evaluate.evaluate, backtest.backtest, forecast.forecast):
+        item.add_to(app)

@@ -88,17 +88,13 @@ class BacktestOptions(Window):
     free: Annotated[Free, OF_OTHERS] = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim backtest",
-        "gapsim backtest mine.csv --workers 2 --json",
-        "gapsim backtest china --forecaster gapsim --forecaster damped_drift --first-origin 2014",
-        "gapsim backtest obs.csv --model mine.mdl",
-    )
-    command(app, "backtest", examples=examples)(backtest)
-
-
+@command(
+    "backtest",
+    "gapsim backtest",
+    "gapsim backtest mine.csv --workers 2 --json",
+    "gapsim backtest china --forecaster gapsim --forecaster damped_drift --first-origin 2014",
+    "gapsim backtest obs.csv --model mine.mdl",
+)
 def backtest(
     session: Session,
     data: Annotated[

@@ -54,18 +54,14 @@ class FitOptions(Window):
         return {"free": names_of(self.free), "start": self.start, "until": self.until, **rate}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim calibrate china --out fit",
-        "gapsim calibrate china --starts 10 --optimiser cma --executor processes --store china-kept",
-        "gapsim calibrate china --sample 2500 --out fit",
-        "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
-        'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
-    )
-    command(app, "calibrate", examples=examples)(calibrate)
-
-
+@command(
+    "calibrate",
+    "gapsim calibrate china --out fit",
+    "gapsim calibrate china --starts 10 --optimiser cma --executor processes --store china-kept",
+    "gapsim calibrate china --sample 2500 --out fit",
+    "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
+    'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
+)
 def calibrate(
     session: Session,
     data: Annotated[str, typer.Argument(metavar="DATA", help="File of data, or the name of a shipped panel.")],

@@ -56,11 +56,11 @@ _STAGES_OF_FIT = 2
 _STAGES = _STAGES_OF_FIT + 6
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
-
-
+@command(
+    "demo",
+    "gapsim demo",
+    "gapsim demo --draws 20 --out demo",
+)
 def demo(
     session: Session,
     *,

@@ -45,17 +45,13 @@ class EvaluatedOptions:
     until: Annotated[Until, OF_REGIONS] = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim evaluate",
-        "gapsim evaluate fit --out evaluation",
-        "gapsim evaluate my_fit --panel mine.csv --regions regions.csv --quick",
-        "gapsim evaluate --model mine.mdl",
-    )
-    command(app, "evaluate", examples=examples)(evaluate)
-
-
+@command(
+    "evaluate",
+    "gapsim evaluate",
+    "gapsim evaluate fit --out evaluation",
+    "gapsim evaluate my_fit --panel mine.csv --regions regions.csv --quick",
+    "gapsim evaluate --model mine.mdl",
+)
 def evaluate(
     session: Session,
     fit: Annotated[

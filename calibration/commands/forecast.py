@@ -70,18 +70,14 @@ class ForecastOptions:
     free: Annotated[Free, OF_OTHERS] = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim forecast",
-        'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
-        "gapsim forecast china --fit fit",
-        "gapsim forecast mine.csv --until 2030 --forecaster damped_drift --no-past --json",
-        'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
-    )
-    command(app, "forecast", examples=examples)(forecast)
-
-
+@command(
+    "forecast",
+    "gapsim forecast",
+    'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
+    "gapsim forecast china --fit fit",
+    "gapsim forecast mine.csv --until 2030 --forecaster damped_drift --no-past --json",
+    'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
+)
 def forecast(
     session: Session,
     data: Annotated[

@@ -14,20 +14,18 @@ from typing import Annotated, Any, TextIO
 import typer
 import typer.core
 
-from pysd_runner.cli import (
-    brief,
-    check_data,
-    describe,
-    ensemble,
-    explore,
-    initialise,
-    optimise,
-    policies,
-    run,
-    simulate,
-)
+from pysd_runner.cli.brief import brief
+from pysd_runner.cli.check_data import check
 from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED
+from pysd_runner.cli.describe import describe, doctor, schema, show
+from pysd_runner.cli.ensemble import ensemble
+from pysd_runner.cli.explore import explore
+from pysd_runner.cli.initialise import initialise
+from pysd_runner.cli.optimise import advise, optimise
+from pysd_runner.cli.policies import attribute
+from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
+from pysd_runner.cli.simulate import run_once
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.text import LANGUAGES, said
 
@@ -97,19 +95,14 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_options)
-    for module in (
-        initialise,
-        check_data,
-        run,
-        brief,
-        explore,
-        policies,
-        optimise,
-        simulate,
-        ensemble,
-        describe,
-    ):
-        module.register(app)
+    data = typer.Typer(
+        name="data", help="Work on panels: `data check` lists everything that is wrong with one.", no_args_is_help=True
+    )
+    check.add_to(data)
+    app.add_typer(data, short_help="Check a panel: `data check`.")
+    whole = (initialise, run, plot, brief, explore, attribute, optimise, advise, run_once, ensemble)
+    for item in (*whole, describe, show, schema, doctor):
+        item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):
         point.load()(app)
     return app

@@ -26,16 +26,12 @@ FORMATS = "html,docx,xlsx"
 RUN, RECORD = "run", "brief.json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim brief Sichuan --run results/demo --out sichuan",
-        "gapsim brief Sichuan --mix zoned_need --mix uniform_per_head --fit results/demo/fit --format docx",
-        "gapsim brief West nation --run results/demo --lang zh",
-    )
-    command(app, "brief", examples=examples)(brief)
-
-
+@command(
+    "brief",
+    "gapsim brief Sichuan --run results/demo --out sichuan",
+    "gapsim brief Sichuan --mix zoned_need --mix uniform_per_head --fit results/demo/fit --format docx",
+    "gapsim brief West nation --run results/demo --lang zh",
+)
 def brief(
     session: Session,
     names: Annotated[

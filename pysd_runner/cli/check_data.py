@@ -18,24 +18,13 @@ if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Data, Problem
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    data = typer.Typer(
-        name="data", help="Work on panels: `data check` lists everything that is wrong with one.", no_args_is_help=True
-    )
-    command(
-        data,
-        "check",
-        examples=(
-            "gapsim data check china",
-            "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
-            "gapsim data check obs.csv --model mine.mdl",
-            "gapsim data check gdp.csv population.csv --regions china --out mine.csv",
-        ),
-    )(check)
-    app.add_typer(data, short_help="Check a panel: `data check`.")
-
-
+@command(
+    "check",
+    "gapsim data check china",
+    "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
+    "gapsim data check obs.csv --model mine.mdl",
+    "gapsim data check gdp.csv population.csv --regions china --out mine.csv",
+)
 def check(
     session: Session,
     files: Annotated[

@@ -6,16 +6,14 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, TypeVar, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import listening
-
-Function = TypeVar("Function", bound=Callable[..., int | None])
 
 PACKAGES = ("pysd_runner", "calibration")
 
@@ -28,21 +26,28 @@ _COMMON = {
 }
 
 
-def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[[Function], Function]:
-    """Register a function as a command."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A function as a command, with examples for its help."""
+
     # The function takes a `Session` first and then its own options; it returns an exit code or None. A parameter whose
     # type is a data class is a group: its fields are options. Every command gets ``--json``, ``--quiet`` and
     # ``--debug``; the first paragraphs of the docstring are the help.
 
-    def register(function: Function) -> Function:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    name: str
+    examples: Sequence[str]
+    function: Callable[..., int | None]
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Add it to an application."""
+        own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
 
         def invoke(**arguments: Any) -> None:
             session = Session(**{option: arguments.pop(option) for option in _COMMON})
             session.lang = str(arguments.get("lang", session.lang))
             _listen(session)
             given = {item.name: _value(session, item, arguments) for item in own}
-            raise typer.Exit(guarded(session, lambda: function(session, **given)))
+            raise typer.Exit(guarded(session, lambda: self.function(session, **given)))
 
         added = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
@@ -51,11 +56,14 @@ def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable
         options = [*(option for item in own for option in _options(item)), *added]
         invoke.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
         invoke.__annotations__ = {item.name: item.annotation for item in options}
-        text = inspect.cleandoc(function.__doc__ or "").partition("\nParameters\n")[0].strip()
-        app.command(name, help=text, epilog=_examples(examples), short_help=text.partition("\n")[0])(invoke)
-        return function
+        text = inspect.cleandoc(self.function.__doc__ or "").partition("\nParameters\n")[0].strip()
+        made = app.command(self.name, help=text, epilog=_examples(self.examples), short_help=text.partition("\n")[0])
+        made(invoke)
 
-    return register
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., int | None]], Command]:
+    """Make a function a command."""
+    return lambda function: Command(name, examples, function)
 
 
 def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:

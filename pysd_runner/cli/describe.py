@@ -17,15 +17,12 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.engine.ir import Feature
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    examples = ("gapsim describe zoned_need", "gapsim describe Sichuan", 'gapsim describe "Access Share"')
-    command(app, "describe", examples=examples)(describe)
-    command(app, "list", examples=("gapsim list", "gapsim list parameters --lang zh"))(show)
-    command(app, "schema", examples=("gapsim schema > scenario.schema.json",))(schema)
-    command(app, "doctor", examples=("gapsim doctor", "gapsim doctor my_model.mdl"))(doctor)
-
-
+@command(
+    "describe",
+    "gapsim describe zoned_need",
+    "gapsim describe Sichuan",
+    'gapsim describe "Access Share"',
+)
 def describe(
     session: Session,
     name: Annotated[
@@ -52,6 +49,11 @@ def describe(
 FIRST = ("models", "panels", "scenarios", "outcomes")
 
 
+@command(
+    "list",
+    "gapsim list",
+    "gapsim list parameters --lang zh",
+)
 def show(
     session: Session,
     kind: Annotated[
@@ -88,6 +90,10 @@ def show(
         )
 
 
+@command(
+    "schema",
+    "gapsim schema > scenario.schema.json",
+)
 def schema(
     session: Session,
     *,
@@ -112,6 +118,11 @@ def schema(
 WIDTH = 20
 
 
+@command(
+    "doctor",
+    "gapsim doctor",
+    "gapsim doctor my_model.mdl",
+)
 def doctor(
     session: Session,
     model: Annotated[

@@ -90,17 +90,13 @@ class Storing:
     ] = False
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        'gapsim ensemble mine.mdl --bound "policy strength=0.1:0.4" --draws 1000 --outcome "national output"',
-        "gapsim ensemble regional_digital --bound q_a --bound q_u --design sobol --draws 64 --out ensemble.nc",
-        "gapsim ensemble mine.mdl --rows draws.csv --statistics --out statistics.nc",
-        "gapsim ensemble mine.mdl --bound rate=0:1 --design sobol --draws 1000000 --store runs --executor processes",
-    )
-    command(app, "ensemble", examples=examples)(ensemble)
-
-
+@command(
+    "ensemble",
+    'gapsim ensemble mine.mdl --bound "policy strength=0.1:0.4" --draws 1000 --outcome "national output"',
+    "gapsim ensemble regional_digital --bound q_a --bound q_u --design sobol --draws 64 --out ensemble.nc",
+    "gapsim ensemble mine.mdl --rows draws.csv --statistics --out statistics.nc",
+    "gapsim ensemble mine.mdl --bound rate=0:1 --design sobol --draws 1000000 --store runs --executor processes",
+)
 def ensemble(
     session: Session,
     model: Annotated[str, typer.Argument(help="Vensim or XMILE file, or the name of a shipped model.")],

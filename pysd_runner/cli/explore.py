@@ -45,16 +45,12 @@ class PageOptions(RunOptions):
     ] = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim explore --out explorer.html",
-        "gapsim explore results/demo --draws 64 --out explorer.html",
-        "gapsim explore mine.mdl --data obs.csv --fit fit --out mine.html",
-    )
-    command(app, "explore", examples=examples)(explore)
-
-
+@command(
+    "explore",
+    "gapsim explore --out explorer.html",
+    "gapsim explore results/demo --draws 64 --out explorer.html",
+    "gapsim explore mine.mdl --data obs.csv --fit fit --out mine.html",
+)
 def explore(
     session: Session,
     source: Annotated[

@@ -23,19 +23,12 @@ SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    command(
-        app,
-        "init",
-        examples=(
-            "gapsim init my_study",
-            "gapsim data check my_study/panel.csv --mapping my_study/mapping.yaml",
-            "gapsim init --model mine.mdl --data obs.csv",
-        ),
-    )(initialise)
-
-
+@command(
+    "init",
+    "gapsim init my_study",
+    "gapsim data check my_study/panel.csv --mapping my_study/mapping.yaml",
+    "gapsim init --model mine.mdl --data obs.csv",
+)
 def initialise(
     session: Session,
     folder: Annotated[

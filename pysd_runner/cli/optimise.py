@@ -77,24 +77,12 @@ class Aim:
     executor: ExecutorName = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    examples = (
-        "gapsim optimise --start zoned_need --fit fit --out best",
-        "gapsim optimise --choose periods --outcome theil_closed --fit fit",
-        "gapsim run best/optimised.yaml --fit fit",
-    )
-    command(app, "optimise", examples=examples)(optimise)
-    command(
-        app,
-        "advise",
-        examples=(
-            "gapsim advise --fit fit --out advice",
-            "gapsim advise best/optimised.yaml --fit fit --lang zh",
-        ),
-    )(advise)
-
-
+@command(
+    "optimise",
+    "gapsim optimise --start zoned_need --fit fit --out best",
+    "gapsim optimise --choose periods --outcome theil_closed --fit fit",
+    "gapsim run best/optimised.yaml --fit fit",
+)
 def optimise(
     session: Session,
     *,
@@ -237,6 +225,11 @@ def _data(found: Any) -> dict[str, Any]:
     }
 
 
+@command(
+    "advise",
+    "gapsim advise --fit fit --out advice",
+    "gapsim advise best/optimised.yaml --fit fit --lang zh",
+)
 def advise(
     session: Session,
     scenarios: Annotated[

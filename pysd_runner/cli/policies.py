@@ -28,15 +28,6 @@ SEARCH_DRAWS = 200
 MULTIPLES = (0.0, 0.5, 1.0, 2.0)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim attribute zoned_need --fit fit --out parts",
-        "gapsim attribute zoned_need --outcome output_change --draws 50",
-    )
-    command(app, "attribute", examples=examples)(attribute)
-
-
 @dataclass(frozen=True, kw_only=True)
 class PolicyOptions(RunOptions):
     """What is asked of a policy, and what it starts from."""
@@ -89,6 +80,11 @@ def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
     return found
 
 
+@command(
+    "attribute",
+    "gapsim attribute zoned_need --fit fit --out parts",
+    "gapsim attribute zoned_need --outcome output_change --draws 50",
+)
 def attribute(
     session: Session,
     scenario: Annotated[

@@ -53,27 +53,6 @@ class Shown:
     ] = None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    examples = (
-        "gapsim run zoned_need --draws 50 --out need",
-        "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
-        'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
-        "gapsim run zoned --draws 20 --check",
-        "gapsim run need/run.json --out again",
-        "gapsim run lockdown.yaml --model mine.mdl --fit fit --data obs.csv --until 80 --out results",
-    )
-    command(app, "run", examples=examples)(run)
-    command(
-        app,
-        "plot",
-        examples=(
-            "gapsim plot results/zoned_need --lang zh --out figures_zh",
-            "gapsim plot need --kind tiles --scenario zoned_need",
-        ),
-    )(plot)
-
-
 def shipped(incomplete: str) -> list[str]:
     """Complete the name of a shipped scenario."""
     from pysd_runner.scenarios.load import shipped_scenarios
@@ -81,6 +60,15 @@ def shipped(incomplete: str) -> list[str]:
     return [name for name in shipped_scenarios(MODEL) if name.startswith(incomplete)]
 
 
+@command(
+    "run",
+    "gapsim run zoned_need --draws 50 --out need",
+    "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+    'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
+    "gapsim run zoned --draws 20 --check",
+    "gapsim run need/run.json --out again",
+    "gapsim run lockdown.yaml --model mine.mdl --fit fit --data obs.csv --until 80 --out results",
+)
 def run(
     session: Session,
     scenarios: Annotated[
@@ -175,6 +163,11 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
     session.say(found.verdict)
 
 
+@command(
+    "plot",
+    "gapsim plot results/zoned_need --lang zh --out figures_zh",
+    "gapsim plot need --kind tiles --scenario zoned_need",
+)
 def plot(
     session: Session,
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder of results, or a file in it.")],

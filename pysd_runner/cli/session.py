@@ -8,25 +8,37 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import typer
 
 from pysd_runner.core.errors import NOTHING, Message
-from pysd_runner.core.progress import Interruption, bar
+from pysd_runner.core.progress import Bar, Interruption, bar
 from pysd_runner.text import said
 
 SCHEMA_VERSION = 1
 
 
-class Stage(Protocol):
-    """A stage of the work that is told how far it is."""
+class Stage:
+    """A stage of the work that is told how far it is, and stops between steps when that was asked for."""
+
+    def __init__(self, session: "Session", shown: Bar | None = None) -> None:
+        self._session, self._bar, self._last = session, shown, ""
 
     def advance(self, steps: int) -> None:
-        """Count steps that were finished since the last call."""
+        """Count steps that were finished since the last call; without a terminal a line for each would be noise."""
+        self._session.interruption.check()
+        if self._bar is not None:
+            self._bar.advance(steps)
 
     def at(self, what: str, done: int, total: int) -> None:
         """Say what is being done now, and how many steps of how many are finished."""
+        self._session.interruption.check()
+        if self._bar is not None:
+            self._bar.at(what, done, total)
+        elif what != self._last:
+            self._last = what
+            self._session.note(Message("  {what} ({done} of {all} steps done)", what=what, done=done, all=total))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -84,44 +96,11 @@ class Session:
             title = Message("{number} {title}", number=number, title=title)
         if self.quiet or not sys.stderr.isatty():
             self.note(Message("{title} ...", title=title))
-            yield _Checked(_Lines(self), self.interruption)
+            yield Stage(self)
         else:
             with bar(self.said(title), total) as shown:
-                yield _Checked(shown, self.interruption)
+                yield Stage(self, shown)
         self.interruption.check()
-
-
-class _Checked:
-    """A stage that stops between steps when that was asked for."""
-
-    def __init__(self, stage: Stage, interruption: Interruption) -> None:
-        self._stage, self._interruption = stage, interruption
-
-    def advance(self, steps: int) -> None:
-        """Count steps that were finished since the last call."""
-        self._interruption.check()
-        self._stage.advance(steps)
-
-    def at(self, what: str, done: int, total: int) -> None:
-        """Say what is being done now, and how many steps of how many are finished."""
-        self._interruption.check()
-        self._stage.at(what, done, total)
-
-
-class _Lines:
-    """A stage where there is no terminal."""
-
-    def __init__(self, session: Session) -> None:
-        self._session, self._last = session, ""
-
-    def advance(self, steps: int) -> None:
-        """Keep silent: a line for every step would be noise in a log."""
-
-    def at(self, what: str, done: int, total: int) -> None:
-        """Write a line when something new begins."""
-        if what != self._last:
-            self._last = what
-            self._session.note(Message("  {what} ({done} of {all} steps done)", what=what, done=done, all=total))
 
 
 def plain(value: Any) -> Any:

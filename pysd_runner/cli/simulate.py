@@ -21,15 +21,11 @@ if TYPE_CHECKING:  # these load numpy
 MOST_ROWS, MOMENTS = 20, 5
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    examples = (
-        "gapsim simulate mine.mdl",
-        'gapsim simulate mine.stmx --set "contact rate=0.3" --set "FINAL TIME=50" --plot --out run.csv',
-    )
-    command(app, "simulate", examples=examples)(run_once)
-
-
+@command(
+    "simulate",
+    "gapsim simulate mine.mdl",
+    'gapsim simulate mine.stmx --set "contact rate=0.3" --set "FINAL TIME=50" --plot --out run.csv',
+)
 def run_once(
     session: Session,
     model: Annotated[str, typer.Argument(help="Vensim or XMILE file, or the name of a shipped model.")],

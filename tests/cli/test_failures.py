@@ -26,7 +26,7 @@ def failing(error):
             session.data = {"half": 1}
             raise error
 
-        command(app, "work", examples=("gapsim work",))(work)
+        command("work", "gapsim work")(work).add_to(app)
         return app
 
     return build
