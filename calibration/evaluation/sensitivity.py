@@ -228,7 +228,7 @@ def sensitivity_tests(
     return Section(key=KEY, judgements=(_draws_fail(screened, shares), _modes(modes)), tables=tables)
 
 
-def leading_parameters(screened: Sensitivity, most: int = MOST) -> tuple[str, ...]:
+def leading_parameters(screened: Sensitivity) -> tuple[str, ...]:
     """Parameters with the largest elementary effects in the last year, over all outcomes."""
     sizes = np.zeros(len(screened.parameters))
     for found in screened.indices.values():
@@ -237,7 +237,7 @@ def leading_parameters(screened: Sensitivity, most: int = MOST) -> tuple[str, ..
         mean = effects.mean(others) if others else effects
         top = float(mean.max())
         sizes += mean.to_numpy() / top if top > 0 else 0.0
-    return tuple(np.array(screened.parameters)[np.argsort(-sizes, kind="stable")][:most].tolist())
+    return tuple(np.array(screened.parameters)[np.argsort(-sizes, kind="stable")][:MOST].tolist())
 
 
 def _draws_fail(*found: Sensitivity) -> Judgement:

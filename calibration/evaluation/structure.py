@@ -30,16 +30,14 @@ DIRECTED: tuple[Relation, ...] = ("rises", "falls", "below base", "above base")
 ROUNDING = 1e-12
 
 
-def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None = None) -> Section:
+def structure_tests(subject: Subject) -> Section:
     """Test the structure of a model."""
     declared = experiments_of(subject.model)
     judgements = [*_units(subject), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):
         if not experiments:
             judgements.append(Judgement.untested(key, "not_declared"))
-        for item in experiments:
-            judgements.append(_experiment(subject, item))
-            _ = None if progress is None else progress(1)
+        judgements += [_experiment(subject, item) for item in experiments]
     judgements += [*invariance_tests(subject), *_parameters(subject)]
     loops, table = _loops(subject, declared.loops)
     tables = {"units": _unit_table(subject), "parameters": _parameter_table(subject), "loops": table}

@@ -153,7 +153,6 @@ def learn(
     given: Mapping[str, bool],
     *,
     seed: int,
-    few: int = FEW,
 ) -> Disturbance:
     """Learn disturbances and errors from how well observations are foretold from those before."""
     in_logs = bool(grid.logs[grid.disturbed].all())
@@ -165,14 +164,14 @@ def learn(
 
     parts = [(0.0, 0.0, share) for share in ERRORS]
     parts += [(size, memory, share) for size in SIZES for memory in MEMORIES for share in ERRORS]
-    best, at = _best(law, grid, [candidate(*item) for item in parts], parts, seed, few)
+    best, at = _best(law, grid, [candidate(*item) for item in parts], parts, seed)
     width = 2.0
     for _ in range(ROUNDS):
         size, memory, share = at
         memories = {min(max(memory + step / (2 * width), 0.0), 0.97) for step in (-0.5, 0.0, 0.5)} if size else {0.0}
         sizes = (size / width, size, size * width) if size else (0.0, 0.02)
         tries = [(s, m, r) for s in sizes for m in sorted(memories) for r in (share / width, share, share * width)]
-        found, place = _best(law, grid, [candidate(*item) for item in tries], tries, seed, few)
+        found, place = _best(law, grid, [candidate(*item) for item in tries], tries, seed)
         if found.likelihood > best.likelihood:
             best, at = found, place
         width = np.sqrt(width)
@@ -185,9 +184,8 @@ def _best(
     candidates: Sequence[Disturbance],
     parts: Sequence[tuple[float, float, float]],
     seed: int,
-    few: int,
 ) -> tuple[Disturbance, tuple[float, float, float]]:
-    likelihoods = _worked(law, grid, candidates, seed=seed, members=few).likelihood
+    likelihoods = _worked(law, grid, candidates, seed=seed, members=FEW).likelihood
     place = int(np.argmax(np.where(np.isfinite(likelihoods), likelihoods, -np.inf)))
     return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
 

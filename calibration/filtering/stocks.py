@@ -108,26 +108,31 @@ class StockLaw:
         ]
         return np.concatenate(parts, axis=1).astype(float)
 
-    def _entered(self, states: Array) -> dict[str, Array]:
-        found, place = {}, 0
-        for name, size in zip(self.names, self.sizes, strict=True):
-            part = states[:, place : place + size]
-            found[f"{PREFIX}{name}"] = part.reshape(1, len(states), *self.shapes[name])
-            place += size
-        return found
+    def _by_stock(self, states: Array) -> dict[str, Array]:
+        """States as arrays by stock, shape (member, ...)."""
+        parts = np.split(states, np.cumsum(self.sizes)[:-1], axis=1)
+        return {
+            name: part.reshape(len(states), *self.shapes[name]) for name, part in zip(self.names, parts, strict=True)
+        }
+
+    def _given(self, states: Array, members: NDArray[np.intp] | None) -> dict[str, Any]:
+        """Values of a run of members from their states."""
+        return {
+            **self._of(members),
+            **{f"{PREFIX}{name}": part[None] for name, part in self._by_stock(states).items()},
+        }
 
     def advance(
         self, states: Array, begin: float, end: float, members: NDArray[np.intp] | None = None, *, finer: int = 1
     ) -> Stretch:
         """Run members on from one moment to another."""
-        values = {**self._of(members), **self._entered(states)}
         names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
         steps = finer * max(round((end - begin) / self.step), 1)
         every = (end - begin) / steps
         with np.errstate(all="ignore"):
             run = simulate(
                 self._law,
-                values,
+                self._given(states, members),
                 outcomes=list(dict.fromkeys(names)),
                 start=begin,
                 stop=end,
@@ -150,14 +155,13 @@ class StockLaw:
         if not levels:
             return {}
         names = list(dict.fromkeys(name for item in levels for name in item.expression.variables))
-        known = self._from_states(states, names)
+        known = {name: part[..., None] for name, part in self._by_stock(states).items() if name in names}
         others = [name for name in names if name not in known]
         if others:
-            values = {**self._of(members), **self._entered(states)}
             with np.errstate(all="ignore"):
                 run = simulate(
                     self._law,
-                    values,
+                    self._given(states, members),
                     outcomes=others,
                     start=time,
                     stop=time + self.step,
@@ -173,14 +177,6 @@ class StockLaw:
         for item in levels:
             value = item.expression.value(known)
             found[item.label] = value.reshape(len(states), -1)[:, item.elements]
-        return found
-
-    def _from_states(self, states: Array, names: Sequence[str]) -> dict[str, Array]:
-        found, place = {}, 0
-        for name, size in zip(self.names, self.sizes, strict=True):
-            if name in names:
-                found[name] = states[:, place : place + size].reshape(len(states), *self.shapes[name], 1)
-            place += size
         return found
 
     def _of(self, members: NDArray[np.intp] | None) -> dict[str, Any]:

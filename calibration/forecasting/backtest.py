@@ -26,7 +26,7 @@ from calibration.forecasting.forecaster import (
 from calibration.forecasting.plan import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
-from calibration.forecasting.target import target_of
+from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
@@ -246,7 +246,7 @@ class _Run:
                 todo.append(year)
             else:
                 result[year] = _unpacked(kept)
-        work, tasks = partial(_forecast, self.plan), (self._task(year) for year in todo)
+        work, tasks = partial(_forecast, self.plan), map(self._origin, todo)
         found = map(work, tasks) if self.plan.is_in_order else self.pool.in_order(work, tasks)
         for done, (year, scores) in enumerate(zip(todo, found, strict=True)):
             self.progress(f"origin {year}", done + 1, len(todo))
@@ -262,10 +262,10 @@ class _Run:
             found |= {item.name: item for item in members} or {name: model}
         return list(found.values())
 
-    def _task(self, year: int) -> "_Task":
-        """What a worker needs: the origin and realisations; a copy of the memory where origins do not share it."""
+    def _origin(self, year: int) -> Origin:
+        """An origin, with a copy of the memory where origins do not share it."""
         memory = self.memory if self.plan.is_in_order else Memory(self.memory.known)
-        return _Task(origin=origin_at(self.plan.target, year, memory=memory), observed=realised(self.plan, year))
+        return origin_at(self.plan.target, year, memory=memory)
 
     def _learn_points(self, methods: Sequence[PointMethod], year: int, points: Sequence[Array]) -> None:
         mark = digest(self.plan.target.values[:, : self.plan.target.position(year) + 1])
@@ -286,14 +286,6 @@ def _unpacked(arrays: Mapping[str, Array]) -> dict[str, Scores]:
     return scores
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
-    """One origin for a worker."""
-
-    origin: Origin
-    observed: Array
-
-
 def realised(plan: BacktestPlan, time: int) -> Array:
     """Realisations after a time, shape (row, horizon); NaN beyond the data."""
     start, horizon = plan.target.position(time) + 1, plan.ahead(time)
@@ -307,22 +299,20 @@ def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> lis
     return [method.points(history.copy(), horizon) for method in methods]
 
 
-def _forecast(plan: BacktestPlan, task: _Task) -> dict[str, Scores]:
+def _forecast(plan: BacktestPlan, origin: Origin) -> dict[str, Scores]:
     """Forecast first, score afterwards."""
-    asked = {"horizon": plan.ahead(task.origin.time), "draws": plan.draws, "seed": plan.seed}
-    return {
-        name: _scored(member_forecast(model, task.origin, **asked), task, plan.horizon)
-        for name, model in plan.models.items()
-    }
+    asked = {"horizon": plan.ahead(origin.time), "draws": plan.draws, "seed": plan.seed}
+    found = {name: member_forecast(model, origin, **asked) for name, model in plan.models.items()}
+    observed = realised(plan, origin.time)
+    return {name: _scored(item, origin.target, observed, plan.horizon) for name, item in found.items()}
 
 
-def _scored(forecast: Forecast, task: _Task, horizon: int) -> Scores:
+def _scored(forecast: Forecast, target: Target, observed: Array, horizon: int) -> Scores:
     """Scores of a forecast, NaN at horizons that it does not reach."""
-    target = task.origin.target
-    found = all_scores(forecast.point, forecast.draws, task.observed, naive_scale(target.values))
+    found = all_scores(forecast.point, forecast.draws, observed, naive_scale(target.values))
     if target.is_relative:
-        found |= dispersion_scores(forecast.draws, task.observed, target.values)
-    beyond = horizon - task.observed.shape[1]
+        found |= dispersion_scores(forecast.draws, observed, target.values)
+    beyond = horizon - observed.shape[1]
     return {
         name: np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, beyond)], constant_values=np.nan)
         for name, values in found.items()

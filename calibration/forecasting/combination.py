@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.error_correction import kept
+from calibration.forecasting.baselines import kept
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
 from pysd_runner.core.errors import InvalidInput
 

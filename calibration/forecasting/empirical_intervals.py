@@ -1,14 +1,14 @@
 """Any point method with widths learnt from how wrong it was before."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma, ndtri, stdtrit
 
-from calibration.forecasting.baselines import last_level
-from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod, digest
+from calibration.forecasting.baselines import ShrunkenErrorCorrection, last_level
+from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput
 
@@ -20,20 +20,14 @@ FIRST_SEEN = 4
 GRID = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99])
 FAR = 0.9999
 LEAST, MOST = 0.1, 0.95
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WidthSettings:
-    """How fast past errors are forgotten and how strongly estimates are shrunk; counts are of origins."""
-
-    half_life: float = 3.0  # years after which an error counts half for the size of errors
-    shape_half_life: float = 20.0  # the same for their shape
-    growth: float = 0.6
-    growth_weight: float = 4.0
-    law_weight: float = 4.0  # what the law of growth counts against the errors of a horizon alone
-    region_weight: float = 6.0  # what the pooled size counts against a region's own
-    shape_weight: float = 10.0  # what Student's t counts against the pooled shape of past errors
-    tails: float = 3.0  # its degrees of freedom
+# How fast past errors are forgotten and how strongly estimates are shrunk; weights count origins.
+HALF_LIFE = 3.0  # years after which an error counts half for the size of errors
+SHAPE_HALF_LIFE = 20.0  # the same for their shape
+GROWTH, GROWTH_WEIGHT = 0.6, 4.0
+LAW_WEIGHT = 4.0  # what the law of growth counts against the errors of a horizon alone
+REGION_WEIGHT = 6.0  # what the pooled size counts against a region's own
+SHAPE_WEIGHT = 10.0  # what Student's t counts against the pooled shape of past errors
+TAILS = 3.0  # its degrees of freedom
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,29 +44,29 @@ class Spread:
         return result
 
 
-def learn_spread(errors: Array, ages: Array, settings: WidthSettings) -> Spread | None:
+def learn_spread(errors: Array, ages: Array) -> Spread | None:
     r"""Size of errors by horizon, a law :math:`c\,h^\gamma` blended with each horizon's own, and by region."""
     # Everything is an average of absolute errors in which newer ones count more, so that one outlier counts once. A
     # horizon that has few origins without overlap leans on the law, a region on all regions.
     size = np.abs(errors)
     known = np.isfinite(size)
-    weight = np.where(known, 0.5 ** (np.maximum(ages, 0)[:, None, :] / settings.half_life), 0.0)
+    weight = np.where(known, 0.5 ** (np.maximum(ages, 0)[:, None, :] / HALF_LIFE), 0.0)
     size = np.where(known, size, 0.0)
     total = weight.sum(axis=(0, 1))
     own = np.divide((weight * size).sum(axis=(0, 1)), total, out=np.zeros(len(total)), where=total > 0)
     if not (own > 0).any():
         return None
     origins = weight.max(axis=1).sum(axis=0)
-    by_horizon, growth = _grown(own, origins, settings)
+    by_horizon, growth = _grown(own, origins)
     share = np.where(known, weight * size / by_horizon, 0.0).sum(axis=(0, 2))
     counted = weight.sum(axis=(0, 2))
     one_ahead = weight[:, :, 0].sum(axis=0)
     raw = np.divide(share, counted, out=np.ones(len(counted)), where=counted > 0)
-    by_region = (one_ahead * raw + settings.region_weight) / (one_ahead + settings.region_weight)
+    by_region = (one_ahead * raw + REGION_WEIGHT) / (one_ahead + REGION_WEIGHT)
     return Spread(by_horizon=by_horizon, by_region=by_region, growth=growth)
 
 
-def _grown(own: Array, origins: Array, settings: WidthSettings) -> tuple[Array, float]:
+def _grown(own: Array, origins: Array) -> tuple[Array, float]:
     """Blend the sizes of horizons with a power law fitted to them; each counts its origins without overlap."""
     steps = np.arange(1, len(own) + 1)
     held = own > 0
@@ -83,11 +77,11 @@ def _grown(own: Array, origins: Array, settings: WidthSettings) -> tuple[Array, 
     level = (apart * logs).sum() / apart.sum()
     about = along - middle
     # The prior on the exponent counts like that many origins spread over horizons 1 to 5, whose log steps vary by 0.3.
-    prior = settings.growth_weight * 0.3
-    slope = ((apart * about * (logs - level)).sum() + prior * settings.growth) / ((apart * about**2).sum() + prior)
+    prior = GROWTH_WEIGHT * 0.3
+    slope = ((apart * about * (logs - level)).sum() + prior * GROWTH) / ((apart * about**2).sum() + prior)
     growth = float(np.clip(slope, LEAST, MOST))
     law = level + growth * about
-    part = apart / (apart + settings.law_weight)
+    part = apart / (apart + LAW_WEIGHT)
     return np.exp(part * logs + (1 - part) * law), growth
 
 
@@ -118,13 +112,10 @@ class EmpiricalIntervals:
         What tables call it.
     method
         Gives the points.
-    settings
-        Forgetting and shrinkage.
     """
 
     name: str
     method: PointMethod
-    settings: WidthSettings = field(default_factory=WidthSettings)
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`.
@@ -135,11 +126,11 @@ class EmpiricalIntervals:
             If no error other than zero is known: the widths cannot be learnt.
         """
         past = self.past(origin, horizon)
-        spread = learn_spread(past.errors, past.ages, self.settings)
+        spread = learn_spread(past.errors, past.ages)
         if spread is None:
             # Holes may leave nothing but the first years, in which most methods are persistence.
             past = self.past(origin, horizon, first=1)
-            spread = learn_spread(past.errors, past.ages, self.settings)
+            spread = learn_spread(past.errors, past.ages)
         if spread is None:
             raise InvalidInput(
                 "{name} cannot learn its widths in {year}: {count} years hold no error of it other than zero, as when "
@@ -165,7 +156,8 @@ class EmpiricalIntervals:
 
     def method_for(self, target: Target) -> PointMethod:
         """The method, with the groups of the regions where it knows what to do with them."""
-        return self.method.with_groups(target.groups) if isinstance(self.method, GroupedMethod) else self.method
+        method = self.method
+        return replace(method, groups=target.groups) if isinstance(method, ShrunkenErrorCorrection) else method
 
     def points(self, origin: Origin, horizon: int) -> Array:
         """The points at an origin, shape (region, horizon)."""
@@ -201,24 +193,24 @@ class EmpiricalIntervals:
                 standardised[place] = then.standardised(past.errors[place])
         known = np.isfinite(standardised)
         age = np.broadcast_to(past.ages[:, None, :], standardised.shape)
-        weights = 0.5 ** (age[known] / self.settings.shape_half_life)
+        weights = 0.5 ** (age[known] / SHAPE_HALF_LIFE)
         sizes = quantiles(
             np.abs(standardised[known]),
             weights,
-            shape_weight=self.settings.shape_weight,
+            shape_weight=SHAPE_WEIGHT,
             origins=float(known[:, :, 0].any(axis=1).sum()),
-            tails=self.settings.tails,
+            tails=TAILS,
         )
         return sizes, root(over_regions(spread.standardised(past.errors)[:, :, 0]))
 
     def _spread_then(self, past: Past, back: int, origin: Origin, horizon: int) -> Spread | None:
         """The spread expected some years earlier."""
         seen = len(origin.target.times) - back
-        key = ("spread", repr(self.method), self.settings, horizon, digest(origin.target.values[:, :seen]))
+        key = ("spread", repr(self.method), horizon, digest(origin.target.values[:, :seen]))
 
         def learn() -> Spread | None:
             then = past.known(back)
-            return learn_spread(then.errors, then.ages, self.settings)
+            return learn_spread(then.errors, then.ages)
 
         return origin.memory.recall(key, learn)
 

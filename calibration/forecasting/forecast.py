@@ -14,7 +14,7 @@ from calibration.forecasting.combination import Combination, Mixture, member_for
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.models import FINAL, MODEL, models_named
-from calibration.forecasting.outlook import Outlook
+from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.plan import (
     FIRST_OF_TABLE,
     FIRST_ORIGIN,
@@ -353,12 +353,7 @@ def _check_numbers(target: Target, until: float, draws: int) -> None:
 
 
 def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) -> EventDraws:
-    return event_draws(_names(target, panel), target.groups, last_level(target.values), draws, years)
-
-
-def _names(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
-    """English and Chinese name of each region by its code."""
-    return {code: (panel.entity(code).name_en, panel.entity(code).name_zh) for code in target.rows}
+    return event_draws(names_of(target, panel), target.groups, last_level(target.values), draws, years)
 
 
 def _past(

@@ -146,14 +146,6 @@ class FittedForecaster(Protocol):
         """Fit for all of them, in workers."""
 
 
-@runtime_checkable
-class GroupedMethod(Protocol):
-    """A point method that knows groups of regions, such as countries or classes."""
-
-    def with_groups(self, groups: tuple[str, ...]) -> "PointMethod":
-        """The method for regions with these groups, empty for none."""
-
-
 class PointMethod(Protocol):
     """A method that gives numbers without widths; `calibration.forecasting.empirical_intervals` adds those."""
 

@@ -12,16 +12,17 @@ import numpy as np
 from calibration.filtering import FilterSettings, ahead, estimate
 from calibration.forecasting.baselines import (
     DampedDrift,
+    ErrorCorrection,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
+    ShrunkenErrorCorrection,
     Theta,
 )
 from calibration.forecasting.combination import Mixture
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.error_correction import ErrorCorrection, ShrunkenErrorCorrection
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
 from pysd_runner.core.errors import UnknownName, suggest
 

@@ -7,6 +7,7 @@ from pysd_runner.core.lazy import lazy_exports
 if TYPE_CHECKING:
     from pysd_runner.checks.behaviour import BehaviourProblem as BehaviourProblem
     from pysd_runner.checks.behaviour import check_behaviour as check_behaviour
+    from pysd_runner.checks.behaviour import check_running as check_running
     from pysd_runner.checks.behaviour import outcomes_of as outcomes_of
     from pysd_runner.checks.declarations import BehaviourRule as BehaviourRule
     from pysd_runner.checks.declarations import Experiment as Experiment
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
     from pysd_runner.checks.declarations import experiments_of as experiments_of
     from pysd_runner.checks.declarations import load_rules as load_rules
     from pysd_runner.checks.declarations import rules_of as rules_of
-    from pysd_runner.checks.dimensions import DimensionProblem as DimensionProblem
+    from pysd_runner.checks.dimensions import EquationProblem as EquationProblem
     from pysd_runner.checks.dimensions import check_dimensions as check_dimensions
-    from pysd_runner.checks.running import Obstacle as Obstacle
-    from pysd_runner.checks.running import check_running as check_running
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
-        __name__, __file__, renamed={"Rule": "pysd_runner.checks.declarations.BehaviourRule"}
+        __name__,
+        __file__,
+        renamed={
+            "DimensionProblem": "pysd_runner.checks.dimensions.EquationProblem",
+            "Obstacle": "pysd_runner.checks.dimensions.EquationProblem",
+            "Rule": "pysd_runner.checks.declarations.BehaviourRule",
+        },
     )

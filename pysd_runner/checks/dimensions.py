@@ -24,9 +24,11 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.model import Model
 
-Kind = Literal["units differ", "unit not readable", "no unit given", "equation not covered"]
+Kind = Literal[
+    "units differ", "unit not readable", "no unit given", "equation not covered", "cannot run", "method", "not done"
+]
 
-FAILURES = ("units differ", "unit not readable")
+FAILURES = ("units differ", "unit not readable", "cannot run")
 
 TIME_WORD = "time"
 CLOCK_NAMES = ("time step", "initial time", "final time")
@@ -36,41 +38,42 @@ _EQUIVALENCE = re.compile(r"^22:(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DimensionProblem:
-    """One place where the units of a model do not fit, or are not known.
+class EquationProblem:
+    """One thing that is wrong with a model or one of its equations, or that nobody can tell.
 
     Parameters
     ----------
     kind
-        ``"units differ"`` and ``"unit not readable"`` are failures. ``"no unit given"`` is a warning: the unit then
-        fits any other; so is ``"equation not covered"``: the engine cannot read the equation, so nothing checked it.
+        ``"cannot run"``, ``"units differ"`` and ``"unit not readable"`` are failures. ``"no unit given"`` is a warning:
+        the unit then fits any other; so are ``"equation not covered"``: the engine cannot read the equation, so nothing
+        checked it, ``"method"`` and ``"not done"``: what the file asks for is done in another way or not at all.
+    message
+        What it is, in one sentence: variable, equation and the two units, or what to do.
     variable
-        Name of the variable.
+        Name of the variable; empty where it is not one alone.
     equation
         The equation as a person would write it.
     expected, found
-        The two units; empty where there is none.
-    message
-        Variable, equation and the two units in one sentence.
+        Two units that differ; empty where there is none.
     """
 
     kind: Kind
-    variable: str
-    equation: str
-    expected: str
-    found: str
     message: str
+    variable: str = ""
+    equation: str = ""
+    expected: str = ""
+    found: str = ""
 
     @property
     def is_failure(self) -> bool:
-        """Whether the model contradicts itself, rather than being silent."""
+        """Whether the model contradicts itself or cannot run, rather than being silent."""
         return self.kind in FAILURES
 
     def __str__(self) -> str:
         return self.message
 
 
-def check_dimensions(model: Model) -> list[DimensionProblem]:
+def check_dimensions(model: Model) -> list[EquationProblem]:
     """Check the units of every equation of a model.
 
     A literal number is dimensionless, except: the number nought fits any unit; a right side of literals alone states
@@ -86,7 +89,7 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
 
     Returns
     -------
-    list of DimensionProblem
+    list of EquationProblem
         Every problem, in the order of the file; empty when all units are given and fit.
 
     Raises
@@ -103,7 +106,7 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     units = {name: None if unit is None else _in_time(unit, time) for name, unit in units.items()}
     inference = Inference(model=ir, declared=units, time=time)
     owners = _owners(ir)
-    problems = [found for found in read.values() if isinstance(found, DimensionProblem)]
+    problems = [found for found in read.values() if isinstance(found, EquationProblem)]
     problems += [_not_covered(item) for item in visible if item.uncovered]
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]
@@ -116,21 +119,21 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: places[problem.variable])
 
 
-def _read(variable: Variable, synonyms: Synonyms) -> UnitProduct | DimensionProblem:
+def _read(variable: Variable, synonyms: Synonyms) -> UnitProduct | EquationProblem:
     text = variable.unit.split("[", maxsplit=1)[0].strip()
     if not text:
         message = f"{variable.name}: no unit given: {variable.equation}"
-        return _problem("no unit given", variable, variable.equation, "", "", message)
+        return _problem("no unit given", variable, message)
     try:
         return parse_unit(variable.unit, synonyms)
     except InvalidInput as error:
         message = f"{variable.name}: {error}: {variable.equation}"
-        return _problem("unit not readable", variable, variable.equation, "", variable.unit, message)
+        return _problem("unit not readable", variable, message, found=variable.unit)
 
 
-def _not_covered(variable: Variable) -> DimensionProblem:
+def _not_covered(variable: Variable) -> EquationProblem:
     message = f"{variable.name}: units not checked: {variable.uncovered}"
-    return _problem("equation not covered", variable, variable.equation, "", "", message)
+    return _problem("equation not covered", variable, message)
 
 
 def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:
@@ -167,7 +170,7 @@ def _referred(variable: Variable) -> frozenset[str]:
 
 def _block_problems(
     inference: Inference, variable: Variable, owner: Variable, block: Block
-) -> Iterator[DimensionProblem]:
+) -> Iterator[EquationProblem]:
     equation = owner.equation if variable.hidden else block.text
     for side, expected, expression in _sides(inference, variable, block):
         inference.mismatches.clear()
@@ -200,16 +203,21 @@ def _side_unit(inference: Inference, variable: Variable, side: str, expression: 
     return inference.start_of_hidden(variable) if side == "initial value" else inference.unit(expression)
 
 
-def _from_mismatch(owner: Variable, equation: str, mismatch: Mismatch) -> DimensionProblem:
+def _from_mismatch(owner: Variable, equation: str, mismatch: Mismatch) -> EquationProblem:
     place = f"in {mismatch.place}: " if mismatch.place else ""
     message = f"{owner.name}: {place}{mismatch.expected} expected, {mismatch.reason}: {equation}"
-    return _problem("units differ", owner, equation, mismatch.expected, mismatch.found, message)
-
-
-def _problem(kind: Kind, variable: Variable, equation: str, expected: str, found: str, text: str) -> DimensionProblem:
-    return DimensionProblem(
-        kind=kind, variable=variable.name, equation=equation, expected=expected, found=found, message=text
+    return EquationProblem(
+        kind="units differ",
+        variable=owner.name,
+        equation=equation,
+        expected=mismatch.expected,
+        found=mismatch.found,
+        message=message,
     )
+
+
+def _problem(kind: Kind, variable: Variable, message: str, found: str = "") -> EquationProblem:
+    return EquationProblem(kind=kind, variable=variable.name, equation=variable.equation, message=message, found=found)
 
 
 def unit_equivalences(path: Path) -> list[tuple[str, ...]]:

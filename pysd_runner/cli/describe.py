@@ -13,7 +13,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidModel, Message
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.checks import DimensionProblem, Obstacle
+    from pysd_runner.checks import EquationProblem
     from pysd_runner.engine.ir import Feature
 
 
@@ -149,7 +149,7 @@ def doctor(
 
 
 def _examine_model(session: Session, name: str) -> int:
-    from pysd_runner.checks import Obstacle, check_dimensions, check_running
+    from pysd_runner.checks import EquationProblem, check_dimensions, check_running
     from pysd_runner.engine import difference_of_methods
     from pysd_runner.model import load_model
 
@@ -157,23 +157,23 @@ def _examine_model(session: Session, name: str) -> int:
     obstacles = check_running(model)
     stopped = {item.variable for item in obstacles}
     problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
-    found = [_entry("cannot run", item, "", "", is_failure=True) for item in obstacles]
+    found = list(obstacles)
     if difference := difference_of_methods(model.ir):
-        other = Obstacle(variable="", equation="", message=f"{model.path.name}: {difference}")
-        found.append(_entry("method", other, "", "", is_failure=False))
+        found.append(EquationProblem(kind="method", message=f"{model.path.name}: {difference}"))
     for feature in (item for item in model.ir.features if item.warns):
-        told = Obstacle(variable="", equation="", message=f"{model.path.name}: {feature.name}: {feature.done}")
-        found.append(_entry("not done", told, "", "", is_failure=False))
-    found += [_entry(item.kind, item, item.expected, item.found, is_failure=item.is_failure) for item in problems]
-    failures = len(obstacles) + sum(item.is_failure for item in problems)
+        told = f"{model.path.name}: {feature.name}: {feature.done}"
+        found.append(EquationProblem(kind="not done", message=told))
+    found += problems
+    failures = sum(item.is_failure for item in found)
+    entries = list(map(_entry, found))
     for done, names in _asked(model.ir.features).items():
         session.say(f"{'asks':<8}{done}: {', '.join(names)}")
-    for entry in found:
+    for entry in entries:
         session.say(f"{entry['verdict']:<8}{entry['message']}")
     session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
     if obstacles:
         session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
-    session.data = [*map(_known, model.ir.features), *found]
+    session.data = [*map(_known, model.ir.features), *entries]
     return InvalidModel.exit_code if failures else 0
 
 
@@ -190,15 +190,13 @@ def _known(feature: "Feature") -> dict[str, str]:
     return {"verdict": "asks", "kind": feature.name, "message": f"{feature.done} ({feature.count})"}
 
 
-def _entry(
-    kind: str, item: "Obstacle | DimensionProblem", expected: str, found: str, *, is_failure: bool
-) -> dict[str, str]:
+def _entry(item: "EquationProblem") -> dict[str, str]:
     return {
-        "verdict": "error" if is_failure else "warning",
-        "kind": kind,
+        "verdict": "error" if item.is_failure else "warning",
+        "kind": item.kind,
         "variable": item.variable,
         "equation": item.equation,
-        "expected": expected,
-        "found": found,
+        "expected": item.expected,
+        "found": item.found,
         "message": item.message,
     }

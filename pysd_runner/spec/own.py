@@ -207,7 +207,7 @@ _READER = Reader(checks={_Setting: _check_setting, _Seen: _check_seen, _Budget: 
 
 
 def weak_parameter(
-    key: str, *, value: float, unit: str = "", limits: tuple[float, ...] = (), label: str = "", variable: str = ""
+    key: str, *, value: float, unit: str = "", limits: tuple[float, ...] = (), label: str = ""
 ) -> Parameter:
     """Declare a number of a model file with a weakly informative prior.
 
@@ -218,15 +218,13 @@ def weak_parameter(
     Parameters
     ----------
     key
-        How it is called.
+        How it is called: its name in the model file with its element.
     value
         As in the file.
     unit, label
         Unit and meaning as in the file.
     limits
         Lower and upper end, or none.
-    variable
-        Name in the model file with its element; empty for `key`.
 
     Returns
     -------
@@ -248,7 +246,7 @@ def weak_parameter(
     prior = _prior(key, value, limits)
     return Parameter(
         key=key,
-        variable=variable or key,
+        variable=key,
         unit=unit or "Dmnl",
         value=value,
         lower=prior.lower,

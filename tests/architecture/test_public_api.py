@@ -12,7 +12,7 @@ DOORS = {
     "calibration.evaluation": 6,
     "calibration.sdeval": 62,
     "pysd_runner": 12,
-    "pysd_runner.checks": 13,
+    "pysd_runner.checks": 12,
     "pysd_runner.engine": 19,
     "pysd_runner.ensemble": 16,
     "pysd_runner.export": 9,

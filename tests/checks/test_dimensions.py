@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from pysd_runner.checks.dimensions import DimensionProblem, check_dimensions
+from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
 from pysd_runner.checks.inference import NODES, OPERATIONS, REDUCTIONS
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import ir
@@ -54,7 +54,7 @@ def shipped() -> Model:
     return load_model("regional_digital")
 
 
-def failures(model: Model) -> list[DimensionProblem]:
+def failures(model: Model) -> list[EquationProblem]:
     return [problem for problem in check_dimensions(model) if problem.is_failure]
 
 

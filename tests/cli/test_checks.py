@@ -18,7 +18,7 @@ def test_a_broken_rule_is_told_and_ends_with_4_with_the_results_written(gapsim, 
     rule = BehaviourRule(
         name="nobody is richer than a pauper", kind="at_most", variables=("Output per Capita",), bound=1.0
     )
-    monkeypatch.setattr("pysd_runner.checks.running.rules_of", lambda _model: (rule,))
+    monkeypatch.setattr("pysd_runner.checks.behaviour.rules_of", lambda _model: (rule,))
     answer = gapsim("run", "zoned_need", *small, "--draws", 2, "--until", 2026, "--check", "--out", "results", code=4)
     assert "nobody is richer than a pauper" in answer.err
     assert "1 broken" in answer.out

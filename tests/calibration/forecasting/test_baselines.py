@@ -14,19 +14,17 @@ from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 from calibration.forecasting.baselines import (
     WEIGHTS,
     DampedDrift,
+    ErrorCorrection,
     FixedEffects,
     Mean,
     MeanReversion,
     Persistence,
     PooledConvergence,
-    Theta,
-    smoothed,
-)
-from calibration.forecasting.error_correction import (
-    ErrorCorrection,
     ShrunkenErrorCorrection,
+    Theta,
     coefficients,
     group_means,
+    smoothed,
     usual_size,
 )
 from calibration.forecasting.models import METHODS
@@ -120,7 +118,7 @@ def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str,
         middle = np.stack([state[:, [other == group for other in groups]].mean(axis=1) for group in groups], axis=1)
         for own, part, freedom in ((means, middle, 3 - 1), (table[:, 2:] - means, state - middle, 8 - 3)):
             expected += years * freedom / (years * freedom + 100) * (shrunken(*own.T) - common) @ part
-    points = ShrunkenErrorCorrection().with_groups(groups).points(values, 5)
+    points = ShrunkenErrorCorrection(groups=groups).points(values, 5)
     assert_allclose(points[:, step - 1], expected, rtol=1e-9)
 
 

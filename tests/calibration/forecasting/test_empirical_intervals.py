@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.forecasting import EmpiricalIntervals, Target, origin_at, target_of
+from calibration.forecasting import EmpiricalIntervals, Target, empirical_intervals, origin_at, target_of
 from calibration.forecasting.baselines import Persistence
 from calibration.forecasting.empirical_intervals import (
     GRID,
-    WidthSettings,
     learn_spread,
     over_horizons,
     over_regions,
@@ -52,7 +51,7 @@ def test_growth_with_the_horizon_comes_back(growth: float) -> None:
     rng = np.random.default_rng(0)
     size = 0.03 * np.arange(1, 6) ** growth
     errors = rng.normal(0, 1, (40, 20, 5)) * size
-    found = learn_spread(errors, np.zeros((40, 5)), WidthSettings())
+    found = learn_spread(errors, np.zeros((40, 5)))
     assert found is not None
     assert_allclose(found.growth, growth, atol=0.08)
     assert_allclose(found.by_horizon, size * np.sqrt(2 / np.pi), rtol=0.12)
@@ -63,22 +62,24 @@ def test_noisy_regions_get_wider_and_newer_errors_count_more() -> None:
     rng = np.random.default_rng(0)
     errors = rng.normal(0, 0.02, (30, 10, 3))
     errors[:, 0] *= 3
-    found = learn_spread(errors, np.zeros((30, 3)), WidthSettings())
+    found = learn_spread(errors, np.zeros((30, 3)))
     assert found is not None
     assert found.by_region[0] > 1.8
     assert (found.by_region[1:] < 1.1).all()
     ages = np.repeat(np.arange(30.0)[::-1, None], 3, axis=1)
     errors[:15] *= 10
-    assert learn_spread(errors, ages, WidthSettings()).by_horizon[0] < 0.1  # type: ignore[union-attr]
+    assert learn_spread(errors, ages).by_horizon[0] < 0.1  # type: ignore[union-attr]
 
 
-def test_mean_absolute_sizes_are_a_plain_loop_without_shrinkage() -> None:
+def test_mean_absolute_sizes_are_a_plain_loop_without_shrinkage(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     errors = rng.normal(0, 1, (6, 3, 2))
     errors[5, :, 1] = np.nan
     ages = np.array([[5 - s, 4 - s] for s in range(6)], dtype=float)
-    settings = WidthSettings(half_life=2, law_weight=0, growth_weight=0, region_weight=0)
-    found = learn_spread(errors, ages, settings)
+    settings = {"HALF_LIFE": 2, "LAW_WEIGHT": 0, "GROWTH_WEIGHT": 0, "REGION_WEIGHT": 0}
+    for name, value in settings.items():
+        monkeypatch.setattr(empirical_intervals, name, value)
+    found = learn_spread(errors, ages)
     assert found is not None
     for horizon in range(2):
         total = weights = 0.0
@@ -154,7 +155,7 @@ def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_w
     away = found.draws - found.point
     assert_allclose(away.sum(axis=1), 0.0, atol=1e-12)
     past = model.past(origin, 3)
-    spread = learn_spread(past.errors, past.ages, model.settings)
+    spread = learn_spread(past.errors, past.ages)
     assert spread is not None
     sizes, _ = model._shape(past, spread, origin, 3)
     alone = np.abs(stretched(np.random.default_rng(0).standard_normal(40_000), sizes)).mean()
