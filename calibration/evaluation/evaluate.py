@@ -15,7 +15,7 @@ from calibration.evaluation.fit import (
     point_fit_tests,
     residual_tests,
 )
-from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict
+from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
@@ -161,10 +161,10 @@ def _judged(name: str, table: pd.DataFrame) -> Judgement:
     absent = least[least["reported"] == NOT_REPORTED]["key"].tolist()
     reported = int((table["reported"] != NOT_REPORTED).sum())
     note = Phrase("reported", {"reported": reported, "all": len(table)})
-    return Judgement(
-        test="guideline",
-        subject=name,
-        verdict=Verdict.of(not absent),
+    return Judgement.of(
+        "guideline",
+        name,
+        not absent,
         value=float(len(absent)),
         bound=0.0,
         note=Phrase("unreported", {"names": ", ".join(absent)}) if absent else note,

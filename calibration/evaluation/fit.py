@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.panel_tying import PanelValues
@@ -218,14 +218,7 @@ def _in_levels(pair: ComparedSeries) -> Iterator[Judgement]:
         return
     better = float((table.u2[defined] < 1).mean())
     parts = {"better": int((table.u2[defined] < 1).sum()), "all": int(defined.sum())}
-    yield Judgement(
-        test="no_change",
-        subject=pair.name,
-        verdict=Verdict.of(better > 0.5),
-        value=better,
-        bound=0.5,
-        note=Phrase("better_in", parts),
-    )
+    yield Judgement.of("no_change", pair.name, better > 0.5, value=better, bound=0.5, note=Phrase("better_in", parts))
 
 
 def _judged(
@@ -241,7 +234,7 @@ def _judged(
         return Judgement.untested(test, "undefined", pair.name)
     holds = value > above if above is not None else most is not None and value <= most
     bound = above if above is not None else most
-    return Judgement(test=test, subject=pair.name, verdict=Verdict.of(holds), value=value, bound=bound, note=note)
+    return Judgement.of(test, pair.name, holds, value=value, bound=bound, note=note)
 
 
 def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
@@ -292,20 +285,13 @@ def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns
     if not done:
         said = list(dict.fromkeys([*(step.message for step in steps), *reasons]))
         note = Phrase("verbatim", {"text": said[0] if said else ""})
-        return Judgement(test=test, subject=pair.name, verdict=Verdict.NOT_TESTED, note=note)
+        return Judgement.of(test, pair.name, None, note=note)
     passed = sum(step.status == "passed" for step in done)
     note = Phrase("paths_pass", {"passed": passed, "done": len(done), "skipped": len(found) - len(done)})
     if len(found) == 1:
         note = Phrase("verbatim", {"text": f"{done[0].message} {_numbers(done[0].values)}"})
     share = passed / len(done)
-    return Judgement(
-        test=test,
-        subject=pair.name,
-        verdict=Verdict.of(share > 0.5),
-        value=share,
-        bound=0.5,
-        note=note,
-    )
+    return Judgement.of(test, pair.name, share > 0.5, value=share, bound=0.5, note=note)
 
 
 def _numbers(values: Mapping[str, float]) -> str:
@@ -366,10 +352,10 @@ def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Jud
     """Fails when more regions are outside than chance would put there in 95 of 100 panels."""
     count, regions = int(outside.sum()), int(outside.size)
     most = int(stats.binom.ppf(1 - LEVEL, regions, LEVEL))
-    return Judgement(
-        test=test,
-        subject=pair.name,
-        verdict=Verdict.of(count <= most),
+    return Judgement.of(
+        test,
+        pair.name,
+        count <= most,
         value=float(count),
         bound=float(most),
         note=Phrase("outside_in", {"count": count, "all": regions, "most": most}),
@@ -394,8 +380,7 @@ def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
 def _significant(test: str, pair: ComparedSeries, p_value: float) -> Judgement:
     if not np.isfinite(p_value):
         return Judgement.untested(test, "undefined", pair.name)
-    verdict = Verdict.of(p_value >= LEVEL)
-    return Judgement(test=test, subject=pair.name, verdict=verdict, value=p_value, bound=LEVEL)
+    return Judgement.of(test, pair.name, p_value >= LEVEL, value=p_value, bound=LEVEL)
 
 
 def _table(pair: ComparedSeries) -> pd.DataFrame:

@@ -39,9 +39,9 @@ class Verdict(StrEnum):
     NOT_TESTED = "not tested"
 
     @classmethod
-    def of(cls, holds: bool) -> "Verdict":
-        """Passed when a criterion holds, failed when it does not."""
-        return cls.PASSED if holds else cls.FAILED
+    def of(cls, holds: bool | None) -> "Verdict":
+        """Passed when a criterion holds, failed when it does not, and not tested where nobody can tell (None)."""
+        return cls.NOT_TESTED if holds is None else cls.PASSED if holds else cls.FAILED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,9 +75,23 @@ class Judgement:
     section: str = ""
 
     @classmethod
+    def of(
+        cls,
+        test: str,
+        subject: str,
+        holds: bool | None,
+        *,
+        value: float | None = None,
+        bound: float | None = None,
+        note: Phrase = NOTHING,
+    ) -> "Judgement":
+        """A test whose criterion holds, does not, or could not be tried (None)."""
+        return cls(test=test, subject=subject, verdict=Verdict.of(holds), value=value, bound=bound, note=note)
+
+    @classmethod
     def untested(cls, test: str, reason: str, subject: str = "", **parts: object) -> "Judgement":
         """A test that was not made; the reason is the key of a phrase, `parts` go into its blanks."""
-        return cls(test=test, subject=subject, verdict=Verdict.NOT_TESTED, note=Phrase(reason, parts))
+        return cls.of(test, subject, None, note=Phrase(reason, parts))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Subject
 from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
@@ -42,7 +42,7 @@ def _finite(subject: Subject) -> Judgement:
     run = subject.base
     text = "; ".join(str(item) for item in run.failures)
     note = Phrase("verbatim", {"text": text}) if text else NOTHING
-    return Judgement(test="finite", subject=subject.model.name, verdict=Verdict.of(not run.failed.any()), note=note)
+    return Judgement.of("finite", subject.model.name, not run.failed.any(), note=note)
 
 
 def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
@@ -61,9 +61,7 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
     except InvalidInput as error:
         # A model may not run with half its step, or not by this method: that is no verdict on it.
         note = Phrase("verbatim", {"text": str(error)})
-        verdict = Verdict.NOT_TESTED
-        tests = ("halving", "runge_kutta")
-        return [Judgement(test=test, subject="", verdict=verdict, note=note) for test in tests], (pd.DataFrame())
+        return [Judgement.of(test, "", None, note=note) for test in ("halving", "runge_kutta")], pd.DataFrame()
     table = found.table.reset_index()
     judgements = [item for test, column in COLUMNS.items() for item in _against_tolerance(table, test, column, step)]
     return judgements, table
@@ -75,10 +73,10 @@ def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float)
     wrong = table[errors > TOLERANCE]
     rows = wrong if len(wrong) else table.loc[[errors.idxmax()]]
     for _, row in rows.iterrows():
-        yield Judgement(
-            test=test,
-            subject=str(row["outcome"]),
-            verdict=Verdict.of(not len(wrong)),
+        yield Judgement.of(
+            test,
+            str(row["outcome"]),
+            not len(wrong),
             value=float(row[column]),
             bound=TOLERANCE,
             note=Phrase("worst_of", {"count": len(table), "wrong": len(wrong), "step": f"{step:g}"}),
@@ -103,10 +101,10 @@ def _balance(subject: Subject, balance: Balance) -> Judgement:
     moved = np.cumsum(np.asarray(into) - np.asarray(out_of))
     scale = float(np.abs(out_of).max(initial=0.0)) or 1.0
     drift = float(np.abs(conservation(np.concatenate([[0.0], moved])).drift)) / scale
-    return Judgement(
-        test="balance",
-        subject=balance.name,
-        verdict=Verdict.of(drift <= balance.tolerance),
+    return Judgement.of(
+        "balance",
+        balance.name,
+        drift <= balance.tolerance,
         value=drift,
         bound=balance.tolerance,
         note=Phrase("declared", {"en": balance.en, "zh": balance.zh}),
@@ -122,7 +120,7 @@ def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
     negative = non_negativity(paths, tolerance=1e-12)
     if not negative:
         note = Phrase("stocks_positive", {"count": len(paths), "all": len(subject.stocks)})
-        yield Judgement(test="non_negative", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
+        yield Judgement.of("non_negative", subject.model.name, True, note=note)
     seen = set()
     for item in negative:
         if item.name in seen:
@@ -130,11 +128,4 @@ def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
         seen.add(item.name)
         year = float(run.years[item.index[-1]])
         note = Phrase("stock_negative", {"year": f"{year:g}"})
-        yield Judgement(
-            test="non_negative",
-            subject=item.name,
-            verdict=Verdict.FAILED,
-            value=float(item.value),
-            bound=0.0,
-            note=note,
-        )
+        yield Judgement.of("non_negative", item.name, False, value=float(item.value), bound=0.0, note=note)

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.evaluation.judgement import Judgement, Phrase, Section, Verdict
+from calibration.evaluation.judgement import Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
 from calibration.sdeval import (
@@ -242,10 +242,10 @@ def leading_parameters(screened: Sensitivity) -> tuple[str, ...]:
 
 def _draws_fail(*found: Sensitivity) -> Judgement:
     failed, runs = (sum(getattr(item, name) for item in found) for name in ("failed", "runs"))
-    return Judgement(
-        test="draws_fail",
-        subject=", ".join(item.method for item in found),
-        verdict=Verdict.of(failed == 0),
+    return Judgement.of(
+        "draws_fail",
+        ", ".join(item.method for item in found),
+        failed == 0,
         value=float(failed),
         bound=0.0,
         note=Phrase("runs_failed", {"failed": failed, "runs": runs}),
@@ -256,10 +256,10 @@ def _modes(table: pd.DataFrame) -> Judgement:
     changed = table[table["series_changed"] > 0]
     names = ", ".join(dict.fromkeys(str(name) for name in changed["parameter"]))
     note = Phrase("modes_change", {"names": names}) if names else Phrase("modes_stay", {"percent": f"{100 * CHANGE:g}"})
-    return Judgement(
-        test="modes",
-        subject=", ".join(dict.fromkeys(str(name) for name in table["outcome"])),
-        verdict=Verdict.of(not names),
+    return Judgement.of(
+        "modes",
+        ", ".join(dict.fromkeys(str(name) for name in table["outcome"])),
+        not names,
         value=float(changed["parameter"].nunique()),
         bound=0.0,
         note=note,
@@ -370,18 +370,18 @@ def _judged(found: RankingSensitivity) -> list[Judgement]:
     worst = pairs.sort_values("share", ascending=False, kind="stable").iloc[0]
     unsure = int((pairs["share"] > PAIR_FLIPS).sum())
     return [
-        Judgement(
-            test="best_policy",
-            subject=str(found.order[0]),
-            verdict=Verdict.of(found.best_flips <= BEST_FLIPS),
+        Judgement.of(
+            "best_policy",
+            str(found.order[0]),
+            found.best_flips <= BEST_FLIPS,
             value=float(found.best_flips),
             bound=BEST_FLIPS,
             note=Phrase("best_flips", {"used": found.used, "failed": found.failed, "kendall": f"{found.kendall:.2f}"}),
         ),
-        Judgement(
-            test="policy_order",
-            subject=f"{worst['better']}, {worst['worse']}",
-            verdict=Verdict.of(unsure == 0),
+        Judgement.of(
+            "policy_order",
+            f"{worst['better']}, {worst['worse']}",
+            unsure == 0,
             value=float(worst["share"]),
             bound=PAIR_FLIPS,
             note=Phrase("pairs_flip", {"unsure": unsure, "all": len(pairs)}),

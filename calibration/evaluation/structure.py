@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section, Verdict
+from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Subject
 from calibration.fitting.estimates import FAR, ParameterEstimate
 from calibration.sdeval import KnockOut, knock_out
@@ -56,14 +56,9 @@ def _units(subject: Subject) -> Iterator[Judgement]:
     silent = [item for item in problems if not item.is_failure]
     if not failures:
         note = Phrase("units_fit", {"equations": equations, "silent": len(silent)})
-        yield Judgement(test="units", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
+        yield Judgement.of("units", subject.model.name, True, note=note)
     for item in failures:
-        yield Judgement(
-            test="units",
-            subject=item.variable,
-            verdict=Verdict.FAILED,
-            note=Phrase("verbatim", {"text": item.message}),
-        )
+        yield Judgement.of("units", item.variable, False, note=Phrase("verbatim", {"text": item.message}))
     if silent:
         names = ", ".join(dict.fromkeys(item.variable for item in silent))
         yield Judgement.untested("units", "units_silent", names, count=len(silent))
@@ -88,8 +83,7 @@ def _rules(subject: Subject) -> Iterator[Judgement]:
         broken = check_behaviour(subject.base, [rule])
         note = Phrase("verbatim", {"text": "; ".join(item.message for item in broken)}) if broken else NOTHING
         value = broken[0].value if broken else None
-        verdict = Verdict.of(not broken)
-        yield Judgement(test="rule", subject=rule.name, verdict=verdict, value=value, note=note)
+        yield Judgement.of("rule", rule.name, not broken, value=value, note=note)
 
 
 def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
@@ -99,12 +93,8 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
     if breaches:
         text = "; ".join(item.message for item in breaches)
         note = Phrase("declared_broken", {**said, "text": text})
-    return Judgement(
-        test=experiment.kind,
-        subject=experiment.name,
-        verdict=Verdict.of(not breaches),
-        value=breaches[0].value if breaches else None,
-        note=note,
+    return Judgement.of(
+        experiment.kind, experiment.name, not breaches, value=breaches[0].value if breaches else None, note=note
     )
 
 
@@ -114,18 +104,9 @@ def _parameters(subject: Subject) -> Iterator[Judgement]:
         yield Judgement.untested("parameter", "no_fit")
         return
     for item in subject.calibrated.result.parameters:
-        if not item.is_shown:
-            verdict, note = Verdict.NOT_TESTED, Phrase("prior_only")
-        else:
-            verdict = Verdict.of(not item.at_bound and abs(item.score) <= FAR)
-            note = _plausibility(item)
-        yield Judgement(
-            test="parameter",
-            subject=f"{item.name} ({item.key})",
-            verdict=verdict,
-            value=item.estimate,
-            note=note,
-        )
+        holds = not item.at_bound and abs(item.score) <= FAR if item.is_shown else None
+        note = _plausibility(item) if item.is_shown else Phrase("prior_only")
+        yield Judgement.of("parameter", f"{item.name} ({item.key})", holds, value=item.estimate, note=note)
 
 
 def _plausibility(item: ParameterEstimate) -> Phrase:
@@ -170,15 +151,11 @@ def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
     note = Phrase("declared", {"en": loop.en, "zh": loop.zh})
     broken = moved.loc[moved["status"] != "run", "status"]
     if len(broken):
-        note = Phrase("verbatim", {"text": str(broken.iloc[0])})
-    elif moved["change"].isna().any():
-        note = Phrase("undefined")
-    else:
-        least = float(moved["change"].min())
-        verdict = Verdict.of(least > LEAST_CHANGE)
-        return Judgement(test="loop", subject=loop.name, verdict=verdict, value=least, bound=LEAST_CHANGE, note=note)
-    verdict = Verdict.FAILED if len(broken) else Verdict.NOT_TESTED
-    return Judgement(test="loop", subject=loop.name, verdict=verdict, note=note)
+        return Judgement.of("loop", loop.name, False, note=Phrase("verbatim", {"text": str(broken.iloc[0])}))
+    if moved["change"].isna().any():
+        return Judgement.untested("loop", "undefined", loop.name)
+    least = float(moved["change"].min())
+    return Judgement.of("loop", loop.name, least > LEAST_CHANGE, value=least, bound=LEAST_CHANGE, note=note)
 
 
 def _compared(subject: Subject) -> tuple[str, ...]:
@@ -278,10 +255,10 @@ def _outcomes_differ(test: str, subject: str, found: Mapping[str, Array], expect
     wrong = [name for name, gap in apart.items() if gap > TOLERANCE]
     worst = max(apart, key=lambda name: apart[name])
     note = Phrase("departs", {"names": ", ".join(wrong[:5]), "count": len(wrong), "all": len(apart)})
-    return Judgement(
-        test=test,
-        subject=subject,
-        verdict=Verdict.of(not wrong),
+    return Judgement.of(
+        test,
+        subject,
+        not wrong,
         value=apart[worst],
         bound=TOLERANCE,
         note=note if wrong else Phrase("departs_not", {"all": len(apart)}),
