@@ -8,7 +8,6 @@ are filtered side by side, with the same assumptions for every panel; what was t
 ``docs/forecast_choices.md``.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -16,16 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.counts import whole
-
-BELOW_ONE, FINITE = math.nextafter(1.0, 0.0), math.nextafter(math.inf, 0.0)
-# The largest value that each grid may have, and how it is said; the smallest is 0.
-HIGHEST = {
-    "memories": (BELOW_ONE, "to below 1"),
-    "momenta": (FINITE, "up"),
-    "reversions": (BELOW_ONE, "to below 1"),
-}
 # Years after which an innovation counts half when sizes are learnt.
 HALF_LIFE = 8.0
 # Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
@@ -72,29 +61,6 @@ class FilterSettings:
     ordinary_regions: float = 10.0
     width_weight: float = 1.0
     width_half_life: float = 4.0
-
-    def __post_init__(self) -> None:
-        self._check_numbers()
-        self._check_grids()
-
-    def _check_numbers(self) -> None:
-        whole("horizons", self.horizons, least=1)
-        if not 2 < self.tails < math.inf:
-            raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
-        if not self.ordinary_regions >= 0:
-            raise InvalidInput(f"ordinary_regions is {self.ordinary_regions}; it counts regions, so give 0 or more")
-        for name in ("clip", "width_half_life"):
-            if not getattr(self, name) > 0:
-                raise InvalidInput(f"{name} is {getattr(self, name)}; give a number above 0")
-
-    def _check_grids(self) -> None:
-        for name, (most, words) in HIGHEST.items():
-            grid = getattr(self, name)
-            if not grid:
-                raise InvalidInput(f"{name} is empty; give at least one value to choose from")
-            wrong = [value for value in grid if not 0 <= value <= most]
-            if wrong:
-                raise InvalidInput(f"{name} has {wrong[0]}; give values from 0 {words}")
 
 
 Array = NDArray[np.float64]

@@ -1,6 +1,5 @@
 """What a model declares to be checked, in the ``checks.toml`` beside it: behaviour rules and experiments."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidModel, Message
 from pysd_runner.model import Model
-from pysd_runner.spec.load import without_schema
+from pysd_runner.spec.load import parsed, without_schema
 from pysd_runner.spec.reader import NOT_READ, Fail, Reader, named
 
 SCHEMA = 1
@@ -155,7 +154,7 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiments:
-    """Everything a model declares to be tried on it.
+    """Everything a model declares to be checked and tried on it.
 
     Parameters
     ----------
@@ -165,18 +164,14 @@ class Experiments:
         Loops to switch off.
     balances
         Flows that must balance.
+    rules
+        What must hold in every run.
     """
 
     extremes: tuple[Experiment, ...] = field(default=(), metadata=named("extreme"))
     realities: tuple[Experiment, ...] = field(default=(), metadata=named("reality"))
     loops: tuple[SwitchableLoop, ...] = field(default=(), metadata=named("loop"))
     balances: tuple[Balance, ...] = field(default=(), metadata=named("balance"))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Declarations(Experiments):
-    """The whole file."""
-
     rules: tuple[BehaviourRule, ...] = field(default=(), metadata=named("rule"))
 
 
@@ -200,7 +195,7 @@ def load_rules(path: str | Path) -> tuple[BehaviourRule, ...]:
         carries the path inside the file.
     """
     path = Path(path)
-    rules = _declared(path).rules
+    rules = load_experiments(path).rules
     if not rules:
         raise InvalidModel(f"{path.name}: rule: is missing; a rule is a table that starts with [[rule]]")
     return rules
@@ -258,21 +253,11 @@ def experiments_of(model: Model) -> Experiments:
 
 
 def load_experiments(path: str | Path) -> Experiments:
-    """Read the experiments of a model."""
-    found = _declared(Path(path))
-    return Experiments(**{item: getattr(found, item) for item in Experiments.__dataclass_fields__})
-
-
-def _declared(path: Path) -> _Declarations:
-    """Read a ``checks.toml``."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidModel(f"{path}: the behaviour rules cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # TOML, its encoding, or a whole number of thousands of digits
-        raise InvalidModel(f"{path.name}: not valid TOML: {error}") from error
+    """Read everything that a ``checks.toml`` declares."""
+    path = Path(path)
     place = f"{path.name}: "
-    found = _READER.read(_Declarations, without_schema(content, place, SCHEMA), place)
+    content = without_schema(parsed(path, "behaviour rules"), place, SCHEMA)
+    found = _READER.read(Experiments, content, place)
     return replace(found, realities=tuple(replace(item, kind="reality") for item in found.realities))
 
 
@@ -325,7 +310,7 @@ def _check_balance(balance: Balance, fail: Fail) -> None:
         fail("inflows" if not balance.inflows else "outflows", "is missing; name at least one flow")
 
 
-def _check_file(found: _Declarations, fail: Fail) -> None:
+def _check_file(found: Experiments, fail: Fail) -> None:
     for number, item in enumerate(found.realities, start=1):
         if not item.expectations:
             fail(f"reality[{number}].expect", "is missing; a reality check is a test input and what it must imply")
@@ -345,6 +330,6 @@ _READER = Reader(
         Experiment: _check_years,
         SwitchableLoop: _check_loop,
         BehaviourRule: _check_rule,
-        _Declarations: _check_file,
+        Experiments: _check_file,
     }
 )

@@ -87,16 +87,16 @@ def schema_of(path: Path) -> Any:
     return parsed(path).get("schema")
 
 
-def parsed(path: Path) -> dict[str, Any]:
+def parsed(path: Path, what: str = "declarations") -> dict[str, Any]:
     """Read a TOML file, not to be changed: the same text gives the same object."""
-    return _toml(_text(path), path.name)
+    return _toml(_text(path, what), path.name)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, what: str = "declarations") -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InvalidModel(f"{path}: the declarations cannot be read: {error.strerror}") from error
+        raise InvalidModel(f"{path}: the {what} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidModel(f"{path.name}: not valid TOML: {error}") from error
 

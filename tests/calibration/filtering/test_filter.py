@@ -13,7 +13,6 @@ from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
 from calibration.forecasting.models import FilteredModel, ablations, models_named
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
@@ -274,26 +273,6 @@ def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
     assert_allclose(together[0, 3], 0.0, atol=0.03)
     assert_allclose(shared_part(draws[:200].T, groups), 0.4, atol=0.1)
     assert shared_part(np.full((2, 3), np.nan), ["a", "a"]) == 0.0
-
-
-def test_settings_are_refused_with_reasons() -> None:
-    with pytest.raises(InvalidInput, match="reversions is empty"):
-        FilterSettings(reversions=())
-    with pytest.raises(InvalidInput, match="horizons must be a whole number from 1"):
-        FilterSettings(horizons=0)
-    for tails in (2.0, np.inf):
-        with pytest.raises(InvalidInput, match="tails is"):
-            FilterSettings(tails=tails)
-    refused = {
-        "ordinary_regions is -1": {"ordinary_regions": -1.0},
-        "clip is 0": {"clip": 0.0},
-        "memories has 1.0; give values from 0 to below 1": {"memories": (0.5, 1.0)},
-        "momenta has nan; give values from 0 up": {"momenta": (0.0, np.nan)},
-        "momenta has inf; give values from 0 up": {"momenta": (np.inf,)},
-    }
-    for reason, item in refused.items():
-        with pytest.raises(InvalidInput, match=reason):
-            FilterSettings(**item)  # type: ignore[arg-type]
 
 
 def test_a_year_that_shakes_most_regions_is_no_news_about_momentum() -> None:
