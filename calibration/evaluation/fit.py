@@ -128,42 +128,28 @@ def gap_pairs(levels: Mapping[str, ComparedSeries]) -> Iterator[ComparedSeries]:
     if "output_per_head" not in levels:
         return
     heads = levels["output_per_head"]
-    yield _national(heads, "mean gap to leader", "Dmnl", lambda y: gap_to_leader(y).mean(axis=0))
-    yield _national(heads, "sigma dispersion", "log points", sigma_dispersion)
+    yield _national("mean gap to leader", "Dmnl", lambda y: gap_to_leader(y).mean(axis=0), heads)
+    yield _national("sigma dispersion", "log points", sigma_dispersion, heads)
     if "population" not in levels:
         return
-    both = _Weighted(heads, levels["population"])
-    yield both.pair("Theil index", "Dmnl", lambda y, p: theil(y * p, p))
-    yield both.pair("output per head of the nation", heads.unit, lambda y, p: (y * p).sum(axis=0) / p.sum(axis=0))
+    both = heads, levels["population"]
+    yield _national("Theil index", "Dmnl", lambda y, p: theil(y * p, p), *both)
+    name = "output per head of the nation"
+    yield _national(name, heads.unit, lambda y, p: (y * p).sum(axis=0) / p.sum(axis=0), *both)
 
 
-def _national(pair: ComparedSeries, name: str, unit: str, measure: Callable[[Array], Array]) -> ComparedSeries:
-    observed, simulated = (_series(item, measure(item.to_numpy())) for item in (pair.observed, pair.simulated))
+def _national(name: str, unit: str, measure: Callable[..., Array], *pairs: ComparedSeries) -> ComparedSeries:
+    """A measure of the nation from one series of its regions or several."""
+    observed, simulated = (
+        _series(parts[0], measure(*(part.to_numpy() for part in parts)))
+        for parts in ([pair.observed for pair in pairs], [pair.simulated for pair in pairs])
+    )
     return ComparedSeries(name=name, unit=unit, observed=observed, simulated=simulated)
 
 
 def _series(like: xr.DataArray, values: Array) -> xr.DataArray:
     coords = {"region": [NATION], "year": like["year"].to_numpy()}
     return xr.DataArray(np.asarray(values)[None, :], dims=("region", "year"), coords=coords)
-
-
-@dataclass(frozen=True, slots=True)
-class _Weighted:
-    """Output per head and the people it is weighted with."""
-
-    heads: ComparedSeries
-    people: ComparedSeries
-
-    def pair(self, name: str, unit: str, measure: Callable[[Array, Array], Array]) -> ComparedSeries:
-        """A national measure of both."""
-        observed, simulated = (
-            _series(head, measure(head.to_numpy(), people.to_numpy()))
-            for head, people in (
-                (self.heads.observed, self.people.observed),
-                (self.heads.simulated, self.people.simulated),
-            )
-        )
-        return ComparedSeries(name=name, unit=unit, observed=observed, simulated=simulated)
 
 
 KEY = "fit"
@@ -260,8 +246,7 @@ def pattern_tests(fitted: Sequence[ComparedSeries], gaps: Sequence[ComparedSerie
         judgements += [_step(pair, name, found, reasons) for name in STEPS]
         rows += [item.table().assign(series=pair.name, region=region) for region, item in found.items()]
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
-    names = ["series", "region"]
-    tables = {"patterns": table[[*names, *(name for name in table.columns if name not in names)]]} if rows else {}
+    tables = {"patterns": _first_columns(table, ["series", "region"])} if rows else {}
     return Section(key=PATTERNS_KEY, judgements=tuple(judgements), tables=tables)
 
 
@@ -325,7 +310,7 @@ def _of_series(pair: ComparedSeries) -> Iterator[Judgement]:
     long = values[seen >= SHORTEST]
     if len(long):
         yield _memory(pair, long)
-        yield _ljung_box(pair, long)
+        yield _against_chance("ljung_box", pair, ljung_box(long, lags=LAGS).p_value < LEVEL)
     else:
         for test in ("autocorrelation", "ljung_box"):
             parts = {"years": int(seen.max(initial=0)), "least": SHORTEST}
@@ -342,10 +327,6 @@ def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     size = float(np.sqrt((products**2).sum()))
     p_value = float(2 * stats.norm.sf(abs(products.sum() / size))) if size > 0 else float("nan")
     return _significant("autocorrelation", pair, p_value)
-
-
-def _ljung_box(pair: ComparedSeries, values: np.ndarray) -> Judgement:
-    return _against_chance("ljung_box", pair, ljung_box(values, lags=LAGS).p_value < LEVEL)
 
 
 def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Judgement:

@@ -30,9 +30,12 @@ def numerical_tests(subject: Subject) -> Section:
     else:
         steps, table = _integration(subject)
         judgements += steps
+    # Flows that only move something, and totals that follow from natural growth alone.
+    balances = [_balance(subject, item) for item in experiments_of(subject.model).balances]
+    judgements += balances or [Judgement.untested("balance", "not_declared")]
     return Section(
         key=KEY,
-        judgements=(*judgements, *_balances(subject), *_negative_stocks(subject)),
+        judgements=(*judgements, *_negative_stocks(subject)),
         tables={"integration": table} if len(table) else {},
     )
 
@@ -81,15 +84,6 @@ def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float)
             bound=TOLERANCE,
             note=Phrase("worst_of", {"count": len(table), "wrong": len(wrong), "step": f"{step:g}"}),
         )
-
-
-def _balances(subject: Subject) -> Iterator[Judgement]:
-    """Flows that only move something, and totals that follow from natural growth alone."""
-    balances = experiments_of(subject.model).balances
-    if not balances:
-        yield Judgement.untested("balance", "not_declared")
-    for item in balances:
-        yield _balance(subject, item)
 
 
 def _balance(subject: Subject, balance: Balance) -> Judgement:

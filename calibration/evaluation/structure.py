@@ -11,7 +11,14 @@ from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Subject
 from calibration.fitting.estimates import FAR, ParameterEstimate
 from calibration.sdeval import KnockOut, knock_out
-from pysd_runner.checks import BehaviourRule, check_behaviour, check_dimensions, experiments_of, rules_of
+from pysd_runner.checks import (
+    BehaviourProblem,
+    EquationProblem,
+    check_behaviour,
+    check_dimensions,
+    experiments_of,
+    rules_of,
+)
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
 from pysd_runner.core.errors import InvalidInput
@@ -33,14 +40,15 @@ ROUNDING = 1e-12
 def structure_tests(subject: Subject) -> Section:
     """Test the structure of a model."""
     declared = experiments_of(subject.model)
-    judgements = [*_units(subject), *_rules(subject)]
+    problems = check_dimensions(subject.model)
+    judgements = [*_units(subject, problems), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):
         if not experiments:
             judgements.append(Judgement.untested(key, "not_declared"))
         judgements += [_experiment(subject, item) for item in experiments]
     judgements += [*invariance_tests(subject), *_parameters(subject)]
     loops, table = _loops(subject, declared.loops)
-    tables = {"units": _unit_table(subject), "parameters": _parameter_table(subject), "loops": table}
+    tables = {"units": _unit_table(problems), "parameters": _parameter_table(subject), "loops": table}
     return Section(
         key=KEY,
         judgements=(*judgements, *loops),
@@ -48,9 +56,8 @@ def structure_tests(subject: Subject) -> Section:
     )
 
 
-def _units(subject: Subject) -> Iterator[Judgement]:
+def _units(subject: Subject, problems: Sequence[EquationProblem]) -> Iterator[Judgement]:
     """One judgement for each equation whose units do not fit, or one for all of them."""
-    problems = check_dimensions(subject.model)
     failures = [item for item in problems if item.is_failure]
     equations = sum(len(item.blocks) for item in subject.model.variables.values())
     silent = [item for item in problems if not item.is_failure]
@@ -64,8 +71,7 @@ def _units(subject: Subject) -> Iterator[Judgement]:
         yield Judgement.untested("units", "units_silent", names, count=len(silent))
 
 
-def _unit_table(subject: Subject) -> pd.DataFrame:
-    problems = check_dimensions(subject.model)
+def _unit_table(problems: Sequence[EquationProblem]) -> pd.DataFrame:
     rows = [
         {"kind": item.kind, "variable": item.variable, "expected": item.expected, "found": item.found}
         | {"equation": item.equation}
@@ -273,28 +279,26 @@ class Breach:
     value: float
 
 
-def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach]:
+def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | BehaviourProblem]:
     """Run an experiment and list what it should have implied and did not."""
-    tried = _reshaped(subject, experiment)
+    tried, pulse = subject, experiment.pulse
+    if experiment.regions is not None:
+        tried = tried.with_regions(min(experiment.regions, len(subject.model.ranges[subject.model.region_range])))
+    tried = tried.alike() if experiment.is_alike else tried
     given = _everywhere(tried, experiment.given)
-    run = tried.run({**given, **_test_input(tried, experiment)}, years=experiment.years)
+    changes = _everywhere(tried, experiment.values)
+    if pulse is not None:
+        changes[tried.model.find(pulse.variable)] = _path(tried, pulse)
+    run = tried.run({**given, **changes}, years=experiment.years)
     if run.failed.any():
         return [Breach(message=str(item), value=item.value) for item in run.failures] or [
             Breach(message="values that are not finite", value=float("nan"))
         ]
     base = tried.run(given, years=experiment.years) if experiment.expectations else run
-    hit = _hit(tried, experiment.pulse)
-    breaches = list(_broken_rules(run, rules_of(subject.model))) if experiment.kind == "extreme" else []
-    for item in experiment.expectations:
-        breach = _departure(run, base, item, hit)
-        breaches += [] if breach is None else [breach]
-    return breaches
-
-
-def _reshaped(subject: Subject, experiment: Experiment) -> Subject:
-    if experiment.regions is not None:
-        subject = subject.with_regions(min(experiment.regions, len(subject.model.ranges[subject.model.region_range])))
-    return subject.alike() if experiment.is_alike else subject
+    hit = _hit(tried, pulse)
+    broken = check_behaviour(run, rules_of(subject.model)) if experiment.kind == "extreme" else []
+    found = [_departure(run, base, item, hit) for item in experiment.expectations]
+    return [*broken, *(item for item in found if item is not None)]
 
 
 def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, object]:
@@ -305,13 +309,6 @@ def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, obje
         shape = tuple(len(subject.model.ranges[dim]) for dim in subject.model.variables[variable].dims)
         found[variable] = np.full(shape, value)
     return found
-
-
-def _test_input(subject: Subject, experiment: Experiment) -> dict[str, object]:
-    changes = _everywhere(subject, experiment.values)
-    if experiment.pulse is not None:
-        changes[subject.model.find(experiment.pulse.variable)] = _path(subject, experiment.pulse)
-    return changes
 
 
 def _path(subject: Subject, pulse: Pulse) -> TimePath:
@@ -333,11 +330,6 @@ def _hit(subject: Subject, pulse: Pulse | None) -> int | None:
     if pulse is None or not pulse.highest_of:
         return None
     return int(np.argmax(subject.base[pulse.highest_of][0, 0, ..., 0]))
-
-
-def _broken_rules(run: Run, rules: Sequence[BehaviourRule]) -> Iterator[Breach]:
-    for problem in check_behaviour(run, rules):
-        yield Breach(message=problem.message, value=problem.value)
 
 
 def _departure(run: Run, base: Run, expectation: Expectation, hit: int | None) -> Breach | None:

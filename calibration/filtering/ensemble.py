@@ -70,8 +70,6 @@ class FilteredEnsemble:
         Whose parameters each member holds, shape (time, member).
     law
         With what they were filtered.
-    likelihood
-        Log likelihood of all observations.
     resampled
         How many members left the data, over all moments.
     """
@@ -80,7 +78,6 @@ class FilteredEnsemble:
     disturbances: Array
     rows: NDArray[np.intp]
     law: Disturbance
-    likelihood: float
     resampled: int
 
 
@@ -205,13 +202,11 @@ def filtered(
     """Filter with given disturbances."""
     work = _worked(law, grid, [disturbance], seed=seed, members=members)
     states, moved, rows = (np.stack(parts) for parts in zip(*work.kept, strict=True))
-    likelihood = float(work.likelihood[0])
     return FilteredEnsemble(
         states=states,
         disturbances=moved,
         rows=rows,
-        law=replace(disturbance, likelihood=likelihood),
-        likelihood=likelihood,
+        law=disturbance,
         resampled=int(work.resampled[0]),
     )
 

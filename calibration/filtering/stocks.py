@@ -80,11 +80,13 @@ class StockLaw:
         return sum(self.sizes)
 
     def _first_states(self, model: Model) -> Array:
+        from pysd_runner.simulation.task import prepared
+
         frozen = [name for name, item in model.variables.items() if item.kind == "initial"]
         held = dict(self._values)
         starts = {name for name in held if name.startswith(PREFIX)}
         base = with_starts(model, [name.removeprefix(PREFIX) for name in starts]) if starts else model
-        step = _step_of(base, held, self.start)
+        step = float(prepared(base, held, start=self.start, outcomes=[]).clock.step)
         run = simulate(
             base,
             held,
@@ -196,9 +198,3 @@ class StockLaw:
                 return name, place
             place -= size
         raise IndexError(place)
-
-
-def _step_of(model: Model, values: Mapping[str, Any], start: float) -> float:
-    from pysd_runner.simulation.task import prepared
-
-    return float(prepared(model, values, start=start, outcomes=[]).clock.step)

@@ -171,7 +171,7 @@ def scored_by(
     memory: Memory | None = None,
 ) -> Backtest:
     """Do what was planned."""
-    run = _Run(plan, finished, pool, progress or _silent, Memory() if memory is None else memory)
+    run = _Run(plan, finished, pool, progress or (lambda *_: None), Memory() if memory is None else memory)
     run.prepare()
     return assembled(plan, run.scores())
 
@@ -194,10 +194,6 @@ def needed(model: Model | None) -> Model:
 def _mark(plan: BacktestPlan, data: str) -> str:
     """What a checkpoint belongs to: the plan, all of the data, and the program."""
     return " ".join([plan.digest, data, version("gapsim")])
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Say nothing."""
 
 
 @dataclass(slots=True)

@@ -47,10 +47,6 @@ class Learnt:
     weights: Array  # of the members, shape (member,), summing to 1
     inflation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
 
-    def inflations(self, horizon: int) -> Array:
-        """The factors for so many years ahead, shape (horizon,)."""
-        return self.inflation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
@@ -112,7 +108,8 @@ class Combination:
         """Forecast; see `Forecaster`. As of a `Mixture`, with draws inflated about the point."""
         learnt = self.learn(origin, draws=draws, seed=seed)
         found = mixed(self.members, learnt.weights, origin, horizon=horizon, draws=draws, seed=seed)
-        return Forecast(point=found.point, draws=found.point + learnt.inflations(horizon) * (found.draws - found.point))
+        factors = learnt.inflation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
+        return Forecast(point=found.point, draws=found.point + factors * (found.draws - found.point))
 
     def learn(self, origin: Origin, *, draws: int, seed: int) -> Learnt:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""

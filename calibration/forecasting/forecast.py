@@ -125,7 +125,8 @@ def forecast(  # noqa: PLR0913 - a front door
         start = origin_at(target, target.times[-1])
         # The past comes first: points of earlier years, from which widths are learnt, are not computed again.
         scored = _past(data, target, chosen, seed, start.memory, progress) if past else None
-        made = {"model": forecaster, "seed": seed, "fit": _told_of(fitted), "gapsim": metadata.version("gapsim")}
+        told = None if fitted is None else {name: getattr(fitted, name) for name in OF_FIT}
+        made = {"model": forecaster, "seed": seed, "fit": told, "gapsim": metadata.version("gapsim")}
         count = int(until) - target.times[-1]
         if kept is not None and _is_this(kept, data, target, made, draws, count):
             found = kept.paths[:draws, :, :count]
@@ -270,11 +271,6 @@ def _past_of_columns(whole: Combination, least: int, origin: Origin, seed: int) 
     except InvalidInput:
         return None
     return scored_by(plan, Checkpoint(BACKTEST, None, ""), Pool(None, 1), memory=origin.memory)
-
-
-def _told_of(fit: FittedParameters | None) -> dict[str, Any] | None:
-    """What a forecast remembers of a fit."""
-    return None if fit is None else {name: getattr(fit, name) for name in OF_FIT}
 
 
 def _is_this(kept: Baseline, panel: Data, target: Target, made: Mapping[str, Any], draws: int, horizon: int) -> bool:

@@ -84,7 +84,7 @@ def make_plan(
     years, seen = target.times, target.seen
     check_yearly(target)
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
-    chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
+    chosen = tuple(sorted(set(origins))) if origins is not None else seen[FIRST_ORIGIN - 1 : -1]
     if not chosen:
         raise InvalidPanel(
             "panel {panel!r} has {count} year(s) of output per head ({first} to {end}); a back-test needs {least}: "
@@ -176,11 +176,6 @@ def check_draws(draws: int) -> None:
         raise InvalidInput(
             "draws is {draws}; a distribution needs at least 2, and 500 or more to be of use", draws=draws
         )
-
-
-def _default_origins(target: Target) -> tuple[int, ...]:
-    """From the ninth year in which something was observed to the last but one."""
-    return target.seen[FIRST_ORIGIN - 1 : -1]
 
 
 def _reach(target: Target, step: int) -> set[int]:

@@ -107,7 +107,11 @@ def check_dimensions(model: Model) -> list[EquationProblem]:
     inference = Inference(model=ir, declared=units, time=time)
     owners = _owners(ir)
     problems = [found for found in read.values() if isinstance(found, EquationProblem)]
-    problems += [_not_covered(item) for item in visible if item.uncovered]
+    problems += [
+        _problem("equation not covered", item, f"{item.name}: units not checked: {item.uncovered}")
+        for item in visible
+        if item.uncovered
+    ]
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]
         if any(f"{HIDDEN}{label} " in variable.name for label in (ORDER, SPAN)):
@@ -129,11 +133,6 @@ def _read(variable: Variable, synonyms: Synonyms) -> UnitProduct | EquationProbl
     except InvalidInput as error:
         message = f"{variable.name}: {error}: {variable.equation}"
         return _problem("unit not readable", variable, message, found=variable.unit)
-
-
-def _not_covered(variable: Variable) -> EquationProblem:
-    message = f"{variable.name}: units not checked: {variable.uncovered}"
-    return _problem("equation not covered", variable, message)
 
 
 def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:

@@ -158,15 +158,12 @@ class _Reader:
         exponent = self._number(self._take())
         if self._next() == "/":
             self._take()
-            exponent /= self._divisor()
+            divisor = self._number(self._take())
+            if not divisor:
+                self._refuse("an exponent is divided by zero")
+            exponent /= divisor
         self._close()
         return exponent
-
-    def _divisor(self) -> Fraction:
-        divisor = self._number(self._take())
-        if not divisor:
-            self._refuse("an exponent is divided by zero")
-        return divisor
 
     def _number(self, part: str) -> Fraction:
         if not _EXPONENT.fullmatch(part):

@@ -93,7 +93,6 @@ def test_a_disturbance_at_the_origin_fades_by_its_memory(linear, problem):
         disturbances=np.full((1, 2, 1), 1.0),
         rows=np.zeros((1, 2), dtype=np.intp),
         law=Disturbance(size=0.0, memory=0.5, errors={"stock": ERROR}),
-        likelihood=0.0,
         resampled=0,
     )
     found = ahead(law, grid, known, 0, np.array([1.0, 2.0]), draws=2, seed=0)["stock"]
