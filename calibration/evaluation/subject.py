@@ -222,20 +222,7 @@ class Subject:
         return self._simulated({**self.steady, **self.values, **given}, stop=stop)
 
     def integrated(self, step: float, method: Method, outcomes: Sequence[str]) -> Run:
-        """The base run with another step or method, saved at the same moments.
-
-        Parameters
-        ----------
-        step, method
-            How it is integrated.
-        outcomes
-            Variables to save: all of them would make a program of Runge and Kutta's method four times as long.
-
-        Returns
-        -------
-        Run
-            Cases that are not finite are described in it.
-        """
+        """The base run with another step or method, saved at the same moments; failures are described in it."""
         # The program of the base run is there already.
         saved = None if method == self.base.provenance["method"] else outcomes
         return self._simulated(
@@ -270,40 +257,11 @@ class Subject:
         )
 
     def paths(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
-        """Outcomes of a single case, shape (..., year).
-
-        Parameters
-        ----------
-        run
-            A run with one scenario and one draw.
-        names
-            Which; None for all.
-
-        Returns
-        -------
-        dict
-            By variable.
-        """
+        """Outcomes of a run with one scenario and one draw by variable, shape (..., year); `names` None for all."""
         return {name: run[name][0, 0] for name in (run.data if names is None else names)}
 
     def with_regions(self, count: int) -> "Subject":
-        """The same with the first regions alone.
-
-        Parameters
-        ----------
-        count
-            How many.
-
-        Returns
-        -------
-        Subject
-            The same inputs of fewer regions.
-
-        Raises
-        ------
-        InvalidInput
-            If there are fewer.
-        """
+        """The same with the first regions alone; refused where there are fewer."""
         has = len(self.model.ranges.get(self.model.region_range, ()))
         if count > has:
             raise InvalidInput("{count} regions were asked for; the model has {held}", count=count, held=has)

@@ -347,24 +347,24 @@ class _Pass:
         usable: NDArray[np.bool_] = np.asarray(
             np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2)
         )
-        count = np.maximum(usable.sum(axis=1), 2)[:, None, None]
-        own = np.where(usable[:, :, None], predicted, 0.0)
-        mean = own.sum(axis=1, keepdims=True) / count
-        spread = np.where(usable[:, :, None], predicted - mean, 0.0)
+        mask, count = usable[:, :, None], np.maximum(usable.sum(axis=1), 2)[:, None, None]
+
+        def parted(values: Array) -> tuple[Array, Array]:
+            mean = np.where(mask, values, 0.0).sum(axis=1, keepdims=True) / count
+            return mean, np.where(mask, values - mean, 0.0)
+
         both = np.concatenate([self.states, self.moved], axis=2)
-        held = np.where(usable[:, :, None], both, 0.0)
-        middle = held.sum(axis=1, keepdims=True) / count
-        away = np.where(usable[:, :, None], both - middle, 0.0)
+        (mean, spread), (middle, away) = parted(predicted), parted(both)
         cross = np.einsum("cms,cmo->cso", away, spread) / (count - 1) * near[None]
         inner = np.einsum("cmo,cmp->cop", spread, spread) / (count - 1) * _together(near)[None]
         places = np.arange(len(observed))
         inner[:, places, places] += noise**2 + LEAST
         surprise = observed[None, :] - mean[:, 0]
         draw = centred(self.rng.standard_normal((self.members, len(observed))))
-        away_from = observed[None, None] + noise[:, None] * draw[None] - np.where(usable[:, :, None], predicted, mean)
+        away_from = observed[None, None] + noise[:, None] * draw[None] - np.where(mask, predicted, mean)
         gain = np.linalg.solve(inner, np.swapaxes(cross, 1, 2))
         moved = np.einsum("cmo,cos->cms", away_from, gain)
-        found = np.where(usable[:, :, None], both, middle) + moved
+        found = np.where(mask, both, middle) + moved
         good = np.asarray(np.isfinite(found).all(axis=2), dtype=bool)
         can_move = usable.any(axis=1, keepdims=True) & good.any(axis=1, keepdims=True)
         both = np.where(np.expand_dims(can_move, 2), found, both)
@@ -409,24 +409,10 @@ def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
 def ahead(
     law: StockLaw, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
 ) -> dict[str, Array]:
-    """Run members on without observations.
+    """Run members on from a moment of the grid without observations, to later moments that are as far apart.
 
-    Parameters
-    ----------
-    law, grid, found
-        Of the filter.
-    place
-        Moment of the grid from which to go on.
-    times
-        Later moments, evenly spaced like the grid, shape (time,).
-    draws, seed
-        Number of paths, and what decides them.
-
-    Returns
-    -------
-    dict
-        What would be observed without errors, on the model's scale, by label, shape (draw, row, time); NaN where a
-        member overflows. A total goes on from nought at the origin.
+    What would be observed without errors, on the model's scale, by label, shape (draw, row, time); NaN where a member
+    overflows. A total goes on from nought at the origin.
     """
     rng = np.random.default_rng([seed, place, draws])
     chosen = rng.permutation(np.resize(np.arange(found.states.shape[1]), draws))

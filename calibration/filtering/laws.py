@@ -74,22 +74,7 @@ class Laws:
 
 
 def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
-    """Weigh the laws of the grid by what the panel says.
-
-    Parameters
-    ----------
-    values
-        Log relative output up to the origin, shape (region, year), NaN where missing.
-    groups
-        Class of each region.
-    settings
-        Grid and priors.
-
-    Returns
-    -------
-    Laws
-        With weights that sum to 1.
-    """
+    """Weigh the laws of the grid by log relative output up to the origin, shape (region, year), NaN where missing."""
     grid = _grid(settings)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / HALF_LIFE)
@@ -270,22 +255,7 @@ class Filtered:
 
 
 def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
-    """Filter the years up to the origin.
-
-    Parameters
-    ----------
-    values
-        Log relative output, shape (region, year), NaN where missing; every region is seen at least once.
-    groups
-        Class of each region; empty for none.
-    settings
-        Grids and priors.
-
-    Returns
-    -------
-    Filtered
-        States at the origin.
-    """
+    """Filter the years up to the origin, shape (region, year); every region is seen at least once."""
     laws = learn_laws(values, groups, settings)
     sizes = laws.sd[:, None] * laws.by_region
     seen = values if settings.is_filtered else _last(values)
@@ -302,26 +272,9 @@ def _last(values: Array) -> Array:
 def ahead(
     filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Forecast from the origin.
+    """Log relative output after the origin: its mean over the laws, shape (region, horizon), and draws about it.
 
-    Parameters
-    ----------
-    filtered
-        What is known there.
-    settings
-        Tails of the shocks.
-    horizon
-        Number of years.
-    draws
-        Number of paths.
-    rng
-        Decides every random number.
-
-    Returns
-    -------
-    tuple[Array, Array]
-        Log relative output: its mean over the laws, shape (region, horizon), and draws, shape (draw, region, horizon),
-        whose mean it is. Deviations are stretched as past errors ask for.
+    Draws have shape (draw, region, horizon); their deviations are stretched as past errors ask for.
     """
     mean = _mean(filtered, horizon)
     paths = _paths(filtered, settings, horizon, draws, rng)

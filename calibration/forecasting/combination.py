@@ -121,12 +121,9 @@ class Combination:
         return Learnt(weights=weights, inflation=inflation)
 
     def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
-        """What is kept of the members' forecasts at a year up to the origin.
+        """Quantiles of the members' forecasts at a year up to the origin, and the distances between members.
 
-        Returns
-        -------
-        tuple[Array, Array]
-            Quantiles, shape (member, quantile, region, `SCORED_YEARS`), and the distances between members.
+        The quantiles have shape (member, quantile, region, `SCORED_YEARS`).
         """
         draws = min(draws, SCORED_DRAWS)
         seen = origin.target.values[:, : origin.target.position(year) + 1]

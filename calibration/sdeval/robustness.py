@@ -405,13 +405,14 @@ def _draws(
     """Scores as (policy, draw) and parameters of the draws that are complete, and how many are not."""
     if len(scores) < 2:
         raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")
-    columns = {name: np.asarray(values, dtype=float) for name, values in (*scores.items(), *parameters.items())}
-    lengths = {name: values.shape for name, values in columns.items()}
-    if any(len(shape) != 1 for shape in lengths.values()) or len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {shape}" for name, shape in lengths.items())
+    rows, values = (
+        {name: np.asarray(item, dtype=float) for name, item in given.items()} for given in (scores, parameters)
+    )
+    shapes = {item.shape for item in (*rows.values(), *values.values())}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        told = ", ".join(f"{name} {item.shape}" for name, item in {**rows, **values}.items())
         raise InvalidInput(f"scores and parameters must have one number for each draw; the shapes are {told}")
-    table = np.stack([np.asarray(scores[name], dtype=float) for name in scores])
-    values = {name: np.asarray(parameters[name], dtype=float) for name in parameters}
+    table = np.stack(list(rows.values()))
     complete = np.isfinite(np.stack([*table, *values.values()])).all(axis=0)
     if complete.sum() < 2:
         raise InvalidInput(f"{int(complete.sum())} of {len(complete)} draws are complete; at least two are needed")
