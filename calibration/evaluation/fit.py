@@ -230,10 +230,11 @@ def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
         table = fit_table(pair.observed, pair.simulated, time="year").rename_axis("region").reset_index()
         table = table.assign(**dict.fromkeys(PERCENTAGES, np.nan)) if pair.is_relative else table
         parts.append(table.assign(series=pair.name, unit=pair.unit))
-    return _first_columns(pd.concat(parts, ignore_index=True), ["series", "unit", "region"])
+    return first_columns(pd.concat(parts, ignore_index=True), ["series", "unit", "region"])
 
 
-def _first_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def first_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The same table with some of its columns first."""
     return table[[*names, *(name for name in table.columns if name not in names)]]
 
 
@@ -246,7 +247,7 @@ def pattern_tests(fitted: Sequence[ComparedSeries], gaps: Sequence[ComparedSerie
         judgements += [_step(pair, name, found, reasons) for name in STEPS]
         rows += [item.table().assign(series=pair.name, region=region) for region, item in found.items()]
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
-    tables = {"patterns": _first_columns(table, ["series", "region"])} if rows else {}
+    tables = {"patterns": first_columns(table, ["series", "region"])} if rows else {}
     return Section(key=PATTERNS_KEY, judgements=tuple(judgements), tables=tables)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from calibration.evaluation.fit import first_columns
 from calibration.evaluation.judgement import Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
@@ -275,14 +276,15 @@ def _national_table(found: Sensitivity) -> pd.DataFrame:
         label = f"{name}, mean of regions" if "region" in last.dims else name
         frame = _numbers(mean).to_dataframe().reset_index()
         parts.append(frame.assign(outcome=label, year=int(last["year"])))
-    return _ordered(pd.concat(parts, ignore_index=True))
+    return first_columns(pd.concat(parts, ignore_index=True), ["outcome", "parameter", "year"])
 
 
 def _regional_table(found: Sensitivity) -> pd.DataFrame:
     parts = [
         _numbers(indices).to_dataframe().reset_index().assign(outcome=name) for name, indices in found.indices.items()
     ]
-    return _ordered(pd.concat(parts, ignore_index=True))
+    table = pd.concat(parts, ignore_index=True)
+    return first_columns(table, [name for name in ("outcome", "parameter", "region", "year") if name in table])
 
 
 def _numbers(indices: xr.Dataset) -> xr.Dataset:
@@ -291,11 +293,6 @@ def _numbers(indices: xr.Dataset) -> xr.Dataset:
         name for name, values in indices.data_vars.items() if "parameter" in values.dims and "other" not in values.dims
     ]
     return indices[kept]
-
-
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    first = [name for name in ("outcome", "parameter", "region", "year") if name in table]
-    return table[[*first, *(name for name in table.columns if name not in first)]]
 
 
 def _range_table(ranges: Mapping[str, tuple[float, float]], subject: Subject) -> pd.DataFrame:
