@@ -156,26 +156,18 @@ def _allowance(rule: BehaviourRule, *parts: Array) -> float:
     return rule.tolerance * max(1.0, largest)
 
 
-def _finite(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
+def _alone(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
+    """What a rule says of each value by itself."""
     for name in _names(run, rule):
         values = run.data[name]
-        excess = np.where(np.isfinite(values), 0.0, np.nan)
-        yield _Finding(name, run.dims[name], values, np.full_like(values, np.nan), excess, "must be finite")
-
-
-def _non_negative(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
-    for name in _names(run, rule):
-        values = run.data[name]
-        excess = -values - _allowance(rule, values)
-        yield _Finding(name, run.dims[name], values, np.zeros_like(values), excess, "must not be below")
-
-
-def _at_most(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
-    bound = _number(rule.bound)
-    for name in _names(run, rule):
-        values = run.data[name]
-        excess = values - bound - _allowance(rule, values)
-        yield _Finding(name, run.dims[name], values, np.full_like(values, bound), excess, "must not be above")
+        if rule.kind == "finite":
+            bound, excess, relation = np.nan, np.where(np.isfinite(values), 0.0, np.nan), "must be finite"
+        elif rule.kind == "non_negative":
+            bound, excess, relation = 0.0, -values - _allowance(rule, values), "must not be below"
+        else:
+            bound = _number(rule.bound)
+            excess, relation = values - bound - _allowance(rule, values), "must not be above"
+        yield _Finding(name, run.dims[name], values, np.full_like(values, bound), excess, relation)
 
 
 def _ordered(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
@@ -216,9 +208,9 @@ def _number(value: float | None) -> float:
 
 
 _FINDINGS: Mapping[Kind, Callable[[Run, BehaviourRule], Iterator[_Finding]]] = {
-    "finite": _finite,
-    "non_negative": _non_negative,
-    "at_most": _at_most,
+    "finite": _alone,
+    "non_negative": _alone,
+    "at_most": _alone,
     "ordered": _ordered,
     "sums_to": _sums_to,
     "conserved": _conserved,

@@ -157,10 +157,6 @@ ADDITIVE = frozenset({"add", "subtract", "negative", "min", "max", "remainder", 
 Rule = Callable[[Inference, Operation, MaybeUnit], MaybeUnit]
 
 
-def _same(inference: Inference, operation: Operation, literal: MaybeUnit) -> MaybeUnit:
-    return inference.agree(operation, operation.arguments, literal)
-
-
 def _compare(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
     inference.agree(operation, operation.arguments)
     return DIMENSIONLESS
@@ -249,8 +245,9 @@ def literal_value(expression: Expression) -> Fraction | None:
 _TRIGONOMETRY = ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
 
 OPERATIONS: dict[str, Rule] = {
-    **dict.fromkeys(("add", "subtract", "negative", "min", "max", "abs"), _same),
-    **dict.fromkeys(("integer", "quantum", "modulo", "remainder"), _same),
+    **dict.fromkeys(
+        ADDITIVE, lambda inference, operation, literal: inference.agree(operation, operation.arguments, literal)
+    ),
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
     **dict.fromkeys(("and", "or", "not", "exp", "ln", "erfc", *_TRIGONOMETRY), _dimensionless),
     "multiply": _multiply,
@@ -260,26 +257,6 @@ OPERATIONS: dict[str, Rule] = {
     "sqrt": _square_root,
     "power": _power,
 }
-
-
-def _operation(inference: Inference, expression: Operation, literal: MaybeUnit) -> MaybeUnit:
-    return OPERATIONS[expression.name](inference, expression, literal)
-
-
-def _literal(_: Inference, expression: Number | Table, literal: MaybeUnit) -> MaybeUnit:
-    return None if is_nought(expression) else literal
-
-
-def _time(inference: Inference, _: Time, __: MaybeUnit) -> MaybeUnit:
-    return inference.time
-
-
-def _reference(inference: Inference, expression: Reference, _: MaybeUnit) -> MaybeUnit:
-    return inference.variable(expression.variable)
-
-
-def _kept(inference: Inference, expression: Reduction, literal: MaybeUnit) -> MaybeUnit:
-    return inference.unit(expression.argument, literal)
 
 
 def _product(inference: Inference, expression: Reduction, _: MaybeUnit) -> MaybeUnit:
@@ -309,24 +286,17 @@ def _lengths(expression: Expression, model: ModelIr) -> Iterator[tuple[str, int]
 
 
 REDUCTIONS: dict[str, Callable[[Inference, Reduction, MaybeUnit], MaybeUnit]] = {
-    "sum": _kept,
-    "least": _kept,
-    "largest": _kept,
+    **dict.fromkeys(
+        ("sum", "least", "largest"),
+        lambda inference, expression, literal: inference.unit(expression.argument, literal),
+    ),
     "product": _product,
 }
-
-
-def _reduction(inference: Inference, expression: Reduction, literal: MaybeUnit) -> MaybeUnit:
-    return REDUCTIONS[expression.name](inference, expression, literal)
 
 
 def _interpolation(inference: Inference, expression: Interpolation, _: MaybeUnit) -> MaybeUnit:
     inference.unit(expression.argument)
     return None
-
-
-def _random(_: Inference, __: Random, ___: MaybeUnit) -> MaybeUnit:
-    return DIMENSIONLESS
 
 
 def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUnit) -> MaybeUnit:
@@ -343,13 +313,12 @@ def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUni
 
 
 NODES: dict[type, Callable[..., MaybeUnit]] = {
-    Number: _literal,
-    Table: _literal,
-    Time: _time,
-    Reference: _reference,
-    Operation: _operation,
-    Reduction: _reduction,
+    **dict.fromkeys((Number, Table), lambda _, expression, literal: None if is_nought(expression) else literal),
+    Time: lambda inference, *_: inference.time,
+    Reference: lambda inference, expression, _: inference.variable(expression.variable),
+    Operation: lambda inference, expression, literal: OPERATIONS[expression.name](inference, expression, literal),
+    Reduction: lambda inference, expression, literal: REDUCTIONS[expression.name](inference, expression, literal),
     Interpolation: _interpolation,
-    Random: _random,
+    Random: lambda *_: DIMENSIONLESS,
     ArrayFunction: _array_function,
 }
