@@ -20,8 +20,6 @@ ROUNDING = 1e-12
 # Weights of the latest observation that are tried; one is persistence.
 WEIGHTS = np.round(np.arange(0.05, 1.01, 0.05), 2)
 LEAST_YEARS = 4
-# Fewer years than this say nothing about a drift of a region's own.
-LEAST_DRIFT = 8
 
 
 def carried(history: Array) -> Array:
@@ -95,22 +93,13 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
-class Persistence:
-    r"""The random walk, :math:`\hat r_{T+h} = r_T`."""
-
-    def points(self, history: Array, horizon: int) -> Array:
-        """Forecast; see `PointMethod`."""
-        return held(last_level(history), horizon)
-
-
-@dataclass(frozen=True, slots=True)
 class MeanReversion:
     r"""Mean reversion at a fixed rate, :math:`\hat r_{T+h} = (1 - \kappa)^h r_T`.
 
     Attributes
     ----------
     rate
-        Part of the gap that is closed in a year.
+        Part of the gap that is closed in a year; 0 for persistence, the random walk.
     """
 
     rate: float = 0.02
@@ -184,39 +173,35 @@ class FixedEffects:
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    r"""Level :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}`, with the weight that foretold each row best.
+    r"""Simple exponential smoothing of each row, with a part of the drift of its whole history or none.
 
-    Brown (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8.
+    The level is :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}` with the weight that foretold the row best: Brown
+    (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8. With half the drift this is
+    the Theta method, :math:`l_T + \frac{b}{2}\left(h - 1 + \frac{1 - (1 - \alpha)^T}{\alpha}\right)`, b the slope of a line
+    through all years: Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16: 521-530; Hyndman & Billah (2003),
+    19: 287-290.
+
+    Attributes
+    ----------
+    drift
+        Part of the drift.
+    least
+        Years below which the last level is kept.
     """
+
+    drift: float = 0.0
+    least: int = LEAST_YEARS
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast; see `PointMethod`."""
         result = held(last_level(history), horizon)
         for place, series in enumerate(carried(history)):
             seen = series[np.isfinite(series)]
-            if len(seen) >= LEAST_YEARS:
-                result[place] = smoothed(seen)[0]
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class Theta:
-    r"""The Theta method: simple exponential smoothing with half the drift of the whole history.
-
-    :math:`l_T + \frac{b}{2}\left(h - 1 + \frac{1 - (1 - \alpha)^T}{\alpha}\right)`, b the slope of a line through all
-    years. Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16: 521-530; Hyndman & Billah (2003), 19: 287-290.
-    """
-
-    def points(self, history: Array, horizon: int) -> Array:
-        """Forecast; see `PointMethod`."""
-        result = held(last_level(history), horizon)
-        for place, series in enumerate(carried(history)):
-            seen = series[np.isfinite(series)]
-            if len(seen) >= LEAST_DRIFT:
+            if len(seen) >= self.least:
                 level, weight = smoothed(seen)
-                slope = np.polyfit(np.arange(len(seen)), seen, 1)[0]
+                slope = np.polyfit(np.arange(len(seen)), seen, 1)[0] if self.drift else 0.0
                 ahead = np.arange(horizon) + (1 - (1 - weight) ** len(seen)) / weight
-                result[place] = level + slope / 2 * ahead
+                result[place] = level + slope * self.drift * ahead
         return result
 
 

@@ -14,7 +14,7 @@ from calibration.fitting.fit import fit as fit_problem
 from calibration.fitting.holdout import disturbed
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
+from calibration.forecasting.baselines import DampedDrift, FixedEffects, MeanReversion, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 MEMBERS = 240
 # Baselines that the model is mixed with, and their prior weights; that of the model is one.
 BASELINES: dict[str, tuple[PointMethod, float]] = {
-    REFERENCE: (Persistence(), 0.25),
+    REFERENCE: (MeanReversion(rate=0.0), 0.25),
     "damped_drift": (DampedDrift(), 0.25),
     "smoothing": (Smoothing(), 0.25),
     "autoregression": (FixedEffects(), 0.25),

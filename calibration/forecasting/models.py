@@ -16,10 +16,9 @@ from calibration.forecasting.baselines import (
     FixedEffects,
     Mean,
     MeanReversion,
-    Persistence,
     PooledConvergence,
     ShrunkenErrorCorrection,
-    Theta,
+    Smoothing,
 )
 from calibration.forecasting.combination import Mixture
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
@@ -32,13 +31,14 @@ FILTERED = "filtered"
 # A model of one's own in a mixture.
 MODEL = "model"
 
-GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), MeanReversion(), ErrorCorrection())
+GOOD: tuple[PointMethod, ...] = (MeanReversion(rate=0.0), DampedDrift(), MeanReversion(), ErrorCorrection())
 
 METHODS: dict[str, PointMethod] = {
-    REFERENCE: Persistence(),
+    REFERENCE: MeanReversion(rate=0.0),
     "drift": DampedDrift(damping=1.0),
     "damped_drift": DampedDrift(),
-    "theta": Theta(),
+    # Fewer years say nothing about a drift of a region's own.
+    "theta": Smoothing(drift=0.5, least=8),
     "fixed_effects": FixedEffects(),
     "mean_reversion": MeanReversion(),
     "pooled_convergence": PooledConvergence(),

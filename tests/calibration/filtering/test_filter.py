@@ -11,7 +11,7 @@ from calibration.filtering import Filtered, FilterSettings, ahead, estimate, lea
 from calibration.filtering.laws import composite_likelihood, heavy, learn_widths, shared_part
 from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
-from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
+from calibration.forecasting.baselines import DampedDrift, MeanReversion
 from calibration.forecasting.models import FilteredModel, ablations, models_named
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.region_inputs import time_step
@@ -48,7 +48,7 @@ def points(values: np.ndarray, settings: FilterSettings) -> np.ndarray:
 
 def test_without_momentum_it_is_persistence() -> None:
     values = history()
-    assert_allclose(points(values, STILL), Persistence().points(values, HORIZON), rtol=0, atol=1e-12)
+    assert_allclose(points(values, STILL), MeanReversion(rate=0.0).points(values, HORIZON), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.1])

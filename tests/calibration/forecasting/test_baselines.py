@@ -18,10 +18,9 @@ from calibration.forecasting.baselines import (
     FixedEffects,
     Mean,
     MeanReversion,
-    Persistence,
     PooledConvergence,
     ShrunkenErrorCorrection,
-    Theta,
+    Smoothing,
     coefficients,
     group_means,
     smoothed,
@@ -48,7 +47,7 @@ def test_closed_forms_of_the_methods_without_estimates() -> None:
     values = history()
     last, pace = values[:, -1], (values[:, -1] - values[:, -6]) / 5
     for step in (1, 4):
-        assert_allclose(Persistence().points(values, 4)[:, step - 1], last)
+        assert_allclose(MeanReversion(rate=0.0).points(values, 4)[:, step - 1], last)
         assert_allclose(DampedDrift(damping=1.0).points(values, 4)[:, step - 1], last + step * pace)
         assert_allclose(MeanReversion(0.02).points(values, 4)[:, step - 1], last * 0.98**step)
         fading = sum(0.5**k for k in range(1, step + 1))
@@ -125,7 +124,9 @@ def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str,
 def test_gaps_are_not_taken_to_grow_by_themselves() -> None:
     values = autoregressive(8, 20, level=0.1, change=0.0, size=1e-6)
     assert coefficients(values, 1)[0] > 0.05
-    assert_allclose(ShrunkenErrorCorrection(change_years=1e12).points(values, 3), Persistence().points(values, 3))
+    assert_allclose(
+        ShrunkenErrorCorrection(change_years=1e12).points(values, 3), MeanReversion(rate=0.0).points(values, 3)
+    )
 
 
 def test_means_of_groups_are_over_the_regions_that_were_seen() -> None:
@@ -214,8 +215,8 @@ def test_fixed_effects_are_dummies() -> None:
 
 def test_mean_is_the_mean_of_its_members() -> None:
     values = history()
-    found = Mean((Persistence(), DampedDrift(damping=1.0))).points(values, 3)
-    assert_allclose(found, (Persistence().points(values, 3) + DampedDrift(damping=1.0).points(values, 3)) / 2)
+    found = Mean((MeanReversion(rate=0.0), DampedDrift(damping=1.0))).points(values, 3)
+    assert_allclose(found, (MeanReversion(rate=0.0).points(values, 3) + DampedDrift(damping=1.0).points(values, 3)) / 2)
 
 
 def test_theta_is_that_of_statsmodels_at_the_weight_of_smallest_errors() -> None:
@@ -229,7 +230,7 @@ def test_theta_is_that_of_statsmodels_at_the_weight_of_smallest_errors() -> None
     # The same drift as theirs, from the level and with the weight of ours.
     theirs = ThetaModel(series, period=1, deseasonalize=False).fit()
     ahead = np.arange(3) + (1 - (1 - weight) ** 20) / weight
-    assert_allclose(Theta().points(values, 3)[1], level + theirs._b0 / 2 * ahead, rtol=1e-9)
+    assert_allclose(Smoothing(drift=0.5, least=8).points(values, 3)[1], level + theirs._b0 / 2 * ahead, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", list(METHODS))

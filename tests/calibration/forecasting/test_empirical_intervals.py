@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import EmpiricalIntervals, Target, empirical_intervals, origin_at, target_of
-from calibration.forecasting.baselines import Persistence
+from calibration.forecasting.baselines import MeanReversion
 from calibration.forecasting.empirical_intervals import (
     GRID,
     learn_spread,
@@ -132,7 +132,7 @@ def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_
 def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> None:
     logs = walk(30, 60, seed=5)
     target = target_of(panel_of(logs, first=1950))
-    model = EmpiricalIntervals(name="persistence", method=Persistence())
+    model = EmpiricalIntervals(name="persistence", method=MeanReversion(rate=0.0))
     found = model.forecast(origin_at(target, 1999), horizon=5, draws=400, seed=0)
     size = np.abs(found.draws - found.point).mean(axis=(0, 1))
     assert_allclose(size, 0.02 * np.sqrt(2 / np.pi) * np.sqrt(np.arange(1, 6)), rtol=0.2)
@@ -149,7 +149,7 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
 @pytest.mark.parametrize("regions", [2, 5, 40])
 def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_width(regions: int) -> None:
     target = target_of(panel_of(walk(regions, 30, seed=2)))
-    model = EmpiricalIntervals(name="persistence", method=Persistence())
+    model = EmpiricalIntervals(name="persistence", method=MeanReversion(rate=0.0))
     origin = origin_at(target, target.times[24])
     found = model.forecast(origin, horizon=3, draws=4000, seed=0)
     away = found.draws - found.point
