@@ -176,10 +176,10 @@ class Smoothing:
     r"""Simple exponential smoothing of each row, with a part of the drift of its whole history or none.
 
     The level is :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}` with the weight that foretold the row best: Brown
-    (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8. With half the drift this is
-    the Theta method, :math:`l_T + \frac{b}{2}\left(h - 1 + \frac{1 - (1 - \alpha)^T}{\alpha}\right)`, b the slope of a line
-    through all years: Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16: 521-530; Hyndman & Billah (2003),
-    19: 287-290.
+    (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8. Half the drift makes it
+    the Theta method, :math:`l_T + \frac{b}{2}\left(h - 1 + \frac{1 - (1 - \alpha)^T}{\alpha}\right)`, b the slope of a
+    line through all years: Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16: 521-530; Hyndman & Billah
+    (2003), 19: 287-290.
 
     Attributes
     ----------
