@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, Number
-from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, Number, remembered
+from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, Values, leading_shape, one_case, over_time
 
@@ -234,8 +234,7 @@ def _clocks(
     moving = over_time(values)
     # A file may tie one to another: SAVEPER = TIME STEP.
     given = {**{name: np.full((1, 1), bound) for name, bound in asked.items() if bound is not None}, **values}
-    program = compiled(model, tuple(asked), tuple(given), moving)
-    found = run(program, given, np.zeros(1), np.ones(1, dtype=bool))
+    found = computed(model, tuple(asked), given, np.zeros(1))
     at_start = {name: float(found[name].flat[0]) if bound is None else bound for name, bound in asked.items()}
     first = _first(label, at_start)
     differing = {name for name, bound in asked.items() if bound is None and _differs(found[name])}
@@ -273,23 +272,21 @@ def _differs(value: Array) -> bool:
     return bool((value != value.flat[0]).any() and not np.isnan(value).all())
 
 
-_OWN: dict[tuple[Any, ...], frozenset[str]] = {}
-_MOST_OWN = 64
-
-
 def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], moving: frozenset[str]) -> frozenset[str]:
-    """Bounds and steps that depend on time or on the state of the model, INITIAL TIME aside; worked out once."""
+    """Bounds and steps that depend on time or on the state of the model, INITIAL TIME aside."""
     given = frozenset({*values, *(name for name, value in asked.items() if value is not None)})
-    identity = (model.fingerprint, tuple(asked), given, moving)
-    if identity not in _OWN:
-        if len(_OWN) >= _MOST_OWN:
-            _OWN.pop(next(iter(_OWN)))
-        # Imported here because a run whose controls are numbers needs no plan.
-        from pysd_runner.engine.passes.order import plan
+    return _moving_controls(model, tuple(asked), given, moving)
 
-        order = plan(model, tuple(asked), given, moving)
-        _OWN[identity] = frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}
-    return _OWN[identity]
+
+@remembered(64)
+def _moving_controls(
+    model: ModelIr, asked: tuple[str, ...], given: frozenset[str], moving: frozenset[str]
+) -> frozenset[str]:
+    # Imported here because a run whose controls are numbers needs no plan.
+    from pysd_runner.engine.passes.order import plan
+
+    order = plan(model, asked, given, moving)
+    return frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,13 +324,10 @@ class _Work:
     def _clock(self, inputs: Values, draw: int) -> Clock:
         own_steps = TIME_STEP in self.first.own
         model, ready = integrated(self.model, inputs, self.method, self.first.step, own_steps=own_steps)
-        moving = over_time(ready)
         wanted = (FINAL_TIME, TIME_STEP, self.saving)
-        program = compiled(model, wanted, tuple(ready), moving)
 
         def controls(times: Array) -> Controls:
-            saved = np.ones(times.size, dtype=bool)
-            found = run(program, ready, times, saved, step=self.first.step, seed=self.seed, first_draw=draw)
+            found = computed(model, wanted, ready, times, step=self.first.step, seed=self.seed, first_draw=draw)
             series = [found[name].reshape(-1, times.size) for name in wanted]
             if any((item != item[:1]).any() for item in series):
                 raise _CasesDiffer

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 # The time controls of a model.
 INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
@@ -234,6 +234,11 @@ def references(expression: Expression) -> frozenset[str]:
     return frozenset(part.variable for part in walk(expression) if isinstance(part, Reference))
 
 
+def inner_axes(expression: Expression) -> tuple[str, ...]:
+    """Axes of an expression that are marked to be reduced over."""
+    return tuple(axis for axis in expression.axes if axis.endswith("!"))
+
+
 def draws_numbers(expression: Expression) -> bool:
     """Whether there is a random number in an expression."""
     return any(isinstance(part, Random) for part in walk(expression))
@@ -364,6 +369,31 @@ def operation(name: str, *arguments: Expression | float) -> Operation:
     """An element-wise operation over the joined axes of its arguments; a number stands for its literal."""
     parts = tuple([Number(part) if isinstance(part, float) else part for part in arguments])
     return Operation(name, parts, joined_axes(*parts))
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def remembered(
+    most: int,
+) -> Callable[[Callable[Concatenate[ModelIr, P], R]], Callable[Concatenate[ModelIr, P], R]]:
+    """Keep the last answers of a function of a model and of what can be a key, by the fingerprint of the model."""
+
+    def made(function: Callable[Concatenate[ModelIr, P], R]) -> Callable[Concatenate[ModelIr, P], R]:
+        kept: dict[object, R] = {}
+
+        def answer(model: ModelIr, /, *more: P.args, **named: P.kwargs) -> R:
+            identity = (model.fingerprint, more, *named.items())
+            if identity not in kept:
+                if len(kept) >= most:
+                    kept.pop(next(iter(kept)))
+                kept[identity] = function(model, *more, **named)
+            return kept[identity]
+
+        return answer
+
+    return made
 
 
 def reduced(name: str, argument: Expression, over: Iterable[str]) -> Reduction:

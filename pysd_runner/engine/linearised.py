@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import ModelIr, remembered
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.task import CONTROLS, Task
 from pysd_runner.engine.values import TimePath, over_time
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
 
 Array = NDArray[np.float64]
-
-# Differentiated models that are kept.
-MOST_MODELS = 32
-
-_MODELS: dict[tuple[Any, ...], Differentiated] = {}
 
 
 class Linearised:
@@ -108,6 +103,7 @@ def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str])
         )
 
 
+@remembered(32)
 def _differentiated(
     model: ModelIr,
     moved: tuple[Direction, ...],
@@ -117,13 +113,8 @@ def _differentiated(
     seeded: tuple[str, ...] = (),
     more: int = 0,
 ) -> Differentiated:
-    identity = (model.fingerprint, moved, outcomes, given, moving, seeded, more)
-    if identity not in _MODELS:
-        if len(_MODELS) >= MOST_MODELS:
-            _MODELS.pop(next(iter(_MODELS)))
-        asked = [(item.variable, item.position) for item in moved]
-        _MODELS[identity] = differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
-    return _MODELS[identity]
+    asked = [(item.variable, item.position) for item in moved]
+    return differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
 
 
 def _is_single(value: Any) -> bool:

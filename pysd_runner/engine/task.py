@@ -14,10 +14,10 @@ from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
-from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
-from pysd_runner.engine.values import TimePath, fitted_to, leading_shape, one_case, over_time, some_cases
+from pysd_runner.engine.values import TimePath, fitted_to, leading_shape, one_case, some_cases
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
@@ -275,9 +275,9 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
 
 def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
     (model, inputs), clock = task.integrated, task.clock
-    program = compiled(model, task.outcomes, tuple(inputs), over_time(inputs))
-    return run(
-        program,
+    return computed(
+        model,
+        task.outcomes,
         inputs,
         clock.times,
         clock.saved,

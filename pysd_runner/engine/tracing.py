@@ -20,7 +20,7 @@ from pysd_runner.engine.ir import (
     references,
     walk,
 )
-from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.components import cells
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, one_case, over_time
@@ -66,14 +66,9 @@ def trace(
     # Imported here because most runs have nothing to trace.
     from pysd_runner.engine.passes.order import needed
 
-    given = tuple(values)
-    moving = over_time(values)
-    names = list(needed(model, outcomes, frozenset(given), moving))
-    program = compiled(model, names, given, moving)
-    times = clock.times
-    saved = np.ones(times.size, dtype=bool)
-    found = run(program, values, times, saved, step=clock.step, seed=seed, first_draw=first_draw + draw)
-    return _first(model, {name: found[name][0, 0] for name in names}, times, case)
+    names = list(needed(model, outcomes, frozenset(values), over_time(values)))
+    found = computed(model, names, values, clock.times, step=clock.step, seed=seed, first_draw=first_draw + draw)
+    return _first(model, {name: found[name][0, 0] for name in names}, clock.times, case)
 
 
 def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]) -> Failure:

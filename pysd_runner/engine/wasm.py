@@ -17,7 +17,7 @@ from pysd_runner.engine.llvm import signature
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import written
 from pysd_runner.engine.llvm.signature import Recipe, Signature
-from pysd_runner.engine.values import TimePath, cases_of
+from pysd_runner.engine.values import cases_of, over_time
 
 # What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
 TABLE = {
@@ -54,25 +54,6 @@ class WasmModule:
     pages: int
 
 
-def wasm_module(
-    model: ModelIr,
-    outcomes: Sequence[str],
-    moving: Mapping[str, bool],
-    varying: frozenset[str],
-    *,
-    lanes: int = LANES,
-) -> WasmModule:
-    """Compile a model for the browser."""
-    from pysd_runner.engine.llvm.programs import object_code
-
-    changing = frozenset(name for name, yes in moving.items() if yes)
-    recipe = Recipe(tuple(outcomes), tuple(moving), changing, varying, Types(lanes, "double", fused=False))
-    signature, text = written(model, recipe)
-    _refuse_callbacks(signature)
-    found = linked(object_code(text, _machine(), effort=3), "run")
-    return WasmModule(found.code, tuple(outcomes), signature, lanes, found.functions, found.pages)
-
-
 def _refuse_callbacks(signature: Signature) -> None:
     names = sorted({call.name.upper().replace("_", " ") for call in signature.arrays})
     if signature.pipes:
@@ -103,11 +84,17 @@ class BrowserProgram:
 
 
 def browser_program(
-    model: ModelIr, inputs: Mapping[str, Any], outcomes: Sequence[str], clock: Clock, seed: int, *, lanes: int = LANES
+    model: ModelIr, inputs: Mapping[str, Any], outcomes: Sequence[str], clock: Clock, seed: int
 ) -> BrowserProgram:
     """Compile a model with its inputs for the browser; see `Task.for_browsers`."""
-    module = wasm_module(model, outcomes, *given_of(inputs), lanes=lanes)
-    signature = module.signature
+    from pysd_runner.engine.llvm.programs import object_code
+
+    varying = frozenset(name for name, value in inputs.items() if cases_of(value)[1] > 1)
+    recipe = Recipe(tuple(outcomes), tuple(inputs), over_time(inputs), varying, Types(LANES, "double", fused=False))
+    signature, text = written(model, recipe)
+    _refuse_callbacks(signature)
+    found = linked(object_code(text, _machine(), effort=3), "run")
+    module = WasmModule(found.code, tuple(outcomes), signature, LANES, found.functions, found.pages)
     record = {
         "table": TABLE,
         "lanes": module.lanes,
@@ -127,12 +114,6 @@ def browser_program(
         "seed": seed,
     }
     return BrowserProgram(module, record, {item.name: inputs[item.name] for item in signature.inputs})
-
-
-def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:
-    """Which of some values change over time, and which differ between draws."""
-    moving = {name: isinstance(value, TimePath) for name, value in values.items()}
-    return moving, frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)
 
 
 HEADER = b"\0asm\1\0\0\0"

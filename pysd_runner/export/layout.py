@@ -178,15 +178,13 @@ def _variable_frame(name: str, values: xr.DataArray, levels: tuple[float, ...] |
     members: NDArray[np.generic] | tuple[float, ...] = full["draw"].to_numpy()
     if levels is not None:
         array, members = quantiles_over_draws(array, levels), levels
-    scenarios = full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
-    is_national = not {"region", "class"} & {str(dim) for dim in values.dims}
-    regions = np.asarray([nation]) if is_national else full["region"].to_numpy()
-    index = pd.MultiIndex.from_product([scenarios, members, regions, full["year"].to_numpy()])
+    regions = np.asarray([nation]) if _is_national(values) else full["region"].to_numpy()
+    index = pd.MultiIndex.from_product([_scenarios(full, values), members, regions, full["year"].to_numpy()])
     frame = pd.DataFrame({"value": array.ravel()})
     for position, column in enumerate(("scenario", "draw" if levels is None else "quantile", "region", "year")):
         frame[column] = index.get_level_values(position).to_numpy()
     frame["variable"] = name
-    frame["unit"] = str(values.attrs.get("units", values.attrs.get("unit", "")))
+    frame["unit"] = _unit(values)
     return frame
 
 
@@ -205,17 +203,28 @@ def _iamc_frame(
     has_draws = full.sizes["draw"] > 1
     array = quantiles_over_draws(full.to_numpy(), quantiles) if has_draws else full.to_numpy()
     endings = [f"|{100 * level:.1f}th Percentile" for level in quantiles] if has_draws else [""]
-    scenarios = full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
     regions = _regions(full, values, region_names, nation)
     variable = str(values.attrs.get("iamc_variable", _title(name)))
-    unit = str(values.attrs.get("units", values.attrs.get("unit", "")))
+    unit = _unit(values)
     labels = pd.MultiIndex.from_product(
-        [[str(scenario) for scenario in scenarios], regions, [variable + ending for ending in endings]],
+        [[str(scenario) for scenario in _scenarios(full, values)], regions, [variable + ending for ending in endings]],
         names=["Scenario", "Region", "Variable"],
     ).to_frame(index=False)
     labels["Unit"] = "dimensionless" if unit in {"", "1", "Dmnl"} else unit
     rows = array.transpose(0, 2, 1, 3).reshape(len(labels), len(years))
     return labels.join(pd.DataFrame(rows, columns=years.astype(int)))
+
+
+def _scenarios(full: xr.DataArray, values: xr.DataArray) -> NDArray[np.generic]:
+    return full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
+
+
+def _is_national(values: xr.DataArray) -> bool:
+    return not {"region", "class"} & {str(dim) for dim in values.dims}
+
+
+def _unit(values: xr.DataArray) -> str:
+    return str(values.attrs.get("units", values.attrs.get("unit", "")))
 
 
 def _title(name: str) -> str:
@@ -225,7 +234,7 @@ def _title(name: str) -> str:
 
 def _regions(full: xr.DataArray, values: xr.DataArray, column: str, nation: str) -> list[str]:
     """Names of the regions as they are written."""
-    if not {"region", "class"} & {str(dim) for dim in values.dims}:
+    if _is_national(values):
         return [nation]
     labels = full[column] if column in full.coords else full["region"]
     return [str(label) for label in np.atleast_1d(labels.to_numpy())]

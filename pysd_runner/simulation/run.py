@@ -92,13 +92,7 @@ class Run(Labelled, Tabled):
         """The run as a labelled data set, dimensions (scenario, draw, ..., year) with units."""
         import xarray as xr
 
-        arrays = {}
-        for name, values in self.data.items():
-            inner = [dim.lower() for dim in self.dims[name]]
-            arrays[name] = xr.DataArray(
-                values, dims=["scenario", "draw", *inner, "year"], attrs={"units": self.units[name]}
-            )
-        return xr.Dataset(arrays, coords=self._coords(), attrs=dict(self.provenance))
+        return xr.Dataset(self._arrays(), coords=self._coords(), attrs=dict(self.provenance))
 
     def to_frame(self) -> "pd.DataFrame":
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""

@@ -54,11 +54,11 @@ class Jacobian(Labelled):
         import xarray as xr
 
         arrays = {}
-        for name, values in self.data.items():
-            axes = ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"]
-            arrays[name] = xr.DataArray(values, dims=axes, attrs={"units": self.units[name]})
+        for name, values in self._arrays().items():
+            arrays[name] = values
             attributes = {"units": f"{self.units[name] or 'Dmnl'} per unit of the parameter"}
-            arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=[*axes, "parameter"], attrs=attributes)
+            axes = [*values.dims, "parameter"]
+            arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=axes, attrs=attributes)
         moved = {"parameter": list(self.parameters), "parameter_units": ("parameter", list(self.parameter_units))}
         return xr.Dataset(arrays, coords={**self._coords(), **moved}, attrs=dict(self.provenance))
 

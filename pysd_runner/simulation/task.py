@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key
 from pysd_runner.model import Model
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # Packages whose versions decide the numbers, and the one the compiled engine adds to them.
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
@@ -69,6 +72,16 @@ class Labelled:
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.data)
+
+    def _arrays(self) -> "dict[str, xr.DataArray]":
+        """Outcomes with names of their axes and units."""
+        import xarray as xr
+
+        axes = {name: ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"] for name in self.data}
+        return {
+            name: xr.DataArray(values, dims=axes[name], attrs={"units": self.units[name]})
+            for name, values in self.data.items()
+        }
 
     def _coords(self) -> dict[str, Any]:
         """Moments and elements as coordinates of a labelled data set."""

@@ -4,8 +4,8 @@ Functions have the names of `lowering.expressions`, whatever the format calls th
 elements stand as written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -308,6 +308,16 @@ def folded(node: Node) -> Node:
     for operator, value in zip(node.operators, values[1:], strict=True):
         total = total + value if operator == "+" else total - value
     return Numeral(total)
+
+
+def changed(node: Any, change: Callable[[Any], Any]) -> Any:
+    """A node whose every part, and then itself, is as a function makes it."""
+    if isinstance(node, tuple):
+        return tuple(changed(part, change) for part in node)
+    if not is_dataclass(node) or isinstance(node, type):
+        return node
+    inner: Any = {item.name: changed(getattr(node, item.name), change) for item in fields(node)}
+    return change(replace(node, **inner))
 
 
 def parts(node: Any) -> Iterator[Any]:

@@ -145,11 +145,10 @@ class ProgramCall:
 
     @staticmethod
     def _padded(slot: Slot, values: Array) -> Array:
-        lead, cells = values.shape[:3], int(np.prod(slot.lengths, dtype=np.int64))
-        if cells == slot.cells:
-            return values.reshape(*lead, cells)
-        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64)))
-        result = np.zeros((*lead, *slot.lengths[:-1], room), dtype=values.dtype)
+        lead = values.shape[:3]
+        if slot.room == slot.lengths:
+            return values.reshape(*lead, slot.cells)
+        result = np.zeros((*lead, *slot.room), dtype=values.dtype)
         result[..., : slot.lengths[-1]] = values
         return result.reshape(*lead, slot.cells)
 
@@ -205,10 +204,7 @@ class ProgramCall:
         """A variable in the working memory, shape (lane, ...)."""
         width = self.lanes if slot.wide else 1
         cells = self._memory[slot.offset : slot.offset + slot.cells * width]
-        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64))) if slot.lengths else 1
-        shaped = cells.reshape(*slot.lengths[:-1], *([room] if slot.lengths else []), width)
-        if slot.lengths:
-            shaped = shaped[..., : slot.lengths[-1], :]
+        shaped = _without_padding(cells.reshape(*slot.room, width), slot)
         return np.moveaxis(shaped, -1, 0)
 
     def results(self) -> list[Array]:
@@ -216,14 +212,14 @@ class ProgramCall:
         return [self._result(slot, array) for slot, array in zip(self.program.frame.outputs, self.outputs, strict=True)]
 
     def _result(self, slot: Slot, array: Array) -> Array:
-        lead = array.shape[:2]
-        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64)))
-        inner = (*slot.lengths[:-1], room) if slot.lengths else ()
-        shaped = array.reshape(*lead, *inner, array.shape[-1])
-        if slot.lengths:
-            shaped = shaped[..., : slot.lengths[-1], :]
+        shaped = _without_padding(array.reshape(*array.shape[:2], *slot.room, array.shape[-1]), slot)
         # (scenario, year, ..., draw) becomes (scenario, draw, ..., year).
         return np.moveaxis(shaped[..., : self.draws], (-1, 1), (1, -1))
+
+
+def _without_padding(array: Array, slot: Slot) -> Array:
+    """What lies in a slot, with one axis behind its own."""
+    return array[..., : slot.lengths[-1], :] if slot.lengths else array
 
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)

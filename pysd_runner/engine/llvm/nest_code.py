@@ -31,7 +31,7 @@ from pysd_runner.engine.llvm.operations import (
     uniform,
 )
 from pysd_runner.engine.llvm.schedule import Item, Nest
-from pysd_runner.engine.llvm.signature import Slot, padded
+from pysd_runner.engine.llvm.signature import Slot, strides_of
 
 Place = int | tuple[int, tuple[int, ...] | None]
 
@@ -112,7 +112,7 @@ class NestCode:
 
     def _position(self, loop: int, positions: tuple[int, ...]) -> Value:
         count = self.counter(loop)
-        if positions == tuple(range(positions[0], positions[0] + len(positions))):
+        if consecutive(positions):
             return self._plus(count, positions[0])
         table = self.frame.integers(positions)
         return self.writer.load(self.writer.at(table, count, "i64"), "integer", level=count.level)
@@ -295,15 +295,12 @@ class NestCode:
 
     def table(self, expression: Table) -> Value:
         """Value of a literal array."""
-        room = padded(expression.shape, 1)
-        strides = tuple(_product(room[place + 1 :]) for place in range(len(room)))
         places: tuple[Place, ...] = tuple((self._labels.index(axis), None) for axis in expression.axes)
-        return self.fetch(self.frame.reals(expression.values), 0, 1, strides, places)
+        return self.fetch(self.frame.reals(expression.values), 0, 1, strides_of(expression.shape), places)
 
     def table_offset(self, labels: tuple[str, ...]) -> Value:
         """Number of the cell of a literal array over some axes, one per lane where they run over one of them."""
-        lengths = tuple(self.frame.length(label) for label in labels)
-        strides = tuple(_product(lengths[place + 1 :]) for place in range(len(lengths)))
+        strides = strides_of(self.frame.model.shape(labels))
         places: tuple[Place, ...] = tuple((self._labels.index(label), None) for label in labels)
         constant, parts, lanes = self._split(strides, places)
         total = self._sum(parts, constant)
@@ -388,13 +385,6 @@ class NestCode:
 def consecutive(positions: tuple[int, ...] | None) -> bool:
     """Whether positions follow each other without a gap."""
     return positions is None or positions == tuple(range(positions[0], positions[0] + len(positions)))
-
-
-def _product(lengths: tuple[int, ...]) -> int:
-    total = 1
-    for length in lengths:
-        total *= length
-    return total
 
 
 _EMIT: dict[type, Callable[[NestCode, Any], Value]] = {

@@ -177,9 +177,7 @@ def written(model: ModelIr, recipe: Recipe) -> tuple[Signature, str]:
     from pysd_runner.engine.passes.order import plan
 
     order = plan(model, recipe.outcomes, frozenset(recipe.given), recipe.moving)
-    for name, variable in model.variables.items():
-        if name in order.used and name not in recipe.given and variable.uncovered:
-            raise UnsupportedFeature(variable.uncovered)
+    order.check_covered(model, recipe.given)
     try:
         return write_kernel(order, recipe)
     except RecursionError as error:

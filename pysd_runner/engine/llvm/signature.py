@@ -43,6 +43,16 @@ class Slot:
     cells: int  # number of cells, the padding of the last dimension included
     wide: bool  # whether each cell holds one number per lane
 
+    @property
+    def room(self) -> tuple[int, ...]:
+        """Lengths of its dimensions, with the padding of the last one."""
+        return (*self.lengths[:-1], self.cells // max(1, prod(self.lengths[:-1]))) if self.lengths else ()
+
+
+def strides_of(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Distance between neighbours along each dimension of an array that lies row by row."""
+    return tuple(prod(lengths[place + 1 :]) for place in range(len(lengths)))
+
 
 def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
     """Lengths with the last one rounded up to a multiple."""
@@ -65,8 +75,7 @@ class MemoryLayout:
         """A place for a variable; the same name has one place."""
         if name not in self._slots:
             room = padded(lengths, self.pad)
-            strides = tuple(prod(room[place + 1 :]) for place in range(len(room)))
-            slot = Slot(self._end, lengths, strides, prod(room), wide)
+            slot = Slot(self._end, lengths, strides_of(room), prod(room), wide)
             size = slot.cells * (self.lanes if wide else 1)
             self._end += -(-size // self._line) * self._line
             self._slots[name] = slot

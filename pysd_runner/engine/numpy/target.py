@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.ir import SMALL, Interpolation, Mode, ModelIr
+from pysd_runner.engine.ir import SMALL, Interpolation, Mode, ModelIr, remembered
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.random_numbers import RandomStream
-from pysd_runner.engine.values import TimePath, cases_of, leading_shape, some_cases
+from pysd_runner.engine.values import TimePath, cases_of, leading_shape, over_time, some_cases
 
 Array = NDArray[np.float64]
 
@@ -34,31 +34,23 @@ class NumpyProgram:
     text: str
 
 
-_PROGRAMS: dict[tuple[Any, ...], NumpyProgram] = {}
-_MOST_PROGRAMS = 64
-
-
 def compiled(
     model: ModelIr, outcomes: Sequence[str], given: Sequence[str] = (), moving: frozenset[str] = frozenset()
 ) -> NumpyProgram:
     """Compile a model for some outcomes; the same request is compiled once."""
-    identity = (model.fingerprint, tuple(outcomes), tuple(given), moving)
-    if identity not in _PROGRAMS:
-        if len(_PROGRAMS) >= _MOST_PROGRAMS:
-            _PROGRAMS.pop(next(iter(_PROGRAMS)))
-        _PROGRAMS[identity] = _compile(model, tuple(outcomes), tuple(given), moving)
-    return _PROGRAMS[identity]
+    return _compiled(model, tuple(outcomes), tuple(given), moving)
 
 
-def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> NumpyProgram:
+@remembered(64)
+def _compiled(
+    model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]
+) -> NumpyProgram:
     # Imported here because whoever runs another target needs neither.
     from pysd_runner.engine.numpy.code import write_program
     from pysd_runner.engine.passes.order import plan
 
     order = plan(model, outcomes, frozenset(given), moving)
-    for name in model.variables:
-        if name in order.used and name not in given and model.variables[name].uncovered:
-            raise UnsupportedFeature(model.variables[name].uncovered)
+    order.check_covered(model, given)
     try:
         text, literals = write_program(order, outcomes, given, moving)
         code = compile(text, "<model>", "exec")
@@ -178,6 +170,19 @@ def _leading(given: Sequence[Array | TimePath]) -> tuple[int, ...]:
     """Numbers of scenarios and draws of what was handed over."""
     leads = map(cases_of, given)
     return np.broadcast_shapes((1, 1), *leads)
+
+
+def computed(
+    model: ModelIr,
+    outcomes: Sequence[str],
+    values: Mapping[str, Array | TimePath],
+    times: Array,
+    saved: NDArray[np.bool_] | None = None,
+    **settings: Any,
+) -> dict[str, Array]:
+    """Compile a model and run it; all moments are saved where nothing else is said."""
+    program = compiled(model, outcomes, tuple(values), over_time(values))
+    return run(program, values, times, np.ones(times.size, dtype=bool) if saved is None else saved, **settings)
 
 
 def run(

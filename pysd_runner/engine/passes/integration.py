@@ -27,12 +27,13 @@ from pysd_runner.engine.ir import (
     operation,
     reached,
     references,
+    remembered,
     time_step,
     users_of,
     walk,
     with_children,
 )
-from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.values import TimePath, over_time
 
 Array = NDArray[np.float64]
@@ -96,7 +97,7 @@ def integrated(
             raise UnsupportedFeature(
                 'method "rk4" with a TIME STEP that changes and an input that changes over time; take method="euler"'
             )
-        staged = _remembered(model, frozenset(inputs), moving)
+        staged = runge_kutta(model, frozenset(inputs), moving)
         model = staged.model
         ready |= {name: _later(inputs[old], share * step) for name, (old, share) in staged.later.items()}
     return (with_own_steps(model) if own_steps else model), ready
@@ -108,20 +109,7 @@ def _later(value: Array | TimePath, by: float) -> Array | TimePath:
     return TimePath(times=value.times - by, values=value.values, interpolate=value.interpolate)
 
 
-_STAGED: dict[tuple[str, frozenset[str], frozenset[str]], StagedModel] = {}
-_MOST_STAGED = 16
-
-
-def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> StagedModel:
-    """The same request is answered once."""
-    identity = (model.fingerprint, given, moving)
-    if identity not in _STAGED:
-        if len(_STAGED) >= _MOST_STAGED:
-            _STAGED.pop(next(iter(_STAGED)))
-        _STAGED[identity] = runge_kutta(model, given, moving)
-    return _STAGED[identity]
-
-
+@remembered(16)
 def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> StagedModel:
     """The classical method of fourth order."""
     # Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
@@ -205,7 +193,7 @@ def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: fro
 
 def _moved_on(stock: str, block: Block, stage: int) -> Block:
     """A stock, moved on by the flow at the moment before."""
-    share = Number(MOMENTS[stage]) * time_step()
+    share = MOMENTS[stage] * time_step()
     change = share * Reference(_flow_name(stock, stage - 1), block.index)
     moved = Reference(stock, block.index) + change
     return Block(block.index, moved, None, block.text)
@@ -219,7 +207,7 @@ def _flow(block: Block, stage: int, within: Mapping[str, None]) -> Block:
 
 def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> Expression:
     if isinstance(expression, Time):
-        return expression + Number(MOMENTS[stage]) * time_step()
+        return expression + MOMENTS[stage] * time_step()
     if isinstance(expression, Reference):
         moves = expression.variable in within
         return replace(expression, variable=_at(expression.variable, stage)) if moves else expression
@@ -263,6 +251,4 @@ def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: 
 
 
 def _value_at(model: ModelIr, name: str, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> Array:
-    moving = over_time(inputs)
-    program = compiled(model, (name,), tuple(inputs), moving)
-    return run(program, inputs, np.array([start]), np.ones(1, dtype=bool), step=step)[name][..., 0]
+    return computed(model, (name,), inputs, np.array([start]), step=step)[name][..., 0]

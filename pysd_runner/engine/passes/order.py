@@ -1,8 +1,9 @@
 """In which order the variables of a model can be computed, and which are needed at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     STATEFUL,
     Block,
@@ -32,6 +33,12 @@ class Plan:
     dynamic: tuple[Statement, ...]  # equations computed again at every step, in order
     stocks: tuple[str, ...]  # variables that carry a value from step to step and are needed
     used: frozenset[str]  # every variable that is needed, those from outside among them
+
+    def check_covered(self, model: ModelIr, given: Collection[str]) -> None:
+        """Refuse what is needed and could not be lowered."""
+        for name, variable in model.variables.items():
+            if name in self.used and name not in given and variable.uncovered:
+                raise UnsupportedFeature(variable.uncovered)
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:

@@ -169,20 +169,20 @@ def _picked(comparison: str) -> Rule:
 
 def _xidz(node: Operation) -> Slopes:
     numerator, denominator, otherwise = node.arguments
-    tiny = operation("abs", denominator) < Number(SMALL)
+    tiny = operation("abs", denominator) < SMALL
     return Branches(tiny, (Part(otherwise, ONE),), _quotient(node, numerator, denominator))
 
 
 def _quantum(node: Operation) -> Slopes:
     value, base = node.arguments
     steps = operation("integer", value / base)
-    return Branches(base < Number(SMALL), (Part(value, ONE),), (Part(base, steps),))
+    return Branches(base < SMALL, (Part(value, ONE),), (Part(base, steps),))
 
 
 def _modulo(node: Operation) -> Slopes:
     value, base = node.arguments
     steps = operation("integer", value / base)
-    return Branches(base < Number(SMALL), (), (Part(value, ONE), Part(base, negative(steps))))
+    return Branches(base < SMALL, (), (Part(value, ONE), Part(base, negative(steps))))
 
 
 def _remainder(node: Operation) -> Slopes:

@@ -18,6 +18,7 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     counted,
+    inner_axes,
     joined_axes,
     key,
     operation,
@@ -137,7 +138,7 @@ def vector_select(
     else:
         result = UNDEFINED
         for place, item in enumerate(found):
-            result = operation("where", operation("equal", action, Number(float(place))), item, result)
+            result = operation("where", operation("equal", action, float(place)), item, result)
     none = operation("equal", count, 0.0)
     result = operation("where", none, missing, result)
     if isinstance(error, Number) and error.value == 0:
@@ -157,7 +158,7 @@ def _selected(selection: Expression, values: Expression, action: int, over: tupl
     elif action == 5:
         # Vensim's help has it the other way round; this is what Vensim computes.
         taken = values**selection
-    chosen = operation("where", selection, taken, Number(_IDENTITY[kind]))
+    chosen = operation("where", selection, taken, _IDENTITY[kind])
     if kind != "average":
         return _reduced(kind, chosen, over)
     ones = operation("where", operation("equal", chosen, chosen), 1.0, 1.0)
@@ -180,7 +181,7 @@ def element_map(node: Call, scope: Scope) -> Expression:
     place = base + _whole_number(scope.lowered(node.arguments[1]))
     count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
     inside = (place >= 0.0) & (place < count)
-    return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
+    return operation("where", inside, _at(vector.name, place, scope), math.nan)
 
 
 def flat_element(node: Call, scope: Scope) -> Expression:
@@ -202,9 +203,9 @@ def rank(node: Call, scope: Scope) -> Expression:
     wanted = _whole_number(
         scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place)
     )
-    if not any(axis.endswith("!") for axis in values[0].axes):
+    if not inner_axes(values[0]):
         values = [marked(scope, item, item.axes) for item in values]
-    over = tuple(axis for axis in values[0].axes if axis.endswith("!"))
+    over = inner_axes(values[0])
     if not over:
         raise InvalidModel("RANK takes an array, x[*].")
     others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
@@ -222,9 +223,9 @@ def interpolate(node: Call, scope: Scope) -> Expression:
     if len(node.arguments) < 2:
         raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
     value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
-    if not any(axis.endswith("!") for axis in value.axes):
+    if not inner_axes(value):
         value = marked(scope, value, value.axes)
-    over = tuple(axis for axis in value.axes if axis.endswith("!"))
+    over = inner_axes(value)
     if len(over) != len(shares):
         raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
     for axis, share in zip(over, shares, strict=True):
@@ -244,7 +245,7 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
     values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
     axis = next(axis for axis in values.axes if axis.endswith("!"))
     share = (x - low) / (high - low)
-    place = share * Number(_last(axis, scope))
+    place = share * _last(axis, scope)
 
     def at(where: Expression) -> Expression:
         weighted = values * _weight(axis, where, scope)
@@ -252,7 +253,7 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
 
     inside = _within(place, Number(_last(axis, scope)))
     before = _whole_number(inside)
-    first = operation("min", before, Number(max(_last(axis, scope) - 1, 0.0)))
+    first = operation("min", before, max(_last(axis, scope) - 1, 0.0))
     rise = at(first + 1.0) - at(first)
     going_on = at(first) + (place - first) * rise
     after = operation("where", before < inside, before + 1.0, before)
@@ -263,7 +264,7 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
         return rules[mode.value]
     result: Expression = UNDEFINED
     for number, rule in rules.items():
-        result = operation("where", operation("equal", mode, Number(number)), rule, result)
+        result = operation("where", operation("equal", mode, number), rule, result)
     return result
 
 
@@ -300,7 +301,7 @@ def _wild(node: Node, scope: Scope) -> Node:
 
 def _whole_number(value: Expression) -> Expression:
     """A place as a whole number; one that is a little below it by rounding alone counts as that."""
-    return value if isinstance(value, Number) else operation("integer", value + Number(SMALL))
+    return value if isinstance(value, Number) else operation("integer", value + SMALL)
 
 
 def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
@@ -313,7 +314,7 @@ def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expressi
             own: Expression = Table(tuple(map(float, places)), (len(places),), (item.label,))
         else:
             own = Number(float(item.position))
-        result = result * Number(float(count)) + own
+        result = result * float(count) + own
     return result
 
 

@@ -54,7 +54,7 @@ class ConveyorFrame:
         scope, length = self.scope, self.lower(self.node.length)
         block = self._block(length, TRANSIT, self.dims)
         scope.hidden.append(self._variable(self.named(TRANSIT), "auxiliary", self.dims, (block,)))
-        steps = length / time_step() + Number(0.5 + SMALL)
+        steps = length / time_step() + (0.5 + SMALL)
         order = scope.order(operation("max", operation("integer", steps), ONE))
         known = np.array(order.values if isinstance(order, Table) else [order.value])
         scope.budgets.check("elements", float(known.max()), f"the conveyor {self.name!r} has a slat for each step,")

@@ -99,7 +99,7 @@ def in_whole_units(frame: ConveyorFrame) -> Expression:
     place = frame.table(frame.place)
 
     def unit(places: Expression) -> Expression:
-        return floor(places * time_step() + Number(SMALL))
+        return floor(places * time_step() + SMALL)
 
     behind = unit(place + ONE) > unit(place)
     last = frame.table(frame.place == frame.counts - 1)
@@ -156,14 +156,14 @@ class _WholeUnits:
 
     def _spent(self) -> Expression:
         """What came on since the last full unit of time."""
-        now = Time() + Number(SMALL)
+        now = Time() + SMALL
         crossed = floor(now) > floor(now - time_step())
         return operation("where", crossed, ZERO, self._frame.reference(self._frame.named("spent")))
 
     def let_on(self, requests: Sequence[tuple[Inflow, Node]]) -> dict[str, str]:
         """Hidden variables of the flows, by their keys."""
         found: dict[str, str] = {}
-        whole = None if self._budget is None else floor(self._budget + Number(SMALL))
+        whole = None if self._budget is None else floor(self._budget + SMALL)
         for item, request in requests:
             units = self._frame.reference(self._units(len(found), self._clear(item, request), whole))
             whole = None if whole is None else whole - units
@@ -189,7 +189,7 @@ class _WholeUnits:
         """Whole units of what is cleared and of what waited."""
         waiting = f"waiting {number}"
         there = self._frame.reference(self._frame.named(waiting)) + cleared
-        units = floor(there + Number(SMALL))
+        units = floor(there + SMALL)
         name = self._frame.hide(f"units {number}", units if whole is None else operation("min", units, whole))
         self._frame.remember(waiting, there - self._frame.reference(name))
         return name

@@ -48,7 +48,7 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     # The delay time of level i is that of i steps ago, and what comes out is divided by the delay time of the step
     # before, as Vensim describes it and PySD does it. Both reduce the order to the steps that the delay time has.
     known = scope.order(order)
-    steps = operation("integer", time / time_step() + Number(SMALL))
+    steps = operation("integer", time / time_step() + SMALL)
     within = operation("min", scope.hide("initial", steps, label=WITHIN), known)
     reduced = scope.hide("initial", operation("max", within, 1.0), label=ORDER)
     fixed, time = is_literal(time), scope.span(time)
@@ -80,7 +80,7 @@ def _last(levels: Sequence[Reference], order: Expression) -> Expression:
     if isinstance(order, Number):
         return result
     for place in range(len(levels) - 1, 0, -1):
-        result = operation("where", operation("equal", order, Number(float(place))), levels[place - 1], result)
+        result = operation("where", operation("equal", order, float(place)), levels[place - 1], result)
     return result
 
 

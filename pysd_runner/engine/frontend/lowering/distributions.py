@@ -96,7 +96,7 @@ def exponential(scope: Scope, low: Expression, high: Expression, shift: Expressi
     """``shift + stretch * E``, with E exponential of mean one, given that it lies between two bounds."""
     # What is left above a bound is exponential again, so only the upper bound is worked into the inverse.
     start = operation("max", low, shift)
-    length = operation("xidz", high - start, stretch, Number(math.inf))
+    length = operation("xidz", high - start, stretch, math.inf)
     share = 1.0 - operation("exp", -length)
     number = _random(scope, low, high, shift, stretch)
     waited = operation("ln", 1.0 - number * share)
@@ -105,16 +105,15 @@ def exponential(scope: Scope, low: Expression, high: Expression, shift: Expressi
 
 def normal(scope: Scope, low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
     """Normal, given that it lies between two bounds: the quantile of a uniform number between their probabilities."""
-    lower = operation("xidz", low - mean, deviation, Number(-math.inf))
-    upper = operation("xidz", high - mean, deviation, Number(math.inf))
+    lower = operation("xidz", low - mean, deviation, (-math.inf))
+    upper = operation("xidz", high - mean, deviation, math.inf)
     # In the upper tail probabilities are too close to one; there the mirror image is computed.
-    sign = scope.hide("auxiliary", operation("where", _above(lower), -1.0, 1.0))
+    sign = scope.hide("auxiliary", operation("where", lower > 0.0, -1.0, 1.0))
     mirrored = sign < 0.0
     first = scope.hide("auxiliary", operation("where", mirrored, -upper, lower))
     last = scope.hide("auxiliary", operation("where", mirrored, -lower, upper))
-    # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
     number = _random(scope, low, high, mean, deviation)
-    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    inside = _open(number)
     below, span = _probability(first), _probability(last) - _probability(first)
     quantile = normal_quantile(scope, below + inside * span)
     bounded = operation("min", operation("max", quantile, first), last)
@@ -126,23 +125,22 @@ def normal_quantile(scope: Scope, probability: Expression) -> Expression:
     chance = scope.hide("auxiliary", probability)
     centred = scope.hide("auxiliary", chance - 0.5)
     square = centred * centred
-    middle = scope.hide("auxiliary", Number(MIDDLE_HALF**2) - square)
-    outer = operation("max", operation("min", chance, 1.0 - chance), Number(LEAST))
+    middle = scope.hide("auxiliary", (MIDDLE_HALF**2) - square)
+    outer = operation("max", operation("min", chance, 1.0 - chance), LEAST)
     tail = scope.hide("auxiliary", operation("sqrt", -operation("ln", outer)))
-    near = scope.hide("auxiliary", tail - Number(FLANK_START))
-    beyond = scope.hide("auxiliary", tail - Number(FLANK_END))
+    near = scope.hide("auxiliary", tail - FLANK_START)
+    beyond = scope.hide("auxiliary", tail - FLANK_END)
     inner = centred * _ratio(MIDDLE, middle)
-    flank = operation("where", tail <= Number(FLANK_END), _ratio(FLANK, near), _ratio(FAR, beyond))
+    flank = operation("where", tail <= FLANK_END, _ratio(FLANK, near), _ratio(FAR, beyond))
     below = centred < 0.0
     signed = operation("where", below, -flank, flank)
-    return operation("where", operation("abs", centred) <= Number(MIDDLE_HALF), inner, signed)
+    return operation("where", operation("abs", centred) <= MIDDLE_HALF, inner, signed)
 
 
 def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
     """Normal without bounds."""
-    # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
     number = _random(scope, mean, deviation)
-    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    inside = _open(number)
     return mean + deviation * normal_quantile(scope, inside)
 
 
@@ -185,7 +183,7 @@ def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
 def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
     """Logistic: ``mean + scale * ln(u / (1 - u))``."""
     number = _random(scope, mean, scale)
-    inside = number * Number(1 - 2.0**-53) + Number(2.0**-54)
+    inside = _open(number)
     odds = inside / (1.0 - inside)
     return mean + scale * operation("ln", odds)
 
@@ -244,17 +242,18 @@ def probability_between(low: Expression, high: Expression, mean: Expression, dev
     return last - first
 
 
+def _open(number: Expression) -> Expression:
+    """[0, 1) as (0, 1), evenly: zero would be infinitely far out."""
+    return number * (1 - 2.0**-53) + 2.0**-54
+
+
 def _waited(number: Expression) -> Expression:
     """Exponential of mean one."""
     return -operation("ln", 1.0 - number)
 
 
-def _above(lower: Expression) -> Expression:
-    return lower > 0.0
-
-
 def _probability(quantile: Expression) -> Expression:
-    scaled = quantile * Number(-math.sqrt(0.5))
+    scaled = quantile * (-math.sqrt(0.5))
     return 0.5 * operation("erfc", scaled)
 
 
@@ -265,7 +264,7 @@ def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], value: Express
 def _polynomial(coefficients: Sequence[float], value: Expression) -> Expression:
     result: Expression = Number(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        result = result * value + Number(coefficient)
+        result = result * value + coefficient
     return result
 
 

@@ -65,14 +65,14 @@ def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Express
     if len(parts) != 2 or not places or operators[0] in (":AND:", ":OR:"):
         return None
     if len(places) == 2:
-        return operation("equal", 0.0, Number(0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
+        return operation("equal", 0.0, (0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
     other = parts[1 - places[0]]
     operator = operators[0] if places == [1] else MIRRORED.get(operators[0], operators[0])
     if operator in (">", "<>"):
         return operation("equal", other, other)
     if operator in ("=", "<="):
         return operation("not_equal", other, other)
-    return operation("equal", 0.0, Number(1.0 if operator == "<" else 0.0))
+    return operation("equal", 0.0, (1.0 if operator == "<" else 0.0))
 
 
 def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
@@ -249,7 +249,7 @@ def _plain(name: str) -> Build:
 
 def _ramp(slope: Expression, start: Expression, finish: Expression | None = None) -> Expression:
     end = Time() if finish is None else operation("min", finish, Time())
-    reached = Time() + Number(SMALL) > start
+    reached = Time() + SMALL > start
     risen = slope * (end - start)
     return operation("where", reached, risen, 0.0)
 
@@ -264,34 +264,34 @@ def _log(value: Expression, base: Expression) -> Expression:
 
 # Name -> (number of arguments, how to build it from them alone).
 FUNCTIONS: dict[str, tuple[int, Build]] = {
-    "abs": (1, _plain("abs")),
-    "power": (2, _plain("power")),
-    "min": (2, _plain("min")),
-    "max": (2, _plain("max")),
-    "exp": (1, _plain("exp")),
-    "sin": (1, _plain("sin")),
-    "cos": (1, _plain("cos")),
-    "tan": (1, _plain("tan")),
-    "arcsin": (1, _plain("arcsin")),
-    "arccos": (1, _plain("arccos")),
-    "arctan": (1, _plain("arctan")),
-    "sinh": (1, _plain("sinh")),
-    "cosh": (1, _plain("cosh")),
-    "tanh": (1, _plain("tanh")),
-    "sqrt": (1, _plain("sqrt")),
-    "ln": (1, _plain("ln")),
+    **{
+        name: (1, _plain(name))
+        for name in [
+            "abs",
+            "exp",
+            "sin",
+            "cos",
+            "tan",
+            "arcsin",
+            "arccos",
+            "arctan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "sqrt",
+            "ln",
+            "integer",
+        ]
+    },
+    **{name: (2, _plain(name)) for name in ["power", "min", "max", "quantum", "modulo", "remainder"]},
+    **{name: (3, _plain(name)) for name in ["xidz"]},
     "log": (2, _log),
-    "integer": (1, _plain("integer")),
-    "quantum": (2, _plain("quantum")),
-    "modulo": (2, _plain("modulo")),
     "if then else": (3, _plain("where")),
-    "xidz": (3, _plain("xidz")),
     "zidz": (2, _zidz),
     "ramp": (3, _ramp),
     "ramp on": (2, _ramp),
     "pi": (0, lambda: Number(math.pi)),
     "floor": (1, library.floor),
-    "remainder": (2, _plain("remainder")),
     "round": (1, library.rounded),
     "rootn": (2, library.root),
     "log10": (1, library.logarithm10),

@@ -47,7 +47,7 @@ def root(value: Expression, order: Expression) -> Expression:
 
 def logarithm10(value: Expression) -> Expression:
     """LOG10."""
-    return operation("ln", value) / Number(math.log(10.0))
+    return operation("ln", value) / math.log(10.0)
 
 
 def percent(value: Expression) -> Expression:
@@ -59,7 +59,7 @@ def wave(name: str) -> Build:
     """SINWAVE and COSWAVE: ``amplitude * sin(2 pi time / period)``."""
 
     def build(amplitude: Expression, period: Expression) -> Expression:
-        angle = Number(2.0 * math.pi) * Time() / period
+        angle = (2.0 * math.pi) * Time() / period
         return amplitude * operation(name, angle)
 
     return build
@@ -70,11 +70,11 @@ def log_gamma(value: Expression) -> Expression:
     # ln G(x) = ln G(x + 1) - ln x brings every argument above 1/2.
     series: Expression = Number(_LANCZOS[0])
     for place, factor in enumerate(_LANCZOS[1:]):
-        term = Number(factor) / (value + Number(float(place + 1)))
+        term = factor / (value + float(place + 1))
         series = series + term
     shifted = value + 7.5
     first = (value + 0.5) * operation("ln", shifted)
-    start = first + Number(0.5 * math.log(2.0 * math.pi)) - shifted
+    start = first + (0.5 * math.log(2.0 * math.pi)) - shifted
     return start + operation("ln", series) - operation("ln", value)
 
 
@@ -156,7 +156,7 @@ def present_value(rate: Expression, periods: Expression, paid: Expression, futur
 def counter(start: Expression, end: Expression) -> Expression:
     """COUNTER: goes up with time from a start, which it takes again in place of the end."""
     # A time that rounding leaves just below the end is the end.
-    little = Number(SMALL) * time_step()
+    little = SMALL * time_step()
     passed = Time() - Reference(INITIAL_TIME, ()) + little
     turn = operation("remainder", passed, end - start)
     return start + (turn - little)
@@ -175,7 +175,7 @@ def derivative(scope: Scope, value: Expression, order: Expression) -> Expression
     for _ in range(int(order.value)):
         found = scope.hide("auxiliary", found)
         found = (found - previous(scope, found, found)) / time_step()
-    begun = passed > Number(order.value - 0.5) * time_step()
+    begun = passed > (order.value - 0.5) * time_step()
     return operation("where", begun, found, ZERO)
 
 
@@ -228,7 +228,7 @@ def pulse_train(
 ) -> Expression:
     """PULSE TRAIN: pulses again and again until an end, which is included; without a gap if the interval has none."""
     on = operation("equal", interval, 0.0) | _within(_phase(start, interval), width)
-    not_over = Time() - Number(SMALL) <= end
+    not_over = Time() - SMALL <= end
     return _when(scope.held(on & (_begun(start) & not_over)), Number(1.0))
 
 

@@ -16,6 +16,7 @@ from pysd_runner.engine.ir import (
     Number,
     Reference,
     Table,
+    inner_axes,
     key,
     operation,
     reduced,
@@ -31,8 +32,8 @@ def _reduction(node: Call, scope: Scope) -> Expression:
     if len(node.arguments) != 1:
         raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
     argument = scope.lowered(node.arguments[0])
-    over = tuple(axis for axis in argument.axes if axis.endswith("!"))
-    stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
+    over = inner_axes(argument)
+    stray = scope.stray(argument) - {*over}
     if stray:
         raise InvalidModel(_unmarked(name.upper(), argument, stray))
     if not over:
@@ -53,8 +54,8 @@ def _of_array(node: Call, scope: Scope) -> Expression:
     argument = scope.lowered(_with_wildcards(given, scope))
     masks = tuple(scope.masks)
     scope.masks.clear()
-    over = tuple(axis for axis in argument.axes if axis.endswith("!"))
-    stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
+    over = inner_axes(argument)
+    stray = scope.stray(argument) - {*over}
     if stray and name in ("min", "max") and not over:
         argument = arrays.marked(scope, argument, argument.axes)
         over = argument.axes
@@ -69,7 +70,7 @@ def _of_several(node: Call, scope: Scope) -> Expression:
     result: Expression | None = None
     for item in node.arguments:
         value = scope.lowered(item)
-        if set(value.axes) - {*scope.block_axes, *scope.outside, *scope.implicit}:
+        if scope.stray(value):
             value = _of_array(Call(f"{name} of array", (item,)), scope)
         result = value if result is None else operation(name, result, value)
     if result is None:
@@ -92,7 +93,7 @@ def _with_wildcards(node: Any, scope: Scope) -> Any:
 def _over(name: str, argument: Expression, over: tuple[str, ...], masks: Sequence[Expression]) -> Expression:
     """A reduction; places that do not count give what changes nothing."""
     for mask in masks:
-        argument = operation("where", mask, argument, Number(NOTHING[name]))
+        argument = operation("where", mask, argument, NOTHING[name])
     return reduced(name, argument, over) if over else argument
 
 

@@ -79,6 +79,10 @@ class Scope:
         names = (self.ranges.name_of(label) for label in self.block)
         return tuple(self.standing[name] for name in names if name is not None)
 
+    def stray(self, expression: Expression) -> set[str]:
+        """Axes of an expression that the equation does not run over."""
+        return set(expression.axes) - {*self.block_axes, *self.outside, *self.implicit}
+
     def site(self) -> int:
         """Number of the next random function."""
         return next(self.sites)

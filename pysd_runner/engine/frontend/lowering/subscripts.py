@@ -91,7 +91,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
         numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
         # A number that is a little below a whole one by rounding alone counts as that.
-        wanted = operation("integer", scope.lowered(node) + Number(SMALL))
+        wanted = operation("integer", scope.lowered(node) + SMALL)
         found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
         found.index.append(Axis(label))
 
@@ -159,7 +159,7 @@ def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
     for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
         if node is not None:
-            end = operation("integer", scope.lowered(node) + Number(SMALL))
+            end = operation("integer", scope.lowered(node) + SMALL)
             scope.masks.append(operation(name, places, end))
     return Axis(label)
 

@@ -252,7 +252,7 @@ def _inverted_table(node: Call, scope: Scope) -> Expression:
     """LOOKUP INVERT: the least x at which a table has a value, missing where it never has it."""
     chosen, _, (value,) = _chosen(node, scope)
     found = chosen.each(inverse).read(value, "interpolate")
-    return operation("where", inside(chosen, "y", value), found, Number(math.nan))
+    return operation("where", inside(chosen, "y", value), found, math.nan)
 
 
 def _nearest_inverse(node: Call, scope: Scope) -> Expression:
@@ -290,7 +290,7 @@ def _slope(node: Call, scope: Scope) -> Expression:
         return found
     outside: Expression = Number(0.0)
     if mode != outside:
-        going_on = operation("where", operation("equal", mode, 1.0), found, Number(math.nan))
+        going_on = operation("where", operation("equal", mode, 1.0), found, math.nan)
         outside = operation("where", operation("equal", mode, 0.0), 0.0, going_on)
     return operation("where", inside(chosen, "x", place), found, outside)
 

@@ -19,7 +19,7 @@ from pysd_runner.engine.frontend.syntax import (
     Stock,
     Text,
 )
-from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.variables import dimensions_of
 from pysd_runner.engine.ir import key
@@ -31,7 +31,7 @@ def with_containers(
     items: Iterable[Any], variables: Sequence[DefinedVariable], defined: frozenset[str]
 ) -> list[DefinedVariable]:
     """Variables with the equations that conveyors and queues give their flows."""
-    known = {key(plain_name(item.get("name", ""))): item for item in items}
+    known = {key(name_of(item)): item for item in items}
     if not any(_is_conveyor(item) or _is_queue(item) for item in known.values()):
         return list(variables)
     return _Containers(known, variables, defined).connected()
@@ -169,7 +169,7 @@ class _Containers:
         own = self._expression(item, "leak")
         fraction = own if own is not None else self._expression(item, "eqn")
         start, end = (float(item.get(name, default)) for name, default in (("leak_start", "0"), ("leak_end", "1")))
-        return Leak(plain_name(item.get("name", "")), fraction or Numeral(0.0), start, end)
+        return Leak(name_of(item), fraction or Numeral(0.0), start, end)
 
     def _drive(self, flow: str, belt: str, part: str) -> None:
         variable, item = self.variables.get(key(flow)), self.items.get(key(flow))

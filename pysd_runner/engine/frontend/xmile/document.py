@@ -127,6 +127,11 @@ def text_of(item: Any) -> str:
     return (item.text or "").strip()
 
 
+def name_of(item: Any) -> str:
+    """Name of an element, empty if it has none."""
+    return plain_name(item.get("name", ""))
+
+
 def children(item: Any, *tags: str) -> Iterator[Any]:
     """Direct parts of an element with some of the tags."""
     return (part for part in item if part.tag in tags)
@@ -141,7 +146,7 @@ def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
     """Variables of one model where they are drawn."""
     for views in children(model, "views"):
         for number, view in enumerate(children(views, "view"), 1):
-            name = plain_name(view.get("name", "")) or str(number)
+            name = name_of(view) or str(number)
             for item in view.iter("stock", "flow", "aux", "gf", "alias"):
                 drawn = _drawn(item, f"{prefix}{name}", prefix)
                 if drawn is not None:
@@ -150,7 +155,7 @@ def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
 
 def _drawn(item: Any, view: str, prefix: str) -> Drawn | None:
     of = child(item, "of")
-    name = plain_name(item.get("name", "") if of is None else text_of(of))
+    name = name_of(item) if of is None else plain_name(text_of(of))
     try:
         return Drawn(f"{prefix}{name}", view, float(item.get("x")), float(item.get("y")), is_copy=item.tag == "alias")
     except (TypeError, ValueError):

@@ -1,12 +1,12 @@
 """Puts modules in place: variables of a model that another one holds bear the name of the module in front of theirs."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.syntax import Budgets, Call, DefinedVariable, Equation, Name, Numeral, parts
-from pysd_runner.engine.frontend.xmile.document import children, fault_at, place_of
+from pysd_runner.engine.frontend.syntax import Budgets, Call, DefinedVariable, Equation, Name, Numeral, changed, parts
+from pysd_runner.engine.frontend.xmile.document import children, fault_at, name_of, place_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.ir import key
 
@@ -17,7 +17,7 @@ Seen = Callable[[Any, str], None]
 
 def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[DefinedVariable]:
     """All variables of a file, those of its modules under names such as ``module.variable``."""
-    models = {key(plain_name(item.get("name", ""))): item for item in children(root, "model")}
+    models = {key(name_of(item)): item for item in children(root, "model")}
     outermost = next((item for item in children(root, "model") if not item.get("name")), None)
     if outermost is None:
         outermost = next(iter(children(root, "model")), None)
@@ -41,7 +41,7 @@ class _Place:
             for item in model.iter("aux", "flow", "stock", "gf", "module"):
                 sizes[model] += 1
                 if item.tag == "module":
-                    name = plain_name(item.get("name", ""))
+                    name = name_of(item)
                     sizes[model] += self.size(self._model_of(item, name, path), (*path, name), sizes)
         return sizes[model]
 
@@ -52,14 +52,14 @@ class _Place:
         own = self._read(model)
         self._seen(model, "".join(f"{name}." for name in path))
         modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
-        names = {key(item.name) for item in own} | {key(plain_name(item.get("name", ""))) for item in modules}
+        names = {key(item.name) for item in own} | {key(name_of(item)) for item in modules}
         given = _connections(modules)
         for variable in own:
             outer = given.get(f".{key(variable.name)}") if not path else None
             connected = variable if outer is None else _with_source(variable, *outer)
             yield _answered(_renamed(connected, path, names), {}, "")
         for item in modules:
-            name = plain_name(item.get("name", ""))
+            name = name_of(item)
             inner = self._model_of(item, name, path)
             for variable in self.variables(inner, (*path, name), (*above, model)):
                 yield _connected(_answered(variable, given, ".".join(path)), given, path)
@@ -76,7 +76,7 @@ def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
     """What every input of a module takes, by its name as the model that holds the module sees it."""
     found = {}
     for module in modules:
-        own = plain_name(module.get("name", ""))
+        own = name_of(module)
         # Stella writes every connection twice, the second time for versions before it.
         for item in list(children(module, "connect")) or list(children(module, "connect2")):
             to, source = _path(item.get("to", "")), _path(item.get("from", ""))
@@ -139,10 +139,6 @@ def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) 
             local = name[len(prefix) + 1 :] if prefix and name.startswith(f"{prefix}.") else name
             connected = key(local) in given
             return Numeral(1.0) if connected else Numeral(0.0) if not prefix and "." not in local else node
-        if isinstance(node, tuple):
-            return tuple(answered(item) for item in node)
-        if is_dataclass(node) and not isinstance(node, type):
-            return replace(node, **{item.name: answered(getattr(node, item.name)) for item in fields(node)})
         return node
 
     equations = variable.equations
@@ -152,7 +148,9 @@ def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) 
         for part in parts(item.expression)
     ):
         return variable
-    return replace(variable, equations=tuple(replace(item, expression=answered(item.expression)) for item in equations))
+    return replace(
+        variable, equations=tuple(replace(item, expression=changed(item.expression, answered)) for item in equations)
+    )
 
 
 def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
@@ -165,19 +163,11 @@ def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) 
         first = key(name.split(".")[0])
         return f"{prefix}.{name}" if prefix and (key(name) in names or first in names) else name
 
-    equations = tuple(replace(item, expression=_with_names(item.expression, called)) for item in variable.equations)
+    def moved(node: Any) -> Any:
+        if isinstance(node, Call):
+            return replace(node, function=called(node.function))
+        return replace(node, name=called(node.name)) if isinstance(node, Name) else node
+
+    equations = tuple(replace(item, expression=changed(item.expression, moved)) for item in variable.equations)
     name = f"{prefix}.{variable.name}" if prefix else variable.name
     return replace(variable, name=name, equations=equations)
-
-
-def _with_names(node: Any, called: Callable[[str], str]) -> Any:
-    if isinstance(node, Name):
-        return replace(node, name=called(node.name), subscripts=_with_names(node.subscripts, called))
-    if isinstance(node, Call):
-        arguments, subscripts = _with_names(node.arguments, called), _with_names(node.subscripts, called)
-        return replace(node, function=called(node.function), arguments=arguments, subscripts=subscripts)
-    if isinstance(node, tuple):
-        return tuple(_with_names(item, called) for item in node)
-    if is_dataclass(node) and not isinstance(node, type):
-        return replace(node, **{item.name: _with_names(getattr(node, item.name), called) for item in fields(node)})
-    return node

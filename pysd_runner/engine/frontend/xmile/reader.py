@@ -28,6 +28,7 @@ from pysd_runner.engine.frontend.xmile.document import (
     children,
     drawn_in,
     fault_at,
+    name_of,
     place_of,
     read_document,
     text_of,
@@ -70,11 +71,11 @@ def read_xmile(path: Path, budgets: Budgets) -> Syntax:
 def _ranges(root: Any) -> Iterator[Range]:
     for group in children(root, "dimensions"):
         for dim in children(group, "dim"):
-            name = plain_name(dim.get("name", ""))
+            name = name_of(dim)
             for item in (dim, *children(dim, "elem")):
-                if not plain_name(item.get("name", "")):
+                if not name_of(item):
                     raise fault_at(item, f"<{item.tag}> has no name")
-            elements: list[str | Numbered] = [plain_name(item.get("name", "")) for item in children(dim, "elem")]
+            elements: list[str | Numbered] = [name_of(item) for item in children(dim, "elem")]
             targets = tuple(MappedTo(plain_name(text_of(item))) for item in dim if item.tag.endswith("maps_to"))
             place = place_of(dim)
             yield Range(name=name, elements=tuple(elements or [_counted(dim, name)]), targets=targets, place=place)
@@ -88,9 +89,9 @@ def _counted(dim: Any, name: str) -> Numbered:
 
 
 def _habits(root: Any, ranges: Iterable[Range], macros: Iterable[Any]) -> Habits:
-    names = {key(plain_name(item.get("name", ""))) for item in macros}
+    names = {key(name_of(item)) for item in macros}
     for item in root.iter("aux", "flow", "stock", "gf"):
-        name = key(plain_name(item.get("name", "")))
+        name = key(name_of(item))
         if name in NUMBERS or (item.get("name") and (item.tag == "gf" or child(item, "gf") is not None)):
             names.add(name)
     elements = {item.name.casefold(): item.elements for item in ranges}
@@ -113,7 +114,7 @@ def _variables(model: Any, habits: Habits) -> list[DefinedVariable]:
     """Variables of one model, in the order of the file, each with its group."""
     habits = _with_behaviour(model, habits)
     groups = {
-        key(plain_name(entity.get("name", ""))): plain_name(group.get("name", ""))
+        key(name_of(entity)): name_of(group)
         for group in _within(model, "group")
         for entity in children(group, "entity", "var")
     }
@@ -121,7 +122,7 @@ def _variables(model: Any, habits: Habits) -> list[DefinedVariable]:
     habits = replace(habits, multipliers=dict(_multipliers(items, habits)))
     found = []
     for item in items:
-        if key(plain_name(item.get("name", ""))) in CONTROLS:
+        if key(name_of(item)) in CONTROLS:
             continue
         variable = read_variable(item, habits)
         group = groups.get(key(variable.name), "")
@@ -137,7 +138,7 @@ def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, No
             node = read_expression(text, place_of(factor), habits.defined)
             if node is None:
                 raise fault_at(factor, "<multiplier> is empty")
-            yield key(plain_name(item.get("name", ""))), node
+            yield key(name_of(item)), node
 
 
 def _within(model: Any, *tags: str) -> Iterator[Any]:
@@ -148,7 +149,7 @@ def _within(model: Any, *tags: str) -> Iterator[Any]:
 
 
 def _macro(item: Any, habits: Habits) -> Macro:
-    name = plain_name(item.get("name", ""))
+    name = name_of(item)
     parameters = tuple(plain_name(text_of(part)) for part in children(item, "parm"))
     given = {key(name) for name in parameters}
     variables = [variable for variable in _variables(item, habits) if key(variable.name) not in given]

@@ -22,7 +22,7 @@ from pysd_runner.engine.frontend.syntax import (
     labels_of,
     negative,
 )
-from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.ir import HIDDEN, Mode, key
 
@@ -42,7 +42,7 @@ class Habits:
 
 def read_variable(item: Any, habits: Habits) -> DefinedVariable:
     """One variable."""
-    name = plain_name(item.get("name", ""))
+    name = name_of(item)
     if not name:
         raise fault_at(item, f"<{item.tag}> has no name")
     try:
@@ -98,9 +98,7 @@ def _size(dims: Sequence[str], habits: Habits) -> float:
 
 def dimensions_of(item: Any) -> list[str]:
     """Dimensions of a variable; one that stands there again has a name of its own."""
-    names = [
-        plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")
-    ]
+    names = [name_of(dim) for group in children(item, "dimensions") for dim in children(group, "dim")]
     return [again(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
