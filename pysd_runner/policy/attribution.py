@@ -89,13 +89,8 @@ class Attribution(Tabled):
         levers, draws = self.shapley.shape[:2]
         return f"<Attribution of {self.outcome.key} of {self.name!r}: {levers} levers, {draws} draws>"
 
-    def table(self, year: int | None = None) -> pd.DataFrame:
-        """One row a lever, the largest contribution first: median and 90 % interval of every way to attribute.
-
-        Parameters
-        ----------
-        year
-            None takes the last.
+    def table(self) -> pd.DataFrame:
+        """One row a lever in the last year, the largest contribution first: median and 90 % interval of every way.
 
         Returns
         -------
@@ -103,20 +98,19 @@ class Attribution(Tabled):
             In the unit of the outcome. The row ``total`` holds the effect of the policy; medians do not sum to it,
             draws do.
         """
-        place = self._place(year)
         rows: dict[str, dict[str, float]] = {}
         for number, lever in enumerate(self.levers):
             row: dict[str, float] = {}
             for name, values in self._ways.items():
-                row |= band(name, values[number, :, place])
+                row |= band(name, values[number, :, -1])
             if self.errors is not None:
-                row["error"] = float(np.median(self.errors[number, :, place]))
+                row["error"] = float(np.median(self.errors[number, :, -1]))
             rows[lever.key] = row
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
         found = found.sort_values("shapley_p50", ascending=False, kind="stable")
         sums: dict[str, float] = {}
         for name, values in self._ways.items():
-            sums |= band(name, values.sum(axis=0)[:, place])
+            sums |= band(name, values.sum(axis=0)[:, -1])
         found.loc["total"] = pd.Series(sums)
         return found
 
@@ -161,15 +155,6 @@ class Attribution(Tabled):
                 rows += _long(lever.key, way, self.years, values[number])
         rows += _long("total", "total", self.years, self.total)
         return pd.DataFrame(rows)
-
-    def _place(self, year: int | None) -> int:
-        if year is None:
-            return len(self.years) - 1
-        if year not in self.years:
-            raise InvalidInput(
-                "there is no year {year}; known: {first} to {last}", year=year, first=self.years[0], last=self.years[-1]
-            )
-        return int(np.flatnonzero(self.years == year)[0])
 
 
 def attribute(  # noqa: PLR0913 - a front door
