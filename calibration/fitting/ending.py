@@ -107,7 +107,7 @@ class Ending:
         for place, (item, prior) in enumerate(zip(space.parameters, space.priors, strict=True)):
             estimate = float(prior.from_unbounded(self.point[place]))
             contraction = float(self.curvature.contraction[place])
-            low, high = self._interval(place)
+            low, high = space.interval(place, self.point[place], NINETY * self.spread[place])
             yield ParameterEstimate(
                 key=item.key,
                 name=item.variable or item.en,
@@ -131,11 +131,6 @@ class Ending:
                 en=item.en,
                 zh=item.zh,
             )
-
-    def _interval(self, place: int) -> tuple[float, float]:
-        prior, centre, spread = self.problem.space.priors[place], self.point[place], self.spread[place]
-        low, high = (float(prior.from_unbounded(centre + sign * NINETY * spread)) for sign in (-1, 1))
-        return low, high
 
     def _series_fit(self, series: Series, residuals: Array) -> SeriesFit:
         noise, cells = self.problem.noise[series.label], series.cells

@@ -102,6 +102,11 @@ class ParameterSpace:
         """Translate values into a vector of shape (parameter,); the inverse of `to_values`."""
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
+    def interval(self, place: int, centre: float, half: float) -> tuple[float, float]:
+        """Ends of an interval of a parameter about a point, with half its width, both on the unbounded scale."""
+        prior = self.priors[place]
+        return float(prior.from_unbounded(centre - half)), float(prior.from_unbounded(centre + half))
+
     def prior_residuals(self, z: Array) -> Array:
         """Residual of each prior: standard normal for draws from it, so half its square is minus its log density."""
         # From the unbounded scale itself: a value at the end of its interval says no more how far out its score lies.

@@ -13,7 +13,7 @@ from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, eviden
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
-from calibration.uncertainty.profiles import Profile, ProfileShape, profile
+from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.export.tables import Tabled
@@ -303,9 +303,14 @@ def identify(
     settings: dict[str, Any] = {"executor": executor, "checkpoint": checkpoint, "progress": progress}
     curves = profile(problem, fit, shown, level=level, **settings) if profiles else ()
     known = {item.key: item for item in curves}
-    partners = _partners(at)
+    partners, width = _partners(at), np.sqrt(2 * half_quantile(level)) * at.spread
     verdicts = [
-        _verdict(fit.parameter(key), known.get(key), partners[key], _normal_interval(at, place, level))
+        _verdict(
+            fit.parameter(key),
+            known.get(key),
+            partners[key],
+            at.problem.space.interval(place, at.point[place], width[place]),
+        )
         for place, key in enumerate(at.problem.space.keys)
     ]
     return Identifiability(verdicts=tuple(verdicts), directions=directions(at), profiles=tuple(curves), level=level)
@@ -353,11 +358,3 @@ def _partners(at: FittedPoint) -> Mapping[str, tuple[tuple[str, float], ...]]:
         )
         found[key] = tuple(pair for pair in others if abs(pair[1]) >= STRONG)[:MOST_PARTNERS]
     return found
-
-
-def _normal_interval(at: FittedPoint, place: int, level: float) -> tuple[float, float]:
-    from scipy.special import ndtri
-
-    prior, width = at.problem.space.priors[place], float(ndtri(0.5 + 0.5 * level)) * at.spread[place]
-    centre = at.point[place]
-    return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
