@@ -206,7 +206,9 @@ def fit(
 def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
     """Settle the errors of a model with blocks; where its stages end, and draws of the prior."""
     problem = work.problem
-    others = [_draw(problem, work.seed, number) for number in range(1, work.starts)]
+    # Each draw is seeded by the number of its start, so that more starts add to fewer.
+    seeds = [np.random.default_rng([work.seed, number]) for number in range(1, work.starts)]
+    others = [np.asarray(problem.space.sample(rng, 1)[0]) for rng in seeds]
     if (earlier := kept_settled(work.kept, problem)) is not None:
         return earlier, others
     if not np.isfinite(problem.residuals(problem.space.centre)).all():
@@ -355,11 +357,6 @@ def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser
     if not change.ridges:
         return search
     return Reparametrised(search, Coordinates(change.forward, change.backward, change.slopes))
-
-
-def _draw(problem: CalibrationProblem, seed: int, number: int) -> Array:
-    """Start point: a prior draw seeded by the start's index."""
-    return np.asarray(problem.space.sample(np.random.default_rng([seed, number]), 1)[0])
 
 
 def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> CalibrationProblem:

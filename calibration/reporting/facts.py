@@ -1,6 +1,6 @@
 """Numbers and names that the report of a fit and its pictures share: how well it follows its data, what it leaves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,9 +165,9 @@ def window(result: FitResult, lang: str) -> dict[str, object]:
     return {"panel": panel_title(fitted.panel, lang), "first": fitted.first_year, "last": fitted.last_year}
 
 
-def region_name(result: FitResult, code: str, lang: str) -> str:
-    """Label of a region."""
-    return result.region_names[code][0 if lang == "en" else 1]
+def region_name(names: Mapping[str, tuple[str, str]], code: str, lang: str) -> str:
+    """Label of a region, of those by its code in English and Chinese."""
+    return names[code][0 if lang == "en" else 1]
 
 
 def series_name(series: SeriesFit, lang: str) -> str:

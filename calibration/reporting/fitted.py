@@ -150,7 +150,7 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
         _draw_paths(sheet, result, table, codes, columns, lang)
     figure = sheet.figure
     figure.data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
-    worst = region_name(result, str(away.idxmax()), lang)
+    worst = region_name(result.region_names, str(away.idxmax()), lang)
     figure.sentence = say("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst)
     return figure
 
@@ -196,7 +196,7 @@ def _draw_paths(
     for place, code in enumerate(codes):
         row, column = divmod(place, columns)
         left, top = _LEFT + column * (wide + _GAP), row * (_NAME + _TALL + _GAP)
-        name = shortened(sheet.figure, region_name(result, code, lang), LABEL_SIZE, wide)
+        name = shortened(sheet.figure, region_name(result.region_names, code, lang), LABEL_SIZE, wide)
         sheet.text(left, top + 0.02, name, size=LABEL_SIZE, color=INK)
         axes = sheet.axes(left, top + _NAME, wide, _TALL)
         part = table[table["region"] == code]
@@ -264,7 +264,7 @@ def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], l
     years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
     names = _WIDE if len(codes) <= MOST_NAMED else 0.0
     for place, code in enumerate(codes if names else ()):
-        text = shortened(sheet.figure, region_name(result, code, lang), _SMALL, names - 0.08)
+        text = shortened(sheet.figure, region_name(result.region_names, code, lang), _SMALL, names - 0.08)
         middle = _HEAD + (place + 0.5) * _PITCH
         sheet.text(names - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
     wide = (sheet.width - names - _BETWEEN * (len(blocks) - 1)) / len(blocks)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from calibration.forecasting import Outlook
 from calibration.forecasting.words import paragraph
+from calibration.reporting.facts import region_name
 from pysd_runner.plots.bands import MEDIAN, Bands
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet, save_figure
 from pysd_runner.plots.marks import (
@@ -59,10 +60,6 @@ def _texts(outlook: Outlook, lang: str) -> tuple[str, str]:
     return say("forecast.figure.title", lang, until=until), say("forecast.figure.subtitle", lang, **values)
 
 
-def _name(outlook: Outlook, code: str, lang: str) -> str:
-    return outlook.names[code][0 if lang == "en" else 1]
-
-
 def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
     bands = percent(outlook.bands())
     history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))
@@ -79,7 +76,7 @@ def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
     for number, code in enumerate(codes):
         row, column = divmod(number, _COLUMNS)
         left, top = _LEFT + column * (wide + _GAP), row * _PITCH
-        name = shortened(sheet.figure, _name(outlook, code, lang), LABEL_SIZE, wide + _GAP / 2)
+        name = shortened(sheet.figure, region_name(outlook.names, code, lang), LABEL_SIZE, wide + _GAP / 2)
         sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
         axes = sheet.axes(left, top + 0.24, wide, _HIGH)
         seen = history.sel(region=code).to_numpy()
@@ -100,7 +97,7 @@ def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
     moves = np.abs(np.nan_to_num(np.log(ends[:, MEDIAN] / last)))
     codes = [str(code) for code in outlook.paths["region"].to_numpy()]
     rows = [
-        Row(region=code, name=_name(outlook, code, lang), quantiles=end, other=other, change=move)
+        Row(region=code, name=region_name(outlook.names, code, lang), quantiles=end, other=other, change=move)
         for code, end, other, move in zip(codes, ends, last, moves, strict=True)
     ]
     rows.sort(key=lambda row: -row.quantiles[MEDIAN])
@@ -138,7 +135,7 @@ def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
     """What is forecast for the last year, a row a region, and what the numbers are; of many those that move most."""
     table = outlook.table()
     final = table[table["year"] == table["year"].max()].set_index("region")
-    final.index = pd.Index([_name(outlook, str(code), lang) for code in final.index])
+    final.index = pd.Index([region_name(outlook.names, str(code), lang) for code in final.index])
     # The year is told where it is not that of the heading for all of them.
     dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
     told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}

@@ -270,13 +270,15 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
         say(
             "fit_report.region_note",
             lang,
-            worst=region_name(result, worst, lang) if worst else say("fit_report.none", lang),
+            worst=region_name(result.region_names, worst, lang) if worst else say("fit_report.none", lang),
         )
     )
     rows = []
     for place, code in enumerate(result.region_names):
         cells = [columns[item.label][place] for item in regional]
-        rows.append([region_name(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
+        rows.append(
+            [region_name(result.region_names, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)]
+        )
     if len(rows) > MOST_REGIONS:
         errors = np.nan_to_num([item.rmse for item in columns[regional[0].label]])
         rows = [rows[place] for place in largest(errors, FEW_REGIONS)]

@@ -137,7 +137,7 @@ class PredictiveCheck:
 
     Attributes
     ----------
-    label, indicator
+    label
         Of the series.
     statistic
         ``"spread"``: standard deviation over all cells; ``"movement"``: root mean square of the changes from year to
@@ -151,7 +151,6 @@ class PredictiveCheck:
     """
 
     label: str
-    indicator: str
     statistic: str
     observed: float
     prior: tuple[float, float, float]
@@ -261,7 +260,6 @@ def _check(
     prior, posterior = (np.quantile(values, (0.05, 0.5, 0.95)).tolist() for values in made)
     return PredictiveCheck(
         label=series.label,
-        indicator=series.indicator,
         statistic=name,
         observed=observed,
         prior=(prior[0], prior[1], prior[2]),
