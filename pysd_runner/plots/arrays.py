@@ -135,24 +135,18 @@ def position_of_year(values: xr.DataArray, year: int | None) -> int:
     return int(found[0])
 
 
-def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
-    """Name of a scenario in a language."""
-    own = _own_label(values, "scenario", scenario, (f"label_{lang}",))
-    if own:
-        return own
-    key = f"scenario.{scenario}"
-    return say(key, lang) if has_text(key) else scenario.replace("_", " ")
-
-
-def region_label(values: xr.DataArray, region: str, lang: str) -> str:
-    """Name of a region or class in a language."""
-    own = _own_label(values, "region", region, (f"name_{lang}", "name_en"))
-    if own:
-        return own
-    for key in (f"class.{region}", f"region.{region}"):
-        if has_text(key):
-            return say(key, lang)
-    return region
+def label_of(values: xr.DataArray, dim: str, label: str, lang: str) -> str:
+    """Name of a scenario, or of a region or class, in a language: the array's own, else ours, else the label."""
+    columns, rooms, other = (f"name_{lang}", "name_en"), ("class", "region"), label
+    if dim == "scenario":
+        columns, rooms, other = (f"label_{lang}",) * 2, ("scenario",) * 2, label.replace("_", " ")
+    places = np.flatnonzero(_labels(values, dim) == label)
+    for column in columns if places.size else ():
+        if column in values.coords:
+            found = str(np.atleast_1d(values.coords[column].to_numpy())[places[0]]).strip()
+            if found and found != "nan":
+                return found
+    return next((say(f"{room}.{label}", lang) for room in rooms if has_text(f"{room}.{label}")), other)
 
 
 def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
@@ -192,19 +186,6 @@ def _starts_as_one(values: xr.DataArray) -> bool:
     return bool(np.isfinite(first).all() and (np.ptp(first, axis=(0, 1)) <= 1e-9 * np.abs(first).max()).all())
 
 
-def _own_label(values: xr.DataArray, dim: str, label: str, columns: tuple[str, ...]) -> str:
-    """Label the array carries for one of its scenarios or regions, or an empty string."""
-    places = np.flatnonzero(_labels(values, dim) == label)
-    if not places.size:
-        return ""
-    for column in columns:
-        if column in values.coords:
-            found = str(np.atleast_1d(values.coords[column].to_numpy())[places[0]]).strip()
-            if found and found != "nan":
-                return found
-    return ""
-
-
 def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
     """Labels along a coordinate as texts."""
     return np.atleast_1d(values.coords[column].to_numpy()).astype(np.str_)
@@ -220,22 +201,18 @@ class PrintedNames:
 
     def scenario(self, name: str) -> str:
         """Printed name of a scenario."""
-        wanted = (scenario_label(self.values, name, self.lang), scenario_label(self.values, name, "en"), name)
-        return next((text for text in wanted if self._fits(text)), f"#{self._position('scenario', name)}")
+        return self._usable("scenario", name) or f"#{position_of(self.values, 'scenario', name) + 1}"
 
     def region(self, code: str) -> str:
         """Printed name of a region."""
-        wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
-        fitting = next((text for text in wanted if self._fits(text)), None)
-        return fitting or say("region.position", self.lang, position=self._position("region", code))
+        return self._usable("region", code) or say(
+            "region.position", self.lang, position=position_of(self.values, "region", code) + 1
+        )
 
-    def _fits(self, text: str) -> bool:
-        """Whether a name can be used."""
-        return not self.is_drawn or can_draw(text)
-
-    def _position(self, dim: str, label: str) -> int:
-        """Position from one."""
-        return position_of(self.values, dim, label) + 1
+    def _usable(self, dim: str, label: str) -> str:
+        """The first of its names that can be used, or an empty string."""
+        wanted = (*(label_of(self.values, dim, label, lang) for lang in (self.lang, "en")), label)
+        return next((text for text in wanted if not self.is_drawn or can_draw(text)), "")
 
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})

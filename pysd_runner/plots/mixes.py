@@ -92,12 +92,7 @@ def plot_mixes(
     UnknownName
         If there is no such scenario.
     """
-    if len(baselines) > MOST_MIXES:
-        raise InvalidInput(
-            "one figure shows {most} policy mixes at most; {count} were asked for",
-            most=MOST_MIXES,
-            count=len(baselines),
-        )
+    _check_count(len(baselines))
     asked, lang = lang, usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
     other = full if changed is None else in_layout(changed)
@@ -128,6 +123,13 @@ def plot_mixes(
     figure.data = _table(lines, view, quantity)
     figure.sentence = _sentence(lines, view, quantity)
     return figure
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_MIXES:
+        raise InvalidInput(
+            "one figure shows {most} policy mixes at most; {count} were asked for", most=MOST_MIXES, count=count
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,10 +294,7 @@ def plot_money(told: Money, drawn: Money) -> ReportFigure:
     """Draw the money by lever of each mix."""
     rows = drawn.spent.drop_duplicates("scenario")
     levers = list(dict.fromkeys(drawn.spent["lever"]))
-    if len(rows) > MOST_MIXES:
-        raise InvalidInput(
-            "one figure shows {most} policy mixes at most; {count} were asked for", most=MOST_MIXES, count=len(rows)
-        )
+    _check_count(len(rows))
     heads = drawn.spent["head"].to_numpy().reshape(len(rows), len(levers))
     mixes = [_drawable(str(name), str(key)) for name, key in zip(rows["mix"], rows["scenario"], strict=True)]
     totals = [_drawable(drawn.totals[str(key)], "") for key in rows["scenario"]]

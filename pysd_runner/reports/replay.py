@@ -292,9 +292,12 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
         progress=progress,
         **settings,
     )
-    changed = [
-        *changed_files(file.parent, record),
-        *_changed_model(record, model.sha256),
+    made_with = record["simulation"]
+    then, now = made_with["model_sha256"], model.sha256
+    changed = changed_files(file.parent, record)
+    if then != now:
+        changed.append(f"model {made_with['model']!r} has changed since this run: {then[:12]} then, {now[:12]} now")
+    changed += [
         *_changed_panel(record, inputs),
         *_changed_scenarios(scenarios, name),
         *_changed_versions(record["versions"]),
@@ -311,13 +314,6 @@ def _read(file: Path) -> dict[str, Any]:
     check_entries(RunRecord, record, str(file), REMEDY, is_open=True)
     check_entries(RecordedSimulation, record["simulation"], f"{file}: simulation", REMEDY, is_open=True)
     return record
-
-
-def _changed_model(record: Mapping[str, Any], sha256: str) -> list[str]:
-    then = record["simulation"]["model_sha256"]
-    if then == sha256:
-        return []
-    return [f"model {record['simulation']['model']!r} has changed since this run: {then[:12]} then, {sha256[:12]} now"]
 
 
 def _changed_panel(record: Mapping[str, Any], inputs: Inputs) -> list[str]:

@@ -8,7 +8,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots import label_array, plot_gaps
-from pysd_runner.plots.arrays import position_of, quantity_of, region_label, scenario_label
+from pysd_runner.plots.arrays import label_of, position_of, quantity_of
 
 
 def test_a_plain_array_with_labels_is_drawn_like_a_labelled_one(futures):
@@ -55,14 +55,14 @@ def test_layout_adds_what_is_missing_and_orders_the_rest():
 
 def test_names_fall_back_in_order(futures):
     gaps = in_layout(futures["gap_to_leader"])
-    assert region_label(gaps, "110000", "zh") == "甘肃"
-    assert region_label(gaps.drop_vars("name_zh"), "110000", "zh") == "Province 1"
-    assert region_label(gaps.drop_vars(["name_zh", "name_en"]), "110000", "zh") == "110000"
+    assert label_of(gaps, "region", "110000", "zh") == "甘肃"
+    assert label_of(gaps.drop_vars("name_zh"), "region", "110000", "zh") == "Province 1"
+    assert label_of(gaps.drop_vars(["name_zh", "name_en"]), "region", "110000", "zh") == "110000"
     bare = gaps.drop_vars(["label_en", "label_zh"])
-    assert scenario_label(gaps, "zoned_need", "zh") == "分区分类、按需分配"
-    assert scenario_label(bare, "zoned_need", "zh") == "zoned need"
-    assert scenario_label(bare, "baseline", "zh") == "无政策"
-    assert region_label(in_layout(futures["class_gap"]), "West", "zh") == "西部"
+    assert label_of(gaps, "scenario", "zoned_need", "zh") == "分区分类、按需分配"
+    assert label_of(bare, "scenario", "zoned_need", "zh") == "zoned need"
+    assert label_of(bare, "scenario", "baseline", "zh") == "无政策"
+    assert label_of(in_layout(futures["class_gap"]), "region", "West", "zh") == "西部"
 
 
 def test_regions_are_found_by_code_or_name(futures):
