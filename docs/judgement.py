@@ -51,9 +51,9 @@ CHOSEN = (
     ),
     ("pysd_runner.panel.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
     ("pysd_runner.panel.coverage", "OLDEST", "years of news that are given up rather than leaving regions out"),
-    ("pysd_runner.panel.assembly", "JUMP", "factor of a yearly change from which on a value is doubted"),
-    ("pysd_runner.panel.assembly", "LEAP", "factor of a yearly change that is taken for another unit"),
-    ("pysd_runner.panel.assembly", "STRANGE", "factor from the middle region that is taken for another unit"),
+    ("pysd_runner.panel.checks", "JUMP", "factor of a yearly change from which on a value is doubted"),
+    ("pysd_runner.panel.checks", "LEAP", "factor of a yearly change that is taken for another unit"),
+    ("pysd_runner.panel.checks", "STRANGE", "factor from the middle region that is taken for another unit"),
     ("calibration.fitting.panel_tying", "LONGEST", "years a calibration looks back at most"),
     (
         "calibration.fitting.panel_tying",

@@ -36,9 +36,9 @@ else:
         __name__,
         __file__,
         {
-            "check_panel": ("pysd_runner.panel.old.check_panel", "check_data"),
-            "load_panel": ("pysd_runner.panel.old.load_panel", "load_data; data.array(name) is what panel[name] was"),
+            "check_panel": ("pysd_runner.panel.load.check_panel", "check_data"),
+            "load_panel": ("pysd_runner.panel.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
             "load_projection": "pysd_runner.study.loading.load_future",
-            "load_table": ("pysd_runner.panel.old.load_table", "load_data; its `columns` are `roles`"),
+            "load_table": ("pysd_runner.panel.load.load_table", "load_data; its `columns` are `roles`"),
         },
     )

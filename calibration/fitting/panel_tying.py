@@ -26,7 +26,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, Unknown
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Data
-from pysd_runner.panel.assembly import JUMPED
+from pysd_runner.panel.checks import JUMPED
 from pysd_runner.panel.coverage import LEFT_OUT
 from pysd_runner.panel.names import CURRENCY
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec

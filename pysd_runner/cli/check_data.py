@@ -15,7 +15,8 @@ from pysd_runner.core.errors import Message
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # reading panels loads pandas
-    from pysd_runner.panel import Data, Problem
+    from pysd_runner.core.findings import Finding
+    from pysd_runner.panel import Data
 
 
 @command(
@@ -102,7 +103,7 @@ def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
 def _write(data: "Data", out: Path) -> None:
     """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
     from pysd_runner.export import save_csv
-    from pysd_runner.panel.column import DERIVED
+    from pysd_runner.panel.cells import DERIVED
 
     frame = data.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != DERIVED] if "flag" in frame else frame
@@ -114,7 +115,7 @@ def _write(data: "Data", out: Path) -> None:
     save_csv(frame, out)
 
 
-def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:
+def _say(session: Session, file: str, problems: "list[Finding]", errors: int) -> None:
     from pysd_runner.reports.panels import verdict
 
     session.say(verdict(file, errors, len(problems) - errors, session.lang))
@@ -122,9 +123,9 @@ def _say(session: Session, file: str, problems: "list[Problem]", errors: int) ->
         session.say(f"  {line}")
 
 
-def _lines(problems: "list[Problem]", lang: str) -> list[str]:
+def _lines(problems: "list[Finding]", lang: str) -> list[str]:
     """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
-    from pysd_runner.panel.problems import SHOWN
+    from pysd_runner.panel.checks import SHOWN
     from pysd_runner.reports.panels import problem_line
 
     of_kind = Counter(map(_kind, problems))
@@ -142,5 +143,5 @@ def _lines(problems: "list[Problem]", lang: str) -> list[str]:
     return lines
 
 
-def _kind(problem: "Problem") -> tuple[str, str, str, str]:
+def _kind(problem: "Finding") -> tuple[str, str, str, str]:
     return problem.severity, problem.rule, problem.column, re.sub(r"\d+", "", problem.message)

@@ -117,8 +117,9 @@ class DataChoice:
 
     def _loaded(self, session: Session, unsaid: Sequence[str]) -> "Data":
         """Read the data; why they cannot be read is told in the language of the reader."""
+        from pysd_runner.core.findings import errors_of
+        from pysd_runner.panel.checks import heaviest_first
         from pysd_runner.panel.load import FaultyData
-        from pysd_runner.panel.problems import errors_of, heaviest_first
         from pysd_runner.reports.panels import first_problem, refusal
 
         source = str(self.source)

@@ -1,5 +1,6 @@
 """What was found in a file, a scenario, a fit or an installation: one value for each thing a reader must know."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -86,3 +87,13 @@ class Finding:
             told = Message("{where}: {said}", where=self.column, said=told)
         where = self.where if self.row is None else f"{self.where}:{self.row}"
         return Message("{where}: {said}", where=where, said=told)
+
+
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that stop the work."""
+    return [item for item in findings if item.severity == "error"]
+
+
+def with_hint(suggestion: str) -> str:
+    """How a message ends: with a name that may have been meant, or without one."""
+    return Message(".{suggestion}", suggestion=suggestion) if suggestion else "."

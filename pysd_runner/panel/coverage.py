@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidPanel, Message
+from pysd_runner.core.findings import Finding
 from pysd_runner.panel.data import Data
-from pysd_runner.panel.problems import Problem
 
 OUTPUT = "output_per_head"
 
@@ -143,7 +143,7 @@ def _subset(panel: Data, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Dat
     names = [region.code if region.name_en == region.code else f"{region.name_en} ({region.code})" for region in gone]
     shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     when = " or ".join(str(year) for year in lacking)
-    problem = Problem(
+    problem = Finding(
         rule=LEFT_OUT,
         message=Message(
             "{count} of {all} regions are left out, without output per head in {years}: {regions}",

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.export.tables import Tabled
 from pysd_runner.panel import forms
-from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
-from pysd_runner.panel.column import Array, Column, Entity, TextArray, by_label, label_key, series_column
-from pysd_runner.panel.names import CURRENCY, key
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.cells import Array, Column, TextArray, series_column
+from pysd_runner.panel.names import CURRENCY, Entity, by_label, key, label_key
+from pysd_runner.panel.times import checked_unit, counted, unit_of_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Data(Tabled):
     currency: str = ""
     price_basis: str = ""
     provenance: Mapping[str, object] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         for name, column in self._own.items():

@@ -1,11 +1,29 @@
-"""What each heading of a panel file means, and so which of three shapes the file has."""
+"""What each heading of a panel file means, which of three shapes the file so has, and the cells it holds."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
+import numpy as np
+
 from pysd_runner.core.errors import InvalidInput, Message, suggest
+from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.panel.cells import (
+    Cells,
+    IndexArray,
+    Keys,
+    Observations,
+    TextArray,
+    TextFile,
+    each_once,
+    merged,
+    same,
+    text_of,
+    texts_of,
+)
+from pysd_runner.panel.mapping import IGNORE, mapped, variable_name
 from pysd_runner.panel.names import (
     REQUIRED,
     ROLE_OF,
@@ -15,16 +33,14 @@ from pysd_runner.panel.names import (
     VARIABLES,
     key,
     split_unit,
+    visible,
     year_heading,
 )
-from pysd_runner.panel.office import nearest_layout
-from pysd_runner.panel.problems import Problem, with_hint
-from pysd_runner.panel.tables import TextFile, text_of
+from pysd_runner.panel.sources import nearest_layout
 from pysd_runner.panel.units import parse_unit
 
 Shape = Literal["long", "wide", "years"]
 
-IGNORE = "ignore"
 _CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
     set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
 )
@@ -60,7 +76,7 @@ class Layout:
         return self.roles[role].position if role in self.roles else None
 
 
-def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Problem]]:
+def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Finding]]:
     """Find the meaning of each heading."""
     problems = _mapping_faults(columns)
     meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
@@ -80,43 +96,24 @@ def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tu
     return layout, problems
 
 
-def mapped(name: str, columns: Mapping[str, str]) -> str | None:
-    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs."""
-    if name in columns:
-        return columns[name]
-    loose = {key(given): target for given, target in columns.items()}
-    return loose.get(key(name), loose.get(key(split_unit(name)[0])))
-
-
-def variable_name(target: str) -> str:
-    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own."""
-    if target in (*ROLES, IGNORE) or target in VARIABLES:
-        return target
-    return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
-
-
-def _mapping_faults(columns: Mapping[str, str]) -> list[Problem]:
+def _mapping_faults(columns: Mapping[str, str]) -> list[Finding]:
     known = (*VARIABLES, *ROLES, IGNORE)
-    problems = []
-    for heading, target in columns.items():
-        if variable_name(target) in known:
-            continue
-        near = get_close_matches(target.casefold(), known, n=1, cutoff=_SLIP)
-        if near or not target.strip():
-            problems.append(
-                Problem(
-                    rule="unknown-variable",
-                    message=Message(
-                        "the mapping of {heading!r} names no known variable{hint}",
-                        heading=heading,
-                        hint=with_hint(suggest(target, known)),
-                    ),
-                    column=heading,
-                    found=target,
-                    expected=Message("a variable such as output or population, or a name of your own"),
-                )
-            )
-    return problems
+    return [
+        Finding(
+            "unknown-variable",
+            Message(
+                "the mapping of {heading!r} names no known variable{hint}",
+                heading=heading,
+                hint=with_hint(suggest(target, known)),
+            ),
+            column=heading,
+            found=target,
+            expected=Message("a variable such as output or population, or a name of your own"),
+        )
+        for heading, target in columns.items()
+        if variable_name(target) not in known
+        and (not target.strip() or get_close_matches(target.casefold(), known, n=1, cutoff=_SLIP))
+    ]
 
 
 def _meaning(position: int, heading: str, columns: Mapping[str, str]) -> Meaning:
@@ -131,28 +128,26 @@ def _meaning(position: int, heading: str, columns: Mapping[str, str]) -> Meaning
     return Meaning(position=position, heading=heading, name="")
 
 
-def _repeated(header: Sequence[str], row: int) -> list[Problem]:
-    problems = []
-    for position, heading in enumerate(header):
-        if heading and heading in header[:position]:
-            problems.append(
-                Problem(
-                    rule="repeated-heading",
-                    message=Message(
-                        "the heading stands over columns {first} and {second}",
-                        first=header.index(heading) + 1,
-                        second=position + 1,
-                    ),
-                    row=row,
-                    column=heading,
-                    found=heading,
-                    expected=Message("each heading once; rename or remove one"),
-                )
-            )
-    return problems
+def _repeated(header: Sequence[str], row: int) -> list[Finding]:
+    return [
+        Finding(
+            "repeated-heading",
+            Message(
+                "the heading stands over columns {first} and {second}",
+                first=header.index(heading) + 1,
+                second=position + 1,
+            ),
+            row=row,
+            column=heading,
+            found=heading,
+            expected=Message("each heading once; rename or remove one"),
+        )
+        for position, heading in enumerate(header)
+        if heading and heading in header[:position]
+    ]
 
 
-def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Problem]]:
+def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Finding]]:
     """Give each role and variable to one column; a tie that cannot be decided is a problem."""
     meanings = _codes_before_names(_countries_as_groups(meanings))
     settled = list(meanings)
@@ -160,26 +155,19 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Prob
     for name in dict.fromkeys(meaning.name for meaning in meanings if meaning.name not in {"", IGNORE}):
         rivals = [meaning for meaning in meanings if meaning.name == name]
         winner = _winner(rivals, name)
-        losers = [meaning for meaning in rivals if meaning is not (winner or rivals[0])]
-        for loser in losers:
-            # A tie is a problem already; the loser of a decision is reported as not read.
-            name_left = "" if winner else IGNORE
-            settled[loser.position] = Meaning(position=loser.position, heading=loser.heading, name=name_left)
+        for loser in rivals:
+            if loser is not (winner or rivals[0]):
+                # A tie is a problem already; the loser of a decision is reported as not read.
+                settled[loser.position] = replace(loser, name="" if winner else IGNORE)
         if winner is None and len({rival.heading for rival in rivals}) > 1:
             headings = ", ".join(repr(rival.heading) for rival in rivals)
+            message = Message(
+                "several columns would be {name!r}: {headings}; choose one with a mapping", name=name, headings=headings
+            )
+            expected = Message("one column for {name!r}", name=name)
+            heading = rivals[1].heading
             problems.append(
-                Problem(
-                    rule="ambiguous-heading",
-                    message=Message(
-                        "several columns would be {name!r}: {headings}; choose one with a mapping",
-                        name=name,
-                        headings=headings,
-                    ),
-                    row=row,
-                    column=rivals[1].heading,
-                    found=headings,
-                    expected=Message("one column for {name!r}", name=name),
-                )
+                Finding("ambiguous-heading", message, row=row, column=heading, found=headings, expected=expected)
             )
     return settled, problems
 
@@ -204,9 +192,7 @@ def _codes_before_names(meanings: list[Meaning]) -> list[Meaning]:
     if len(regions) < 2 or len(codes) != 1:
         return meanings
     return [
-        Meaning(position=meaning.position, heading=meaning.heading, name="region_name")
-        if meaning.name == "region" and meaning is not codes[0]
-        else meaning
+        replace(meaning, name="region_name") if meaning.name == "region" and meaning is not codes[0] else meaning
         for meaning in meanings
     ]
 
@@ -235,13 +221,13 @@ def _shaped(
     return Layout(shape="wide", roles=roles, observed=observed)
 
 
-def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
+def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Finding]:
     used = {meaning.position for meaning in layout.observed} | set(layout.years)
     used |= {meaning.position for meaning in layout.roles.values()}
     return [
-        Problem(
-            rule="unused-column",
-            message=Message("the column is not read: no such variable; map it to one, or to {ignore!r}", ignore=IGNORE),
+        Finding(
+            "unused-column",
+            Message("the column is not read: no such variable; map it to one, or to {ignore!r}", ignore=IGNORE),
             row=row,
             column=meaning.heading or Message("column {column}", column=meaning.position + 1),
             found=meaning.heading,
@@ -253,22 +239,20 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
     ]
 
 
-def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
+def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Finding]:
     needed = ("region",) if layout.shape == "years" else ("region", "year")
     problems = [missing_column(role, header, row) for role in needed if role not in layout.roles]
     if problems:
-        near = nearest_layout(header)
-        problems[0] = replace(
-            problems[0],
-            message=Message("{message}. The nearest layout is {layout}", message=problems[0].message, layout=near),
-        )
+        told, near = problems[0].message, nearest_layout(header)
+        message = Message("{message}. The nearest layout is {layout}", message=told, layout=near)
+        problems[0] = replace(problems[0], message=message)
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
         problems.append(missing_column("output", header, row))
     if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:
         problems.append(
-            Problem(
-                rule="missing-variable-name",
-                message=Message("a column for each year, but nothing says which variable; map 'value' to it"),
+            Finding(
+                "missing-variable-name",
+                Message("a column for each year, but nothing says which variable; map 'value' to it"),
                 row=row,
                 expected=Message("a variable column, or a mapping such as value=output"),
             )
@@ -286,16 +270,14 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
     return ""
 
 
-def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
-    """Problem that a required column or variable is not there."""
+def missing_column(name: str, found: Sequence[str], row: int) -> Finding:
+    """Finding that a required column or variable is not there."""
     near = nearest_heading(name, found)
     advice = Message(" Is it {near!r}?", near=near) if near else ""
     what = Message("output (or output_per_head)") if name == "output" else name
-    return Problem(
-        rule="missing-column",
-        message=Message(
-            "required column {what} is missing.{advice} Rename a heading or map it", what=what, advice=advice
-        ),
+    return Finding(
+        "missing-column",
+        Message("required column {what} is missing.{advice} Rename a heading or map it", what=what, advice=advice),
         row=row,
         column=name,
         found=", ".join(found),
@@ -331,3 +313,152 @@ def _is_unit(text: str) -> bool:
     except InvalidInput:
         return False
     return True
+
+
+def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Finding]]:
+    """Collect the cells of each variable."""
+    table, problems = _with_names(table, layout)
+    region, name, group, year, units, flags = (
+        same("", len(table.rows)) if (place := layout.position(role)) is None else table.columns[place]
+        for role in ("region", "region_name", "group", "year", "unit", "flag")
+    )
+    keys = Keys(rows=table.rows, regions=region, names=name, groups=group, years=year)
+    cells: list[Cells] = []
+    if layout.shape == "wide":
+        cells = [
+            table.cells(
+                item.position,
+                variable=item.name,
+                years=year,
+                units=same(item.unit, len(table.rows)),
+                flags=flags,
+                unit_row=item.unit_row or table.header_row,
+            )
+            for item in layout.observed
+        ]
+        return Observations(keys=keys, cells=tuple(cells)), problems
+    chosen = [(layout.value_variable, np.arange(len(table.rows)), units)] if layout.value_variable else []
+    if "variable" in layout.roles:
+        chosen, found = _named(table, layout, columns, units)
+        problems += found
+    for variable, rows, here in chosen:
+        if layout.shape == "years":
+            parts = [
+                table.cells(
+                    place,
+                    rows,
+                    variable=variable,
+                    years=same(str(number), len(rows)),
+                    units=here[rows],
+                    flags=same("", len(rows)),
+                )
+                for place, number in layout.years.items()
+            ]
+            cells.append(merged(parts))
+        else:
+            place = layout.roles["value"].position
+            more = {"years": year[rows], "units": here[rows], "flags": flags[rows]}
+            cells.append(table.cells(place, rows, variable=variable, **more))
+    return Observations(keys=keys, cells=tuple(cells)), problems
+
+
+def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding]]:
+    """Columns that say what a row is about as texts, names without characters that cannot be seen."""
+    import pandas as pd
+
+    columns = list(table.columns)
+    for role, meaning in layout.roles.items():
+        if role != "value":
+            columns[meaning.position] = texts_of(columns[meaning.position])
+    problems = []
+    for role in ("region", "region_name", "group"):
+        if (position := layout.position(role)) is None:
+            continue
+        problems += [
+            Finding(
+                "invisible",
+                Message("the name holds characters that cannot be seen, and is read as {seen!r}", seen=seen),
+                "warning",
+                row=int(table.rows[int(np.flatnonzero(columns[position] == found)[0])]),
+                column=table.header[position],
+                found=ascii(found),
+                expected=seen,
+            )
+            for found in pd.unique(columns[position])
+            # Composed letters look as they did.
+            if (seen := visible(found)) != unicodedata.normalize("NFC", " ".join(found.split()))
+        ]
+        columns[position] = each_once(visible, columns[position])
+    return replace(table, columns=tuple(columns)), problems
+
+
+def _named(
+    table: TextFile, layout: Layout, columns: Mapping[str, str], units: TextArray
+) -> tuple[list[tuple[str, IndexArray, TextArray]], list[Finding]]:
+    """Rows of each variable that a column names, and the units of all rows as it gives them."""
+    import pandas as pd
+
+    meaning = layout.roles["variable"]
+    codes, found = pd.factorize(table.columns[meaning.position])
+    names = list(map(str, found))
+    firsts = [int(table.rows[place]) for place in np.unique(codes, return_index=True)[1]]
+    problems = [
+        Finding(
+            "empty-variable",
+            Message("the row does not say which variable it holds"),
+            row=int(table.rows[place]),
+            column=meaning.heading,
+            expected=Message("the name of a variable"),
+        )
+        for place in np.flatnonzero(table.columns[meaning.position] == "")
+    ]
+    chosen, clashes = _variables(names, columns, firsts, meaning.heading)
+    of_variables = []
+    for code, variable in chosen.items():
+        unit = split_unit(names[code])[1]
+        here = np.where(units == "", unit, units) if unit else units
+        of_variables.append((variable, np.flatnonzero(codes == code), here))
+    return of_variables, problems + clashes
+
+
+def _variables(
+    names: Sequence[str], columns: Mapping[str, str], firsts: Sequence[int], heading: str
+) -> tuple[dict[int, str], list[Finding]]:
+    """Choose the variable of each name; an alias of what the user mapped keeps its own name."""
+    explicit = {
+        code: variable_name(target) for code, name in enumerate(names) if (target := mapped(name, columns)) is not None
+    }
+    chosen = dict(explicit)
+    problems: list[Finding] = []
+    for code, name in enumerate(names):
+        if code in explicit or not name:
+            continue
+        label = split_unit(name)[0]
+        known = VARIABLE_OF.get(key(name)) or VARIABLE_OF.get(key(label))
+        taken = known in explicit.values() and key(label) != key(known or "")
+        chosen[code] = label if known is None or taken else known
+        if known is None:
+            message = Message(
+                "no variable of that name is known; it is kept as it stands{hint}",
+                hint=with_hint(suggest(name, VARIABLES)),
+            )
+            expected = Message("a known variable, or a mapping to one or to 'ignore'")
+            row = firsts[code]
+            problems.append(
+                Finding("own-variable", message, "warning", row=row, column=heading, found=name, expected=expected)
+            )
+    for variable in dict.fromkeys(chosen.values()):
+        rivals = [code for code, other in chosen.items() if other == variable]
+        if len(rivals) > 1 and variable != IGNORE:
+            found = ", ".join(repr(names[code]) for code in rivals)
+            message = Message(
+                "several names would be {variable!r}: {found}; choose one with a mapping",
+                variable=variable,
+                found=found,
+            )
+            row, expected = firsts[rivals[1]], Message("one name for {name!r}", name=variable)
+            problems.append(
+                Finding("ambiguous-variable", message, row=row, column=heading, found=found, expected=expected)
+            )
+            chosen |= {code: names[code] for code in rivals[1:]}
+    return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems

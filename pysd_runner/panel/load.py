@@ -1,25 +1,30 @@
-"""The front doors: load data, or list everything that is wrong with them."""
+"""The front doors: load data, or list everything that is wrong with them; and those of earlier versions."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.findings import Finding, errors_of
+from pysd_runner.panel.cells import Array
+from pysd_runner.panel.checks import SHOWN
 from pysd_runner.panel.data import Data
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
-from pysd_runner.panel.panel_reading import National, Regions, holds_panel, in_file, read_panel
-from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
+from pysd_runner.panel.names import Entity
+from pysd_runner.panel.reading import National, Regions, holds_panel, in_file, read_panel, read_series
+from pysd_runner.panel.series import Clock
 from pysd_runner.panel.sources import Source, sources_of
-from pysd_runner.panel.table_reading import Clock, read_series
 
 logger = logging.getLogger(__name__)
 # Doubts are told to those who load; those who check see them anyway.
 _level = ContextVar("level", default=logging.WARNING)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pysd_runner.panel.sources import AnySource
 
 Roles = PanelMapping | Mapping[str, str] | str | Path | None
@@ -107,10 +112,9 @@ def load_data(  # noqa: PLR0913 - a front door
     asked = as_mapping(roles).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit, sheet=sheet)
     files = sources_of(source)
     problems, data = _examined(files, asked, clock, regions, national, panel)
-    wrong = errors_of(problems)
     called = ", ".join(item.called for item in files)
-    if wrong or data is None:
-        raise FaultyData(problems, summary(wrong, called))
+    if data is None or errors_of(problems):
+        raise FaultyData(problems, called)
     if problems and data.is_panel:
         logger.log(_level.get(), "%s: %d doubts, listed in the panel's `problems`", called, len(problems))
     return replace(data, problems=tuple(problems))
@@ -119,12 +123,17 @@ def load_data(  # noqa: PLR0913 - a front door
 class FaultyData(InvalidPanel):
     """Data with errors; `problems` holds all of them and the warnings."""
 
-    def __init__(self, problems: Sequence[Problem], message: str) -> None:
-        super().__init__(message)
+    def __init__(self, problems: Sequence[Finding], where: str) -> None:
+        wrong = errors_of(problems)
+        lines = [f"{where}: {len(wrong)} {'problem' if len(wrong) == 1 else 'problems'}"]
+        lines += [f"  {problem}" for problem in wrong[:SHOWN]]
+        if len(wrong) > SHOWN:
+            lines.append(f"  ... and {len(wrong) - SHOWN} more; `check_data` or `gapsim data check` lists them all")
+        super().__init__("\n".join(lines))
         self.problems = list(problems)
 
 
-def check_data(source: "AnySource | Data", **settings: Any) -> list[Problem]:
+def check_data(source: "AnySource | Data", **settings: Any) -> list[Finding]:
     """List everything that is wrong with observations, in one pass.
 
     Parameters
@@ -136,7 +145,7 @@ def check_data(source: "AnySource | Data", **settings: Any) -> list[Problem]:
 
     Returns
     -------
-    list of Problem
+    list of Finding
         Errors, which stop `load_data`, and warnings in the order of the file's rows, those of the whole file first;
         empty when all is well.
 
@@ -168,19 +177,102 @@ def _examined(
     regions: Regions,
     national: National,
     panel: bool | None,
-) -> tuple[list[Problem], Data | None]:
-    """Problems in the order of the file, and the data where there is no error among them."""
+) -> tuple[list[Finding], Data | None]:
+    """Problems in the order of the file, those of the whole file first, and the data unless there is an error."""
     tables = [file.table(asked.encoding, asked.sheet) for file in files]
-    for file, table in zip(files, tables, strict=True):
-        if not table.readable:
-            return in_file_order(in_file(table.problems, file, files)), None
+    unreadable = next((place for place, table in enumerate(tables) if not table.header), None)
     if panel is None:
         told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
-        panel = not clock.is_given and (told or holds_panel(files[0].in_form(tables[0]), asked))
-    if panel:
+        panel = clock == Clock() and (told or holds_panel(files[0].in_form(tables[0]), asked))
+    if unreadable is not None:
+        problems, data = in_file(tables[unreadable].problems, files[unreadable], files), None
+    elif panel:
         problems, data = read_panel(files, tables, asked, regions, national)
     elif len(files) > 1:
         raise InvalidInput("several files are read together as one panel only; read them one by one")
     else:
         problems, data = read_series(files[0], tables[0], asked, clock)
-    return in_file_order(problems), data
+    return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row), data
+
+
+# Scripts of earlier versions have data under two names.
+_FIELDS = {item.name for item in fields(Data)}
+
+
+class Panel(Data):
+    """Data by region and year; ``panel[name]`` is a plain array of shape (region, year)."""
+
+    __slots__ = ()
+
+    def __init__(self, **given: Any) -> None:
+        if "columns" not in given:
+            made = Data.by_region(**given)
+            given = {name: getattr(made, name) for name in _FIELDS}
+        super().__init__(**given)
+
+    def __getitem__(self, name: str) -> Array:  # type: ignore[override]
+        return self.array(name)
+
+    def region(self, name: str) -> Entity:
+        """Return the region with this code or name."""
+        return self.entity(name)
+
+    def subset(
+        self, *, regions: Iterable[str] | None = None, years: Iterable[float] | None = None, **given: Any
+    ) -> "Panel":
+        """Choose regions and years."""
+        return super().subset(**({"entities": regions, "times": years} | given))
+
+
+class Table(Data):
+    """Data over any entities; ``table[name]`` is a pandas series by time, or a frame with a column for each entity."""
+
+    __slots__ = ()
+
+    @property
+    def axes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the entities, by name of the axis."""
+        return self.labels
+
+    @property
+    def source(self) -> str:
+        """Where they come from."""
+        return str(self.provenance.get("file", ""))
+
+    def __getitem__(self, name: str) -> "pd.Series[float] | pd.DataFrame":  # type: ignore[override]
+        """Observed values by time, missing ones left out."""
+        return self.by_time(name)
+
+
+def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:
+    """Load a shipped panel or a panel of your own; `load_data` is its name now."""
+    data = load_data(name_or_path, roles=mapping, panel=True, **settings)
+    return Panel(**{name: getattr(data, name) for name in _FIELDS})
+
+
+def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> list[Finding]:
+    """List everything that is wrong with a panel; `check_data` is its name now."""
+    return check_data(name_or_path, roles=mapping, panel=True, **settings)
+
+
+def load_table(source: Any, *, name: str | None = None, **settings: Any) -> Table:
+    """Read observations of anything over time; `load_data` is its name now."""
+    data = load_data(source, **_of_table(**settings))
+    fields = {field: getattr(data, field) for field in _FIELDS}
+    return Table(**(fields if name is None else fields | {"name": name}))
+
+
+def check_table(source: Any, **settings: Any) -> list[Finding]:
+    """List everything that is wrong with observations; `check_data` is its name now."""
+    return check_data(source, **_of_table(**settings))
+
+
+def _of_table(
+    *,
+    columns: Mapping[str, str] | None = None,
+    missing: Iterable[str] = (),
+    decimal: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    roles = PanelMapping(columns=columns or {}, missing=tuple(missing), decimal=decimal)
+    return {"roles": roles, "panel": False, **settings}

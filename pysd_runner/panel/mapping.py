@@ -1,14 +1,22 @@
-"""The mapping file: what the headings, units and regions of somebody else's panel mean."""
+"""What is said of a panel in files beside it: the mapping of somebody else's, the declarations of a shipped one."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
 
-from pysd_runner.core.errors import InvalidPanel, Message, joined, suggest
-from pysd_runner.panel.validation import DECIMALS
+import numpy as np
 
+from pysd_runner.core.errors import InvalidPanel, Message, joined, suggest
+from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.panel.cells import TextFile, texts_of
+from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, key, split_unit, visible
+from pysd_runner.panel.numbers import DECIMALS
+
+IGNORE = "ignore"
+DECLARATIONS = "sources.toml"
 SCHEMA = 1
 # No currency is worth more or less, in yuan; beyond it products leave what a number can be.
 LEAST_RATE, GREATEST_RATE = 1e-15, 1e15
@@ -67,6 +75,66 @@ class PanelMapping:
         columns = {**self.columns, **chosen.pop("columns", {})}  # type: ignore[dict-item]
         units = {**self.units, **chosen.pop("units", {})}  # type: ignore[dict-item]
         return replace(self, columns=columns, units=units, **chosen)  # type: ignore[arg-type]
+
+
+def mapped(name: str, columns: Mapping[str, str]) -> str | None:
+    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs."""
+    if name in columns:
+        return columns[name]
+    loose = {key(given): target for given, target in columns.items()}
+    return loose.get(key(name), loose.get(key(split_unit(name)[0])))
+
+
+def variable_name(target: str) -> str:
+    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own."""
+    if target in (*ROLES, IGNORE) or target in VARIABLES:
+        return target
+    return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
+
+
+def selected_rows(table: TextFile, mapping: PanelMapping) -> tuple[TextFile, list[Finding]]:
+    """Rows the mapping leaves out, each selection reported."""
+    kept = np.ones(len(table.rows), dtype=bool)
+    problems: list[Finding] = []
+    for selections, dropping in ((mapping.drop, True), (mapping.keep, False)):
+        for heading, values in selections.items():
+            position = next((place for place, name in enumerate(table.header) if key(name) == key(heading)), None)
+            if position is None:
+                problems.append(no_such_heading(heading, table, "drop" if dropping else "keep"))
+                continue
+            texts = texts_of(table.columns[position])
+            chosen = np.array([not {text, visible(text)}.isdisjoint(values) for text in texts], dtype=bool)
+            out = chosen if dropping else ~chosen
+            kept &= ~out
+            problems.append(_left_out(table, heading, values, out, dropping=dropping))
+    return table if kept.all() else table.taken(kept), problems
+
+
+def no_such_heading(heading: str, table: TextFile, what: str) -> Finding:
+    """Problem that a heading of the mapping is not in the file."""
+    near = suggest(heading, table.header)
+    return Finding(
+        "unknown-column",
+        Message(
+            "the mapping names a column that the file does not have ({what}){hint}", what=what, hint=with_hint(near)
+        ),
+        column=heading,
+        found=", ".join(table.header),
+        expected=heading,
+    )
+
+
+def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool) -> Finding:
+    places = np.flatnonzero(out)
+    rule = f"{heading} is{'' if dropping else ' not'} {' or '.join(values)}"
+    return Finding(
+        "left-out",
+        Message("{count} rows are left out because the mapping says so: {rule}", count=len(places), rule=rule),
+        row=int(table.rows[places[0]]) if len(places) else None,
+        column=heading,
+        found=Message("{count} of {all} rows", count=len(places), all=len(out)),
+        severity="warning",
+    )
 
 
 _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
@@ -162,21 +230,8 @@ def _stop(file: Path, message: str, *, line: int | None = None, expected: str = 
 def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
     fields: dict[str, object] = {}
     for name, value in content.items():
-        where = f"{file}: {name}"
-        if name in {"columns", "units"}:
-            fields[name] = _texts(value, where)
-        elif name in {"drop", "keep"}:
-            fields[name] = {
-                column: _list(values, f"{where}.{column}") for column, values in _entries(value, where).items()
-            }
-        elif name == "missing":
-            fields[name] = _list(value, where)
-        elif name == "yuan_per_unit":
-            fields[name] = _rate(value, where)
-        elif name == "decimal":
-            fields[name] = _decimal(value, where)
-        else:
-            fields[name] = _text(value, where)
+        read = _READERS.get(name, _text)
+        fields[name] = read(value, f"{file}: {name}")
     for name in ("regions", "national"):
         if name in fields:
             fields[name] = _beside(str(fields[name]), file)
@@ -196,6 +251,10 @@ def _entries(value: object, where: str) -> dict[str, object]:
 
 def _texts(value: object, where: str) -> dict[str, str]:
     return {name: _text(entry, f"{where}.{name}") for name, entry in _entries(value, where).items()}
+
+
+def _lists(value: object, where: str) -> dict[str, tuple[str, ...]]:
+    return {name: _list(entry, f"{where}.{name}") for name, entry in _entries(value, where).items()}
 
 
 def _text(value: object, where: str) -> str:
@@ -232,3 +291,86 @@ def _rate(value: object, where: str) -> float:
             what=value,
         )
     return number
+
+
+# Reader of what stands under a key; under the others stands one text.
+_READERS: Mapping[str, Callable[[object, str], object]] = {
+    "columns": _texts,
+    "units": _texts,
+    "drop": _lists,
+    "keep": _lists,
+    "missing": _list,
+    "yuan_per_unit": _rate,
+    "decimal": _decimal,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """A mark on some years of a column."""
+
+    flag: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declarations:
+    """What the file beside a panel says of it."""
+
+    name: str = ""  # name of the panel
+    units: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
+    regions: Path | None = None
+    national: Path | None = None
+
+
+def declarations_beside(path: Path) -> Declarations:
+    """Read the declarations of a panel file, when the file beside it names that panel."""
+    file = path.parent / DECLARATIONS
+    if not file.is_file():
+        return Declarations()
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=error) from error
+    if content.get("panel") != path.name:
+        return Declarations()
+    if content.get("schema") != SCHEMA:
+        raise InvalidPanel(
+            "{file}: schema: found {found!r}; this version reads {schema}",
+            file=file,
+            found=content.get("schema"),
+            schema=SCHEMA,
+        )
+    columns = content.get("columns", {})
+    return Declarations(
+        name=content.get("name", path.stem),
+        units={name: _unit(column, f"{file}: columns.{name}") for name, column in columns.items()},
+        marks={name: _marks(column, f"{file}: columns.{name}") for name, column in columns.items()},
+        regions=path.parent / content["regions"] if "regions" in content else None,
+        national=path.parent / content["national"] if "national" in content else None,
+    )
+
+
+def _unit(column: Mapping[str, object], where: str) -> str:
+    unit = column.get("unit")
+    if not isinstance(unit, str) or not unit:
+        raise InvalidPanel(
+            "{where}.unit: found {found!r}; expected the unit of the column as text", where=where, found=unit
+        )
+    return unit
+
+
+def _marks(column: Mapping[str, object], where: str) -> tuple[Mark, ...]:
+    marks = column.get("marks", [])
+    try:
+        return tuple(Mark(flag=mark["flag"], first=int(mark["first"]), last=int(mark["last"])) for mark in marks)  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError) as error:
+        expected = '{ flag = "spliced", first = 2000, last = 2005 }'
+        raise InvalidPanel(
+            "{where}.marks: found {found!r}; expected entries such as {example}",
+            where=where,
+            found=marks,
+            example=expected,
+        ) from error

@@ -1,9 +1,9 @@
-"""The variables a panel may hold, and headings as people write them, in Chinese and English."""
+"""What things are called: variables of a panel, headings as people write them in Chinese and English, and entities."""
 
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -43,6 +43,8 @@ class PanelVariable:
     lower: float = 0.0
     upper: float = float("inf")
     lower_allowed: bool = True  # whether the least value itself is possible
+    needs: tuple[str, ...] = ()  # variables that it is computed of where it is not observed
+    formula: Callable[..., Any] | None = None  # and how
 
     @property
     def limits(self) -> str:
@@ -62,8 +64,13 @@ class PanelVariable:
         return CANONICAL[self.kind]
 
 
-def _share(name: str) -> PanelVariable:
-    return PanelVariable(name=name, kind="share", upper=1.0)
+def _share(name: str, needs: tuple[str, ...] = (), formula: Callable[..., Any] | None = None) -> PanelVariable:
+    return PanelVariable(name=name, kind="share", upper=1.0, needs=needs, formula=formula)
+
+
+def _per_100(name: str, counted: str) -> PanelVariable:
+    formula: Callable[..., Any] = lambda count, population: 100.0 * count / population  # noqa: E731
+    return PanelVariable(name=name, kind="per 100", needs=(counted, "population"), formula=formula)
 
 
 def _people(name: str) -> PanelVariable:
@@ -71,20 +78,39 @@ def _people(name: str) -> PanelVariable:
 
 
 _KNOWN = (
-    PanelVariable(name="output", kind="money", upper=MOST_PEOPLE * MOST_PER_HEAD, lower_allowed=False),
+    PanelVariable(
+        name="output",
+        kind="money",
+        upper=MOST_PEOPLE * MOST_PER_HEAD,
+        lower_allowed=False,
+        needs=("output_per_head", "population"),
+        formula=lambda per_head, population: per_head * population,
+    ),
     PanelVariable(name="population", kind="person", upper=MOST_PEOPLE, lower_allowed=False),
-    PanelVariable(name="output_per_head", kind="money per head", upper=MOST_PER_HEAD, lower_allowed=False),
+    PanelVariable(
+        name="output_per_head",
+        kind="money per head",
+        upper=MOST_PER_HEAD,
+        lower_allowed=False,
+        needs=("output", "population"),
+        formula=lambda output, population: output / population,
+    ),
     PanelVariable(name="mobile_internet_users", kind="user", upper=MOST_PEOPLE),
-    PanelVariable(name="mobile_internet_per_100", kind="per 100"),
+    _per_100("mobile_internet_per_100", "mobile_internet_users"),
     PanelVariable(name="broadband_ports", kind="port"),
-    PanelVariable(name="broadband_ports_per_100", kind="per 100"),
+    _per_100("broadband_ports_per_100", "broadband_ports"),
     _people("ict_employment"),
     _people("urban_unit_employment"),
     _people("urban_population"),
     _people("rural_population"),
-    _share("ict_employment_share"),
+    _share(
+        "ict_employment_share",
+        ("ict_employment", "urban_unit_employment"),
+        lambda employed, everybody: employed / everybody,
+    ),
     _share("firms_with_ecommerce"),
-    _share("urban_share"),
+    # Of the two, which may be of another vintage than the population.
+    _share("urban_share", ("urban_population", "rural_population"), lambda town, country: town / (town + country)),
     _share("access"),
     _share("skills"),
     _share("application"),
@@ -177,3 +203,50 @@ def year_heading(heading: str) -> int | None:
     """Year that a heading names, or None."""
     match = _YEAR.fullmatch(tidy(heading))
     return int(match["year"]) if match else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entity:
+    """Something that is observed again and again; a region also has names, a class and a place on the tile grid.
+
+    Parameters
+    ----------
+    code
+        What the data call it; unique.
+    name_en, name_zh
+        Labels.
+    group
+        Class of entities it belongs to; empty when none is known.
+    row, column
+        Tile, counted from zero at the top left.
+    """
+
+    code: str
+    name_en: str
+    name_zh: str
+    group: str = ""
+    row: int = 0
+    column: int = 0
+
+    @classmethod
+    def of(cls, code: str) -> "Entity":
+        """An entity of which only the code is known."""
+        return cls(code=code, name_en=code, name_zh=code)
+
+    def name(self, language: str = "en") -> str:
+        """Return the label in a language, ``"en"`` or ``"zh"``."""
+        return self.name_zh if language == "zh" else self.name_en
+
+
+def by_label(entities: Iterable[Entity]) -> dict[str, Entity]:
+    """Entities by each of their labels in the form of `label_key`; the first of equal ones."""
+    found: dict[str, Entity] = {}
+    for entity in entities:
+        for label in (entity.code, entity.name_en, entity.name_zh):
+            found.setdefault(label_key(label), entity)
+    return found
+
+
+def label_key(text: str) -> str:
+    """Form of a label in which case, spaces, signs and the kind of a Chinese region do not matter."""
+    return CHINESE_ENDING.sub("", key(text))

@@ -1,18 +1,20 @@
-"""Entity files, and finding the region a panel means by a code or a name."""
+"""Side files of a panel, its regions and its national series, and the region that each row means."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidPanel, Message, suggest
-from pysd_runner.panel.column import Entity, by_label, label_key
-from pysd_runner.panel.names import key
-from pysd_runner.panel.observations import Keys
-from pysd_runner.panel.problems import Problem, with_hint
-from pysd_runner.panel.tables import IndexArray, TextArray, TextFile, read_table, texts_of
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
+from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.panel.cells import IndexArray, Keys, TextArray, TextFile, texts_of
+from pysd_runner.panel.files import read_table
+from pysd_runner.panel.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
+from pysd_runner.panel.units import parse_unit
+
+YearSeries = dict[str, dict[int, float]]
 
 _FIELDS = ("code", "name_en", "name_zh", "class", "row", "column")
 _ALIASES = {
@@ -23,7 +25,6 @@ _ALIASES = {
     "col": "column",
     "name": "name_en",
 }
-_NOWHERE = -1
 _NO_VALUE = frozenset({"nan", "none", "null", "n/a", "#n/a", "<na>"})
 
 
@@ -44,21 +45,22 @@ class RegionBook:
         return suggest(text, labels)
 
 
-def read_regions(path: Path) -> RegionBook:
-    """Read a region file."""
-    return regions_of(read_table(path), path)
-
-
-def regions_of(table: TextFile, path: Path) -> RegionBook:
+def regions_of(file: TextFile | Path, path: Path) -> RegionBook:
     """Regions of a region file, or of what stands for one; the path is what messages call it."""
-    if table.problems:
-        raise InvalidPanel("{where}: {said}", where=path, said=str(table.problems[0]))
+    table = _readable(file, path)
     records = _records(table, path)
     regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
     _no_repeats([region.code for region in regions], table, path, "code")
     if "row" in records[0]:
         _no_repeats([f"{region.row},{region.column}" for region in regions], table, path, "tile")
     return RegionBook(regions)
+
+
+def _readable(file: TextFile | Path, path: Path) -> TextFile:
+    table = read_table(file) if isinstance(file, Path) else file
+    if table.problems:
+        raise InvalidPanel("{where}: {said}", where=path, said=str(table.problems[0]))
+    return table
 
 
 def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
@@ -123,8 +125,6 @@ def _no_repeats(labels: Sequence[str], table: TextFile, path: Path, what: str) -
 
 def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
     """Place regions that have no tile on a near-square grid, below the tiles that are taken."""
-    from dataclasses import replace
-
     placed = list(regions)
     homeless = [position for position, region in enumerate(placed) if region.row < 0 or region.column < 0]
     below = 1 + max((region.row for region in placed if region.row >= 0 and region.column >= 0), default=-1)
@@ -142,165 +142,178 @@ class Places:
     index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
 
 
-def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places, list[Problem]]:
+def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places, list[Finding]]:
     """Find the region of each row."""
     import pandas as pd
 
     codes, texts = pd.factorize(keys.regions)
-    firsts = _first_positions(codes, len(texts))
-    counts = np.bincount(codes, minlength=len(texts))
-    problems = _empty(keys, heading)
-    if book is None:
-        found, spelling = _as_written(texts, keys, firsts, heading)
-        problems += spelling
-    else:
-        found, unknown = _from_book(texts, keys, firsts, counts, heading, book)
-        problems += unknown
-    regions = list(dict.fromkeys(region for region in found if region is not None))
-    position = {region.code: place for place, region in enumerate(regions)}
-    of_text = np.array([_NOWHERE if region is None else position[region.code] for region in found], dtype=np.int64)
-    index = of_text[codes] if len(texts) else np.empty(0, dtype=np.int64)
-    if book is None:
-        regions, labels = _labelled(regions, index, keys)
-        problems += labels
-    return Places(regions=tuple(with_tiles(regions)), index=index), problems
-
-
-def _first_positions(codes: IndexArray, count: int) -> IndexArray:
-    firsts = np.zeros(count, dtype=np.int64)
-    firsts[codes[::-1]] = np.arange(len(codes))[::-1]
-    return firsts
-
-
-def _empty(keys: Keys, heading: str) -> list[Problem]:
-    return [
-        Problem(
-            rule="no-region",
-            message=Message("the row does not say which region it is about"),
-            row=int(keys.rows[position]),
+    _, firsts = np.unique(codes, return_index=True)
+    names = [str(text) for text in texts]
+    problems = [
+        Finding(
+            "no-region",
+            Message("the row does not say which region it is about"),
+            row=int(keys.rows[place]),
             column=heading,
             expected=Message("a region code"),
         )
-        for position in np.flatnonzero(keys.regions == "")
+        for place in np.flatnonzero(keys.regions == "")
     ]
+    if book is None:
+        found: list[Entity | None] = [replace(Entity.of(name), row=-1, column=-1) if name else None for name in names]
+        problems += _spelling(names, keys.rows[firsts], heading)
+    else:
+        found = [book.find(name) if name else None for name in names]
+        counts = np.bincount(codes, minlength=len(names))
+        problems += _unknown(names, found, keys.rows[firsts], counts, heading, book)
+    regions = list(dict.fromkeys(region for region in found if region is not None))
+    position = {region.code: place for place, region in enumerate(regions)}
+    of_text = np.array([-1 if region is None else position[region.code] for region in found], dtype=np.int64)
+    index = of_text[codes] if len(names) else np.empty(0, dtype=np.int64)
+    if book is None:
+        for texts, fields, what in ((keys.names, ("name_en", "name_zh"), "name"), (keys.groups, ("group",), "group")):
+            said, clashing = _one_each(regions, index, texts, keys.rows, what)
+            problems += clashing
+            regions = [
+                replace(region, **dict.fromkeys(fields, text)) if text else region  # type: ignore[arg-type]
+                for region, text in zip(regions, said, strict=True)
+            ]
+    return Places(regions=tuple(with_tiles(regions)), index=index), problems
 
 
-def _as_written(
-    texts: TextArray, keys: Keys, firsts: IndexArray, heading: str
-) -> tuple[list[Entity | None], list[Problem]]:
+def _spelling(names: Sequence[str], rows: IndexArray, heading: str) -> list[Finding]:
+    """Doubt regions that are called as a missing value, or spelt almost as another."""
     spelled: dict[str, str] = {}
     problems = []
-    found: list[Entity | None] = []
-    for position, text in enumerate(texts):
-        code = str(text)
-        found.append(Entity(code=code, name_en=code, name_zh=code, row=-1, column=-1) if code else None)
-        if code.casefold() in _NO_VALUE:
-            problems.append(
-                Problem(
-                    rule="region-no-value",
-                    message=Message("the region is called as programs write a missing value, and is read as a region"),
-                    row=int(keys.rows[firsts[position]]),
-                    column=heading,
-                    found=code,
-                    expected=Message("the name of a region; a region file that names it settles the doubt"),
-                    severity="warning",
-                )
+
+    def doubt(rule: str, message: str, row: int, name: str, expected: str) -> None:
+        problems.append(Finding(rule, message, "warning", row=int(row), column=heading, found=name, expected=expected))
+
+    for name, row in zip(names, rows, strict=True):
+        if name.casefold() in _NO_VALUE:
+            message = Message("the region is called as programs write a missing value, and is read as a region")
+            meant = Message("the name of a region; a region file that names it settles the doubt")
+            doubt("region-no-value", message, row, name, meant)
+        other = spelled.setdefault(key(name), name)
+        if other != name:
+            message = Message(
+                "the region is read as another than {other!r}, which is spelt almost the same", other=other
             )
-        other = spelled.setdefault(key(code), code)
-        if other != code:
-            problems.append(
-                Problem(
-                    rule="region-spelling",
-                    message=Message(
-                        "the region is read as another than {other!r}, which is spelt almost the same", other=other
-                    ),
-                    row=int(keys.rows[firsts[position]]),
-                    column=heading,
-                    found=code,
-                    expected=other,
-                    severity="warning",
-                )
-            )
-    return found, problems
+            doubt("region-spelling", message, row, name, other)
+    return problems
 
 
-def _from_book(
-    texts: TextArray, keys: Keys, firsts: IndexArray, counts: IndexArray, heading: str, book: RegionBook
-) -> tuple[list[Entity | None], list[Problem]]:
+def _unknown(
+    names: Sequence[str],
+    found: Sequence[Entity | None],
+    rows: IndexArray,
+    counts: IndexArray,
+    heading: str,
+    book: RegionBook,
+) -> list[Finding]:
+    """Regions that the region file lacks, and those of it that the panel lacks."""
     problems = []
-    found: list[Entity | None] = []
-    for position, text in enumerate(texts):
-        region = book.find(str(text)) if text else None
-        found.append(region)
-        if region is None and text:
-            also = Message(" (in {count} rows)", count=counts[position]) if counts[position] > 1 else ""
+    for name, region, row, count in zip(names, found, rows, counts, strict=True):
+        if region is None and name:
+            also = Message(" (in {count} rows)", count=count) if count > 1 else ""
+            message = Message(
+                "the region is not in the region file{also}{hint}", also=also, hint=with_hint(book.suggestion(name))
+            )
+            expected = Message("a code or name of the region file")
             problems.append(
-                Problem(
-                    rule="unknown-region",
-                    message=Message(
-                        "the region is not in the region file{also}{hint}",
-                        also=also,
-                        hint=with_hint(book.suggestion(str(text))),
-                    ),
-                    row=int(keys.rows[firsts[position]]),
-                    column=heading,
-                    found=str(text),
-                    expected=Message("a code or name of the region file"),
-                )
+                Finding("unknown-region", message, row=int(row), column=heading, found=name, expected=expected)
             )
     seen = {region.code for region in found if region is not None}
-    absent = [region for region in book.regions if region.code not in seen]
+    absent = [f"{region.code} {region.name_en}" for region in book.regions if region.code not in seen]
     if absent:
-        problems.append(
-            Problem(
-                rule="absent-region",
-                message=Message("{count} regions of the region file are not in the panel", count=len(absent)),
-                found=", ".join(f"{region.code} {region.name_en}" for region in absent[:5])
-                + (", ..." if len(absent) > 5 else ""),
-                severity="warning",
-            )
-        )
-    return found, problems
-
-
-def _labelled(regions: list[Entity], index: IndexArray, keys: Keys) -> tuple[list[Entity], list[Problem]]:
-    """Names and groups from columns of the panel itself."""
-    from dataclasses import replace
-
-    names, clashing_names = _one_each(regions, index, keys.names, keys.rows, "name")
-    groups, clashing_groups = _one_each(regions, index, keys.groups, keys.rows, "group")
-    labelled = [
-        replace(region, name_en=name or region.name_en, name_zh=name or region.name_zh, group=group)
-        if name or group
-        else region
-        for region, name, group in zip(regions, names, groups, strict=True)
-    ]
-    return labelled, clashing_names + clashing_groups
+        message = Message("{count} regions of the region file are not in the panel", count=len(absent))
+        told = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        problems.append(Finding("absent-region", message, "warning", found=told))
+    return problems
 
 
 def _one_each(
-    regions: list[Entity], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
-) -> tuple[list[str], list[Problem]]:
+    regions: Sequence[Entity], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
+) -> tuple[list[str], list[Finding]]:
+    """Name or group of each region from a column of the panel itself, and where another row says another."""
     chosen = [""] * len(regions)
     problems = []
     seen: set[tuple[int, str]] = set()
-    for position in np.flatnonzero((texts != "") & (index != _NOWHERE)):
-        pair = (int(index[position]), str(texts[position]))
+    for position in np.flatnonzero((texts != "") & (index >= 0)):
+        place, text = pair = (int(index[position]), str(texts[position]))
         if pair in seen:
             continue
         seen.add(pair)
-        place, text = pair
         if chosen[place]:
-            problems.append(
-                Problem(
-                    rule=f"two-{what}s",
-                    message=Message(
-                        "region {region!r} has another {what} in an earlier row", region=regions[place].code, what=what
-                    ),
-                    row=int(rows[position]),
-                    found=text,
-                    expected=chosen[place],
-                )
+            message = Message(
+                "region {region!r} has another {what} in an earlier row", region=regions[place].code, what=what
             )
+            row = int(rows[position])
+            problems.append(Finding(f"two-{what}s", message, row=row, found=text, expected=chosen[place]))
         chosen[place] = chosen[place] or text
     return chosen, problems
+
+
+def national_of(file: TextFile | Path, path: Path) -> YearSeries:
+    """National series of a file, or of what stands for one; the path is what messages call it."""
+    table = _readable(file, path)
+    roles = {
+        ROLE_OF[key(heading)]: position
+        for position, heading in reversed(list(enumerate(table.header)))
+        if key(heading) in ROLE_OF
+    }
+    if "year" not in roles:
+        raise InvalidPanel("{path}: no column 'year'; columns found: {columns}", path=path, columns=list(table.header))
+    series: YearSeries = {}
+    for row, *cells in zip(table.rows, *map(texts_of, table.columns), strict=True):
+        for name, text, unit in _entries(table, cells, roles):
+            _add(series, name, cells[roles["year"]], text, unit, Message("{path}: row {row}", path=path, row=row))
+    return series
+
+
+def _entries(table: TextFile, cells: list[str], roles: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    if "variable" in roles and "value" in roles:
+        unit = cells[roles["unit"]] if "unit" in roles else ""
+        return [(cells[roles["variable"]], cells[roles["value"]], unit)]
+    used = set(roles.values())
+    return [
+        (label, cells[position], unit)
+        for position, heading in enumerate(table.header)
+        if position not in used
+        for label, unit in [split_unit(heading)]
+    ]
+
+
+def _add(series: YearSeries, name: str, year_text: str, text: str, unit: str, where: str) -> None:
+    if not text:
+        return
+    if not (year_text.isdecimal() and len(year_text) == 4):
+        raise InvalidPanel(
+            "{where}: year: found {what!r}; expected a whole year such as 2020", where=where, what=year_text
+        )
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InvalidPanel(
+            "{where}: {name}: found {what!r}; expected a plain number such as 45.8", where=where, name=name, what=text
+        ) from error
+    years = series.setdefault(name, {})
+    if int(year_text) in years:
+        raise InvalidPanel(
+            "{where}: {name} already has a value for {year}; expected one value a year",
+            where=where,
+            name=name,
+            year=year_text,
+        )
+    years[int(year_text)] = _converted(value, unit)
+
+
+def _converted(value: float, unit: str) -> float:
+    """Convert what has a unit; counts of things without one here (platforms) stay as they are."""
+    if not unit:
+        return value
+    try:
+        factor = parse_unit(unit).factor
+    except InvalidInput:
+        return value
+    return value * factor if factor >= 1 else value / (1 / factor)

@@ -1,15 +1,25 @@
-"""What data are read from: a file, a shipped panel, a data frame, a dictionary or a labelled data set."""
+"""What data are read from: a file, a shipped panel, a data frame, a dictionary or a labelled data set.
+
+Tables as statistical offices export them are put into the form of a panel file: China's National Bureau of Statistics
+(one indicator a file, named above the table with its unit), Eurostat (SDMX-CSV, TSV) and the World Bank (a column for
+each year, the indicator in a column). Layouts as documented in 2025.
+"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel.office import in_form
-from pysd_runner.panel.shipped import panel_file
-from pysd_runner.panel.tables import TextFile, is_typed, of_frame, read_table
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.findings import Finding
+from pysd_runner.core.paths import models_folder
+from pysd_runner.panel.cells import Entries, TextFile, is_typed, of_frame, of_texts
+from pysd_runner.panel.files import read_table
+from pysd_runner.panel.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +27,46 @@ if TYPE_CHECKING:
 
     OneSource = str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
+
+# geo\TIME_PERIOD heads the first column of a TSV, and the names of the others stand before it.
+_KEYS = re.compile(r"(?P<names>[\w,]+)\\(?:time(?:_period)?)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?P<number>[-+\d.eE]++)?\s*(?P<flags>[:a-z]*)")
+_FLOW = re.compile(r"(?:[A-Z_]+:)?(?P<code>\w+)")
+_DATED = re.compile(r"(?:estat_)?(?P<code>[a-z0-9]+(?:_[a-z0-9]+)*)", re.IGNORECASE)
+
+_EUROSTAT: Mapping[str, Any] = OFFICES["eurostat"]
+_WORDS = {kind: set(map(key, words)) for kind, words in OFFICES["words"].items()}
+
+
+def shipped_panels() -> dict[str, Path]:
+    """Names of the shipped panels and their files.
+
+    Returns
+    -------
+    dict[str, Path]
+        ``{"china": .../china/panel.csv}``.
+    """
+    return {path.parent.name: path for path in sorted(models_folder().glob("*/data/*/panel.csv"))}
+
+
+def panel_file(name_or_path: str | Path) -> Path:
+    """File of a shipped panel or of a path."""
+    if not isinstance(name_or_path, str | Path):
+        raise UnknownName("a panel is the name of a shipped one or a path; found {found!r}", found=name_or_path)
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_panels()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    if path.is_dir():
+        raise UnknownName("{path!r} is a folder; expected a CSV or xlsx file in it", path=str(path))
+    raise UnknownName(
+        "no file and no shipped panel is called {panel!r}; shipped: {panels}.{suggestion}",
+        panel=str(name_or_path),
+        panels=", ".join(shipped),
+        suggestion=suggest(str(name_or_path), shipped),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +83,11 @@ class Source:
 
     def in_form(self, table: TextFile) -> TextFile:
         """What it holds in the form of a panel file, where an office exported it."""
-        return in_form(table, self.path) if self.held is None else table
+        return _in_form(table, self.path) if self.held is None else table
+
+    def name(self, unnamed: str) -> str:
+        """Name of the file, or what stands for it in memory."""
+        return self.path.name if self.held is None else unnamed
 
     @property
     def sha256(self) -> str:
@@ -91,3 +145,138 @@ def _frame_of_labelled(source: Any, kind: str) -> "pd.DataFrame":
     frame = frame[[item for item in frame.columns if item in source.dims or item in source.data_vars]]
     renamed: pd.DataFrame = frame.rename(columns={item: f"{item} ({unit})" for item, unit in units.items() if unit})
     return renamed
+
+
+def _in_form(table: TextFile, path: Path) -> TextFile:
+    """Put the export of an office into the form of a panel file; any other table stays as it is."""
+    if not table.header:
+        return table
+    if _KEYS.fullmatch(table.header[0]):
+        return _of_tsv(table, path)
+    if {"geo", "obsvalue", "timeperiod"} <= {key(heading) for heading in table.header}:
+        return _of_sdmx(table)
+    if {"countryname", "countrycode"} <= {key(heading) for heading in table.header}:
+        return _of_world_bank(table)
+    return _with_indicator(table)
+
+
+def _of_tsv(table: TextFile, path: Path) -> TextFile:
+    """Part the keys of the first column, and flags from numbers."""
+    match = _KEYS.fullmatch(table.header[0])
+    assert match is not None  # noqa: S101
+    names = match["names"].split(",")
+    parts = [text.split(",") for text in table.columns[0]]
+    uneven = next((place for place, part in enumerate(parts) if len(part) != len(names)), None)
+    if uneven is not None:
+        problem = Finding(
+            "row-length",
+            Message("the first column does not have a key for each name in its heading"),
+            row=int(table.rows[uneven]),
+            column=table.header[0],
+            found=str(table.columns[0][uneven]),
+            expected=Message("{count} keys with commas between", count=len(names)),
+        )
+        return replace(table, problems=(*table.problems, problem))
+    keys = [of_texts([part.strip() for part in column]) for column in zip(*parts, strict=True)]
+    columns = (*keys, *(of_texts([*map(_plain, column)]) for column in table.columns[1:]))
+    code = _DATED.match(path.stem)
+    return _named(replace(table, header=(*names, *table.header[1:]), columns=columns), code["code"] if code else "")
+
+
+def _plain(text: str) -> str:
+    """A number without its flags; a colon stands for none."""
+    match = _NUMBER.fullmatch(text)
+    return text if match is None else match["number"] or ""
+
+
+def _of_sdmx(table: TextFile) -> TextFile:
+    """Leave out what describes the file, and name the variable by the data set."""
+    flow = next((place for place, name in enumerate(table.header) if key(name) in ("dataflow", "structureid")), None)
+    told = str(table.columns[flow][0]) if flow is not None and len(table.rows) else ""
+    match = _FLOW.match(told)
+    return _named(_without(table, map(key, _EUROSTAT["described"])), match["code"] if match else "")
+
+
+def _without(table: TextFile, names: Iterable[str]) -> TextFile:
+    """Leave out the columns of some headings."""
+    gone = set(names)
+    return _chosen(table, [place for place, name in enumerate(table.header) if key(name) not in gone])
+
+
+def _chosen(table: TextFile, places: Sequence[int]) -> TextFile:
+    header = tuple(table.header[place] for place in places)
+    return replace(table, header=header, columns=tuple(table.columns[place] for place in places))
+
+
+def _named(table: TextFile, code: str) -> TextFile:
+    """Name the variable by data set and unit, say units in words, and leave out keys that are the same in all rows."""
+    plain = [key(name) for name in table.header]
+    unit = plain.index("unit") if "unit" in plain else None
+    constant = [
+        place
+        for place, name in enumerate(table.header)
+        if ROLE_OF.get(key(name)) is None and year_heading(name) is None and len(set(table.columns[place])) == 1
+    ]
+    variable = _EUROSTAT["variables"].get(code.lower(), code.lower())
+    given = table.columns[unit] if unit is not None else [""] * len(table.rows)
+    names = of_texts([_EUROSTAT["by_unit"].get(text, variable) for text in given])
+    columns = list(table.columns)
+    if unit is not None:
+        columns[unit] = of_texts([_EUROSTAT["units"].get(text, text) for text in given])
+    header = tuple("region" if key(name) == "geo" else name for name in table.header)
+    kept = [place for place in range(len(header)) if place not in constant]
+    return _beside(_chosen(replace(table, header=header, columns=tuple(columns)), kept), names)
+
+
+def _beside(table: TextFile, names: Entries) -> TextFile:
+    """Put a column of variables behind the others."""
+    return replace(table, header=(*table.header, "variable"), columns=(*table.columns, names))
+
+
+def _of_world_bank(table: TextFile) -> TextFile:
+    """Leave out the codes of indicators, which say what their names say, and take two points for no value."""
+    kept = _without(table, map(key, OFFICES["world_bank"]["described"]))
+    return replace(kept, columns=tuple(np.where(column == "..", "", column) for column in kept.columns))
+
+
+def _with_indicator(table: TextFile) -> TextFile:
+    """Put the indicator that stands above a table beside each of its rows."""
+    plain = [ROLE_OF.get(key(split_unit(name)[0])) for name in table.header]
+    years = [name for name in table.header if year_heading(name) is not None]
+    if not table.titles or "variable" in plain or not (len(years) > 1 or "value" in plain):
+        return table
+    indicator = _indicator(table.titles)
+    if not indicator:
+        return table
+    return _beside(table, np.full(len(table.rows), indicator, dtype=object))
+
+
+def _indicator(titles: Sequence[str]) -> str:
+    """Name and unit of what a table holds, from the lines above it."""
+    found, unit = "", ""
+    for title in titles:
+        for line in title.split("\n"):
+            word, _, rest = tidy(line).partition(":")
+            if rest and key(word) in _WORDS["unit"]:
+                unit = rest.strip()
+            elif rest and key(word) in _WORDS["indicator"]:
+                found = rest.strip()
+            elif not found and VARIABLE_OF.get(key(split_unit(line)[0])):
+                found = tidy(line)
+    return f"{found} ({unit})" if found and unit and not split_unit(found)[1] else found
+
+
+def nearest_layout(header: Sequence[str]) -> str:
+    """Name the known layout that a heading row comes nearest to, with what it needs."""
+    names = {key(split_unit(name)[0]) for name in header}
+    if {"geo", "timeperiod", "obsvalue"} & names or any("\\" in name for name in header):
+        return Message("Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year")
+    if {"countryname", "countrycode", "seriesname", "indicatorname"} & names:
+        return Message("the World Bank's: Country Name, Country Code, Indicator Name, and a column for each year")
+    if sum(year_heading(name) is not None for name in header) > 1:
+        return Message(
+            "a column for each year, as China's NBS exports it: a region column, and the indicator in a line above"
+        )
+    if {ROLE_OF.get(name) for name in names} & {"variable", "value"}:
+        return Message("long: columns region, year, variable and value")
+    return Message("wide: columns region and year, and one for each variable")

@@ -1,16 +1,22 @@
-"""Units as statistical offices and analysts write them, in Chinese and English."""
+"""Units as statistical offices and analysts write them, in Chinese and English, and those of a file's columns."""
 
 import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.panel.names import CURRENCY, Kind
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, Message, suggest
+from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.panel.cells import Cells, is_empty
+from pysd_runner.panel.names import VARIABLE_OF, VARIABLES, Kind, key
 
 Dimension = Literal[
     "money", "money per head", "person", "user", "port", "count", "share", "per 100", "duration", "rate"
@@ -200,6 +206,149 @@ def factor_for(unit: Unit, kind: Kind) -> float:
     return unit.factor
 
 
-def canonical_text(canonical: str, currency: str) -> str:
-    """Canonical unit with the panel's currency put in."""
-    return canonical.replace(CURRENCY, currency)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """How one variable is measured in the file."""
+
+    text: str = ""  # unit as written; empty when none was given and the canonical one was taken
+    unit: str = ""  # unit of the panel, with ``currency`` for its own
+    factor: float = 1.0  # value in the file times `factor` is the value in the panel
+    currency: str = ""
+    price_basis: str = ""
+    unclear: NDArray[np.bool_] | None = None  # cells whose unit is not known: their numbers mean nothing
+
+
+def measures(
+    observed: Sequence[Cells],
+    given: Mapping[str, str],
+    declared: Mapping[str, str],
+    missing: frozenset[str] = frozenset(),
+) -> tuple[dict[str, Measure], list[Finding]]:
+    """Find the unit of each variable: the file's own, the caller's, or that of the declarations beside the file."""
+    found: dict[str, Measure] = {}
+    problems = _unknown_targets(observed, given)
+    for cells in observed:
+        own, mixed = _file_unit(cells, missing)
+        problems += mixed
+        asked = _asked(cells, given)
+        if asked and own and not _agree(own, asked):
+            message = Message("the file gives {variable} in one unit and you in another", variable=cells.variable)
+            problems.append(Finding("unit-mismatch", message, column=cells.heading, found=own, expected=asked))
+        measure, faults = _measure(cells, own or asked or declared.get(cells.variable, ""))
+        found[cells.variable] = replace(measure, unclear=_other_unit(cells, own)) if mixed else measure
+        problems += faults
+    return found, problems + _two_currencies(found, observed)
+
+
+def _asked(cells: Cells, given: Mapping[str, str]) -> str:
+    loose = {VARIABLE_OF.get(key(name), key(name)): unit for name, unit in given.items()}
+    heading = key(str(cells.columns[0])) if len(cells.columns) else ""
+    return loose.get(cells.variable) or loose.get(key(cells.variable)) or loose.get(heading, "")
+
+
+def _unknown_targets(observed: Sequence[Cells], given: Mapping[str, str]) -> list[Finding]:
+    names = {cells.variable for cells in observed}
+    known = {key(name) for cells in observed for name in (cells.variable, *map(str, cells.columns[:1]))}
+    return [
+        Finding(
+            "unit-of-nothing",
+            Message(
+                "a unit is given for {name!r}, which is not in the file{hint}",
+                name=name,
+                hint=with_hint(suggest(name, sorted(names))),
+            ),
+            column=name,
+            found=unit,
+            expected=Message("one of {names}", names=", ".join(sorted(names))),
+        )
+        for name, unit in given.items()
+        if key(name) not in known and VARIABLE_OF.get(key(name)) not in names
+    ]
+
+
+def _file_unit(cells: Cells, missing: frozenset[str]) -> tuple[str, list[Finding]]:
+    """Find the unit the file gives, and where it changes its mind."""
+    import pandas as pd
+
+    codes, texts = pd.factorize(cells.units)
+    if not any(texts):
+        return "", []
+    held = np.flatnonzero(~is_empty(cells.entries, missing))
+    codes_held, places = np.unique(codes[held], return_index=True)
+    first_of = {str(texts[code]): int(held[place]) for place, code in sorted(zip(places, codes_held, strict=True))}
+    main = next((text for text in first_of if text), "")
+    if not main:
+        return next(str(text) for text in texts if text), []
+    return main, [
+        Finding(
+            "mixed-units",
+            Message("{variable} is given in two units; convert the file to one", variable=cells.variable),
+            row=int(cells.rows[place]),
+            column=str(cells.columns[place]),
+            found=text or Message("no unit"),
+            expected=main,
+        )
+        for text, place in first_of.items()
+        if text != main and not (text and _agree(text, main))
+    ]
+
+
+def _other_unit(cells: Cells, main: str) -> NDArray[np.bool_]:
+    agreeing = {text for text in set(cells.units) if text == main or _agree(text, main)}
+    return ~np.isin(cells.units.astype(str), sorted(agreeing))
+
+
+def _agree(first: str, second: str) -> bool:
+    try:
+        return parse_unit(first).same_as(parse_unit(second))
+    except InvalidInput:
+        return first.strip().casefold() == second.strip().casefold()
+
+
+def _measure(cells: Cells, text: str) -> tuple[Measure, list[Finding]]:
+    known = VARIABLES.get(cells.variable)
+    if known is None:
+        return Measure(text=text, unit=text), []
+    expected = Message("a unit such as {examples}", examples=EXAMPLES[known.kind])
+    if not text:
+        message = Message(
+            "no unit is given for {variable}; it is read as {unit}", variable=cells.variable, unit=PLAIN[known.kind]
+        )
+        return Measure(unit=known.unit), [
+            Finding("no-unit", message, "warning", column=cells.heading, expected=expected)
+        ]
+    try:
+        unit = parse_unit(text)
+        factor = factor_for(unit, known.kind)
+    except InvalidInput as error:
+        message = Message("{where}: {said}", where=cells.variable, said=error)
+        row = _first_row_with(cells, text)
+        problem = Finding("unit-mismatch", message, row=row, column=cells.heading, found=text, expected=expected)
+        return Measure(text=text, unit=known.unit, unclear=np.ones(len(cells.entries), dtype=bool)), [problem]
+    return Measure(text=text, unit=known.unit, factor=factor, currency=unit.currency, price_basis=unit.price_basis), []
+
+
+def _first_row_with(cells: Cells, unit: str) -> int | None:
+    """Find the row that first gives this unit; None when it came from outside."""
+    places = np.flatnonzero(cells.units == unit)
+    if not len(places):
+        return None
+    return int(cells.rows[places[0]]) if cells.unit_row is None else cells.unit_row
+
+
+def _two_currencies(found: Mapping[str, Measure], observed: Sequence[Cells]) -> list[Finding]:
+    """Hold output and output per head to one currency."""
+    currencies = {name: measure.currency for name, measure in found.items() if measure.currency}
+    first = next(iter(currencies), "")
+    name = next((name for name, currency in currencies.items() if currency != currencies[first]), None)
+    if name is None:
+        return []
+    return [
+        Finding(
+            "mixed-units",
+            Message("{one} and {other} are in two currencies; a panel has one", one=name, other=first),
+            column=next(cells.heading for cells in observed if cells.variable == name),
+            found=currencies[name],
+            expected=currencies[first],
+        )
+    ]

@@ -17,7 +17,7 @@ from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Data, load_data, shipped_panels
-from pysd_runner.panel.shipped import DECLARATIONS
+from pysd_runner.panel.mapping import DECLARATIONS
 from pysd_runner.reports.panels import Area, find_place, panel_lines
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput

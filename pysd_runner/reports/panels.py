@@ -7,9 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
-from pysd_runner.panel import Data, Entity, Problem
+from pysd_runner.core.findings import Finding
+from pysd_runner.panel import Data, Entity
+from pysd_runner.panel.checks import SHOWN
 from pysd_runner.panel.names import key
-from pysd_runner.panel.problems import SHOWN
 from pysd_runner.panel.regions import RegionBook
 from pysd_runner.text import LANGUAGES, has_text, said, say
 
@@ -107,18 +108,18 @@ def verdict(file: str, errors: int, warnings: int, lang: str) -> str:
     return f"{file}: {', '.join(counts) or say('panel_line.none', lang)}"
 
 
-def problem_line(problem: Problem, lang: str) -> str:
+def problem_line(problem: Finding, lang: str) -> str:
     """A problem in one line: severity, place, sentence, what was found and what was expected."""
     return say(f"panel_line.{problem.severity}", lang, said=_described(problem, lang))
 
 
-def first_problem(source: str, problems: Sequence[Problem], lang: str) -> str:
+def first_problem(source: str, problems: Sequence[Finding], lang: str) -> str:
     """The first problem of a panel in one line, and how many there are beside it."""
     text = f"{source}: {_described(problems[0], lang)}"
     return say("panel_line.more", lang, said=text, count=len(problems) - 1) if len(problems) > 1 else text
 
 
-def refusal(source: str, problems: Sequence[Problem], lang: str) -> str:
+def refusal(source: str, problems: Sequence[Finding], lang: str) -> str:
     """Why a panel is not read: how many problems it has, and the first few."""
     lines = [verdict(source, len(problems), 0, lang), *(problem_line(item, lang) for item in problems[:SHOWN])]
     if len(problems) > SHOWN:
@@ -126,7 +127,7 @@ def refusal(source: str, problems: Sequence[Problem], lang: str) -> str:
     return "\n  ".join(lines)
 
 
-def _described(problem: Problem, lang: str) -> str:
+def _described(problem: Finding, lang: str) -> str:
     place = [say("panel_line.row", lang, row=problem.row)] if problem.row is not None else []
     place += [say("panel_line.column", lang, column=repr(problem.column))] if problem.column else []
     told = said(problem.message, lang).rstrip(".")

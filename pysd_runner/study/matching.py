@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
+from pysd_runner.core.findings import Finding
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
-from pysd_runner.panel import Column, Data, Problem
-from pysd_runner.panel.calendar import unit_of_time
+from pysd_runner.panel import Column, Data
+from pysd_runner.panel.times import unit_of_time
 from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters
@@ -58,7 +59,7 @@ def uses_of(model: Model, table: Data) -> dict[str, str]:
     return found
 
 
-def problems_of(model: Model, table: Data) -> list[Problem]:
+def problems_of(model: Model, table: Data) -> list[Finding]:
     """What is wrong between a table and a model: columns that match nothing, times of another unit or too early."""
     uses = uses_of(model, table)
     found = _unknown(model, table)
@@ -67,7 +68,7 @@ def problems_of(model: Model, table: Data) -> list[Problem]:
             near = suggest(name, model.variables)
             message = f"no variable of {model.path.name} is called like column {name!r}, so it is not used.{near}"
             found.append(
-                Problem(
+                Finding(
                     rule="unused-column",
                     message=message,
                     column=name,
@@ -77,12 +78,12 @@ def problems_of(model: Model, table: Data) -> list[Problem]:
             )
     if not any(use.startswith("observes") for use in uses.values()):
         message = f"no column observes anything of {model.path.name}; say what one is with --map column=variable"
-        found.append(Problem(rule="nothing-observed", message=message))
+        found.append(Finding(rule="nothing-observed", message=message))
     clock = prepared(model, {}, outcomes=[]).clock
     try:
         moments = in_time_of(model, table, clock.start)[0].times
     except InvalidInput as error:
-        return [*found, Problem(rule="time-unit", message=str(error))]
+        return [*found, Finding(rule="time-unit", message=str(error))]
     early = int((moments < clock.start - 1e-9).sum())
     if early:
         message = (
@@ -90,11 +91,11 @@ def problems_of(model: Model, table: Data) -> list[Problem]:
             "--start says otherwise"
         )
         is_all = early == len(moments)
-        found.append(Problem(rule="before-start", message=message, severity="error" if is_all else "warning"))
+        found.append(Finding(rule="before-start", message=message, severity="error" if is_all else "warning"))
     return found
 
 
-def _unknown(model: Model, table: Data) -> list[Problem]:
+def _unknown(model: Model, table: Data) -> list[Finding]:
     """Columns that were mapped to a name the model has not; expressions are read by the fit."""
     found = []
     for name, column in table.columns.items():
@@ -103,7 +104,7 @@ def _unknown(model: Model, table: Data) -> list[Problem]:
         try:
             located(model, column.variable)
         except InvalidInput as error:
-            found.append(Problem(rule="unknown-variable", message=str(error), column=name, found=column.variable))
+            found.append(Finding(rule="unknown-variable", message=str(error), column=name, found=column.variable))
     return found
 
 

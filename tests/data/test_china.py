@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.panel import Data, check_data, load_data
-from pysd_runner.panel.shipped import shipped_panels
+from pysd_runner.panel.sources import shipped_panels
 from pysd_runner.panel.units import parse_unit
 from pysd_runner.spec import load_spec
 

@@ -1,13 +1,15 @@
-"""Times of a table: numbers in any unit, or dates that are counted in one."""
+"""Moments of observations: years, numbers in any unit, or dates that are counted in one."""
 
 import calendar
 import datetime
 import re
 from collections.abc import Callable, Iterable
 
-from pysd_runner.core.errors import InvalidInput, suggest
+import numpy as np
 
-Date = datetime.date
+from pysd_runner.core.errors import InvalidInput, Message, suggest
+from pysd_runner.core.findings import Finding
+from pysd_runner.panel.cells import IndexArray, TextArray
 
 UNITS = ("hour", "day", "week", "month", "quarter", "year")
 _SPELLED = {
@@ -34,6 +36,12 @@ _DAY = re.compile(
 )
 _MONTH = re.compile(r"(\d{4})[-/.\u5e74](\d{1,2})\u6708?")
 _QUARTER = re.compile(r"(\d{4})[-/ ]?[Qq\u7b2c]([1-4])(?:\u5b63\u5ea6)?")
+
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
+# 2004/05 or 2004-2005, and 2004-12-31, as workbooks give it with the hour.
+_SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
+_DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")
 
 
 def unit_of_time(text: str) -> str:
@@ -157,3 +165,66 @@ def _year(date: datetime.datetime) -> float:
     start = datetime.datetime(date.year, 1, 1)
     length = (datetime.datetime(date.year + 1, 1, 1) - start).total_seconds() if date.year < datetime.MAXYEAR else 1.0
     return date.year + (date - start).total_seconds() / length
+
+
+def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Finding]]:
+    """Read the year column of a panel; -1 where there is none."""
+    # A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
+    # of the year as their years. Both are said. A column that mixes forms is not read.
+    import pandas as pd
+
+    codes, found = pd.factorize(texts)
+    form, told = _form(found)
+    matches = [form.fullmatch(text) for text in found]
+    years = np.array([-1 if match is None else int(match[1]) for match in matches], dtype=np.int64)[codes]
+    problems = []
+    if told:
+        first = int(np.flatnonzero(texts != "")[0])
+        text = str(texts[first])
+        problems.append(
+            Finding("year-form", told, "warning", row=int(rows[first]), column=heading, found=text, expected=text[:4])
+        )
+    expected = Message("a whole year from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR)
+    out_of_range = (years < FIRST_YEAR) | (years > LAST_YEAR)
+    for place in np.flatnonzero(out_of_range):
+        text, is_year = str(texts[place]), years[place] >= 0
+        rule, message = (
+            ("year-range", Message("the year is out of range")) if is_year else ("not-a-year", _no_year(text))
+        )
+        problems.append(Finding(rule, message, row=int(rows[place]), column=heading, found=text, expected=expected))
+    years[out_of_range] = -1
+    return years, problems
+
+
+def _no_year(text: str) -> str:
+    if not text:
+        return Message("the year is empty")
+    if _SPAN.fullmatch(text) or _DATE.fullmatch(text):
+        return Message(
+            "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
+        )
+    return Message("not a whole year")
+
+
+def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
+    """The form in which all cells can be read, and what is to be said of it."""
+    held = {str(text) for text in texts} - {""}
+    spans = [match for text in held if (match := _SPAN.fullmatch(text))]
+    # 2010-11 and 2011-12 could be months; of three years, or where no month has that number, they are not.
+    years = len(spans) > 2 or any(len(span[2]) == 4 or not 1 <= int(span[2]) <= 12 for span in spans)
+    if years and len(spans) == len(held) > 1 and all(str(int(span[1]) + 1).endswith(span[2]) for span in spans):
+        return _SPAN, "years that span two are read as the one they begin in"
+    days = {_day(match) for text in held if (match := _DATE.fullmatch(text))} if held else set()
+    if len(days) == 1 and days != {None} and all(map(_DATE.fullmatch, held)):
+        return _DATE, "dates are read as their years"
+    return _WHOLE_YEAR, ""
+
+
+def _day(date: re.Match[str]) -> tuple[int, int] | None:
+    """Month and day of a date; None where there is no such day."""
+    month, day = map(int, re.split(r"[-/.]", date[2]))
+    try:
+        datetime.date(int(date[1]), month, day)
+    except ValueError:
+        return None
+    return month, day

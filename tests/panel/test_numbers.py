@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, check_data, load_data
-from pysd_runner.panel.validation import PLAIN, STYLES, NumberStyle
+from pysd_runner.panel.numbers import PLAIN, STYLES, NumberStyle
 
 Write = Callable[..., Path]
 

@@ -11,8 +11,7 @@ import pytest
 from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import Entity, PanelMapping, check_data, load_data, load_mapping
-from pysd_runner.panel.observations import read_national
-from pysd_runner.panel.regions import read_regions, with_tiles
+from pysd_runner.panel.regions import national_of, regions_of, with_tiles
 
 Write = Callable[..., Path]
 
@@ -153,7 +152,7 @@ def test_regions_as_objects(write: Write) -> None:
 def test_bad_region_files(write: Write, text: str, message: str) -> None:
     path = write(text, name="regions.csv")
     with pytest.raises(InvalidPanel, match=message):
-        read_regions(path)
+        regions_of(path, path)
     (problem,) = check_data(write(HEAD + "A,2020,5e4,1\n"), regions=path)
     assert problem.rule == "region-file"
     assert problem.severity == "error"
@@ -191,7 +190,7 @@ def test_national_series_beside_the_panel_or_given(write: Write, tmp_path: Path)
 def test_bad_national_files(write: Write, text: str, message: str) -> None:
     path = write(text, name="nation.csv")
     with pytest.raises(InvalidPanel, match=message):
-        read_national(path)
+        national_of(path, path)
     (problem,) = check_data(write(HEAD + "A,2020,5e4,1\n"), national=path)
     assert problem.rule == "national-file"
 

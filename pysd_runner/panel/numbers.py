@@ -1,18 +1,16 @@
-"""Validate keys and values by cell and by row, and report every problem in one pass."""
+"""Texts as numbers: how a file writes them, and which cells are none or cannot be."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
-from pysd_runner.panel.conversion import Measure
+from pysd_runner.core.findings import Finding
+from pysd_runner.panel.cells import Array, Cells, Entries, IndexArray, Numbers, is_empty, is_typed, text_of
 from pysd_runner.panel.names import VARIABLES
-from pysd_runner.panel.observations import Cells, Keys, Observations
-from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Entries, is_empty, is_typed, text_of
+from pysd_runner.panel.units import Measure
 
 PERCENT = 0.01
 
@@ -63,14 +61,14 @@ _PATTERNS = {style: _pattern(style) for style in STYLES}
 
 
 def styles_of(
-    observations: Observations, missing: frozenset[str], decimal: str | None
-) -> tuple[dict[str, NumberStyle], list[Problem]]:
+    observed: Sequence[Cells], missing: frozenset[str], decimal: str | None
+) -> tuple[dict[str, NumberStyle], list[Finding]]:
     """Find the one way in which all numbers of a file can be read."""
     # A file whose numbers are all plain is read as it stands: a point is the decimal point. Otherwise the decimal point
     # is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could
     # be read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of
     # its variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
-    texts = {cells.variable: _written(cells.entries) - missing - {""} for cells in observations.cells}
+    texts = {cells.variable: _written(cells.entries) - missing - {""} for cells in observed}
     if decimal in (None, PLAIN.decimal) and all(PLAIN.fits(text) for found in texts.values() for text in found):
         return dict.fromkeys(texts, PLAIN), []
     marks = DECIMALS if decimal is None else (decimal,)
@@ -86,7 +84,7 @@ def styles_of(
         for name, style in ways[0].items()
     }
     styles = dict.fromkeys(texts, plain) | found
-    return styles, _told(observations, styles)
+    return styles, _told(observed, styles)
 
 
 def _written(entries: Entries) -> set[str]:
@@ -121,35 +119,23 @@ def _values(style: NumberStyle, numbers: Iterable[str]) -> tuple[float, ...]:
     return tuple(float(style.plain(text)) for text in sorted(numbers))
 
 
-def _told(observations: Observations, styles: Mapping[str, NumberStyle]) -> list[Problem]:
+def _told(observed: Sequence[Cells], styles: Mapping[str, NumberStyle]) -> list[Finding]:
     """Say for each variable how its numbers are read, with the first for which it matters."""
     problems = []
-    for cells in observations.cells:
+    for cells in observed:
         if (style := styles[cells.variable]) == PLAIN or is_typed(cells.entries):
             continue
-        odd = [
-            (int(observations.keys.rows[take]), str(column), str(text))
-            for take, column, text in zip(cells.take, cells.columns, cells.entries, strict=True)
-            if style.fits(str(text)) and _read_otherwise(style, str(text))
-        ]
+        texts = list(map(str, cells.entries))
+        odd = [place for place, text in enumerate(texts) if style.fits(text) and _read_otherwise(style, text)]
         if odd:
-            row, column, text = min(odd, key=lambda item: item[0])
-            problems.append(
-                Problem(
-                    rule="number-style",
-                    message=Message(
-                        "numbers of {variable} are read with a {style}; if that is wrong, say `decimal` in a mapping "
-                        "file",
-                        variable=cells.variable,
-                        style=style,
-                    ),
-                    row=row,
-                    column=column,
-                    found=text,
-                    expected=style.plain(text),
-                    severity="warning",
-                )
+            first = min(odd, key=lambda place: int(cells.rows[place]))
+            message = Message(
+                "numbers of {variable} are read with a {style}; if that is wrong, say `decimal` in a mapping file",
+                variable=cells.variable,
+                style=style,
             )
+            expected = style.plain(texts[first])
+            problems.append(cells.problem(first, "number-style", message, expected, severity="warning"))
     return problems
 
 
@@ -158,35 +144,25 @@ def _read_otherwise(style: NumberStyle, text: str) -> bool:
     return not PLAIN.fits(text) or float(PLAIN.plain(text)) != float(style.plain(text))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Numbers:
-    """Cells of one variable as numbers in the panel's unit."""
-
-    values: NDArray[np.float64]  # naN where the cell is empty or faulty
-    faulty: NDArray[np.bool_]  # cells that are not a number, cannot be one of this variable, or are in no known unit
-
-
 def numbers_of(
-    cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
-) -> tuple[Numbers, list[Problem]]:
+    cells: Cells, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
+) -> tuple[Numbers, list[Finding]]:
     """Read the cells of one variable."""
-    raw, not_numbers = _parse(cells, keys, missing, style)
+    raw, bad = _parse(cells, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
     with np.errstate(over="ignore"):  # what is no number any more is impossible
         values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
-    impossible = _impossible(cells, keys, raw, values, measure)
-    doubts = _fraction_for_percent(cells, keys, raw, measure)
+    impossible = _impossible(cells, raw, values, measure)
     faulty = unclear.copy()
-    faulty[[position for position, _ in (*not_numbers, *impossible)]] = True
+    faulty[[*bad, *(place for place, _ in impossible)]] = True
     values[faulty] = np.nan
-    problems = [problem for _, problem in (*not_numbers, *impossible)]
-    return Numbers(values=values, faulty=faulty), problems + doubts
+    problems = [*(_not_a_number(cells, place) for place in bad), *(problem for _, problem in impossible)]
+    return Numbers(values=values, faulty=faulty), problems + _fraction_for_percent(cells, raw, measure)
 
 
-def _parse(
-    cells: Cells, keys: Keys, missing: frozenset[str], style: NumberStyle
-) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
+def _parse(cells: Cells, missing: frozenset[str], style: NumberStyle) -> tuple[Array, list[int]]:
+    """Numbers, and the cells that are none."""
     empty = is_empty(cells.entries, missing)
     if is_typed(cells.entries):
         numbers = np.where(empty, np.nan, cells.entries.astype(float))
@@ -198,11 +174,11 @@ def _parse(
         fitting = [(position, text) for position, text in held if style.fits(text)] if bad else held
         numbers[[position for position, _ in fitting]] = [float(style.plain(text)) for _, text in fitting]
     numbers[bad] = np.nan
-    return numbers, [(position, _not_a_number(cells, keys, position)) for position in bad]
+    return numbers, bad
 
 
-def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
-    text = text_of(cells.entries[position])
+def _not_a_number(cells: Cells, place: int) -> Finding:
+    text = text_of(cells.entries[place])
     if _EITHER_WAY.fullmatch(text):
         advice = Message("is the comma the decimal point? say `decimal: ','` or `decimal: '.'` in a mapping file")
     elif any(style.fits(text) for style in STYLES):
@@ -213,19 +189,11 @@ def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
         advice = Message(
             "leave the cell empty where nothing was observed, or list the text under `missing` in a mapping file"
         )
-    return Problem(
-        rule="not-a-number",
-        message=Message("{variable} is not a number; {advice}", variable=cells.variable, advice=advice),
-        row=int(keys.rows[cells.take[position]]),
-        column=str(cells.columns[position]),
-        found=text,
-        expected=Message("a plain number such as 1234.5"),
-    )
+    message = Message("{variable} is not a number; {advice}", variable=cells.variable, advice=advice)
+    return cells.problem(place, "not-a-number", message, Message("a plain number such as 1234.5"))
 
 
-def _impossible(
-    cells: Cells, keys: Keys, raw: NDArray[np.float64], values: NDArray[np.float64], measure: Measure
-) -> list[tuple[int, Problem]]:
+def _impossible(cells: Cells, raw: Array, values: Array, measure: Measure) -> list[tuple[int, Finding]]:
     known = VARIABLES.get(cells.variable)
     wrong = np.isinf(values)
     if known is not None:
@@ -233,88 +201,55 @@ def _impossible(
         wrong |= too_low | (values > known.upper)
     bad = np.flatnonzero(wrong).tolist()
     expected = known.limits if known is not None else Message("a finite number")
-    if known is not None and known.upper == 1.0 and _percent_for_fraction(raw, measure):
-        return [(position, problem) for position, problem in _as_percent(cells, keys, raw, bad)]
-    return [(position, _impossible_value(cells, keys, position, expected)) for position in bad]
-
-
-def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) -> Problem:
-    return Problem(
-        rule="impossible-value",
-        message=Message(
-            "impossible value of {variable}; leave the cell empty where nothing was observed", variable=cells.variable
-        ),
-        row=int(keys.rows[cells.take[position]]),
-        column=str(cells.columns[position]),
-        found=text_of(cells.entries[position]),
-        expected=expected,
+    found = []
+    if known is not None and known.upper == 1.0 and measure.factor == 1.0 and _looks_like_percent(raw):
+        # The unit of the column is said once; values that no percentage could be stay problems of their own.
+        above = [place for place in bad if 1 < raw[place] <= 100]
+        message = Message(
+            "{variable} is read as a fraction but looks like percent ({count} above 1)",
+            variable=cells.variable,
+            count=len(above),
+        )
+        meant = Message("a fraction from 0 to 1, or the unit percent")
+        found = [(above[0], cells.problem(above[0], "unit-mismatch", message, meant))]
+        bad = [place for place in bad if not 1 < raw[place] <= 100]
+        expected = Message("a share from 0 to 100 percent")
+    message = Message(
+        "impossible value of {variable}; leave the cell empty where nothing was observed", variable=cells.variable
     )
+    return [*found, *((place, cells.problem(place, "impossible-value", message, expected)) for place in bad)]
 
 
-def _percent_for_fraction(raw: NDArray[np.float64], measure: Measure) -> bool:
+def _looks_like_percent(raw: Array) -> bool:
     held = raw[np.isfinite(raw)]
-    return (
-        measure.factor == 1.0 and len(held) > 0 and float(np.mean(held > 1)) > 0.5 and float(np.mean(held <= 100)) > 0.5
-    )
+    return len(held) > 0 and float(np.mean(held > 1)) > 0.5 and float(np.mean(held <= 100)) > 0.5
 
 
 # A share this many times below the middle of its column is more likely a fraction among percentages.
 FAR_BELOW = 30
 
 
-def _fraction_for_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], measure: Measure) -> list[Problem]:
+def _fraction_for_percent(cells: Cells, raw: Array, measure: Measure) -> list[Finding]:
     """Doubt a share in percent that looks like a fraction: a spreadsheet shows 8 % where it stores 0.08."""
-    held = np.flatnonzero(np.isfinite(raw))
+    held: IndexArray = np.flatnonzero(np.isfinite(raw))
     known = VARIABLES.get(cells.variable)
     if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held):
         return []
     if raw[held].max() <= 1:
+        first = held[0]
         message = Message(
             "{variable} is given in percent but never exceeds 1; are these fractions?", variable=cells.variable
         )
-        return [_doubt(cells, keys, int(held[0]), message)]
-    low = held[(raw[held] > 0) & (raw[held] <= 1) & (raw[held] * FAR_BELOW < np.median(raw[held]))]
-    if not len(low):
-        return []
-    message = Message(
-        "{variable} is given in percent, but {count} of {all} values lie far below the others; are these fractions?",
-        variable=cells.variable,
-        count=len(low),
-        all=len(held),
-    )
-    return [_doubt(cells, keys, int(low[0]), message)]
-
-
-def _doubt(cells: Cells, keys: Keys, position: int, message: str) -> Problem:
-    return Problem(
-        rule="unit-doubt",
-        message=message,
-        row=int(keys.rows[cells.take[position]]),
-        column=str(cells.columns[position]),
-        found=text_of(cells.entries[position]),
-        expected=Message("percent from 0 to 100"),
-        severity="warning",
-    )
-
-
-def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]) -> list[tuple[int, Problem]]:
-    """Report the unit of the column once; values that no percentage could be stay problems of their own."""
-    above = [position for position in bad if 1 < raw[position] <= 100]
-    rest = [position for position in bad if position not in set(above)]
-    problem = Problem(
-        rule="unit-mismatch",
-        message=Message(
-            "{variable} is read as a fraction but looks like percent ({count} above 1)",
+    else:
+        low = held[(raw[held] > 0) & (raw[held] <= 1) & (raw[held] * FAR_BELOW < np.median(raw[held]))]
+        if not len(low):
+            return []
+        first = low[0]
+        message = Message(
+            "{variable} is given in percent, but {count} of {all} values lie far below the others; are these "
+            "fractions?",
             variable=cells.variable,
-            count=len(above),
-        ),
-        row=int(keys.rows[cells.take[above[0]]]),
-        column=str(cells.columns[above[0]]),
-        found=text_of(cells.entries[above[0]]),
-        expected=Message("a fraction from 0 to 1, or the unit percent"),
-    )
-    others = [
-        (position, _impossible_value(cells, keys, position, Message("a share from 0 to 100 percent")))
-        for position in rest
-    ]
-    return [(above[0], problem), *others]
+            count=len(low),
+            all=len(held),
+        )
+    return [cells.problem(first, "unit-doubt", message, Message("percent from 0 to 100"), severity="warning")]

@@ -10,7 +10,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Data, Entity, load_data
-from pysd_runner.panel.assembly import derived
+from pysd_runner.panel.reading import derived
 
 Write = Callable[..., Path]
 

@@ -1,31 +1,23 @@
-"""A file or a data frame as columns of entries, nothing interpreted, every row numbered as in the file."""
+"""Text files and workbooks as columns of texts, nothing interpreted, every row numbered as in the file."""
 
 import csv
-import datetime
 import io
 import re
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
+from pysd_runner.core.findings import Finding
+from pysd_runner.panel.cells import TextFile, decimal_text, of_texts
 from pysd_runner.panel.names import OFFICES, key, tidy
-from pysd_runner.panel.problems import Problem
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Rows = list[tuple[int, list[str]]]
-TextArray = NDArray[np.object_]
-IndexArray = NDArray[np.int64]
-# A column: texts as they stand in a file, or the numbers of a typed frame, which become text only where one is shown.
-Entries = NDArray[Any]
 
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -35,136 +27,16 @@ _DELIMITERS = (",", ";", "\t")
 _LOOKED_AT = 30
 # Columns from which on a line with two cells is no row of a table, and cells a note may have.
 _WIDE_TABLE, _NOTE = 4, 2
-_THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 # A workbook that unpacks to more, or a sheet that spans more, is no table of observations; a sheet has no more rows.
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 LONGEST_HEADING = 1000
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
-def _no_rows() -> IndexArray:
-    return np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TextFile:
-    """A file, or a data frame that stands for one."""
-
-    header: tuple[str, ...] = ()
-    header_row: int = 1  # row of the file they stand in
-    rows: IndexArray = field(default_factory=_no_rows)  # row of the file of each data row
-    columns: tuple[Entries, ...] = ()  # one for each heading, each as long as `rows`
-    encoding: str = ""  # encoding of a text file, or the name of the sheet
-    titles: tuple[str, ...] = ()  # lines above the header
-    problems: tuple[Problem, ...] = ()  # what is wrong with the file as a file
-
-    @property
-    def readable(self) -> bool:
-        """Whether there is a header to interpret."""
-        return bool(self.header)
-
-    @property
-    def named(self) -> list[tuple[str, Entries]]:
-        """Columns with their headings."""
-        return list(zip(self.header, self.columns, strict=True))
-
-    def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
-        """Some of the rows."""
-        return replace(self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns))
-
-
-def text_of(value: Any) -> str:
-    """An entry as the text a file would hold; a number keeps every digit."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, datetime.date):
-        text = value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
-        return "" if text == "NaT" else text
-    if isinstance(value, float | np.floating):
-        # A number has a decimal point, whatever the texts beside it have: not to be taken for thousands.
-        text = repr(float(value))
-        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
-    if isinstance(value, np.datetime64):
-        return "" if np.isnat(value) else str(value.astype("datetime64[s]")).replace("T", " ")
-    text = str(value).strip()
-    return "" if text in ("NaT", "<NA>", "nan") else text
-
-
-def is_typed(entries: Entries) -> bool:
-    """Whether a column holds numbers, not texts."""
-    return entries.dtype != object
-
-
-def texts_of(entries: Entries) -> TextArray:
-    """A column as texts; equal numbers are written once."""
-    if not is_typed(entries):
-        return entries
-    import pandas as pd
-
-    codes, found = pd.factorize(entries)
-    # The last text is that of a missing value, whose code is -1.
-    return _of_texts([*map(text_of, found), ""])[codes]
-
-
-def is_empty(entries: Entries, missing: Collection[str] = ()) -> NDArray[np.bool_]:
-    """Where nothing stands, or a text for a missing value."""
-    if not is_typed(entries):
-        empty = np.asarray(entries == "", dtype=bool)
-        return empty | np.isin(entries.astype(str), list(missing)) if missing else empty
-    empty = np.isnan(entries)
-    for text in missing:
-        with suppress(ValueError):
-            empty = empty | (entries == float(text))
-    return empty
-
-
-def same(text: str, count: int) -> TextArray:
-    """A column with one text in every row, which takes no space."""
-    return np.broadcast_to(np.array(text, dtype=object), count)
-
-
-def stacked(parts: Sequence[Entries]) -> Entries:
-    """Entries one below the other: texts where some of them are."""
-    if not parts:
-        return np.empty(0, dtype=object)
-    return np.concatenate(parts if all(map(is_typed, parts)) else list(map(texts_of, parts)))
-
-
-def _of_texts(texts: Sequence[str]) -> TextArray:
-    column = np.empty(len(texts), dtype=object)
-    column[:] = texts
-    return column
-
-
-def of_frame(frame: "pd.DataFrame") -> TextFile:
-    """A data frame as it stands: numbers stay numbers, everything else is text."""
-    if frame.empty:
-        problem = Problem(
-            rule="empty-file", message=Message("the data hold no row"), expected=Message("a row for each moment")
-        )
-        return TextFile(problems=(problem,))
-    header = tuple(str(item) if not isinstance(item, datetime.date) else item.isoformat() for item in frame.columns)
-    columns = tuple(_of_series(frame.iloc[:, place]) for place in range(len(header)))
-    return TextFile(header=header, rows=np.arange(2, len(frame) + 2), columns=columns)
-
-
-def _of_series(series: "pd.Series[Any]") -> Entries:
-    import pandas as pd
-    from pandas.api import types
-
-    if types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype):
-        if not types.is_complex_dtype(series.dtype):
-            return series.to_numpy(float, na_value=np.nan) if series.hasnans else series.to_numpy()
-    elif series.dtype != object or types.infer_dtype(series) == "string":
-        codes, found = pd.factorize(series)
-        return _of_texts([*map(text_of, found), ""])[codes]
-    return _of_texts(list(map(text_of, series)))
-
-
 def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> TextFile:
     """Read a file as text."""
     if not path.is_file():
-        return _failed(
+        return TextFile.failed(
             "no-file",
             Message("there is no file {path!r}", path=str(path)),
             expected=Message("the path of a CSV or xlsx file"),
@@ -173,7 +45,7 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
         return _read_workbook(path, sheet)
     content = path.read_bytes()
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return _failed(
+        return TextFile.failed(
             "wrong-format",
             Message("{name!r} is a workbook by its content, not a CSV", name=path.name),
             expected=Message("CSV, or a workbook named .xlsx"),
@@ -181,123 +53,72 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
     return _read_text(content, encoding)
 
 
-def _failed(rule: str, message: str, **fields: str) -> TextFile:
-    return TextFile(problems=(Problem(rule=rule, message=message, **fields),))  # type: ignore[arg-type]
-
-
 def _read_text(content: bytes, encoding: str | None) -> TextFile:
-    decoded = _decode(content, encoding)
-    if isinstance(decoded, Problem):
-        return TextFile(problems=(decoded,))
-    text, used, problems = decoded
-    table = _assemble(_split(text))
-    return replace(table, encoding=used, problems=(*problems, *table.problems))
-
-
-def _decode(content: bytes, encoding: str | None) -> tuple[str, str, list[Problem]] | Problem:
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
-    candidates = [encoding] if encoding else [marked] if marked else ["utf-8", "gb18030"]
-    failures: list[Problem] = []
-    for name in candidates:
+    failures: list[TextFile] = []
+    for name in [encoding] if encoding else [marked] if marked else ["utf-8", "gb18030"]:
         try:
             text = content.decode(name)
         except LookupError:
-            return Problem(
-                rule="encoding",
-                message=Message("unknown encoding"),
-                found=name,
-                expected=Message("utf-8, gb18030 or another Python codec name"),
-            )
+            expected = Message("utf-8, gb18030 or another Python codec name")
+            return TextFile.failed("encoding", Message("unknown encoding"), found=name, expected=expected)
         except UnicodeDecodeError as error:
             failures.append(_undecodable(content, error))
         else:
             if "\0" in text:
                 return _with_nothing(text, name)
-            return text, name, [] if encoding else _doubts(text, name, content)
+            table = _assemble(_split(text))
+            doubts = () if encoding else _doubts(text, name, content)
+            return replace(table, encoding=name, problems=(*doubts, *table.problems))
     return failures[0]
 
 
-def _with_nothing(text: str, name: str) -> Problem:
-    row = text.count("\n", 0, text.index("\0")) + 1
-    return Problem(
-        rule="encoding",
-        message=Message(
+def _with_nothing(text: str, name: str) -> TextFile:
+    return TextFile.failed(
+        "encoding",
+        Message(
             "read as {name}, the text has characters of value zero, as UTF-16 and UTF-32 without a mark at the "
             "beginning do; name the encoding",
             name=name,
         ),
-        row=row,
+        row=text.count("\n", 0, text.index("\0")) + 1,
         found="\\x00",
         expected=Message("text, for instance in utf-16-le"),
     )
 
 
-def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
+def _undecodable(content: bytes, error: UnicodeDecodeError) -> TextFile:
+    message = Message(
+        "byte {byte} of the file is not {encoding}; name the encoding", byte=error.start + 1, encoding=error.encoding
+    )
     # Two bytes a character in UTF-16, so counting the byte is right there too for the rows of a panel.
     row = content.count(b"\n", 0, error.start) + 1
-    return Problem(
-        rule="encoding",
-        message=Message(
-            "byte {byte} of the file is not {encoding}; name the encoding",
-            byte=error.start + 1,
-            encoding=error.encoding,
-        ),
-        row=row,
-        found=content[error.start : error.end].hex(" "),
-        expected=Message("text in UTF-8 or GB18030"),
-    )
+    found = content[error.start : error.end].hex(" ")
+    return TextFile.failed("encoding", message, row=row, found=found, expected=Message("text in UTF-8 or GB18030"))
 
 
-def _doubts(text: str, name: str, content: bytes) -> list[Problem]:
+def _doubts(text: str, name: str, content: bytes) -> tuple[Finding, ...]:
     """Doubt a guessed encoding: GB18030 that needs rare characters, UTF-8 that is as well Chinese in GB2312."""
     if name == "gb18030":
-        return _doubt(
-            Message("read as GB18030, where this is rare; if it looks wrong, name the encoding"),
-            text,
-            _rare_characters(text),
-        )
-    if name == "utf-8":
+        message = Message("read as GB18030, where this is rare; if it looks wrong, name the encoding")
+        characters = [item for item in sorted(set(text)) if ord(item) > 127 and not _fits(item.encode, "gb2312")]
+    else:
         message = Message("read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure")
-        return _doubt(message, text, _taken_for_another_script(text, content))
-    return []
-
-
-def _doubt(message: str, text: str, characters: list[str]) -> list[Problem]:
+        # Letters beyond Latin where every byte is also common Chinese: U+5986 in GB2312 is U+05F1 in UTF-8.
+        characters = [item for item in sorted(set(text)) if ord(item) >= _BEYOND_LATIN]
+        if name != "utf-8" or not _fits(content.decode, "gb2312"):
+            return ()
     if not characters:
-        return []
-    return [
-        Problem(
-            rule="encoding",
-            message=message,
-            row=text.count("\n", 0, text.index(characters[0])) + 1,
-            found="".join(characters[:8]),
-            expected=Message("the right characters"),
-            severity="warning",
-        )
-    ]
+        return ()
+    row = text.count("\n", 0, text.index(characters[0])) + 1
+    found, expected = "".join(characters[:8]), Message("the right characters")
+    return (Finding("encoding", message, "warning", row=row, found=found, expected=expected),)
 
 
-def _taken_for_another_script(text: str, content: bytes) -> list[str]:
-    """Find letters beyond Latin where every byte is also common Chinese: U+5986 in GB2312 is U+05F1 in UTF-8."""
-    beyond_latin = sorted({character for character in text if ord(character) >= _BEYOND_LATIN})
-    if not beyond_latin:
-        return []
+def _fits(turn: Callable[[str], object], encoding: str) -> bool:
     try:
-        content.decode("gb2312")
-    except UnicodeDecodeError:
-        return []
-    return beyond_latin
-
-
-def _rare_characters(text: str) -> list[str]:
-    unusual = sorted({character for character in text if ord(character) > 127})
-    return [character for character in unusual if not _in_gb2312(character)]
-
-
-def _in_gb2312(character: str) -> bool:
-    try:
-        character.encode("gb2312")
-    except UnicodeEncodeError:
+        turn(encoding)
+    except UnicodeError:
         return False
     return True
 
@@ -343,7 +164,7 @@ def _read_workbook(path: Path, sheet: str | None) -> TextFile:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it runs into in a damaged file
-        return _failed(
+        return TextFile.failed(
             "wrong-format",
             Message("{name!r} is not a readable workbook ({reason})", name=path.name, reason=error),
             expected=Message("an .xlsx file"),
@@ -355,7 +176,7 @@ def _read_workbook(path: Path, sheet: str | None) -> TextFile:
     return replace(table, encoding=f"sheet {title}", problems=(*problems, *table.problems))
 
 
-def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Problem]] | TextFile:
+def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Finding]] | TextFile:
     """Name and rows of the sheet and what to doubt, or a table that says why there are none."""
     import openpyxl
 
@@ -366,7 +187,7 @@ def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows,
     with closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)) as book:
         if sheet is not None and sheet not in book.sheetnames:
             names = ", ".join(book.sheetnames)
-            return _failed(
+            return TextFile.failed(
                 "no-sheet",
                 Message("the workbook has no such sheet"),
                 found=sheet,
@@ -398,7 +219,7 @@ def _too_large(name: str, found: str, expected: str) -> TextFile:
     message = Message(
         "{name!r} is larger than any table of observations; does a cell stand far away from the table?", name=name
     )
-    return _failed("too-large", message, found=found, expected=expected)
+    return TextFile.failed("too-large", message, found=found, expected=expected)
 
 
 def _after_comments(rows: Rows) -> Rows:
@@ -421,20 +242,18 @@ def _cell_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-        # A number of a workbook has a decimal point, whatever the texts beside it have: not to be taken for thousands.
-        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
+        return decimal_text(str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value))
     return str(value)
 
 
-def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Problem]:
+def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Finding]:
     if asked is not None or len(names) == 1:
         return []
     others = [name for name in names if name != used]
     return [
-        Problem(
-            rule="other-sheets",
-            message=Message(
+        Finding(
+            "other-sheets",
+            Message(
                 "only the first sheet {used!r} was read; name another in a mapping file (sheet: ...), or move it to "
                 "the front",
                 used=used,
@@ -445,7 +264,7 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Pr
     ]
 
 
-def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]:
+def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Finding]:
     """Formulas whose result was never stored read as empty cells: a missing value that is none."""
     with zipfile.ZipFile(stream) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
@@ -462,9 +281,9 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]
             if cell.data_type == "f" and not any(texts[place : place + 1])
         ]
     return [
-        Problem(
-            rule="formula",
-            message=Message("a formula without a stored result; open the workbook, save it, or paste values"),
+        Finding(
+            "formula",
+            Message("a formula without a stored result; open the workbook, save it, or paste values"),
             row=cell.row,
             column=cell.column_letter,
             found=str(cell.value),
@@ -477,7 +296,7 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Problem]
 def _assemble(rows: Rows) -> TextFile:
     """Header, data rows of the header's length, and the faults of shape."""
     if not rows:
-        return _failed(
+        return TextFile.failed(
             "empty-file",
             Message("the file is empty"),
             expected=Message("a header and one row for each region and year"),
@@ -494,9 +313,9 @@ def _assemble(rows: Rows) -> TextFile:
     problems = [*told, *uneven]
     if not numbers:
         problems.append(
-            Problem(
-                rule="empty-file",
-                message=Message("there is a header but no data row"),
+            Finding(
+                "empty-file",
+                Message("there is a header but no data row"),
                 row=header_row,
                 expected=Message("one row for each region and year"),
             )
@@ -505,16 +324,16 @@ def _assemble(rows: Rows) -> TextFile:
         header=header,
         header_row=header_row,
         rows=np.array(numbers, dtype=np.int64),
-        columns=tuple(_of_texts([row[place].strip() for row in cells]) for place in range(len(header))),
+        columns=tuple(of_texts([row[place].strip() for row in cells]) for place in range(len(header))),
         titles=titles,
         problems=tuple(problems),
     )
 
 
-def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Problem:
-    return Problem(
-        rule="long-heading",
-        message=Message("a heading is longer than any name; is there a quote that is not closed?"),
+def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Finding:
+    return Finding(
+        "long-heading",
+        Message("a heading is longer than any name; is there a quote that is not closed?"),
         row=row,
         column=Message("column {column}", column=place + 1),
         found=header[place],
@@ -522,7 +341,7 @@ def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Problem:
     )
 
 
-def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Problem]]:
+def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Finding]]:
     """Take lines above the header away: they fill a cell, or two where the table has four columns or more."""
     filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
     most = 1 if max(filled) < _WIDE_TABLE else 2
@@ -534,9 +353,9 @@ def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Problem]]:
     )
     if not titles:
         return rows[start:], (), []
-    problem = Problem(
-        rule="title-rows",
-        message=Message("{count} lines above the table are titles", count=len(titles))
+    problem = Finding(
+        "title-rows",
+        Message("{count} lines above the table are titles", count=len(titles))
         if len(titles) > 1
         else Message("the line above the table is a title"),
         row=rows[0][0],
@@ -563,10 +382,10 @@ def _column_used(body: Rows, position: int, width: int) -> bool:
     return position < width and any(len(cells) > position and cells[position].strip() for _, cells in body)
 
 
-def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list[Problem]]:
+def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list[Finding]]:
     numbers: list[int] = []
     kept: list[list[str]] = []
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     blank: list[int] = []
     last = max((number for number, cells in body if any(cell.strip() for cell in cells)), default=0)
     for number, cells in body:
@@ -581,9 +400,9 @@ def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list
         kept.append(trimmed)
     if blank:
         problems.append(
-            Problem(
-                rule="blank-row",
-                message=Message("{count} blank rows between data rows hold nothing", count=len(blank)),
+            Finding(
+                "blank-row",
+                Message("{count} blank rows between data rows hold nothing", count=len(blank)),
                 row=blank[0],
                 severity="warning",
             )
@@ -591,15 +410,15 @@ def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list
     return numbers, kept, problems
 
 
-def _uneven(number: int, found: int, width: int) -> Problem:
+def _uneven(number: int, found: int, width: int) -> Finding:
     message = Message("the row has fewer cells than the header")
     if found > width:
         message = Message(
             "the row has more cells than the header; is there a comma inside a number or a name that is not in quotes?"
         )
-    return Problem(
-        rule="row-length",
-        message=message,
+    return Finding(
+        "row-length",
+        message,
         row=number,
         found=Message("{count} cells", count=found),
         expected=Message("{count} cells", count=width),

@@ -1,0 +1,397 @@
+"""What a table of anything over time says: its quantities as cells, their moments, and the entities they are of."""
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pysd_runner.core.errors import Message, suggest
+from pysd_runner.core.findings import Finding, errors_of, with_hint
+from pysd_runner.panel.cells import (
+    Array,
+    Cells,
+    Entries,
+    IndexArray,
+    TextArray,
+    TextFile,
+    each_once,
+    is_empty,
+    is_typed,
+    merged,
+    stacked,
+    text_of,
+    texts_of,
+)
+from pysd_runner.panel.mapping import IGNORE, PanelMapping, mapped
+from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
+from pysd_runner.panel.numbers import STYLES, NumberStyle
+from pysd_runner.panel.times import checked_unit, counted, read_dates, unit_of_time
+
+# What a column may hold beside names and numbers.
+_BESIDE = ("unit", "flag", "source")
+# Headings of a column of times beside those a panel knows.
+_TIMES = {
+    "t",
+    "time",
+    "day",
+    "days",
+    "week",
+    "weeks",
+    "month",
+    "months",
+    "quarter",
+    "hour",
+    "hours",
+    "tick",
+    "\u5929",
+    "\u6708",
+}
+_ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clock:
+    """What the caller says of times and entities; None lets them be found."""
+
+    time: str | None = None
+    entity: Sequence[str] | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowTimes:
+    """The moment of each row, NaN where it has none; their unit, and dates by moment if they are such."""
+
+    numbers: Array
+    unit: str
+    dates: Mapping[float, datetime.datetime] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ObservedQuantity:
+    """One observed quantity: its unit, the variable it observes, its cells column by column, and their places."""
+
+    name: str
+    unit: str = ""
+    target: str = ""
+    parts: list[Cells] = field(default_factory=list)
+    axes: list[str] = field(default_factory=list)
+    places: list[IndexArray] = field(default_factory=list)  # of each cell, on each axis
+
+    @property
+    def cells(self) -> Cells:
+        """All its cells."""
+        return self.parts[0]
+
+
+class SeriesTable:
+    """What a table says; `problems` grows."""
+
+    quantities: Mapping[str, ObservedQuantity]  # by name
+    moments: RowTimes
+
+    def __init__(self, table: TextFile, asked: PanelMapping, clock: Clock) -> None:
+        self._asked, self._clock = asked, clock
+        self.problems: list[Finding] = []
+        self.labels: dict[str, tuple[str, ...]] = {}  # names of the entities on each axis
+        # Characters that cannot be seen would make two names of one.
+        self._table = replace(
+            table, columns=tuple(column if is_typed(column) else each_once(visible, column) for column in table.columns)
+        )
+        self._check_mapping()
+        time = self._time_column()
+        if time is None:
+            return
+        variable, value = self._role("variable"), self._role("value")
+        if variable is not None and value is not None:
+            entities = self._entities({time, variable, value})
+            self.quantities = self._long(variable, value)
+        else:
+            entities = self._entities({time})
+            self.quantities = self._wide({time, *entities})
+        self.moments = self._moments(time)
+        if not errors_of(self.problems):
+            self._place(entities)
+
+    def _problem(self, rule: str, message: str, *, row: int | None = None, **fields: str) -> None:
+        self.problems.append(Finding(rule, message, row=row, **fields))  # type: ignore[arg-type]
+
+    def _check_mapping(self) -> None:
+        """Every heading the caller names must be there."""
+        variable = self._role("variable")
+        values = [] if variable is None else [text for text in _different(self._table.columns[variable]) if text]
+        header = self._table.header
+        known = {key(item) for heading in header for item in (heading, split_unit(heading)[0])}
+        known |= {key(item.partition("[")[0]) for item in header} | {key(item) for item in values}
+        named = [*self._asked.columns, *self._asked.units, *(self._clock.entity or ())]
+        for heading in (*named, *([self._clock.time] if self._clock.time else [])):
+            if key(heading) not in known:
+                self._problem(
+                    "unknown-column",
+                    Message("there is no such column{hint}", hint=with_hint(suggest(heading, [*header, *values]))),
+                    column=heading,
+                    found=", ".join(header),
+                    expected=heading,
+                )
+
+    def _position(self, heading: str) -> int | None:
+        wanted = key(heading)
+        for place, item in enumerate(self._table.header):
+            if wanted in (key(item), key(split_unit(item)[0])):
+                return place
+        return None
+
+    def _role(self, role: str) -> int | None:
+        return next((place for place, item in enumerate(self._table.header) if _role_of(item) == role), None)
+
+    def _time_column(self) -> int | None:
+        if self._clock.time is not None:
+            return self._position(self._clock.time)
+        header = self._table.header
+        for place, item in enumerate(header):
+            if key(split_unit(item)[0]) in _TIMES or _role_of(item) == "year":
+                return place
+        across = [place for place, item in enumerate(header) if _number(item) is not None or read_dates([item])]
+        if len(across) > 1:
+            self._turn(across)
+            return self._time_column()
+        self._problem(
+            "missing-column",
+            Message("no column of times was found; name it with `time` (--time)"),
+            row=self._table.header_row,
+            found=", ".join(header),
+            expected=Message("a column called time, day, month, year, date, ..."),
+        )
+        return None
+
+    def _turn(self, across: Sequence[int]) -> None:
+        """A column for each moment becomes a row for each value."""
+        table, count = self._table, len(across)
+        kept = [place for place in range(len(table.header)) if place not in across]
+        headings = [table.header[place] for place in kept]
+        if not any(ROLE_OF.get(key(heading)) == "variable" for heading in headings):
+            headings[:1] = ["variable"]
+        ahead = [table.columns[place] for place in kept] or [np.full(len(table.rows), "value", dtype=object)]
+        moments = np.array([table.header[place] for place in across], dtype=object)
+        values = stacked([table.columns[place] for place in across]).reshape(count, -1).T.ravel()
+        columns = (*(np.repeat(column, count) for column in ahead), np.tile(moments, len(table.rows)), values)
+        rows = np.repeat(table.rows, count)
+        self._table = replace(table, header=(*headings, "time", "value"), columns=columns, rows=rows)
+
+    def _entities(self, taken: set[int]) -> list[int]:
+        """Columns that name entities: those named, or those of names, in which no cell is a number."""
+        if self._clock.entity is not None:
+            return [place for item in self._clock.entity if (place := self._position(item)) is not None]
+        return [
+            place
+            for place, (item, column) in enumerate(self._table.named)
+            if place not in taken
+            and not mapped(item, self._asked.columns)
+            and ROLE_OF.get(key(item)) not in _BESIDE
+            and not is_typed(column)
+            and self._is_names(column)
+        ]
+
+    def _is_names(self, column: Entries) -> bool:
+        held = set(_different(column)) - {*self._asked.missing, ""}
+        return bool(held) and not any(style.fits(text) for text in held for style in STYLES)
+
+    def _wide(self, taken: set[int]) -> dict[str, ObservedQuantity]:
+        """Cells of a file with a column for each quantity, or for each element of one."""
+        found: dict[str, ObservedQuantity] = {}
+        header = self._table.header
+        left = {
+            place: _ELEMENT.fullmatch(item)
+            for place, item in enumerate(header)
+            if place not in taken and ROLE_OF.get(key(item)) not in _BESIDE
+        }
+        shared = Counter(key(match["name"]) for match in left.values() if match)
+        names = set[str]()
+        for place, match in left.items():
+            name, unit = split_unit(header[place])
+            labels: tuple[str, ...] = ()
+            if match and shared[key(match["name"])] > 1:
+                name, unit = match["name"], ""
+                labels = tuple(label.strip() for label in match["labels"].split(","))
+            elif key(name) in names or not name:
+                self._no_heading(header[place], name)
+                continue
+            else:
+                names.add(key(name))
+            targets = [mapped(item, self._asked.columns) or "" for item in (name, header[place])]
+            if IGNORE in targets:
+                continue
+            quantity = found.setdefault(name, ObservedQuantity(name))
+            quantity.unit = quantity.unit or unit or self._unit(header[place], name)
+            quantity.target = quantity.target or targets[0] or targets[1]
+            self._add(quantity, place, np.arange(len(self._table.rows)), labels)
+        if not found:
+            self._problem(
+                "missing-column",
+                Message("there is no column of observations beside times and names"),
+                row=self._table.header_row,
+                found=", ".join(header),
+                expected=Message("a column of numbers"),
+            )
+        return found
+
+    def _unit(self, *headings: str) -> str:
+        """Unit that the caller gives."""
+        return next((unit for item in headings if (unit := mapped(item, self._asked.units))), "")
+
+    def _add(self, quantity: ObservedQuantity, place: int, rows: IndexArray, labels: Sequence[str] = ()) -> None:
+        """Add the cells of some rows of a column that hold something."""
+        take = rows[~is_empty(self._table.columns[place][rows], self._asked.missing)]
+        whos = tuple(np.full(len(take), label, dtype=object) for label in labels)
+        cells = self._table.cells(place, take, variable=Message("column {column}", column=quantity.name), labels=whos)
+        if not quantity.parts or not len(quantity.parts[0].rows):
+            quantity.parts = [cells]
+        elif len(take):
+            quantity.parts.append(cells)
+
+    def _no_heading(self, heading: str, name: str) -> None:
+        self._problem(
+            "repeated-heading" if name else "empty-heading",
+            Message("a heading stands twice") if name else Message("a column has no heading"),
+            row=self._table.header_row,
+            column=heading,
+            found=heading,
+            expected=Message("one heading for each column"),
+        )
+
+    def _long(self, variable: int, value: int) -> dict[str, ObservedQuantity]:
+        """Cells of a file with a row for each value."""
+        import pandas as pd
+
+        texts = texts_of(self._table.columns[variable])
+        for place in np.flatnonzero(texts == ""):
+            self._problem(
+                "empty-variable",
+                Message("the row does not say which variable it holds"),
+                row=int(self._table.rows[place]),
+                column=self._table.header[variable],
+                expected=Message("the name of a variable"),
+            )
+        codes, given = pd.factorize(texts)
+        unit = self._role("unit")
+        units = None if unit is None else texts_of(self._table.columns[unit])
+        parted = [split_unit(text) for text in given]
+        found: dict[str, ObservedQuantity] = {}
+        for name in dict.fromkeys(label for label, _ in parted if label):
+            target = mapped(name, self._asked.columns) or ""
+            if target == IGNORE:
+                continue
+            own = [code for code, (label, _) in enumerate(parted) if label == name]
+            rows = np.flatnonzero(np.isin(codes, own))
+            said = [parted[code][1] for code in own] + ([] if units is None else _different(units[rows]))
+            unit_of = next((text for text in said if text), "") or self._unit(name)
+            found[name] = ObservedQuantity(name, unit_of, target)
+            self._add(found[name], value, rows)
+        return found
+
+    def _moments(self, position: int) -> RowTimes:
+        """The time of every row as a number."""
+        import pandas as pd
+
+        heading, column = self._table.named[position]
+        codes, found = pd.factorize(column)
+        held = [text_of(item) for item in found]
+        for place in np.flatnonzero(np.append(np.array(held, dtype=object) == "", [True])[codes]):
+            self._problem(
+                "not-a-time",
+                Message("the time is empty"),
+                row=int(self._table.rows[place]),
+                column=heading,
+                expected=Message("a number or a date"),
+            )
+        dates = None if is_typed(column) else read_dates([text for text in held if text])
+        if dates is not None:
+            days, written = dates
+            unit = checked_unit(self._clock.unit) if self._clock.unit else written
+            numbers = counted(days, unit, min(days))
+            known = iter(numbers)
+            every = [next(known) if text else np.nan for text in held]
+            return RowTimes(np.array([*every, np.nan])[codes], unit, dict(zip(numbers, days, strict=True)))
+        every = found.astype(float).tolist() if is_typed(column) else [self._moment(text) for text in held]
+        for code, number in enumerate(every):
+            if held[code] and not np.isfinite(number):
+                self._problem(
+                    "not-a-time",
+                    Message("not a time; dates and numbers may not be mixed"),
+                    row=int(self._table.rows[np.flatnonzero(codes == code)[0]]),
+                    column=heading,
+                    found=held[code],
+                    expected=Message("a number, or a date such as 2020-03-01, 2020-03 or 2020Q1"),
+                )
+        label, inner = split_unit(heading)
+        unit = self._clock.unit or inner or unit_of_time(label)
+        if not unit and ROLE_OF.get(key(label)) == "year" and all(1500 <= item <= 2500 for item in every):
+            unit = "year"
+        return RowTimes(np.array([*every, np.nan])[codes], unit)
+
+    def _moment(self, text: str) -> float:
+        style = NumberStyle(decimal=self._asked.decimal or ".")
+        if style.fits(text):
+            return float(style.plain(text))
+        number = _number(text.removesuffix("\u5e74")) if text.endswith("\u5e74") else None
+        return np.nan if number is None else number
+
+    def _place(self, entities: Sequence[int]) -> None:
+        """Find the entities of all axes, and the place of each cell among them."""
+        import pandas as pd
+
+        items = self.quantities.values()
+        for item in items:
+            item.parts = [merged(item.parts)]
+        for place in entities:
+            codes, texts = pd.factorize(texts_of(self._table.columns[place]))
+            self._add_axis(self._table.header[place], items, [codes[item.cells.take] for item in items], texts)
+        for number in range(max((len(item.cells.labels) for item in items), default=0)):
+            named = [item for item in items if len(item.cells.labels) > number]
+            codes, texts = pd.factorize(stacked([item.cells.labels[number] for item in named]))
+            ends = np.cumsum([len(item.cells.rows) for item in named])[:-1]
+            self._add_axis(f"element{'' if number == 0 else number + 1}", named, np.split(codes, ends), texts)
+
+    def _add_axis(
+        self, axis: str, items: Collection[ObservedQuantity], codes: Sequence[IndexArray], texts: TextArray
+    ) -> None:
+        """Add an axis to some quantities, its entities in order of first appearance."""
+        import pandas as pd
+
+        used = pd.unique(np.concatenate([np.empty(0, dtype=np.int64), *codes]))
+        order = np.full(len(texts), -1, dtype=np.int64)
+        order[used] = np.arange(len(used))
+        self.labels[axis] = names = tuple(texts[used])
+        for item, own in zip(items, codes, strict=True):
+            item.axes.append(axis)
+            item.places.append(order[own])
+        if "" in names:
+            nobody = names.index("")
+            first = next(item for item in items if nobody in item.places[-1])
+            self._problem(
+                "empty-entity",
+                Message("the row does not say whom it is about"),
+                row=int(first.cells.rows[first.places[-1] == nobody][0]),
+                column=axis,
+                expected=Message("a name"),
+            )
+
+
+def _role_of(heading: str) -> str | None:
+    return ROLE_OF.get(key(split_unit(heading)[0]))
+
+
+def _different(column: Entries) -> list[str]:
+    import pandas as pd
+
+    return [text_of(item) for item in pd.unique(column)]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.strip())
+    except ValueError:
+        return None
