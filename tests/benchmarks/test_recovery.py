@@ -12,7 +12,7 @@ from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.panel import Data
 
 SMALL = Setting(regions=4, years=9)
-PANELS = 12
+PANELS = 8
 TRUTH = {"q_a": 0.5, "tau_m": 1.0, "lambda_s": 1.2, "h_s": 0.8}
 
 
@@ -40,7 +40,7 @@ def later(panel: Data, name: str) -> np.ndarray:
 
 
 def test_truths_lie_where_the_posterior_says(panels):
-    """Wide for twelve panels, and still too narrow for intervals half as wide as they should be."""
+    """Wide for eight panels, and still too narrow for intervals half as wide as they should be."""
     assert not [item.problem for item in panels if item.problem]
     ranks = np.array([item.normal for item in panels])
     # Parameters of one panel are nearly independent under the prior they were drawn from.
