@@ -111,9 +111,9 @@ class Task:
             failed = failed | lead
         return failed
 
-    def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
+    def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array]) -> tuple[Failure, ...]:
         """Find where the first failed cases went wrong."""
-        cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
+        cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:TRACED]]
         return tuple(self.traced_case(case, self.seen(data, case)) for case in cases)
 
     def traced_case(self, case: tuple[int, int], shown: Failure) -> Failure:

@@ -51,12 +51,11 @@ class Misread(Exception):
         self.offset = offset
 
 
-def make_parser(grammar: Path, reader: Transformer[Any, Any], start: str = "start") -> Lark:
+def make_parser(grammar: Path, reader: Transformer[Any, Any]) -> Lark:
     """Parser of a grammar whose rules a reader turns into nodes while it parses."""
     return Lark(
         grammar.read_text(encoding="utf-8"),
         parser="lalr",
-        start=start,
         maybe_placeholders=False,
         transformer=reader,
     )

@@ -268,14 +268,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macro:
-    """A macro: what it takes, what it gives beside the variable of its name, and its equations."""
+    """A macro: what it takes, and its equations."""
 
     name: str
     parameters: tuple[str, ...]
-    outputs: tuple[str, ...] = ()
-    ranges: tuple[Range, ...] = ()
     variables: tuple[DefinedVariable, ...] = ()
-    place: SourcePlace = field(default=SourcePlace(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

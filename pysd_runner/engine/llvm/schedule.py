@@ -11,12 +11,13 @@ from pysd_runner.engine.ir import (
     Element,
     Expression,
     Index,
-    Interpolation,
     ModelIr,
     Operation,
     Reduction,
     Reference,
+    children,
     walk,
+    with_children,
 )
 from pysd_runner.engine.passes.order import Plan, Statement
 
@@ -82,16 +83,11 @@ def value_items(
 
 
 def _lifted(expression: Expression, temporaries: Temporaries, lifted: list[Item]) -> Expression:
-    if isinstance(expression, Operation):
-        parts = tuple(_lifted(part, temporaries, lifted) for part in expression.arguments)
-        return expression if parts == expression.arguments else replace(expression, arguments=parts)
-    if isinstance(expression, Interpolation):
-        return replace(expression, argument=_lifted(expression.argument, temporaries, lifted))
     if isinstance(expression, Reduction):
         return _reduction(expression, temporaries, lifted)
     if isinstance(expression, ArrayFunction):
         return _array(expression, temporaries, lifted)
-    return expression
+    return with_children(expression, [_lifted(part, temporaries, lifted) for part in children(expression)])
 
 
 def _reduction(expression: Reduction, temporaries: Temporaries, lifted: list[Item]) -> Expression:
@@ -181,11 +177,7 @@ def renamed(expression: Expression, names: dict[str, str]) -> Expression:
     """An expression that reads other variables in place of some."""
     if isinstance(expression, Reference):
         return replace(expression, variable=names.get(expression.variable, expression.variable))
-    if isinstance(expression, Operation | ArrayFunction):
-        return replace(expression, arguments=tuple(renamed(part, names) for part in expression.arguments))
-    if isinstance(expression, Interpolation):
-        return replace(expression, argument=renamed(expression.argument, names))
-    return expression
+    return with_children(expression, [renamed(part, names) for part in children(expression)])
 
 
 # A nest of more work is parted: what it gains by values in registers is less than what it takes to compile.

@@ -138,14 +138,6 @@ def _number(_: PythonWriter, expression: Number) -> str:
     return repr(value) if value == value and abs(value) != float("inf") else f"float('{value}')"
 
 
-def _table(writer: PythonWriter, expression: Table) -> str:
-    return writer.literal(("array", expression.values, (1, 1, *expression.shape)))
-
-
-def _reference(writer: PythonWriter, expression: Reference) -> str:
-    return _diagonal(_picked(writer, expression), expression)
-
-
 def _picked(writer: PythonWriter, expression: Reference) -> str:
     text = writer.symbols[expression.variable]
     inner = [_slice(item) for item in expression.index]
@@ -237,9 +229,9 @@ def _array_function(writer: PythonWriter, expression: ArrayFunction) -> str:
 
 _TEXT: dict[type, Callable[[PythonWriter, Any], str]] = {
     Number: _number,
-    Table: _table,
+    Table: lambda writer, item: writer.literal(("array", item.values, (1, 1, *item.shape))),
     Time: lambda _writer, _expression: "t",
-    Reference: _reference,
+    Reference: lambda writer, item: _diagonal(_picked(writer, item), item),
     Operation: _operation,
     Reduction: _reduction,
     Interpolation: _interpolation,
@@ -317,9 +309,9 @@ def write_program(
     lines += _statements(writer, plan.invariant, running, "    ")
     lines += moved("    ")
     lines += _statements(writer, plan.starting, at_start, "    ")
-    for name in _names(plan.starting):
+    for name in dict.fromkeys(item.variable for item in plan.starting):
         if model.variables[name].kind == "pipe":
-            delay = _value(writer, model.variables[name], _delay)
+            delay = _value(writer, model.variables[name], lambda block: block.delay or Number(0.0))
             lines.append(f"    p{symbols[name]} = Pipe({symbols[name]}, {delay}, step)")
     lines += ["    row = 0", "    last = len(times) - 1", "    for k in range(len(times)):"]
     lines += ["        now = times[k]", "        t = full((1, 1), now)"]
@@ -355,11 +347,3 @@ def _lowest(writer: PythonWriter, variable: Variable) -> str:
         return "0.0"
     lowest: Callable[[Block], Expression] = lambda block: Number(0.0 if block.non_negative else -math.inf)  # noqa: E731
     return _value(writer, variable, lowest)
-
-
-def _names(statements: Sequence[Statement]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(item.variable for item in statements))
-
-
-def _delay(block: Block) -> Expression:
-    return Number(0.0) if block.delay is None else block.delay

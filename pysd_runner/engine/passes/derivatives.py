@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -183,7 +184,7 @@ class _Pass:
             for name, parts in derivatives.items()
         }
         self._count(old.values(), derivatives.values())
-        new = {name: self._rewritten(variable) for name, variable in old.items()}
+        new = {name: _with_parts(item, partial(self.shared.equation, owner=name)) for name, item in old.items()}
         twins = [self._twin(variable, derivatives[name]) for name, variable in old.items()]
         twins += [self._seed(name, name + TWIN) for name in self.dependent if name in self.given]
         self.dependent |= dict.fromkeys(old)
@@ -249,9 +250,6 @@ class _Pass:
             self.shared.count(condition)
             self._count_form(first)
             self._count_form(second)
-
-    def _rewritten(self, variable: Variable) -> Variable:
-        return _with_parts(variable, lambda part: self.shared.equation(part, variable.name))
 
     # Twins
 

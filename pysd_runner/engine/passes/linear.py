@@ -199,10 +199,6 @@ def derivative_of(expression: Expression, setting: Setting) -> Derivative:
     return Derivative(_REDUCTIONS[expression.name](expression, setting), expression.over)
 
 
-def _sum(node: Reduction, setting: Setting) -> Form:
-    return form_of(node.argument, setting)
-
-
 def _product(node: Reduction, setting: Setting) -> Form:
     """Each element moves the product by the product of the others, so that no zero is divided by."""
     names = {label: f"{twin_range(label, setting.ranges)}!" for label in node.over}
@@ -222,7 +218,7 @@ def _extreme(node: Reduction, setting: Setting) -> Form:
 
 
 _REDUCTIONS: dict[str, Callable[[Reduction, Setting], Form]] = {
-    "sum": _sum,
+    "sum": lambda node, setting: form_of(node.argument, setting),
     "product": _product,
     "least": _extreme,
     "largest": _extreme,

@@ -79,7 +79,11 @@ def _planned(
 ) -> tuple[Plan, Circles]:
     """A plan, good if no circles of equations are left in it."""
     reached = _closure(model, outcomes, given)
-    stocks = [name for name in model.variables if name in reached and _is_stock(model, name, given)]
+    stocks = [
+        name
+        for name in model.variables
+        if name in reached and name not in given and model.variables[name].kind in STATEFUL
+    ]
     flows = {ref for name in stocks for ref in _needs(model, name, given, flows=True)}
     during = components([*outcomes, *sorted(flows)], lambda name: _needs(model, name, given, flows=False))
     changing = _moved(model, during, given, moving, at_start=False)
@@ -140,10 +144,6 @@ def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], movin
     """Everything that is computed for some outcomes, in the order of the model."""
     order = plan(model, outcomes, given, moving)
     return tuple(name for name in model.variables if name in order.used)
-
-
-def _is_stock(model: ModelIr, name: str, given: frozenset[str]) -> bool:
-    return name not in given and model.variables[name].kind in STATEFUL
 
 
 def _frozen(model: ModelIr, name: str) -> bool:

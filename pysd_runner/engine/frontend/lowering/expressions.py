@@ -194,16 +194,11 @@ def _sample_if_true(node: Call, scope: Scope) -> Expression:
         scope.sampled = None
 
 
-def _sketched(_node: Call, _scope: Scope) -> Expression:
-    raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
+def _refused(what: str) -> Callable[[Call, Scope], Expression]:
+    def refuse(_node: Call, _scope: Scope) -> Expression:
+        raise UnsupportedFeature(what)
 
-
-def _clock(_node: Call, _scope: Scope) -> Expression:
-    raise UnsupportedFeature("CLOCKTIME, the clock of the computer, which no run could repeat,")
-
-
-def _array(node: Array, scope: Scope) -> Expression:
-    return scope.table(node.values)
+    return refuse
 
 
 def _text(node: Text, _scope: Scope) -> Expression:
@@ -220,8 +215,8 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **DATA_CALLS,
     **REDUCTION_CALLS,
     **ARRAY_CALLS,
-    "a function of": _sketched,
-    "clocktime": _clock,
+    "a function of": _refused("A FUNCTION OF, which stands for an equation that is still to be written,"),
+    "clocktime": _refused("CLOCKTIME, the clock of the computer, which no run could repeat,"),
     "conveyor part": read_part,
     "history": delays.history,
     "sample if true": _sample_if_true,
@@ -231,7 +226,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
 NODES: dict[type, Callable[[Any, Scope], Expression]] = {
     syntax.Numeral: lambda node, _scope: Number(node.value),
     Text: _text,
-    Array: _array,
+    Array: lambda node, scope: scope.table(node.values),
     syntax.Points: _points,
     Name: _reference,
     syntax.OperatorCall: _operation,
@@ -252,14 +247,6 @@ def _ramp(slope: Expression, start: Expression, finish: Expression | None = None
     reached = Time() + SMALL > start
     risen = slope * (end - start)
     return operation("where", reached, risen, 0.0)
-
-
-def _zidz(numerator: Expression, denominator: Expression) -> Expression:
-    return operation("xidz", numerator, denominator, 0.0)
-
-
-def _log(value: Expression, base: Expression) -> Expression:
-    return operation("ln", value) / operation("ln", base)
 
 
 # Name -> (number of arguments, how to build it from them alone).
@@ -285,21 +272,21 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     },
     **{name: (2, _plain(name)) for name in ["power", "min", "max", "quantum", "modulo", "remainder"]},
     **{name: (3, _plain(name)) for name in ["xidz"]},
-    "log": (2, _log),
+    "log": (2, lambda value, base: operation("ln", value) / operation("ln", base)),
     "if then else": (3, _plain("where")),
-    "zidz": (2, _zidz),
+    "zidz": (2, lambda numerator, denominator: operation("xidz", numerator, denominator, 0.0)),
     "ramp": (3, _ramp),
     "ramp on": (2, _ramp),
     "pi": (0, lambda: Number(math.pi)),
     "floor": (1, library.floor),
     "round": (1, library.rounded),
-    "rootn": (2, library.root),
-    "log10": (1, library.logarithm10),
-    "percent": (1, library.percent),
+    "rootn": (2, lambda value, order: value ** (1.0 / order)),
+    "log10": (1, lambda value: operation("ln", value) / math.log(10.0)),
+    "percent": (1, lambda value: value * 100.0),
     "sinwave": (2, library.wave("sin")),
     "coswave": (2, library.wave("cos")),
     "normal probability": (4, distributions.probability_between),
-    "if missing": (2, library.if_missing),
+    "if missing": (2, lambda value, otherwise: operation("where", operation("equal", value, value), value, otherwise)),
     "gamma ln": (1, library.log_gamma),
     "factorial": (1, library.factorial),
     "permutations": (2, library.permutations),
@@ -308,16 +295,8 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     "fv": (4, library.future_value),
     "pv": (4, library.present_value),
     "counter": (2, library.counter),
-    "time base": (2, library.time_base),
+    "time base": (2, lambda start, slope: start + slope * Time()),
 }
-
-
-def _active_initial(scope: Scope, active: Expression, initial: Expression) -> Expression:
-    return scope.hide("auxiliary", active, initial)
-
-
-def _initial(scope: Scope, value: Expression) -> Expression:
-    return scope.hide("initial", value, None)
 
 
 def _get_time_value(_scope: Scope, relative: Expression, offset: Expression, measure: Expression) -> Expression:
@@ -339,7 +318,7 @@ def _seeded(build: Build) -> Build:
 
 # Name -> (number of arguments, how to build it from a scope and them): hidden variables, whole arrays, random numbers.
 CALLS: dict[str, tuple[int, Build]] = {
-    "initial": (1, _initial),
+    "initial": (1, lambda scope, value: scope.hide("initial", value)),
     "smooth": (4, delays.smooth),
     "smooth n": (4, delays.smooth),
     "delay": (4, delays.delay),
@@ -360,7 +339,7 @@ CALLS: dict[str, tuple[int, Build]] = {
     "pulse train": (4, library.pulse_train),
     "impulse": (2, library.impulse),
     "impulses": (3, library.impulses),
-    "active initial": (2, _active_initial),
+    "active initial": (2, lambda scope, active, initial: scope.hide("auxiliary", active, initial)),
     "get time value": (3, _get_time_value),
     "vector sort order": (2, arrays.sorted_by("vector sort order")),
     "vector rank": (2, arrays.sorted_by("vector rank")),

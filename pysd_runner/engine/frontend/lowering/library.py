@@ -40,21 +40,6 @@ def rounded(value: Expression) -> Expression:
     return operation("integer", value + half)
 
 
-def root(value: Expression, order: Expression) -> Expression:
-    """ROOTN: ``value^(1 / order)``."""
-    return value ** (ONE / order)
-
-
-def logarithm10(value: Expression) -> Expression:
-    """LOG10."""
-    return operation("ln", value) / math.log(10.0)
-
-
-def percent(value: Expression) -> Expression:
-    """PERCENT: a fraction in hundredths."""
-    return value * 100.0
-
-
 def wave(name: str) -> Build:
     """SINWAVE and COSWAVE: ``amplitude * sin(2 pi time / period)``."""
 
@@ -162,11 +147,6 @@ def counter(start: Expression, end: Expression) -> Expression:
     return start + (turn - little)
 
 
-def time_base(start: Expression, slope: Expression) -> Expression:
-    """TIME BASE: another count of time."""
-    return start + slope * Time()
-
-
 def derivative(scope: Scope, value: Expression, order: Expression) -> Expression:
     """DERIVN: the derivative of some order by differences of steps, zero until there are enough of them."""
     if not isinstance(order, Number) or order.value not in range(MOST_ORDER + 1):
@@ -201,11 +181,6 @@ def bounded_integral(scope: Scope, rate: Expression, initial: Expression, *more:
 
 def _is_missing(value: Expression) -> bool:
     return isinstance(value, Number) and math.isnan(value.value)
-
-
-def if_missing(value: Expression, otherwise: Expression) -> Expression:
-    """X IF MISSING: a value, or another where it is missing."""
-    return operation("where", operation("equal", value, value), value, otherwise)
 
 
 def previous(scope: Scope, value: Expression, initial: Expression) -> Expression:
@@ -247,11 +222,7 @@ def impulses(scope: Scope, start: Expression, interval: Expression, magnitude: E
     first = _since(start) < time_step()
     once = operation("equal", interval, 0.0) & first
     often = _phase(start, interval) < time_step()
-    return _amount(scope, _begun(start) & (once | often), magnitude)
-
-
-def _amount(scope: Scope, on: Expression, magnitude: Expression) -> Expression:
-    return _when(scope.held(on), magnitude / time_step())
+    return _when(scope.held(_begun(start) & (once | often)), magnitude / time_step())
 
 
 def _middle() -> Expression:

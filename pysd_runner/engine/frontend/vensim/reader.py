@@ -257,11 +257,8 @@ def _header(section: FileSection) -> tuple[str, tuple[str, ...], tuple[str, ...]
 
 
 def _macro(section: FileSection, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
-    name, parameters, gives = _header(section)
-    ranges, variables = _definitions(section.entries, outputs)
-    return Macro(
-        name=name, parameters=parameters, outputs=gives, ranges=ranges, variables=variables, place=section.place
-    )
+    name, parameters, _ = _header(section)
+    return Macro(name=name, parameters=parameters, variables=_definitions(section.entries, outputs)[1])
 
 
 def _definitions(

@@ -26,7 +26,7 @@ _HIDDEN_MARK = re.compile(r'[\udc80-\udcff](?=[{}~|"\\])')
 
 _SETTINGS = re.compile(r":L\x7f?<%\^E!@")
 
-_METHOD = re.compile(r"^15:(?:[^,\n]*,){3}\s*([^,\n]*)", re.MULTILINE)
+_METHOD = re.compile(r"15:(?:[^,]*,){3}\s*([^,]*)")
 
 # The fourth number of the line 15 of the settings. Vensim's two settings of second order, one of which adapts its
 # step, are not told apart; both are run by the method of fourth order.
@@ -45,7 +45,8 @@ class VensimText:
     """The text of a Vensim file."""
 
     equations: str  # what stands in front of the sketch; bytes that do not fit are surrogates
-    rest: str  # the sketch with its mark, and the settings; characters that cannot be read are replaced
+    sketch: str  # what follows, with its mark; characters that cannot be read are replaced
+    settings: tuple[tuple[int, str], ...] = ()  # lines of the settings behind it, each with its number
     encoding: str = "utf-8"
 
     def unreadable(self, place: int) -> InvalidModel:
@@ -64,26 +65,11 @@ class VensimText:
     @property
     def integration(self) -> Integration:
         """How the settings want stocks integrated."""
-        settings = _SETTINGS.search(self.rest)
-        found = _METHOD.search(self.rest, settings.end()) if settings else None
+        found = next((found for _, line in self.settings if (found := _METHOD.match(line))), None)
         if found is None:
             return Integration()
         asked = found[1].strip()
         return METHODS.get(asked) or Integration(None, f"integration setting {asked[:20]!r}")
-
-    @property
-    def settings(self) -> Iterator[tuple[int, str]]:
-        """Lines of the settings, each with its number."""
-        found = _SETTINGS.search(self.rest)
-        if found is not None:
-            before = self.equations.count("\n") + self.rest.count("\n", 0, found.end()) + 1
-            yield from enumerate(self.rest[found.end() :].split("\n"), before)
-
-    @property
-    def sketch(self) -> str:
-        """What stands between the equations and the settings."""
-        found = _SETTINGS.search(self.rest)
-        return self.rest if found is None else self.rest[: found.start()]
 
 
 def read_text(data: bytes) -> VensimText:
@@ -92,7 +78,10 @@ def read_text(data: bytes) -> VensimText:
     found = _SKETCH.search(data)
     end = len(data) if found is None else found.start()
     equations = _lines(data[:end].decode(encoding, errors="surrogateescape"))
-    text = VensimText(equations, _lines(data[end:].decode(encoding, errors="replace")), encoding)
+    sketch, *settings = _SETTINGS.split(_lines(data[end:].decode(encoding, errors="replace")), 1)
+    first = equations.count("\n") + sketch.count("\n") + 1
+    lines = tuple(enumerate(settings[0].split("\n"), first)) if settings else ()
+    text = VensimText(equations, sketch, lines, encoding)
     # The second byte of a character of another encoding may look like a mark that parts entries.
     if (hidden := _HIDDEN_MARK.search(equations)) is not None:
         raise text.unreadable(hidden.start())
