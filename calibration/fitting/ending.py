@@ -294,8 +294,10 @@ class Ending:
             finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
             found += [] if finding is None else [finding]
         if not is_settled:
-            text = "The errors of the series still moved when the last round ended; standard errors are approximate."
-            found.append(Finding("errors-moving", Message(text), "warning"))
+            text = Message(
+                "The errors of the series still moved when the last round ended; standard errors are approximate."
+            )
+            found.append(Finding("errors-moving", text, "warning"))
         return [*found, *series_findings(series)]
 
     def _dispersion(self, told: Sequence[Array]) -> Iterator[Finding]:
