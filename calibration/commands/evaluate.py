@@ -76,6 +76,10 @@ def evaluate(
     as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
     code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
     """
+    from calibration.evaluation import Subject
+    from calibration.evaluation import evaluate as all_tests
+    from calibration.reporting.evaluation import write_evaluation
+
     choice = choose(model, asked.panel, reading, asked)
     name = "evaluation" if choice.is_regional else f"evaluation-{Path(str(model)).stem}"
     if not choice.is_regional:
@@ -83,20 +87,18 @@ def evaluate(
     # What nobody named is that of the fit.
     choice = replace(choice, source=asked.panel)
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
-    subject = _calibrated(session, fit, choice, asked.until, seed) if choice.is_regional else _alone(choice)
-    found = _evaluated(session, subject, seed=seed, quick=quick)
+    if choice.is_regional:
+        subject = _calibrated(session, fit, choice, asked.until, seed)
+    else:
+        subject = Subject.of_model(choice.load_model())
+    with session.stage("Evaluating") as stage:
+        found = all_tests(subject, seed=seed, quick=quick, progress=stage.at)
     with folder:
         if fit is None and subject.calibrated is not None:
             subject.calibrated.result.save(folder.draft / steps.FIT)
-        _report(session, found, folder.draft, lang)
+        with session.stage("Writing the report"):
+            write_evaluation(found, folder.draft, lang=lang)
     return _tell(session, found, folder.path, lang)
-
-
-def _alone(choice: DataChoice) -> "Subject":
-    """A model file by itself."""
-    from calibration.evaluation import Subject
-
-    return Subject.of_model(choice.load_model())
 
 
 def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: float | None, seed: int) -> "Subject":
@@ -130,20 +132,6 @@ def _panel_of(found: "FitResult") -> str:
             name=name,
         )
     return name
-
-
-def _evaluated(session: Session, subject: "Subject", *, seed: int, quick: bool) -> "Evaluation":
-    from calibration.evaluation import evaluate as all_tests
-
-    with session.stage("Evaluating") as stage:
-        return all_tests(subject, seed=seed, quick=quick, progress=stage.at)
-
-
-def _report(session: Session, found: "Evaluation", folder: Path, lang: str) -> None:
-    from calibration.reporting.evaluation import write_evaluation
-
-    with session.stage("Writing the report"):
-        write_evaluation(found, folder, lang=lang)
 
 
 def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int:

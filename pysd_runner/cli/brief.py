@@ -16,6 +16,7 @@ from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.panel import Entity
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area
     from pysd_runner.study.future import Future
@@ -67,6 +68,9 @@ def brief(
     Writes a page for each region, for a browser, Word and Excel. Starts from results that are there (--run), or makes
     a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
     """
+    from pysd_runner.reports.brief_paths import regions_of
+    from pysd_runner.study.loading import load_future
+
     wanted = _formats(formats)
     if results is not None:
         alone([name for name, _ in given(asked, reading)], Message("results are used as they are (--run)"))
@@ -74,43 +78,38 @@ def brief(
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
-        from pysd_runner.study.loading import load_future
-
         projection = load_future(results.parent if results.is_file() else results)
-        places = _places(projection, names)
+        places = _places(names, regions_of(projection))
         with folder:
             explorer = _explorer_beside(results, folder)
             _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
-        _tell(session, folder.path, wanted, places, results)
-        return
-    from pysd_runner.reports.panels import find_place
+    else:
+        fitted = None if asked.fit is None else read_fit(asked.fit)
+        seen = choice.read(session, fitted)
+        places, model, mixes = _places(names, seen.regions), choice.load_model(seen), mix or MIXES
+        source = choice.source or ""
+        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted, lang=lang)
+        with folder:
+            projection = _projected(session, job, folder)
+            _write(session, projection, places, _asked(projection, mixes), wanted, lang, folder)
+            session.kept.clear()
+    _tell(session, folder.path, wanted, places, results or folder.path / RUN)
+
+
+def _projected(session: Session, job: Job, folder: "WholeFolder") -> "Future":
+    """Make a run, and keep it beside the pages."""
     from pysd_runner.reports.results import save_with_inputs
 
-    fitted = None if asked.fit is None else read_fit(asked.fit)
-    seen = choice.read(session, fitted)
-    places = _once([find_place(name, seen.regions) for name in names])
-    job = Job(
-        model=choice.load_model(seen),
-        data=seen,
-        source=choice.source or "",
-        scenarios=mix or MIXES,
-        asked=asked,
-        fitted=fitted,
-        lang=lang,
-    )
-    with folder:
-        projection, inputs, _ = projected(session, job)
-        assert inputs is not None  # noqa: S101
-        save_with_inputs(projection, inputs, folder.draft / RUN)
-        folder.finished(RUN)
-        session.kept[:] = [
-            Message("The projection is kept in {path}; `gapsim brief --run` starts from it.", path=folder.kept / RUN)
-        ]
-        for text in projection.warnings:
-            session.warn(text)
-        _write(session, projection, places, _asked(projection, job.scenarios), wanted, lang, folder)
-        session.kept.clear()
-    _tell(session, folder.path, wanted, places, folder.path / RUN)
+    projection, inputs, _ = projected(session, job)
+    assert inputs is not None  # noqa: S101
+    save_with_inputs(projection, inputs, folder.draft / RUN)
+    folder.finished(RUN)
+    session.kept[:] = [
+        Message("The projection is kept in {path}; `gapsim brief --run` starts from it.", path=folder.kept / RUN)
+    ]
+    for text in projection.warnings:
+        session.warn(text)
+    return projection
 
 
 def _formats(text: str) -> list[str]:
@@ -125,16 +124,11 @@ def _formats(text: str) -> list[str]:
     return wanted
 
 
-def _places(projection: "Future", regions: Sequence[str]) -> "list[Area]":
-    from pysd_runner.reports.brief_paths import regions_of
+def _places(names: Sequence[str], regions: "Sequence[Entity]") -> "list[Area]":
+    """Each place once, in the order asked."""
     from pysd_runner.reports.panels import find_place
 
-    known = regions_of(projection)
-    return _once([find_place(name, known) for name in regions])
-
-
-def _once(places: "list[Area]") -> "list[Area]":
-    """Each place once, in the order asked."""
+    places = [find_place(name, regions) for name in names]
     return list({(place.kind, place.code): place for place in places}.values())
 
 

@@ -110,7 +110,8 @@ class DataChoice:
                 )
             return cut
         check_size(data)
-        cut = data if is_compared else with_output(data, first_year=_year(start), last_year=_year(until))
+        first, last = (None if asked is None else int(asked) for asked in (start, until))
+        cut = data if is_compared else with_output(data, first_year=first, last_year=last)
         if cut is not data:
             session.warn(Message("{where}: {said}", where=self.source, said=cut.problems[0].message))
         return cut
@@ -164,10 +165,6 @@ class DataChoice:
             columns |= dict.fromkeys(options.entity or (), "region")
             columns |= {} if options.time is None else {options.time: "year"}
         return as_mapping(options.mapping).merged(columns=columns)
-
-
-def _year(asked: float | None) -> int | None:
-    return None if asked is None else int(asked)
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:

@@ -173,7 +173,10 @@ def _examine_model(session: Session, name: str) -> int:
     session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
     if obstacles:
         session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
-    session.data = [*map(_known, model.ir.features), *entries]
+    asked = [
+        {"verdict": "asks", "kind": item.name, "message": f"{item.done} ({item.count})"} for item in model.ir.features
+    ]
+    session.data = [*asked, *entries]
     return InvalidModel.exit_code if failures else 0
 
 
@@ -184,10 +187,6 @@ def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
         if not item.warns:
             found.setdefault(item.done, []).append(item.name if item.count == 1 else f"{item.name} ({item.count})")
     return found
-
-
-def _known(feature: "Feature") -> dict[str, str]:
-    return {"verdict": "asks", "kind": feature.name, "message": f"{feature.done} ({feature.count})"}
 
 
 def _entry(item: "EquationProblem") -> dict[str, str]:

@@ -150,7 +150,8 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         inputs = start.drawn(session, Message("Drawing what every scenario starts from"))
         offered = [load_scenario(name, model=model) for name in OFFERED]
         explored = partial(policies_explored, inputs, offered)
-        options = [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
+        options = [f"--data {asked.data}"] if asked.data else []
+        options += [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
         options += [f"--fit {asked.fit}"] if fitted is not None else []
         options += ["--open-loop"] if start.baseline is None else []
     return explored, " ".join(["gapsim run SCENARIO", *choice.words, *options])

@@ -91,6 +91,9 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
     from pysd_runner.study.projection import project
 
     asked, count = _cast(job)
+    if is_panel(job.data):
+        for other in job.others.values():
+            check_fit(other, job.model, last_origin(job.data))
     start = started(
         session,
         job.model,
@@ -101,9 +104,6 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
         regions=job.regions,
         events=job.events,
     )
-    if start.data is not None:
-        for other in job.others.values():
-            check_fit(other, job.model, last_origin(start.data))
     checks = ModelChecks(job.model)
     inspection: dict[str, Any] = {}
     if job.check:

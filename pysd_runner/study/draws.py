@@ -301,7 +301,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.last_year > origin:
         raise InvalidInput(
             "the fit saw the years to {year}, which lie after the origin {origin}; calibrate again with "
-            "last_year={last} (--last-year), or take a later origin",
+            "until={last} (--until), or take a later origin",
             year=fitted.last_year,
             origin=origin,
             last=origin,

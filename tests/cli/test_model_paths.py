@@ -63,6 +63,13 @@ def test_from_a_fit_to_its_evaluation(gapsim, small, small_panel, folder, no_pic
     assert judged.code in (0, 3), judged.err
 
 
+def test_a_page_runs_the_model_of_a_folder(gapsim, small, folder):
+    answer = gapsim("explore", folder, *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "x.html", code=0)
+    assert "open it in a browser" in answer.out
+    call = f"gapsim run SCENARIO --model {folder} --regions {small[3]} --data {small[1]} --draws 2 --until 2026"
+    assert call in Path("x.html").read_text(encoding="utf-8")
+
+
 def test_declarations_are_those_beside_the_file(gapsim, folder):
     mine = next(name for name, item in load_model(folder).variables.items() if item.doc.startswith("Output, every"))
     answer = gapsim("describe", "output", "--model", folder, "--json")
