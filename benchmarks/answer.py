@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting import forecast, target_of
+from pysd_runner.data import Data, load_data
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data
 from pysd_runner.policy.ranking import Ranking, compare
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import crossed, single_levers

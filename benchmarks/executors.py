@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from calibration import CalibrationProblem, backtest, fit
 from calibration.uncertainty import profile
+from pysd_runner.data import load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 
 MODEL, PANEL = "regional_digital", "china"
 KEYS = ("q_a", "lam_S", "p_u", "g0")

@@ -18,7 +18,7 @@ from benchmarks.vintages import DATA
 from calibration.forecasting import Backtest, backtest, models, target_of
 from calibration.forecasting.models import FINAL, REFERENCE
 from calibration.forecasting.plan import FIRST_ORIGIN
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.uncertainty import Identifiability, PosteriorDirection, directions, identify, point_at
+from pysd_runner.data import Data, load_data
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data
 from pysd_runner.spec import ErrorModel
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pysd_runner.panel import Data, Entity, load_data
+from pysd_runner.data import Data, Entity, load_data
 
 NATION = "NATION"
 # A country with fewer regions is no panel of its own.

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.data import load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.policy import (
     Attribution,
     Objective,

@@ -15,8 +15,8 @@ from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty import fitted_point, sample_at
+from pysd_runner.data import Data, load_data
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data
 from pysd_runner.study.draws import parameter_draws
 
 Array = NDArray[np.float64]

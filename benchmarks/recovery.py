@@ -21,8 +21,8 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.space import ParameterSpace, chosen
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.core.parallel import open_pool
+from pysd_runner.data import Data, load_data
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data
 
 Array = NDArray[np.float64]
 

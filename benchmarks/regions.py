@@ -72,7 +72,7 @@ def stepped(panel: Path) -> str:
     """Say what one run with its derivatives takes, and one without."""
     from calibration import CalibrationProblem
     from pysd_runner import load_model
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
 
     found = load_data(panel, panel=True)
     problem = CalibrationProblem(load_model("regional_digital", regions=len(found.regions)), found)

@@ -16,7 +16,7 @@ from calibration.commands.backtest import intervals
 from calibration.forecasting import Backtest, backtest, models
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
 from calibration.forecasting.scores import ratio_interval
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 
 BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.data import Data
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Measurement, ModelSpec
 from pysd_runner.study.binding import RegionalModel

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibration.forecasting import Target, models_named, origin_at, target_of
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.scores import crps
-from pysd_runner.panel import Data, Entity
+from pysd_runner.data import Data, Entity
 
 Array = NDArray[np.float64]
 

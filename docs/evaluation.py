@@ -8,8 +8,8 @@ from pathlib import Path
 from calibration import CalibrationProblem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
 from calibration.reporting.evaluation import report
+from pysd_runner.data import load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.reports.document import to_markdown
 
 PAGE = Path(__file__).with_name("evaluation.md")

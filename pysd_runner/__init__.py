@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from pysd_runner.core.lazy import lazy_exports, let_old_names_work
 
 if TYPE_CHECKING:
+    from pysd_runner.data import check_data as check_data
+    from pysd_runner.data import load_data as load_data
     from pysd_runner.ensemble import run_ensemble as run_ensemble
     from pysd_runner.model import load_model as load_model
-    from pysd_runner.panel import check_data as check_data
-    from pysd_runner.panel import load_data as load_data
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.simulation import simulate as simulate
@@ -26,6 +26,7 @@ else:
             "pysd_runner.general.diagram": "pysd_runner.study.diagram",
             "pysd_runner.general.future": ("pysd_runner.study.future", "pysd_runner.study.loading"),
             "pysd_runner.general.scenario_runs": "pysd_runner.study.projection",
+            "pysd_runner.panel": "pysd_runner.data",
             "pysd_runner.regional": ("pysd_runner.policy", "pysd_runner.study"),
             "pysd_runner.regional.policies": "pysd_runner.policy",
             "pysd_runner.regional.policy_spaces": ("pysd_runner.policy.spaces", "pysd_runner.policy"),
@@ -36,9 +37,9 @@ else:
         __name__,
         __file__,
         {
-            "check_panel": ("pysd_runner.panel.load.check_panel", "check_data"),
-            "load_panel": ("pysd_runner.panel.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
+            "check_panel": ("pysd_runner.data.load.check_panel", "check_data"),
+            "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
             "load_projection": "pysd_runner.study.loading.load_future",
-            "load_table": ("pysd_runner.panel.load.load_table", "load_data; its `columns` are `roles`"),
+            "load_table": ("pysd_runner.data.load.load_table", "load_data; its `columns` are `roles`"),
         },
     )

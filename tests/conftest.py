@@ -54,7 +54,7 @@ def cache_of_the_tests(tmp_path_factory):
 @pytest.fixture(scope="session")
 def panel():
     """Four provinces of the shipped panel."""
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
 
     return load_data("china").subset(entities=REGIONS)
 

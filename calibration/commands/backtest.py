@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # loads numpy
     import pandas as pd
 
     from calibration.forecasting.scored import Backtest
-    from pysd_runner.panel import Data
+    from pysd_runner.data import Data
 
 # Cells of output per head, regions times years, up to which one process is the fastest.
 SMALL_PANEL = 400

@@ -21,7 +21,7 @@ from pysd_runner.text import variable_names
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
-    from pysd_runner.panel import Data
+    from pysd_runner.data import Data
 
 
 @dataclass(frozen=True, kw_only=True)

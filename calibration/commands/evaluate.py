@@ -122,7 +122,7 @@ def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: 
 
 def _panel_of(found: "FitResult") -> str:
     """Shipped name of the panel a fit was made on."""
-    from pysd_runner.panel.sources import shipped_panels
+    from pysd_runner.data.sources import shipped_panels
 
     name = found.fitted.panel
     if name not in shipped_panels():

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import RegionalModel

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from calibration.observation.expressions import Expression, expression_of
 from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Column, Data
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
 from pysd_runner.study.matching import matched, same

@@ -23,12 +23,12 @@ from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
+from pysd_runner.data import Data
+from pysd_runner.data.checks import JUMPED
+from pysd_runner.data.coverage import LEFT_OUT
+from pysd_runner.data.names import CURRENCY
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
-from pysd_runner.panel.checks import JUMPED
-from pysd_runner.panel.coverage import LEFT_OUT
-from pysd_runner.panel.names import CURRENCY
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs

@@ -20,8 +20,8 @@ from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.data import Data
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
 
@@ -146,7 +146,7 @@ class CalibrationProblem(Comparison):
     Examples
     --------
     >>> from pysd_runner.model import load_model
-    >>> from pysd_runner.panel import load_data
+    >>> from pysd_runner.data import load_data
     >>> problem = CalibrationProblem(load_model("regional_digital"), load_data("china"), start=2019)
     >>> problem.first_year, problem.last_year, len(problem.panel.regions)
     (2019, 2024, 31)

@@ -13,10 +13,10 @@ from calibration.fitting.space import ParameterSpace, listed
 from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
 from calibration.observation import Series
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.data import Data
+from pysd_runner.data.times import unit_of_time
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, facts_of
-from pysd_runner.panel import Data
-from pysd_runner.panel.times import unit_of_time
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior

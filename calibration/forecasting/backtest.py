@@ -29,9 +29,9 @@ from calibration.forecasting.scores import all_scores, dispersion_scores, naive_
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
+from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 
 Array = NDArray[np.float64]
 Scores = dict[str, Array]

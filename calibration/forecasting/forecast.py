@@ -27,11 +27,11 @@ from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
+from pysd_runner.data import Data
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.records import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import shipped_model

@@ -14,9 +14,9 @@ from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import last_level
 from calibration.forecasting.target import RELATIVE, Target, by_region
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.data import Data
 from pysd_runner.export.tables import Tabled
 from pysd_runner.indicators.events import Chance
-from pysd_runner.panel import Data
 from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.observation.expressions import variable_itself
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes, to_scale
 from pysd_runner.core.errors import Message
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]

@@ -24,7 +24,7 @@ from calibration.reporting.facts import (
 )
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.marks import largest
 from pysd_runner.plots.over_time import plot_fitted

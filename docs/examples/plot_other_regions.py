@@ -14,7 +14,7 @@ from pathlib import Path
 
 from calibration import CalibrationProblem, fit
 from pysd_runner import load_data, load_model, project
-from pysd_runner.panel import PanelMapping
+from pysd_runner.data import PanelMapping
 from pysd_runner.plots import plot_dispersion
 
 places = [folder / "shared" / "data" / "us_states.csv" for folder in Path.cwd().resolve().parents]

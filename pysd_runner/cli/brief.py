@@ -16,7 +16,7 @@ from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.panel import Entity
+    from pysd_runner.data import Entity
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area
     from pysd_runner.study.future import Future

@@ -16,7 +16,7 @@ from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.core.findings import Finding
-    from pysd_runner.panel import Data
+    from pysd_runner.data import Data
 
 
 @command(
@@ -51,8 +51,8 @@ def check(
     five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are errors, 0 when
     there are only warnings or none.
     """
-    from pysd_runner.panel.data import is_panel
-    from pysd_runner.panel.load import check_data
+    from pysd_runner.data.dataset import is_panel
+    from pysd_runner.data.load import check_data
     from pysd_runner.reports.panels import panel_facts, panel_lines
     from pysd_runner.study.matching import problems_of, uses_of
 
@@ -102,8 +102,8 @@ def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
 
 def _write(data: "Data", out: Path) -> None:
     """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
+    from pysd_runner.data.cells import DERIVED
     from pysd_runner.export import save_csv
-    from pysd_runner.panel.cells import DERIVED
 
     frame = data.to_frame().dropna(subset="value")
     frame = frame[frame["flag"] != DERIVED] if "flag" in frame else frame
@@ -125,7 +125,7 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:
     """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
-    from pysd_runner.panel.checks import SHOWN
+    from pysd_runner.data.checks import SHOWN
     from pysd_runner.reports.panels import problem_line
 
     of_kind = Counter(map(_kind, problems))

@@ -10,8 +10,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.data import Data, PanelMapping
     from pysd_runner.model import Model
-    from pysd_runner.panel import Data, PanelMapping
     from pysd_runner.spec import FittedParameters
 
 # Doubts about scale, which does not matter where regions are compared.
@@ -58,14 +58,14 @@ class DataChoice:
 
     def load_model(self, data: "Data | None" = None) -> "Model":
         """Load the model, with as many regions as a panel."""
+        from pysd_runner.data.dataset import is_panel
         from pysd_runner.model import load_model
-        from pysd_runner.panel.data import is_panel
 
         return load_model(self.model or MODEL, regions=len(data.regions) if is_panel(data) else None)
 
     def load(self) -> "Data":
         """Read the data."""
-        from pysd_runner.panel import load_data
+        from pysd_runner.data import load_data
 
         return load_data(self.sources, **self.settings)
 
@@ -91,7 +91,7 @@ class DataChoice:
         is_compared
             Whether regions are only compared, also those that come late or end early.
         """
-        from pysd_runner.panel import check_size, of_regions, with_output
+        from pysd_runner.data import check_size, of_regions, with_output
 
         data = self._loaded(session, unsaid=SCALE if is_compared else ())
         if not data.is_panel:
@@ -119,8 +119,8 @@ class DataChoice:
     def _loaded(self, session: Session, unsaid: Sequence[str]) -> "Data":
         """Read the data; why they cannot be read is told in the language of the reader."""
         from pysd_runner.core.findings import errors_of
-        from pysd_runner.panel.checks import heaviest_first
-        from pysd_runner.panel.load import FaultyData
+        from pysd_runner.data.checks import heaviest_first
+        from pysd_runner.data.load import FaultyData
         from pysd_runner.reports.panels import first_problem, refusal
 
         source = str(self.source)
@@ -158,7 +158,7 @@ class DataChoice:
 
     def _roles(self) -> "PanelMapping":
         """The mapping file with the columns of the command line on top."""
-        from pysd_runner.panel.mapping import as_mapping
+        from pysd_runner.data.mapping import as_mapping
 
         options, columns = self.options, pairs(self.options.columns, "--map", "Jahr=year")
         if self.is_regional:

@@ -16,8 +16,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.data import Data
     from pysd_runner.model import Model
-    from pysd_runner.panel import Data
 
 SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")

@@ -12,8 +12,8 @@ from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.checks.behaviour import ModelChecks
+    from pysd_runner.data import Data
     from pysd_runner.model import Model
-    from pysd_runner.panel import Data
     from pysd_runner.plots.figure import ReportFigure
     from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
@@ -84,7 +84,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
 def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
     """Project, with what a projection of regions was made from and what was checked of the model."""
     from pysd_runner.checks.behaviour import ModelChecks
-    from pysd_runner.panel.data import is_panel
+    from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.study.draws import check_fit
     from pysd_runner.study.inputs import last_origin

@@ -11,8 +11,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, of_system
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.data import Data
     from pysd_runner.model import Model
-    from pysd_runner.panel import Data
     from pysd_runner.spec import Baseline, FittedParameters
     from pysd_runner.study.inputs import ProjectionInputs
 
@@ -110,7 +110,7 @@ def started(
     events: Sequence[str] = (),
 ) -> RunStart:
     """What every scenario starts from, with the forecast of regions; what cannot be done is refused before that."""
-    from pysd_runner.panel.data import is_panel
+    from pysd_runner.data.dataset import is_panel
     from pysd_runner.study.inputs import DRAWS as OTHERS
     from pysd_runner.study.inputs import last_origin
 

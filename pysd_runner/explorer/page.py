@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.model import Model, facts_of
-from pysd_runner.panel import Data
 from pysd_runner.simulation.run import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.panel import Entity
 from pysd_runner.policy.effects import present_value
 from pysd_runner.policy.study import Data, Outcome, Study, Values, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary

@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
+from pysd_runner.data import Data
 from pysd_runner.export.tables import Tabled
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
 from pysd_runner.policy.study import band, who_and_what

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
-from pysd_runner.panel.data import is_panel
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
 from pysd_runner.policy.ranking import start_of

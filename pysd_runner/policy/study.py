@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
-from pysd_runner.panel import Entity
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws, stacked_values
 

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.panel import Entity
+from pysd_runner.data import Entity
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import amount, currency_of, label_of
 from pysd_runner.reports.panels import Area

@@ -14,10 +14,10 @@ import numpy as np
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
+from pysd_runner.data import Data, load_data, shipped_panels
+from pysd_runner.data.mapping import DECLARATIONS
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data, shipped_panels
-from pysd_runner.panel.mapping import DECLARATIONS
 from pysd_runner.reports.panels import Area, find_place, panel_lines
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput

@@ -55,7 +55,7 @@ def _package(name: str) -> Finding:
 
 
 def _shipped() -> tuple[Severity, str]:
-    from pysd_runner.panel import shipped_panels
+    from pysd_runner.data import shipped_panels
     from pysd_runner.scenarios import shipped_scenarios
 
     panels, scenarios = shipped_panels(), shipped_scenarios(TEST_MODEL)

@@ -8,10 +8,10 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel import Data, Entity
-from pysd_runner.panel.checks import SHOWN
-from pysd_runner.panel.names import key
-from pysd_runner.panel.regions import RegionBook
+from pysd_runner.data import Data, Entity
+from pysd_runner.data.checks import SHOWN
+from pysd_runner.data.names import key
+from pysd_runner.data.regions import RegionBook
 from pysd_runner.text import LANGUAGES, has_text, said, say
 
 # Most names told of a panel.

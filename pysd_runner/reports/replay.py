@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
+from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
 from pysd_runner.export.layout import rounded
 from pysd_runner.export.records import check_entries, file_digest
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data, Entity, load_data, shipped_panels
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE

@@ -32,8 +32,8 @@ from pysd_runner.scenarios.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from pysd_runner.data import Entity
     from pysd_runner.model import Model
-    from pysd_runner.panel import Entity
 
 SHIPPED_MODEL = "regional_digital"
 # Keys of a file of changes.

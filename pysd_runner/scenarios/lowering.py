@@ -24,8 +24,8 @@ from pysd_runner.scenarios.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from pysd_runner.data import Entity
     from pysd_runner.model import Model
-    from pysd_runner.panel import Entity
     from pysd_runner.scenarios.scenario import Scenario
 
 FloatArray = NDArray[np.float64]

@@ -26,9 +26,9 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from pysd_runner.data import Entity
     from pysd_runner.engine import TimePath
     from pysd_runner.model import Model
-    from pysd_runner.panel import Entity
 
     ModelValue = float | NDArray[np.float64] | TimePath
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.paths import is_shipped
-from pysd_runner.panel.names import CHINESE_ENDING
+from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.spec import PolicyClass
 from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
 
 if TYPE_CHECKING:
+    from pysd_runner.data import Entity
     from pysd_runner.model import Model
-    from pysd_runner.panel import Entity
 
 MOST_LISTED = 8
 USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")

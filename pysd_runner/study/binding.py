@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.study.region_inputs import (

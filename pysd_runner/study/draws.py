@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.data import Data
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec

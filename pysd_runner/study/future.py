@@ -10,11 +10,11 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.data import Data
 from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.export.tables import Tabled, save_csv
-from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.keeping import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, chosen, quantiles, table

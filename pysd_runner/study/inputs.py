@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.data import Data
+from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
-from pysd_runner.panel.data import is_panel
 from pysd_runner.simulation.run import constant_values, located, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.data import Data
 from pysd_runner.indicators import indicators_of
 from pysd_runner.indicators.relative import laggards, mean_log_gap
-from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec

@@ -90,7 +90,7 @@ def _regions(folder: Path) -> Future:
 def _any(folder: Path) -> Future:
     import xarray as xr
 
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
 
     record = read_record(
         folder / FUTURE, schema=SCHEMA, what=Message("record of a projection of a model"), remedy=REMEDY

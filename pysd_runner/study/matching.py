@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.data import Column, Data
+from pysd_runner.data.times import unit_of_time
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
-from pysd_runner.panel import Column, Data
-from pysd_runner.panel.times import unit_of_time
 from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters

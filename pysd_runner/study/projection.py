@@ -11,10 +11,10 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
 from pysd_runner.core.paths import is_shipped
+from pysd_runner.data import Data, load_data
+from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, load_data
-from pysd_runner.panel.data import is_panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
@@ -31,7 +31,7 @@ from pysd_runner.study.region_inputs import RegionInputs
 from pysd_runner.study.values import changed_values, scenario_values
 
 if TYPE_CHECKING:
-    from pysd_runner.panel.sources import AnySource
+    from pysd_runner.data.sources import AnySource
 
     OneScenario = Scenario | str | Mapping[str, Any]
     Scenarios = OneScenario | Sequence[OneScenario]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
+from pysd_runner.data import Data
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput
 from pysd_runner.spec.bindings import Bindings
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidScenario, UnknownName
+from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.run import constant_values, located, stacked_values

@@ -11,7 +11,7 @@ from pysd_runner.model import load_model
 CONTROLS = {"FINAL TIME", "INITIAL TIME", "SAVEPER", "TIME STEP", "Time"}
 SHORT = 3
 # A column of panels, which an input of the model is called after.
-ALLOWED = {("pysd_runner/panel/names.py", "terrain")}
+ALLOWED = {("pysd_runner/data/names.py", "terrain")}
 
 
 def test_no_file_spells_a_variable_or_a_key_of_the_shipped_model() -> None:

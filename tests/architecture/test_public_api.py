@@ -17,7 +17,7 @@ DOORS = {
     "pysd_runner.ensemble": 16,
     "pysd_runner.export": 9,
     "pysd_runner.indicators": 14,
-    "pysd_runner.panel": 11,
+    "pysd_runner.data": 11,
     "pysd_runner.plots": 10,
     "pysd_runner.policy": 27,
     "pysd_runner.scenarios": 10,

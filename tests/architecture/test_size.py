@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 381,
-    "lines": 84_330,
-    "nodes": 628_900,
-    "functions": 5_223,
-    "docstring lines": 13_570,
-    "lines of other texts": 5_486,
+    "files": 324,
+    "lines": 80_030,
+    "nodes": 601_700,
+    "functions": 4_904,
+    "docstring lines": 12_565,
+    "lines of other texts": 5_466,
     "circles": 0,
-    "functions of many parameters": 1,
+    "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
-    "entries of the largest room": 23,
-    "lines of tests": 46_930,
+    "entries of the largest room": 18,
+    "lines of tests": 42_900,
 }
 
 

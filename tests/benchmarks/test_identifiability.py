@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.identifiability import contractions, table
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 
 
 @pytest.fixture(scope="module")

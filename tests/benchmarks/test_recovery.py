@@ -9,7 +9,7 @@ from benchmarks.coverage import coverage, holm, outside, rejected, table
 from benchmarks.recovery import FIRST, Setting, recovered, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, MEMORY, simulated_panel
 from calibration.fitting.problem import CalibrationProblem
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 
 SMALL = Setting(regions=4, years=9)
 PANELS = 8

@@ -3,7 +3,7 @@
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS = 6, 7

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.data import Data, Entity
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import Data, Entity
 from pysd_runner.simulation import simulate
 from pysd_runner.study.binding import RegionalModel
 

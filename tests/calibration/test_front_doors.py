@@ -8,7 +8,7 @@ import pytest
 
 import calibration
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

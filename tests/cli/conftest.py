@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.cli import main
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 from tests.provinces import REGIONS
 
 FIRST, LAST = 2012, 2024

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 from pysd_runner.spec import load_fitted
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

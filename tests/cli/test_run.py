@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 
 from pysd_runner.cli.starting import kept_in
 from pysd_runner.core.errors import Message
+from pysd_runner.data import load_data
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.spec import Baseline, load_baseline
 from pysd_runner.study.loading import load_future
 from tests.records import resealed

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner.panel import Data, check_data, load_data
-from pysd_runner.panel.sources import shipped_panels
-from pysd_runner.panel.units import parse_unit
+from pysd_runner.data import Data, check_data, load_data
+from pysd_runner.data.sources import shipped_panels
+from pysd_runner.data.units import parse_unit
 from pysd_runner.spec import load_spec
 
 FOLDER = shipped_panels()["china"].parent

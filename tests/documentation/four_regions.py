@@ -14,7 +14,7 @@ PROVINCES = ("110000", "310000", "410000", "620000")
 def take_four_provinces(patch: pytest.MonkeyPatch) -> None:
     """Whatever panel is asked for, give four provinces of the shipped one."""
     panel = pysd_runner.load_data("china").subset(entities=PROVINCES)
-    patch.setattr(pysd_runner.panel, "load_data", lambda *_, **__: panel)
+    patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
     patch.setattr(pysd_runner, "load_data", lambda *_, **__: panel)
 
 
@@ -24,5 +24,5 @@ def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     panel = panel_of(logs, 2009, groups=("west", "east"))
     regions = (replace(region, row=0, column=place) for place, region in enumerate(panel.regions))
     panel = replace(panel, entities={"region": tuple(regions)})
-    patch.setattr(pysd_runner.panel, "load_data", lambda *_, **__: panel)
+    patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
     patch.setattr(pysd_runner, "load_data", lambda *_, **__: panel)

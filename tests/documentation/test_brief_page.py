@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     panel = pysd_runner.load_data("china").subset(entities=REGIONS)
-    monkeypatch.setattr(pysd_runner.panel, "load_data", lambda *_, **__: panel)
+    monkeypatch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
     monkeypatch.chdir(tmp_path)
     lines = [line for block in raw_blocks(PAGE, "sh") for line in block.splitlines()]
     first, make, again = (shlex.split(line)[1:] for line in lines)

@@ -91,4 +91,4 @@ def test_types_in_the_reference_lead_to_their_pages(opened):
     links = entry.locator("a.reference.internal").evaluate_all(
         "(nodes) => nodes.map((node) => node.getAttribute('href'))"
     )
-    assert {"models.html#pysd_runner.model.Model", "panels.html#pysd_runner.panel.Data"} <= set(links)
+    assert {"models.html#pysd_runner.model.Model", "panels.html#pysd_runner.data.Data"} <= set(links)

@@ -3,8 +3,8 @@
 import pytest
 
 from pysd_runner.checks import experiments_of, rules_of
+from pysd_runner.data import load_data
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import load_data
 from pysd_runner.text import say, texts
 from tests.documentation.readme import ROOT
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.cli import main
-from pysd_runner.panel import load_data, with_output
+from pysd_runner.data import load_data, with_output
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "own_data.md"

@@ -75,7 +75,7 @@ def test_the_command_lines_run(
 
 
 def test_the_mapping_of_the_readme_is_one(tmp_path: Path) -> None:
-    from pysd_runner.panel import load_data, load_mapping
+    from pysd_runner.data import load_data, load_mapping
 
     (text,) = raw_blocks(ENGLISH, "yaml")
     path = tmp_path / "mapping.yaml"

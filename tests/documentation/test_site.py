@@ -31,12 +31,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 def small_panel(monkeypatch):
     """Four provinces stand for all, so that pages run quickly."""
     panel = pysd_runner.load_data("china").subset(entities=REGIONS)
-    shipped = pysd_runner.panel.load_data
+    shipped = pysd_runner.data.load_data
 
     def load(source, **settings):
         return panel if source == "china" else shipped(source, **settings)
 
-    monkeypatch.setattr(pysd_runner.panel, "load_data", load)
+    monkeypatch.setattr(pysd_runner.data, "load_data", load)
 
 
 def run_code(code: str, folder: Path) -> dict[str, object]:

@@ -37,8 +37,8 @@ def test_make_targets_exist() -> None:
 
 
 def test_counts() -> None:
+    from pysd_runner.data import load_data
     from pysd_runner.model import load_model
-    from pysd_runner.panel import load_data
 
     panel = load_data("china")
     model = load_model("regional_digital", regions=len(panel.regions))

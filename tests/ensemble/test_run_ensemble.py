@@ -501,7 +501,7 @@ def test_more_runs_than_memory_holds_point_to_statistics(model, monkeypatch):
 
 
 def test_policy_mixes_of_the_shipped_model_are_scenarios():
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
     from pysd_runner.scenarios import load_scenario
 
     panel = load_data("china")

@@ -6,9 +6,9 @@ import pytest
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.data import load_data
 from pysd_runner.explorer.page import constants_explored, page_of
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.own import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of

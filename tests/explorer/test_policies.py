@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
+from pysd_runner.data import load_data
 from pysd_runner.explorer.page import page_of
 from pysd_runner.explorer.policies import SAVED, policies_explored
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.inputs import inputs_of

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.paths import model_folder
+from pysd_runner.data import load_data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.study.binding import RegionalModel
 from tests.validation.four_regions import (

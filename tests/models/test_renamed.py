@@ -13,9 +13,9 @@ from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.forecasting import forecast
 from pysd_runner.core.errors import InvalidInput, InvalidModel
+from pysd_runner.data import load_data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import load_data
 from pysd_runner.policy import policy_of, space_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.draws import parameter_draws

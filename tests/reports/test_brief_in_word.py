@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from pysd_runner import brief
+from pysd_runner.data import load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.study.projection import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 from pysd_runner.reports.replay import Inputs, panel_from_dict, panel_to_dict, read_inputs
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline

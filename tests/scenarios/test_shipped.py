@@ -219,7 +219,7 @@ def test_everything_to_be_compared_with_runs_under_the_same_assumptions() -> Non
 
 @pytest.mark.slow
 def test_the_mean_mix_is_that_of_the_provinces() -> None:
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
     from pysd_runner.study.region_inputs import region_inputs
 
     if not (model_folder("regional_digital") / "data" / "china" / "panel.csv").is_file():

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner import load_data, load_model, simulate
+from pysd_runner.data import Data
 from pysd_runner.model import Model
-from pysd_runner.panel import Data
 
 CONTROLS = """
 INITIAL TIME = 0

@@ -5,7 +5,7 @@ import pytest
 
 from pysd_runner import load_data, project
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, common_draws, shock_law, shock_paths

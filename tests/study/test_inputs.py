@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.data import Data, load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data, load_data
 from pysd_runner.simulation import simulate
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import region_inputs, relative_growth, smooth_minimum

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.data import load_data
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.panel import load_data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.binding import RegionalModel

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pysd_runner.panel.numbers import PLAIN, STYLES
+from pysd_runner.data.numbers import PLAIN, STYLES
 from pysd_runner.plots import style
 from pysd_runner.text import panel_title, said
 from tests.english import sentences_in

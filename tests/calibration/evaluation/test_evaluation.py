@@ -29,8 +29,8 @@ from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.data_options import DataChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.data import Data
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data
 from pysd_runner.simulation import simulate
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.future import Future

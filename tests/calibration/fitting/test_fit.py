@@ -21,7 +21,7 @@ from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from pysd_runner.spec import Beta, Uniform, load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed

@@ -10,8 +10,8 @@ from calibration import CalibrationProblem, fit
 from calibration.fitting.panel_tying import window_of
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.data import Data, load_data
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data, load_data
 from tests.calibration.panels import (
     FIRST,
     UNITS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.panel import Data, Entity
+from pysd_runner.data import Data, Entity
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from calibration.commands import backtest as backtest_command
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from tests.calibration.forecasting.series import panel_of, walk, write_panel
 
 NAMES = ("damped_drift", "error_correction", "gapsim")

@@ -28,7 +28,7 @@ def test_target_is_the_log_less_the_mean_of_its_year() -> None:
 
 
 def test_target_uses_output_and_population_where_output_per_head_is_not_given() -> None:
-    from pysd_runner.panel import load_data
+    from pysd_runner.data import load_data
 
     panel = load_data("china")
     expected = np.log(panel.array("output") / panel.array("population"))

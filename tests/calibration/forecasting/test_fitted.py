@@ -11,8 +11,8 @@ from calibration import forecast
 from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.data import Data
 from pysd_runner.model import load_model
-from pysd_runner.panel import Data
 from pysd_runner.spec import FittedParameters
 from tests.calibration.forecasting.series import panel_of, walk, write_panel
 

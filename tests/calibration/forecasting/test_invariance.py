@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import forecast
-from pysd_runner.panel import Data, load_data
+from pysd_runner.data import Data, load_data
 
 PAGE = Path(__file__).parents[3] / "docs" / "own_data.md"
 

@@ -23,7 +23,7 @@ from calibration.observation.build import recounts
 from calibration.observation.expressions import variable_itself
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
-from pysd_runner.panel import Data, load_data
+from pysd_runner.data import Data, load_data
 from pysd_runner.spec import ModelSpec, load_spec
 from tests.calibration.panels import FIRST, made_panel, without
 

@@ -11,7 +11,7 @@ from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
 from calibration.uncertainty.checks import _errors
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel import Data
+from pysd_runner.data import Data
 from tests.calibration.conftest import COUNT
 from tests.calibration.observation.test_observation import series_of
 from tests.calibration.panels import model_of

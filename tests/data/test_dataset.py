@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.panel import Data, Entity, load_data
-from pysd_runner.panel.reading import derived
+from pysd_runner.data import Data, Entity, load_data
+from pysd_runner.data.reading import derived
 
 Write = Callable[..., Path]
 

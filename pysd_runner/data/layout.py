@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.panel.cells import (
+from pysd_runner.data.cells import (
     Cells,
     IndexArray,
     Keys,
@@ -23,8 +23,8 @@ from pysd_runner.panel.cells import (
     text_of,
     texts_of,
 )
-from pysd_runner.panel.mapping import IGNORE, mapped, variable_name
-from pysd_runner.panel.names import (
+from pysd_runner.data.mapping import IGNORE, mapped, variable_name
+from pysd_runner.data.names import (
     REQUIRED,
     ROLE_OF,
     ROLES,
@@ -36,8 +36,8 @@ from pysd_runner.panel.names import (
     visible,
     year_heading,
 )
-from pysd_runner.panel.sources import nearest_layout
-from pysd_runner.panel.units import parse_unit
+from pysd_runner.data.sources import nearest_layout
+from pysd_runner.data.units import parse_unit
 
 Shape = Literal["long", "wide", "years"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import check_data, load_data
+from pysd_runner.data import check_data, load_data
 
 NBS_OUTPUT = """数据库：分省年度数据
 指标：地区生产总值(亿元)

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 import pysd_runner
-from pysd_runner.panel import Data, Entity
+from pysd_runner.data import Data, Entity
 
 WIDE = {"region": ["A", "B"], "year": [2000, 2000], "output_per_head [yuan]": [3e4, 4e4]}
 
 
-def old(name, door="pysd_runner.panel"):
+def old(name, door="pysd_runner.data"):
     with pytest.warns(DeprecationWarning, match=f"{name} is now"):
         return getattr(importlib.import_module(door), name)
 
 
-@pytest.mark.parametrize("door", ["pysd_runner", "pysd_runner.panel"])
+@pytest.mark.parametrize("door", ["pysd_runner", "pysd_runner.data"])
 def test_a_panel_of_earlier_scripts(door):
     panel = old("load_panel", door)(WIDE, mapping={"output_per_head": "output_per_head"})
     assert isinstance(panel, Data)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.panel.names import CANONICAL, VARIABLES
-from pysd_runner.panel.units import EXAMPLES, factor_for, parse_unit, price_basis
+from pysd_runner.data.names import CANONICAL, VARIABLES
+from pysd_runner.data.units import EXAMPLES, factor_for, parse_unit, price_basis
 
 READ = [
     ("元", "money", 1.0, "Yuan", ""),

@@ -10,8 +10,8 @@ import pytest
 
 from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import Entity, PanelMapping, check_data, load_data, load_mapping
-from pysd_runner.panel.regions import national_of, regions_of, with_tiles
+from pysd_runner.data import Entity, PanelMapping, check_data, load_data, load_mapping
+from pysd_runner.data.regions import national_of, regions_of, with_tiles
 
 Write = Callable[..., Path]
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.panel.cells import IndexArray, Keys, TextArray, TextFile, texts_of
-from pysd_runner.panel.files import read_table
-from pysd_runner.panel.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
-from pysd_runner.panel.units import parse_unit
+from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, texts_of
+from pysd_runner.data.files import read_table
+from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
+from pysd_runner.data.units import parse_unit
 
 YearSeries = dict[str, dict[int, float]]
 

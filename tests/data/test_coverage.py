@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pysd_runner.panel import Data, Entity, load_data, of_regions, with_output
-from pysd_runner.panel.coverage import GAIN, LEFT_OUT, LONGEST, OLDEST
+from pysd_runner.data import Data, Entity, load_data, of_regions, with_output
+from pysd_runner.data.coverage import GAIN, LEFT_OUT, LONGEST, OLDEST
 
 
 def panel_of(seen: np.ndarray, *, first: int = 2000) -> Data:

@@ -17,9 +17,9 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.paths import models_folder
-from pysd_runner.panel.cells import Entries, TextFile, is_typed, of_frame, of_texts
-from pysd_runner.panel.files import read_table
-from pysd_runner.panel.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
+from pysd_runner.data.cells import Entries, TextFile, is_typed, of_frame, of_texts
+from pysd_runner.data.files import read_table
+from pysd_runner.data.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
 
 if TYPE_CHECKING:
     import pandas as pd

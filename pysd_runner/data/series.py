@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, errors_of, with_hint
-from pysd_runner.panel.cells import (
+from pysd_runner.data.cells import (
     Array,
     Cells,
     Entries,
@@ -25,10 +25,10 @@ from pysd_runner.panel.cells import (
     text_of,
     texts_of,
 )
-from pysd_runner.panel.mapping import IGNORE, PanelMapping, mapped
-from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
-from pysd_runner.panel.numbers import STYLES, NumberStyle
-from pysd_runner.panel.times import checked_unit, counted, read_dates, unit_of_time
+from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped
+from pysd_runner.data.names import ROLE_OF, key, split_unit, visible
+from pysd_runner.data.numbers import STYLES, NumberStyle
+from pysd_runner.data.times import checked_unit, counted, read_dates, unit_of_time
 
 # What a column may hold beside names and numbers.
 _BESIDE = ("unit", "flag", "source")

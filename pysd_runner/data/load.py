@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.panel.cells import Array
-from pysd_runner.panel.checks import SHOWN
-from pysd_runner.panel.data import Data
-from pysd_runner.panel.mapping import PanelMapping, as_mapping
-from pysd_runner.panel.names import Entity
-from pysd_runner.panel.reading import National, Regions, holds_panel, in_file, read_panel, read_series
-from pysd_runner.panel.series import Clock
-from pysd_runner.panel.sources import Source, sources_of
+from pysd_runner.data.cells import Array
+from pysd_runner.data.checks import SHOWN
+from pysd_runner.data.dataset import Data
+from pysd_runner.data.mapping import PanelMapping, as_mapping
+from pysd_runner.data.names import Entity
+from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
+from pysd_runner.data.series import Clock
+from pysd_runner.data.sources import Source, sources_of
 
 logger = logging.getLogger(__name__)
 # Doubts are told to those who load; those who check see them anyway.
@@ -25,7 +25,7 @@ _level = ContextVar("level", default=logging.WARNING)
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pysd_runner.panel.sources import AnySource
+    from pysd_runner.data.sources import AnySource
 
 Roles = PanelMapping | Mapping[str, str] | str | Path | None
 

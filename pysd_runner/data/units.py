@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.panel.cells import Cells, is_empty
-from pysd_runner.panel.names import VARIABLE_OF, VARIABLES, Kind, key
+from pysd_runner.data.cells import Cells, is_empty
+from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key
 
 Dimension = Literal[
     "money", "money per head", "person", "user", "port", "count", "share", "per 100", "duration", "rate"
@@ -24,7 +24,7 @@ Dimension = Literal[
 
 YUAN = "Yuan"
 
-_WORDS: dict[str, Any] = json.loads(files("pysd_runner.panel").joinpath("units.json").read_text(encoding="utf-8"))
+_WORDS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("units.json").read_text(encoding="utf-8"))
 _CURRENCIES: dict[str, list[str]] = _WORDS["currencies"]
 # Others are written as their ISO 4217 code; what they are worth is the user's to say.
 _CODES = frozenset(_WORDS["codes"])

@@ -8,9 +8,9 @@ import numpy as np
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel.cells import Array, Cells, Entries, IndexArray, Numbers, is_empty, is_typed, text_of
-from pysd_runner.panel.names import VARIABLES
-from pysd_runner.panel.units import Measure
+from pysd_runner.data.cells import Array, Cells, Entries, IndexArray, Numbers, is_empty, is_typed, text_of
+from pysd_runner.data.names import VARIABLES
+from pysd_runner.data.units import Measure
 
 PERCENT = 0.01
 

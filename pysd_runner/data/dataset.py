@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.data import forms
+from pysd_runner.data.cells import Array, Column, TextArray, series_column
+from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
+from pysd_runner.data.times import checked_unit, counted, unit_of_time
 from pysd_runner.export.tables import Tabled
-from pysd_runner.panel import forms
-from pysd_runner.panel.cells import Array, Column, TextArray, series_column
-from pysd_runner.panel.names import CURRENCY, Entity, by_label, key, label_key
-from pysd_runner.panel.times import checked_unit, counted, unit_of_time
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel.cells import IndexArray, TextArray
+from pysd_runner.data.cells import IndexArray, TextArray
 
 UNITS = ("hour", "day", "week", "month", "quarter", "year")
 _SPELLED = {

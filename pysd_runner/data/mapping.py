@@ -11,9 +11,9 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message, joined, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.panel.cells import TextFile, texts_of
-from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, key, split_unit, visible
-from pysd_runner.panel.numbers import DECIMALS
+from pysd_runner.data.cells import TextFile, texts_of
+from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, key, split_unit, visible
+from pysd_runner.data.numbers import DECIMALS
 
 IGNORE = "ignore"
 DECLARATIONS = "sources.toml"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pysd_runner.panel import load_data
+from pysd_runner.data import load_data
 
 
 def test_ten_thousand_regions(write: Callable[..., Path]) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel import check_data, load_data
-from pysd_runner.panel.checks import heaviest_first
+from pysd_runner.data import check_data, load_data
+from pysd_runner.data.checks import heaviest_first
 
 Write = Callable[..., Path]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.panel.cells import TextFile, decimal_text, of_texts
-from pysd_runner.panel.names import OFFICES, key, tidy
+from pysd_runner.data.cells import TextFile, decimal_text, of_texts
+from pysd_runner.data.names import OFFICES, key, tidy
 
 Rows = list[tuple[int, list[str]]]
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import PanelMapping, check_data, load_data
-from pysd_runner.panel.numbers import PLAIN, STYLES, NumberStyle
+from pysd_runner.data import PanelMapping, check_data, load_data
+from pysd_runner.data.numbers import PLAIN, STYLES, NumberStyle
 
 Write = Callable[..., Path]
 

@@ -8,8 +8,8 @@ import openpyxl
 import pytest
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import PanelMapping, check_data, load_data
-from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, VARIABLES, key, split_unit, year_heading
+from pysd_runner.data import PanelMapping, check_data, load_data
+from pysd_runner.data.names import ROLE_OF, VARIABLE_OF, VARIABLES, key, split_unit, year_heading
 
 Write = Callable[..., Path]
 

@@ -132,7 +132,7 @@ REQUIRED = ("output", "output_per_head")
 ROLES = ("region", "region_name", "year", "group", "variable", "value", "unit", "flag", "source")
 
 # As people write them: roles, variables, headings of codes, and names of rows that are totals.
-SPELLINGS: dict[str, Any] = json.loads(files("pysd_runner.panel").joinpath("headings.json").read_text(encoding="utf-8"))
+SPELLINGS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("headings.json").read_text(encoding="utf-8"))
 
 # How offices export tables.
 OFFICES: dict[str, Any] = SPELLINGS["offices"]

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
-from pysd_runner.panel import check_data, load_data
-from pysd_runner.panel.names import split_unit, year_heading
+from pysd_runner.data import check_data, load_data
+from pysd_runner.data.names import split_unit, year_heading
 
 SOME = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from pysd_runner.panel.data import Data
+    from pysd_runner.data.dataset import Data
 
 _NAMES = ("name_en", "name_zh", "group")
 

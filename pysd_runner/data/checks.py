@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity, errors_of
-from pysd_runner.panel.cells import Array, Grid, IndexArray
-from pysd_runner.panel.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
-from pysd_runner.panel.units import Measure, greatest_per_head
+from pysd_runner.data.cells import Array, Grid, IndexArray
+from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
+from pysd_runner.data.units import Measure, greatest_per_head
 
 # Items of a list that are named.
 SHOWN = 5

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.panel.cells import (
+from pysd_runner.data.cells import (
     DERIVED,
     Array,
     Cells,
@@ -25,10 +25,10 @@ from pysd_runner.panel.cells import (
     texts_of,
     to_grid,
 )
-from pysd_runner.panel.checks import CHECKS, Draft
-from pysd_runner.panel.data import REGION, Data
-from pysd_runner.panel.layout import Layout, interpret, missing_column, observe, take_unit_row
-from pysd_runner.panel.mapping import (
+from pysd_runner.data.checks import CHECKS, Draft
+from pysd_runner.data.dataset import REGION, Data
+from pysd_runner.data.layout import Layout, interpret, missing_column, observe, take_unit_row
+from pysd_runner.data.mapping import (
     Declarations,
     PanelMapping,
     declarations_beside,
@@ -37,13 +37,13 @@ from pysd_runner.panel.mapping import (
     selected_rows,
     variable_name,
 )
-from pysd_runner.panel.names import CURRENCY, REQUIRED, VARIABLES, Entity, key, split_unit
-from pysd_runner.panel.numbers import numbers_of, styles_of
-from pysd_runner.panel.regions import Places, RegionBook, YearSeries, national_of, places_of, regions_of, with_tiles
-from pysd_runner.panel.series import Clock, ObservedQuantity, SeriesTable
-from pysd_runner.panel.sources import Source, columns_of, shipped_panels
-from pysd_runner.panel.times import years_of
-from pysd_runner.panel.units import YUAN, Measure, measures
+from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, key, split_unit
+from pysd_runner.data.numbers import numbers_of, styles_of
+from pysd_runner.data.regions import Places, RegionBook, YearSeries, national_of, places_of, regions_of, with_tiles
+from pysd_runner.data.series import Clock, ObservedQuantity, SeriesTable
+from pysd_runner.data.sources import Source, columns_of, shipped_panels
+from pysd_runner.data.times import years_of
+from pysd_runner.data.units import YUAN, Measure, measures
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,30 @@
+"""Observations of anything over time, and of regions by year: read, checked, in canonical units."""
+
+from typing import TYPE_CHECKING
+
+from pysd_runner.core.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from pysd_runner.data.cells import Column as Column
+    from pysd_runner.data.coverage import check_size as check_size
+    from pysd_runner.data.coverage import of_regions as of_regions
+    from pysd_runner.data.coverage import with_output as with_output
+    from pysd_runner.data.dataset import Data as Data
+    from pysd_runner.data.load import check_data as check_data
+    from pysd_runner.data.load import load_data as load_data
+    from pysd_runner.data.mapping import PanelMapping as PanelMapping
+    from pysd_runner.data.mapping import load_mapping as load_mapping
+    from pysd_runner.data.names import Entity as Entity
+    from pysd_runner.data.sources import shipped_panels as shipped_panels
+else:
+    OLD = {
+        "Panel": ("pysd_runner.data.load.Panel", "Data; Data.by_region makes one of arrays"),
+        "Table": ("pysd_runner.data.load.Table", "Data"),
+        "Problem": "pysd_runner.core.findings.Finding",
+        "Region": "pysd_runner.data.names.Entity",
+        "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
+        "load_table": ("pysd_runner.data.load.load_table", "load_data; its `columns` are `roles`"),
+        "check_panel": ("pysd_runner.data.load.check_panel", "check_data"),
+        "check_table": ("pysd_runner.data.load.check_table", "check_data"),
+    }
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, OLD)
