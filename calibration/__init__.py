@@ -1,6 +1,6 @@
-"""What fits, how sure, how good: from a panel to parameters, forecasts and scores.
+"""Calibrate models to panel data: parameter estimates with their uncertainty, forecasts and forecast skill.
 
-The front doors are looked up when they are first used, so that importing this package costs next to nothing.
+The public functions and classes are imported on first use, so that importing this package is fast.
 """
 
 from typing import TYPE_CHECKING

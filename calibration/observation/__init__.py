@@ -1,4 +1,4 @@
-"""How a panel observes a model: series, their errors, and residuals in units of these errors."""
+"""Observation model: observed series, their error models and standardised residuals."""
 
 from calibration.observation.build import Absent, build_series
 from calibration.observation.estimation import Shocks, estimate_noise, estimate_spread, summarise_shocks

@@ -1,4 +1,4 @@
-"""From declared measurements and a panel to series, with the reasons for those that are not there."""
+"""Build series from declared measurements and a panel, with the reasons for those that cannot be built."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
 
-# Population whose yearly change departs by more than this from those of the years around it (so many before and after),
-# and by more than so many of the region's usual departures, was counted anew: births, deaths and migration do not move
-# a region so far in one year alone. Judgement.
+# A yearly log change of population is taken for a census revision if it differs from the median of the AROUND years
+# before and after by more than RECOUNTED and by more than USUAL_DEPARTURES times the region's median difference:
+# births, deaths and migration rarely change a population so much in a single year. Chosen by judgement.
 RECOUNTED, USUAL_DEPARTURES, AROUND = 0.015, 5.0, 2
-# The axis of what is observed by region.
+# Dimensions of regional series.
 REGIONS = ("region",)
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A declared observation that this panel does not make."""
+    """A declared measurement that this panel has no usable data for."""
 
     measurement: str  # its key
     indicator: str  # name of the panel variable or national series
@@ -40,11 +40,11 @@ class Absent:
 def build_series(
     spec: ModelSpec, panel: Data, *, first_year: int, last_year: int
 ) -> tuple[tuple[Series, ...], tuple[Absent, ...]]:
-    """Collect what a panel observes of a model from the first year, which gives no residual, to the last.
+    """Build the observed series from the first year, which gives no residual, to the last; list those that are absent.
 
-    In the order of the declarations, and those that are not there.
-    A panel that holds a share itself (a variable called like the outcome) is used directly, with loading 1 and levels,
-    beside its indicators; the declared error is divided by the declared loading.
+    Both are in the order of the declarations.
+    If the panel contains the outcome itself (a variable named like the outcome's key), it is used in addition to its
+    indicators, with loading 1 and in levels; its declared error is the measurement's divided by the declared loading.
     """
     window = tuple(range(first_year, last_year + 1))
     found = [item for declared in spec.measurements.values() for item in _of_measurement(spec, declared, panel, window)]
@@ -93,10 +93,10 @@ def _regional(measurement: Measurement, indicator: str, panel: Data, window: tup
 
 
 def recounts(panel: Data, years: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Find the years in which a region's population was counted anew."""
-    # A census moves population, and output per head with it, by several percent from one year to the next; the year
-    # after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
-    # A region that grows fast, or stops to, is none: its change is that of the years around it.
+    """Find years in which a region's population was revised by a census, shape (region, year)."""
+    # A census can revise population, and so output per head, by several percent in one year, but not in the next,
+    # which looks like growth that reverses. Such changes are excluded from the comparison. Fast growth, or its end, is
+    # not flagged, since the change is close to those of the neighbouring years.
     found = np.zeros((len(panel.regions), len(years)), dtype=bool)
     if "population" not in panel or len(years) < 2:
         return found
@@ -109,7 +109,7 @@ def recounts(panel: Data, years: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _median(values: Array) -> Array:
-    """Along the last axis, of what is known; NaN where nothing is."""
+    """Median of the finite values along the last axis; NaN where there are none."""
     found = np.full(values.shape[:-1], np.nan)
     known = np.isfinite(values).any(axis=-1)
     found[known] = np.nanmedian(values[known], axis=-1)
@@ -117,7 +117,7 @@ def _median(values: Array) -> Array:
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:
-    """Panel variable that would hold the outcome itself: it is called like the outcome's key."""
+    """Name that a panel variable with the outcome itself would have: the outcome's key; empty if there is none."""
     if not measurement.loading:
         return ""
     keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]
@@ -187,6 +187,6 @@ def _terms(
     if joints is not None:
         seen = seen & ~joints
     if relative:
-        # One region alone in a year says nothing about differences.
+        # With a single region in a year there is no difference between regions.
         seen = seen & (seen.sum(axis=0) > 1)
     return in_terms(logs, seen, relative=relative, increments=increments), seen

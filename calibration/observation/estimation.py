@@ -1,4 +1,4 @@
-"""Size, persistence and tails of errors, from the residuals of a fit."""
+"""Estimate the standard deviation, autocorrelation and tails of errors from the residuals of a fit."""
 
 from dataclasses import dataclass
 
@@ -20,23 +20,23 @@ from pysd_runner.core.errors import Message, joined
 
 Array = NDArray[np.float64]
 
-# A region's standard deviation is estimated with that of all regions counting as this many observations: ten years
-# leave a variance of their own an error of 45 percent, and a region that is quiet by chance would rule the fit.
+# Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from
+# ten years has a relative error of 45 percent, and a region with small errors by chance would dominate the fit.
 PRIOR_REGION = 4.0
-# The declared standard deviation counts as this many observations, a persistence of zero as this many pairs.
+# Weight of the declared standard deviation, in observations, and of zero persistence, in pairs of residuals.
 PRIOR_OBSERVATIONS = DECLARED.weight
 PRIOR_PAIRS = 4.0
 
 
 def estimate_noise(series: Series, residuals: Array, *, persistence: float | None = None, share: float = 1.0) -> Noise:
-    """Estimate size and persistence of the errors from residuals of a fit, fitted less observed, shape (row, time).
+    """Estimate the error model of a series from residuals (fitted minus observed), shape (row, time).
 
-    Persistence, where it is not known, is the pooled regression of residuals on those of the moment before, with
-    `PRIOR_PAIRS` pairs of no persistence added; zero where errors are declared independent. The standard deviation of
-    the innovations is that of the declared family (`calibration.observation.noise`). With Huber's and Student's
-    families a few wild cells therefore hardly move either. With a scale for each region its standard deviation is found
-    in the same way from its own cells, that of all regions counting as `PRIOR_REGION` observations. ``share`` are
-    degrees of freedom of a cell where estimated parameters cost some.
+    Unless `persistence` is given, it is the pooled regression coefficient of residuals on the preceding ones, shrunk
+    towards zero by `PRIOR_PAIRS` pairs; it is zero if errors are declared independent. The standard deviation of the
+    innovations is estimated under the declared family (`calibration.observation.noise`), so that with the Huber and
+    Student-t families a few outliers hardly affect the estimates. With a scale per region, each region's standard
+    deviation is estimated in the same way from its own cells, with that of all regions counting as `PRIOR_REGION`
+    observations. `share` is the number of degrees of freedom per cell, below 1 where estimated parameters use some up.
     """
     cells, errors, sizes = series.cells, series.errors, series.sizes
     if errors.known and not series.is_given:
@@ -64,7 +64,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
 
 
 def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
-    """Estimate how counts vary beyond Poisson's law, so that Pearson's statistic is its degrees of freedom."""
+    """Estimate the overdispersion of counts: the value for which Pearson's statistic equals its degrees of freedom."""
     if series.is_given or series.errors.family == "poisson":
         return Noise(series.declared_sd)
     counts = series.cells.pick(series.values)
@@ -75,7 +75,7 @@ def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
 def _regional(
     loss: Loss, cells: Whitening, innovations: Array, *, sd: float, share: float, count: int
 ) -> tuple[float, ...]:
-    """Standard deviation of each region in units of that of all; `share` of its cells are degrees of freedom."""
+    """Ratio of each region's standard deviation to that of all regions; `share` is degrees of freedom per cell."""
     found = []
     for region in range(count):
         own = innovations[cells.region == region]
@@ -93,27 +93,27 @@ def _persistence(now: Array, before: Array) -> float:
 
 OUTPUT = "output_per_head"
 
-# Tail index of a normal distribution for practical purposes.
+# Maximum degrees of freedom estimated: with so many, a Student-t is practically normal.
 MOST_DEGREES = 100.0
-# Fewer shocks than this say nothing about tails.
+# Minimum number of shocks to estimate tails.
 _FEWEST = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shocks:
-    """Regional shocks to yearly relative growth, as a fit leaves them."""
+    """Summary statistics of the residual regional shocks to yearly relative growth."""
 
     sd: float  # standard deviation of one year's shock in log points, tails included
-    persistence: float = 0.0  # correlation with the year before; above 0, errors grow faster than the horizon's root
-    long_run_sd: float  # per root year once shocks have run their course, ``sd sqrt((1 + rho) / (1 - rho))``
-    degrees: float = float("nan")  # of a Student-t with these tails; `MOST_DEGREES` for normal, NaN for too few shocks
-    excess_kurtosis: float = float("nan")  # fourth moment less 3; NaN for too few shocks
-    largest: float = 0.0  # in standard deviations
-    count: int = 0  # 0 where the size is the declared one
+    persistence: float = 0.0  # lag-1 autocorrelation; if positive, errors grow faster than the root of the horizon
+    long_run_sd: float  # long-run standard deviation per root year, ``sd sqrt((1 + rho) / (1 - rho))``
+    degrees: float = float("nan")  # degrees of freedom of a fitted Student-t, at most `MOST_DEGREES`; NaN if too few
+    excess_kurtosis: float = float("nan")  # fourth standardised moment minus 3; NaN if there are too few shocks
+    largest: float = 0.0  # largest absolute shock in standard deviations
+    count: int = 0  # number of shocks; 0 if `sd` is the declared value
 
     @property
     def words(self) -> str:
-        """One sentence for a report."""
+        """Description of the shocks in one sentence, for reports."""
         parts = [
             Message(
                 "a region's growth relative to the others misses the fit by about {size:.1f} percent a year",
@@ -131,7 +131,7 @@ class Shocks:
 
 
 def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Shocks:
-    """Summarise the residuals (region, year) of yearly relative growth, `prior_sd` counting as four of them."""
+    """Summarise residuals (region, year) of yearly relative growth; `prior_sd` has the weight of four observations."""
     cells = series.cells
     shocks = cells.pick(residuals)
     lost = len(np.unique(cells.year)) if series.relative else 0
@@ -154,14 +154,14 @@ def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Sh
 
 
 def correlation_of(now: Array, before: Array) -> float:
-    """Correlation about zero, over the pairs that are both there; 0 where nothing varies."""
+    """Uncentred correlation over the pairs in which both values are finite; 0 if either is always zero."""
     both = np.isfinite(now) & np.isfinite(before)
     size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
     return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0
 
 
 def _degrees(scaled: Array) -> float:
-    """Degrees of freedom of the most likely Student-t, with its own scale."""
+    """Maximum-likelihood degrees of freedom of a Student-t; the scale is estimated too."""
     from scipy.optimize import minimize
     from scipy.stats import t
 

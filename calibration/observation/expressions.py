@@ -1,4 +1,4 @@
-"""What a column observes: a variable, an element, or an expression of them, with its derivatives."""
+"""Observed quantities: a variable, one of its elements, or an expression of them, with derivatives."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
 
 Array = NDArray[np.float64]
-# A value, and its derivatives with one more axis behind, or None where it has none.
+# A value and its derivatives (extra trailing axis), or None if constant.
 Dual = tuple[Array, Array | None]
 
 _BRACKETS = r"(?:\s*\[[^\[\]]*\])?"
@@ -32,15 +32,15 @@ class Expression:
 
     @property
     def read(self) -> tuple[tuple[str, tuple[int, ...] | None], ...]:
-        """Variables that are read, and where of each, None for all of it."""
+        """The variables in the formula, each with the index of its element, None for all elements."""
         return tuple(self._places.values())
 
     def value(self, outcomes: Mapping[str, Array]) -> Array:
-        """What it comes to."""
+        """Value of the expression."""
         return _evaluated(self._tree, lambda name: (self._picked(name, outcomes, lead=1), None))[0]
 
     def linearised(self, outcomes: Mapping[str, Array], slopes: Mapping[str, Array]) -> tuple[Array, Array]:
-        """What it comes to, and how it moves."""
+        """Value of the expression and its derivatives."""
         value, moved = _evaluated(
             self._tree, lambda name: (self._picked(name, outcomes, lead=0), self._picked(name, slopes, lead=0))
         )
@@ -55,17 +55,17 @@ class Expression:
         if position is not None:
             array = array[(slice(None),) * lead + position]
         is_single = position is not None or not self._is_array[variable]
-        # A single number meets every element.
+        # A scalar is broadcast over all elements.
         return array[(slice(None),) * lead + (None,) * len(self.dims)] if is_single else array
 
 
 def variable_itself(name: str, dims: tuple[str, ...] = ()) -> Expression:
-    """The expression that is one variable, all its elements."""
+    """Expression for all elements of a single variable."""
     return Expression(name, (name,), dims, ast.Name("v0"), {"v0": (name, None)}, {name: bool(dims)})
 
 
 def expression_of(model: Model, text: str) -> Expression:
-    """Read a formula."""
+    """Parse a variable, an element of one, or a formula of model variables."""
     try:
         variable, position = located(model, text)
     except UnknownName:

@@ -1,12 +1,12 @@
-"""Errors of a series: size and persistence, independent errors of size one, and what each costs in least squares.
+"""Error models of a series: standard deviation, autocorrelation, standardised innovations and deviance residuals.
 
 A density with ``-log p(e) = loss(e) + constant`` of an error ``e`` in standard deviations enters least squares as
 ``bent(e) = sign(e) sqrt(2 loss(e))``, so that half the sum of squares is minus the log density.
 
-Counts vary by chance about what a model expects. With the deviance ``D = 2 (log p(y | y) - log p(y | m))`` the residual
-``sign(m - y) sqrt(D)`` has half its square equal to minus the log density up to a constant. Poisson: ``D = 2 (y log(y /
-m) - (y - m))``. Negative binomial of variance ``m + m^2 / k``: ``D = 2 (y log(y / m) - (y + k) log((y + k) / (m +
-k)))``; Poisson's is its limit.
+Counts ``y`` are random with the model's output ``m`` as mean. With the deviance ``D = 2 (log p(y | y) - log p(y | m))``
+half the square of the residual ``sign(m - y) sqrt(D)`` is minus the log density up to a constant. Poisson: ``D = 2 (y
+log(y / m) - (y - m))``. Negative binomial of variance ``m + m^2 / k``: ``D = 2 (y log(y / m) - (y + k) log((y + k) /
+(m + k)))``; the Poisson distribution is its limit for large ``k``.
 """
 
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class Noise:
     Attributes
     ----------
     sd
-        Standard deviation of ``e_t`` in the terms of the series.
+        Standard deviation of ``e_t`` in the units of the series (after its transformation).
     persistence
         Dimensionless, from 0 (independent) to `MOST_PERSISTENT`.
     regional
-        Standard deviation of each region in units of ``sd``, shape (region,); empty where all are one.
+        Ratio of each region's standard deviation to ``sd``, shape (region,); empty if all are one.
 
     Raises
     ------
@@ -69,11 +69,11 @@ class Noise:
 
     @property
     def total_sd(self) -> float:
-        """Standard deviation of the residuals themselves, ``sd / sqrt(1 - persistence^2)``, of a typical region."""
+        """Stationary standard deviation of the residuals ``r_t``, ``sd / sqrt(1 - persistence^2)``, before ratios."""
         return float(self.sd / np.sqrt(1 - self.persistence**2))
 
     def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Standard deviation of ``e_t`` in regions at some positions, shape (cell,)."""
+        """Standard deviation of ``e_t`` for the region index of each cell, shape (cell,)."""
         if not self.regional:
             return np.full(len(regions), self.sd)
         return self.sd * np.array(self.regional)[regions]
@@ -82,11 +82,11 @@ class Noise:
 class Whitening:
     """Standardised innovations of the residuals of one series.
 
-    Residuals of a row follow ``r_t = rho r_{t-1} + e_t`` with sd ``s`` of ``e_t``, ``t`` counted in usual distances of
-    the series; a cell ``k`` of them after the last seen one has ``r_t - rho^k r_{t-k}`` of variance
-    ``s^2 (1 - rho^{2k}) / (1 - rho^2)``. Where the first moment gives no residual, that residual is taken as given; a
-    cell without a predecessor has the stationary variance ``s^2 / (1 - rho^2)``. With ``rho = 0`` this is the residual
-    divided by ``s``.
+    Residuals of a row follow ``r_t = rho r_{t-1} + e_t`` with standard deviation ``s`` of ``e_t`` and ``t`` in units of
+    the usual spacing. For a cell ``k`` units after the preceding observation, ``r_t - rho^k r_{t-k}`` has the variance
+    ``s^2 (1 - rho^{2k}) / (1 - rho^2)``. If the first time gives no residual of its own, later ones are conditioned on
+    it; a cell without a predecessor has the stationary variance ``s^2 / (1 - rho^2)``. With ``rho = 0`` the result is
+    the residual divided by ``s``.
 
     Parameters
     ----------
@@ -112,27 +112,27 @@ class Whitening:
 
     @property
     def follows(self) -> NDArray[np.bool_]:
-        """Cells whose predecessor is about the usual distance away, shape (cell,)."""
+        """Whether each cell follows its predecessor at about the usual spacing, shape (cell,)."""
         return np.asarray(self.has_previous & (self._distance < 1.5), dtype=bool)
 
     def pick(self, table: Array) -> Array:
-        """Take the used cells, shape (..., cell), of a table (..., row, time)."""
+        """Select the cells that give a residual, shape (..., cell), from a table (..., row, time)."""
         return np.asarray(table[..., self.region, self.year])
 
     def pick_previous(self, table: Array) -> Array:
-        """Take the last seen cell before each used one, 0 where there is none, shape (..., cell)."""
+        """Select the observed cell that precedes each cell, shape (..., cell); 0 where there is none."""
         return np.where(self.has_previous, table[..., self.region, np.maximum(self.previous, 0)], 0.0)
 
     def spread_out(self, cells: Array) -> Array:
-        """The reverse of `pick`: a table of shape (row, time), NaN where no cell is used."""
+        """Inverse of `pick`: a table of shape (row, time) with NaN in the other cells."""
         table = np.full(self.shape, np.nan)
         table[self.region, self.year] = cells
         return table
 
     def innovations(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
-        """Innovations (..., cell) of residuals (..., row, time), of the standard deviation of each row's error.
+        """Innovations (..., cell) of residuals (..., row, time), scaled to the standard deviation of the row's ``e_t``.
 
-        Where a parameter of the model decides persistence, shape (draw,), standard deviations still follow `noise`.
+        `persistence`, shape (draw,), overrides that of `noise`, but not in the scaling.
         """
         rho = noise.persistence if persistence is None else persistence[:, None]
         weight = np.where(self.has_previous, rho**self._distance, 0.0)
@@ -151,9 +151,9 @@ class Whitening:
         persistence: float | None = None,
         persistence_slopes: Array | None = None,
     ) -> Array:
-        """Derivatives of `standardised`, shape (parameter, cell); residual slopes have (parameter, row, time).
+        """Derivatives of `standardised`, shape (parameter, cell); those of the residuals are (parameter, row, time).
 
-        `persistence_slopes`, shape (parameter,), are those of the persistence where a parameter decides it.
+        `persistence_slopes`, shape (parameter,), are the derivatives of a persistence that depends on parameters.
         """
         rho = noise.persistence if persistence is None else persistence
         weight = np.where(self.has_previous, rho**self._distance, 0.0)
@@ -164,11 +164,11 @@ class Whitening:
         return moved / (self._spread(noise) * noise.cell_sds(self.region))
 
     def log_scale(self, noise: Noise) -> float:
-        """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
+        """Sum of the logarithms of all standard deviations: the normalising term of the negative log-likelihood."""
         return float(np.log(noise.cell_sds(self.region) * self._spread(noise)).sum())
 
     def _spread(self, noise: Noise) -> Array:
-        """Standard deviation of each cell given its predecessor, in units of its row's."""
+        """Standard deviation of each cell given its predecessor, relative to that of the row's ``e_t``."""
         rho = noise.persistence
         if rho == 0:
             return np.ones(len(self))
@@ -176,40 +176,40 @@ class Whitening:
         return np.asarray(np.sqrt(known / (1 - rho**2)))
 
 
-# Residuals beyond this many standard deviations count in proportion to their size instead of its square. For normal
-# errors one in eighty lies beyond it and the estimates lose next to nothing.
+# Threshold of the Huber loss in standard deviations, beyond which it is linear. One in eighty normal errors exceeds it,
+# so that the estimates lose hardly any efficiency.
 BEND = 2.5
 
 # Standard deviation of a normal distribution whose absolute values have median 1.
 MAD_TO_SD = 1.4826
 _ROUNDS = 500
 _CLOSE = 1e-10
-# Below this the logarithm's ratio to its argument is 1 to rounding.
+# Below this, ``log(1 + q) / q`` is 1 to rounding.
 _SMALL = 1e-16
-# Relative spread beyond Poisson's below which counts are as good as Poisson's.
+# Bounds of the relative standard deviation beyond Poisson's; at the lower one counts are practically Poisson.
 LEAST_SPREAD = 1e-3
 MOST_SPREAD = 10.0
-# The least a count is expected to be: a model that gives none at all does not exclude one for certain.
+# Minimum expected count, so that a positive count is not impossible under a model that gives zero.
 LEAST_COUNT = 1e-9
-# Where the argument is this small its series is used.
+# Arguments smaller than this use the Taylor series.
 _NEAR = 1e-3
 
 
 def median_size(values: Array) -> float:
-    """Median absolute value of what is finite; 0 of nothing."""
+    """Median absolute value of the finite values; 0 if there are none."""
     known = np.abs(values[np.isfinite(values)])
     return float(np.median(known)) if known.size else 0.0
 
 
 def held(values: Array) -> Array:
-    """Hold values within `BEND` robust standard deviations (1.4826 times the median absolute value) of zero."""
+    """Clip values to `BEND` robust standard deviations (1.4826 times the median absolute value) around zero."""
     limit = BEND * MAD_TO_SD * median_size(values)
     return np.clip(values, -limit, limit) if limit > 0 else values
 
 
-# Each family has ``log_mass``, the logarithm of the integral of ``exp(-loss)`` over the error in standard deviations,
-# ``bent`` of errors in standard deviations and its derivative ``slope``, any shape, and ``sd``, the standard deviation
-# of errors of shape (cell,), the declared one counting as so many observations.
+# Each family has ``log_mass``, the logarithm of the integral of ``exp(-loss)`` over the standardised error; ``bent``,
+# the deviance residuals of standardised errors of any shape, and their derivative ``slope``; and ``sd``, the estimated
+# standard deviation of errors, shape (cell,), in which the declared one counts as `weight` observations.
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class NormalLoss:
         return 0.5 * log(2 * pi)
 
     def bent(self, errors: Array) -> Array:
-        """The errors themselves."""
+        """The errors unchanged."""
         return errors
 
     def slope(self, errors: Array) -> Array:
@@ -254,7 +254,7 @@ class HuberLoss:
         return np.asarray(BEND / np.sqrt(np.maximum(2 * BEND * np.abs(errors) - BEND**2, BEND**2)))
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
-        """Huber's proposal 2: a few wild values hardly move it."""
+        """Scale by Huber's proposal 2, which a few outliers hardly affect."""
         # Mean of min(Z^2, BEND^2) for a standard normal Z.
         inside, density = erf(BEND / sqrt(2)), exp(-0.5 * BEND**2) / sqrt(2 * pi)
         expected = inside - 2 * BEND * density + BEND**2 * (1 - inside)
@@ -292,7 +292,7 @@ class StudentLoss:
         return sqrt(nu / (nu - 2)) * np.sqrt((1 + 1 / nu) / self._ratio(t)) / (1 + t**2 / nu)
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
-        """Most likely scale, found by weighting."""
+        """Maximum-likelihood scale, by iteratively reweighted least squares, as a standard deviation."""
         nu = self.degrees
         shrink = (nu - 2) / nu
         squares = values**2
@@ -319,7 +319,7 @@ Loss = NormalLoss | HuberLoss | StudentLoss
 
 
 def loss_of(errors: ErrorModel) -> Loss:
-    """Give the loss of a declared family."""
+    """Return the loss of the declared family of errors."""
     if errors.family == "student":
         return StudentLoss(errors.degrees)
     return NormalLoss() if errors.family == "normal" else HuberLoss()
@@ -351,7 +351,7 @@ def deviance_residual(counts: Array, expected: Array, size: float) -> Array:
 
 
 def deviance_slope(counts: Array, expected: Array, size: float) -> Array:
-    """Derivative of `deviance_residual` along what is expected."""
+    """Derivative of `deviance_residual` with respect to the expected count."""
     shrink = 1.0 if not np.isfinite(size) else size / (expected + size)
     some = shrink / expected / np.sqrt(2 * _half_over_square(counts, expected, size))
     none = shrink / deviance_residual(np.zeros_like(expected), expected, size)
@@ -359,12 +359,12 @@ def deviance_slope(counts: Array, expected: Array, size: float) -> Array:
 
 
 def fisher_root(expected: Array, size: float) -> Array:
-    """Square root of the information that one count carries about what is expected, ``1 / sqrt(m + m^2 / k)``."""
+    """Square root of the Fisher information of a count about its expectation, ``1 / sqrt(m + m^2 / k)``."""
     return np.asarray(1 / np.sqrt(expected + (expected**2 / size if np.isfinite(size) else 0.0)))
 
 
 def saturated(counts: Array, size: float) -> float:
-    """Sum of ``log p(y | y)``: the part of the likelihood that the counts alone decide."""
+    """Sum of ``log p(y | y)``: the log-likelihood of the saturated model."""
     from scipy.special import gammaln, xlogy
 
     if not np.isfinite(size):
@@ -375,12 +375,12 @@ def saturated(counts: Array, size: float) -> float:
 
 
 def pearson(counts: Array, expected: Array, spread: float = 0.0) -> float:
-    """Pearson's statistic ``sum (y - m)^2 / (m + (s m)^2)``; Poisson's law has no spread ``s`` beyond its own."""
+    """Pearson's statistic ``sum (y - m)^2 / (m + (s m)^2)``, with the overdispersion ``s`` zero for Poisson counts."""
     return float(((counts - expected) ** 2 / (expected + (spread * expected) ** 2)).sum())
 
 
 def spread_of(counts: Array, expected: Array, freedom: float) -> float:
-    """Relative standard deviation beyond Poisson's: Pearson's statistic becomes its degrees of freedom."""
+    """Relative standard deviation beyond Poisson's for which Pearson's statistic equals its degrees of freedom."""
     from scipy.optimize import brentq
 
     def excess(log_spread: float) -> float:
@@ -395,11 +395,11 @@ def spread_of(counts: Array, expected: Array, freedom: float) -> float:
 
 
 def expected_count(raw: Array) -> Array:
-    """What a model expects to be counted; a negative number is no expectation."""
+    """Expected counts from model output: at least `LEAST_COUNT`, NaN where the output is negative."""
     with np.errstate(invalid="ignore"):
         return np.where(raw < 0, np.nan, np.maximum(raw, LEAST_COUNT))
 
 
 def size_of(noise: Noise, family: str) -> float:
-    """``k`` of some errors; infinite for Poisson."""
+    """Size parameter ``k`` of the negative binomial distribution; infinite for Poisson."""
     return float("inf") if family == "poisson" else 1 / noise.sd**2

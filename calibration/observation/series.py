@@ -1,4 +1,4 @@
-"""One observed series: what was measured, and what the model says in the same terms."""
+"""An observed series, and the model's predictions on the same scale."""
 
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Values that span a factor of this many are compared by their logarithms unless the scale is declared.
+# Ratio of largest to smallest value from which on values are compared on the log scale, unless a scale is declared.
 WIDE = 10.0
 
 
 def chosen_scale(observation: Observation, raw: Array) -> str:
-    """The scale of a column; where it was left open, that of what was observed."""
+    """Scale of a column: the declared one or, for "auto", one chosen from the observed values."""
     if observation.errors.is_count:
         return "level"
     if observation.scale != "auto":
@@ -30,10 +30,10 @@ def chosen_scale(observation: Observation, raw: Array) -> str:
 
 
 def weights_of(times: Array, moments: Array, kind: str, step: float) -> Array:
-    """How saved moments, a step apart, make what a column says at some times, shape (time, moment).
+    """Weights of the saved times, a step apart, in the predicted observation at each time, shape (time, saved time).
 
-    Euler's method holds a flow over a step. ``InvalidInput`` if a flow is observed at one moment only, so that its
-    interval is not known.
+    A flow is constant over a step, as in Euler's method. Raises ``InvalidInput`` if a flow is observed only once, so
+    that its interval is unknown.
     """
     if kind == "level":
         return _between(times, moments)
@@ -48,7 +48,7 @@ def weights_of(times: Array, moments: Array, kind: str, step: float) -> Array:
 
 
 def _between(times: Array, moments: Array) -> Array:
-    """Straight lines between moments."""
+    """Weights of linear interpolation between saved times."""
     place = np.clip(np.searchsorted(moments, times, side="right") - 1, 0, max(len(moments) - 2, 0))
     weights = np.zeros((len(times), len(moments)))
     if len(moments) == 1:
@@ -62,24 +62,24 @@ def _between(times: Array, moments: Array) -> Array:
 
 
 def _flowed(times: Array, moments: Array, step: float) -> Array:
-    """What has flowed up to some times: every moment's value holds for a step."""
+    """Weights of the integral of a flow up to each time; a saved value applies to the step after it."""
     held = np.clip(times[:, None] - moments[None, :], 0.0, step)
     return np.asarray(held, dtype=float)
 
 
-# Of a series that `never_changes`.
+# Reason why a series for which `never_changes` is true is not used.
 FILLED_IN = Message("no region's value ever changes: that looks filled in, not observed")
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How the size of errors is estimated from residuals."""
+    """Settings for estimating the standard deviation of errors from residuals."""
 
-    weight: float = 4.0  # observations that the declared size counts as
-    holds: bool = True  # whether wild residuals are held before their persistence is estimated
-    # Least size in units of the spread of what was seen: what is met exactly must not rule all others.
+    weight: float = 4.0  # weight of the declared standard deviation in observations
+    holds: bool = True  # whether outlying residuals are clipped before their persistence is estimated
+    # Minimum, relative to the standard deviation of the data: a series fitted exactly must not dominate the others.
     least: float = 0.0
-    # Whether parameters cost degrees of freedom; otherwise each moment whose mean was removed.
+    # Whether estimated parameters reduce the degrees of freedom; otherwise the means removed at each time do.
     by_parameters: bool = False
 
 
@@ -88,37 +88,37 @@ DECLARED, FOUND = Sizes(), Sizes(weight=0.0, holds=False, least=1e-3, by_paramet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One indicator as an observation of the model.
+    """An indicator as an observation of a model outcome.
 
-    ``f(indicator) = c_t + loading * f(outcome) + e`` with ``f`` the scale. The moment's effect ``c_t`` goes out with
-    the mean over the rows observed then where the series is relative; changes from one moment to the next are compared
-    where levels carry persistent errors.
+    ``f(indicator) = c_t + loading * f(outcome) + e`` with ``f`` the scale. In a relative series the mean over the rows
+    observed at each time is subtracted, which removes the time effect ``c_t``. Changes from one time to the next are
+    compared (`increments`) if the errors of levels are persistent.
     """
 
     _: KW_ONLY
-    measurement: str  # key of the declared one
+    measurement: str  # key of the declared measurement
     indicator: str  # name of the column, panel variable or national series
-    expression: "Expression"  # what of the model it observes
+    expression: "Expression"  # observed expression of model variables
     times: Array  # ascending, shape (time,)
-    values: Array  # what was observed in the terms above, shape (row, time); NaN where missing
-    declared_sd: float  # standard deviation of the error before anything was fitted
-    scale: str = "log"  # as of `pysd_runner.spec.Observation`, settled
-    kind: str = "level"  # as there
-    loading: str = ""  # key of the parameter that the outcome is multiplied with on the scale; empty for 1
-    relative: bool = False  # whether the moment's mean is removed
+    values: Array  # observations after the scale, mean and increments are applied, (row, time); NaN where missing
+    declared_sd: float  # standard deviation of the error before the fit
+    scale: str = "log"  # as in `pysd_runner.spec.Observation`, with "auto" resolved
+    kind: str = "level"  # as in `pysd_runner.spec.Observation`
+    loading: str = ""  # key of the parameter by which the outcome is multiplied on the scale; empty for 1
+    relative: bool = False  # whether the mean over rows is subtracted at each time
     increments: bool = False  # whether changes are compared
     labels: tuple[str, ...] = ()  # name of each row
-    elements: NDArray[np.intp] | None = None  # places of the rows among the elements of the expression; None for all
-    weights: Array | None = None  # how saved moments make what is compared, (row or 1, time, moment); None: each
-    is_first_given: bool = True  # whether the first gives no residual, only conditions the next (`Whitening`)
-    raw: Array | None = None  # what was observed as it stands; None where a reader is shown the terms
-    errors: ErrorModel = USUAL_ERRORS  # how they are distributed
-    sd: float | None = None  # their size where it is given
-    sizes: Sizes = DECLARED  # how it is estimated otherwise
-    spacing: float = 1.0  # usual distance of two observations, which persistence is meant for
-    missing: int = 0  # cells without an observation
-    unusable: int = 0  # cells whose value the scale cannot show
-    recounted: int = 0  # of the missing, changes that join two counts of the population
+    elements: NDArray[np.intp] | None = None  # index of each row among the elements of the expression; None for all
+    weights: Array | None = None  # weights of saved times per observation, (row or 1, time, saved time); None: identity
+    is_first_given: bool = True  # whether the first gives no residual and the next is conditioned on it (`Whitening`)
+    raw: Array | None = None  # observations in original units; None if reports show `values`
+    errors: ErrorModel = USUAL_ERRORS  # distribution of the errors
+    sd: float | None = None  # standard deviation of the errors if given; otherwise estimated
+    sizes: Sizes = DECLARED  # settings of this estimation
+    spacing: float = 1.0  # usual time between observations, the unit of lag of the persistence
+    missing: int = 0  # number of cells without an observation
+    unusable: int = 0  # number of cells whose value is invalid on the scale (e.g. zero on a log scale)
+    recounted: int = 0  # number of missing cells excluded because of a census revision of population
     label: str = ""
     cells: Whitening = field(init=False)
 
@@ -128,22 +128,22 @@ class Series:
 
     @property
     def outcome(self) -> str:
-        """The observed variable, the first of an expression."""
+        """The observed variable; of an expression, its first variable."""
         return self.expression.variables[0]
 
     @property
     def national(self) -> bool:
-        """Whether it is one series for all regions."""
+        """Whether the observed expression is scalar, a single series for all regions."""
         return not self.expression.dims
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The moments as years."""
+        """The times as years."""
         return tuple(int(time) for time in self.times)
 
     @property
     def observation(self) -> Observation:
-        """How a column observes the model, as declared or found."""
+        """Specification of the observed column, with automatic choices resolved."""
         return Observation(
             column=self.indicator,
             outcome=self.expression.text,
@@ -155,17 +155,17 @@ class Series:
 
     @property
     def observed(self) -> Array:
-        """What was observed as a reader is shown it, shape (row, time)."""
+        """Observations as shown in reports, shape (row, time)."""
         return self.values if self.raw is None else self.raw
 
     @property
     def places(self) -> NDArray[np.intp]:
-        """Place of each row among the elements of the expression."""
+        """Index of each row among the elements of the expression."""
         return np.arange(len(self.values)) if self.elements is None else self.elements
 
     @property
     def is_given(self) -> bool:
-        """Whether the size of the errors is given; otherwise it is estimated."""
+        """Whether the standard deviation of the errors is given; otherwise it is estimated."""
         return self.sd is not None
 
     @property
@@ -181,24 +181,24 @@ class Series:
         return used
 
     def compared(self, outcome: Array) -> Array:
-        """What the model gives at observations, shape (draw, row, time), from that of (draw, element..., moment)."""
+        """Model values at the observations, shape (draw, row, time), from (draw, element..., saved time)."""
         flat = outcome.reshape(len(outcome), -1, outcome.shape[-1])
         return self._weighted(flat if self.elements is None else flat[:, self.elements])
 
     def compared_slopes(self, slopes: Array) -> Array:
-        """Derivatives of `compared`, shape (parameter, row, time), from (element..., moment, parameter)."""
+        """Derivatives of `compared`, shape (parameter, row, time), from (element..., saved time, parameter)."""
         flat = slopes.reshape(-1, *slopes.shape[-2:])
         return self._weighted(np.moveaxis(flat if self.elements is None else flat[self.elements], -1, 0))
 
     def _weighted(self, flat: Array) -> Array:
         if self.weights is None:
             return flat
-        # A run that overflows times a weight of nought is no number, and the draw is left out.
+        # Infinity times a weight of zero is NaN, and a draw with NaN is excluded.
         with np.errstate(invalid="ignore"):
             return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
 
     def predicted(self, raw: Array, loading: Array | None = None) -> Array:
-        """What the model says in the terms of the observation, of what `compared` gave; NaN where there is none."""
+        """Predictions comparable with `values`, from the result of `compared`; NaN where nothing was observed."""
         scaled = self.scaled(raw)
         return self._in_terms(scaled if loading is None else loading[:, None, None] * scaled)
 
@@ -208,9 +208,9 @@ class Series:
         Parameters
         ----------
         raw, raw_slopes
-            What `compared` gave, shape (row, time), and its derivatives.
+            The result of `compared`, shape (row, time), and its derivatives.
         loading, loading_slopes
-            What it is multiplied with on the scale, and its derivatives, shape (parameter,); None for none.
+            The factor on the scale and its derivatives, shape (parameter,); None for a constant factor.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             moved = self._scaled_slopes(raw, loading * raw_slopes)
@@ -222,7 +222,7 @@ class Series:
         return in_terms(scaled, self.seen, relative=self.relative, increments=self.increments)
 
     def scaled(self, raw: Array) -> Array:
-        """Values on the scale; NaN where the scale cannot show them."""
+        """Transform values to the scale of the series; NaN where they are outside its domain."""
         return to_scale(raw, self.scale)
 
     def _scaled_slopes(self, raw: Array, slopes: Array) -> Array:
@@ -237,17 +237,17 @@ class Series:
         return 1 / (1 + np.exp(-values)) if self.scale == "logit" else values
 
     def shown(self, values: Array) -> Array:
-        """Values in the terms as a reader is shown them."""
+        """Convert values of `predicted` to the units shown in reports."""
         return values if self.raw is None else self.unscaled(values)
 
     def at(self, times: Array, values: Array, moments: Array, step: float) -> "Series":
-        """The same column at other moments, with values on the scale, shape (row, time)."""
+        """Copy of the series with other times and values (on the scale), shape (row, time)."""
         weights = weights_of(times, moments, self.kind, step)[None]
         return replace(self, times=times, raw=self.unscaled(values), values=values, weights=weights)
 
 
 def to_scale(raw: Array, scale: str) -> Array:
-    """Values on a scale, NaN where it cannot show them."""
+    """Transform values to a scale; NaN where they are outside its domain."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "log":
             return np.where(raw > 0, np.log(raw), np.nan)
@@ -257,7 +257,7 @@ def to_scale(raw: Array, scale: str) -> Array:
 
 
 def in_terms(scaled: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
-    """Changes if asked for, then less the mean of the moment over the cells that are seen."""
+    """Take changes if requested, then subtract the mean of the observed cells at each time if `relative`."""
     if increments:
         scaled = np.concatenate([np.full_like(scaled[..., :1], np.nan), np.diff(scaled, axis=-1)], axis=-1)
     if relative:
@@ -267,6 +267,6 @@ def in_terms(scaled: Array, seen: NDArray[np.bool_], *, relative: bool, incremen
 
 
 def never_changes(values: Array) -> bool:
-    """Whether every region that is seen more than once has the same value each time."""
+    """Whether every region observed more than once always has the same value."""
     often = values[np.isfinite(values).sum(axis=1) > 1]
     return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())
