@@ -1,4 +1,4 @@
-"""Least-squares searches: functions and vectors only, no models and no panels."""
+"""Optimisers for nonlinear least squares, which know functions and vectors but neither models nor panels."""
 
 from typing import TYPE_CHECKING
 

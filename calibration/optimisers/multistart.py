@@ -1,4 +1,4 @@
-"""Every search by its name, from several points so that a local optimum is noticed, and along a ridge."""
+"""Multi-start optimisation, which detects local optima; change of variables for ridges; optimisers by name."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -18,57 +18,57 @@ from pysd_runner.core.parallel import open_pool
 Array = NDArray[np.float64]
 Keep = Callable[[int, Minimum], None]
 
-# Two ends are the same optimum when their costs differ by less than this: a likelihood ratio of one percent.
+# Tolerance of costs: end points that differ by less can be the same optimum (likelihood ratio within one percent).
 SAME_COST = 0.01
-# Two ends of the same cost are one optimum when no variable differs by more scales than this. With prior standard
-# deviations as scales every direction has a curvature of at least one, so that searches of equal cost within
-# `SAME_COST` may be 0.14 apart on the slope of one optimum; converged ones are much closer.
+# Tolerance of positions, in units of each variable's scale, for end points of the same cost to be the same optimum.
+# With prior standard deviations as scales the curvature is at least one in every direction, so that points within
+# `SAME_COST` of one optimum may be up to 0.14 away from it; converged searches are much closer.
 SAME_PLACE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Starts:
-    """Where searches from several points ended.
+    """End points of searches from several starting points.
 
     Attributes
     ----------
     optima
-        One for each start, in the order of the starts.
+        End of the search from each starting point, in their order.
     """
 
     optima: tuple[Minimum, ...]
 
     @property
     def best(self) -> Minimum:
-        """The lowest cost among those that converged, or among all when none did; the first of equals."""
+        """The end with the lowest cost among converged searches, or among all if none converged; first if tied."""
         converged = [item for item in self.optima if item.outcome.is_success]
         return min(converged or self.optima, key=lambda item: item.cost)
 
     @property
     def elsewhere(self) -> tuple[Minimum, ...]:
-        """Converged ends whose cost is higher than the best by more than `SAME_COST`: local optima."""
+        """Local optima: converged ends whose cost exceeds the lowest by more than `SAME_COST`."""
         limit = self.best.cost + SAME_COST
         return tuple(item for item in self.optima if item.outcome.is_success and item.cost > limit)
 
     @property
     def failed(self) -> tuple[Minimum, ...]:
-        """Ends that did not converge."""
+        """Ends of the searches that did not converge."""
         return tuple(item for item in self.optima if not item.outcome.is_success)
 
 
 @dataclass(frozen=True, slots=True)
 class MultiStart:
-    """Runs any search from several points.
+    """Run an optimiser from several starting points.
 
     Attributes
     ----------
     optimiser
-        The search; a seed it has is raised by the number of the start.
+        The optimiser; its seed, if any, is increased by the index of the starting point.
     executor
-        Runs the starts, see `pysd_runner.core.parallel.open_pool`; None for one after the other. Ends do not depend on
-        it unless a time budget cuts them.
+        Runs the searches in parallel, see `pysd_runner.core.parallel.open_pool`; None runs them in sequence. Results do
+        not depend on it unless the time budget is exceeded.
     deadline
-        Reading of `time.monotonic` when the time budget of all starts ends; infinite for none.
+        Value of `time.monotonic` at which the time budget of all searches ends; infinite for none.
     """
 
     optimiser: Optimiser
@@ -84,30 +84,30 @@ class MultiStart:
         keep: Keep | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Starts:
-        """Search from every point.
+        """Search from every starting point.
 
         Parameters
         ----------
         objective
-            What to minimise.
+            The objective to minimise.
         points
-            Starts, each of shape (variable,).
+            Starting points, each of shape (variable,).
         finished
-            Ends that are known from before, by number of the start.
+            Results of earlier searches, by index of the starting point; these are not repeated.
         keep
-            Given the number and the end of each start as it finishes.
+            Called with the index and the result of each search as it finishes.
         progress
-            Called with the number of starts finished.
+            Called with the number of searches finished.
 
         Returns
         -------
         Starts
-            One end for each start.
+            One result for each starting point.
 
         Raises
         ------
         InvalidInput
-            If there is no start.
+            If there is no starting point.
         """
         if not points:
             raise InvalidInput("a search needs at least one start")
@@ -124,7 +124,7 @@ class MultiStart:
     def _ends(
         self, objective: SumOfSquares, points: Sequence[Array], waiting: Sequence[int]
     ) -> Iterator[tuple[int, Minimum]]:
-        """Ends as they come."""
+        """Yield results as searches finish."""
         if self.executor is None:
             for number in waiting:
                 yield number, _search(self.optimiser, objective, points[number], number, self.deadline)
@@ -141,21 +141,21 @@ def _search(optimiser: Optimiser, objective: SumOfSquares, point: Array, number:
 
 
 def _search_apart(optimiser: Optimiser, objective: SumOfSquares, end: float, start: tuple[int, Array]) -> Minimum:
-    """Search with an objective of its own, so that threads share no memory; the end is a time all machines know."""
+    """Search with a copy of the objective, so that threads share no memory; `end` is wall time, known to all hosts."""
     number, point = start
     return _search(optimiser, objective.apart(), point, number, monotonic() + end - time())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basin:
-    """Searches that ended at one optimum.
+    """Searches that ended at the same optimum.
 
     Attributes
     ----------
     members
-        Numbers of the starts.
+        Indices of their starting points.
     optimum
-        The lowest of their ends.
+        The end with the lowest cost.
     """
 
     members: tuple[int, ...]
@@ -163,22 +163,22 @@ class Basin:
 
 
 def basins(optima: Sequence[Minimum], scale: Array) -> tuple[Basin, ...]:
-    """Sort the ends that converged into optima.
+    """Cluster the ends of converged searches into distinct optima (single linkage).
 
-    Ends are linked if their costs differ by less than `SAME_COST` and no variable by more than `SAME_PLACE` scales;
-    linked ones, also through others, are one optimum.
+    Two ends are linked if their costs differ by less than `SAME_COST` and no variable by more than `SAME_PLACE` scales;
+    ends that are linked directly or through others are the same optimum.
 
     Parameters
     ----------
     optima
-        One for each start.
+        Ends of the searches, one for each starting point.
     scale
         Typical size of each variable, shape (variable,).
 
     Returns
     -------
     tuple of Basin
-        The lowest first.
+        Distinct optima, in ascending order of cost.
     """
     waiting = sorted((k for k, end in enumerate(optima) if end.outcome.is_success), key=lambda k: optima[k].cost)
     found = []
@@ -205,10 +205,10 @@ class Coordinates:
     Attributes
     ----------
     forward, backward
-        Old to new variables and back, shape (..., variable).
+        Functions from old to new variables and back, shape (..., variable).
     slopes
-        Derivatives of the old variables with respect to the new ones at a new point of shape (variable,); entry
-        ``[i, j]`` is that of old variable ``i`` along new variable ``j``.
+        Function from the new variables, shape (variable,), to the Jacobian of the old ones; entry ``[i, j]`` is the
+        derivative of old variable ``i`` with respect to new variable ``j``.
     """
 
     forward: Callable[[Array], Array]
@@ -218,15 +218,15 @@ class Coordinates:
 
 @dataclass(frozen=True, slots=True)
 class Reparametrised:
-    """Any search, carried out in other coordinates and told in the old ones.
+    """An optimiser that works in other coordinates and returns its result in the original ones.
 
-    A trust region, a simplex or a population moves along its axes and loses time on a narrow curved ridge. Bounds of
-    old variables that are turned become an edge beyond which residuals are not finite, from which searches step back.
+    A trust region, a simplex or a population is slow along a narrow curved ridge that is not parallel to the axes.
+    Bounds on variables that are transformed are enforced by residuals that are not finite beyond them.
 
     Attributes
     ----------
     optimiser
-        The search.
+        The optimiser.
     coordinates
         The change of variables.
     """
@@ -235,7 +235,7 @@ class Reparametrised:
     coordinates: Coordinates
 
     def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search from one point of the old variables."""
+        """Search from one point in the original variables."""
         if not len(start):
             return self.optimiser.minimise(objective, start)
         turned = turned_objective(objective, self.coordinates, start)
@@ -246,14 +246,14 @@ class Reparametrised:
 
 
 def turned_objective(objective: SumOfSquares, coordinates: Coordinates, start: Array) -> SumOfSquares:
-    """The same objective in other coordinates."""
+    """Express an objective in other coordinates."""
     centre = start if objective.centre is None else objective.centre
     middle = coordinates.forward(centre)
     across = np.linalg.inv(coordinates.slopes(middle))
     is_same = np.array([_is_unit(row, place) for place, row in enumerate(across)])
 
     def known(new: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Old variables, and whether they lie within their bounds."""
+        """Original variables, clipped to their bounds, and whether they were within them."""
         old = coordinates.backward(new)
         slack = 1e-9 * objective.scale
         inside = np.asarray(((old >= objective.lower - slack) & (old <= objective.upper + slack)).all(axis=-1))
@@ -281,7 +281,7 @@ def turned_objective(objective: SumOfSquares, coordinates: Coordinates, start: A
 
 
 def _is_unit(row: Array, place: int) -> bool:
-    """Whether a new variable is the old one of the same place."""
+    """Whether a row is a unit vector: the new variable equals the original one of the same index."""
     return bool(row[place] == 1 and np.count_nonzero(row) == 1)
 
 
@@ -294,22 +294,22 @@ OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
 
 
 def optimiser_named(name: str) -> Optimiser:
-    """Give the search with a name, with its usual settings.
+    """Return an optimiser by name, with default settings.
 
     Parameters
     ----------
     name
-        One of `OPTIMISERS`; ``-`` may stand for ``_``.
+        One of `OPTIMISERS`; ``-`` may be used for ``_``.
 
     Returns
     -------
     Optimiser
-        The search.
+        The optimiser.
 
     Raises
     ------
     UnknownName
-        If there is no such search.
+        If there is no such optimiser.
 
     Examples
     --------
@@ -325,7 +325,7 @@ def optimiser_named(name: str) -> Optimiser:
 
 
 def prepared(optimiser: Optimiser, *, number: int, seconds: float) -> Optimiser:
-    """Give the search as it is run from one of several starts."""
+    """Return the optimiser with the seed and the time limit for one of several starting points."""
     if isinstance(optimiser, Reparametrised):
         return replace(optimiser, optimiser=prepared(optimiser.optimiser, number=number, seconds=seconds))
     if not is_dataclass(optimiser) or isinstance(optimiser, type):

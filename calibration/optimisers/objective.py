@@ -1,4 +1,4 @@
-"""What a search needs and gives back, and an objective under budget that it asks."""
+"""The interface of optimisers: objective, result, and limits of time and evaluations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from pysd_runner.core.errors import InvalidInput, Message
 
 Array = NDArray[np.float64]
 
-# Searches that need finite bounds look this many scales to either side of the centre where there are none. With prior
-# standard deviations as scales, less than one draw of the prior in 15,000 lies outside for each variable.
+# Half-width, in scales, of the box for optimisers that need finite bounds, where a variable has none. With prior
+# standard deviations as scales, less than one prior draw in 15,000 lies outside for each variable.
 BOX = 4.0
 
 
 class SearchOutcome(Enum):
-    """How a search ended; the value is the sentence a reader is told."""
+    """Outcome of a search; the value is the sentence shown in reports."""
 
     CONVERGED = Message("The search converged: no step nearby lowers the sum of squares.")
     STOPPED_AT_LIMIT = Message(
@@ -40,30 +40,30 @@ class SearchOutcome(Enum):
 
     @property
     def word(self) -> str:
-        """Short form for tables and files: ``"converged"``."""
+        """Short form for tables and files, such as ``"converged"``."""
         return self.name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SumOfSquares:
-    """Half the sum of squared residuals within bounds.
+    """Half the sum of squared residuals, to be minimised within bounds.
 
     Attributes
     ----------
     linearised
-        Vector of shape (variable,) to residuals of shape (residual,) and their derivatives of shape (residual,
-        variable); not finite where the function fails. Both at once, because one batch of runs gives both.
+        Function from variables, shape (variable,), to residuals, shape (residual,), and their Jacobian, shape
+        (residual, variable); not finite where the function fails. One batch of runs gives both.
     lower, upper
         Bounds, shape (variable,); infinite where there is none.
     scale
         Typical size of each variable, shape (variable,).
     residual_batch
-        Vectors of shape (draw, variable) to residuals (draw, residual), for searches that ask for many at once; None
-        asks `linearised` for one after the other.
+        Function from variables, shape (draw, variable), to residuals, shape (draw, residual), for optimisers that
+        evaluate many points at once; None calls `linearised` for each.
     centre
-        Middle of the box of a search where there is no bound, shape (variable,); None for its start.
+        Centre of the search box for variables without bounds, shape (variable,); None for the starting point.
     copied
-        Makes the same objective with memory of its own, for another thread; None if the functions keep none.
+        Function that copies the objective for another thread; None if its functions keep no state.
 
     Raises
     ------
@@ -91,11 +91,11 @@ class SumOfSquares:
             raise InvalidInput("every scale must be positive and finite")
 
     def apart(self) -> "SumOfSquares":
-        """The same objective for another thread."""
+        """Copy of the objective for another thread."""
         return self if self.copied is None else self.copied()
 
     def costs(self, points: Array) -> Array:
-        """Half the sum of squared residuals of many points.
+        """Half the sum of squared residuals at many points.
 
         Parameters
         ----------
@@ -110,23 +110,23 @@ class SumOfSquares:
         return half_squares(self.residuals(points))
 
     def residuals(self, points: Array) -> Array:
-        """Residuals of many points, shape (draw, residual), from shape (draw, variable)."""
+        """Residuals at many points, shape (draw, residual), from points of shape (draw, variable)."""
         if self.residual_batch is None:
             return np.stack([self.linearised(point)[0] for point in points])
         return self.residual_batch(points)
 
     def box(self, start: Array) -> tuple[Array, Array]:
-        """Finite bounds: the declared ones, else `BOX` scales about the centre, widened to hold the start.
+        """Finite bounds: the declared ones, otherwise `BOX` scales around the centre and the starting point.
 
         Parameters
         ----------
         start
-            Shape (variable,).
+            Starting point, shape (variable,).
 
         Returns
         -------
         lower, upper : ndarray
-            Shape (variable,) each.
+            Bounds, shape (variable,) each.
         """
         centre = start if self.centre is None else self.centre
         lower = np.where(np.isfinite(self.lower), self.lower, np.minimum(centre, start) - BOX * self.scale)
@@ -136,20 +136,20 @@ class SumOfSquares:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Minimum:
-    """Where a search ended.
+    """Result of a search.
 
     Attributes
     ----------
     point
-        Shape (variable,).
+        End point, shape (variable,).
     cost
-        Half the sum of squared residuals there; infinite if they are not finite.
+        Half the sum of squared residuals at the end point; infinite if they are not finite.
     outcome
-        How it ended.
+        How the search ended.
     slope
-        Largest component of the scaled gradient there, 0 at an exact optimum; bounds are taken into account.
+        Largest component of the scaled gradient, 0 at an exact optimum; components that a bound blocks do not count.
     evaluations
-        How often residuals were asked for.
+        Number of evaluations of the residuals.
     """
 
     point: Array
@@ -160,28 +160,28 @@ class Minimum:
 
 
 def half_squares(residuals: Array) -> Array:
-    """Half the sum of squares along the last axis; infinite where one is not finite."""
+    """Half the sum of squares along the last axis; infinite if any element is not finite."""
     known = np.isfinite(residuals)
     squares = 0.5 * (np.where(known, residuals, 0.0) ** 2).sum(axis=-1)
     return np.where(known.all(axis=-1), squares, np.inf)
 
 
 class Optimiser(Protocol):
-    """A least-squares search."""
+    """Interface of a least-squares optimiser."""
 
     def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search from a point of shape (variable,); points outside the bounds are moved inside first."""
+        """Search from a point of shape (variable,), which is clipped to the bounds first."""
 
 
-# Starts are moved this far inside a bound, as a share of the scale: some methods need an interior point.
+# Minimum distance of starting points from a bound, as a share of the scale: some methods need an interior point.
 _INSIDE = 1e-3
 
-# What a method that cannot go on from infinity is told where residuals are not finite.
+# Cost where residuals are not finite, for methods that cannot handle infinity.
 FAILED = 1e12
 
 
 class SearchOver(Exception):
-    """A search has spent its budget."""
+    """Raised to end a search that has used up its time or evaluations."""
 
     def __init__(self, outcome: SearchOutcome) -> None:
         super().__init__(outcome.value)
@@ -189,11 +189,10 @@ class SearchOver(Exception):
 
 
 class Budget:
-    """What a search asks instead of the objective."""
+    """An objective that counts evaluations, remembers the best point and enforces limits of time and evaluations."""
 
-    # Points are held at the bounds, which rounding in a method's own units may miss by a digit. Budgets are checked
-    # before an evaluation, so that the last one ends a search late by its own length at most; the first is always
-    # allowed.
+    # Points are clipped to the bounds, which rounding in a method's own units may exceed slightly. Limits are checked
+    # before each evaluation except the first, so that the time limit is exceeded by at most one evaluation.
 
     def __init__(self, objective: SumOfSquares, *, seconds: float = np.inf, evaluations: float = np.inf) -> None:
         self._objective = objective
@@ -205,7 +204,7 @@ class Budget:
 
     @property
     def seconds_left(self) -> float:
-        """Time until the budget is spent, at least 0."""
+        """Remaining time in seconds, at least 0."""
         return max(self._end - monotonic(), 0.0)
 
     def linearised(self, point: Array) -> tuple[Array, Array]:
@@ -217,18 +216,18 @@ class Budget:
         return residuals, jacobian
 
     def cost_and_gradient(self, point: Array) -> tuple[float, Array]:
-        """Half the sum of squares at a point and its derivatives; `FAILED` and zeros where it is not finite."""
+        """Half the sum of squares at a point and its gradient; `FAILED` and zeros if not finite."""
         residuals, jacobian = self.linearised(point)
         if not (np.isfinite(residuals).all() and np.isfinite(jacobian).all()):
             return FAILED, np.zeros(len(point))
         return float(half_squares(residuals)), jacobian.T @ residuals
 
     def cost(self, point: Array) -> float:
-        """Half the sum of squares at a point; `FAILED` where it is not finite."""
+        """Half the sum of squares at a point; `FAILED` if not finite."""
         return float(self.costs(point[None])[0])
 
     def costs(self, points: Array) -> Array:
-        """Half the sums of squares at points of shape (draw, variable); `FAILED` where one is not finite."""
+        """Half the sum of squares at each of many points, shape (draw, variable); `FAILED` where not finite."""
         self._check()
         points = self._held(points)
         costs = self._objective.costs(points)
@@ -236,7 +235,7 @@ class Budget:
         return np.minimum(costs, FAILED)
 
     def optimum(self, outcome: SearchOutcome) -> Minimum:
-        """The best point seen, as the end of a search; its slope costs one more evaluation."""
+        """Result with the best point evaluated so far; its gradient costs one more evaluation."""
         if self.best_point is None:
             raise RuntimeError("no point with finite residuals was seen")
         residuals, jacobian = self._objective.linearised(self.best_point)
@@ -267,7 +266,7 @@ class Budget:
 
 
 def ended(point: Array, objective: SumOfSquares, outcome: SearchOutcome) -> Minimum:
-    """End without a search."""
+    """Result of a search that ended at its starting point."""
     cost = float(half_squares(objective.linearised(point)[0]))
     return Minimum(point=point, cost=cost, outcome=outcome, slope=0.0 if outcome.is_success else np.inf, evaluations=1)
 

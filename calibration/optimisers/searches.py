@@ -1,4 +1,4 @@
-"""Searches from one point: least squares, methods on the cost as one number, and populations over a whole box."""
+"""Optimisers: trust-region least squares, `scipy.optimize.minimize`, differential evolution and CMA-ES."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,19 +28,19 @@ Array = NDArray[np.float64]
 class LeastSquares:
     """Trust-region reflective least squares.
 
-    Chosen over Levenberg-Marquardt because a few bounds stay finite on the unbounded scale; it keeps every trial inside
-    them. Trials with residuals that are not finite are refused and the region shrinks.
+    Unlike Levenberg-Marquardt, it respects bounds, a few of which remain finite on the unbounded scale. Trial points
+    whose residuals are not finite are rejected and the trust region shrinks.
 
     Attributes
     ----------
     tolerance
         Relative change of cost or step, and scaled gradient, below which the search ends.
     evaluations
-        Limit on residual evaluations.
+        Maximum number of residual evaluations.
     seconds
-        Time budget; infinite for none.
+        Time limit; infinite for none.
     predicted_reduction
-        The search also ends where the next Gauss-Newton step is predicted to lower the cost by less than this.
+        The search also ends if the predicted reduction of the cost by the next Gauss-Newton step is less than this.
 
     References
     ----------
@@ -94,11 +94,11 @@ class LeastSquares:
 
 
 class _CloseEnough(Exception):
-    """The next step would gain too little."""
+    """Raised if the predicted reduction of the cost by the next step is too small."""
 
 
 class _Latest:
-    """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
+    """Cache of the condensed problem at the latest point, so that residuals and Jacobian take a single evaluation."""
 
     def __init__(self, budget: Budget, scale: Array, least: float) -> None:
         self._watch, self._scale, self._least = budget, scale, least
@@ -116,13 +116,13 @@ class _Latest:
             before = self._watch.best_cost
             self._value = condensed(*self._watch.linearised(point), self._scale)
             self._point = point.copy()
-            # Of the condensed residuals a Gauss-Newton step without bounds removes all but the last.
+            # A Gauss-Newton step without bounds reduces all condensed residuals but the last to zero.
             if self._watch.best_cost < before and half_squares(self._value[0][:-1]) < self._least:
                 raise _CloseEnough
         return self._value
 
     def optimum(self, objective: SumOfSquares, evaluations: int) -> Minimum:
-        """The point asked for last as the end of a search."""
+        """Result of a search that converged at the latest point."""
         residuals, jacobian = self._value
         return Minimum(
             point=self._point,
@@ -134,7 +134,7 @@ class _Latest:
 
 
 def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:
-    """A problem of a few rows with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept."""
+    """Condense a problem to few rows with the same ``r'r``, ``J'r`` and ``J'J``: the same cost, gradient, curvature."""
     count = len(scale)
     scaled = jacobian * scale
     curvature = scaled.T @ scaled
@@ -150,7 +150,7 @@ def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, A
 
 
 def _decomposed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
-    """The same for a curvature that is singular: the triangle of (J, r) holds R, Q'r and the length of the rest."""
+    """Condense a problem with singular ``J'J``: the triangular factor of (J, r) holds R, Q'r and the residual norm."""
     missing = max(jacobian.shape[1] + 1 - len(residuals), 0)
     table = np.pad(np.column_stack([jacobian, residuals]), ((0, missing), (0, 0)))
     triangle = np.asarray(np.linalg.qr(table, mode="r"))
@@ -160,8 +160,8 @@ def _decomposed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
 WITH_GRADIENT = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr")
 WITHOUT_GRADIENT = ("Nelder-Mead", "Powell")
 
-# scipy's own tolerances, spelt differently for each method; a relative one of the cost would stop a fit with a thousand
-# residuals too far from its optimum.
+# Tolerances under each scipy method's own option names. The default relative tolerances of the cost would stop a fit
+# with a thousand residuals too far from its optimum.
 _TOLERANCES = {
     "L-BFGS-B": {"ftol": 1e-14, "gtol": 1e-7},
     "TNC": {"ftol": 1e-12, "gtol": 1e-7},
@@ -177,18 +177,18 @@ _LIMIT_NAMES = {"TNC": "maxfun"}
 class Minimize:
     """A local search by `scipy.optimize.minimize`, in units of each variable's scale.
 
-    It does not see that the cost is a sum of squares, and so takes more evaluations than `LeastSquares`; it is a check
-    by another method, and the choice where the cost is far from quadratic.
+    It makes no use of the cost being a sum of squares, and so takes more evaluations than `LeastSquares`. It serves to
+    check results by another method, and for costs that are far from quadratic.
 
     Attributes
     ----------
     method
         ``"L-BFGS-B"``, ``"TNC"``, ``"SLSQP"`` or ``"trust-constr"`` with the exact gradient; ``"Nelder-Mead"`` or
-        ``"Powell"`` without derivatives. All keep to bounds.
+        ``"Powell"`` without derivatives. All respect bounds.
     evaluations
-        Limit on evaluations.
+        Maximum number of evaluations.
     seconds
-        Time budget; infinite for none.
+        Time limit; infinite for none.
 
     Raises
     ------
@@ -244,8 +244,8 @@ class Minimize:
         return bool(found.success) or self._is_flat(objective, budget)
 
     def _is_flat(self, objective: SumOfSquares, budget: Budget) -> bool:
-        """Whether the best point is an optimum although the method says otherwise."""
-        # A line search that can no longer lower the cost because of rounding is told as a failure.
+        """Whether the gradient at the best point is small, although the method reports a failure."""
+        # A line search that can no longer lower the cost because of rounding is reported as a failure.
         point = budget.best_point
         if point is None or self.method not in WITH_GRADIENT:
             return False
@@ -253,12 +253,12 @@ class Minimize:
         return scaled_slope(objective, point, gradient) < _FLAT
 
 
-# Gradient per scale at which an optimum is taken for found; with curvatures of one or more the cost is then within
-# half its square of the optimum.
+# Scaled gradient below which a point is accepted as an optimum; with curvatures of at least one the cost then exceeds
+# the minimum by at most half its square.
 _FLAT = 1e-3
 
 
-# Share of a time budget the exploration may take; the rest is for the local search at its end.
+# Maximum share of the time limit for the global exploration; the remainder is for the final local search.
 EXPLORATION = 0.8
 
 
@@ -271,15 +271,15 @@ class DifferentialEvolution:
     population
         Points in a generation, as a multiple of the number of variables.
     generations
-        Limit on generations.
+        Maximum number of generations.
     tolerance
-        Spread of the costs of a generation, relative to their mean, below which it ends.
+        Standard deviation of the costs in a generation, relative to their mean, below which the search ends.
     seed
-        Decides its draws.
+        Seed of the random numbers.
     evaluations
-        Limit on evaluations.
+        Maximum number of evaluations.
     seconds
-        Time budget; infinite for none.
+        Time limit; infinite for none.
 
     References
     ----------
@@ -294,7 +294,7 @@ class DifferentialEvolution:
     seconds: float = np.inf
 
     def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search the box, the start among the first generation."""
+        """Search the box; the first generation includes the starting point."""
 
         def explore(budget: Budget, inside: Array) -> None:
             from scipy import optimize
@@ -318,23 +318,23 @@ class DifferentialEvolution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvolutionStrategy:
-    """CMA-ES in units of each variable's scale, ended with least squares from the best point it saw.
+    """CMA-ES in units of each variable's scale, followed by least squares from the best point found.
 
     Attributes
     ----------
     step
-        Standard deviation of the first generation, in scales.
+        Initial standard deviation, in scales.
     population
         Points in a generation; None for four times the usual ``4 + 3 log(variables)``, because a batch of simulations
-        costs little more than one.
+        costs little more than a single one.
     tolerance
-        Range of the costs of the last generations below which it ends.
+        Range of the costs in recent generations below which the search ends.
     seed
-        Decides its draws.
+        Seed of the random numbers.
     evaluations
-        Limit on evaluations.
+        Maximum number of evaluations.
     seconds
-        Time budget; infinite for none.
+        Time limit; infinite for none.
 
     References
     ----------
@@ -361,7 +361,7 @@ class EvolutionStrategy:
 
         scale = objective.scale
         rng = np.random.default_rng(self.seed)
-        # One variable is given a silent twin: the library adapts a matrix and refuses a single number.
+        # The library needs two variables at least: a single one is accompanied by a dummy without effect.
         twins = max(2 - len(inside), 0)
         lower, upper = ((end - inside) / scale for end in objective.box(inside))
         size = self.population or 4 * (4 + int(3 * log(len(inside) + twins)))
@@ -373,7 +373,7 @@ class EvolutionStrategy:
                 "popsize": size,
                 "tolfun": self.tolerance,
                 "verbose": -9,
-                # The library would otherwise seed the generator all of numpy shares.
+                # Otherwise the library would seed numpy's global generator.
                 "seed": np.nan,
                 "randn": lambda *shape: rng.standard_normal(shape),
             },
@@ -392,9 +392,9 @@ def explored(
     seconds: float,
     evaluations: float,
 ) -> Minimum:
-    """Explore, then search locally from the best point seen."""
-    # Explorations end when their population or temperature says so, which is far from an optimum in the sense of a
-    # gradient; least squares ends there in a few steps.
+    """Explore globally, then search locally from the best point found."""
+    # Population methods stop at points where the gradient is still far from zero; least squares reaches the optimum
+    # from there in a few steps.
     if not len(start):
         return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
     inside = interior(start, objective)
