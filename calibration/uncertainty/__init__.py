@@ -1,4 +1,4 @@
-"""How sure a fit is: profiles, posterior samples, and what the panel can and cannot tell apart."""
+"""Uncertainty of a fit: profile posteriors, MCMC samples of the posterior and identifiability of parameters."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Checks of a sample of the posterior: whether it can be trusted, and what panels made from it look like."""
+"""Convergence diagnostics of posterior samples, and prior and posterior predictive checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from pysd_runner.core.findings import Finding
 
 Array = NDArray[np.float64]
 
-# Limits of Vehtari et al. (2021).
+# Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Convergence:
-    """How well each parameter has mixed.
+    """Convergence diagnostics of each parameter.
 
     Attributes
     ----------
     keys
-        Parameters.
+        Keys of the parameters.
     rhat
-        Rank-normalised split R-hat between the ensembles, the larger of bulk and folded; 1 is perfect.
+        Rank-normalised split R-hat between the ensembles, the larger of bulk and folded; 1 at convergence.
     ess_bulk, ess_tail
         Effective sample sizes of the bulk and of the 5 % and 95 % quantiles.
     """
@@ -41,21 +41,21 @@ class Convergence:
 
     @property
     def worst_rhat(self) -> float:
-        """Largest R-hat; 1 without parameters."""
+        """Largest R-hat; 1 if there are no parameters."""
         return max(self.rhat, default=1.0)
 
     @property
     def least_ess(self) -> float:
-        """Smallest effective sample size, of bulk or tail; infinite without parameters."""
+        """Smallest effective sample size, of bulk or tail; infinite if there are no parameters."""
         return min((*self.ess_bulk, *self.ess_tail), default=np.inf)
 
     @property
     def is_trusted(self) -> bool:
-        """Whether every parameter keeps the limits `LARGEST_RHAT` and `SMALLEST_ESS`."""
+        """Whether every parameter is within the limits `LARGEST_RHAT` and `SMALLEST_ESS`."""
         return self.worst_rhat < LARGEST_RHAT and self.least_ess >= SMALLEST_ESS
 
     def finding(self) -> Finding | None:
-        """The warning of a sample that may not be trusted; None if it may."""
+        """Finding that the sample has not converged; None if it has."""
         if self.is_trusted:
             return None
         worst = [
@@ -79,23 +79,23 @@ class Convergence:
 
 
 def convergence(keys: tuple[str, ...], chains: Array) -> Convergence:
-    """Measure how well chains have mixed.
+    """Compute convergence diagnostics of chains.
 
-    R-hat compares the ensembles, which are independent, each with all its walkers in the order of time, and their
-    earlier with their later half. Effective sample sizes take every walker as a chain, so that the memory of walkers
-    counts in full.
+    R-hat treats each ensemble, with the steps of all its walkers in order of time, as a chain, because ensembles are
+    independent while their walkers are not; chains are split into halves. Effective sample sizes treat every walker as
+    a chain, so that the autocorrelation of walkers is fully taken into account.
 
     Parameters
     ----------
     keys
-        Parameters.
+        Keys of the parameters.
     chains
-        Shape (ensemble, walker, step, parameter).
+        Steps of the walkers, shape (ensemble, walker, step, parameter).
 
     Returns
     -------
     Convergence
-        One value a parameter.
+        Diagnostics of each parameter.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def convergence(keys: tuple[str, ...], chains: Array) -> Convergence:
     """
     from importlib import import_module
 
-    # Not typed; by name, so that its lack of annotations stays here.
+    # Imported by name because the package has no type annotations.
     array_stats = import_module("arviz_stats.base").array_stats
     ensembles, walkers, steps, count = chains.shape
     if ensembles < 2 or steps < 8:
@@ -133,21 +133,21 @@ def convergence(keys: tuple[str, ...], chains: Array) -> Convergence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictiveCheck:
-    """One statistic of one series, observed and in panels the model makes.
+    """A statistic of a series, observed and in panels simulated from the prior and the posterior.
 
     Attributes
     ----------
     label
-        Of the series.
+        Label of the series.
     statistic
         ``"spread"``: standard deviation over all cells; ``"movement"``: root mean square of the changes from year to
         year.
     observed
-        In the terms of the series.
+        Value for the observed panel, on the scale of the series.
     prior, posterior
-        5th, 50th and 95th percentile over panels made with draws of the prior and of the posterior.
+        5th, 50th and 95th percentile over panels simulated with draws from the prior and from the posterior.
     below
-        Share of the posterior's panels with a smaller value than observed; near 0 or 1 the model misses something.
+        Share of posterior panels with a smaller value than observed; values near 0 or 1 indicate misfit.
     """
 
     label: str
@@ -161,26 +161,26 @@ class PredictiveCheck:
 def predictive_checks(
     problem: CalibrationProblem, fit: FitResult, *, draws: int = 200, seed: int = 0
 ) -> tuple[PredictiveCheck, ...]:
-    """Make panels with draws of the prior and of the posterior, and compare them with the observed one.
+    """Simulate panels with draws from the prior and from the posterior, and compare them with the observed panel.
 
-    Errors of the series are those of the fit in both. The posterior is that of `calibration.uncertainty.sample` if the
-    fit holds draws, else its normal approximation.
+    Both use the error models of the fit. The posterior is that of `calibration.uncertainty.sample` if the fit contains
+    draws, otherwise the normal approximation.
 
     Parameters
     ----------
     problem
-        What was fitted.
+        The calibration problem that was fitted.
     fit
-        What was found.
+        Its fit.
     draws
-        Panels of each kind.
+        Number of panels from the prior, and from the posterior.
     seed
-        Decides draws and errors.
+        Seed of the draws and errors.
 
     Returns
     -------
     tuple of PredictiveCheck
-        Two for each series of more than one value.
+        Two checks for each series with more than one residual.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _posterior(at: FittedPoint, fit: FitResult, draws: int, rng: np.random.Gener
 
 
 def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> dict[str, Array]:
-    """What would be observed with these parameters, shape (draw, region, year) by label."""
+    """Simulate observations for given parameters, shape (draw, region, year), by label of the series."""
     series = at.problem.series
     predicted = at.problem.fitted_batch(z)
     whole = [np.isfinite(found[:, item.seen]).all(axis=1) for item, found in zip(series, predicted, strict=True)]
@@ -224,7 +224,7 @@ def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> dict[str, Arra
 
 
 def _errors(series: Series, noise: Noise, draws: int, rng: np.random.Generator) -> Array:
-    """Errors that follow each other from year to year; the first year starts without one, as in the fit."""
+    """Draw autocorrelated errors; the error of the first year is zero, as in the fit."""
     shape = series.values.shape
     sds = noise.cell_sds(np.arange(shape[0]))[:, None]
     shocks = sds * rng.standard_normal((draws, *shape))
@@ -243,7 +243,7 @@ def _spread(values: Array) -> Array:
 
 
 def _movement(values: Array) -> Array:
-    """Root mean square of the changes from year to year; of the values themselves where there is no pair of years."""
+    """Root mean square of changes from year to year; of the values themselves if no two adjacent years are known."""
     changes = np.diff(values, axis=-1)
     squares = changes**2 if np.isfinite(changes).any() else values**2
     return np.asarray(np.sqrt(np.nanmean(squares, axis=(-2, -1))))

@@ -1,4 +1,4 @@
-"""Profiles: each parameter held at values along its range, all the others estimated again at each."""
+"""Profile posteriors: one parameter is fixed at values along its range and all others are re-estimated at each."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -23,20 +23,20 @@ Array = NDArray[np.float64]
 
 PROFILES = Computation(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
 
-# The grid moves by this many standard deviations of the normal approximation, so that a normal posterior has about four
-# points on each side of its interval.
+# Step of the grid in standard deviations of the normal approximation, so that a normal posterior has about four points
+# on each side of its interval.
 STEP = 0.5
-# It ends this many prior standard deviations from the centre of the prior: what lies beyond is not believed anyway.
+# Maximum distance from the centre of the prior, in prior standard deviations: values beyond are implausible a priori.
 FARTHEST = 2.5
 MOST_POINTS = 16
-# Costs along a profile matter to about 0.01; the searches stop where a step promises a tenth of that.
+# Profiles need the cost to about 0.01; a search stops if the predicted reduction by a step is a tenth of that.
 _SEARCH = LeastSquares(tolerance=1e-5, predicted_reduction=1e-3, evaluations=60)
-# A dip must be this deep in minus log posterior to count as a second mode: a likelihood ratio of e to the half.
+# Minimum depth, in minus log posterior, of a local minimum that counts as a second mode (likelihood ratio exp(0.5)).
 DIP = 0.5
 
 
 class ProfileShape(Enum):
-    """How the data part of a profile looks; the value is the phrase a reader is told."""
+    """Shape of a profile likelihood; the value is the phrase shown in reports."""
 
     BOTH = "bounded on both sides"
     BELOW = "bounded from below only"
@@ -46,7 +46,7 @@ class ProfileShape(Enum):
 
 
 def shape_of(rise: Array, data_rise: Array, limit: float) -> ProfileShape:
-    """Tell the shape of a profile.
+    """Classify the shape of a profile by its rises of minus log posterior and of its data part.
 
     >>> flat, bowl = np.zeros(5), np.array([4.0, 1.0, 0.0, 1.0, 4.0])
     >>> shape_of(bowl, bowl, 1.35).value, shape_of(bowl, flat, 1.35).value
@@ -65,7 +65,7 @@ def shape_of(rise: Array, data_rise: Array, limit: float) -> ProfileShape:
 
 
 def _dip(rise: Array) -> float:
-    """Depth of the second lowest valley: how far one must climb from it towards the lowest."""
+    """Depth of the deepest local minimum apart from the global one: the rise on the way to the global minimum."""
     lowest = int(rise.argmin())
     right = np.maximum.accumulate(rise[lowest:]) - rise[lowest:]
     left = np.maximum.accumulate(rise[lowest::-1]) - rise[lowest::-1]
@@ -74,30 +74,30 @@ def _dip(rise: Array) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Profile:
-    """The posterior along one parameter, maximised over all the others.
+    """The posterior as a function of one parameter, maximised over all the others.
 
     Attributes
     ----------
     key, name, unit
-        Of the parameter.
+        Key, name and unit of the parameter.
     values
-        Where it was held, ascending, in its unit, shape (point,).
+        Values at which the parameter was fixed, ascending, in its unit, shape (point,).
     rise
-        Minus log posterior less its minimum along the profile, shape (point,).
+        Minus log posterior above its minimum along the profile, shape (point,).
     data_rise
-        The part of minus log posterior that is data, less its minimum along the profile, shape (point,): flat where
-        the panel cannot tell the values apart, whatever the prior says.
+        Minus log likelihood above its minimum along the profile, shape (point,): flat where the panel cannot
+        distinguish the values, whatever the prior.
     estimate
-        The estimate of the fit.
+        Estimate of the fit.
     low, high
-        Ends of the interval: where `rise` is half the quantile of chi-squared with one degree of freedom; the bound
-        where a bound comes first.
+        Limits of the interval, where `rise` is half the quantile of chi-squared with one degree of freedom; the last
+        point of the profile if this is not reached.
     level
         Probability of the interval.
     shape
-        How the data part looks.
+        Shape of the profile likelihood.
     gain
-        By how much some point of the profile lies below the estimate of the fit, 0 for a true optimum.
+        Maximum reduction of minus log posterior along the profile compared with the fit, 0 if the fit is the optimum.
     """
 
     key: str
@@ -115,17 +115,17 @@ class Profile:
 
 
 def half_quantile(level: float) -> float:
-    """Rise of minus log posterior at the ends of an interval: half the quantile of chi-squared with one degree.
+    """Half the quantile of chi-squared with one degree of freedom: rise of minus log posterior at interval limits.
 
     Parameters
     ----------
     level
-        Between 0 and 1.
+        Probability of the interval, between 0 and 1.
 
     Returns
     -------
     float
-        Dimensionless.
+        Rise of minus log posterior, dimensionless.
 
     Raises
     ------
@@ -157,37 +157,37 @@ def profile(
 ) -> tuple[Profile, ...]:
     """Profile the posterior along some parameters.
 
-    From the estimate the parameter is moved step by step in both directions; at each step the others are estimated
-    again, starting from where they were the step before, moved as the normal approximation says. A side ends when the
-    data alone and the posterior both have risen beyond the level, at a bound, or `FARTHEST` prior standard deviations
-    from the centre of the prior. Errors of the series stay those of the fit.
+    From the estimate the parameter is changed step by step in both directions. At each step the others are estimated
+    again, starting from their values at the step before, adjusted by the normal approximation. A side ends when both
+    minus log likelihood and minus log posterior have risen beyond the level, at a bound, or `FARTHEST` prior standard
+    deviations from the centre of the prior. The error models of the series remain those of the fit.
 
     Parameters
     ----------
     problem
-        What was fitted.
+        The calibration problem that was fitted.
     fit
-        What was found.
+        Its fit.
     keys
-        Parameters; None for all that were moved.
+        Keys of the parameters; None for all estimated ones.
     level
         Probability of the intervals.
     executor
-        Follows several parameters at the same time, as for `fit`; results do not depend on it.
+        Profiles several parameters in parallel, as for `fit`; results do not depend on it.
     checkpoint
-        A folder that keeps finished profiles; the same call goes on from there.
+        Folder that stores finished profiles, from which the same call resumes.
     progress
-        Called with parameters finished and parameters in all.
+        Called with the number of parameters finished and the total.
 
     Returns
     -------
     tuple of Profile
-        In the order of the problem.
+        Profiles in the order of the problem's parameters.
 
     Raises
     ------
     UnknownName
-        If a key is not among the moved parameters.
+        If a key is not among the estimated parameters.
     InvalidInput
         If the fit does not belong to the problem, or the level is not a probability.
 
@@ -221,7 +221,7 @@ def profile(
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """One point of a profile: the whole vector, its cost and the part that is data."""
+    """A point of a profile: all parameters, minus log posterior and minus log likelihood."""
 
     point: Array
     cost: float
@@ -229,8 +229,8 @@ class _Held:
 
 
 def _followed(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
-    """Points along a parameter, shape (point, parameter), with their costs and the parts of these that are data."""
-    at = replace(at, problem=at.problem.copied())  # one serves one thread at a time
+    """Points of the profile of one parameter, shape (point, parameter), with their costs and data costs."""
+    at = replace(at, problem=at.problem.copied())  # a problem is not thread-safe
     below, above = (list(_walk(at, place, sign, limit)) for sign in (-1, 1))
     held = [*reversed(below), _Held(at.point, at.cost, at.data_cost), *above]
     return {
@@ -263,11 +263,11 @@ def _profile(at: FittedPoint, place: int, level: float, limit: float, followed: 
 
 
 def _walk(at: FittedPoint, place: int, sign: int, limit: float) -> Iterator[_Held]:
-    """Points on one side of the estimate, from near to far."""
+    """Yield the points of a profile on one side of the estimate, starting next to it."""
     space = at.problem.space
     edge = space.bounds[0 if sign < 0 else 1][place]
     prior, step = space.priors[place], sign * STEP * at.spread[place]
-    # How the others move with this one under the normal approximation.
+    # Change of the others per unit of this parameter under the normal approximation.
     along = at.curvature.covariance[place] / at.curvature.covariance[place, place]
     last = _Held(at.point, at.cost, at.data_cost)
     least, least_data = at.cost, at.data_cost
@@ -289,7 +289,7 @@ def _walk(at: FittedPoint, place: int, sign: int, limit: float) -> Iterator[_Hel
 
 
 def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
-    """The best of the others while one is held."""
+    """Re-estimate the other parameters with one fixed."""
     problem, space = at.problem, at.problem.space
     others = [column for column in range(len(start)) if column != place]
     seen: dict[bytes, Array] = {}
@@ -304,15 +304,15 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
         inside = np.clip(start, *space.bounds)[others]
         point = with_part(start, others, _SEARCH.minimise(space.part(linearised, start, others), inside).point)
     residuals = seen.get(point.tobytes())
-    if residuals is None:  # nothing was searched, or the best point was moved onto a bound by rounding
+    if residuals is None:  # there was no search, or rounding moved the best point onto a bound
         residuals = problem.residuals(point)
     data = len(problem.rows())
     return _Held(point, 0.5 * float((residuals**2).sum()), 0.5 * float((residuals[:data] ** 2).sum()))
 
 
 def _crossing(z: Array, rise: Array, side: int, limit: float) -> float:
-    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does."""
-    # Between points the root of the rise is taken as linear, which is exact for a normal posterior.
+    """Value nearest to the minimum, on one side, at which the rise reaches a limit; the last point if it never does."""
+    # The square root of the rise is interpolated linearly, which is exact for a normal posterior.
     lowest = int(rise.argmin())
     order = range(lowest + side, len(z) if side > 0 else -1, side)
     before = lowest

@@ -1,4 +1,4 @@
-"""Draws from the posterior, where the normal approximation may be inadequate."""
+"""Sample the posterior by MCMC, for cases in which the normal approximation may be inadequate."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,54 +27,54 @@ Array = NDArray[np.float64]
 
 SAMPLE = Computation(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
 
-# Entry of `FittedParameters.provenance` under which reports find how well the sample mixed.
+# Entry of `FittedParameters.provenance` under which reports find the convergence diagnostics.
 ENTRY = "sampling"
 
-# Walkers of an ensemble.
+# Number of walkers per ensemble.
 WALKERS = 32
-# Steps with which walkers warm up, left out afterwards; half of all steps if these are fewer than twice as many.
+# Number of warm-up steps, which are discarded; at most half of all steps.
 WARM_UP = 200
-# Steps between two looks at convergence, and between two looks at where the walkers are while they warm up.
+# Steps between convergence checks and, during the warm-up, between updates of the proposal distribution.
 BLOCK = 100
 MOST_STEPS = 4000
-# Steps of a walker between two draws that are kept; then what depends on many parameters has forgotten the first.
+# Steps of a walker between draws that are kept, after which functions of many parameters are hardly autocorrelated.
 THINNED = 25
-# Ensembles start this many posterior standard deviations apart, so that R-hat can notice one that stays where it was.
+# Spread of the ensembles' starting centres, in posterior standard deviations, so that R-hat reveals lack of mixing.
 APART = 1.5
 _TRIES = 200
-# Length of a step of Crank-Nicolson moves, drawn anew for every walker: short ones are accepted where the normal
-# approximation is poor, long ones forget where a walker was.
+# Minimum and maximum step size of Crank-Nicolson proposals, drawn for every walker: short steps are accepted where the
+# normal approximation is poor, long ones reduce autocorrelation.
 SHORTEST, LONGEST = 0.4, 0.8
 
-# How often each move is made. Differential evolution follows what no normal distribution describes; whole differences
-# jump between modes.
+# Probabilities of the moves: Crank-Nicolson; differential evolution, which suits posteriors far from normal; and
+# differential evolution with a factor of 1, which jumps between modes.
 SHARES = (0.95, 0.03, 0.02)
 
-# Of the spread of walkers that is found while warming up, so much counts against the normal approximation's.
+# Weight of the warm-up variance of the walkers when it is averaged with that of the normal approximation.
 TRUST = 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class PosteriorSample(Tabled):
-    """Draws from the posterior of the moved parameters.
+    """Draws from the posterior of the estimated parameters.
 
     Attributes
     ----------
     keys
-        Parameters.
+        Keys of the parameters.
     chains
-        On the unbounded scale, without the warm-up, shape (ensemble, walker, step, parameter).
+        Steps after the warm-up on the unbounded scale, shape (ensemble, walker, step, parameter).
     draws
-        The draws asked for, evenly taken from the chains, walker after walker and in the order of time, in the units of
-        the parameters, shape (draw, parameter).
+        The requested number of draws, thinned evenly from the chains (walker by walker, in order of time), in the units
+        of the parameters, shape (draw, parameter).
     convergence
-        Whether they can be trusted.
+        Convergence diagnostics.
     acceptance
         Share of accepted steps.
     steps
-        Steps of every walker, those that are left out included.
+        Number of steps of every walker, including the warm-up.
     seed
-        What decided them.
+        Seed of the random numbers.
     """
 
     keys: tuple[str, ...]
@@ -87,11 +87,11 @@ class PosteriorSample(Tabled):
 
     @property
     def is_trusted(self) -> bool:
-        """Whether R-hat and effective sample sizes keep their limits."""
+        """Whether R-hat and effective sample sizes are within their limits."""
         return self.convergence.is_trusted
 
     def __repr__(self) -> str:
-        """Size and convergence; a sample that may not be trusted says so first."""
+        """Size and convergence, preceded by a warning if the sample has not converged."""
         finding = self.convergence.finding()
         text = (
             f"PosteriorSample({len(self.draws)} draws of {len(self.keys)} parameters, "
@@ -100,7 +100,7 @@ class PosteriorSample(Tabled):
         return text if finding is None else f"!!! {finding.message} !!! {text}"
 
     def table(self) -> "pd.DataFrame":
-        """One row a parameter: mean, standard deviation, quantiles, R-hat, effective sample sizes."""
+        """One row per parameter: mean, standard deviation, quantiles, R-hat, effective sample sizes."""
         import pandas as pd
 
         table = pd.DataFrame({"key": list(self.keys)})
@@ -118,12 +118,12 @@ class PosteriorSample(Tabled):
         return one_screen(self.table())
 
     def plot(self, keys: Sequence[str] | None = None) -> "ReportFigure":
-        """Draws of parameters against each other.
+        """Pair plot of the draws.
 
         Parameters
         ----------
         keys
-            At most eight; None takes the first ones.
+            Keys of at most eight parameters; None for the first ones.
         """
         import pandas as pd
 
@@ -133,18 +133,18 @@ class PosteriorSample(Tabled):
         return plot_pairs(frame[list(self.keys[:MOST_PAIRS] if keys is None else keys)])
 
     def to_datatree(self, problem: CalibrationProblem) -> "xr.DataTree":
-        """All steps after the warm-up as ArviZ 1 takes them.
+        """Convert all steps after the warm-up to the format of ArviZ 1.
 
         Parameters
         ----------
         problem
-            What was sampled; it knows the scale of every parameter, its unit and the observations.
+            The problem that was sampled, which provides parameter scales, units and the observations.
 
         Returns
         -------
         xarray.DataTree
-            Group ``posterior``: the parameters in their units, dimensions (chain, draw), a chain for each walker; and,
-            where a table was fitted, ``observed_data``.
+            Group ``posterior``: the parameters in their units, dimensions (chain, draw), one chain per walker; and,
+            if a table was fitted, group ``observed_data``.
 
         Raises
         ------
@@ -178,17 +178,17 @@ class PosteriorSample(Tabled):
         return xr.DataTree.from_dict(groups)
 
     def attached(self, fit: FitResult) -> FitResult:
-        """Put the draws into a fit: projections then use them in place of the normal approximation.
+        """Add the draws to a fit, so that projections use them instead of the normal approximation.
 
         Parameters
         ----------
         fit
-            What the draws were made of.
+            The fit from which the sampling started.
 
         Returns
         -------
         FitResult
-            With draws of all its parameters, and with the warning among its findings if they may not be trusted.
+            The fit with the draws, and with a finding if the sample has not converged.
         """
         record = {
             "draws": len(self.draws),
@@ -221,40 +221,40 @@ def sample(
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> PosteriorSample:
-    """Sample the posterior with emcee, several independent ensembles stepping together on one batch of simulations.
+    """Sample the posterior with emcee: independent ensembles of walkers share each batch of simulations.
 
-    After a warm-up, in which the moves learn where the posterior lies, sampling goes on until R-hat and effective
-    sample sizes keep their limits and draws that are kept lie `THINNED` steps of a walker apart, or the steps are used
-    up. The errors of the series stay those of the fit.
+    After a warm-up, in which the proposal distribution is adapted, sampling continues until R-hat and effective sample
+    sizes are within their limits and the draws can be taken `THINNED` steps of a walker apart, or until the maximum
+    number of steps. The error models of the series remain those of the fit.
 
     Parameters
     ----------
     problem
-        What was fitted.
+        The calibration problem that was fitted.
     fit
-        What was found.
+        Its fit, from which sampling starts.
     draws
-        Draws that are kept for projections.
+        Number of draws kept for projections.
     ensembles
-        Independent ensembles, at least 2; more make R-hat surer.
+        Number of independent ensembles, at least 2; R-hat is more reliable with more.
     steps
-        At most so many for every walker.
+        Maximum number of steps of every walker.
     seed
-        Decides every draw; the same seed gives the same numbers.
+        Seed of the random numbers.
     checkpoint
-        A folder that keeps finished steps; the same call goes on from there.
+        Folder that stores finished steps, from which the same call resumes.
     progress
-        Called with steps finished and steps at most.
+        Called with the number of steps finished and the maximum.
 
     Returns
     -------
     PosteriorSample
-        Look at `PosteriorSample.is_trusted`.
+        The draws; check `PosteriorSample.is_trusted` before using them.
 
     Raises
     ------
     InvalidInput
-        If a number is too small, nothing was moved, or the fit does not belong to the problem.
+        If a number is too small, no parameter was estimated, or the fit does not belong to the problem.
     """
     settings: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
     return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, **settings)
@@ -276,19 +276,19 @@ def sample_at(
     Parameters
     ----------
     at
-        Where a search ended.
+        End point of a search.
     draws, ensembles, steps, seed, checkpoint, progress
         As for `sample`.
 
     Returns
     -------
     PosteriorSample
-        Look at `PosteriorSample.is_trusted`.
+        The draws; check `PosteriorSample.is_trusted` before using them.
 
     Raises
     ------
     InvalidInput
-        If a number is too small, or nothing was moved.
+        If a number is too small, or no parameter was estimated.
     """
     for name, value, least in (("draws", draws, 1), ("ensembles", ensembles, 2), ("steps", steps, 16)):
         if value < least:
@@ -327,7 +327,7 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
 
 
 class _Run:
-    """Walkers of all ensembles, in coordinates where the normal approximation is standard normal."""
+    """A run of the sampler, in coordinates in which the normal approximation is standard normal."""
 
     def __init__(self, at: FittedPoint, ensembles: int, seed: int, kept: Checkpoint, *, warm_up: int) -> None:
         import emcee
@@ -364,7 +364,7 @@ class _Run:
         return float(np.mean(self._sampler.acceptance_fraction))
 
     def advance(self, most: int) -> None:
-        """Go on by a block, or to the end of the warm-up or of all steps if these come first."""
+        """Run a block of steps, or fewer up to the end of the warm-up or the maximum number of steps."""
         end = self._warm_up if self.is_warming_up else most
         count = min(BLOCK, end - self.steps)
         is_learning, name = self.is_warming_up, f"steps-{self.steps}-{self.steps + count}"
@@ -379,14 +379,14 @@ class _Run:
             self._reference.learn(latest.reshape(-1, latest.shape[-1]))
 
     def _arrays(self, count: int) -> dict[str, NDArray[Any]]:
-        """The last steps, and what decides the next ones."""
+        """Arrays of the last steps and the state of the random generator, for the checkpoint."""
         backend, (_, key, *rest) = self._sampler.backend, self._state.random_state
         chain, densities = backend.chain[-count:], backend.log_prob[-count:]
         numbers = np.array(rest, dtype=float)
         return {"chain": chain, "density": densities, "accepted": backend.accepted, "key": key, "numbers": numbers}
 
     def _restore(self, known: Mapping[str, NDArray[Any]], count: int) -> None:
-        """Take steps that an earlier process made as if they had been made here."""
+        """Restore steps and the random state from a checkpoint."""
         backend = self._sampler.backend
         backend.grow(count, None)
         backend.chain[-count:], backend.log_prob[-count:] = known["chain"], known["density"]
@@ -408,7 +408,7 @@ class _Run:
 def _starts(
     density: Callable[[Array], Array], random: np.random.RandomState, ensembles: int, walkers: int, count: int
 ) -> Array:
-    """Starts of all walkers, each ensemble around another place; those of no density are drawn again, nearer by."""
+    """Starting points of all walkers around a centre per ensemble; points of zero density are redrawn, closer to 0."""
     centres = np.repeat(APART * random.standard_normal((ensembles, count)), walkers, axis=0)
     start = centres + random.standard_normal((ensembles * walkers, count))
     for _ in range(_TRIES):
@@ -421,13 +421,13 @@ def _starts(
 
 
 class ReferenceNormal:
-    """The normal distribution, independent in every coordinate, that Crank-Nicolson moves leave as it is."""
+    """The normal distribution with independent coordinates that the Crank-Nicolson proposal leaves invariant."""
 
     def __init__(self, count: int) -> None:
         self._centre, self._width = np.zeros(count), np.ones(count)
 
     def learn(self, points: Array) -> None:
-        """Move to where walkers have been, shape (point, parameter); only while warming up."""
+        """Adapt mean and variance to positions of the walkers, shape (point, parameter); only during the warm-up."""
         self._centre = points.mean(axis=0)
         self._width = np.sqrt(TRUST * points.var(axis=0) + (1 - TRUST))
 
@@ -439,7 +439,7 @@ class ReferenceNormal:
         Cotter, S. L., Roberts, G. O., Stuart, A. M. and White, D. (2013), MCMC methods for functions: modifying old
         algorithms to make them faster, Statistical Science 28(3).
         """
-        # Were the posterior the reference, every proposal would be accepted, whatever the number of parameters.
+        # If the posterior equals the reference, every proposal is accepted, whatever the number of parameters.
         length = random.uniform(SHORTEST, LONGEST, size=(len(points), 1))
         before = (points - self._centre) / self._width
         after = np.sqrt(1 - length**2) * before + length * random.standard_normal(points.shape)
@@ -448,7 +448,7 @@ class ReferenceNormal:
 
 
 def moves(ensembles: int, reference: ReferenceNormal) -> list[tuple[Any, float]]:
-    """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal."""
+    """The emcee moves of `calibration.uncertainty.sample` with their probabilities (see `SHARES`)."""
     from emcee.moves import DEMove, MHMove
 
     made = (MHMove(reference.propose), _apart(DEMove(), ensembles), _apart(DEMove(gamma0=1.0), ensembles))
@@ -456,9 +456,9 @@ def moves(ensembles: int, reference: ReferenceNormal) -> list[tuple[Any, float]]
 
 
 def _apart(move: Any, ensembles: int) -> Any:
-    """Let a move of emcee take its partners from the walker's own ensemble alone."""
-    # Walkers of all ensembles step together, so that one batch of simulations serves all of them. Even and odd walkers
-    # take turns; with an even number in each ensemble both halves keep the ensembles one behind the other.
+    """Restrict an emcee move to partners from the walker's own ensemble."""
+    # All ensembles are one emcee ensemble, so that they share a batch of simulations. Even and odd walkers are updated
+    # in turn; with an even number of walkers per ensemble, both halves contain the ensembles one after another.
     propose: Callable[..., tuple[Array, Array]] = move.get_proposal
 
     def get_proposal(moved: Array, others: Sequence[Array], random: np.random.RandomState) -> tuple[Array, Array]:

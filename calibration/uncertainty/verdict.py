@@ -1,4 +1,4 @@
-"""What a panel can and cannot say about each parameter, and about which combinations of them."""
+"""Identifiability: how far a panel determines each parameter and combinations of parameters."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 # Entry of `FittedParameters.provenance` under which reports find the verdicts.
 ENTRY = "identifiability"
 
-# A correlation at least this strong is named; at most so many partners.
+# Minimum absolute correlation to list a parameter as a partner, and maximum number of partners listed.
 STRONG = 0.4
 MOST_PARTNERS = 2
-# Some point of a profile lies below the fit by more than this: a likelihood ratio of a tenth.
+# Reduction of minus log posterior along a profile above which the fit is reported as a local optimum.
 GAIN = 0.1
 
 _SHAPE_WORDS = {
@@ -39,25 +39,25 @@ _SHAPE_WORDS = {
     ProfileShape.FLAT: "the data alone rule out nothing within its prior",
     ProfileShape.TWO_MODES: "two separate ranges fit",
 }
-# Of a flat profile whose interval is narrower than the prior's nevertheless.
+# For a flat profile likelihood whose interval is narrower than that of the prior all the same.
 _TOGETHER = "the data rule values out only together with the priors of other parameters"
 Array = NDArray[np.float64]
 
-# Parameters with a smaller share of a direction are left out of its description.
+# Minimum absolute weight of a parameter to be listed in a direction.
 LEAST_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PosteriorDirection:
-    """One direction in prior standard deviations.
+    """A direction in parameter space, in units of prior standard deviations.
 
     Attributes
     ----------
     strength
-        Singular value: change of the data residuals, in their standard deviations, over one prior standard deviation.
-        Below 1 the prior says more about this direction than the data do.
+        Singular value: change of the standardised data residuals per prior standard deviation along the direction.
+        Below 1 the prior is more informative about the direction than the data.
     weights
-        The parameters that make it, by key, largest first, the largest positive; squares of all sum to one.
+        Largest components of the unit vector, by key of the parameter, in descending order; the first is positive.
     """
 
     strength: float
@@ -65,27 +65,27 @@ class PosteriorDirection:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the data say more about it than the prior."""
+        """Whether the data are more informative about the direction than the prior."""
         return self.strength > 1
 
     def __str__(self) -> str:
-        """Strength and parameters."""
+        """Weights of the parameters, and the strength."""
         parts = " ".join(f"{weight:+.2f} {key}" for key, weight in self.weights)
         return f"{parts.lstrip('+')} (strength {self.strength:.2g})"
 
 
 def directions(at: FittedPoint) -> tuple[PosteriorDirection, ...]:
-    """Decompose the sensitivity of the data, ``J D = U S V'`` with the prior's standard deviations in ``D``.
+    """Decompose the sensitivity of the residuals, ``J D = U S V'`` with prior standard deviations in ``D``.
 
     Parameters
     ----------
     at
-        Where the fit ended.
+        End point of the fit.
 
     Returns
     -------
     tuple of PosteriorDirection
-        As many as there are moved parameters, the best seen first.
+        One direction per estimated parameter, the best identified first.
     """
     keys = at.problem.space.keys
     if not keys:
@@ -108,22 +108,22 @@ def _weights(keys: tuple[str, ...], vector: Array) -> tuple[tuple[str, float], .
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterVerdict:
-    """One parameter: how much is data, how much prior.
+    """How far the data, rather than the prior, determine one parameter.
 
     Attributes
     ----------
     key, name, unit
-        Of the parameter.
+        Key, name and unit of the parameter.
     estimate, low, high
-        Estimate and interval; of the profile where there is one, else of the normal approximation.
+        Estimate and interval; the interval is that of the profile if there is one, else of the normal approximation.
     contraction
-        One minus posterior over prior variance: the share of the prior's variance that the panel took away.
+        Posterior contraction: one minus the ratio of posterior to prior variance.
     shape
-        Of the profile's data part; None without a profile.
+        Shape of the profile likelihood; None without a profile.
     partners
-        Parameters it is most correlated with, by key, strongest first.
+        Keys of the most correlated parameters with their correlations, strongest first.
     words
-        One sentence.
+        Summary in one sentence.
     """
 
     key: str
@@ -140,16 +140,16 @@ class ParameterVerdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Identifiability(Tabled):
-    """What a panel says about the parameters of a model.
+    """Identifiability of a model's parameters from a panel.
 
     Attributes
     ----------
     verdicts
-        One for each moved parameter, in the order of the problem.
+        One for each estimated parameter, in the order of the problem.
     directions
-        Combinations of parameters, the best seen first.
+        Combinations of parameters, the best identified first.
     profiles
-        Behind the verdicts; empty if none were asked for.
+        Profiles on which the verdicts are based; empty if none were requested.
     level
         Probability of the intervals.
     """
@@ -160,7 +160,7 @@ class Identifiability(Tabled):
     level: float
 
     def findings(self) -> tuple[Finding, ...]:
-        """List what a reader must know before quoting an estimate."""
+        """List problems of the fit that the profiles reveal: local optima and several modes."""
         found = [
             Finding(
                 "profile-lower",
@@ -187,7 +187,7 @@ class Identifiability(Tabled):
         return tuple(found)
 
     def table(self) -> "pd.DataFrame":
-        """One row a parameter: estimate, interval, contraction, shape, partners, words."""
+        """One row per parameter: estimate, interval, contraction, shape, partners, words."""
         import pandas as pd
 
         rows = [
@@ -220,13 +220,13 @@ class Identifiability(Tabled):
         return pd.DataFrame(rows, columns=["key", "value", "unit", "rise", "data_rise"])
 
     def plot(self) -> "ReportFigure":
-        """The profiles, one chart a parameter."""
+        """Plot the profiles, one panel per parameter."""
         from pysd_runner.plots.sensitivity import plot_profile
 
         return plot_profile(self.curves(), level=self.level)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for the file of the fitted parameters, from which reports print the table."""
+        """Plain data to store in the file of the fitted parameters, from which reports print the table."""
         return {
             "level": self.level,
             "parameters": {
@@ -243,17 +243,17 @@ class Identifiability(Tabled):
         }
 
     def attached(self, fit: FitResult) -> FitResult:
-        """Put the verdicts into a fit, so that every result that rests on it can show them.
+        """Add the verdicts to a fit, so that results based on it can show them.
 
         Parameters
         ----------
         fit
-            The fit they were made of.
+            The fit that was assessed.
 
         Returns
         -------
         FitResult
-            With the verdicts in the provenance of its parameters, and what they found among its findings.
+            The fit with the verdicts in the provenance of its parameters, and with their findings.
         """
         fitted = replace(fit.fitted, provenance={**fit.fitted.provenance, ENTRY: self.to_dict()})
         return replace(fit, fitted=fitted).with_findings(*self.findings())
@@ -269,24 +269,24 @@ def identify(
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Identifiability:
-    """Say how much of each parameter is data and how much is prior.
+    """Assess how far the data, rather than the prior, determine each parameter.
 
     Parameters
     ----------
     problem
-        What was fitted.
+        The calibration problem that was fitted.
     fit
-        What was found.
+        Its fit.
     profiles
-        Whether the parameters that tables show are profiled; without, intervals are those of the normal approximation.
+        Whether to profile the parameters that tables show; otherwise intervals are those of the normal approximation.
     level
         Probability of the intervals.
     executor
-        Works on several profiles at the same time, as for `fit`; results do not depend on it.
+        Computes several profiles in parallel, as for `fit`; results do not depend on it.
     checkpoint
-        A folder that keeps finished profiles; the same call goes on from there.
+        Folder that stores finished profiles, from which the same call resumes.
     progress
-        Called with parameters finished and parameters in all.
+        Called with the number of parameters finished and the total.
 
     Returns
     -------
