@@ -1,1 +1,1 @@
-"""A fit: the problem, the model with its derivatives, searches in stages, the result and the folder it is kept in."""
+"""Fitting of models: the calibration problem, derivatives of the model, staged searches, and stored results."""

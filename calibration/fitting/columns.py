@@ -1,4 +1,4 @@
-"""Which column of a table observes what of a model, and which drive it."""
+"""Match the columns of a table to a model: columns with observations, and columns that are inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from pysd_runner.study.matching import matched, same
 
 Array = NDArray[np.float64]
 
-# Smallest size of errors in units of the spread of what was observed, before they are estimated.
+# Initial standard deviation of the errors, relative to that of the observations.
 START_SD = 0.5
 Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binding:
-    """A table as a model sees it."""
+    """Assignment of a table's columns to observed variables and to inputs of a model, with notes for the user."""
 
     observations: Mapping[str, Observation]
     driven: Mapping[str, Column]
@@ -93,7 +93,7 @@ def _nothing(model: Model, table: Data, unused: Sequence[str]) -> str:
 def series_of(
     model: Model, table: Data, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
 ) -> tuple[tuple[Series, ...], list[str]]:
-    """The observations of a table within the moments of a run."""
+    """Build the series of a table within the time span of a run, with notes on omitted values."""
     found, notes = [], []
     for key, observation in binding.observations.items():
         series, told = _series(model, table, key, observation, moments=moments, step=step)
@@ -119,7 +119,7 @@ def series_of(
 
 
 def _starts_at_zero(model: Model, series: Series, held: Mapping[str, Any], start: float, step: float) -> bool:
-    """Whether logarithms are compared at the start of the run, where the file's own values give none."""
+    """Whether a series on the log scale is observed at the start of the run, where the model gives zero or less."""
     if series.scale != "log" or series.times[0] > start:
         return False
     task = prepared(model, held, outcomes=list(series.expression.variables), start=start, stop=start + step)
@@ -159,7 +159,7 @@ def _series(
     if observation.kind == "flow":
         values = _without_first(values, times, moments)
     if observation.kind == "cumulative":
-        # Nothing has flowed at the start, whatever the parameters.
+        # A cumulative flow is zero at the start, whatever the parameters.
         values = np.where(times <= moments[0] + slack, np.nan, values)
     if not np.isfinite(values).any():
         return None, [*notes, f"Column {column.name!r} has no value that can be compared."]
@@ -200,7 +200,7 @@ def _counts(column: Column, raw: Array) -> Array:
 
 
 def _start_sd(observation: Observation, values: Array) -> float:
-    """Where the estimation of the errors starts: generous, so that no far start is ruled out."""
+    """Initial standard deviation of the errors, large so that distant starting points are not excluded."""
     if observation.sd is not None:
         return observation.sd
     if observation.errors.is_count:
@@ -211,7 +211,7 @@ def _start_sd(observation: Observation, values: Array) -> float:
 
 
 def _without_first(values: Array, times: Array, moments: Array) -> Array:
-    """A flow that began before the run is not compared."""
+    """Drop the first value of a flow if its interval began before the run."""
     if times.size > 1 and times[0] - (times[1] - times[0]) < moments[0] - 1e-9:
         values = values.copy()
         values[:, 0] = np.nan
@@ -233,7 +233,7 @@ def _weights(times: Array, values: Array, moments: Array, kind: str, step: float
 def _rows(
     model: Model, table: Data, column: Column, expression: Expression
 ) -> tuple[tuple[str, ...], NDArray[np.intp], Array]:
-    """Labels of the entities of a column, their places among the elements, and the values by row."""
+    """Labels of a column's entities, their indices among the elements of the expression, and the values by row."""
     if not expression.dims:
         if column.axes:
             raise InvalidInput(
@@ -288,7 +288,7 @@ def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> N
 
 
 def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
-    """Inputs that follow a column: straight lines between its values, the last one held."""
+    """Time paths of inputs from columns: linear interpolation, with the last value carried forward."""
     paths, notes = {}, []
     for variable, column in driven.items():
         dims = model.ir.variables[variable].dims

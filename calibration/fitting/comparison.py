@@ -1,4 +1,4 @@
-"""What a model says where data observe it, how that moves with parameters, and how far it is from the data."""
+"""Compare a model with its observations: predictions, residuals, likelihood, and their derivatives."""
 
 from collections.abc import Mapping
 
@@ -19,27 +19,27 @@ from calibration.observation.noise import (
 
 Array = NDArray[np.float64]
 
-# Student's distribution has a variance from here on.
+# Minimum degrees of freedom, for which a Student-t still has a variance.
 LEAST_FREEDOM = 3.0
 
 
 class Comparison(Tied):
-    """What a model says where data observe it, and how far it is from them, for many parameter vectors at once."""
+    """Predictions, residuals and likelihood of the observed series, for many parameter vectors at once."""
 
-    noise: Mapping[str, Noise]  # errors to go by, by label of the series
+    noise: Mapping[str, Noise]  # error model in use, by label of the series
 
     def parameters_at(self, z: Array) -> dict[str, Array | float]:
-        """Values of estimated and set parameters by key; arrays of shape (draw,) for the estimated ones."""
+        """Values of estimated and fixed parameters by key; arrays of shape (draw,) for the estimated ones."""
         return {**self.fixed, **self.space.to_values(np.atleast_2d(z))}
 
     def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
-        """Positions of the data residuals of a block of `stages`, or of all of them."""
+        """Indices of the data residuals of a block of `stages`, or of all blocks."""
         owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])
         kept = [place for place, item in enumerate(self.series) if stage is None or stage.owns(item)]
         return np.flatnonzero(np.isin(owner, kept))
 
     def predicted(self, parameters: Parameters, draws: int) -> list[Array]:
-        """What the model says in the terms of each series, shape (draw, row, time) each."""
+        """Model predictions comparable with the values of each series, shape (draw, row, time) each."""
         outcomes = self.runs.batch(parameters, draws)
         found = []
         for item in self.series:
@@ -51,17 +51,17 @@ class Comparison(Tied):
         return found
 
     def estimated_noise(self, z: Array) -> dict[str, Noise]:
-        """Estimate the errors of every series from the residuals at a point.
+        """Estimate the error model of every series from the residuals at a point.
 
         Parameters
         ----------
         z
-            Moved parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unbounded scale, shape (parameter,).
 
         Returns
         -------
         dict
-            By label of the series.
+            Error models by label of the series.
         """
         parameters = self.parameters_at(z)
         memory = float(np.ravel(self.runs.entering.memory(parameters))[0])
@@ -86,13 +86,13 @@ class Comparison(Tied):
         return np.concatenate(parts, axis=1)
 
     def _linearised(self, z: Array, *, expected: bool = False) -> tuple[Array, Array, Array]:
-        """Data residuals at a point, their slopes, shape (cell, parameter), along values, and those of the values.
+        """Data residuals at a point, their Jacobian with respect to parameter values, and derivatives of the values.
 
-        Squares of the slopes may be the expected information of counts.
+        The Jacobian has shape (cell, parameter). If `expected`, its squares are the expected information of counts.
         """
         along = self.space.value_slopes(z)
         parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
-        # Always of all of them, so that one program serves every stage; directions cost little.
+        # Always with respect to all parameters: every stage uses the same compiled program at little extra cost.
         spreads = dict(zip(self.space.keys, (np.abs(along) * self.space.scale).tolist(), strict=True))
         outcomes, moved = self.runs.linearised(parameters, spreads)
         entering = self.runs.entering
@@ -124,12 +124,12 @@ class Comparison(Tied):
         return np.where(is_known, -0.5 * squares - scales, -np.inf)
 
     def _known_sizes(self) -> Array:
-        """Weight of the slopes of every cell: one where the size of errors is known, less where it was estimated."""
+        """Weight of the Jacobian in every cell: one if the standard deviation of errors is known, less if estimated."""
         return np.concatenate([np.full(len(item.cells), _weight(item, self._share)) for item in self.series])
 
     @property
     def _share(self) -> float:
-        """Degrees of freedom of a cell, of which each estimated parameter costs one."""
+        """Degrees of freedom per cell: one minus the ratio of estimated parameters to cells, at least 0.25."""
         return max(1 - len(self.space) / sum(len(item.cells) for item in self.series), 0.25)
 
 
@@ -165,7 +165,7 @@ def _counted(series: Series, raw: Array, raw_slopes: Array, noise: Noise, *, exp
 
 
 def standardised(series: Series, residuals: Array, noise: Noise) -> Array:
-    """Standardised innovations (counts: deviance residuals), shape (cell,), of residuals in the terms of a series."""
+    """Standardised innovations (for counts: deviance residuals), shape (cell,), from the residuals of a series."""
     cells = series.cells
     if not series.errors.is_count:
         return cells.standardised(residuals, noise)
@@ -182,7 +182,7 @@ def _log_scale(series: Series, noise: Noise) -> float:
 
 
 def _weight(series: Series, share: float) -> float:
-    """Root of ``(freedom - 2) / freedom``, or one."""
+    """Root of ``(freedom - 2) / freedom`` if the standard deviation of errors was estimated, otherwise one."""
     if series.is_given or series.errors.family == "poisson" or not series.sizes.by_parameters:
         return 1.0
     freedom = max(share * len(series.cells), LEAST_FREEDOM)
@@ -190,12 +190,12 @@ def _weight(series: Series, share: float) -> float:
 
 
 def is_growth(series: Series) -> bool:
-    """Whether a series is growth of output, whose misses are the shocks of a projection."""
+    """Whether a series is growth of output, whose residuals give the size of the shocks in projections."""
     return series.increments and series.indicator == OUTPUT
 
 
 def has_momentum(series: Series) -> bool:
-    """Whether the misses of a series fade like the model's own momentum."""
-    # Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
-    # both, and a projection gives its shocks the same memory.
+    """Whether the errors of a series decay with the same time constant as the model's momentum of growth."""
+    # Momentum is extra growth that persists, whether initial or due to a shock: one decay time applies to both, and to
+    # the shocks of projections.
     return series.errors.memory == "momentum"

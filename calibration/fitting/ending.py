@@ -1,4 +1,4 @@
-"""From a finished search to a result: estimates, errors, residuals, findings."""
+"""Assemble the result of a fit from finished searches: estimates, error models, residuals, findings."""
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,25 +38,25 @@ from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
 Array = NDArray[np.float64]
 
-# Normal score of the ends of a 90 % interval.
+# Standard normal quantile of the limits of a 90 % interval.
 NINETY = 1.6448536269514722
 
-# A parameter closer to a bound than this share of its prior standard deviation is at it.
+# Distance from a bound, in prior standard deviations, below which an estimate counts as at the bound.
 AT_BOUND = 1e-3
-# On the unbounded scale of an interval the ends are infinitely far: there the share of the interval counts.
+# The same as a share of the interval, for priors whose limits are infinite on the unbounded scale.
 AT_END = 1e-4
-# A level of known error that is more than so many standard deviations away from the fit is missed.
+# Number of standard deviations of a known error beyond which an observed level is reported as missed by the fit.
 MISSED = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """A finished search, and what it says."""
+    """The finished searches of a fit, from which its result is assembled."""
 
-    problem: CalibrationProblem  # with the errors that were used
-    ends: Starts  # where the searches ended
-    staged: Array  # where the stages ended, on the unbounded scale
-    curvature: Laplace  # normal approximation at the best end
+    problem: CalibrationProblem  # with the error models of the fit
+    ends: Starts  # results of the searches
+    staged: Array  # end point of the stages, on the unbounded scale
+    curvature: Laplace  # normal approximation at the best end point
 
     @property
     def point(self) -> Array:
@@ -69,7 +69,7 @@ class Ending:
         return np.sqrt(np.diag(self.curvature.covariance))
 
     def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
-        """Put everything together."""
+        """Assemble the result of the fit."""
         told = self.problem.fitted(self.point)
         residuals = {item.label: table - item.values for item, table in zip(self.problem.series, told, strict=True)}
         parameters = tuple(self._parameters())
@@ -101,7 +101,7 @@ class Ending:
         )
 
     def _parameters(self) -> Iterator[ParameterEstimate]:
-        """Estimates in the order of the declarations."""
+        """Yield the estimates in the order of the declarations."""
         space = self.problem.space
         slopes, scores = space.value_slopes(self.point), space.prior_residuals(self.point)
         for place, (item, prior) in enumerate(zip(space.parameters, space.priors, strict=True)):
@@ -176,7 +176,7 @@ class Ending:
             )
 
     def _optima(self) -> Iterator[LocalOptimum]:
-        """Where searches ended, the lowest first."""
+        """Yield the distinct optima in ascending order of cost."""
         scale = self.problem.space.scale
         for basin in basins(self.ends.optima, scale):
             away = np.abs(basin.optimum.point - self.point) / scale if len(self.point) else np.zeros(0)
@@ -190,7 +190,7 @@ class Ending:
             )
 
     def _ridges(self) -> Iterator[RidgeEstimate]:
-        """Combinations that lie across the ridges: variances carried over to the coordinates there."""
+        """Yield estimates of the identified combinations of ridges, with variances transformed to their coordinates."""
         change = self.problem.ridges
         if not change.ridges:
             return
@@ -215,11 +215,11 @@ class Ending:
 
     @property
     def _growth(self) -> Series | None:
-        """Growth of output, if it is compared."""
+        """The series of output growth, or None if there is none."""
         return next((item for item in self.problem.series if is_growth(item)), None)
 
     def _misses(self, residuals: Mapping[str, Array]) -> Iterator[dict[str, Any]]:
-        """National levels of known error that the fit is more than `MISSED` standard deviations away from."""
+        """Yield national levels with known error that differ from the fit by more than `MISSED` standard deviations."""
         for item in self.problem.series:
             if not (item.national and item.errors.known):
                 continue
@@ -234,7 +234,7 @@ class Ending:
                 }
 
     def _of_regions(self, residuals: Mapping[str, Array]) -> dict[str, Any]:
-        """What is kept of a fit to regions alone, with the share of the squares of their growth that it explains."""
+        """Provenance entries of fits to regions: share of squared growth explained, and national levels missed."""
         if not self.problem.codes:
             return {}
         growth, item = {}, self._growth
@@ -244,7 +244,7 @@ class Ending:
         return {"growth": growth, "misses": list(self._misses(residuals))}
 
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
-        """What is left of yearly growth of regions; of the declared size where no growth is compared."""
+        """Summary of regional growth residuals; shocks of the declared size if growth is not observed."""
         if not self.problem.codes:
             return None
         key, item = self.problem.model.bindings.parameters.shock_size, self._growth
@@ -301,7 +301,7 @@ class Ending:
         return [*found, *series_findings(series)]
 
     def _dispersion(self, told: Sequence[Array]) -> Iterator[Finding]:
-        """Test Poisson errors by Pearson's chi-square."""
+        """Test series with Poisson errors for overdispersion by Pearson's chi-square."""
         problem = self.problem
         share = 1 - len(problem.space) / sum(len(item.cells) for item in problem.series)
         for item, fitted in zip(problem.series, told, strict=True):
@@ -347,7 +347,7 @@ class Ending:
 
 
 def at_bound(prior: Prior, estimate: float) -> str:
-    """Say at which end of its prior an estimate lies."""
+    """Return "lower" or "upper" if an estimate lies at that bound of its prior, otherwise an empty string."""
     lower, upper = prior.unbounded_bounds
     z = float(prior.to_unbounded(estimate))
     if np.isfinite(lower) or np.isfinite(upper):

@@ -1,4 +1,4 @@
-"""What a fit says of each parameter, series and search, how sure it is of them, and what a reader must know."""
+"""Results of a fit for each parameter, series and search, the normal approximation, and findings about problems."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pysd_runner.core.findings import Finding
 
 Array = NDArray[np.float64]
 
-# Contraction at and above which a phrase applies.
+# Minimum contraction for each phrase, in descending order.
 EVIDENCE = (
     (0.90, Message("settled by the panel")),
     (0.50, Message("mostly the panel")),
@@ -21,27 +21,27 @@ EVIDENCE = (
     (0.05, Message("mostly prior")),
 )
 PRIOR_ONLY = Message("prior")
-# Of a parameter that a panel is not asked for first, the least contraction with which tables show it.
+# Minimum contraction for tables to show a parameter whose role is not FREE.
 LEAST_SHOWN = 0.05
-# Stages that end further from the joint optimum than this disagree about a parameter, in posterior standard deviations.
+# Distance between the end of the stages and the joint optimum, in posterior standard deviations, to report as conflict.
 STAGES_APART = 2.0
-# Gradient per prior standard deviation above which an end is no optimum, where the curvature on that scale is one, that
-# of the priors alone: the optimum lies within 0.02 prior standard deviations and 0.0002 in the cost of a flatter end.
-# Where the data add curvature, a steeper end is as close; at the corner of a table an optimum has a slope on either
-# side. Where a search ends below that hangs on the library's last digits: 0.0014 was seen with some versions.
+# Maximum gradient per prior standard deviation at an optimum, for a curvature of one on that scale (priors alone): the
+# optimum is then within 0.02 prior standard deviations of the end point and 0.0002 of its cost. The limit grows with
+# the root of the curvature that the data add. Optima at a kink of a table function have a gradient on either side.
+# Gradients below the limit depend on rounding in the libraries: 0.0014 occurred with some versions.
 STEEPEST = 0.02
-# Correlation of innovations that is left, for series long enough to tell.
+# Maximum autocorrelation of innovations, and minimum number of observations of a series to test it.
 LEFTOVER = 0.3
 FEWEST = 60
-# An estimate this many prior standard deviations from the prior's centre contradicts it.
+# Distance from the prior median, in prior standard deviations, beyond which an estimate contradicts its prior.
 FAR = 3.0
-# Pearson's chi-square per degree of freedom above which counts are no Poisson's, where chance gives as much in one fit
-# of a hundred at most.
+# Poisson errors are reported as overdispersed if Pearson's chi-square per degree of freedom exceeds DISPERSED and its
+# p-value is below BY_CHANCE.
 DISPERSED, BY_CHANCE = 2.0, 0.01
 
 
 def evidence(contraction: float, *, source: str = "panel") -> str:
-    """Say what an estimate rests on.
+    """Phrase for the sources of an estimate, panel or prior, according to its contraction.
 
     >>> evidence(0.95), evidence(0.1), evidence(0.0)
     ('settled by the panel', 'mostly prior', 'prior')
@@ -52,7 +52,7 @@ def evidence(contraction: float, *, source: str = "panel") -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterEstimate:
-    """One parameter as the panel sees it."""
+    """Estimate of one parameter, with its prior and how far the panel determines it."""
 
     key: str
     name: str
@@ -71,33 +71,33 @@ class ParameterEstimate:
     score: float  # distance of the estimate from the prior median in prior standard deviations
     contraction: float  # one minus posterior over prior variance
     at_bound: str  # ``""``, ``"lower"`` or ``"upper"``
-    words: str  # what the estimate rests on
+    words: str  # phrase for the sources of the estimate, see `evidence`
     price_basis: str  # prices of a money-valued parameter; empty otherwise
     en: str
     zh: str
 
     @property
     def is_shown(self) -> bool:
-        """Whether tables show it: the panel is asked for it, or has something to say about it."""
+        """Whether tables show the parameter: its role is FREE, or its contraction exceeds `LEAST_SHOWN`."""
         return self.role.startswith("FREE") or self.contraction > LEAST_SHOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RidgeEstimate:
-    """What a panel knows of parameters it does not tell apart."""
+    """Estimate of an identified combination of parameters that the panel does not identify separately."""
 
     ridge: str  # key of the declaration
     name: str
     estimate: float
     low: float
     high: float
-    contraction: float  # one minus posterior over prior variance of its logarithm, or of its logit for a share
+    contraction: float  # one minus ratio of posterior to prior variance, of the logarithm (of a share: the logit)
     en: str
     zh: str
 
     @property
     def words(self) -> str:
-        """One clause for a report."""
+        """Description in one clause, for reports."""
         return Message(
             "Ridge {ridge}: {name} {estimate:.4g} ({low:.4g} to {high:.4g}): {words}",
             ridge=self.ridge,
@@ -111,7 +111,7 @@ class RidgeEstimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesFit:
-    """One series: its errors, and how well they were described."""
+    """Fit of one series: its error model, and diagnostics of the residuals."""
 
     measurement: str
     indicator: str
@@ -121,27 +121,27 @@ class SeriesFit:
     observations: int
     missing: int
     unusable: int
-    declared_sd: float  # standard deviation before anything was fitted
+    declared_sd: float  # standard deviation before the fit
     sd: float
     persistence: float
     total_sd: float
     rms: float
-    wild: int  # cells whose innovation is beyond `calibration.observation.BEND` standard deviations; they count less
+    wild: int  # number of outliers, whose innovation exceeds `calibration.observation.BEND` standard deviations
     leftover: float
     en: str
     zh: str
-    errors: str = ""  # how the errors are distributed, as declared, in a clause
+    errors: str = ""  # description of the declared error distribution
     region_sds: tuple[float, ...] = ()  # standard deviation of the innovations of each region
-    interval: str = Message("a year")  # what persistence is meant for, in words
+    interval: str = Message("a year")  # time lag of the persistence, in words
 
     @property
     def label(self) -> str:
-        """Measurement and indicator."""
+        """Measurement and indicator, separated by a colon."""
         return f"{self.measurement}:{self.indicator}"
 
     @property
     def words(self) -> str:
-        """One clause on its errors for a report."""
+        """Description of the errors in one clause, for reports."""
         parts = [Message("{label}: {errors}; sd {sd:.3g}", label=self.label, errors=self.errors, sd=self.sd)]
         if self.region_sds:
             low, high = min(self.region_sds), max(self.region_sds)
@@ -158,19 +158,19 @@ class SeriesFit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOut:
-    """How well a fit foretells observations it did not see."""
+    """Forecast skill of a fit for held-out observations."""
 
     measurement: str  # key of the column
-    observations: int  # values that were held out
+    observations: int  # number of held-out values
     rmse: float  # root mean square error of the median forecast, in the unit of the column
-    naive_rmse: float  # the same of holding the last value that was seen
-    bias: float  # mean of forecast less observed
+    naive_rmse: float  # root mean square error if the last observation is carried forward
+    bias: float  # mean of forecast minus observed
     covered: float  # share of the values within the interval
     level: float  # probability of the interval
 
     @property
     def words(self) -> str:
-        """One sentence for a report."""
+        """Description in one sentence, for reports."""
         ratio = self.rmse / self.naive_rmse if self.naive_rmse > 0 else float("inf")
         gain = f"{ratio:.2f} times that of holding the last value"
         verdict = "" if ratio < 1 else ": nothing is gained over it"
@@ -182,30 +182,30 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """Where one search ended."""
+    """Result of one search."""
 
-    start: str  # ``"staged"`` for the point the stages led to, ``"prior draw"`` otherwise
+    start: str  # starting point: ``"staged"`` for the end of the stages, otherwise ``"prior draw"``
     cost: float  # half the sum of squared residuals
     outcome: str
     message: str
     evaluations: int
-    distance: float  # largest distance of a parameter from the best end, in posterior standard deviations
+    distance: float  # largest difference of a parameter from the best end, in posterior standard deviations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalOptimum:
-    """Searches that ended at one place, see `calibration.optimisers.multistart`."""
+    """Searches that ended at the same optimum, see `calibration.optimisers.multistart.basins`."""
 
-    starts: tuple[int, ...]  # numbers of the starts, 0 for the one the stages led to
+    starts: tuple[int, ...]  # indices of the starting points, 0 for the end of the stages
     cost: float
     rise: float
     distance: float
     furthest: str
-    point: Mapping[str, float]  # values of the moved parameters, by key
+    point: Mapping[str, float]  # values of the estimated parameters, by key
 
     @property
     def words(self) -> str:
-        """One sentence for a report."""
+        """Description in one sentence, for reports."""
         count = {"count": len(self.starts), "searches": "search" if len(self.starts) == 1 else "searches"}
         if not self.furthest:
             return Message("{count} {searches} ended at the best optimum, cost {cost:.6g}", cost=self.cost, **count)
@@ -224,15 +224,15 @@ class Laplace:
     """Normal approximation of the posterior."""
 
     covariance: Array  # on the unbounded scale, shape (parameter, parameter)
-    contraction: Array  # one minus posterior over prior variance, shape (parameter,)
+    contraction: Array  # one minus ratio of posterior to prior variance, shape (parameter,)
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
-    flattest: float  # smallest eigenvalue of the curvature in prior standard deviations, one where data say nothing
+    flattest: float  # smallest eigenvalue of the curvature, in prior standard deviations; one if from the prior alone
 
 
 def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
-    """Approximate the posterior from the Jacobian at its mode, ``covariance = (J'J)^-1`` with the priors' rows in J."""
+    """Normal approximation at the mode: ``covariance = (J'J)^-1``, with J including the rows of the priors."""
     slopes = space.prior_slopes(z)
-    # In prior standard deviations the priors' rows are the unit matrix, so that the inverse is well conditioned.
+    # In units of prior standard deviations the prior rows are the identity, so that the inverse is well conditioned.
     scaled = jacobian / slopes
     curvature = scaled.T @ scaled
     sound = bool(np.isfinite(curvature).all())
@@ -249,7 +249,7 @@ def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
 
 
 def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace) -> Iterator[Finding]:
-    """Look at how the searches ended."""
+    """Findings on searches that failed or ended at different optima, and on a singular curvature."""
     best = starts.best
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
@@ -289,7 +289,7 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
 
 
 def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
-    """Look for optima that are as low as the best one."""
+    """Findings on distinct optima with the same cost as the best one."""
     for item in optima:
         if item.furthest and item.rise < SAME_COST:
             yield Finding(
@@ -305,7 +305,7 @@ def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
 
 
 def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Finding]:
-    """Look at estimates at bounds and far from their priors."""
+    """Findings on estimates at bounds, intervals cut by bounds, and estimates far from their priors."""
     for item in parameters:
         if item.at_bound:
             yield Finding(
@@ -351,7 +351,7 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
 
 
 def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
-    """Look at what the errors of the series leave unexplained."""
+    """Findings on series whose innovations are still autocorrelated."""
     for item in series:
         if item.observations >= FEWEST and abs(item.leftover) > LEFTOVER:
             yield Finding(
@@ -368,7 +368,7 @@ def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
 
 
 def dispersion_findings(measurement: str, indicator: str, statistic: float, freedom: float) -> Iterator[Finding]:
-    """Compare Pearson's chi-square of Poisson errors with its degrees of freedom."""
+    """Finding on counts that vary more than Poisson errors allow, by Pearson's chi-square."""
     from scipy.stats import chi2
 
     ratio = statistic / freedom
@@ -389,7 +389,7 @@ def dispersion_findings(measurement: str, indicator: str, statistic: float, free
 
 
 def stage_finding(key: str, distance: float) -> Finding | None:
-    """Compare the end of the stages with the joint optimum."""
+    """Finding on a parameter that differs between the end of the stages and the joint optimum; None if close."""
     if distance <= STAGES_APART:
         return None
     return Finding(

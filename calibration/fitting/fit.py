@@ -1,4 +1,4 @@
-"""Fits a model to data: errors settled in turn with the parameters, then one search from several starts."""
+"""Fit a model to data: estimate error models and parameters in turn, then search from several starting points."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -38,16 +38,16 @@ from pysd_runner.export.records import Checkpoint, Computation
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-# Errors are estimated again until they move by less than this share, at most so often: of a model with blocks, which
-# start from the end of their stages, and of one without.
+# Relative change of the errors' standard deviations below which their estimation has converged, and maximum number of
+# rounds: for models with blocks (which start from the end of the stages) and for models without.
 SETTLED = 0.02
 ROUNDS_OF_BLOCKS, ROUNDS = 8, 12
-# Relative change of the cost at which the searches on the way there, and those of the stages, stop.
+# Tolerances of least squares while errors are estimated, and in the final stages.
 ROUGH = 1e-6
 TIGHT = 1e-9
-# Places of the screening from which the errors are settled; the lowest wins.
+# Number of screened prior draws from which a search starts before errors are estimated; the lowest cost is kept.
 TRIED = 3
-# The search where slopes say nothing.
+# Optimiser for models whose derivatives are not informative.
 WITHOUT_SLOPES = "cma"
 CALIBRATION = Computation(
     name="calibration",
@@ -58,21 +58,21 @@ CALIBRATION = Computation(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Settled:
-    """What a fit knows before its starts: the errors, whether they had stopped moving, where it begins."""
+    """State of a fit before the joint searches: estimated error models and the first starting point."""
 
-    problem: CalibrationProblem  # with these errors
-    is_settled: bool
-    staged: Array  # the end of the stages, or of the way to the errors
+    problem: CalibrationProblem  # with the estimated error models
+    is_settled: bool  # whether the estimation of the errors converged
+    staged: Array  # end point of the stages or, without blocks, of the search with these errors
 
 
 @dataclass(slots=True)
 class _Work:
-    """What a fit knows on its way."""
+    """Settings and progress of a running fit."""
 
     problem: CalibrationProblem
     kept: Checkpoint
     search: Optimiser
-    may_choose: bool  # whether the caller left the search open
+    may_choose: bool  # whether the caller did not specify an optimiser
     starts: int
     seed: int
     deadline: float
@@ -93,13 +93,13 @@ class _Work:
         return monotonic() >= self.deadline
 
     def at(self, what: str, done: int | None = None) -> None:
-        """Say what is being done."""
+        """Report the current step and the number of steps done."""
         self.done = self.done if done is None else done
         if self.progress is not None:
             self.progress(what, self.done, self.rounds + self.starts + (not self.has_blocks))
 
     def least_squares(self, tolerance: float) -> LeastSquares:
-        """Least squares within what is left of the time."""
+        """Least squares limited to the remaining time."""
         return LeastSquares(tolerance=tolerance, seconds=max(self.deadline - monotonic(), 0.0))
 
     def rough(self, problem: CalibrationProblem, start: Array) -> Array:
@@ -120,41 +120,41 @@ def fit(
 ) -> FitResult:
     """Fit a model to a panel of regions, or any model to a table.
 
-    With a table, draws of the prior are run first: those that fail are counted and described, the nearest to the
-    data start the searches; errors are estimated in turn with the parameters; a model that jumps is searched
-    without slopes. With a panel, the blocks of the model are fitted one after the other (access, skills,
-    application, then output), then all parameters together, along and across the declared ridges. Errors start from
-    the declared ones; their size and persistence are estimated from the residuals and everything is fitted again
-    until they settle. With these errors the joint search runs from the end of the stages and from draws of the
-    prior; the lowest cost is taken. Uncertainty is the normal approximation there.
+    With a table, prior draws are simulated first: failed runs are counted and described, and the draws closest to the
+    data are the starting points. Error models and parameters are estimated in turn; models with discontinuities are
+    searched without derivatives. With a panel, the blocks of the model are fitted one after the other (access, skills,
+    application, then output), then all parameters jointly, in coordinates along and across the declared ridges. The
+    declared error models are the initial ones; the standard deviation and persistence of errors are estimated from the
+    residuals and the fit is repeated until they converge. The joint search then starts from the end of the stages and
+    from prior draws; the lowest cost is selected, with the normal approximation at that point as the posterior.
 
     Parameters
     ----------
     problem
-        Model, panel and parameters.
+        Model, data and parameters.
     starts
-        Number of joint searches, at least 1: one from the stages, the others from draws of the prior.
+        Number of joint searches, at least 1: one from the end of the stages, the others from prior draws.
     seed
-        Decides these draws and those of the search; the same seed gives the same numbers, and more starts add to those
-        of fewer.
+        Seed of these draws and of the optimiser. With blocks, a larger number of starts extends the draws of a smaller
+        one.
     optimiser
-        The joint search, or its name in `calibration.optimisers.OPTIMISERS`; None takes least squares. Errors and
-        stages are always fitted by least squares.
+        Optimiser of the joint search, or its name in `calibration.optimisers.OPTIMISERS`; None for least squares. Error
+        models and stages are always fitted by least squares.
     seconds
-        Time budget of the whole fit; None for none. Searches that it cuts say so and count as not converged.
+        Time limit of the whole fit; None for none. Searches that exceed it are reported as not converged.
     executor
         Runs the joint searches, each on a copy of the problem: ``"threads"``, ``"processes"``, the address of a dask
-        scheduler, or any executor of `concurrent.futures`; None for one after the other, each on all cores. Results do
-        not depend on it, unless a time budget cuts them.
+        scheduler, or any executor of `concurrent.futures`; None runs them in sequence, each on all cores. Results do
+        not depend on it, unless the time limit is exceeded.
     checkpoint
-        A folder that keeps finished searches. A fit that finds it goes on from there.
+        Folder that stores finished searches, from which the same fit resumes.
     progress
-        Called with what is being done, steps finished and steps in all.
+        Called with the current step, the number of steps finished and the total.
 
     Returns
     -------
     FitResult
-        Estimates, errors, residuals, and what failed: look at `FitResult.check`.
+        Estimates, error models, residuals, and findings about failures: see `FitResult.check`.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def fit(
     UnknownName
         If there is no such optimiser.
     SimulationFailed
-        If the model gives no numbers at the centre of the priors.
+        If the model's results are not finite at the centre of the priors.
     """
     if starts < 1:
         raise InvalidInput("starts must be at least 1; found {found}", found=starts)
@@ -173,14 +173,14 @@ def fit(
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
     has_blocks = len(problem.stages) > 1
-    # Draws of the prior are the same for more starts; the nearest of a screening are not.
+    # With blocks the first starting points do not depend on the number of starts; those of a screening do.
     kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, "" if has_blocks else starts, settings_of(search)))
     work = _Work(problem, kept, search, optimiser is None, starts, seed, deadline, progress)
     before, others = _staged(work) if has_blocks else _screened(work)
     ends = _searched(work, before.problem, [before.staged, *others], executor, kept)
     if not has_blocks:
         if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
-            # A lower optimum elsewhere: its errors are smaller than those the search went by.
+            # A lower optimum was found, for which the errors are smaller than those used in the search.
             before = replace(_settle(work, before.problem, ends.best.point), staged=before.staged)
             again = [ends.best.point, before.staged, *others[: max(starts - 2, 0)]][:starts]
             ends = _searched(work, before.problem, again, executor, Checkpoint(CALIBRATION, None, ""))
@@ -204,9 +204,9 @@ def fit(
 
 
 def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
-    """Settle the errors of a model with blocks; where its stages end, and draws of the prior."""
+    """Estimate errors of a model with blocks; starting points are the end of the stages and prior draws."""
     problem = work.problem
-    # Each draw is seeded by the number of its start, so that more starts add to fewer.
+    # Each draw is seeded by its index, so that a larger number of starts extends the draws of a smaller one.
     seeds = [np.random.default_rng([work.seed, number]) for number in range(1, work.starts)]
     others = [np.asarray(problem.space.sample(rng, 1)[0]) for rng in seeds]
     if (earlier := kept_settled(work.kept, problem)) is not None:
@@ -224,7 +224,7 @@ def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
 
 
 def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
-    """Settle the errors from the nearest of many draws of the prior; where that ends, and the other near ones."""
+    """Estimate errors from the prior draws closest to the data; starting points are the end of this and these draws."""
     problem = work.problem
     work.at("looking at draws of the prior", 0)
     look = screened(problem, seed=work.seed)
@@ -244,7 +244,7 @@ def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
 
 
 def _kept(work: _Work, settled: _Settled) -> _Settled:
-    """Write errors and stages; what a budget cut short is not kept: with more time it would come out otherwise."""
+    """Store error models and stages in the checkpoint, unless the time limit cut them short."""
     if not work.is_over:
         noise = settled.problem.noise
         regional = {f"regional {place}": np.array(item.regional) for place, item in enumerate(noise.values())}
@@ -259,7 +259,7 @@ def _kept(work: _Work, settled: _Settled) -> _Settled:
 
 
 def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settled | None:
-    """Errors and stages of an earlier process, None where it did not get so far."""
+    """Load error models and stages from the checkpoint; None if it has none."""
     kept = checkpoint.get("settled")
     if kept is None:
         return None
@@ -271,7 +271,7 @@ def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settle
 
 
 def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> _Settled:
-    """Fit and estimate the errors in turn until these hardly move."""
+    """Fit parameters and estimate errors in turn until the errors converge."""
     for number in range(work.rounds):
         work.at(Message("estimating the errors"), number)
         point = work.rough(problem, point)
@@ -301,7 +301,7 @@ def _searched(
 
 
 def keep_end(checkpoint: Checkpoint, number: int, end: Minimum) -> None:
-    """Write the end of a start; one that was stopped by time is not finished."""
+    """Store the result of a search in the checkpoint, unless it was stopped by the time limit."""
     if end.outcome is not SearchOutcome.OUT_OF_TIME:
         numbers = np.array([end.cost, end.slope, end.evaluations], dtype=float)
         arrays = {"point": end.point, "numbers": numbers, "outcome": np.array(end.outcome.name)}
@@ -309,7 +309,7 @@ def keep_end(checkpoint: Checkpoint, number: int, end: Minimum) -> None:
 
 
 def kept_ends(checkpoint: Checkpoint, starts: int) -> dict[int, Minimum]:
-    """Ends of the starts that an earlier process finished."""
+    """Load the results of finished searches from the checkpoint, by index of the starting point."""
     ends = {}
     for number in range(starts):
         if (kept := checkpoint.get(f"start-{number}")) is not None:
@@ -328,7 +328,7 @@ def _change(old: Noise, new: Noise) -> float:
 
 
 def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array:
-    """Fit each block to its own series, the others held where they are."""
+    """Fit each block to its own series, with the parameters of the other blocks fixed."""
     point = problem.space.centre.copy()
     data = len(problem.rows())
     for stage in problem.stages:
@@ -342,7 +342,7 @@ def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array
 
 
 def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> SumOfSquares:
-    """Some parameters and some residuals of a problem, the other parameters held at `base`."""
+    """Objective for some parameters and some residuals of a problem, with the other parameters fixed at `base`."""
 
     def linearised(point: Array) -> tuple[Array, Array]:
         residuals, jacobian = problem.linearised(point, columns=columns)
@@ -352,7 +352,7 @@ def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: N
 
 
 def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
-    """The search along and across the ridges of a problem, if there are any."""
+    """Optimiser in coordinates along and across the ridges of a problem, if it has any."""
     change = problem.ridges
     if not change.ridges:
         return search
@@ -360,7 +360,7 @@ def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser
 
 
 def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> CalibrationProblem:
-    """Tell of jumps; another search where the caller left it open."""
+    """Report discontinuities; use finite differences with wide steps and, unless specified, another optimiser."""
     jumps = jumping(problem, point)
     if not jumps:
         return problem
@@ -380,7 +380,7 @@ def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> C
 
 
 def objective_of(problem: CalibrationProblem) -> SumOfSquares:
-    """What a search minimises, with the errors to go by."""
+    """Objective of the joint search, with the error models of the problem."""
     lower, upper = problem.space.bounds
     return SumOfSquares(
         linearised=problem.linearised,
@@ -398,7 +398,7 @@ def _copied(problem: CalibrationProblem) -> SumOfSquares:
 
 
 def settings_of(search: Optimiser) -> str:
-    """Name and settings of a search, the same in every process."""
+    """Name and settings of an optimiser as text, which is the same in every process."""
     kind = type(search).__name__
     if not is_dataclass(search):
         return kind

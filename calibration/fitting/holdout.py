@@ -1,4 +1,4 @@
-"""How well a fit foretells what it did not see, beside holding the last value."""
+"""Forecast skill of a fit for held-out observations, compared with carrying the last value forward."""
 
 from copy import copy
 
@@ -23,7 +23,7 @@ def disturbed(
     *,
     seen: NDArray[np.bool_],
 ) -> Array:
-    """Add errors to what a model says; at moments that are seen they are those of what was observed."""
+    """Add random errors to predictions; at times in `seen` the errors are those of the actual observations."""
     if series.errors.is_count:
         return _counted(predicted, series, noise, rng)
     errors = np.zeros_like(predicted)
@@ -44,7 +44,7 @@ def disturbed(
 
 
 def _standard(series: Series, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Errors of standard deviation one; wild ones are left to Student's family."""
+    """Draw standardised errors: Student-t for that family, otherwise normal, without outliers."""
     if series.errors.family == "student":
         nu = series.errors.degrees
         return np.asarray(rng.standard_t(nu, shape) * np.sqrt((nu - 2) / nu))
@@ -65,7 +65,7 @@ LEVEL = 0.9
 
 
 def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tuple[HeldOut, ...]:
-    """Score what lies after the last moment that was fitted."""
+    """Score forecasts of the observations after the last fitted time."""
     until = problem.until
     if until is None or problem.binding is None or not (problem.data.times > until).any():
         return ()
@@ -99,7 +99,7 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
 
 
 def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldOut:
-    """Scores on the scale of the data; `predicted` has shape (draw, row, time)."""
+    """Scores in the units of the data; `predicted` has shape (draw, row, time)."""
     raw = series.observed
     last = _last_before(raw, after)
     cells = np.isfinite(raw) & after[None] & np.isfinite(last)[:, None]
@@ -123,7 +123,7 @@ def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldO
 
 
 def _last_before(raw: Array, after: NDArray[np.bool_]) -> Array:
-    """The last value that was seen, by row."""
+    """Last observed value of each row before the held-out times."""
     before = np.where(after[None], np.nan, raw)
     found = np.full(len(raw), np.nan)
     for row, line in enumerate(before):

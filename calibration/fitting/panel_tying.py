@@ -1,4 +1,4 @@
-"""A regional model tied to a panel: its window, what it observes, and how parameters enter it."""
+"""Set up a regional model for a panel: calibration window, observed series, and inputs that depend on parameters."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -35,12 +35,12 @@ from pysd_runner.study.region_inputs import RegionInputs
 
 Array = NDArray[np.float64]
 
-# Parameters that hold for longer than this are hard to believe.
+# Maximum length of the default window in years: parameters are unlikely to be constant for longer.
 LONGEST = 25
-# An indicator that would leave fewer years than this does not decide where the window starts.
+# Minimum length of the default window in years: indicators that begin later do not determine where it starts.
 SHORTEST = 5
-# Start values follow from parameters without a simulation; they are smooth, so that differences of fourth order over
-# this share of a parameter's spread err by about 1e-12 of themselves.
+# Step of the differences by which start values are differentiated, as a share of a parameter's prior standard
+# deviation. Start values are smooth functions of parameters: fourth-order differences have a relative error of 1e-12.
 STEP = 1e-3
 _PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 
@@ -56,7 +56,7 @@ def tied_to_panel(
     until: int | None,
     yuan_per_unit: float,
 ) -> Tied:
-    """Tie a model to a panel; see `calibration.CalibrationProblem`."""
+    """Set up a model for a panel; see `calibration.CalibrationProblem`."""
     spec = with_observations(declarations(model), observations or {})
     fixed = overrides(spec, values)
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
@@ -108,7 +108,7 @@ def tied_to_panel(
 
 
 def with_observations(spec: ModelSpec, changes: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
-    """The declarations with other errors, or other national series, of some measurements."""
+    """Copy of the declarations with other error models or national series for some measurements."""
     measurements = dict(spec.measurements)
     for key, fields in changes.items():
         if key not in measurements:
@@ -156,12 +156,12 @@ def _check_national(item: Measurement, series: str) -> None:
         )
 
 
-# What of a declared measurement a caller may set.
+# Entries of a declared measurement that a caller may change, with their checks.
 _CHECKS: Mapping[str, Callable[[Measurement, Any], None]] = {"errors": _check_errors, "national": _check_national}
 
 
 def _with_regions(model: Model, count: int) -> Model:
-    """The model with as many regions as the panel."""
+    """Return the model with as many regions as the panel."""
     if model.region_range not in model.ranges:
         raise InvalidInput("{model} has no range of regions, so a panel cannot be tied to it", model=model.path.name)
     if len(model.ranges[model.region_range]) == count:
@@ -171,8 +171,8 @@ def _with_regions(model: Model, count: int) -> Model:
 
 def window_of(spec: ModelSpec, panel: Data, first_year: int | None, last_year: int | None) -> tuple[int, int]:
     """First and last year of a calibration."""
-    # By default the last year is the last in which every region has output, and the first is the one in which the last
-    # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
+    # By default, the last year is the latest in which every region has output. The first is the year in which the last
+    # of the indicators begins, so that all start values are observed, but at most `LONGEST` years before the last.
     if len(panel.regions) < 2:
         raise InvalidPanel(
             "panel {panel!r} has one region, {region}; a calibration needs at least two, because the model explains "
@@ -209,7 +209,7 @@ def _complete_years(panel: Data) -> tuple[int, ...]:
 
 
 def _lacking(panel: Data) -> str:
-    """What to do about output per head that is not there."""
+    """Advice for a panel without output per head."""
     if "output" in panel:
         heading = dict(panel.provenance.get("headings", {})).get("output", "output")  # type: ignore[call-overload]
         return Message(
@@ -222,7 +222,7 @@ def _lacking(panel: Data) -> str:
 
 
 def _incomplete(panel: Data) -> str:
-    """Which regions to leave out, the emptiest first."""
+    """Advice on regions to exclude: those with the fewest values of output per head."""
     seen = np.isfinite(panel.array(OUTPUT)).sum(axis=1)
     order = [place for place in np.argsort(seen, kind="stable") if seen[place] < len(panel.years)]
     if not order:
@@ -265,14 +265,14 @@ def _first(spec: ModelSpec, panel: Data, complete: tuple[int, ...], last: int) -
 
 
 def _beginnings(spec: ModelSpec, panel: Data) -> list[int]:
-    """First year of every indicator of a level, and of every share that the panel holds itself."""
+    """First year of every indicator compared in levels, and of outcomes that the panel contains themselves."""
     levels = [item for item in spec.measurements.values() if not item.increments]
     indicators = [name for item in levels for name in (*item.indicators, share_of(spec, item))]
     return [years[0] for name in indicators if name in panel and (years := panel.years_with(name))]
 
 
 def line_of(series: Series) -> str:
-    """Describe a series in a line."""
+    """Describe a series in one line."""
     cells = int(series.used.sum())
     values = {"count": cells, "s": "" if cells == 1 else "s"}
     changes = Message("{count} change{s}", **values) if series.increments else Message("{count} value{s}", **values)
@@ -295,7 +295,7 @@ def line_of(series: Series) -> str:
 
 
 def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
-    """Say what a reader must know about the declared errors."""
+    """Notes on levels whose errors are declared independent."""
     return tuple(
         Message(
             "Errors of {measurement} ({indicator}) are declared independent although levels are compared: if they "
@@ -309,7 +309,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
 
 
 def notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
-    """Say what a reader must know about the money and the regions of a panel."""
+    """Notes on currency, prices and omitted regions of a panel."""
     notes: list[str] = []
     if "constant" not in panel.price_basis:
         basis = (
@@ -337,10 +337,10 @@ def notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
 
 
 class PanelValues:
-    """Parameters that enter a regional model by themselves and through start values of its regions in a first year."""
+    """Inputs of a regional model as a function of parameters: the parameters and the start values of the regions."""
 
-    # For slopes the model is differentiated exactly along both at once: every value that moves is handed over together
-    # with its derivatives.
+    # The model is differentiated with respect to both in one pass: every value that depends on parameters is passed on
+    # together with its derivatives.
 
     def __init__(self, bound: RegionalModel, year: int) -> None:
         self.bound, self.year = bound, year
@@ -351,20 +351,20 @@ class PanelValues:
 
     @property
     def model(self) -> Model:
-        """What is run."""
+        """The model that is simulated."""
         return self.bound.model
 
     @property
     def held(self) -> Mapping[str, Array]:
-        """Nothing is held."""
+        """Empty: no other values of the model are overridden."""
         return {}
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
-        """Start values that were not observed, a line each."""
+        """Start values that were imputed because they were not observed, one line each."""
         return tuple(str(item) for item in self.inputs(parameters).imputed)
 
     def inputs(self, parameters: Parameters) -> RegionInputs:
-        """Start values of the regions."""
+        """Start values of the regions for given parameters."""
         return self.bound.at(parameters).inputs(self.year)
 
     def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:  # noqa: ARG002
@@ -372,7 +372,7 @@ class PanelValues:
         return self._values(parameters, self.inputs(parameters))
 
     def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
+        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
         keys = list(spreads)
         entering = [key for key in keys if key in self._read(parameters)]
         steps = STEP * np.array([spreads[key] for key in entering])
@@ -396,16 +396,16 @@ class PanelValues:
         return values, seeds
 
     def number(self, parameters: Parameters, key: str) -> Array | float:
-        """A parameter that does not enter the model, such as a loading."""
+        """Value of a parameter that is not part of the model, such as a loading."""
         found: Array | float = parameters.get(key, self._declared[key].value)
         return found
 
     def memory(self, parameters: Parameters) -> Array:
-        """Share of extra growth that is left a year later, as the model integrates it."""
+        """Share of the momentum of growth that remains after a year, as the model integrates it."""
         return np.minimum(self.bound.at(parameters).memory(), MOST_PERSISTENT)
 
     def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
-        """Derivatives of that share, shape (parameter,)."""
+        """Derivatives of `memory`, shape (parameter,); None if it does not depend on the parameters."""
         if self._decay not in spreads:
             return None
         bound = self.bound.at(parameters)
@@ -421,7 +421,7 @@ class PanelValues:
         return found
 
     def _read(self, parameters: Parameters) -> frozenset[str]:
-        """Parameters the start values follow from."""
+        """Parameters on which the start values depend."""
         if self._entering is None:
             self._entering = self.inputs(parameters).read
         return self._entering

@@ -1,4 +1,4 @@
-"""A fit as the methods of this package need it: the problem with the errors that were found, and where it ended."""
+"""The end point of a fit, with the problem and its estimated error models: the input of uncertainty methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FittedPoint:
-    """Where a fit ended, and the normal approximation there.
+    """The end point of a fit and the normal approximation at that point.
 
     Attributes
     ----------
     problem
-        With the errors the fit settled on.
+        The problem with the error models that the fit estimated.
     point
         The estimate on the unbounded scale, shape (parameter,).
     cost, data_cost
-        Half the sum of squared residuals there; the part of it that is data.
+        Half the sum of all squared residuals, and of the data residuals alone.
     data_jacobian
         Derivatives of the data residuals, shape (cell, parameter).
     curvature
@@ -46,29 +46,29 @@ class FittedPoint:
         return np.sqrt(np.diag(self.curvature.covariance))
 
     def digest(self, *settings: object) -> str:
-        """Fingerprint of everything that decides what is computed from here, and of further settings."""
+        """Hash of everything on which results computed from this point depend, and of further settings."""
         return self.problem.digest(self.point.tolist(), *settings)
 
 
 def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
-    """Go to where a fit ended.
+    """Linearise a problem at the end point of its fit.
 
     Parameters
     ----------
     problem
-        What was fitted.
+        The calibration problem that was fitted.
     fit
-        What was found; one that was saved and loaded serves as well.
+        Its fit; this may have been saved and loaded.
 
     Returns
     -------
     FittedPoint
-        The errors of the series are those of the fit.
+        The end point, with the error models of the fit.
 
     Raises
     ------
     InvalidInput
-        If the fit is one of another panel, model, window or set of parameters.
+        If the fit belongs to another panel, model, window or set of parameters.
     """
     _check(problem, fit)
     settled = problem.with_noise_of(fit.fitted)
@@ -77,7 +77,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
 
 
 def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
-    """Linearise a problem, with the errors to go by, where a search ended on the unbounded scale."""
+    """Linearise the problem at the end point of a search (unbounded scale), with the error models in use."""
     residuals, jacobian = problem.linearised(point)
     data = len(problem.rows())
     return FittedPoint(

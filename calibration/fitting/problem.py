@@ -1,4 +1,4 @@
-"""Model, data, parameters and errors joined: residuals, their Jacobian and the log posterior."""
+"""The calibration problem, from model, data, parameters and error models: residuals, Jacobian and log posterior."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -27,10 +27,10 @@ from pysd_runner.study.equations import equations_hash, equations_of
 
 Array = NDArray[np.float64]
 
-# Step of the differences in prior standard deviations. Rounding in a run is about 1e-14 of a residual's size and the
-# truncation of central differences goes with the square of the step; both stay near 1e-7 of a derivative here.
+# Step of finite differences, in prior standard deviations. Rounding errors of a run are about 1e-14 relative to a
+# residual, truncation errors proportional to the square of the step: both give relative errors of about 1e-7.
 STEP = 1e-3
-# The same along a model that jumps.
+# Step of finite differences for models with discontinuities.
 WIDE_STEP = 0.1
 Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observation]
 
@@ -46,7 +46,7 @@ def _tied(
     seed: int,
     **asked: Any,
 ) -> Tied:
-    """Tie a model to data by what applies to them of the settings of `CalibrationProblem`."""
+    """Set up a model for a panel or a table, with the settings of `CalibrationProblem` that apply to it."""
     data = data.for_model(regional=model.is_regional)
     if not data.is_panel:
         if yuan_per_unit != 1:
@@ -65,7 +65,7 @@ def _year(name: str, moment: float | None) -> int | None:
     return None if moment is None else int(moment)
 
 
-# Keywords of earlier versions, and what they are now.
+# Deprecated keywords, and those that replace them.
 _EARLIER = {
     "first_year": "start",
     "last_year": "until",
@@ -76,7 +76,7 @@ _EARLIER = {
 
 
 def _renamed(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Keywords of this version for those of earlier ones."""
+    """Replace deprecated keywords by current ones, with warnings."""
     found: dict[str, Any] = {}
     for name, value in earlier.items():
         if name not in _EARLIER:
@@ -93,55 +93,54 @@ def _renamed(earlier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class CalibrationProblem(Comparison):
-    """What fits a model to data: residuals of the observations and of the priors.
+    """A model to be calibrated to data: residuals of observations and priors, their derivatives and the log posterior.
 
     With a panel of regions, output is compared in yearly changes of log output per head relative to the mean of the
-    regions, so that the national trend is not interpreted; shares are compared through their indicators. With a table,
-    columns are compared with the variables they are called like, or that `observations` names, on a scale of each
-    column; counts enter by their deviances. Residuals are fitted less observed, standardised by errors whose size and
-    persistence are estimated unless given.
+    regions, so that the national trend has no influence; shares are compared through their indicators. With a table,
+    each column is compared with the variable of the same name, or the one given in `observations`, on its own scale;
+    counts enter by their deviances. Residuals are fitted minus observed, standardised by error models whose standard
+    deviation and persistence are estimated unless given.
 
     Parameters
     ----------
     model
-        Any model the engine covers; for a panel one with declarations, and its regions are taken from the panel.
+        Any model that the engine supports; for a panel, one with declarations, with the regions of the panel.
     data
-        A panel of regions and years, or a table; its times in the model's unit of time, or dates.
+        A panel of regions and years, or a table, with times in the model's unit of time or dates.
     free
-        Parameters to estimate, by key or model name: of any model constants, elements of them, or stocks for their
-        starting value. None takes all that have a prior and are no policy choice, so that one posterior holds what the
-        data say and what only the priors say; where none are declared, at most ten that the data can tell apart. With a
-        list the others stay at the centre of their priors, or at their values.
+        Parameters to estimate, by key or model name: constants, elements of them, or stocks for their initial value.
+        None selects all parameters that have a prior and are not policy choices, including those about which only the
+        prior is informative; if none are declared, at most ten that the data can distinguish. With a list, the other
+        parameters are fixed at the centre of their priors or at their values.
     values
-        Values to set instead, for instance ``{"alpha": 0.33}``.
+        Values at which parameters are fixed, for instance ``{"alpha": 0.33}``.
     priors
-        Priors by name, instead of those that are declared or weak; of a table.
+        Priors by name, which replace declared or weak ones; for tables only.
     observations
-        How data observe the model: of a table columns, by key or in a list, see `pysd_runner.spec.Observation`; of a
-        panel what differs from a declared measurement, by its key: how its errors are distributed, as
-        ``{"skills": {"errors": ErrorModel(...)}}``, or which of its declared alternatives a national series is, as
+        How data observe the model. For a table, columns by key or in a list, see `pysd_runner.spec.Observation`. For a
+        panel, changes to declared measurements by key: their error models, as in
+        ``{"skills": {"errors": ErrorModel(...)}}``, or which of the declared alternatives is the national series, as in
         ``{"skill_level": {"national": "digital_skill_basic"}}``.
     start
-        Where the simulation starts: a year of the panel, which gives no residual (None takes the year from which on all
-        start values are observed), or a moment in the model's unit of time (None takes the file's).
+        Start of the simulation: a year of the panel, which gives no residual (None for the first year in which all
+        start values are observed), or a time in the model's unit (None for that of the model file).
     until
-        The last year or moment that is fitted. What a table has later is held out and scored.
+        The last year or time that is fitted. Later observations of a table are held out and scored.
     yuan_per_unit
-        Value of one unit of the panel's currency in yuan, the money of the model's cost parameters.
+        Value of one unit of the panel's currency in yuan, the currency of the model's cost parameters.
     seed
-        Decides which parameters are chosen where none are named.
+        Seed for the selection of parameters if `free` is None.
     **earlier
-        Names of earlier versions, which warn: ``first_year``, ``last_year``, ``errors``, ``definitions``,
-        ``measurements``.
+        Deprecated keywords: ``first_year``, ``last_year``, ``errors``, ``definitions``, ``measurements``.
 
     Raises
     ------
     InvalidInput
-        If the model has no declarations, or something does not fit together; the message says what to do.
+        If the model has no declarations, or arguments are inconsistent; the message says what to do.
     UnknownName
         If there is no such parameter, measurement, variable, element or column.
     InvalidPanel
-        If the data say nothing that could be compared.
+        If the data contain no usable observation of the model.
 
     Examples
     --------
@@ -187,21 +186,21 @@ class CalibrationProblem(Comparison):
 
     @property
     def panel(self) -> Any:
-        """The observations; the name of earlier versions."""
+        """The data, under the name used in earlier versions."""
         return self.data
 
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
-        """The same problem with other errors.
+        """Copy of the problem with other error models.
 
         Parameters
         ----------
         noise
-            By label of the series, every one of them.
+            Error models by label, for all series.
 
         Returns
         -------
         CalibrationProblem
-            Shares everything else with this one.
+            A copy that shares everything else with this problem.
 
         Raises
         ------
@@ -216,24 +215,24 @@ class CalibrationProblem(Comparison):
         return other
 
     def copied(self) -> "CalibrationProblem":
-        """The same problem with working memory of its own: a problem serves one thread at a time."""
+        """Copy with its own working memory, for another thread: a problem is not thread-safe."""
         other = copy(self)
         other.runs = self.runs.copied()
         return other
 
     @property
     def model_sha256(self) -> str:
-        """What a fit is bound to: the hash of the model file, or of all equations."""
+        """Hash that identifies the model of a fit: of the model file for a panel, of all equations for a table."""
         return self.model.sha256 if self.codes else equations_hash(self.equations)
 
     @cached_property
     def equations(self) -> Mapping[str, str]:
-        """Equations of the model, for a fit that is read where its file is not at hand."""
+        """Equations of the model, stored with a fit in case the model file is not available later."""
         return equations_of(self.model)
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:
-        """Other definitions that this panel could be fitted with, one for each national series it has."""
+        """Alternative definitions of measurements: one entry for each alternative national series in the panel."""
         national = getattr(self.panel, "national", {})
         return tuple(
             {key: series}
@@ -243,7 +242,7 @@ class CalibrationProblem(Comparison):
         )
 
     def digest(self, *settings: object) -> str:
-        """Fingerprint of everything that decides a fit, and of further settings."""
+        """Hash of everything on which a fit depends, and of further settings."""
         entering = self.runs.entering
         held = [
             (name, getattr(value, "values", np.asarray(value)).tolist())
@@ -267,54 +266,54 @@ class CalibrationProblem(Comparison):
 
     @cached_property
     def ridges(self) -> RidgeChange:
-        """Coordinates along and across the declared ridges all of whose parameters are moved."""
+        """Coordinates along and across those declared ridges whose parameters are all estimated."""
         return RidgeChange(space=self.space, ridges=applying(self.space, tuple(self.spec.ridges.values())))
 
     def stage_of(self, key: str) -> Block:
-        """Give the block a parameter belongs to."""
+        """Return the block to which a parameter belongs."""
         return next((stage for stage in self.stages if key in stage.parameters), self.stages[-1])
 
     def fitted(self, z: Array) -> list[Array]:
-        """What the model says in the terms of each series, shape (region, year) each.
+        """Model predictions comparable with the values of each series, shape (region, year) each.
 
         Parameters
         ----------
         z
-            Moved parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unbounded scale, shape (parameter,).
 
         Returns
         -------
         list of ndarray
-            NaN where nothing was observed.
+            Predictions; NaN where nothing was observed.
         """
         return [item[0] for item in self.predicted(self.parameters_at(z), 1)]
 
     def fitted_batch(self, z: Array) -> list[Array]:
-        """What the model says in the terms of each series for many vectors, shape (draw, region, year) each.
+        """Model predictions for many parameter vectors, shape (draw, region, year) for each series.
 
         Parameters
         ----------
         z
-            Shape (draw, parameter).
+            Parameter vectors on the unbounded scale, shape (draw, parameter).
 
         Returns
         -------
         list of ndarray
-            NaN where nothing was observed; not finite where a simulation fails.
+            Predictions; NaN where nothing was observed, not finite where a simulation fails.
         """
         return self.predicted(self.parameters_at(z), len(z))
 
     def raw_residuals(self, z: Array) -> list[Array]:
-        """Fitted less observed of each series, in its own terms, shape (region, year) each."""
+        """Fitted minus observed values of each series, not standardised, shape (region, year) each."""
         return [fitted - item.values for fitted, item in zip(self.fitted(z), self.series, strict=True)]
 
     def residuals(self, z: Array) -> Array:
-        """Standardised residuals of all series, then those of the priors; half their squares are Huber's loss.
+        """Deviance residuals of all series, followed by those of the priors; half their squares are the losses.
 
         Parameters
         ----------
         z
-            Moved parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unbounded scale, shape (parameter,).
 
         Returns
         -------
@@ -324,29 +323,29 @@ class CalibrationProblem(Comparison):
         return np.asarray(self.residual_batch(np.atleast_2d(z))[0], dtype=float)
 
     def residual_batch(self, z: Array) -> Array:
-        """Residuals of many vectors from one simulation.
+        """Residuals for many parameter vectors from one batch of simulations.
 
         Parameters
         ----------
         z
-            Shape (draw, parameter).
+            Parameter vectors on the unbounded scale, shape (draw, parameter).
 
         Returns
         -------
         ndarray
-            Shape (draw, cell + parameter).
+            Residuals, shape (draw, cell + parameter).
         """
         return np.concatenate([self._data_residuals(z), self.space.prior_residuals(z)], axis=1)
 
     def jacobian(self, z: Array) -> Array:
-        """Derivatives of the residuals; see `linearised`, of which this is the second part."""
+        """Jacobian of the residuals: the second result of `linearised`."""
         return self.linearised(z)[1]
 
     def curvature_jacobian(self, z: Array) -> Array:
-        """Derivatives whose squares are the information of data and priors, by which uncertainty is told.
+        """Jacobian ``J`` for standard errors: ``J'J`` is the information of data and priors.
 
-        Counts give what is expected of them. Where the size of errors was estimated, parameters have Student's
-        distribution, whose variance is that of the normal one times ``freedom / (freedom - 2)``.
+        Counts contribute their expected information. If the standard deviation of errors was estimated, parameters have
+        a Student-t distribution, with the variance of the normal distribution times ``freedom / (freedom - 2)``.
         """
         found = self._information_jacobian(z)
         factors = self._known_sizes()
@@ -363,24 +362,24 @@ class CalibrationProblem(Comparison):
         return np.concatenate([slopes * along, np.diag(self.space.prior_slopes(z))], axis=0)
 
     def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
-        """Residuals and their derivatives, exact to rounding, from one simulation.
+        """Residuals and their Jacobian, exact to rounding, from one simulation.
 
-        A model that the engine cannot differentiate is run many times instead, for central differences; these are
-        one-sided at a bound.
+        For a model that the engine cannot differentiate, central differences of many runs are used; they are one-sided
+        at a bound.
 
         Parameters
         ----------
         z
-            Moved parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unbounded scale, shape (parameter,).
         columns
-            Positions of the parameters wanted; None for all.
+            Indices of the parameters of differentiation; None for all.
 
         Returns
         -------
         residuals : ndarray
-            Shape (cell + parameter,).
+            Residuals, shape (cell + parameter,).
         jacobian : ndarray
-            Shape (cell + parameter, column).
+            Derivatives, shape (cell + parameter, column).
         """
         wanted = list(range(len(self.space)) if columns is None else columns)
         centre, slopes = self._slopes(z, wanted)
@@ -389,59 +388,59 @@ class CalibrationProblem(Comparison):
         return residuals, np.concatenate([slopes, priors], axis=0)
 
     def log_posterior_batch(self, z: Array) -> Array:
-        """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
+        """Log posterior density (not normalised) of many parameter vectors on the unbounded scale.
 
         ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k)``. The likelihood is that of `log_likelihood_batch`;
-        ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal. With the residuals ``r``
-        of `residuals` it is ``-1/2 sum r(z)^2`` up to a constant, which is what searches maximise.
+        ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal. Up to a constant this is
+        ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise.
 
         Parameters
         ----------
         z
-            Shape (draw, parameter).
+            Parameter vectors on the unbounded scale, shape (draw, parameter).
 
         Returns
         -------
         ndarray
-            Shape (draw,); minus infinity where the simulation fails or a parameter is past a bound.
+            Log densities, shape (draw,); minus infinity where the simulation fails or a parameter exceeds a bound.
         """
         prior = self.space.log_density(z)
         return np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z))
 
     def log_likelihood_batch(self, z: Array) -> Array:
-        """Log density of the panel given many vectors, from one simulation.
+        """Log-likelihood of many parameter vectors.
 
-        ``log p(panel | z) = -sum_i (1/2 r_i(z)^2 + log s_i + log C_i)`` over the cells ``i``: ``r_i`` the residual,
-        ``s_i`` the standard deviation of its innovation, ``C_i`` the integral of ``exp(-r^2 / 2)`` over the innovation
-        in standard deviations. Errors are given (`noise`).
+        ``log p(panel | z) = -sum_i (1/2 r_i(z)^2 + log s_i + log C_i)`` over the cells ``i``: ``r_i`` is the residual,
+        ``s_i`` the standard deviation of its innovation, and ``C_i`` the integral of ``exp(-r^2 / 2)`` over the
+        standardised innovation. The error models in `noise` are fixed.
 
         Parameters
         ----------
         z
-            Shape (draw, parameter).
+            Parameter vectors on the unbounded scale, shape (draw, parameter).
 
         Returns
         -------
         ndarray
-            Shape (draw,); minus infinity where the simulation fails.
+            Log-likelihoods, shape (draw,); minus infinity where the simulation fails.
         """
         return self._log_likelihood(self._data_residuals(z))
 
     def gradient(self, z: Array) -> Array:
-        """Derivatives of the log posterior at one vector, exact to rounding, from one simulation.
+        """Gradient of the log posterior at one parameter vector, exact to rounding, from one simulation.
 
-        ``d log p / dz = -J' r + sum_k d log p_k / dz_k``, where ``J`` holds the derivatives of the residuals ``r`` of
-        the cells: ``dr/dz = (dr/de) (de/dz)``, the bend of a wild residual times the slope of its innovation ``e``.
+        ``d log p / dz = -J' r + sum_k d log p_k / dz_k`` with the Jacobian ``J`` of the data residuals ``r``: ``dr/dz =
+        (dr/de) (de/dz)``, the derivative of the deviance residual times that of the standardised innovation ``e``.
 
         Parameters
         ----------
         z
-            Moved parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unbounded scale, shape (parameter,).
 
         Returns
         -------
         ndarray
-            Per unit of the unbounded scale, shape (parameter,); NaN where the density is nought.
+            Gradient with respect to `z`, shape (parameter,); NaN where the density is zero.
         """
         residuals, slopes = self._slopes(z, range(len(self.space)))
         value = self.space.log_density(z) + self._log_likelihood(residuals[None])[0]
@@ -450,7 +449,7 @@ class CalibrationProblem(Comparison):
         return self.space.scores(z) - slopes.T @ residuals
 
     def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
-        """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
+        """Data residuals at a point, shape (cell,), and their derivatives, shape (cell, column)."""
         if not len(self.space) or self._step != STEP:
             return self._differences(z, columns)
         try:
@@ -460,7 +459,7 @@ class CalibrationProblem(Comparison):
         return residuals, slopes[:, columns] * along[list(columns)]
 
     def _differences(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
-        """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
+        """Data residuals at a point, shape (cell,), and their finite differences, shape (cell, column)."""
         lower, upper = self.space.bounds
         step = self._step * self.space.scale
         points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
@@ -473,18 +472,18 @@ class CalibrationProblem(Comparison):
         return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
 
     def with_wide_steps(self) -> "CalibrationProblem":
-        """The same problem with slopes from wide differences, for a model that jumps."""
+        """Copy of the problem that uses finite differences with wide steps, for models with discontinuities."""
         other = copy(self)
         other._step = WIDE_STEP
         return other
 
     def again(self, *, until: float | None, free: Iterable[str]) -> "CalibrationProblem":
-        """The same problem with another last moment and these parameters."""
+        """Build the problem again with another last fitted time and other parameters to estimate."""
         seen = {item.label: item.observation for item in self.series}
         return CalibrationProblem(self.model, self.data, free=free, until=until, observations=seen, **self.asked)
 
     def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
-        """The same problem with the errors that a fit settled on."""
+        """Copy of the problem with the error models estimated by a fit."""
         kept = {
             label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
             for label, item in fitted.provenance["errors"].items()
@@ -492,13 +491,13 @@ class CalibrationProblem(Comparison):
         return self.with_noise({**self.noise, **kept})
 
     def runs_to(self, stop: float) -> tuple[ModelRuns, float]:
-        """Runs that go on to a later moment, and their step."""
+        """Runs that end at or just after a given time, and their time step."""
         entering = self.runs.entering
         start, end, step = whole_steps(self.model, entering.held, start=self.first_year, last=stop)
         return ModelRuns(entering, outcomes=self.runs.outcomes, start=start, stop=end, save_every=step), step
 
     def describe(self) -> Description:
-        """Say what can be estimated from what is there, before anything is fitted."""
+        """Describe, before the fit, which parameters are estimated from which observations."""
         estimated = {
             stage.name: tuple(key for key in self.space.keys if key in stage.parameters) for stage in self.stages
         }
@@ -513,7 +512,7 @@ class CalibrationProblem(Comparison):
         )
 
     def _cut_ridges(self) -> list[str]:
-        """One sentence for each ridge of which some parameters are moved and others not."""
+        """Notes on ridges of which only some parameters are estimated, one sentence each."""
         found = []
         for ridge in self.spec.ridges.values():
             held = [key for key in ridge.keys if key not in self.space.keys]

@@ -1,4 +1,4 @@
-"""What a fit found, and the folder it is kept in."""
+"""The result of a fit, and the folder in which it is stored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
@@ -31,7 +31,7 @@ FITTED, RECORD, RESIDUALS, PARAMETERS = "fitted.json", "fit.json", "residuals.cs
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ResidualTable:
-    """Observed and fitted values of every observed cell, in the terms of its series."""
+    """Observed and fitted values of every observed cell, as shown in reports (see `Series.shown`)."""
 
     region: tuple[str, ...]
     measurement: tuple[str, ...]
@@ -43,7 +43,7 @@ class ResidualTable:
     standardised: tuple[float, ...]  # innovation in standard deviations; NaN in rows that are not used
 
     def to_frame(self) -> "pd.DataFrame":
-        """The table with one row a cell; ``residual`` is fitted less observed."""
+        """Convert to a data frame with one row per cell; ``residual`` is fitted minus observed."""
         import pandas as pd
 
         frame = pd.DataFrame({name: list(getattr(self, name)) for name in RESIDUAL_COLUMNS})
@@ -51,7 +51,7 @@ class ResidualTable:
         return frame
 
 
-# Columns of the table of parameters, and what some of them are called there.
+# Columns of the table of parameters, and the headings of those that differ from the attribute.
 COLUMNS = (
     *("key", "name", "unit", "estimate", "standard_error", "low", "high", "lower_bound", "upper_bound", "prior_median"),
     *("prior_low", "prior_high", "contraction", "at_bound", "words", "stage", "role", "price_basis"),
@@ -62,42 +62,42 @@ RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "obser
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class FitResult(Tabled):
-    """Parameters of a model as one panel sees them, and how they were found.
+    """Result of a fit: estimates of a model's parameters, and how they were obtained.
 
     Attributes
     ----------
     fitted
-        Estimates and covariance as the runner reads them.
+        Estimates and covariance, in the form that simulations use.
     parameters
-        One entry for each parameter that was estimated, in the order of the declarations.
+        One entry for each estimated parameter, in the order of the declarations.
     series
-        Observations with their errors.
+        The observed series with their error models.
     residuals
         Observed and fitted values by region and year.
     searches
-        Where each search ended.
+        Result of each search.
     optima
-        The places where searches that converged ended, the best first.
+        Distinct optima at which converged searches ended, the best first.
     ridges
-        What the panel knows of parameters it does not tell apart, where all of them were moved.
+        Estimates of identified combinations of parameters on a ridge, if all of these were estimated.
     shocks
-        What is left of yearly growth of regions; None for other data.
+        Summary of the regional growth residuals; None for a table.
     description
-        What was estimated from what.
+        Which parameters were estimated from which observations.
     findings
-        What a reader must know, errors first.
+        Problems and notes about the fit, errors first.
     region_names
         English and Chinese label by region code.
     cost
-        Half the sum of squared residuals at the estimate, priors included.
+        Half the sum of squared residuals at the estimate, including the priors.
     stage_distance
-        Largest distance between the end of the stages and the joint optimum, in posterior standard deviations.
+        Largest difference between the end of the stages and the joint optimum, in posterior standard deviations.
     seconds
-        Time taken; it is not kept, so that a calibration done again is the same to the byte.
+        Computing time in seconds; not saved, so that repeated calibrations give identical files.
     time_unit
-        Unit of the model's time where the data are a table; empty for a panel of regions and years.
+        Unit of the model's time if the data are a table; empty for a panel of regions and years.
     holdout
-        Scores of what was held out, if anything was.
+        Forecast skill for held-out observations; empty if there are none.
     """
 
     fitted: FittedParameters
@@ -118,16 +118,16 @@ class FitResult(Tabled):
     holdout: tuple[HeldOut, ...] = ()
 
     def check(self) -> list[Finding]:
-        """List the diagnostics that failed; empty when the fit can be used as it is."""
+        """List the diagnostics that failed; the list is empty if the fit can be used without reservation."""
         return [item for item in self.findings if item.severity == "error"]
 
     def with_findings(self, *more: Finding) -> "FitResult":
-        """Add findings; those that failed stand in the parameters as well, for whoever reads them alone.
+        """Add findings; errors are also stored in `fitted`, which may be used without the rest of the result.
 
         Parameters
         ----------
         *more
-            What was found.
+            Findings to add.
         """
         findings = tuple(sorted([*self.findings, *more], key=lambda item: item.severity))
         failed = [item.message for item in findings if item.severity == "error"]
@@ -136,22 +136,22 @@ class FitResult(Tabled):
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """Findings that do not stop the fit from being used."""
+        """Findings of severity "warning", which do not prevent use of the fit."""
         return tuple(item for item in self.findings if item.severity == "warning")
 
     @property
     def shown(self) -> tuple[ParameterEstimate, ...]:
-        """The estimates a reader looks for first: those the panel is asked for, then those it says something about."""
+        """Estimates that tables show: parameters of a FREE role, then others about which the panel is informative."""
         found = [item for item in self.parameters if item.is_shown]
         return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
 
     def parameter(self, key: str) -> ParameterEstimate:
-        """Give the estimate of one parameter.
+        """Return the estimate of one parameter.
 
         Parameters
         ----------
         key
-            Key or model name.
+            Key of the parameter, or its name in the model.
 
         Returns
         -------
@@ -173,20 +173,20 @@ class FitResult(Tabled):
         )
 
     def table(self) -> "pd.DataFrame":
-        """The parameters: key, name, unit, estimate, standard error, 90 % interval, prior, contraction, words."""
+        """Table of parameters: key, name, unit, estimate, standard error, 90 % interval, prior, contraction, words."""
         import pandas as pd
 
         rows = [{COLUMN_NAMES.get(name, name): getattr(item, name) for name in COLUMNS} for item in self.parameters]
         return pd.DataFrame(rows, columns=[COLUMN_NAMES.get(name, name) for name in COLUMNS])
 
     def to_frame(self) -> "pd.DataFrame":
-        """Observed and fitted values and residuals by region, year and series, one row a cell."""
+        """Observed and fitted values and residuals by region, year and series, one row per cell."""
         return self.residuals.to_frame()
 
     def to_xarray(self) -> "xr.Dataset":
-        """The parameters and the residuals as one labelled data set, dimensions (parameter) and (cell).
+        """Parameters and residuals as one labelled data set, with dimensions (parameter) and (cell).
 
-        Save it with `pysd_runner.export.save_netcdf`; `save` keeps the whole fit.
+        Save it with `pysd_runner.export.save_netcdf`; `save` stores the complete fit.
         """
         import xarray as xr
 
@@ -202,7 +202,7 @@ class FitResult(Tabled):
         return f"<FitResult of {what}: {shown}{more}; {self.fitted.status}>"
 
     def _repr_html_(self) -> str:
-        """The parameters that are looked for first, as a table."""
+        """HTML table of the first parameters in `shown`."""
         import pandas as pd
 
         names = {"": "name", "unit": "unit", "estimate": "estimate", "low": "low", "high": "high", "rests on": "words"}
@@ -210,19 +210,19 @@ class FitResult(Tabled):
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
 
     def plot(self, *, ax: Any = None) -> "ReportFigure | Any":
-        """Fitted against observed values over time.
+        """Plot fitted and observed values over time.
 
         Parameters
         ----------
         ax
-            Where to draw the first series; None makes a figure of all of them.
+            Axes in which to draw the first series; None creates a figure of all series.
         """
         from pysd_runner.plots.over_time import plot_fitted
 
         return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write the parameters, and observed and fitted values, into a workbook."""
+        """Write the parameters, and observed and fitted values, to an Excel workbook."""
         from pysd_runner.export.tables import save_workbook
 
         return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
@@ -238,7 +238,7 @@ class FitResult(Tabled):
 
     @property
     def headline(self) -> str:
-        """How the search ended, and over which years."""
+        """Outcome of the search, and the fitted time span."""
         unit = f" {self.time_unit}" if self.time_unit else ""
         return Message(
             "{message} Fitted from {first:g} to {last:g}{unit}.",
@@ -250,7 +250,7 @@ class FitResult(Tabled):
 
     @property
     def remarks(self) -> list[str]:
-        """What is left over, and what to keep in mind, one line each."""
+        """Lines on ridges, shocks, errors, optima, held-out observations and findings."""
         left = self.shocks
         shocks = [Message("  Shocks: {words}.", words=left.words)] if left is not None and left.count else []
         several = self.optima if len(self.searches) > 1 else ()
@@ -262,7 +262,7 @@ class FitResult(Tabled):
         return [*ridges, *shocks, *errors, *optima, *held, *findings]
 
     def summary(self) -> str:
-        """A few lines for people: how it ended, the estimates, what to keep in mind."""
+        """Summary as text: outcome of the search, estimates and remarks."""
         lines = [self.headline]
         width = max((len(item.key) for item in self.shown), default=0)
         for item in self.shown:
@@ -273,15 +273,15 @@ class FitResult(Tabled):
         return "\n".join([*lines, *self.remarks])
 
     def save(self, folder: str | Path) -> Path:
-        """Write the fit into a folder, each file whole or not at all, the record last.
+        """Write the fit to a folder; each file is written atomically, ``fit.json`` last.
 
-        ``fitted.json`` is what the runner reads (`pysd_runner.spec.load_fitted`), ``fit.json`` everything else,
-        ``residuals.csv`` and ``parameters.csv`` the tables for people.
+        ``fitted.json`` contains the fitted parameters for simulations (`pysd_runner.spec.load_fitted`), ``fit.json``
+        everything else, ``residuals.csv`` and ``parameters.csv`` tables for the user.
 
         Parameters
         ----------
         folder
-            Made if it does not exist.
+            Folder to write to; created if it does not exist.
 
         Returns
         -------
@@ -304,22 +304,22 @@ class FitResult(Tabled):
 
     @classmethod
     def load(cls, folder: str | Path) -> "FitResult":
-        """Read a fit that was saved, without loss.
+        """Read a saved fit, without loss.
 
         Parameters
         ----------
         folder
-            What `save` was given.
+            Folder that was passed to `save`.
 
         Returns
         -------
         FitResult
-            What was saved.
+            The saved fit.
 
         Raises
         ------
         InvalidInput
-            If the folder holds no fit, or one of another schema.
+            If the folder contains no fit, or one of another schema.
         """
         folder = Path(folder)
         for name in (FITTED, RECORD):
@@ -338,7 +338,7 @@ class FitResult(Tabled):
         return cls(fitted=load_fitted(folder / FITTED), **found)
 
 
-# What a record holds as lists of entries, and as one; the rest are numbers, texts and labels of regions.
+# Entries of a record that are lists of objects, and single objects; the others are numbers, texts and region labels.
 MANY: Mapping[str, type] = {
     "findings": Finding,
     "parameters": ParameterEstimate,
@@ -356,7 +356,7 @@ ENTRIES = (
 
 
 def record(result: FitResult) -> dict[str, Any]:
-    """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN."""
+    """Content of a fit apart from `fitted`, in a form suitable for JSON, with null for NaN."""
     return dict(nan_to_null({name: _plain(getattr(result, name)) for name in ENTRIES}))
 
 

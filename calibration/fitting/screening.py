@@ -1,4 +1,4 @@
-"""A look at a model over draws of the prior, before it is searched: what fails, what jumps, what the data feel."""
+"""Screen a model before the search: failing prior draws, discontinuities, and parameters the data are sensitive to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 DRAWS = 256
-# A parameter explains the failures if one cut of it tells them from the others this well.
+# Minimum share of draws that a threshold on one parameter classifies correctly as failed or not, to be reported.
 TOLD = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Screening:
-    """Draws of the prior, the centre first."""
+    """Results of running a model for prior draws; the first point is the centre of the prior."""
 
     points: Array
     costs: Array
@@ -36,12 +36,12 @@ class Screening:
 
     @property
     def best(self) -> Array:
-        """Points that gave numbers, the nearest to the data first, shape (draw, parameter)."""
+        """Points whose runs did not fail, those closest to the data first, shape (draw, parameter)."""
         order = np.argsort(self.costs, kind="stable")
         return self.points[order[: int((~self.failed).sum())]]
 
     def finding(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> Finding | None:
-        """What a reader must know of draws that failed; None where none did."""
+        """Finding on draws that failed; None if there are none."""
         count = int(self.failed.sum())
         if not count:
             return None
@@ -56,7 +56,7 @@ class Screening:
         return Finding("failed-draws", text, "warning")
 
     def _where(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> str:
-        """The cut of one parameter that tells failures from the others best."""
+        """Describe the threshold on one parameter that separates failed draws best; empty if none does well enough."""
         values = problem.space.to_values(self.points)
         best, text = TOLD, ""
         for key in keys:
@@ -76,13 +76,13 @@ class Screening:
 
 
 def _drawn(problem: "CalibrationProblem", seed: Sequence[int], draws: int) -> Array:
-    """Draws of the prior after its centre, shape (draw, parameter)."""
+    """The centre of the prior followed by draws from it, shape (draw, parameter)."""
     space = problem.space
     return np.concatenate([space.centre[None], space.sample(np.random.default_rng(seed), draws)])
 
 
 def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
-    """Run a model over draws of the prior."""
+    """Run the model for prior draws; raises ``SimulationFailed`` if all of them fail."""
     points = _drawn(problem, [seed, 0], DRAWS)
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
@@ -101,7 +101,7 @@ def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
 
 
 def _reason(problem: "CalibrationProblem", points: Array) -> str:
-    """Where the first failure came from."""
+    """Describe the cause of the first failure."""
     if not len(points):
         return ""
     first = points[:1]
@@ -112,14 +112,14 @@ def _reason(problem: "CalibrationProblem", points: Array) -> str:
     return f"; with {values} the observed variables leave the scale they are compared on"
 
 
-# Intervals into which one prior standard deviation to either side is cut.
+# Number of intervals into which the range of one prior standard deviation on either side of a point is divided.
 PIECES = 24
-# Change of a residual, in its standard deviations, that slopes on both sides do not explain.
+# Minimum change of a residual, in its standard deviations, beyond that explained by derivatives, to be a discontinuity.
 LEAST = 0.02
 
 
 def jumping(problem: "CalibrationProblem", point: Array) -> tuple[str, ...]:
-    """Parameters along which residuals jump near a point."""
+    """Parameters in which residuals are discontinuous near a point."""
     return tuple(key for place, key in enumerate(problem.space.keys) if _jumps(problem, point, place))
 
 
@@ -151,26 +151,26 @@ def _jumps(problem: "CalibrationProblem", point: Array, place: int) -> bool:
 
 
 def _unexplained(values: Array, slopes: Array, at: Array) -> Array:
-    """What the slopes at both ends of each interval do not explain, shape (interval, residual)."""
+    """Change over each interval beyond that explained by derivatives at both ends, shape (interval, residual)."""
     widths = np.diff(at)[:, None]
     return np.asarray(np.abs(np.diff(values, axis=0) - widths * (slopes[1:] + slopes[:-1]) / 2))
 
 
 MOST = 10
-# Errors are taken to be this share of the spread of the data while parameters are chosen.
+# Standard deviation of errors assumed while parameters are selected, relative to that of the data.
 ERROR = 0.1
-# Change of the data, in such errors, that one prior standard deviation of a parameter must make by itself.
+# Minimum change of the data, in such errors, per prior standard deviation of a parameter, for it to be selected.
 FELT = 1.0
-# Draws of the prior at which sensitivities are taken, the nearest to the data of so many.
+# Sensitivities are computed at the POINTS prior draws closest to the data, out of LOOKED_AT.
 POINTS, LOOKED_AT = 3, 128
-# Reasons that are listed.
+# Maximum number of reasons listed for parameters that are not selected.
 SHOWN = 12
-# Evaluations of the short search after which parameters are chosen once more.
+# Maximum evaluations of the short search after which parameters are selected again.
 ROUGHLY = 30
 
 
 def selected(problem: "CalibrationProblem", *, seed: int) -> tuple[list[str], tuple[str, ...]]:
-    """Choose at most ten parameters of those that could be estimated, and say why."""
+    """Select at most ten parameters to estimate, with the reasons for or against each candidate."""
     space = problem.space
     problem = problem.with_noise({item.label: Noise(_error(item)) for item in problem.series})
     slopes = _sensitivities(problem, seed)
@@ -180,7 +180,7 @@ def selected(problem: "CalibrationProblem", *, seed: int) -> tuple[list[str], tu
             model=problem.model.path.name,
         )
     first, _ = _greedy(space, slopes)
-    # Once more where those come to lie: far from the data, sensitivities are those of another world.
+    # Select again after a short search, since sensitivities far from the data may be misleading.
     places = [space.keys.index(name) for name in first]
     objective = space.part(partial(problem.linearised, columns=places), space.centre, places)
     search = LeastSquares(tolerance=1e-3, evaluations=ROUGHLY)
@@ -201,7 +201,7 @@ def _error(series: Series) -> float:
 
 
 def _sensitivities(problem: "CalibrationProblem", seed: int) -> Array:
-    """How one prior standard deviation moves the residuals, shape (point, residual, parameter)."""
+    """Change of the residuals per prior standard deviation, shape (point, residual, parameter)."""
     points = _drawn(problem, [seed, 2], LOOKED_AT)
     with np.errstate(all="ignore"):
         costs = half_squares(problem.residual_batch(points)[:, : len(problem.rows())])
@@ -211,7 +211,7 @@ def _sensitivities(problem: "CalibrationProblem", seed: int) -> Array:
 
 
 def _slopes(problem: "CalibrationProblem", point: Array) -> Array:
-    """The same at one point, shape (residual, parameter)."""
+    """Change of the residuals per prior standard deviation at one point, shape (residual, parameter)."""
     return problem.linearised(point)[1][: len(problem.rows())] * problem.space.scale
 
 
@@ -231,7 +231,7 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
             f"{space.keys[best]} is estimated: the data move by {alone[best]:.3g} errors with it"
             + (f", {strengths[best]:.3g} of them apart from those before." if len(chosen) > 1 else ".")
         )
-        # At each point by itself: along a ridge that bends, parameters are alike at every single one.
+        # Project at each point separately: along a curved ridge parameters are confounded at every point.
         lengths = np.sqrt((left[:, :, best] ** 2).sum(axis=1))
         direction = left[:, :, best] / np.where(lengths > 0, lengths, 1.0)[:, None]
         left = left - direction[:, :, None] * np.einsum("pr,prk->pk", direction, left)[:, None, :]
@@ -243,12 +243,12 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
 
 
 def _strengths(slopes: Array) -> Array:
-    """How far the data move with each parameter, root mean square over the points, shape (parameter,)."""
+    """Norm of the change of the data with each parameter, root mean square over the points, shape (parameter,)."""
     return np.asarray(np.sqrt((slopes**2).sum(axis=1).mean(axis=0)))
 
 
 def _held(space: ParameterSpace, alone: Array, left: Array, chosen: Sequence[int]) -> list[str]:
-    """Why the others stay at their values."""
+    """Reasons why the other parameters are not selected."""
     others = [place for place in np.argsort(-alone, kind="stable") if place not in chosen]
     apart = _strengths(left)
     found = []

@@ -1,4 +1,4 @@
-"""The parameters that are moved, as a vector on the unbounded scale of their priors, and along ridges they lie on."""
+"""Estimated parameters as a vector on the unbounded scale of their priors, and coordinates along ridges."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def prior_median(prior: Prior) -> float:
 
 
 def prior_quantile(prior: Prior, score: float) -> float:
-    """Value within the bounds at which the residual of a prior is a standard normal score: its quantile there.
+    """Quantile of a prior at a standard normal score, clipped to the bounds, in the unit of the parameter.
 
     >>> round(prior_quantile(Normal(0.45, 0.05), 2.0), 6)
     0.55
@@ -48,8 +48,8 @@ def prior_quantile(prior: Prior, score: float) -> float:
 class ParameterSpace:
     """Parameters as a vector on the unbounded scale of their priors (log, normal score or the value itself).
 
-    On that scale priors are normal, posteriors near normal, and differences need no care near 0. Bounds that are still
-    finite there stay bounds of the search. Vectors ``z`` have shape (..., parameter).
+    On that scale priors are normal and posteriors close to normal. Bounds that remain finite on it are bounds of the
+    search. Vectors ``z`` have shape (..., parameter).
     """
 
     parameters: tuple[Parameter, ...]
@@ -57,7 +57,7 @@ class ParameterSpace:
 
     @classmethod
     def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
-        """Make the space of declarations that carry a prior, in the order given."""
+        """Build the space from declared parameters, all of which must have a prior, in the given order."""
         kept = tuple(parameters)
         priors = []
         for parameter in kept:
@@ -74,7 +74,7 @@ class ParameterSpace:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys, in the order of the vector."""
+        """Keys of the parameters, in the order of the vector."""
         return tuple(parameter.key for parameter in self.parameters)
 
     @property
@@ -84,7 +84,7 @@ class ParameterSpace:
 
     @property
     def bounds(self) -> tuple[Array, Array]:
-        """Lower and upper bounds on the unbounded scale, each of shape (parameter,); infinite where there is none."""
+        """Lower and upper bounds on the unbounded scale, each of shape (parameter,); infinite if there are none."""
         ends = np.array([prior.unbounded_bounds for prior in self.priors], dtype=float).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
@@ -94,41 +94,41 @@ class ParameterSpace:
         return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
 
     def to_values(self, z: Array) -> dict[str, Array]:
-        """Translate vectors into values by key, in the unit of each parameter, shape (...)."""
+        """Convert vectors to values by key, in the unit of each parameter, shape (...)."""
         values = self._columns("from_unbounded", z)
         return {key: values[..., column] for column, key in enumerate(self.keys)}
 
     def to_vector(self, values: Mapping[str, float]) -> Array:
-        """Translate values into a vector of shape (parameter,); the inverse of `to_values`."""
+        """Convert values to a vector of shape (parameter,); the inverse of `to_values`."""
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
     def interval(self, place: int, centre: float, half: float) -> tuple[float, float]:
-        """Ends of an interval of a parameter about a point, with half its width, both on the unbounded scale."""
+        """Limits of an interval of a parameter in its unit, from centre and half-width on the unbounded scale."""
         prior = self.priors[place]
         return float(prior.from_unbounded(centre - half)), float(prior.from_unbounded(centre + half))
 
     def prior_residuals(self, z: Array) -> Array:
         """Residual of each prior: standard normal for draws from it, so half its square is minus its log density."""
-        # From the unbounded scale itself: a value at the end of its interval says no more how far out its score lies.
+        # Computed on the unbounded scale, since the score cannot be recovered from a value rounded to its bound.
         return -self.scores(z) * self.scale
 
     def prior_slopes(self, z: Array) -> Array:
-        """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there."""
+        """Derivative of each prior residual: one over the prior standard deviation on the unbounded scale."""
         return np.broadcast_to(1 / self.scale, np.shape(z)).copy()
 
     def value_slopes(self, z: Array) -> Array:
-        """Slope of each value along the unbounded scale, shape (parameter,)."""
+        """Derivative of each value with respect to the unbounded scale, shape (parameter,)."""
         return self._columns("unbounded_slope", self._columns("from_unbounded", z))
 
     def log_density(self, z: Array) -> Array:
-        """Natural logarithm of the prior density of vectors, per unit of the unbounded scale, shape (...).
+        """Natural logarithm of the prior density of vectors on the unbounded scale, shape (...).
 
-        ``sum_k log p_k(z_k)``, each density normalised and zero past its declared bounds.
+        ``sum_k log p_k(z_k)``, with each density normalised and zero outside its declared bounds.
         """
         return np.asarray(self._columns("unbounded_log_density", z).sum(axis=-1))
 
     def scores(self, z: Array) -> Array:
-        """Derivatives of `log_density`, shape of `z`."""
+        """Derivatives of `log_density`, of the shape of `z`."""
         return self._columns("unbounded_score", z)
 
     def sample(self, rng: np.random.Generator, draws: int) -> Array:
@@ -139,7 +139,7 @@ class ParameterSpace:
     def part(
         self, linearised: Callable[[Array], tuple[Array, Array]], base: Array, columns: Sequence[int]
     ) -> SumOfSquares:
-        """Some parameters of a sum of squares, the others held at a point; `linearised` gives slopes along these."""
+        """Objective of some parameters, others fixed at `base`; `linearised` maps whole vectors to their Jacobian."""
         lower, upper = self.bounds
         places = list(columns)
         return SumOfSquares(
@@ -156,7 +156,7 @@ class ParameterSpace:
 
 
 def with_part(base: Array, columns: Sequence[int], part: Array) -> Array:
-    """A vector with some of its numbers replaced."""
+    """Copy of a vector with some elements replaced."""
     point = base.copy()
     point[list(columns)] = part
     return point
@@ -164,21 +164,21 @@ def with_part(base: Array, columns: Sequence[int], part: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RidgeChange:
-    """Coordinates along and across the declared ridges whose parameters are all moved.
+    """Coordinates along and across those declared ridges whose parameters are all estimated.
 
-    Written in logarithms of positive parameters, which is the scale their priors move them on.
+    They are defined by logarithms of positive parameters, whose unbounded scale is logarithmic.
 
     * ``product`` of ``a`` and ``b``: ``(log a, log a b)``.
-    * ``turnover`` of gains ``a``, ``b`` and a loss ``d`` at a reference ``u``: with ``l = a + b u``, the odds and the
-      speed of the equilibrium ``(log(l / d), log(l + d))``, and the odds of the first gain ``log(a / (b u))``. The
-      equilibrium share is ``l / (l + d)``.
+    * ``turnover`` of gain rates ``a``, ``b`` and a loss rate ``d`` at a reference ``u``: with ``l = a + b u``, the log
+      odds and log speed of the equilibrium ``(log(l / d), log(l + d))``, and the log odds of the first gain
+      ``log(a / (b u))``. The equilibrium share is ``l / (l + d)``.
     """
 
-    space: ParameterSpace  # the moved parameters
-    ridges: tuple[Ridge, ...]  # those that apply
+    space: ParameterSpace  # the estimated parameters
+    ridges: tuple[Ridge, ...]  # the ridges that apply, see `applying`
 
     def forward(self, z: Array) -> Array:
-        """Parameters on their unbounded scale to coordinates, shape (..., parameter)."""
+        """Convert parameters on their unbounded scale to coordinates, shape (..., parameter)."""
         y = np.array(z, dtype=float)
         for ridge in self.ridges:
             places = self._places(ridge)
@@ -196,7 +196,7 @@ class RidgeChange:
         return y
 
     def backward(self, y: Array) -> Array:
-        """Coordinates to parameters on their unbounded scale, shape (..., parameter)."""
+        """Convert coordinates to parameters on their unbounded scale, shape (..., parameter)."""
         z = np.array(y, dtype=float)
         for ridge in self.ridges:
             places = self._places(ridge)
@@ -224,7 +224,7 @@ class RidgeChange:
         return matrix
 
     def known(self, ridge: Ridge) -> tuple[tuple[str, int, Callable[[Array], Array]], ...]:
-        """Combinations across a ridge: name, place of the coordinate, and the function that gives each from it."""
+        """Identified combinations of a ridge: name, index of the coordinate, and function from it to the value."""
         places = self._places(ridge)
         if ridge.form == "product":
             return ((" x ".join(ridge.keys), places[1], np.exp),)
@@ -235,7 +235,7 @@ class RidgeChange:
 
 
 def applying(space: ParameterSpace, ridges: Sequence[Ridge]) -> tuple[Ridge, ...]:
-    """Ridges that a space can be turned along: all parameters are moved, on a logarithmic scale."""
+    """Ridges whose parameters are all in the space, on a logarithmic scale."""
     logarithmic = {key for key, prior in zip(space.keys, space.priors, strict=True) if isinstance(prior, LogNormal)}
     return tuple(ridge for ridge in ridges if set(ridge.keys) <= logarithmic)
 
@@ -254,7 +254,7 @@ Values = Mapping[str, float] | None
 
 
 def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
-    """Check the values a user sets by key or model name, and give them by key."""
+    """Check user-supplied parameter values by key or model name, and return them by key."""
     checked: dict[str, float] = {}
     for name, value in (values or {}).items():
         parameter = spec.parameter(name)
@@ -273,7 +273,7 @@ def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
 
 
 def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parameter, ...]:
-    """Parameters to move, in the order of the file: those named, or all with a prior that are no policy choice."""
+    """Parameters to estimate, in the order of the file: those in `free`, or all with a prior except policy choices."""
     held = set(fixed)
     if free is None:
         every = (item for item in spec.parameters.values() if item.prior and item.role != "POL" and spec.acts(item))
@@ -285,7 +285,7 @@ def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parame
 
 
 def listed(free: Iterable[str]) -> tuple[str, ...]:
-    """Refuse a text where a list of parameters is meant."""
+    """Return a list of parameters as a tuple; raise ``InvalidInput`` for a string."""
     if isinstance(free, str):
         raise InvalidInput(
             "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free

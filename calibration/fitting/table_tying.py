@@ -1,4 +1,4 @@
-"""Any model tied to a table: which columns observe it, which drive it, which of its numbers are estimated."""
+"""Set up any model for a table: observed columns, columns that are inputs, and parameters to estimate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,28 +26,28 @@ from pysd_runner.study.matching import in_time_of
 
 Array = NDArray[np.float64]
 
-# The one block of a model of which nobody said how its parts hang together.
+# Name of the single block of a model without declared blocks.
 BLOCK = "Model"
 NOTHING = ParameterSpace.of(())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A single number of a model."""
+    """A scalar of a model that can be estimated: an element of a constant or the initial value of a stock."""
 
-    name: str  # as written in the file, with its element: the key of its parameter
-    variable: str  # that holds it
-    position: tuple[int, ...]  # of the element; empty for a variable without subscripts
-    is_start: bool  # whether it is the starting value of a stock
+    name: str  # name with subscripts as in the model file, which is the key of the parameter
+    variable: str  # name of the variable
+    position: tuple[int, ...]  # index of the element; empty for a variable without subscripts
+    is_start: bool  # whether it is the initial value of a stock
 
     @property
     def entered(self) -> str:
-        """Name of the constant that a run is given."""
+        """Name of the constant through which the value is passed to a run."""
         return f"{PREFIX}{self.variable}" if self.is_start else self.variable
 
 
 def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
-    """Every single number that some names stand for."""
+    """Scalars selected by names of variables or elements; ``InvalidInput`` if a name cannot be estimated."""
     found: dict[str, Target] = {}
     for name in names:
         variable, position = _located(model, name)
@@ -71,7 +71,7 @@ def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
 
 
 def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
-    """A variable and element; ``initial Infected`` stands for the starting value of ``Infected``."""
+    """Variable and element of a name; ``initial Infected`` stands for the initial value of ``Infected``."""
     try:
         return located(model, name)
     except UnknownName:
@@ -87,7 +87,7 @@ def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
 def parameters_of(
     model: Model, targets: Iterable[Target], *, spec: ModelSpec | None, priors: Mapping[str, Prior]
 ) -> tuple[Parameter, ...]:
-    """Declarations of some numbers: those of the caller, of the file beside the model, or weak ones."""
+    """Parameter declarations of scalars: priors from the caller, the model's declarations, or weak default priors."""
     wanted = tuple(targets)
     facts = facts_of(model.ir)
     own = {target.name: prior for name, prior in priors.items() for target in targets_of(model, [name])}
@@ -105,7 +105,7 @@ def parameters_of(
         value = fact.value if fact.value is not None else _computed(model, target)
         label = fact.label or (f"Starting value of {target.name}" if target.is_start else target.name)
         if target.name in own:
-            # Its own weak prior would not stand for any number.
+            # A placeholder value is used since a weak prior cannot be built for every value; the prior is replaced.
             base = replace(weak_parameter(target.name, value=1.0, unit=fact.unit, label=label), value=value)
             found.append(with_prior(base, own[target.name]))
         elif declared is not None:
@@ -117,7 +117,7 @@ def parameters_of(
 
 
 def _computed(model: Model, target: Target) -> float:
-    """What a constant without a literal comes to."""
+    """Value of a constant that is computed from other constants."""
     if target.is_start:
         raise InvalidInput(
             "the starting value of {variable!r} is computed from other numbers in the model file; estimate those, or "
@@ -128,7 +128,7 @@ def _computed(model: Model, target: Target) -> float:
 
 
 class TargetValues:
-    """Parameters that are single numbers of the model; what is held takes the place of other values of the file."""
+    """Inputs of a model as a function of scalar parameters; `held` overrides other values of the model file."""
 
     def __init__(self, model: Model, targets: Sequence[Target], *, held: Mapping[str, Any]) -> None:
         self._original, self._targets, self.held = model, tuple(targets), dict(held)
@@ -138,7 +138,7 @@ class TargetValues:
         self._seeds: dict[tuple[str, ...], dict[str, Array]] = {}
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:  # noqa: ARG002
-        """None: every start value is one of the model."""
+        """Empty: all start values are from the model."""
         return ()
 
     def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
@@ -150,8 +150,8 @@ class TargetValues:
         return arrays
 
     def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
-        # The same seeds every time, so that the engine need not take them in again.
+        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
+        # Reuse the same tangent (derivative seed) arrays, so that the engine need not copy them again.
         if tuple(spreads) not in self._seeds:
             columns = {key: column for column, key in enumerate(spreads)}
             seeds = {name: np.zeros((1, 1, *base.shape, len(columns))) for name, base in self._bases.items()}
@@ -161,19 +161,19 @@ class TargetValues:
         return self.values(parameters, 1), self._seeds[tuple(spreads)]
 
     def number(self, parameters: Parameters, key: str) -> float:  # noqa: ARG002
-        """A parameter that does not enter the model: there is none."""
+        """Raise ``KeyError``: all parameters are part of the model."""
         raise KeyError(key)
 
     def memory(self, parameters: Parameters) -> float:  # noqa: ARG002
-        """Share of extra growth that is left a year later: none."""
+        """Zero: there is no momentum of growth."""
         return 0.0
 
     def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> None:  # noqa: ARG002
-        """Derivatives of that share: none."""
+        """Return None: there is no momentum of growth."""
         return
 
     def _base(self, target: Target) -> Array:
-        """What the elements have that are not moved."""
+        """Values of a target's variable, used for the elements that are not estimated."""
         if target.entered in self.held:
             return np.asarray(self.held[target.entered], dtype=float)
         if not target.position:
@@ -186,7 +186,7 @@ class TargetValues:
 
 
 def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior]) -> list[str]:
-    """Numbers that could be estimated, those of given priors first."""
+    """Names of scalars that could be estimated, those with priors from the caller first."""
     declared = {} if model.spec is None else model.spec.parameters
     if declared:
         names = [key for key, item in declared.items() if item.role.startswith("FREE") and item.prior is not None]
@@ -225,7 +225,7 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
     until: float | None,
     seed: int,
 ) -> Tied:
-    """Tie a model to a table; see `calibration.CalibrationProblem`."""
+    """Set up a model for a table; see `calibration.CalibrationProblem`."""
     named: Iterable[str] | None = None if free is None else listed(free)
     clocked, told = in_time_of(model, table, prepared(model, None, start=start, outcomes=[]).clock.start)
     kept = clocked if until is None else clocked.until(until)
@@ -272,7 +272,7 @@ def tied_to_table(  # noqa: PLR0913 - the settings of a front door
 
 
 def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> Tied:
-    """The same with these numbers of the model estimated, chosen for some reasons."""
+    """Copy of a setup in which the named scalars are estimated; `reasons` for the selection go into its notes."""
     model, held, priors = tied.model, tied.runs.entering.held, tied.asked["priors"] or {}
     assert tied.binding is not None  # noqa: S101
     targets = targets_of(model, names)
@@ -304,7 +304,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
 
 
 def _check_free(model: Model, binding: Binding, targets: Sequence[Target], values: Mapping[str, Any]) -> None:
-    """Refuse what is both set, by itself or with all elements, or follows a column, and to be estimated."""
+    """Raise ``InvalidInput`` if a parameter to estimate is also set to a value or given by a column."""
     given = {item.name for name in values for item in targets_of(model, [name])}
     for target in targets:
         if target.name in given or target.variable in binding.driven:
@@ -312,14 +312,14 @@ def _check_free(model: Model, binding: Binding, targets: Sequence[Target], value
 
 
 def _held(value: Any) -> Any:
-    """A set value or a path as JSON can hold it."""
+    """Convert a value or time path to a form suitable for JSON."""
     if isinstance(value, TimePath):
         return {"times": value.times.tolist(), "values": value.values.tolist(), "interpolate": value.interpolate}
     return np.asarray(value).tolist()
 
 
 def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> tuple[Any, Any, float]:
-    """Start, stop and step of the run that is compared: from the start of the file to the last observation."""
+    """Start, stop and step of the run: from `start`, or that of the model file, to the last observation."""
     last = float(table.times[-1])
     begins, stop, step = whole_steps(model, held, start=start, last=last)
     if last <= begins:
@@ -336,7 +336,7 @@ def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | 
 
 
 def _too_close(model: Model, table: Data, step: float) -> list[str]:
-    """Doubt the unit of the model's time where a step of it holds several observations."""
+    """Note that the time unit may be wrong if observations are closer together than a time step of the model."""
     apart = float(np.median(np.diff(table.times))) if table.times.size > 1 else np.inf
     if apart > step * (1 - 1e-6):
         return []
@@ -348,7 +348,7 @@ def _too_close(model: Model, table: Data, step: float) -> list[str]:
 
 
 def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Set values under the names of the file; elements change an array of the file."""
+    """Values set by the caller, by variable; values of elements are inserted into the array of the model file."""
     plain: dict[str, Any] = {}
     for name, value in values.items():
         for target in targets_of(model, [name]) if np.ndim(value) == 0 else ():
@@ -367,7 +367,7 @@ def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spec_of(model: Model, space: ParameterSpace) -> ModelSpec:
-    """Declarations of a fit: those of the file, and the parameters as they are estimated."""
+    """Declarations of a fit: those of the model, with the estimated parameters added or replaced."""
     declared = model.spec or ModelSpec(
         name=model.name, parameters={}, inputs={}, outcomes={}, measurements={}, levers={}, classes={}
     )
@@ -388,7 +388,7 @@ _SCALES = {"level": "level", "log": "logarithm", "logit": "log odds"}
 
 
 def measurements_of(fitted: FittedParameters) -> dict[str, Observation]:
-    """How columns observe the model in a fit, by key."""
+    """Observation specifications of the columns in a fit, by key."""
     return {
         key: Observation(**{**record, "errors": ErrorModel(**record["errors"])})
         for key, record in fitted.provenance["measurements"].items()

@@ -1,4 +1,4 @@
-"""A model tied to data: its runs as a function of parameters, blocks that are fitted in turn, and a description."""
+"""A model set up for data: its runs as a function of parameters, blocks fitted in sequence, and a description."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,39 +23,39 @@ Spreads = Mapping[str, float]
 
 
 class Entering(Protocol):
-    """How parameters become values of the variables of a model."""
+    """Interface that converts parameters to values of the model's variables."""
 
     @property
     def model(self) -> Model:
-        """What is run."""
+        """The model that is simulated."""
 
     @property
     def held(self) -> Mapping[str, Any]:
-        """What takes the place of values of the file in every run, by variable."""
+        """Values that override the model file in every run, by variable."""
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
-        """Start values that were not observed, a line each."""
+        """Start values that were imputed because they were not observed, one line each."""
 
     def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
         """Values by variable, shape (1, draw, element...)."""
 
     def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Values of one vector, and derivatives of those that move, with a last axis (parameter)."""
+        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
 
     def number(self, parameters: Parameters, key: str) -> Array | float:
-        """A parameter that does not enter the model, such as a loading."""
+        """Value of a parameter that is not part of the model, such as a loading."""
 
     def memory(self, parameters: Parameters) -> Array | float:
-        """Share of extra growth that is left a year later."""
+        """Share of the momentum of growth that remains after a year."""
 
     def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
-        """Derivatives of that share, shape (parameter,)."""
+        """Derivatives of `memory`, shape (parameter,); None if it does not depend on the parameters."""
 
 
 class ModelRuns:
-    """A model as a function of its parameters; it keeps the memory it works in and serves one thread at a time.
+    """Outcomes of a model as a function of its parameters; it reuses its working memory and is not thread-safe.
 
-    Bounds are in the model's unit of time; None takes those of the file.
+    Start, stop and save_every are in the model's unit of time; None for those of the model file.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class ModelRuns:
         self._linearised: dict[tuple[tuple[str, ...], ...], Linearised] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Compiled programs stay behind when it is copied to another process."""
+        """Exclude compiled programs, which another process compiles again."""
         return {**self.__dict__, "_task": None, "_linearised": {}}
 
     def copied(self, *, outcomes: Sequence[str] = ()) -> "ModelRuns":
-        """The same with memory of its own; with other outcomes where they are given."""
+        """Copy with its own working memory and, if given, other outcomes."""
         return ModelRuns(self.entering, outcomes=outcomes or self.outcomes, **self.bounds)
 
     @property
     def moments(self) -> Array:
-        """Saved moments, shape (moment,)."""
+        """Saved times, shape (saved time,)."""
         centre = dict.fromkeys(getattr(self.entering, "keys", ()), 1.0)
         return np.asarray(self._prepared(self.entering.values(centre, 1)).clock.saved_times, dtype=float)
 
     def batch(self, parameters: Parameters, draws: int) -> dict[str, Array]:
-        """Outcomes (draw, element..., moment) of many vectors from one simulation; not finite where a run fails."""
+        """Outcomes (draw, element..., saved time) for many parameter vectors; not finite where a run fails."""
         values = self.entering.values(parameters, draws)
         task = self._prepared(values)
         with np.errstate(all="ignore"):
@@ -95,9 +95,9 @@ class ModelRuns:
         return {name: np.broadcast_to(item[0], (draws, *item.shape[2:])) for name, item in found.items()}
 
     def linearised(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes of one vector, shape (element..., moment), and their derivatives, with a last axis (parameter).
+        """Outcomes for one parameter vector, shape (element..., saved time), and derivatives (extra trailing axis).
 
-        The arrays are written anew by the next call.
+        The next call overwrites the arrays.
         """
         values, seeds = self.entering.moved(parameters, spreads)
         identity = (tuple(spreads), tuple(values), tuple(seeds))
@@ -111,7 +111,7 @@ class ModelRuns:
         return {name: data[name][0, 0] for name in data}, {name: slopes[name][0, 0] for name in slopes}
 
     def run(self, parameters: Parameters, draws: int) -> Run:
-        """A whole run of some vectors that says where it failed."""
+        """Simulate some parameter vectors; the result reports where runs failed."""
         values = {**self.entering.held, **self.entering.values(parameters, draws)}
         return simulate(self.entering.model, values, outcomes=self.outcomes, throw=False, **self.bounds)
 
@@ -125,23 +125,23 @@ class ModelRuns:
 def whole_steps(
     model: Model, held: Mapping[str, Any], *, start: float | None, last: float
 ) -> tuple[float, float, float]:
-    """Start, stop and step of a run that ends with the first step not before a moment."""
+    """Start, stop and step of a run that ends with the first step at or after the time `last`."""
     clock = prepared(model, held, start=start, outcomes=[]).clock
     steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
     return clock.start, clock.start + steps * clock.step, clock.step
 
 
 def unit(spreads: Spreads, key: str) -> Array:
-    """One at the place of a parameter, else zero."""
+    """Unit vector of a parameter, shape (parameter,)."""
     return np.array([float(item == key) for item in spreads])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """One block: some parameters, and the measurements that speak of them."""
+    """A block of parameters and the measurements that are informative about them, which are fitted together."""
 
-    name: str  # group of the model file; the variable of output for everything that is left
-    parameters: tuple[str, ...]  # keys of all parameters of the declarations that belong to it
+    name: str  # group in the model file; for the last block, the name of the output variable
+    parameters: tuple[str, ...]  # keys of all declared parameters that belong to the block
     measurements: tuple[str, ...]  # keys of the measurements
 
     def owns(self, series: Series) -> bool:
@@ -151,9 +151,9 @@ class Block:
 
 def stages_of(model: Model) -> tuple[Block, ...]:
     """Blocks of a model in the order they are fitted."""
-    # A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of
-    # its measurement. A national series belongs to the block whose start values it sets, or to that of its group.
-    # Everything else, with the measurements in yearly changes, is the last block.
+    # A stock observed in levels forms a block with the parameters of its group in the model file and the loadings of
+    # its measurement. A national series belongs to the block whose start values it determines, or to that of its group.
+    # All others, and the measurements in yearly changes, form the last block.
     spec, last = declarations(model), model.bindings.variables.output
     home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
     names = [name for name in dict.fromkeys(home.values()) if name != last]
@@ -169,7 +169,7 @@ def stages_of(model: Model) -> tuple[Block, ...]:
 
 
 def declarations(model: Model) -> ModelSpec:
-    """Declarations of a model."""
+    """Declarations of a model; ``InvalidInput`` if it has none."""
     if model.spec is None:
         raise InvalidInput(
             "{model} has no declarations, so nothing ties it to a panel; load a model that ships with a model.toml",
@@ -195,7 +195,7 @@ def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
 
 
 def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
-    """Block of the measurement that reads the same indicators."""
+    """Block of the regional measurement with the same indicators as the proxy, or else the last block."""
     for item in _regional(spec):
         if item.indicators == proxy.indicators:
             return _home(model, spec, item)
@@ -223,20 +223,20 @@ FIRST_YEAR = Message(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Description:
-    """What a calibration will do with a panel."""
+    """Description of a calibration before it is run: observations, estimated parameters and notes."""
 
     panel: str
     regions: int
     first_year: int
     last_year: int
-    series: tuple[str, ...]  # available observations, a line each
-    absent: tuple[str, ...]  # declared observations the panel does not make, with the reason
+    series: tuple[str, ...]  # available series, one line each
+    absent: tuple[str, ...]  # declared measurements without usable data, with the reason
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unobserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fixed: Mapping[str, float]  # values the user has set, by key
-    imputed: tuple[str, ...] = ()  # start values that were not observed, a line each
-    notes: tuple[str, ...] = field(default=())  # what else a reader must know
-    opening: str = ""  # first line, where the data are no panel of regions
+    imputed: tuple[str, ...] = ()  # start values that were not observed, one line each
+    notes: tuple[str, ...] = field(default=())  # further notes for the user
+    opening: str = ""  # first line, if the data are a table
 
     def lines(self) -> list[str]:
         """The description as lines of text."""
@@ -260,7 +260,7 @@ class Description:
         return text
 
     def __str__(self) -> str:
-        """All lines."""
+        """The description as text."""
         return joined(self.lines(), "\n")
 
 
@@ -274,24 +274,24 @@ def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Tied:
-    """A model tied to data."""
+    """A model set up for data: parameters, observed series and runs."""
 
-    model: Model  # with as many entities as the data
-    data: Any  # the observations
-    spec: ModelSpec  # declarations with what the caller changed
-    fixed: Mapping[str, float]  # values that are set, by key
-    space: ParameterSpace  # parameters that are estimated
-    first_year: Any  # first moment of the simulation
-    last_year: Any  # its last
+    model: Model  # with as many regions as the panel
+    data: Any  # the panel or table
+    spec: ModelSpec  # declarations, with changes by the caller
+    fixed: Mapping[str, float]  # values set by the caller, by key
+    space: ParameterSpace  # parameters to estimate
+    first_year: Any  # start time of the simulation
+    last_year: Any  # end time of the simulation
     stages: tuple[Block, ...]  # blocks that are fitted one after the other
-    series: tuple[Series, ...]  # observations in the order of the residuals
-    runs: ModelRuns  # the model as a function of its parameters
-    description: Description  # what is said of it before anything is computed
-    codes: tuple[str, ...] = ()  # regions; empty for other data
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # their labels in English and Chinese
-    record: Mapping[str, Any] = field(default_factory=dict)  # how it was made, for a fit to keep
-    # What the caller asked for, to tie the same again; of a table.
+    series: tuple[Series, ...]  # observed series in the order of the residuals
+    runs: ModelRuns  # outcomes of the model as a function of its parameters
+    description: Description  # description for the user, before anything is computed
+    codes: tuple[str, ...] = ()  # codes of the regions; empty for a table
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # English and Chinese labels of the regions
+    record: Mapping[str, Any] = field(default_factory=dict)  # settings to store in the provenance of a fit
+    # Arguments of the caller, to build the same problem again; for tables only.
     asked: Mapping[str, Any] = field(default_factory=dict)
-    binding: Binding | None = None  # how columns were matched; None for a panel of regions
-    until: float | None = None  # last moment that is fitted, where later ones are held out
-    time_unit: str = ""  # unit of the model's time; empty for years of regions
+    binding: Binding | None = None  # assignment of columns; None for a panel of regions
+    until: float | None = None  # last fitted time if later observations are held out
+    time_unit: str = ""  # unit of the model's time; empty for a panel of regions
