@@ -1,4 +1,4 @@
-"""Pictures and the report of a fit: parameters, fitted against observed values, paths by region, what is left."""
+"""Figures and report of a fit: parameters, fitted and observed values, paths by region, and residuals."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,17 +18,17 @@ __all__ = [
     "write_report",
 ]
 
-# A small chart for each of more regions than this is a picture nobody can read; the tables hold them all.
+# Maximum number of regions for which figures by region are drawn; the tables contain all regions.
 MOST_DRAWN = 250
 
 
 def draw_fit(
     result: FitResult, *, lang: str = "en", only: Sequence[str] | None = None
 ) -> Iterator[tuple[str, ReportFigure]]:
-    """Draw the figures of a fit, each with the name of its files without ending; ``only`` names those wanted.
+    """Yield the figures of a fit with their file names (without extension); `only` restricts them to some names.
 
-    They are ``parameters``, ``series``, and where a series is observed by region and there are few enough regions to
-    draw ``regions`` and ``residuals``.
+    They are ``parameters`` and ``series`` and, if a series is observed by region and there are at most `MOST_DRAWN`
+    regions, ``regions`` and ``residuals``.
     """
     plots = {"parameters": plot_parameters} if result.parameters else {}
     plots["series"] = plot_series

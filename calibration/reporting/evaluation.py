@@ -1,4 +1,4 @@
-"""The folder of an evaluation: Markdown, HTML, every test and table as CSV, and one JSON file with all of it."""
+"""Write the report of an evaluation: Markdown, HTML, tests and tables as CSV, and a JSON file with all results."""
 
 import json
 import math
@@ -30,7 +30,7 @@ NAME, RECORD, TESTS, TABLES = "evaluation", "evaluation.json", "tests.csv", "tab
 
 SCHEMA = 1
 
-# Tables of every region or year are for programs; the page names them and shows none of it.
+# Tables with rows for every region or year, which the report mentions but does not show.
 LARGE = (
     "point_fit_regions",
     "residuals",
@@ -44,14 +44,15 @@ LARGE = (
 )
 MOST_ROWS = 60
 
-# By what a table is sorted before it is cut, the largest first; of tables by outcome, so many rows of each are shown.
+# Columns by which tables are sorted, in descending order, before they are truncated; maximum number of rows shown for
+# each outcome, and the tables to which this applies.
 SORTED = {"morris": "mu_star", "sobol": "ST", "integration": "error_halved", "ranking_flips": "share"}
 MOST_OF_OUTCOME = 12
 BY_OUTCOME = ("morris", "sobol")
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
-    """Write an evaluation into a folder."""
+    """Write the report and data of an evaluation to a folder, and return the path of the Markdown report."""
     folder = Path(folder)
     document = report(evaluation, lang=lang)
     for name, table in _tables(evaluation):
@@ -74,7 +75,7 @@ def as_record(evaluation: Evaluation, *, lang: str = "en") -> dict[str, Any]:
 
 
 def counts(evaluation: Evaluation) -> dict[str, int]:
-    """How many tests passed, failed and were not tested."""
+    """Numbers of tests that passed, failed and were not carried out."""
     return {
         "passed": evaluation.count(Verdict.PASSED),
         "failed": evaluation.count(Verdict.FAILED),
@@ -83,14 +84,14 @@ def counts(evaluation: Evaluation) -> dict[str, int]:
 
 
 def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
-    """One line: passed n, failed n, not tested n."""
+    """Numbers of tests in one line: passed n, failed n, not tested n."""
     found = counts(evaluation)
     parts = {"passed": found["passed"], "failed": found["failed"], "untested": found["not_tested"]}
     return Phrase("summary", parts).text(lang)
 
 
 def report(evaluation: Evaluation, *, lang: str = "en") -> ReportDocument:
-    """The report as a document."""
+    """Build the report of an evaluation."""
     if lang not in LANGUAGES:
         raise InvalidInput(
             "no reports in language {language!r}; expected one of {known}", language=lang, known=", ".join(LANGUAGES)
@@ -145,7 +146,7 @@ def _listed(evaluation: Evaluation, verdict: Verdict, none: str, lang: str) -> I
 
 
 def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> TextTable:
-    """Tests as a table: with the part they belong to before them, or with their verdicts."""
+    """Table of tests with their verdicts or, if `before` is given, with the section of each test as first column."""
     names = ["section", "title", "subject", "value", "bound", "note"]
     if not before:
         names = ["title", "subject", "verdict", "value", "bound", "note"]
@@ -172,7 +173,7 @@ def _section(section: Section, lang: str) -> Iterator[Part]:
 
 
 def _shown(name: str, table: "pd.DataFrame", caption: str, lang: str) -> Iterator[Part]:
-    """The largest rows of a table, and where all of them are."""
+    """Yield the first rows of a table (after sorting) and, if truncated, a reference to the CSV file."""
     part = table.head(0) if name in LARGE else _largest(name, table)
     if len(part):
         rows = [[number_text(_cell(value)) for value in row] for row in part.itertuples(index=False, name=None)]
@@ -194,7 +195,7 @@ def _largest(name: str, table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def number_text(value: Any) -> str:
-    """A value as a reader wants it: four digits of a number, a dash where there is none.
+    """Format a value for a table: a float with four significant digits, a dash for None and NaN.
 
     >>> number_text(0.0123456), number_text(None), number_text(12)
     ('0.01235', '–', '12')
@@ -222,7 +223,7 @@ def _tables(evaluation: Evaluation) -> Iterator[tuple[str, "pd.DataFrame"]]:
 
 
 def _plain(value: Any) -> Any:
-    """Plain data with null where a number is not finite."""
+    """Convert to plain Python data for JSON, with None for numbers that are not finite."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

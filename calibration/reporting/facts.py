@@ -1,4 +1,4 @@
-"""Numbers and names that the report of a fit and its pictures share: how well it follows its data, what it leaves."""
+"""Statistics and names shared by the report and the figures of a fit: goodness of fit and residual tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from pysd_runner.text import has_text, panel_title, said, say, variable_names
 
 Array = NDArray[np.float64]
 
-# A panel series fails a test when nothing to find would give so much in fewer than this share of panels.
+# Significance level of the residual tests.
 LEVEL = 0.05
-# Durbin-Watson and Ljung-Box need some moments to say anything.
+# Minimum number of years for a region's Ljung-Box test.
 FEWEST_YEARS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesCells:
-    """One series as arrays (region, year), NaN where a cell was not used."""
+    """A series as arrays (region, year), with NaN in cells that were not used."""
 
-    regions: tuple[str, ...]  # region codes; one empty text for a national series
+    regions: tuple[str, ...]  # region codes; a single empty string for a national series
     years: tuple[int, ...]  # years after the first of the window
     observed: Array
     fitted: Array
@@ -49,24 +49,24 @@ def cells_of(result: FitResult, series: SeriesFit) -> SeriesCells:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesNumbers:
-    """Fit and residual tests of one series."""
+    """Goodness of fit and residual tests of one series."""
 
     cells: int
     rmse: float
     bias: float
-    efficiency: float  # one minus squared errors over squared deviations from the mean
-    squared_correlation: float  # from 0 to 1, blind to bias and scale
+    efficiency: float  # one minus the ratio of squared errors to squared deviations from the mean
+    squared_correlation: float  # from 0 to 1, insensitive to bias and scale
     bias_share: float
     variance_share: float
     covariance_share: float
-    durbin_watson: float  # of the standardised innovations, differences and squares summed over regions; 2 is best
-    memory: float  # correlation of innovations with those of the year before, from the fit
-    memory_band: float  # what independent innovations keep to, 95 of 100
+    durbin_watson: float  # pooled over regions, of the standardised innovations; 2 without autocorrelation
+    memory: float  # lag-1 autocorrelation of the innovations, from the fit
+    memory_band: float  # half-width of the 95 % band of the autocorrelation of independent innovations
     regions_with_memory: float  # share of regions whose Ljung-Box test of the first lag rejects at 5 %
 
 
 def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
-    """Fit and residual tests of one series, all its regions together."""
+    """Goodness of fit and residual tests of one series, pooled over its regions."""
     cells = cells_of(result, series)
     fit = point_fit(cells.observed, cells.fitted, pool=(0,))
     count = int(np.isfinite(cells.standardised).sum())
@@ -87,7 +87,7 @@ def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
 
 
 def pooled_durbin_watson(innovations: Array) -> float:
-    r"""Durbin-Watson statistic of a panel, differences and squares summed over regions and years.
+    r"""Durbin-Watson statistic of a panel, with sums over regions and years.
 
     .. math:: d = \frac{\sum_i\sum_{t=2}(e_{it}-e_{i,t-1})^2}{\sum_i\sum_t e_{it}^2}
 
@@ -101,7 +101,7 @@ def pooled_durbin_watson(innovations: Array) -> float:
 
 
 def _share_with_memory(innovations: Array) -> float:
-    """Share of regions whose Ljung-Box test rejects; regions with too few years are left out."""
+    """Share of regions whose Ljung-Box test rejects; regions with too few years are excluded."""
     enough = np.isfinite(innovations).sum(axis=1) >= FEWEST_YEARS
     if not enough.any():
         return float("nan")
@@ -112,7 +112,7 @@ def _share_with_memory(innovations: Array) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionNumbers:
-    """How one region is followed in one series."""
+    """Goodness of fit of one region in one series."""
 
     region: str
     cells: int
@@ -121,7 +121,7 @@ class RegionNumbers:
 
 
 def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
-    """Fit of every region in one series."""
+    """Yield the goodness of fit of every region in one series."""
     cells = cells_of(result, series)
     fit = point_fit(cells.observed, cells.fitted)
     for row, code in enumerate(cells.regions):
@@ -130,7 +130,7 @@ def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
 
 
 def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:
-    """Pairs of parameters that the panel tells apart badly."""
+    """Pairs of parameters with strong posterior correlations, which the panel hardly distinguishes."""
     table = result.correlation()
     matrix = table.to_numpy()
     keys = list(table.columns)
@@ -140,37 +140,37 @@ def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int =
 
 
 def settled_and_weak(parameters: Sequence[ParameterEstimate]) -> tuple[int, int]:
-    """How many parameters rest mostly on the panel, and how many on their priors."""
+    """Numbers of parameters determined mostly by the panel, and mostly by their priors."""
     settled = sum(item.contraction >= EVIDENCE[1][0] for item in parameters)
     return settled, sum(item.contraction < EVIDENCE[2][0] for item in parameters)
 
 
 def say_found(line: str, result: FitResult, lang: str) -> str:
-    """A finding or note of a fit, which is kept in English, in a language."""
+    """Translate a finding or note of a fit, which is stored in English."""
     return line if lang == "en" else said(line, lang, _names(result, lang))
 
 
 def _names(result: FitResult, lang: str) -> dict[str, str]:
-    """What variables and parameters are called in a language, by variable."""
+    """Names of variables and parameters in a language, by variable."""
     try:
         inputs = load_bound_spec(result.fitted.model).inputs
-    except InvalidInput:  # a model whose files are no longer there
+    except InvalidInput:  # the model's files no longer exist
         inputs = {}
     return variable_names(inputs.values(), lang) | {item.name: str(getattr(item, lang)) for item in result.parameters}
 
 
 def window(result: FitResult, lang: str) -> dict[str, object]:
-    """Panel and years of a fit, for the blanks of subtitles."""
+    """Panel and years of a fit, to fill in subtitles."""
     fitted = result.fitted
     return {"panel": panel_title(fitted.panel, lang), "first": fitted.first_year, "last": fitted.last_year}
 
 
 def region_name(names: Mapping[str, tuple[str, str]], code: str, lang: str) -> str:
-    """Label of a region, of those by its code in English and Chinese."""
+    """Label of a region in a language; `names` has the English and Chinese labels by region code."""
     return names[code][0 if lang == "en" else 1]
 
 
 def series_name(series: SeriesFit, lang: str) -> str:
-    """Short name of a series."""
+    """Short name of a series in a language."""
     key = f"series.{series.indicator}"
     return say(key, lang) if has_text(key) else series.indicator.replace("_", " ")

@@ -1,4 +1,4 @@
-"""Pictures of a fit: fitted beside observed, what it leaves by region and year, and intervals of what was found."""
+"""Figures of a fit: fitted and observed values, residuals by region and year, and intervals of the parameters."""
 
 import math
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ from pysd_runner.plots.style import (
 from pysd_runner.text import said, say
 
 _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5
-# More dots than these make a file of megabytes unless they are drawn as pixels.
+# Maximum number of dots drawn as vector graphics; more are rasterised to keep files small.
 _MOST_VECTORS = 2000
 
 
 def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw fitted against observed values, one panel a series, with the line of a perfect fit."""
+    """Draw fitted against observed values, one chart per series, with the identity line."""
     lang = usable_language(lang)
     if not result.series:
         raise InvalidInput("the fit has no series to draw")
@@ -82,7 +82,7 @@ def _opened(
     subtitle: str = "",
     **values: object,
 ) -> Sheet:
-    """An empty figure of a fit under the texts that are called like it."""
+    """Open an empty figure of a fit, with the title, subtitle and caption of its name."""
     return open_sheet(
         height=height,
         title=say(f"fit_figure.{name}", lang, **values),
@@ -93,7 +93,7 @@ def _opened(
 
 
 def _draw_name(sheet: Sheet, item: SeriesFit, left: float, top: float, wide: float, lang: str) -> None:
-    """Write the indicator above its panel, and what measures it below."""
+    """Write the name of the series above its chart."""
     lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide + _SPACE / 2)[:2]
     sheet.text(left, top + 0.30 - 0.13 * (len(lines) - 1), "\n".join(lines), size=LABEL_SIZE, color=INK, va="center")
 
@@ -114,15 +114,15 @@ def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:
 
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3
 _MOST_COLUMNS = 7
-# Of more regions than can be drawn, so many: as many rows as columns.
+# Number of regions drawn if there are too many for one figure: a square of charts.
 _SHOWN = _MOST_COLUMNS**2
 
 
 def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> ReportFigure:
-    """Draw fitted and observed paths of every region in a series, all on the same axes.
+    """Draw fitted and observed paths of every region in a series, all with the same axis limits.
 
-    The series is called ``"measurement:indicator"``; an empty name takes the first that is observed by region. Yearly
-    changes are added up from the first year on. Of more than fifty regions those that part most are drawn.
+    The series is named as ``"measurement:indicator"``; an empty name selects the first one observed by region. Yearly
+    changes are accumulated from the first year. Of more than fifty regions, those with the worst fit are drawn.
     """
     lang = usable_language(lang)
     chosen = _chosen(result, series)
@@ -172,7 +172,7 @@ def _chosen(result: FitResult, label: str) -> SeriesFit:
 
 
 def _paths(result: FitResult, series: SeriesFit) -> pd.DataFrame:
-    """Columns region, year, observed, fitted; changes are added up, and start from zero in the first year."""
+    """Table with columns region, year, observed, fitted; changes are accumulated from zero in the first year."""
     frame = result.to_frame()
     frame = frame[(frame["measurement"] == series.measurement) & (frame["indicator"] == series.indicator)]
     frame = frame[["region", "year", "observed", "fitted"]]
@@ -228,10 +228,10 @@ _SMALL = 6.4
 
 
 def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw standardised innovations by region and year, one block a series that is observed by region.
+    """Draw standardised innovations by region and year, one heat map per series observed by region.
 
-    Blue is below and orange above what was observed. More than sixty regions are drawn in rows too narrow for their
-    names.
+    Fitted values are below the observations in blue cells and above them in orange cells. With more than sixty regions,
+    rows are too narrow for names.
     """
     lang = usable_language(lang)
     blocks = [item for item in result.series if not item.national]
@@ -278,13 +278,13 @@ def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], l
 
 
 def _rows_height(result: FitResult) -> float:
-    """Height of all rows, at most that of a page."""
+    """Height of all rows in inches, limited to that of a page."""
     return min(len(result.region_names), MOST_NAMED) * _PITCH
 
 
 def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -> None:
     colours = LinearSegmentedColormap.from_list("residuals", [SCENARIO, "#FFFFFF", BASELINE])
-    # Lines between rows too narrow for a name would cover them, and as vectors they would fill megabytes.
+    # White lines between narrow rows would cover them, and vector graphics would make the file too large.
     are_many = len(matrix) > MOST_NAMED
     edges = {"rasterized": True} if are_many else {"edgecolors": "white", "linewidth": 0.4}
     axes.pcolormesh(matrix, cmap=colours, vmin=-BEND, vmax=BEND, **edges)
@@ -299,10 +299,10 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -
         axes.spines[side].set_color(RULE)
 
 
-# Height of a row, and room for names on the left and words on the right, in inches.
+# Height of a row, and widths of the names on the left and the words on the right, in inches.
 _ROW, _NAMES, _WORDS = 0.21, 2.35, 1.45
 _LONG_NAMES, _NO_WORDS = 2.6, 0.15
-# Ratios beyond these limits are cut: to the prior median of a parameter, and to an observed statistic.
+# Limits to which ratios are clipped: to the prior median of a parameter, and to an observed statistic.
 _OF_PRIOR, _OF_OBSERVED = (0.02, 50.0), (0.1, 10.0)
 _TABLE = (
     "key",
@@ -321,16 +321,16 @@ _TABLE = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
-    """One row, in multiples of what is called 1."""
+    """A row of intervals, relative to a reference value (1)."""
 
     name: str
-    prior: Sequence[float]  # its ends
+    prior: Sequence[float]  # low, high
     posterior: Sequence[float]  # low, middle, high
     words: str = ""
 
 
 def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw the intervals of the parameters that tables show, prior and posterior, relative to prior medians."""
+    """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians."""
     lang = usable_language(lang)
     if not result.parameters:
         raise InvalidInput("the fit has no parameters to draw")
@@ -343,7 +343,7 @@ def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
 
 
 def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lang: str = "en") -> ReportFigure:
-    """Draw predictive checks, prior and posterior, relative to what was observed."""
+    """Draw prior and posterior predictive checks, relative to the observed statistics."""
     lang = usable_language(lang)
     if not checks:
         raise InvalidInput("there are no predictive checks to draw")
@@ -374,7 +374,7 @@ def _check_row(item: PredictiveCheck, series: str, lang: str) -> _Row:
 
 
 def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: tuple[float, float], lang: str) -> ReportFigure:
-    """A figure of rows with so much room on their left and right."""
+    """Draw a figure of rows of intervals; `beside` is the space in inches on their left and right."""
     with drawing():
         entries = (
             KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),

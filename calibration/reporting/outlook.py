@@ -1,4 +1,4 @@
-"""The report of a forecast, and its fan chart: every region, history and bands of futures."""
+"""Report of a forecast, and its fan chart with history and forecast bands of every region."""
 
 from pathlib import Path
 
@@ -38,12 +38,12 @@ from pysd_runner.reports.document import (
 from pysd_runner.text import panel_title, say
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
-# Years of history that are drawn.
+# Number of years of history drawn.
 _BEHIND = 15
 
 
 def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
-    """Draw a fan for every region, or where there are more than fifty a dot and an interval for the last year."""
+    """Draw a fan chart for every region; with more than fifty regions, a dot plot of the last year with intervals."""
     lang = usable_language(lang)
     has_fans = outlook.paths.sizes["region"] <= MOST_CHARTS
     with drawing():
@@ -54,7 +54,7 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
 
 
 def _texts(outlook: Outlook, lang: str) -> tuple[str, str]:
-    """Title and subtitle."""
+    """Title and subtitle of the figure."""
     values = {"panel": panel_title(outlook.target.name, lang), "origin": outlook.origin, "model": outlook.model}
     until = int(outlook.paths["year"].to_numpy()[-1])
     return say("forecast.figure.title", lang, until=until), say("forecast.figure.subtitle", lang, **values)
@@ -91,7 +91,7 @@ def _draw_fans(outlook: Outlook, lang: str) -> ReportFigure:
 
 
 def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
-    """The last year beside what was observed last, the highest median first."""
+    """Dot plot of the forecast for the last year against the last observation, sorted by median."""
     ends = percent(outlook.bands().isel(year=-1)).transpose("region", "level").to_numpy()
     last = 100 * np.exp(outlook.last)
     moves = np.abs(np.nan_to_num(np.log(ends[:, MEDIAN] / last)))
@@ -117,7 +117,7 @@ def _draw_dots(outlook: Outlook, lang: str) -> ReportFigure:
 
 
 def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
-    """Write the figure, and what it shows in words and numbers, as Markdown and as HTML."""
+    """Write the figure, and a report with a summary and a table, as Markdown and HTML."""
     figure = plot_outlook(outlook, lang=lang)
     save_figure(figure, folder, "forecast")
     heading, frame = last_year(outlook, lang)
@@ -132,11 +132,11 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
 
 
 def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
-    """What is forecast for the last year, a row a region, and what the numbers are; of many those that move most."""
+    """Heading and table of the forecast for the last year, by region; if many, those with the largest change."""
     table = outlook.table()
     final = table[table["year"] == table["year"].max()].set_index("region")
     final.index = pd.Index([region_name(outlook.names, str(code), lang) for code in final.index])
-    # The year is told where it is not that of the heading for all of them.
+    # The year of the last observation is shown if it differs from the forecast origin for any region.
     dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
     told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}
     heading = say("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
@@ -148,12 +148,12 @@ def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
 
 
 def percent(logs: xr.DataArray) -> xr.DataArray:
-    """Log points relative to the mean of the regions as per cent of it."""
+    """Convert log differences from the mean of the regions to per cent of the (geometric) mean."""
     return logs.copy(data=100 * np.exp(logs.to_numpy()))
 
 
 def _at_the_end(drawn: pd.DataFrame) -> pd.DataFrame:
-    """The last year of a forecast, and what was observed last of each region."""
+    """Rows of the last forecast year and of the last observation of each region."""
     is_seen = drawn["quantile"] == "observed"
     last = drawn[is_seen].drop_duplicates("region", keep="last")
     return pd.DataFrame(pd.concat((last, drawn[~is_seen & (drawn["year"] == drawn["year"].max())]), ignore_index=True))

@@ -1,4 +1,4 @@
-"""The report of a fit: what was estimated from what, how sure it is, how well it fits, what it leaves."""
+"""Report of a fit: data, estimated parameters and their uncertainty, goodness of fit, and residual tests."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -58,10 +58,10 @@ def write_report(
     panel: Data | None = None,
     lang: str = "en",
 ) -> tuple[Path, Path]:
-    """Write the report of a fit as Markdown, with links to its figures, and as one HTML page, which holds them.
+    """Write the report of a fit as Markdown, with links to its figures, and as one HTML page, which embeds them.
 
-    ``figures`` gives a sentence by name of the figures saved in ``figures/`` of the folder; the panel what its reader
-    said and which file it came from.
+    `figures` maps the names of the figures in the subfolder ``figures`` to captions; `panel` provides the source file
+    and the problems found when it was read.
     """
     folder = Path(folder)
     document = report_of(result, figures=figures or {}, panel=panel, lang=lang)
@@ -71,7 +71,7 @@ def write_report(
 def report_of(
     result: FitResult, *, figures: Mapping[str, str], panel: Data | None = None, lang: str = "en"
 ) -> ReportDocument:
-    """Put the report together; ``InvalidInput`` if there is no such language."""
+    """Build the report; ``InvalidInput`` if there is no such language."""
     if lang not in ("en", "zh"):
         raise InvalidInput("no reports in language {language!r}; expected one of en, zh", language=lang)
     fitted = result.fitted
@@ -178,7 +178,7 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
 
 
 def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, lang: str) -> list[str]:
-    """One parameter; the interval is that of its profile where one was made."""
+    """Table row of a parameter; the interval is that of its verdict (profile) if there is one, else that of the fit."""
     meaning = item.en if lang == "en" else item.zh
     low, high = (item.low, item.high) if verdict is None else (verdict["low"], verdict["high"])
     shape = None if verdict is None else verdict["shape"]
@@ -349,7 +349,7 @@ def _significant(value: float) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    """A number with a true minus sign and no negative zero; a dash where there is none."""
+    """Format a number with a typographic minus sign and without negative zero; a dash for NaN."""
     return "–" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
@@ -358,7 +358,7 @@ def _with_bias(rmse: float, bias: float) -> str:
 
 
 def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
-    """Write the report of a fit to a table as Markdown and as one HTML page, with its pictures."""
+    """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
     folder = Path(folder)
     figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
     assert isinstance(figure, ReportFigure)  # noqa: S101
