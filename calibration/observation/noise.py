@@ -69,7 +69,7 @@ class Noise:
 
     @property
     def total_sd(self) -> float:
-        """Stationary standard deviation of the residuals ``r_t``, ``sd / sqrt(1 - persistence^2)``, before ratios."""
+        """Stationary standard deviation of ``r_t``, ``sd / sqrt(1 - persistence^2)``, of a region with ratio 1."""
         return float(self.sd / np.sqrt(1 - self.persistence**2))
 
     def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
