@@ -1,8 +1,8 @@
-"""From a model file to numbers: the front door of the engine; `engine.ir` is the other one.
+"""Read a model file and simulate it: the public entry point of the engine, together with `engine.ir`.
 
-``frontend`` reads a file into the representation of ``ir``, ``passes`` rewrite it, the targets ``numpy`` and ``llvm``
-run it over scenarios and draws at once, and ``reference`` runs the same model through PySD itself: the slow twin.
-What is imported here is loaded when it is first used.
+``frontend`` reads a file into the intermediate representation of ``ir``, ``passes`` rewrite it, the targets ``numpy``
+and ``llvm`` run it for all scenarios and draws at once, and ``reference`` runs the model with PySD, for comparison.
+Names listed here are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING

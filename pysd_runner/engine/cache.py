@@ -1,4 +1,4 @@
-"""A bounded cache on disk of lowered models and compiled code, shared by processes, that never fails a run."""
+"""Size-limited disk cache of lowered models and compiled code, shared by processes; its errors never stop a run."""
 
 import contextlib
 import hashlib
@@ -21,10 +21,10 @@ from pysd_runner.engine.ir import ModelIr
 
 Kind = Literal["ir", "object"]
 
-# Names another folder for what is cached; empty or "off" switches caching off.
+# Environment variable with the cache folder; an empty value or "off" disables caching.
 VARIABLE = "GAPSIM_CACHE"
 
-# A lowered model takes about 0.1 MB, a compiled one 0.01 to 0.1 MB.
+# Maximum size of each cache in bytes. A lowered model takes about 0.1 MB, a compiled one 0.01 to 0.1 MB.
 LIMITS: dict[Kind, int] = {"ir": 100_000_000, "object": 200_000_000}
 
 _MAGIC = b"gapsim cache 1\n"
@@ -34,21 +34,21 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class CacheNotUsed(RuntimeWarning):
-    """The cache folder cannot be trusted, so that every start takes longer."""
+    """The cache folder cannot be trusted and is not used; models are read and compiled again in every session."""
 
 
 class Store:
-    """Byte strings by key in one folder; what was used longest ago goes first when the folder is full."""
+    """Byte strings by key in one folder; the least recently used are removed first when the folder is full."""
 
-    # A file is written beside its place and then moved there, so that a reader sees a whole entry or none. A damaged
-    # entry, a folder that cannot be written and a full disk are the same as an empty cache.
+    # A file is written under a temporary name, then renamed, so that readers find a complete entry or none. A damaged
+    # entry, a folder that cannot be written to and a full disk are treated as an empty cache.
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
 
     def get(self, key: str) -> bytes | None:
-        """The bytes last put under a key."""
+        """The bytes last stored under a key; None if there are none."""
         path = self._folder / _checked(key)
         try:
             data = _opened(key, path.read_bytes()) if self._usable() else None
@@ -59,7 +59,7 @@ class Store:
         return data
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep bytes under a key; nothing happens when they cannot be written."""
+        """Store bytes under a key; does nothing if they cannot be written."""
         path = self._folder / _checked(key)
         entry = _sealed(key, data)
         if len(entry) > self._limit:
@@ -81,14 +81,14 @@ class Store:
         return not fault
 
     def _make_room(self, newest: Path) -> None:
-        """Remove entries, those used longest ago first and the newest never, until the rest is within the limit."""
+        """Remove the least recently used entries, but never the newest, until the folder is within its size limit."""
         entries = []
         with os.scandir(self._folder) as found:
             for item in found:
                 try:
                     state = item.stat(follow_symlinks=False)
                 except FileNotFoundError:
-                    # Another process made room meanwhile.
+                    # Another process has removed the entry meanwhile.
                     continue
                 if stat.S_ISREG(state.st_mode):
                     entries.append((item.name == newest.name, state.st_mtime_ns, item.name, state.st_size))
@@ -101,7 +101,7 @@ class Store:
 
 
 def default_store(kind: Kind) -> Store | None:
-    """The store in the user's cache folder, or in the folder that the variable ``GAPSIM_CACHE`` names."""
+    """The store in the user's cache folder, or in the folder given by the environment variable ``GAPSIM_CACHE``."""
     named = os.environ.get(VARIABLE)
     if named is not None and named.strip().lower() in ("", "off"):
         return None
@@ -110,7 +110,7 @@ def default_store(kind: Kind) -> Store | None:
 
 
 def _expanded(named: str) -> Path | None:
-    """A folder as a shell would read it: ``~`` is the user's home."""
+    """Expand ``~`` to the user's home folder, as a shell does; None if the home folder is unknown."""
     try:
         return Path(named.strip()).expanduser()
     except RuntimeError:
@@ -125,14 +125,14 @@ def _user_folder() -> Path | None:
         found = platformdirs.user_cache_path("gapsim", appauthor=False)
     except RuntimeError:
         return None
-    # Without a home some releases name a folder inside the working folder, where nothing may be put.
+    # If there is no home folder, some releases return a relative path, but the working folder must not be written to.
     return found if found.is_absolute() else None
 
 
 @lru_cache(maxsize=16)
 def code_digest(folder: Path = Path(__file__).parent) -> str:
-    """Digest of the modules and grammars in a folder, to be part of a key."""
-    # What was made by other code is then not taken for the same, whatever version the package has.
+    """Digest of the modules and grammars in a folder, used as part of a cache key."""
+    # Entries made by different code are then never reused, even if the version of the package is the same.
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".lark")):
         data = path.read_bytes()
@@ -151,7 +151,7 @@ def _sealed(key: str, data: bytes) -> bytes:
 
 
 def _opened(key: str, entry: bytes) -> bytes | None:
-    """Data of an entry, None unless it is whole and belongs to the key."""
+    """Data of an entry; None if the entry is incomplete or belongs to another key."""
     data = entry[_HEADER:]
     whole = entry[:_HEADER] == _MAGIC + len(data).to_bytes(_LENGTH, "little") + _mark(key, data)
     return data if whole else None
@@ -162,9 +162,9 @@ def _mark(key: str, data: bytes) -> bytes:
 
 
 def _touch(path: Path) -> None:
-    """Note the use of an entry: the time of its last change stands for that of its last use."""
+    """Record the use of an entry: its modification time is used as the time of its last use."""
     with contextlib.suppress(OSError):
-        # A folder that can only be read still serves.
+        # A read-only folder can still be read from.
         os.utime(path)
 
 
@@ -183,7 +183,7 @@ def _write_whole(path: Path, entry: bytes) -> None:
 
 
 def _fault(folder: Path) -> str:
-    """Why nothing in a folder can be trusted; empty when it can."""
+    """Why the contents of a folder cannot be trusted; empty when they can."""
     if sys.platform == "win32":
         return ""
     state = folder.stat()
@@ -193,7 +193,7 @@ def _fault(folder: Path) -> str:
         return "others may write to it (chmod 700 mends that)"
     for parent in folder.resolve().parents:
         mode = parent.stat().st_mode
-        # Whoever may rename the folder can put another one in its place; a sticky folder such as /tmp forbids that.
+        # A user who may rename the folder can replace it by another; the sticky bit, as on /tmp, prevents that.
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             return f"others may write to {parent}"
     return ""
@@ -210,15 +210,15 @@ class ModelFile:
 
     path: Path
     sha256: str  # hash of its bytes
-    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by their names in the model
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """File name, as shown in messages."""
         return self.path.name
 
     def check_unchanged(self, model: ModelIr) -> None:
-        """Refuse a file that changed, or a data file of it that did."""
+        """Raise `InvalidModel` if the file or one of its data files has changed since it was lowered."""
         changed = [self.path] if _digest(self.path) != self.sha256 else []
         if changed := changed + changed_files(model, self.path.parent):
             raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
@@ -226,11 +226,11 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class LoweredFile:
-    """A model file that was lowered."""
+    """The result of lowering a model file."""
 
     path: Path
     sha256: str  # hash of its bytes
-    model: ModelIr | None  # the project's own representation, None where a feature is not covered
+    model: ModelIr | None  # the intermediate representation; None if the model uses an unsupported feature
     uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
 
@@ -240,18 +240,18 @@ def load_lowered(
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
 ) -> LoweredFile:
-    """Lower a model file, or take what an earlier call left in the cache.
+    """Lower a model file to its intermediate representation, or load it from the cache.
 
     Parameters
     ----------
     path
         The file.
     elements
-        Other elements of some of its subscript ranges.
+        Elements that replace those of some of its subscript ranges.
     files
-        Data files by the name that the model has for them.
+        Data files by their names in the model.
     budgets
-        The most that the file may ask for.
+        Limits on the size of the model that the file describes.
     """
     path, sha256 = identify(path)
     asked = _Asked(path, sha256, elements, files or {}, budgets)
@@ -264,7 +264,7 @@ def load_lowered(
     if model is not None:
         return LoweredFile(path, sha256, model)
     found = asked.lowered()
-    # A file that was written to meanwhile is not kept under the hash of what it was before.
+    # A file that changed meanwhile must not be cached under the hash of its earlier contents.
     if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
         store.put(key, serial.dumps(found.model))
     return found
@@ -272,7 +272,7 @@ def load_lowered(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A model file to be lowered, as `load_lowered` takes it."""
+    """The arguments of `load_lowered`."""
 
     path: Path
     sha256: str
@@ -281,7 +281,7 @@ class _Asked:
     budgets: Budgets
 
     def lowered(self) -> LoweredFile:
-        # A lowered model that is in the cache needs none of this.
+        # Imported here because a model from the cache needs none of this.
         from pysd_runner.engine.frontend.lowering.model import lower
         from pysd_runner.engine.frontend.source import read_source
 
@@ -296,7 +296,7 @@ class _Asked:
         return LoweredFile(self.path, self.sha256, model)
 
     def key(self) -> str:
-        """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""
+        """Digest of all inputs of lowering except data files; includes the path, which messages of a model contain."""
         decisive = [
             str(self.path),
             self.sha256,
@@ -310,7 +310,7 @@ class _Asked:
 
 
 def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:
-    """The cached model, None when another version wrote it or one of its data files is another one now."""
+    """The cached model; None if another version wrote it or one of its data files has changed."""
     try:
         model = serial.loads(cached)
     except InvalidInput:
@@ -323,7 +323,7 @@ def _same_files(model: ModelIr, folder: Path) -> bool:
 
 
 def changed_files(model: ModelIr, folder: Path) -> list[Path]:
-    """Data files of a model that are gone or hold something else than when it was lowered."""
+    """Data files of a model that are missing or have changed since it was lowered."""
     return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
 
 

@@ -1,4 +1,4 @@
-"""Which engine computes a task; for ``"auto"`` what it is predicted to cost decides, from counts of the model."""
+"""Choose the engine of a task; ``"auto"`` compares costs predicted from the size of the model and of the run."""
 
 import importlib.util
 import warnings
@@ -15,11 +15,11 @@ Precision = Literal["float64", "float32"]
 
 
 class SlowerEngine(RuntimeWarning):
-    """The compiled engine cannot be loaded, so that NumPy computes."""
+    """The compiled engine cannot be loaded; the NumPy engine is used instead."""
 
 
 def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
-    """The engine that is meant.
+    """Resolve ``"auto"`` and check that the engine is available.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
 
 @lru_cache(maxsize=1)
 def _loads() -> bool:
-    """Whether the compiled engine can be loaded; said once if not."""
+    """Whether the compiled engine can be loaded; warns once if not."""
     if importlib.util.find_spec("llvmlite") is not None:
         try:
             import llvmlite.binding  # noqa: F401
@@ -62,49 +62,49 @@ def _loads() -> bool:
     return False
 
 
-# A model of fewer equations is compiled in well under half a second, which its next run has for free.
+# Models of at most this many equations are always compiled: in well under half a second, and cached for later runs.
 BIG = 400
 
-COMPILE, COMPILE_BLOCK = 0.1, 3.5e-4  # machine code, for one kernel
-TEXT_BLOCK = 1e-4  # statements of NumPy
-STATEMENT, CELL = 1.3e-6, 4e-9  # of a step in NumPy, for each equation, and for each cell of each draw
+COMPILE, COMPILE_BLOCK = 0.1, 3.5e-4  # seconds to compile one kernel: fixed, and per equation
+TEXT_BLOCK = 1e-4  # seconds to generate the NumPy code of an equation
+STATEMENT, CELL = 1.3e-6, 4e-9  # seconds of a step in NumPy: per equation, and per array element and case
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The size of a run."""
+    """The size of a run, from which its cost is predicted."""
 
     blocks: int  # equations
-    cells: int  # numbers at one moment
+    cells: int  # array elements of all variables at one time
     steps: int
     cases: int  # scenarios times draws
 
     @classmethod
     def of(cls, model: ModelIr, steps: int, cases: int) -> "Work":
-        """From a model; what outcomes do not need is counted, too."""
+        """Count all equations of a model, including those that the outcomes do not need."""
         variables = model.variables.values()
         cells = sum(prod(model.shape(item.dims)) for item in variables)
         return cls(sum(len(item.blocks) for item in variables), cells, steps, cases)
 
     @property
     def compiling(self) -> float:
-        """Seconds until machine code is ready."""
+        """Predicted compilation time in seconds."""
         return COMPILE + COMPILE_BLOCK * self.blocks
 
     @property
     def by_numpy(self) -> float:
-        """Seconds of writing NumPy and of running it."""
+        """Predicted time in seconds to generate NumPy code and run it."""
         running = self.steps * (STATEMENT * self.blocks + CELL * self.cells * self.cases)
         return TEXT_BLOCK * self.blocks + running
 
     @property
     def is_cheaper_by_numpy(self) -> bool:
-        """Whether compiling takes longer than NumPy needs for all of it."""
+        """Whether compilation alone is predicted to take longer than the whole run in NumPy."""
         return self.blocks > BIG and self.by_numpy < self.compiling
 
 
 def check_compiling(work: Work, limit: float) -> None:
-    """Refuse a model that takes too long to compile."""
+    """Reject a model whose predicted compilation time in seconds is above the limit."""
     if work.compiling > limit:
         raise UnsupportedFeature(
             f"{work.blocks:,} equations are predicted to take {work.compiling:.2g} s to compile; at most {limit:g} s "

@@ -1,4 +1,4 @@
-"""When a run starts and stops, how long its steps are, and its moments, also where the model computes them itself."""
+"""Start, stop, time steps and saved times of a run, including those that the model computes itself."""
 
 import math
 import warnings
@@ -16,39 +16,39 @@ from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, Values, leading_shape, one_case, over_time
 
-# A run of more steps than this is a slip of the pen, and would not fit into memory.
+# Maximum number of steps of a run: more are probably a typo, and would not fit into memory.
 MOST_STEPS = 5_000_000
 
-# Share of a step within which two times are the same, as in PySD.
+# Times that differ by less than this share of a step are equal, as in PySD.
 PRECISION = 1e-5
 
 
 class UnevenSaving(UserWarning):
-    """The save interval of a model file is no multiple of its step, so that moments are not saved."""
+    """The save interval of a model file is not a multiple of its time step, so that some times are not saved."""
 
 
 class UnevenStop(UserWarning):
-    """The stop of a run is no multiple of its step away from its start, so that the run ends before it."""
+    """The duration of a run is not a multiple of its time step, so that the run ends before its stop time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Moments of a run whose bounds or steps change while it goes on."""
+    """Times of a run whose stop, time step or save interval changes during the run."""
 
-    times: tuple[float, ...]  # every step, first and last moment included
+    times: tuple[float, ...]  # time of every step, including the first and the last
     saved: tuple[bool, ...]  # which of them are saved
 
 
 @dataclass(frozen=True)
 class Clock:
-    """When a run starts and stops, how long a step is, and how often results are saved."""
+    """Start, stop, time step and save interval of a run."""
 
     start: float
     stop: float
     step: float  # length of a step, in years
     save_every: float  # time between saved results, in years
-    own: frozenset[str] = frozenset()  # bounds and steps that the model computes while it runs, by name
-    axis: Moments | None = None  # the moments, where they do not follow from the numbers above
+    own: frozenset[str] = frozenset()  # names of the time controls that the model computes during the run
+    axis: Moments | None = None  # the times, where they do not follow from the numbers above
 
     def __post_init__(self) -> None:
         bounds = (self.start, self.stop, self.step, self.save_every)
@@ -64,14 +64,14 @@ class Clock:
         if self.stop < self.start:
             raise InvalidInput(f"a run goes forward: stop {self.stop:g} lies before start {self.start:g}")
 
-    # The moments are computed once and shared, hence read only.
+    # The arrays of times are computed once and shared, hence read-only.
 
     @cached_property
     def times(self) -> NDArray[np.float64]:
-        """Every step, first and last moment included, shape (step,)."""
+        """Time of every step, including the first and the last, shape (step,)."""
         if self.axis is not None:
             return _shared(np.array(self.axis.times))
-        # Steps are added one by one, so that they carry the same rounding as in PySD.
+        # Steps are added one by one, so that times have the same rounding errors as in PySD.
         count = math.floor((self.stop - self.start) / self.step + PRECISION)
         return _shared(np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)])))
 
@@ -86,13 +86,13 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Time from the last moment to a stop that no step reaches; zero where one does, up to rounding."""
+        """Time between the last step and the stop; zero where they coincide, up to rounding."""
         left = self.stop - float(self.times[-1])
         return left if left > self.step / 1000 else 0.0
 
     @property
     def lost(self) -> int:
-        """How many moments that lie whole save intervals after the start are not saved, as no step ends there."""
+        """Number of times at whole save intervals after the start that are not saved because no step ends there."""
         if self.axis is not None:
             return 0
         times = self.times
@@ -101,7 +101,7 @@ class Clock:
 
     @property
     def saved_times(self) -> NDArray[np.float64]:
-        """The moments that are saved, free of rounding noise, shape (year,)."""
+        """Saved times, free of rounding errors, shape (year,)."""
         return np.round(self.times[self.saved], 9)
 
 
@@ -112,13 +112,13 @@ def _shared(array: NDArray[Any]) -> NDArray[Any]:
 
 Array = NDArray[np.float64]
 
-# How many moments beyond those known to be right a pass tries.
+# An iteration tries at most twice as many times as are known to be correct, and this many more.
 AHEAD = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """Bounds and steps at every moment, shape (moment,) each."""
+    """Time controls of a model at every time, shape (time,) each."""
 
     final: Array
     step: Array  # length of a step
@@ -126,7 +126,7 @@ class Controls:
 
 
 def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: bool) -> Moments:
-    """The moments of a run; none is beyond the stop, unless that moves."""
+    """The times of a run, by fixed-point iteration; none is after the stop, unless the stop changes during the run."""
     tried: list[float] = [start]
     while True:
         axis, agreed = _walked(start, controls(np.array(tried)), tried, stop_moves)
@@ -136,13 +136,13 @@ def axis_of(start: float, controls: Callable[[Array], Controls], *, stop_moves: 
 
 
 def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves: bool) -> tuple[Moments, bool]:
-    """Moments as the controls make them, and whether the controls were computed at just these."""
+    """The times that follow from the controls, and whether the controls were computed at exactly these times."""
     times, saved = [start], []
     right = 0
     while True:
         if right == len(times) - 1 and right < len(tried) and times[right] == tried[right]:
             right += 1
-        # Beyond the moments known to be right, the last bounds and steps are taken to hold on.
+        # After the times known to be correct, the last controls are assumed to stay constant.
         now, step, save_every = times[-1], float(controls.step[right - 1]), float(controls.save_every[right - 1])
         _check(now, step, len(times))
         saved.append(_is_saved(now - start, step, save_every))
@@ -170,9 +170,9 @@ def _is_saved(since: float, step: float, save_every: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Bounds and steps of all cases."""
+    """Clocks of all cases of a run."""
 
-    first: Clock  # those of the first case, which are those of all unless `cases` says otherwise
+    first: Clock  # of the first case; of all cases where `cases` is empty
     cases: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
 
@@ -185,7 +185,7 @@ def clocks(
     method: str = "euler",
     seed: int = 0,
 ) -> Clocks:
-    """Bounds and steps of a run."""
+    """The clocks of a run, with warnings where saved times or the stop do not fall on a step."""
     found = _clocks(model, label, values, asked, method=method, seed=seed)
     _check_saving(label, found.first, asked)
     _warn_of_stop(label, found.first)
@@ -193,7 +193,7 @@ def clocks(
 
 
 def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -> None:
-    """Refuse what a caller can mend; a file from outside runs as it does elsewhere, with a warning."""
+    """Reject a caller's unsuitable save interval; warn of that of a file, which runs as in other programs."""
     if not clock.lost:
         return
     times = max(1, round(clock.save_every / clock.step))
@@ -232,7 +232,7 @@ def _clocks(
     if (plain := {name: value for name, value in numbers.items() if value is not None}).keys() == asked.keys():
         return Clocks(_first(label, plain))
     moving = over_time(values)
-    # A file may tie one to another: SAVEPER = TIME STEP.
+    # A control may depend on another in the file: SAVEPER = TIME STEP.
     given = {**{name: np.full((1, 1), bound) for name, bound in asked.items() if bound is not None}, **values}
     found = computed(model, tuple(asked), given, np.zeros(1))
     at_start = {name: float(found[name].flat[0]) if bound is None else bound for name, bound in asked.items()}
@@ -252,7 +252,7 @@ def _clocks(
 
 
 def _written(model: ModelIr, control: str) -> float | None:
-    """The number a model gives for a control, None where it has an equation."""
+    """The number a model gives for a time control; None where it gives an equation."""
     blocks = model.variables[control].blocks
     expression = blocks[0].expression if blocks else None
     return expression.value if isinstance(expression, Number) else None
@@ -273,7 +273,7 @@ def _differs(value: Array) -> bool:
 
 
 def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], moving: frozenset[str]) -> frozenset[str]:
-    """Bounds and steps that depend on time or on the state of the model, INITIAL TIME aside."""
+    """Time controls, other than INITIAL TIME, that depend on time or on the state of the model."""
     given = frozenset({*values, *(name for name, value in asked.items() if value is not None)})
     return _moving_controls(model, tuple(asked), given, moving)
 
@@ -291,7 +291,7 @@ def _moving_controls(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Finds the moments of a run whose bounds or steps change."""
+    """Computes the clocks of a run whose time controls change during the run or differ between cases."""
 
     model: ModelIr
     inputs: Values
@@ -339,7 +339,7 @@ class _Work:
 
 
 class _CasesDiffer(Exception):
-    """Bounds or steps differ between cases; never leaves this module."""
+    """Time controls differ between cases; always caught within this module."""
 
 
 def _shown(clock: Clock) -> str:

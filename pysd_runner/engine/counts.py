@@ -1,4 +1,4 @@
-"""Whole numbers that callers hand over, and the number of cores."""
+"""Check whole numbers given by the caller, and count processor cores."""
 
 import operator
 import os
@@ -11,7 +11,7 @@ from pysd_runner.engine.errors import InvalidInput, Message
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:
-    """A whole number, not below the least that is allowed.
+    """Check that a value is a whole number and at least `least`, and return it as an int.
 
     >>> whole("draws", 3, least=1)
     3
@@ -26,23 +26,23 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     return number
 
 
-# What holds for the thread that asks.
+# Settings of the current thread.
 _here = threading.local()
 
 
 def cores() -> int:
-    """Cores this thread may use: those of the process, or one within `one_core`."""
+    """Number of cores this thread may use: those of the process, or one within `one_core`."""
     if getattr(_here, "is_alone", False):
         return 1
     try:
         return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on every system
+    except AttributeError:  # not available on every system
         return max(1, os.cpu_count() or 1)
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Let this thread take one core, because others work beside it."""
+    """Limit this thread to one core, because other threads run in parallel."""
     before = getattr(_here, "is_alone", False)
     _here.is_alone = True
     try:

@@ -1,6 +1,6 @@
-"""One exception root, few children, and messages that can be said in another language.
+"""The exceptions of the package, and messages that can be translated.
 
-Each exception carries the exit code the command line answers with.
+Each exception has the exit code that the command line returns for it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +13,10 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Message(str):
-    """A sentence in English that knows its template and what stands in the blanks.
+    """A sentence in English that keeps its template and the values of its placeholders.
 
-    The template is looked up to say the sentence in another language, and so are values that are messages themselves;
-    other values are kept as they look in English. Without values a template has no blanks, whatever signs are in it.
+    To translate a sentence its template is looked up, and so are those of values that are messages themselves; other
+    values stay as formatted for English. Without values a template has no placeholders, even if it contains braces.
 
     Examples
     --------
@@ -29,14 +29,14 @@ class Message(str):
     values: Mapping[str, str]
 
     def __new__(cls, template: str, /, **values: object) -> Self:
-        """Fill a template; a message stays what it is."""
+        """Fill in a template; a message is returned unchanged."""
         if isinstance(template, cls) and not values:
             return template
         return cls.restored(template, _shown(template, values) if values else {})
 
     @classmethod
     def restored(cls, template: str, values: Mapping[str, str]) -> Self:
-        """Put a message together again from its template and what stood in its blanks."""
+        """Restore a message from its template and the texts of its placeholders."""
         message = super().__new__(cls, _replaced(template, values))
         message.template, message.values = str(template), values
         return message
@@ -49,7 +49,7 @@ class Message(str):
         return type(self).restored, (self.template, self.values)
 
     def said(self, known: Mapping[str, str], names: Mapping[str, str] = NOTHING) -> str:
-        """Say it with the templates of another language, and with other names for what names stand for."""
+        """Translate the message, with templates of the other language by English template, and translated names."""
         if self in names:
             return names[self]
         values = {
@@ -60,7 +60,7 @@ class Message(str):
 
 
 def _shown(template: str, values: Mapping[str, object]) -> dict[str, str]:
-    """What stands in each blank of a template; messages stay messages."""
+    """The text of each placeholder of a template; values that are messages stay messages."""
     form, shown = Formatter(), {}
     for _, name, spec, conversion in form.parse(template):
         if name is not None:
@@ -71,14 +71,14 @@ def _shown(template: str, values: Mapping[str, object]) -> dict[str, str]:
 
 
 def _replaced(template: str, values: Mapping[str, str]) -> str:
-    """A template with texts in its blanks, whose forms were seen to before."""
+    """Fill in a template with texts that are already formatted."""
     if not values:
         return template
     return "".join(text + ("" if name is None else values[name]) for text, name, *_ in Formatter().parse(template))
 
 
 def joined(parts: Iterable[str], separator: str) -> Message:
-    """Several messages in one; what stands between them is said in the language of the reader, too.
+    """Join several messages into one; the separator is translated, too.
 
     >>> joined(["a is missing", "b is missing"], "; ")
     'a is missing; b is missing'
@@ -90,7 +90,7 @@ def joined(parts: Iterable[str], separator: str) -> Message:
 
 
 class GapsimError(Exception):
-    """Anything this package raises on purpose: a template and what fills it, see `Message`."""
+    """Base class of the exceptions of this package, created from a template and its values; see `Message`."""
 
     exit_code = 1
 
@@ -99,7 +99,7 @@ class GapsimError(Exception):
 
 
 class InvalidInput(GapsimError, ValueError):
-    """Input that cannot be used; the message says what, where, what was expected and what to do."""
+    """Input that cannot be used; the message says what is wrong, where, what was expected and what to do."""
 
     exit_code = 2
 
@@ -109,7 +109,7 @@ class InvalidModel(InvalidInput):
 
 
 class UnknownName(InvalidInput):
-    """A name was asked for that does not exist."""
+    """A requested name does not exist."""
 
 
 class UnsupportedFeature(InvalidModel):
@@ -117,17 +117,17 @@ class UnsupportedFeature(InvalidModel):
 
 
 class SimulationFailed(GapsimError):
-    """A simulation produced no usable numbers."""
+    """A simulation produced no usable results."""
 
     exit_code = 4
 
 
-# A longer name is no slip of the pen, and looking for one that is like it takes long.
+# Maximum length of names for which similar names are suggested: longer ones are not typos, and the search is slow.
 LONGEST = 200
 
 
 def suggest(name: str, candidates: Iterable[str]) -> Message:
-    """Sentence that offers the nearest known name.
+    """Suggest the most similar known name.
 
     >>> suggest("acess", ["access", "skills"])
     " Did you mean 'access'?"
@@ -135,6 +135,6 @@ def suggest(name: str, candidates: Iterable[str]) -> Message:
     if len(name) > LONGEST:
         return Message("")
     known = {candidate.casefold(): candidate for candidate in candidates}
-    # Names of two characters are usual in Chinese: one of them alone may be wrong.
+    # Names of two characters are usual in Chinese: the cutoff must allow one of them to be wrong.
     near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6 if name.isascii() else 0.5)
     return Message(" Did you mean {name!r}?", name=known[near[0]]) if near else Message("")

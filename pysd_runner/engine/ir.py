@@ -1,7 +1,7 @@
-"""The representation every target is built from: small, immutable, with its loops over subscripts intact.
+"""The intermediate representation of a model, from which all engines work: small, immutable, with subscripts kept.
 
-An expression has axes, named after the subscript range they run over; the axis of a range that is summed over ends in
-``!``, as in Vensim. Nothing here holds text taken from a model file except names, units and documentation.
+An expression has axes, named after the subscript range they run over; the name of an axis that is reduced ends in
+``!``, as in Vensim. The only texts taken from a model file are names, units, equations and documentation.
 """
 
 import math
@@ -14,28 +14,28 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 # The time controls of a model.
 INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
 
-# Stands in the names of what was made for a model, hidden variables and parts of ranges: no name in a file can hold it.
+# Separator in generated names (hidden variables and parts of ranges); no name in a model file can contain it.
 HIDDEN = "\x1f"
 
-# Begins the label of a hidden variable whose value does not change within a step.
+# Label prefix of hidden variables whose value does not change within a step.
 HELD = "held"
 
-# Begins the label of a hidden variable that holds the order of a delay, a number of steps.
+# Label prefix of hidden variables that contain the order of a delay, a number of steps.
 ORDER = "order"
 
-# Begins the label of one that holds the highest order that Euler's method can follow.
+# Label prefix of hidden variables that contain the maximum order of a delay under Euler's method: its number of steps.
 WITHIN = f"{ORDER} within"
 
-# Begins the label of a hidden variable that must not change while a model runs; what it is stands behind.
+# Label prefix of hidden variables that must not change during a run; their description follows it.
 FIXED = "fixed"
 
-# Begins the label of a hidden variable that holds a literal length of time.
+# Label prefix of hidden variables that contain a literal duration.
 SPAN = "span"
 
 
 @lru_cache(maxsize=8192)
 def key(name: str) -> str:
-    """Form of a name in which equal names are equal strings.
+    """Normalised form of a name, for comparisons.
 
     >>> key('"Log_ Technology"')
     'log technology'
@@ -44,12 +44,12 @@ def key(name: str) -> str:
 
 
 def tidy(name: str) -> str:
-    """Display form of a name: as written, with single spaces."""
+    """Display form of a name: as in the file, with single spaces."""
     return re.sub(r"\s+", " ", name.strip())
 
 
 def shown(name: str) -> str:
-    """Form of a name for a message: what was made for a variable or of a range by the name it was made from.
+    """Form of a name for a message: a generated name is replaced by the name in the file it was generated from.
 
     >>> shown(f"Region{HIDDEN}2!")
     'Region!'
@@ -60,35 +60,35 @@ def shown(name: str) -> str:
 
 Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "data", "control"]
 
-# Kinds that carry a value from one step to the next.
+# Kinds of variables with a state: a value that is kept from one step to the next.
 STATEFUL: frozenset[str] = frozenset({"stock", "memory", "pipe"})
 
 Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "raw"]
 
-# Euler's method, and the classical one of Runge and Kutta, of fourth order.
+# Euler's method, and the classical fourth-order Runge-Kutta method.
 Method = Literal["euler", "rk4"]
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A reference that runs over a range; `positions` are its places in the dimension referred to, None for all."""
+    """An index that runs over a range; `positions` are its positions in the indexed dimension, None for all."""
 
     label: str
     positions: tuple[int, ...] | None = None
 
     def places(self, length: int) -> tuple[int, ...]:
-        """Places it selects in a dimension of some length."""
+        """Positions selected in a dimension of the given length."""
         return tuple(range(length)) if self.positions is None else self.positions
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A reference to one element of a dimension."""
+    """An index that selects one element of a dimension."""
 
     position: int
 
     def places(self, _length: int) -> tuple[int, ...]:
-        """Places it selects in a dimension of some length."""
+        """Positions selected in a dimension of the given length."""
         return (self.position,)
 
 
@@ -103,7 +103,7 @@ def _operator(name: str, *, turned: bool = False) -> Callable[["Arithmetic", "Ex
 
 
 class Arithmetic:
-    """What expressions share: ``x + 1.0``, ``x < y`` and ``x & y`` of them are expressions."""
+    """Operators of expressions: ``x + 1.0``, ``x < y`` and ``x & y`` are expressions."""
 
     __slots__ = ()
 
@@ -122,7 +122,7 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Number(Arithmetic):
-    """A literal."""
+    """A literal number."""
 
     value: float
     axes: tuple[str, ...] = ()
@@ -146,20 +146,20 @@ class Time(Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Reference(Arithmetic):
-    """The value of a variable, indexed; axes with the same label run together, along the diagonal."""
+    """An indexed variable; repeated axis labels select the diagonal."""
 
     variable: str
     index: tuple[Index, ...]
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Labels of the axes that remain."""
+        """Labels of the axes of the result."""
         return tuple(dict.fromkeys(item.label for item in self.index if isinstance(item, Axis)))
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Arithmetic):
-    """An element-wise operation or function; `name` is a key of the targets' tables."""
+    """An element-wise operation or function; `name` is a key of the engines' tables of operations."""
 
     name: str
     arguments: tuple["Expression", ...]
@@ -168,7 +168,7 @@ class Operation(Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Reduction(Arithmetic):
-    """A sum, product, least or largest value over the axes in `over`."""
+    """A sum, product, minimum or maximum over the axes in `over`."""
 
     name: str
     argument: "Expression"
@@ -178,22 +178,22 @@ class Reduction(Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Interpolation(Arithmetic):
-    """A table function, or a series of data over time."""
+    """Interpolation in a table function or in a data series over time."""
 
-    argument: "Expression"  # where it is read
+    argument: "Expression"  # abscissa at which it is evaluated
     x: tuple[float, ...]
     y: tuple[float, ...]
     points: int  # number of points of one table
     tables: tuple[str, ...]  # axes over which there is one table each, empty for a single table
     mode: Mode
-    axes: tuple[str, ...]  # axes of the argument and of `tables`, joined
+    axes: tuple[str, ...]  # union of the axes of the argument and of `tables`
 
 
 @dataclass(frozen=True, slots=True)
 class Random(Arithmetic):
-    """A uniform number in [0, 1), its own for every seed, draw, step, `site` and cell over `axes`."""
+    """A uniform random number in [0, 1), different for every seed, draw, step, `site` and cell over `axes`."""
 
-    # The cell is counted in C order over `axes`.
+    # Cells are counted in C order over `axes`.
 
     site: int
     axes: tuple[str, ...]
@@ -205,8 +205,8 @@ class ArrayFunction(Arithmetic):
 
     name: str
     arguments: tuple["Expression", ...]
-    core: tuple[tuple[str, ...], ...]  # for each argument the axes the function works on, in order
-    result: tuple[str, ...]  # axes of the result that the function makes, in order
+    core: tuple[tuple[str, ...], ...]  # for each argument, the axes of the array passed to the function, in order
+    result: tuple[str, ...]  # axes of the array that the function returns, in order
     axes: tuple[str, ...]  # axes looped over, then `result`
 
 
@@ -214,7 +214,7 @@ Expression = Number | Table | Time | Reference | Operation | Reduction | Interpo
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
-    """Direct parts of an expression."""
+    """Direct subexpressions of an expression."""
     if isinstance(expression, Operation | ArrayFunction):
         return expression.arguments
     if isinstance(expression, Reduction | Interpolation):
@@ -223,7 +223,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
-    """Every part of an expression, itself first."""
+    """An expression and all its subexpressions, in pre-order."""
     yield expression
     for child in children(expression):
         yield from walk(child)
@@ -235,29 +235,29 @@ def references(expression: Expression) -> frozenset[str]:
 
 
 def inner_axes(expression: Expression) -> tuple[str, ...]:
-    """Axes of an expression that are marked to be reduced over."""
+    """Axes of an expression that are marked with ``!`` for reduction."""
     return tuple(axis for axis in expression.axes if axis.endswith("!"))
 
 
 def draws_numbers(expression: Expression) -> bool:
-    """Whether there is a random number in an expression."""
+    """Whether an expression contains a random number."""
     return any(isinstance(part, Random) for part in walk(expression))
 
 
 def reads_time(expression: Expression) -> bool:
-    """Whether an expression changes by itself: with time, or by chance."""
+    """Whether an expression contains the time or a random number."""
     return any(isinstance(part, Time | Random) for part in walk(expression))
 
 
 def is_literal(expression: Expression) -> bool:
-    """Whether an expression is made of literal numbers only."""
+    """Whether an expression consists of literal numbers only."""
     if isinstance(expression, Number | Table):
         return True
     return isinstance(expression, Operation) and all(is_literal(part) for part in expression.arguments)
 
 
 def joined_axes(*parts: Expression) -> tuple[str, ...]:
-    """Axes of an element-wise operation: those of the parts, in order of first appearance."""
+    """Axes of an element-wise operation: those of its arguments, in order of first appearance."""
     return tuple(dict.fromkeys(label for part in parts for label in part.axes))
 
 
@@ -265,12 +265,12 @@ def joined_axes(*parts: Expression) -> tuple[str, ...]:
 class Block:
     """An equation for a part of a variable."""
 
-    index: tuple[Index, ...]  # which part of the variable the equation defines, one entry per dimension
+    index: tuple[Index, ...]  # the part of the variable that the equation defines, one entry per dimension
     expression: Expression  # the value
-    initial: Expression | None  # for what carries a value its initial value
-    text: str  # the equation as a person would write it
-    delay: Expression | None = None  # for a pipe how long a value stays in it, read at the start
-    non_negative: bool = False  # whether a stock stops at zero
+    initial: Expression | None  # the initial value, for variables with a state
+    text: str  # the equation, for display
+    delay: Expression | None = None  # the delay time of a delay buffer, evaluated at the start
+    non_negative: bool = False  # whether a stock cannot fall below zero
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -279,17 +279,17 @@ class Block:
 
     @property
     def parts(self) -> tuple[Expression, ...]:
-        """All its expressions."""
+        """All expressions of the block."""
         return tuple(part for part in (self.expression, self.initial, self.delay) if part is not None)
 
     @property
     def at_start(self) -> Expression:
-        """What it computes at the start."""
+        """The expression that is evaluated at the start of a run."""
         return self.expression if self.initial is None else self.initial
 
 
 def is_whole(index: Iterable[Index]) -> bool:
-    """Whether an index is all of every dimension."""
+    """Whether an index selects all elements of every dimension."""
     return all(isinstance(item, Axis) and item.positions is None for item in index)
 
 
@@ -301,11 +301,11 @@ class Variable:
     unit: str  # as written in the file, an empty string when none is given
     dims: tuple[str, ...]  # names of the subscript ranges it is defined over
     kind: Kind  # ``constant``: a number or table
-    doc: str  # the documentation of the file
-    group: str  # the sector of the file it stands in, an empty string when there is none
+    doc: str  # its documentation in the file
+    group: str  # its sector (group) in the file, an empty string when there is none
     blocks: tuple[Block, ...]  # its equations; they do not overlap
-    hidden: bool = False  # true for a stock that a smooth or delay was expanded into
-    uncovered: str = ""  # why the variable could not be lowered, with the feature and the equation; empty when it was
+    hidden: bool = False  # whether it is generated, such as the stocks of a smooth or delay
+    uncovered: str = ""  # why it could not be lowered, with the feature and the equation; otherwise empty
     limits: tuple[float, ...] = ()  # lower and upper bound that the file gives, in the unit of the variable
 
     @property
@@ -316,43 +316,43 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """How a model file wants its stocks integrated."""
+    """The integration method that a model file specifies."""
 
-    method: Method | None = "euler"  # what does it; None where nothing here comes near what the file asks for
-    asked: str = ""  # what the file asks for, where that is something else; otherwise empty
+    method: Method | None = "euler"  # the method used; None where no method here is close to that of the file
+    asked: str = ""  # the method in the file, where it is a different one; otherwise empty
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Something that a model file asks for."""
+    """A feature of the modelling program that a model file uses."""
 
     name: str  # as the file spells it
-    done: str  # what is done with it
-    count: int = 1  # how often it asks
-    warns: bool = False  # whether numbers would be other ones if it were done as the program does that wrote the file
+    done: str  # how it is treated
+    count: int = 1  # number of uses
+    warns: bool = False  # whether results differ from those of the program that wrote the file
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A variable where a program draws it."""
+    """Position of a variable in a diagram of the model file."""
 
     variable: str
-    view: str  # name of the drawing
+    view: str  # name of the diagram
     x: float
     y: float
-    is_copy: bool = False  # whether it is drawn there once more
+    is_copy: bool = False  # whether it is a further copy (shadow or ghost variable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIr:
-    """A whole model, lowered."""
+    """The intermediate representation of a model."""
 
     ranges: Mapping[str, tuple[str, ...]]  # subscript ranges with their elements
     variables: Mapping[str, Variable]  # every variable by name, in the order of the file, then the hidden ones
-    fingerprint: str = field(compare=False)  # hash of everything that decides the numbers
+    fingerprint: str = field(compare=False)  # hash of everything that affects results
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
-    integration: Integration = Integration()  # how the file wants its stocks integrated
+    integration: Integration = Integration()  # the integration method of the file
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
 
@@ -361,12 +361,12 @@ class ModelIr:
         return shape_of(self.ranges, dims)
 
 
-# PySD and Vensim treat a denominator this small as zero, and times this close as equal.
+# PySD and Vensim treat denominators up to this size as zero, and times that differ by less as equal.
 SMALL = 1e-6
 
 
 def operation(name: str, *arguments: Expression | float) -> Operation:
-    """An element-wise operation over the joined axes of its arguments; a number stands for its literal."""
+    """An element-wise operation over the union of the axes of its arguments; floats become literals."""
     parts = tuple([Number(part) if isinstance(part, float) else part for part in arguments])
     return Operation(name, parts, joined_axes(*parts))
 
@@ -378,7 +378,7 @@ R = TypeVar("R")
 def remembered(
     most: int,
 ) -> Callable[[Callable[Concatenate[ModelIr, P], R]], Callable[Concatenate[ModelIr, P], R]]:
-    """Keep the last answers of a function of a model and of what can be a key, by the fingerprint of the model."""
+    """Memoise a function of a model and hashable arguments, by fingerprint, for the latest `most` calls."""
 
     def made(function: Callable[Concatenate[ModelIr, P], R]) -> Callable[Concatenate[ModelIr, P], R]:
         kept: dict[object, R] = {}
@@ -408,26 +408,26 @@ def shape_of(ranges: Mapping[str, tuple[str, ...]], labels: Iterable[str]) -> tu
 
 
 def counted(ranges: Mapping[str, tuple[str, ...]], labels: Iterable[str], first: int = 1) -> Table:
-    """Places of all cells over some axes, row by row, counted from a number."""
+    """Sequence numbers of all cells over some axes, in C order, starting at `first`."""
     axes = tuple(labels)
     shape = shape_of(ranges, axes)
     return Table(tuple(float(first + place) for place in range(math.prod(shape))), shape, axes)
 
 
 def reference_to(variable: str, labels: Iterable[str]) -> Reference:
-    """All of a variable, over axes with some labels."""
+    """A reference to a whole variable, over axes with the given labels."""
     return Reference(variable, tuple(Axis(label) for label in labels))
 
 
 def hidden_variable(name: str, kind: Kind, dims: Sequence[str], *blocks: Block) -> Variable:
-    """A variable that stands in no file."""
+    """A generated variable, which is not in the model file."""
     return Variable(
         name=name, unit="", dims=tuple(dims), kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True
     )
 
 
 def reached(start: Iterable[str], users: Mapping[str, Iterable[str]]) -> dict[str, None]:
-    """Names, and all that depend on one of them, at once or through others."""
+    """The names in `start` and everything that depends on them, directly or indirectly."""
     found = dict.fromkeys(start)
     waiting = list(found)
     while waiting:
@@ -438,7 +438,7 @@ def reached(start: Iterable[str], users: Mapping[str, Iterable[str]]) -> dict[st
 
 
 def users_of(needs: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """What needs each name, from what each needs."""
+    """Invert a mapping of dependencies: the users of each name, from the names that each one needs."""
     users: dict[str, list[str]] = {}
     for name, needed in needs.items():
         for item in needed:
@@ -447,12 +447,12 @@ def users_of(needs: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 
 
 def time_step() -> Expression:
-    """The length of one step."""
+    """An expression for the length of a time step."""
     return Reference(TIME_STEP, ())
 
 
 def with_children(expression: Expression, parts: Sequence[Expression]) -> Expression:
-    """The same expression with other direct parts, which have the same axes."""
+    """Replace the direct subexpressions of an expression by others with the same axes."""
     if isinstance(expression, Operation | ArrayFunction):
         if all(new is old for new, old in zip(parts, expression.arguments, strict=True)):
             return expression
@@ -463,7 +463,7 @@ def with_children(expression: Expression, parts: Sequence[Expression]) -> Expres
 
 
 def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
-    """The same expression with other labels on its axes; axes that a part of it reduces keep theirs."""
+    """Rename the axes of an expression; axes that are reduced within it keep their names."""
     if not any(names.get(label, label) != label for label in expression.axes):
         return expression
     axes = tuple(names.get(label, label) for label in expression.axes)
@@ -483,7 +483,7 @@ def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
 
 
 def relabelled_reference(reference: Reference, names: Mapping[str, str]) -> Reference:
-    """The same reference with other labels on its axes."""
+    """Rename the axes of a reference."""
     index = tuple(
         replace(item, label=names.get(item.label, item.label)) if isinstance(item, Axis) else item
         for item in reference.index

@@ -1,4 +1,4 @@
-"""What a package exports, imported when it is first used: its source lists every name once."""
+"""Import the exports of a package when they are first used, as listed once in its source."""
 
 import ast
 import warnings
@@ -15,11 +15,11 @@ def lazy_exports(
     Parameters
     ----------
     package, file
-        Name of the package and its ``__init__.py``. What stands there as ``from module import name as name``, the form
-        in which type checkers take a name for exported, is exported, and imported when it is first asked for.
+        Name of the package and path of its ``__init__.py``. Names listed there as ``from module import name as name``,
+        the form that type checkers treat as an export, are exported, and imported when they are first used.
     renamed
-        Full new name, ``"package.module.name"``, by old name: old names work on with a `DeprecationWarning`. Where a
-        script cannot use what has the new name as it used the old: full name of what it gets, and what to write.
+        Full new name, ``"package.module.name"``, by old name: old names still work, with a `DeprecationWarning`. Where
+        the new object is used differently: full name of the object to return, and the replacement to recommend.
     """
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -1,4 +1,4 @@
-"""A checked simulation together with its derivatives, as arrays, ready to be run again and again."""
+"""A checked simulation with its forward-mode derivatives, as arrays, for repeated runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,14 +20,14 @@ Array = NDArray[np.float64]
 
 
 class Linearised:
-    """A task with its derivatives."""
+    """A task with the derivatives of its outcomes with respect to input elements."""
 
-    # It keeps the memory it works in, so that a call costs little more than the run; it serves one thread at a time.
+    # Working memory is reused between calls, so that their overhead is small; not thread-safe.
 
     def __init__(self, task: Task, moved: Sequence[Direction], *, seeded: Sequence[str] = (), more: int = 0) -> None:
         if task.engine == "pysd":
             raise InvalidInput("PySD has no derivatives; use another engine")
-        # The method of integration is a pass over the model; what it gives is differentiated, so that both agree.
+        # The integration method is a pass over the model; its result is differentiated, so that both agree.
         model, inputs = task.integrated
         moving = over_time(inputs)
         _check_paths(task, moved, moving)
@@ -44,11 +44,11 @@ class Linearised:
             method="euler",
         )
         self._single: SingleCase | None = None
-        self._seeded: Mapping[str, Array] | None = None  # what the single case was entered with last
+        self._seeded: Mapping[str, Array] | None = None  # tangents last copied into the single case
 
     @staticmethod
     def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
-        """Refuse bounds and steps of the run that depend on what is moved."""
+        """Raise an error if `names`, the time controls of a run, depend on the inputs in `moved`."""
         _differentiated(task.ir, tuple(moved), tuple(names), tuple(task.values), over_time(task.values))
 
     def run(
@@ -59,8 +59,8 @@ class Linearised:
         progress: Callable[[int], None] | None = None,
         copy: bool = True,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives, shape (scenario, draw, ..., year)."""
-        # Arrays that are not copied are written anew by the next call; the same seeds are not entered twice.
+        """Compute outcomes, shape (scenario, draw, ..., year), and derivatives, with a trailing axis of parameters."""
+        # Without `copy` the next call overwrites the arrays; tangents that are the same object are not copied in again.
         outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
         changed: dict[str, Array] = {**(values or {}), **outer}
         is_single = all(map(_is_single, changed.values()))
@@ -76,7 +76,7 @@ class Linearised:
         return self.split({name: array.copy() for name, array in found.items()} if copy else found)
 
     def single(self) -> "SingleCase | None":
-        """The compiled program with its memory for the values of the task; None where another engine computes it."""
+        """The compiled program and its memory; None for other engines, and for values of several cases or over time."""
         if self._task.engine != "llvm" or not all(_is_single(value) for value in self._task.values.values()):
             return None
         if self._single is None:
@@ -84,7 +84,7 @@ class Linearised:
         return self._single
 
     def split(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes, and derivatives with their axis of parameters last, without copying."""
+        """Split results into outcomes and derivatives (trailing axis of parameters), without copying."""
         data = {name: found[name] for name in self.outcomes}
         return data, {name: self._derivative(name, found) for name in self.outcomes}
 

@@ -1,4 +1,4 @@
-"""How much memory the machine has, whether a run fits into it, and arrays that lie well in it."""
+"""Memory of the machine, checks that a run fits into it, and arrays aligned for the CPU cache."""
 
 import math
 import os
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
 
-# Every value starts on a cache line.
+# Length of a cache line in bytes; every array starts on one.
 LINE = 64
 
-# Rows of results this many bytes apart, or a multiple of it, push each other out of the cache.
+# Rows of results that are a multiple of this many bytes apart evict each other from the CPU cache.
 ALIASED = 2048
 
-# Arrays of the largest variable that live at once while a step is computed.
+# Number of temporary arrays of the size of the largest variable that exist at once within a step.
 LIVE_ARRAYS = 12
 
 
 def machine_bytes() -> float:
-    """Memory of the machine in bytes; infinite where the system does not tell."""
+    """Memory of the machine in bytes; infinite where the system does not report it."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
@@ -40,12 +40,12 @@ def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) ->
 
 
 def spread(room: int, lanes: int, item: int) -> int:
-    """Room for the draws of a row such that rows do not all fall on the same lines of the processor's cache."""
+    """Pad the length of rows of draws where they would otherwise all use the same lines of the CPU cache."""
     return room + lanes if room * item % ALIASED == 0 else room
 
 
 def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
-    """Refuse a run that would not fit into memory."""
+    """Raise `InvalidInput` for a run that would not fit into memory."""
     scenarios, draws = cases
     saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
     needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
@@ -58,7 +58,7 @@ def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int
 
 
 def check_delays(rows: int, row_bytes: int, at_once: int) -> None:
-    """Refuse a run whose fixed delays would not fit into memory."""
+    """Raise `InvalidInput` for a run whose fixed delays would not fit into memory."""
     needed, available = rows * row_bytes * at_once, machine_bytes()
     if needed > available:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Runs a model file through PySD itself: the slow twin every other target is compared with."""
+"""Run a model file with PySD: the slow reference implementation with which the other engines are compared."""
 
 import ast
 import re
@@ -26,24 +26,24 @@ from pysd_runner.engine.values import TimePath, leading_shape
 
 Array = NDArray[np.float64]
 
-# PySD reads numbers of a file with ``eval`` and writes names of the file into a Python module without escaping all.
+# PySD evaluates numbers in a file with ``eval``, and writes names into a Python module without escaping all of them.
 _NUMBERS = re.compile(r"[\d\s.,eE+()\[\]-]*")
 _UNSAFE = re.compile(r"['\"\\\n\r]")
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
-    """A model that PySD built, with its own spelling of names by their comparison keys."""
+    """A model built by PySD, with the spelling of names in PySD by their normalised form."""
 
     runner: Any
     variables: Mapping[str, str]
     ranges: Mapping[str, str]
     elements: Mapping[str, str]
-    series: frozenset[str]  # comparison keys of the variables that read a series from a file
+    series: frozenset[str]  # normalised names of the variables that read a series from a file
 
 
 def build(file: ModelFile, model: ModelIr, folder: Path) -> BuiltModel:
-    """Have PySD read a model file and build its Python module in a folder; nothing of the file's text is run."""
+    """Let PySD translate a model file into a Python module in a folder; text of the file is never executed."""
     import pysd
     from pysd.builders.python.python_model_builder import ModelBuilder
 
@@ -74,7 +74,7 @@ def build(file: ModelFile, model: ModelIr, folder: Path) -> BuiltModel:
 
 
 def _read(path: Path) -> Any:
-    """The abstract model of PySD's translators."""
+    """Read a model file into the abstract model of PySD."""
     from pysd.translators.vensim import vensim_element
     from pysd.translators.vensim.vensim_file import VensimFile
     from pysd.translators.xmile import xmile_element
@@ -87,28 +87,28 @@ def _read(path: Path) -> Any:
 
 
 def _named_in_settings(path: Path) -> dict[str, Path]:
-    """Data files by the names that the settings of a Vensim file give them."""
+    """Data files by the aliases that the settings of a Vensim file define."""
     if path.suffix.lower() not in VENSIM:
         return {}
     return data_files(aliases(read_text(path.read_bytes()).settings), path)
 
 
 def _literal(text: str) -> Any:
-    """A number, a sum of numbers, points or a text."""
+    """Evaluate a literal: a number, a sum of numbers, points of a table or a string."""
     if _NUMBERS.fullmatch(text):
         return eval(text, {"__builtins__": {}})  # noqa: S307 - digits, signs and brackets
     return ast.literal_eval(text)
 
 
 def _labels(item: Any, model: ModelIr) -> list[str]:
-    """Elements of a range: as PySD spells them, unless the model has others or reads them from a file."""
+    """Elements of a range: as PySD spells them, unless those in the model differ or come from a file."""
     ours = next((labels for name, labels in model.ranges.items() if key(name) == key(item.name)), None)
     theirs = item.subscripts if isinstance(item.subscripts, list) else []
     return theirs if ours is None or [*map(key, ours)] == [*map(key, theirs)] else list(ours)
 
 
 def _element(item: Any, path: Path, files: Mapping[str, Path]) -> Any:
-    """A variable without the texts that PySD would write into its module, and with the data files we would read."""
+    """A variable without the texts that PySD would write into its module, and with its data files resolved."""
     parts = [_component(part, path, files) for part in item.components]
     return replace(item, components=parts, units="", limits=(None, None), documentation="")
 
@@ -118,7 +118,7 @@ def _component(part: Any, path: Path, files: Mapping[str, Path]) -> Any:
 
     kind = type(part.ast).__name__
     if kind == "DataStructure":
-        # Its values come from the caller, as those of any other variable do.
+        # The caller gives its values, as for any other variable.
         return AbstractComponent(part.subscripts, 0)
     if kind in ("GetDataStructure", "GetLookupsStructure", "GetConstantsStructure"):
         place = place_of(part.ast.file, path, files)
@@ -127,7 +127,7 @@ def _component(part: Any, path: Path, files: Mapping[str, Path]) -> Any:
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """Every text of an abstract model."""
+    """Yield every string of an abstract model."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, list | tuple):
@@ -139,7 +139,7 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 class UnlimitedOutflow(UserWarning):
-    """PySD lets outflows of a non-negative stock go on when it is empty."""
+    """PySD does not limit the outflows of an empty non-negative stock."""
 
 
 def run_reference(
@@ -151,7 +151,7 @@ def run_reference(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """Run every case through PySD, one after the other, from a private temporary folder."""
+    """Run every case with PySD, one after the other, from a private temporary folder."""
     file.check_unchanged(model)
     _refuse_missing_data(model, values)
     _warn_of_limits(model)
@@ -159,7 +159,7 @@ def run_reference(
         return _run_cases(file, model, values, clock, outcomes, progress)
     except SimulationFailed as error:
         if _is_circle(error.__cause__):
-            # Planning names the variables, where the whole model is covered.
+            # Planning raises an error that names the variables, if the whole model is supported.
             plan(model, outcomes, frozenset(values), frozenset())
         raise
 
@@ -187,7 +187,7 @@ def _run_cases(
         built = _guarded(file, lambda: build(file, model, Path(folder)))
         for draw in range(draws):
             for scenario in range(scenarios):
-                # Each case gets a model of its own, so that no override persists into the next.
+                # The model is reloaded for each case, so that no value of one case persists into the next.
                 built.runner.reload()
                 case = (scenario, draw)
                 frame = _guarded(file, partial(_run_case, built, model, values, clock, outcomes, case))
@@ -216,7 +216,7 @@ def _refuse_missing_data(model: ModelIr, values: Mapping[str, Array | TimePath])
 
 
 def _reduced_ranges(model: ModelIr) -> set[str]:
-    """Ranges that some equation sums, multiplies or compares over."""
+    """Ranges over which some equation computes a sum, product, minimum or maximum."""
     return {
         axis.removesuffix("!")
         for variable in model.variables.values()
@@ -233,7 +233,7 @@ def _guarded(file: ModelFile, action: Callable[[], Any]) -> Any:
     except GapsimError:
         raise
     except Exception as error:
-        # PySD raises whatever its generated code runs into.
+        # The generated code of PySD can raise any exception.
         reason = " ".join(str(error).split())[:300]
         raise SimulationFailed(f"{file.path}: PySD cannot run this model: {type(error).__name__}: {reason}") from error
 
@@ -276,7 +276,7 @@ def _given(
         times=value.times, values=np.stack([_pick(item, case) for item in value.values]), interpolate=value.interpolate
     )
     if key(name) in built.series:
-        # PySD replaces the points of a series, not the variable that reads it.
+        # In PySD a new value for such a variable replaces the points of its series.
         import pandas as pd
 
         return pd.Series({time: _labelled(built, model, dims, path.at(time)) for time in clock.times.tolist()})
@@ -314,9 +314,9 @@ def _column(frame: Any, built: BuiltModel, model: ModelIr, name: str) -> Array:
 
 
 def _placed(item: Any, built: BuiltModel, model: ModelIr, dims: tuple[str, ...]) -> Array:
-    """An array of PySD's in the order of our ranges."""
-    # PySD may take another range for a variable that is defined by its elements: then the dimensions are in the order
-    # of the left side, and cells it does not have are NaN.
+    """An array from PySD, with the dimensions and elements in the order of the model's ranges."""
+    # PySD may use a different range for a variable that is defined element by element: its dimensions are then in the
+    # order of the left-hand side, and missing elements are NaN.
     order = [built.ranges.get(key(dim), "") for dim in dims]
     if set(item.dims) == set(order):
         item = item.transpose(*order)

@@ -1,8 +1,8 @@
-"""A lowered model as JSON bytes, and back; nothing in the bytes is executed.
+"""Write a lowered model as JSON bytes and read it back; nothing in the bytes is executed.
 
-Every node is a row ``[class, field, ...]`` of one flat list. A row refers to others before it by their number, and
-equal nodes are one row, so a model of any depth is read in one pass and what is shared stays shared. Long tables, and
-numbers JSON has no word for, are base64 of little-endian float64.
+Every node is a row ``[class, field, ...]`` of one flat list. A row refers to earlier rows by their number, and
+equal nodes are one row, so a model of any depth is read in one pass and shared nodes stay shared. Long tables, and
+non-finite numbers, which JSON cannot represent, are base64 of little-endian float64.
 """
 
 import base64
@@ -18,10 +18,10 @@ from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 from pysd_runner.engine import ir
 from pysd_runner.engine.errors import InvalidInput
 
-# Raised when the same classes and fields are written in another way; other classes and fields are noticed anyway.
+# Format version: increase it when the encoding changes; changes of classes and fields are detected by a digest.
 FORMAT = 1
 
-# Up to this many numbers are written as numbers.
+# Maximum length of tuples of floats that are written as JSON numbers.
 SHORT = 4
 
 CLASSES: tuple[type[Any], ...] = (
@@ -42,7 +42,7 @@ def dumps(model: ir.ModelIr) -> bytes:
     places: dict[int, int] = {}
     rows: dict[str, int] = {}
     for node in _children_first(model):
-        # The text of a row tells 0.0 from -0.0, which equality of nodes does not.
+        # The JSON text of a row distinguishes 0.0 from -0.0, unlike equality of nodes.
         places[id(node)] = rows.setdefault(_text(_row(node, places)), len(rows))
     return f'{{"format":{json.dumps(_SIGNATURE)},"rows":[{",".join(rows)}]}}'.encode("ascii")
 
@@ -74,7 +74,7 @@ def _model(rows: list[list[Any]]) -> ir.ModelIr:
 
 
 def _children_first(root: Any) -> Iterable[Any]:
-    """Every node once, after all it refers to; without recursion, so that no model is too deep."""
+    """Yield every node once, after all nodes it refers to; without recursion, so that any depth is possible."""
     done: set[int] = set()
     waiting = [root]
     while waiting:
@@ -100,15 +100,15 @@ def _row(node: Any, places: Mapping[int, int]) -> list[Any]:
 
 
 def _text(row: list[Any]) -> str:
-    # Each number is written as Python shows it, so that it is read back to the last bit.
+    # Each number is written with its `repr`, so that it is restored exactly.
     return json.dumps(row, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Codec:
-    """How the values of one type are written and read, and which nodes they refer to."""
+    """Functions that write and read the values of one type, and list the nodes they refer to."""
 
-    # `write` takes the number of the row of each node, by identity; `read` takes the nodes made so far.
+    # `write` takes the row number of each node, by identity; `read` takes the nodes created so far.
 
     write: Callable[[Any, Mapping[int, int]], Any]
     read: Callable[[Any, list[Any]], Any]
@@ -166,7 +166,7 @@ def _many(inner: _Codec) -> _Codec:
 
 
 def _named(inner: _Codec) -> _Codec:
-    """A mapping from names, its order kept."""
+    """A codec for mappings from names; their order is kept."""
     return _Codec(
         lambda values, places: [[name, inner.write(value, places)] for name, value in values.items()],
         lambda values, made: {name: inner.read(value, made) for name, value in values},
@@ -175,7 +175,7 @@ def _named(inner: _Codec) -> _Codec:
 
 
 def _codec(kind: Any) -> _Codec:
-    """What writes and reads values of an annotated type."""
+    """The codec for values of an annotated type."""
     if kind in (str, int, bool) or get_origin(kind) is Literal:
         return _PLAIN
     if kind is float:
@@ -207,7 +207,7 @@ _READERS = {kind.__name__: (kind, tuple((name, codec.read) for name, codec in _F
 
 
 def _signature() -> str:
-    """Format with a digest of all classes, fields and types, so that what another version wrote is recognised."""
+    """Format version with a digest of all classes, fields and types, to recognise files of other versions."""
     layout = [[kind.__name__, *(f"{item.name}: {item.type}" for item in fields(kind))] for kind in CLASSES]
     return f"{FORMAT}-{hashlib.sha256(json.dumps(layout).encode()).hexdigest()[:16]}"
 

@@ -1,4 +1,4 @@
-"""What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
+"""A simulation task: checked input of a run, computed as a whole or in parts, by any engine."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,43 +27,43 @@ Array = NDArray[np.float64]
 
 CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
 
-# At most this many failed cases are traced to their first variable; all are counted.
+# Maximum number of failed cases that are traced to the variable that failed first; all are counted.
 TRACED = 3
 
-# Said of a failed case that does not fail when it is traced.
+# Remark on a failed case that does not fail when it is traced.
 FINITE = "the same case with arrays in double precision is finite"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A simulation whose input was checked."""
+    """A simulation whose input has been checked."""
 
     ir: ModelIr
-    file: ModelFile  # where it was read from; engine "pysd" runs that
+    file: ModelFile  # the file of the model, which engine "pysd" reads itself
     values: Mapping[str, Array | TimePath]
     clock: Clock
     outcomes: tuple[str, ...]  # variables to save, by their names in the file
     engine: Engine
     seed: int = 0  # seed of the random functions of the model
-    first_draw: int = 0  # number of the first draw in the whole ensemble, which the random functions go by
-    threads: int | None = None  # how many blocks of draws the compiled engine runs at once
+    first_draw: int = 0  # number of the first draw in the whole ensemble, for the random functions
+    threads: int | None = None  # number of blocks of draws that the compiled engine runs in parallel
     precision: Precision = "float64"  # type of the numbers in the compiled engine
-    method: Method = "euler"  # how stocks are integrated
+    method: Method = "euler"  # integration method of the stocks
     clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Array | TimePath]:
-        """Values with those of the model's own controls."""
+        """Input values, with those of the time controls that do not change during the run."""
         return {**_controls(self.clock), **self.values}
 
     @property
     def integrated(self) -> tuple[ModelIr, dict[str, Array | TimePath]]:
-        """Model and inputs for a target that integrates by Euler."""
+        """Model and inputs, rewritten so that Euler steps give the results of the integration method."""
         own_steps = TIME_STEP in self.clock.own
         return integrated(self.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
 
     def part(self, draws: slice) -> "Task":
-        """The same for some of the draws."""
+        """The task for some of the draws."""
         values = {name: some_cases(value, slice(None), draws) for name, value in self.values.items()}
         picked = {
             (scenario, draw - draws.start): clock
@@ -73,13 +73,13 @@ class Task:
         return replace(self, values=values, first_draw=self.first_draw + draws.start, clocks=picked)
 
     def case(self, scenario: int, draw: int) -> "Task":
-        """The same for one case, with its own bounds and steps."""
+        """The task for one case, with its own clock."""
         values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
         clock = self.clocks.get((scenario, draw), self.clock)
         return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
 
     def for_browsers(self) -> "BrowserProgram":
-        """The task as a WebAssembly module with what it is called with, for `explorer`."""
+        """The task as a WebAssembly module with the data needed to run it, for `explorer`."""
         from pysd_runner.engine.wasm import browser_program
 
         if self.clocks:
@@ -90,7 +90,7 @@ class Task:
     def compute(
         self, *, progress: Callable[[int], None] | None = None, into: Mapping[str, NDArray[Any]] | None = None
     ) -> dict[str, Array]:
-        """Every outcome, shape (scenario, draw, ..., year); ``into`` is memory that an engine may write them to."""
+        """Compute every outcome, shape (scenario, draw, ..., year); an engine may write results to arrays ``into``."""
         if self.clocks:
             return _case_by_case(self, progress)
         if self.engine == "pysd":
@@ -102,7 +102,7 @@ class Task:
         return _run_numpy(self, progress)
 
     def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
-        """Cases with a non-finite value that an equation defines and does not mark as missing."""
+        """Cases with a non-finite value that is defined by an equation and not marked as missing."""
         failed = np.zeros((1, 1), dtype=bool)
         for name, values in data.items():
             lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
@@ -112,12 +112,12 @@ class Task:
         return failed
 
     def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array]) -> tuple[Failure, ...]:
-        """Find where the first failed cases went wrong."""
+        """Find the first non-finite value of each of the first failed cases."""
         cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:TRACED]]
         return tuple(self.traced_case(case, self.seen(data, case)) for case in cases)
 
     def traced_case(self, case: tuple[int, int], shown: Failure) -> Failure:
-        """Find where one failed case went wrong."""
+        """Find the first non-finite value of one failed case."""
         try:
             found = trace(
                 self.ir,
@@ -134,15 +134,15 @@ class Task:
         return found or replace(shown, remark=FINITE)
 
     def seen(self, data: Mapping[str, Array], case: tuple[int, int]) -> Failure:
-        """The first value of one failed case that is not finite, as far as saved results show it."""
+        """The first non-finite value of one failed case among its saved results."""
         return seen(self.ir, data, self.clock.saved_times, case)
 
     def check_orders(self) -> None:
-        """Refuse values that change the order of a delay."""
+        """Raise an error if values change the order of a delay."""
         check_orders(self.ir, self.inputs, self.clock.start, self.clock.step)
 
     def single(self) -> "SingleCase | None":
-        """The compiled program of one case, with its memory, to be run again and again; None for another engine."""
+        """The compiled program of one case with its memory, for repeated runs; None for other engines."""
         if self.engine != "llvm":
             return None
         from pysd_runner.engine.llvm.target import SingleCase
@@ -151,7 +151,7 @@ class Task:
         return SingleCase(model, inputs, self.outcomes, self.clock, seed=self.seed, first_draw=self.first_draw)
 
     def compile(self) -> None:
-        """Compile what the compiled engine needs for it, so that several threads find it."""
+        """Compile the task for the compiled engine in advance, so that several threads can share the program."""
         from pysd_runner.engine.llvm import target
 
         one = self.case(0, 0) if self.clocks else self
@@ -174,26 +174,26 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     runs: int | None = None,
     seconds: float = math.inf,
 ) -> Task:
-    """Check what a caller asks for.
+    """Check the arguments of a simulation and create its task.
 
     Parameters
     ----------
     ir
         The lowered model.
     file
-        Where it was read from.
+        The file of the model.
     given
         Values by variable.
     asked_for
-        Bounds and steps by the control of the model; None keeps what the file says.
+        Values of the time controls by name; None keeps the value in the file.
     engine, seed, threads, precision, method
         As for `pysd_runner.simulate`.
     outcomes
         Variables to save.
     runs
-        How many draws the task is for; None for one that is computed again and again.
+        Number of cases of the task; None for a task that is computed repeatedly.
     seconds
-        The most that compiling may take, as predicted.
+        Maximum predicted compilation time.
     """
     asked, engine = engine, chosen(engine, precision)
     seed = whole("seed", seed, least=0)
@@ -233,7 +233,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
 
 
 def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    """Compute cases whose bounds or steps differ, one after the other."""
+    """Compute cases whose time controls differ, one after the other."""
     data: dict[str, Array] = {}
     scenarios, draws = leading_shape(task.inputs)
     for draw in range(draws):
@@ -255,7 +255,7 @@ def _refuse_tables(ir: ModelIr, names: Iterable[str]) -> None:
 
 
 def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
+    """Values of the time controls requested by the caller, by keyword or as values of model variables."""
     bounds: dict[str, float | None] = {}
     for control, keyword in asked.items():
         chosen = keyword

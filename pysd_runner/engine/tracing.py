@@ -1,4 +1,4 @@
-"""Finds where a run first stopped being a number."""
+"""Find the first non-finite value of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,15 +30,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where a run first stopped being a number."""
+    """The first non-finite value of a run."""
 
     scenario: int
     draw: int
     variable: str  # the first variable that is not finite
-    element: tuple[str, ...]  # which of its elements, empty for a variable without subscripts
+    element: tuple[str, ...]  # its element, empty for a variable without subscripts
     time: float
-    value: float  # what was found: nan, inf or -inf
-    remark: str = ""  # what else is known of it, to stand behind the rest
+    value: float  # nan, inf or -inf
+    remark: str = ""  # a remark that is appended to the message
 
     def __str__(self) -> str:
         place = f"[{', '.join(self.element)}]" if self.element else ""
@@ -59,11 +59,11 @@ def trace(
     first_draw: int = 0,
     method: str = "euler",
 ) -> Failure | None:
-    """Run one case again, keep what its outcomes need at every step, and find the first that is not finite."""
+    """Rerun one case, save all variables its outcomes depend on at every step, and find the first non-finite value."""
     scenario, draw = case
     one = {name: one_case(value, scenario, draw) for name, value in values.items()}
     model, values = integrated(model, one, method, clock.step, own_steps=TIME_STEP in clock.own)
-    # Imported here because most runs have nothing to trace.
+    # Imported here because most runs do not fail.
     from pysd_runner.engine.passes.order import needed
 
     names = list(needed(model, outcomes, frozenset(values), over_time(values)))
@@ -72,7 +72,7 @@ def trace(
 
 
 def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]) -> Failure:
-    """The first value of a failed case, among those that were saved, that is not finite."""
+    """The first non-finite value of a failed case among its saved results."""
     series = {
         name: values[tuple(min(place, length - 1) for place, length in zip(case, values.shape[:2], strict=True))]
         for name, values in data.items()
@@ -86,7 +86,7 @@ def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array,
 def _first(
     model: ModelIr, series: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]
 ) -> Failure | None:
-    """The first value that is not finite, of variables with shape (..., time)."""
+    """The first non-finite value of variables with shape (..., time); None if there is none."""
     wrong = {name: not_usable(model, name, values) for name, values in series.items()}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
@@ -103,9 +103,9 @@ def _first(
 
 
 def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Values of a variable that are not finite where some equation defines one."""
-    # NaN in a variable whose own equation writes ``:NA:``, or reads a series as ``:RAW:``, is a missing value, as the
-    # model means it, and none of them.
+    """Mark the non-finite values of a variable, except missing values and elements that no equation defines."""
+    # NaN in a variable whose own equation contains ``:NA:``, or reads a series as ``:RAW:``, is an intended missing
+    # value, not a failure.
     wrong = ~np.isfinite(values)
     if any(_writes_missing(block) for block in model.variables[name].blocks):
         wrong &= ~np.isnan(values)
@@ -124,7 +124,7 @@ def _is_missing(item: Expression) -> bool:
 
 
 def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
-    """Cells of a variable that some equation defines; the others never get a value."""
+    """Mark the cells of a variable that some equation defines; all other cells never get a value."""
     variable = model.variables[name]
     shape = model.shape(variable.dims)
     if variable.uncovered or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):
@@ -136,7 +136,7 @@ def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
 
 
 def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:
-    """The one that needs none of the others: where the trouble starts."""
+    """The variable that depends on none of the other failed variables: the origin of the failure."""
     wrong = set(names)
     for name in names:
         variable = model.variables[name]

@@ -1,4 +1,4 @@
-"""What a caller hands over: arrays brought to the axes (scenario, draw, ...) of a variable, and paths over time."""
+"""Input values: arrays broadcast to the axes (scenario, draw, ...) of a variable, and paths over time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr
 
-# A schedule year and a simulated time that differ by rounding only are the same moment.
+# Tolerance for rounding errors when the years of a path are compared with simulated times.
 SAME_TIME = 1e-9
 
 
@@ -23,11 +23,11 @@ class TimePath:
     times
         Increasing years, shape (k,).
     values
-        What holds at those years, shape ``(k, *shape)``, where ``shape`` is that of the input, with or without the two
+        Values at those years, shape ``(k, *shape)``, where ``shape`` is that of the input, with or without the two
         leading axes (scenario, draw).
     interpolate
-        ``"step"``: a value holds from its year until the next one; ``"linear"``: straight lines between years.
-        Before the first year the first value holds, after the last year the last one.
+        ``"step"``: a value applies from its year until the next one; ``"linear"``: linear interpolation between years.
+        Before the first year the first value applies, after the last year the last one.
 
     Raises
     ------
@@ -54,17 +54,17 @@ class TimePath:
         object.__setattr__(self, "values", values)
 
     def at(self, time: float) -> NDArray[np.float64]:
-        """Value at one moment.
+        """Value at one time.
 
         Parameters
         ----------
         time
-            The moment, in years.
+            The time, in years.
 
         Returns
         -------
         ndarray
-            Shape of one value.
+            The value, shape ``shape``.
         """
         position = int(np.searchsorted(self.times, time + SAME_TIME, side="right")) - 1
         first: NDArray[np.float64]
@@ -95,7 +95,7 @@ def cases_of(value: Array | TimePath) -> tuple[int, ...]:
 
 
 def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
-    """Numbers of scenarios and draws that some values have together."""
+    """Numbers of scenarios and draws to which values broadcast together."""
     shape = [1, 1]
     owner = ["", ""]
     for name, item in values.items():
@@ -113,7 +113,7 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
 
 
 def some_cases(value: Array | TimePath, scenarios: slice, draws: slice) -> Array | TimePath:
-    """A value for some scenarios and draws; one that does not vary along an axis stays as it is there."""
+    """A value for some scenarios and draws; axes of length one, along which it does not vary, are kept."""
     lead = cases_of(value)
     picked = tuple(part if count > 1 else slice(None) for part, count in zip((scenarios, draws), lead, strict=True))
     if isinstance(value, TimePath):
@@ -122,12 +122,12 @@ def some_cases(value: Array | TimePath, scenarios: slice, draws: slice) -> Array
 
 
 def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
-    """A value for one case, its leading axes kept at length one."""
+    """A value for one case, with leading axes of length one."""
     return some_cases(value, slice(scenario, scenario + 1), slice(draw, draw + 1))
 
 
 def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
-    """A value with the axes of a variable.
+    """Convert a value to an array or path with the axes of a variable.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
         raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
     dims = model.variables[name].dims
     shape = model.shape(dims)
-    # A series of data may have gaps, which the equations that read it have to cope with.
+    # A data series may have gaps, which the equations that use it must handle.
     if np.isnan(array).any() and model.variables[name].kind != "data":
         raise InvalidInput(f"value of {name!r} contains NaN; fill it or leave the variable to the model")
     check_cases(name, array.shape)
@@ -177,7 +177,7 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
 
 
 def check_cases(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse a value for no case at all.
+    """Raise `InvalidInput` for an empty value, without any scenario or draw.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""A model as a WebAssembly module for browsers: the program of the compiled engine, with what a caller must know.
+"""Compile a model to a WebAssembly module for browsers, together with a description of its inputs and memory.
 
-LLVM writes an object file, which is a module already, with every address counted from zero; it lacks an export of its
-function, and carries sections for a linker that joins several. Layout: WebAssembly core specification, chapter 5, and
-the conventions of object files in WebAssembly/tool-conventions, ``Linking.md``.
+LLVM writes an object file, which already is a module, with all addresses relative to zero; it only lacks an export of
+its function, and contains extra sections for linkers. Layout: WebAssembly core specification, chapter 5, and the
+conventions for object files in WebAssembly/tool-conventions, ``Linking.md``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from pysd_runner.engine.llvm.programs import written
 from pysd_runner.engine.llvm.signature import Recipe, Signature
 from pysd_runner.engine.values import cases_of, over_time
 
-# What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
+# Entries of the argument table of a program that a page fills in; the program does not use the others, which are zero.
 TABLE = {
     "times": signature.TIMES,
     "steps": signature.STEPS,
@@ -35,16 +35,16 @@ TABLE = {
     "header": signature.HEADER,
 }
 
-# Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
+# Lanes of a vector: two 128-bit registers, so that their latencies overlap while the code stays small.
 LANES = 4
 
-# Every browser of the last five years has these: vectors of 128 bits, and copying memory in one instruction.
+# Features that every browser of the last five years supports: 128-bit vectors, and bulk copying of memory.
 FEATURES = "+simd128,+bulk-memory,+mutable-globals,+sign-ext,+nontrapping-fptoint"
 
 
 @dataclass(frozen=True, slots=True)
 class WasmModule:
-    """A compiled model."""
+    """A model compiled to WebAssembly."""
 
     code: bytes
     outcomes: tuple[str, ...]
@@ -76,7 +76,7 @@ def _machine() -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BrowserProgram:
-    """What a page needs to compute a task."""
+    """The module, metadata and inputs with which a page computes a task."""
 
     module: WasmModule
     record: Mapping[str, Any]
@@ -118,11 +118,11 @@ def browser_program(
 
 HEADER = b"\0asm\1\0\0\0"
 
-# Numbers of sections, and of what may be imported.
+# Numbers of the kinds of sections, and of the kinds of imports.
 CUSTOM, IMPORT, GLOBAL, EXPORT, CODE = 0, 2, 6, 7, 10
 FUNCTION, FUNCTION_TABLE, MEMORY, VARIABLE = range(4)
 
-# In the section called "linking": the table of symbols, symbols that are functions or data, and what their flags say.
+# Codes in the section "linking": the subsection of the symbol table, kinds of symbols, and flags of symbols.
 SYMBOLS = 8
 FUNCTION_SYMBOL, DATA_SYMBOL, SECTION_SYMBOL = 0, 1, 3
 UNDEFINED, NAMED = 0x10, 0x40
@@ -130,15 +130,15 @@ UNDEFINED, NAMED = 0x10, 0x40
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A module, and the functions it expects to be given."""
+    """A linked module, with the functions and the memory it needs."""
 
     code: bytes
     functions: tuple[str, ...]  # imported from "env", by their names in the C library
-    pages: int  # of 64 KiB, which its constants take from address zero on
+    pages: int  # number of pages of 64 KiB that its constants take, from address zero
 
 
 class _Reader:
-    """Reads what object files are made of, one item after the other."""
+    """Reads the items of an object file in sequence."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -181,7 +181,7 @@ def number(value: int) -> bytes:
 
 
 def linked(object_file: bytes, function: str) -> Linked:
-    """Make a module that exports one function of an object file."""
+    """Convert an object file to a module that exports one of its functions."""
     sections = list(_sections(object_file))
     functions, pages = next((_imports(body) for kind, body in sections if kind == IMPORT), ([], 0))
     exported = number(1) + number(len(function)) + function.encode() + bytes([FUNCTION])
@@ -211,7 +211,7 @@ def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _imports(body: bytes) -> tuple[list[str], int]:
-    """Names of the functions that are imported, and the least size of the memory."""
+    """Names of the imported functions, and the minimum size of the memory in pages."""
     reader, functions, pages = _Reader(body), list[str](), 0
     for _ in range(reader.number()):
         reader.text()
@@ -234,7 +234,7 @@ def _imports(body: bytes) -> tuple[list[str], int]:
 
 
 def _place(sections: list[tuple[int, bytes]], function: str) -> int:
-    """Number of a function, from the table of symbols."""
+    """Index of a function, from the symbol table."""
     for kind, body in sections:
         if kind != CUSTOM:
             continue

@@ -1,4 +1,4 @@
-"""One call of a compiled program: the table it is handed, its memory, its inputs and outputs."""
+"""One call of a compiled program: its argument table, working memory, inputs and outputs."""
 
 import ctypes
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class Clockwork:
-    """The steps of a run as a program is handed them."""
+    """The steps of a run as arrays in the form a program takes."""
 
     def __init__(self, times: Array, steps: Array, saved: Array, real: Any) -> None:
         self.exact = np.asarray(times, dtype=float)
@@ -29,7 +29,7 @@ class Clockwork:
 
 
 class ProgramCall:
-    """Buffers of a program for some scenarios and draws; it can be run again with other numbers in its inputs."""
+    """Buffers of a program for some scenarios and draws; it can be rerun with other input values."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class ProgramCall:
         self._table[signature.SHARES] = self._shares.ctypes.data
 
     def enter(self, values: Mapping[str, Array]) -> None:
-        """Put other numbers into inputs that do not change over time."""
+        """Replace the values of inputs that do not change over time."""
         for name, value in values.items():
             array = self.inputs.get(name)
             if array is None:
@@ -131,7 +131,7 @@ class ProgramCall:
         return np.stack([before, after], axis=1) * array[0].size, share
 
     def _arranged(self, slot: Slot, values: Array) -> Array:
-        """Values (moment, scenario, draw, ...) as the program reads them: (moment, scenario, cell[, draw])."""
+        """Values (time, scenario, draw, ...) in the layout of the program: (time, scenario, cell[, draw])."""
         moments_, scenarios = values.shape[:2]
         flat = self._padded(slot, values)
         if not slot.wide:
@@ -139,7 +139,7 @@ class ProgramCall:
         result = np.empty((moments_, scenarios, slot.cells, self.room), dtype=self.real)
         draws = flat.shape[2]
         result[..., :draws] = np.moveaxis(flat, 2, 3)
-        # Lanes without a draw of their own repeat the last one: what they give is never read.
+        # Lanes without a draw of their own repeat the last draw: their results are never read.
         result[..., draws:] = result[..., draws - 1 : draws]
         return result
 
@@ -169,16 +169,16 @@ class ProgramCall:
                 self._make_room()
             else:
                 self._call_array(self.program.frame.arrays[number])
-        except BaseException as error:  # noqa: BLE001 - nothing may leave a callback; it is raised when the run is over
+        except BaseException as error:  # noqa: BLE001 - no exception may leave a callback; it is raised after the run
             self._error = error
 
     def _make_room(self) -> None:
-        """Room for what flows into pipes: as many steps as the longest of them needs, and no more than the run has."""
+        """Allocate the delay buffers: as many steps as the longest delay, but not more than the run has."""
         self._table[signature.RING] = 0
         step, steps = float(self.clockwork.steps[0]), self.clockwork.times.size
         with np.errstate(all="ignore"):
             longest = max(int(steps_of(self._view(slot), step).max()) for slot in self.program.frame.delays)
-        # The program counts steps in its own precision: a little more than the longest is safe.
+        # The program counts steps in its own precision: a margin is added for rounding.
         rows = min(longest + 1 + (longest >> 20), steps)
         if rows > len(self._history):
             check_delays(rows, self.program.frame.pipes * self._history.itemsize, self._at_once)
@@ -218,7 +218,7 @@ class ProgramCall:
 
 
 def _without_padding(array: Array, slot: Slot) -> Array:
-    """What lies in a slot, with one axis behind its own."""
+    """The values in a slot without padding, with one trailing axis."""
     return array[..., : slot.lengths[-1], :] if slot.lengths else array
 
 
@@ -226,7 +226,7 @@ _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_voi
 
 
 def moments(path: TimePath, times: Array) -> tuple[Array, Array, Array]:
-    """Which moments of a path hold at which times: the one before, the one after, and the share of the way between."""
+    """Indices of the path times before and after each time, and the interpolation weight of the latter."""
     last = path.times.size - 1
     before = np.searchsorted(path.times, times + SAME_TIME, side="right") - 1
     started = before >= 0

@@ -1,8 +1,8 @@
-"""Exponential and logarithm on vectors, without tables, and power in single precision, with every special case.
+"""Vectorised exponential and logarithm without tables, and power in single precision, including all special cases.
 
-Vectors of plain numbers and results take the short way; one that holds a special case, a number below the normal ones
-or a result near the ends of the range goes to a "careful" function. Both give the same where both apply.
-The coefficients are minimax fits (Remez exchange with 60 digits, rounded), whose relative error stands beside them.
+Vectors of ordinary arguments and results take a fast path; vectors with a special case, a subnormal number or a result
+near the limits of the range are passed to a "careful" function. Both give the same results where both apply.
+The coefficients are minimax fits (Remez exchange with 60 digits, rounded); comments give their relative errors.
 """
 
 import math
@@ -11,14 +11,14 @@ from pysd_runner.engine.llvm.emitter import Instructions, Value, bits_of
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """Numbers written in hexadecimal, so that they are exact."""
+    """Parse numbers in hexadecimal notation, which is exact."""
     return tuple(float.fromhex(item) for item in text.split())
 
 
 LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 LN2_HIGH = float.fromhex("0x1.62e42fefa39efp-1")
 LN2_LOW = float.fromhex("0x1.abc9e3b39803fp-56")
-# The same with a first part of 32 bits, so that its product with a whole number below 2**21 is exact.
+# ln(2) split with a first part of 32 bits, so that its product with an integer below 2**21 is exact.
 LN2_SHORT = float.fromhex("0x1.62e42feep-1")
 LN2_REST = float.fromhex("0x1.a39ef35793c76p-33")
 
@@ -32,37 +32,37 @@ LN_COEFFICIENTS = numbers(
     "0x1.5555555555592p-1 0x1.999999997fda8p-2 0x1.24924941f20c0p-2 0x1.c71c520899cbdp-3 0x1.74663f11e4d75p-3 "
     "0x1.39a1b6662ff32p-3 0x1.2f05906967d4fp-3"
 )
-# Added to a number below 2**51, it leaves the number rounded to an integer in the low bits.
+# Adding this to a number below 2**51 leaves the number, rounded to an integer, in the low bits.
 ROUNDER = 1.5 * 2.0**52
 EXPONENT_ONE = bits_of(1.0)
 MANTISSA = 2**52 - 1
 SIGN = 2**63
 SMALLEST_NORMAL = 2.0**-1022
-# The exponent as a number is read off the bits, with this added.
+# Excess of the exponent that is extracted from the bits of a number.
 EXCESS = 2.0**52 + 2048
 SQRT_HALF_BITS = bits_of(math.sqrt(0.5))
 
-# Beyond these exp is infinite or rounds to zero.
+# Arguments beyond which exp is infinite or rounds to zero.
 EXP_HIGHEST, EXP_LOWEST = 710.0, -746.0
-# Below this in magnitude, exp(x) is a normal number.
+# Magnitude of the argument below which exp(x) is a normal number.
 EXP_NORMAL = 708.0
 
 
 def normal_positive(to: Instructions, x: Value) -> Value:
-    """Whether a number is normal, positive and finite, told from its bits."""
+    """Whether a number is normal, positive and finite, determined from its bits."""
     above = to.to_bits(x) - bits_of(SMALLEST_NORMAL)
     return above < bits_of(math.inf) - bits_of(SMALLEST_NORMAL)
 
 
 def begin_plain(to: Instructions, x: Value) -> None:
-    """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
+    """Begin the block for vectors of normal positive numbers; others branch to the block that `end_plain` writes."""
     to.label("start")
     to.branch(to.every(normal_positive(to, x)), "plain", "careful")
     to.label("plain")
 
 
 def end_plain(to: Instructions, value: Value, function: str, *arguments: Value) -> Value:
-    """The value of the block for plain vectors, or what a function says."""
+    """The value of the fast path, or the result of the careful function."""
     to.label("careful")
     other = to.result_of(function, *arguments)
     to.jump("end")
@@ -71,7 +71,7 @@ def end_plain(to: Instructions, value: Value, function: str, *arguments: Value) 
 
 
 def exp(to: Instructions, x: Value) -> Value:
-    """Exponential where every result is a normal number; else `careful_exp`."""
+    """Exponential where every result is a normal number; otherwise calls `careful_exp`."""
     to.label("start")
     inside = to.intrinsic("fabs", x) < EXP_NORMAL
     to.branch(to.every(inside), "plain", "careful")
@@ -91,7 +91,7 @@ def careful_exp(to: Instructions, x: Value) -> Value:
 
 
 def _exp_less_one(to: Instructions, x: Value) -> tuple[Value, Value]:
-    """Of x = n ln 2 + r: ROUNDER + n, which has n in its low bits, and exp(r) - 1."""
+    """For x = n ln 2 + r: ROUNDER + n, which has n in its low bits, and exp(r) - 1."""
     rounder = to.number(ROUNDER)
     shifted = to.fused(x, LOG2_E, rounder)
     whole = shifted - rounder
@@ -110,23 +110,23 @@ def power_of_two(to: Instructions, exponent: Value) -> Value:
 
 
 def _powers(to: Instructions, shifted: Value) -> tuple[Value, Value]:
-    """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER."""
-    # Multiplying by one after the other rounds results below the smallest normal number only once.
+    """Two powers of two whose product is 2**n; n is in the low bits of ``shifted``, which is n + ROUNDER."""
+    # Multiplying by one after the other rounds subnormal results only once.
     bits = to.to_bits(shifted)
     half = bits >> 1
     return power_of_two(to, half), power_of_two(to, bits - half)
 
 
 def _split(to: Instructions, x: Value) -> tuple[Value, Value]:
-    """A positive finite number as 2**k m with m from sqrt(1/2) to sqrt(2): k and m; nonsense for others."""
+    """Split a positive finite number into k and m of 2**k m, m from sqrt(1/2) to sqrt(2); meaningless for others."""
     small = x < SMALLEST_NORMAL
     x = to.select(small, x * 2.0**54, x)
     return split_normal(to, x, to.select(small, EXCESS + 54, EXCESS))
 
 
 def split_normal(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
-    """The same for normal numbers, with what the exponent is too large by."""
-    # The exponent is kept 2048 too large, so that it is never negative and needs no arithmetic shift.
+    """Split a normal number as `_split` does; ``excess`` is subtracted from the extracted exponent."""
+    # The exponent is stored with an excess of 2048, so that it is never negative and needs no arithmetic shift.
     shifted = to.to_bits(x) + (SIGN - SQRT_HALF_BITS)
     exponent = shifted >> 52 | bits_of(2.0**52)
     k = to.from_bits(exponent) - excess
@@ -135,7 +135,7 @@ def split_normal(to: Instructions, x: Value, excess: Value) -> tuple[Value, Valu
 
 
 def ln(to: Instructions, x: Value) -> Value:
-    """Natural logarithm where every argument is a normal positive number; else `careful_ln`."""
+    """Natural logarithm where every argument is a normal positive number; otherwise calls `careful_ln`."""
     begin_plain(to, x)
     value = _ln(to, *split_normal(to, x, to.number(EXCESS)))
     to.jump("end")
@@ -161,20 +161,20 @@ def _ln(to: Instructions, k: Value, m: Value) -> Value:
 
 
 def ln_special(to: Instructions, x: Value, value: Value) -> Value:
-    """A logarithm that is right for positive finite numbers, made right for all."""
+    """Correct a logarithm, which is valid for positive finite numbers, for all other arguments."""
     value = to.select(x < math.inf, value, x)
     value = to.select(x.compare("oeq", 0.0), -math.inf, value)
     return to.select(x < 0.0, math.nan, value)
 
 
 def log2_special(to: Instructions, magnitude: Value, value: Value) -> Value:
-    """A logarithm that is right for positive finite numbers, made right for all that are not negative."""
+    """Correct a logarithm, which is valid for positive finite numbers, for zero, infinity and NaN."""
     value = to.select(magnitude < math.inf, value, magnitude)
     return to.select(magnitude.compare("oeq", 0.0), -math.inf, value)
 
 
 def power_special(to: Instructions, x: Value, y: Value, value: Value) -> Value:
-    """A power of abs(x), right unless x is one or y is zero or endless, made right for all."""
+    """Correct a power of abs(x) for the sign of x and for the special cases of IEEE 754."""
     magnitude, zero, one = to.intrinsic("fabs", x), to.number(0.0), to.number(1.0)
     certain = magnitude.compare("oeq", one) | y.compare("oeq", zero)
     value = to.select(certain, one, value)
@@ -184,16 +184,16 @@ def power_special(to: Instructions, x: Value, y: Value, value: Value) -> Value:
     sign = to.to_bits(x) & SIGN
     sign = to.select(odd, sign, 0)
     signed = to.from_bits(to.to_bits(value) | sign)
-    # For a broken exponent the sign is dropped, or the base is negative and there is no value.
+    # For a non-integer exponent the sign is ignored, or the base is negative and the power is undefined.
     value = to.select(broken, value, signed)
     finite = magnitude < math.inf
     undefined = (x < zero) & finite & broken
     return to.select(undefined, math.nan, value)
 
 
-# In single precision: computed in double precision with short series. Arguments and results are double precision; the
-# caller widens and rounds. Their relative error is below 2**-30, so that rounding gives the nearest single precision
-# number, but for one in thousands that lies near the middle of two.
+# Functions for single precision, computed in double precision with short series. Arguments and results are in double
+# precision; the caller converts them. The relative error is below 2**-30, so that rounding gives the nearest single
+# precision number, except for about one in thousands that lies near the midpoint of two.
 
 # (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2; exp has the relative error 2**-34.2.
 SHORT_EXP = numbers(
@@ -207,10 +207,10 @@ SHORT_EXP2 = numbers(
 )
 # 2 (artanh(s) / s - 1) / s**2 in s**2 for |s| <= 0.1716; the logarithm has the relative error 2**-37.6.
 SHORT_LN = numbers("0x1.555554fd9a650p-1 0x1.999a7a8f63c78p-2 0x1.2438d66c24e00p-2 0x1.e2f6915d07969p-3")
-# The same over ln(2).
+# `SHORT_LN` divided by ln(2).
 SHORT_LOG2 = numbers("0x1.ec709d450ed99p-1 0x1.277767553a463p-1 0x1.a59656c8dbed0p-2 0x1.5c625fd43ff6cp-2")
 
-# Beyond these, results are infinite or zero in single precision and still normal numbers in double precision.
+# Arguments beyond which results are infinite or zero in single precision, but still normal in double precision.
 SINGLE_LOWEST, SINGLE_HIGHEST = -105.0, 90.0
 EXP2_LOWEST, EXP2_HIGHEST = -152.0, 130.0
 
@@ -226,7 +226,7 @@ def exp_single(to: Instructions, x: Value) -> Value:
 
 
 def _scaled(to: Instructions, less_one: Value, shifted: Value) -> Value:
-    """2**n times one more than a number; n stands in the low bits of ``shifted``."""
+    """2**n times (1 + ``less_one``); n is in the low bits of ``shifted``."""
     scale = power_of_two(to, to.to_bits(shifted))
     return to.fused(less_one, scale, scale)
 
@@ -240,7 +240,7 @@ def _short_series(to: Instructions, m: Value, coefficients: tuple[float, ...], f
 
 
 def ln_single(to: Instructions, x: Value) -> Value:
-    """Natural logarithm where every argument is a positive number; else `careful_ln`."""
+    """Natural logarithm where every argument is a positive number; otherwise calls `careful_ln_single`."""
     begin_plain(to, x)
     value = _short_ln(to, x)
     to.jump("end")
@@ -258,7 +258,7 @@ def _short_ln(to: Instructions, x: Value) -> Value:
 
 
 def power_single(to: Instructions, x: Value, y: Value) -> Value:
-    """Power where every base is a positive number; else `careful_power`."""
+    """Power where every base is a positive number; otherwise calls `careful_power_single`."""
     begin_plain(to, x)
     product = y * _short_log2(to, x)
     value = _short_exp2(to, product)

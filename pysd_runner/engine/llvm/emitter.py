@@ -1,8 +1,8 @@
-"""Writes LLVM instructions as text: values, types, the operations on them, and the body of a function on vectors.
+"""Generate LLVM instructions as text: values, types, operations, and the bodies of vector functions.
 
-A value is a scalar or a vector of lanes. Every name is generated here; numbers are written bit by bit. Comparisons are
-ordered: they are false where an argument is no number. Nothing is reassociated or contracted, so that a value does not
-depend on the number of lanes it is computed in.
+A value is a scalar or a vector of lanes. All names are generated here; numbers are written as bit patterns. Comparisons
+are ordered: they are false if an operand is NaN. No operations are reassociated or contracted, so that a value does not
+depend on the number of lanes.
 """
 
 import struct
@@ -13,27 +13,27 @@ from typing import Literal
 
 Kind = Literal["real", "truth", "integer"]
 
-# Numbers in a register of 512 bits.
+# Number of doubles in a 512-bit register.
 REGISTER = 8
 
 
 def _operator(real: str, whole: str, kind: Kind | None = None) -> Callable[["Value", "Operand"], "Value"]:
-    """What two values give by an instruction for real numbers or one for others, which have no sign."""
+    """A binary operator, from the instructions for real numbers and for unsigned integers or booleans."""
     return lambda left, right: left.writer.binary(real if left.kind == "real" else whole, left, right, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in the program."""
+    """A value in the generated program."""
 
-    name: str  # its text, a register or a literal
-    kind: Kind  # A real number, a truth or an integer of 64 bits
+    name: str  # a register or a literal, as text
+    kind: Kind  # a real number, a boolean or a 64-bit integer
     wide: bool  # whether it is a vector of lanes
-    level: int  # how many of the loops around it it depends on
-    writer: "Writer" = field(repr=False, compare=False)  # what writes down what is computed with it
-    literal: float | None = None  # its number, where it is one
+    level: int  # number of enclosing loops it depends on
+    writer: "Writer" = field(repr=False, compare=False)  # collects the instructions that use it
+    literal: float | None = None  # its number, if it is a literal
 
-    # Operators write an instruction.
+    # Each operator appends an instruction.
 
     __add__, __sub__ = _operator("fadd", "add"), _operator("fsub", "sub")
     __mul__, __truediv__ = _operator("fmul", "mul"), _operator("fdiv", "udiv")
@@ -49,22 +49,22 @@ class Value:
         return self.writer.unary("fneg", self)
 
     def compare(self, relation: str, other: "Operand") -> "Value":
-        """A truth of real numbers: oeq, ord (both are numbers), uno, or une (true where an argument is no number)."""
+        """Compare real numbers by oeq, ord (neither is NaN), uno (one is NaN) or une (true if one is NaN)."""
         return self.writer.binary(f"fcmp {relation}", self, other, "truth")
 
 
-# What instructions are written for: values, and numbers that stand for their literals.
+# Operands of instructions: values, and Python numbers, which become literals.
 Operand = Value | float | int
 
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """How values are spelled and computed: number of lanes, precision, and what the processor can do."""
+    """Types and capabilities for code generation: number of lanes, precision, features of the processor."""
 
     lanes: int  # length of a vector
     real: str
     permutes: bool = False
-    fused: bool = True  # whether a product and a sum can be rounded once, together
+    fused: bool = True  # whether there is a fused multiply-add
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""
@@ -72,7 +72,7 @@ class Types:
         return f"<{self.lanes} x {scalar}>" if wide else scalar
 
     def real_literal(self, value: float) -> str:
-        """A real number, exact to the last bit; a single precision number is written as the double it equals."""
+        """An exact literal of a real number; single precision numbers are written as the equal double."""
         if self.real == "float":
             try:
                 value = struct.unpack("<f", struct.pack("<f", value))[0]
@@ -82,7 +82,7 @@ class Types:
 
     @property
     def unit(self) -> float:
-        """Largest relative error of rounding."""
+        """Unit roundoff: the maximum relative rounding error."""
         return 2.0**-53 if self.real == "double" else 2.0**-24
 
     @property
@@ -93,14 +93,14 @@ class Types:
 
 @dataclass(slots=True)
 class Writer:
-    """Collects instructions at the levels of a loop nest."""
+    """Collects instructions by level of a loop nest."""
 
-    types: Types  # how values are spelled
-    prefix: str = "v"  # first letters of every register, so that parts of a function do not collide
+    types: Types  # types of the generated values
+    prefix: str = "v"  # prefix of register names, unique to each part of a function
     lines: list[list[str]] = field(default_factory=lambda: [[]])
     tails: list[list[str]] = field(default_factory=lambda: [[]])
     functions: set[tuple[str, int, str]] = field(default_factory=set)
-    intrinsics: dict[str, str] = field(default_factory=dict)  # what else is called or read, and its declaration
+    intrinsics: dict[str, str] = field(default_factory=dict)  # declarations of other functions and tables, by name
     _count: int = 0
     _loops: int = 0
     _splats: dict[str, Value] = field(default_factory=dict)
@@ -115,13 +115,13 @@ class Writer:
         self.lines[level].append(text)
 
     def make(self, text: str, kind: Kind, *, wide: bool, level: int) -> Value:
-        """Append an instruction and give its result."""
+        """Append an instruction and return its result."""
         name = self.register()
         self.lines[level].append(f"{name} = {text}")
         return Value(name, kind, wide, level, self)
 
     def named(self, name: str, kind: Kind = "integer", *, wide: bool = False, level: int = 0) -> Value:
-        """What stands in the program under a name."""
+        """The value with the given name in the program."""
         return Value(name, kind, wide, level, self)
 
     def type(self, value: Value) -> str:
@@ -143,12 +143,12 @@ class Writer:
         return self.number(value) if isinstance(value, float) else self.integer(value)
 
     def lane_numbers(self) -> Value:
-        """The numbers of the lanes, counted from zero."""
+        """Indices of the lanes, from zero."""
         steps = ", ".join(f"i64 {number}" for number in range(self.types.lanes))
         return self.named(f"<{steps}>", wide=True)
 
     def splat(self, value: Value) -> Value:
-        """A value on every lane."""
+        """Broadcast a scalar to all lanes."""
         if value.wide:
             return value
         if value.name not in self._splats:
@@ -171,7 +171,7 @@ class Writer:
         )
 
     def alike(self, values: Iterable[Operand]) -> tuple[list[Value], bool, int]:
-        """Values made equally wide, whether they are, and their deepest level."""
+        """Broadcast operands to the same width: values, whether they are vectors, and their deepest level."""
         found = list(map(self.literal, values))
         wide = any(value.wide for value in found)
         if wide:
@@ -196,7 +196,7 @@ class Writer:
         return self.make(f"select {operands}", first.kind, wide=wide, level=level)
 
     def convert(self, instruction: str, value: Value, kind: Kind) -> Value:
-        """A value as another kind."""
+        """Convert a value to another kind."""
         to = self.types.of(kind, wide=value.wide)
         return self.make(
             f"{instruction} {self.type(value)} {value.name} to {to}", kind, wide=value.wide, level=value.level
@@ -220,7 +220,7 @@ class Writer:
         return self.make(text, "integer", wide=False, level=index.level).name
 
     def load(self, place: str, kind: Kind = "real", *, wide: bool = False, level: int = 0, align: int = 0) -> Value:
-        """What stands at an address; on the boundary of a number where no other is said."""
+        """Load the value at an address; alignment defaults to that of a number."""
         aligned = f", align {min(align or self.types.real_bytes, 64)}" if kind == "real" else ""
         text = f"load {self.types.of(kind, wide=wide)}, ptr {place}{aligned}"
         return self.make(text, kind, wide=wide, level=level)
@@ -235,23 +235,23 @@ class Writer:
         size = numbers * self.types.real_bytes
         self.put(0, f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {start}, i64 {size}, i1 false)")
 
-    # Blocks, of functions without levels -------------------------------------------------------------------------
+    # Basic blocks, of functions without levels -------------------------------------------------------------------
 
     def label(self, block: str) -> None:
         """Begin a block."""
         self.put(0, f"{block}:")
 
     def jump(self, block: str) -> None:
-        """End a block: go to another."""
+        """End a block: jump to another."""
         self.put(0, f"br label %{block}")
 
     def branch(self, condition: str, block: str, otherwise: str) -> None:
-        """End a block: go to one block or the other."""
+        """End a block: branch to one of two blocks."""
         self.put(0, f"br i1 {condition}, label %{block}, label %{otherwise}")
 
     @contextmanager
     def loop(self, count: int | str, *, step: int = 1, counter: str = "") -> Iterator[Value]:
-        """A loop whose counter begins at zero and stays below a count that is not zero."""
+        """A loop with a counter from zero to below a count, which must not be zero."""
         self._loops += 1
         label = f"{self.prefix}L{self._loops}"
         counter = counter or f"%{label}.i"
@@ -268,10 +268,10 @@ class Writer:
         self.branch(f"%{label}.m", label, f"{label}.out")
         self.label(f"{label}.out")
 
-    # Short tables, which AVX-512 reads by permuting registers, in one instruction for eight or sixteen numbers -----
+    # Short tables, which AVX-512 reads by permuting registers: one instruction for eight or sixteen numbers --------
 
     def permuted(self, numbers: Sequence[float], place: Value) -> Value:
-        """Numbers at the low bits of the places of all lanes; there are eight or sixteen numbers."""
+        """Look up eight or sixteen numbers, at the index in the low bits of each lane of ``place``."""
         parts = [self._part(numbers, place, first) for first in range(0, self.types.lanes, REGISTER)]
         count = REGISTER
         while len(parts) > 1:
@@ -294,18 +294,18 @@ class Writer:
         return f"<{', '.join(f'double {self.types.real_literal(item)}' for item in numbers)}>"
 
     def shuffled(self, kind: str, left: Value, right: Value, order: Iterable[int]) -> Value:
-        """Some lanes of two vectors of a type."""
+        """Lanes selected from two vectors of the same type."""
         places = [f"i32 {lane}" for lane in order]
         text = f"shufflevector {kind} {left.name}, {kind} {right.name}, <{len(places)} x i32> <{', '.join(places)}>"
         return self.make(text, left.kind, wide=True, level=left.level)
 
 
-# Numbers in a table that `Instructions.pick` reads.
+# Length of the tables that `Instructions.pick` reads.
 PLACES = 16
 
 
 def bits_of(value: float) -> int:
-    """Bits of a double precision number."""
+    """Bits of a double precision number as an integer."""
     return int(struct.unpack("<Q", struct.pack("<d", value))[0])
 
 
@@ -320,7 +320,7 @@ def vector_type(scalar: str, lanes: int) -> str:
 
 
 def function_name(function: str, lanes: int, scalar: str) -> str:
-    """Name of a function of this package in the generated code."""
+    """Name in the generated code of a mathematical function of this package."""
     return f"@gs_{function}_v{lanes}{'f64' if scalar == 'double' else 'f32'}"
 
 
@@ -328,7 +328,7 @@ def function_name(function: str, lanes: int, scalar: str) -> str:
 class Instructions(Writer):
     """The instructions of one function; a vector of one lane is a scalar."""
 
-    blocks: int = field(default=0)  # how many blocks were begun; a function without branches needs none
+    blocks: int = field(default=0)  # number of blocks so far; zero for a function without branches
 
     @property
     def fuses(self) -> bool:
@@ -336,11 +336,11 @@ class Instructions(Writer):
         return self.types.fused
 
     def argument(self, name: str) -> Value:
-        """What the function is handed under a name."""
+        """The argument of the function with the given name."""
         return self.named(name, "real", wide=self.types.lanes > 1)
 
     def intrinsic(self, name: str, *arguments: Operand) -> Value:
-        """Real numbers to a real number through one of LLVM's own functions."""
+        """Call an LLVM intrinsic on real numbers."""
         found, wide, _ = self.alike(arguments)
         suffix, kind = "f64" if self.types.real == "double" else "f32", self.types.of("real", wide=wide)
         full = f"@llvm.{name}.{f'v{self.types.lanes}{suffix}' if wide else suffix}"
@@ -348,7 +348,7 @@ class Instructions(Writer):
         return self.call("", full, found)
 
     def every(self, condition: Value) -> str:
-        """Whether a truth holds in every lane, one truth for all."""
+        """Whether a condition is true in every lane, as a scalar."""
         if not condition.wide:
             return condition.name
         kind, name = self.type(condition), f"@llvm.vector.reduce.and.v{self.types.lanes}i1"
@@ -356,38 +356,38 @@ class Instructions(Writer):
         return self.make(f"call i1 {name}({kind} {condition.name})", "truth", wide=False, level=0).name
 
     def result_of(self, function: str, *arguments: Value) -> Value:
-        """A real number from another function of this package on the same vectors."""
+        """Call another mathematical function of this package."""
         return self.call(function, function_name(function, self.types.lanes, self.types.real), arguments)
 
     def label(self, block: str) -> None:
-        """Begin a block; the first also holds what was written before it."""
+        """Begin a block; the first also contains the instructions before it."""
         self.lines[0].insert(len(self.lines[0]) if self.blocks else 0, f"{block}:")
         self.blocks += 1
 
     def merge(self, *ways: tuple[Value, str]) -> Value:
-        """The real number of the block that control came from."""
+        """The value from the block that control came from (a phi node)."""
         values, wide, _ = self.alike(value for value, _ in ways)
         found = ", ".join(f"[{value.name}, %{block}]" for value, (_, block) in zip(values, ways, strict=True))
         return self.make(f"phi {self.types.of('real', wide=wide)} {found}", "real", wide=wide, level=0)
 
     def widened(self, value: Value) -> Value:
-        """A single precision number in double precision."""
+        """Convert a single precision number to double precision."""
         text = f"fpext {vector_type('float', self.types.lanes)} {value.name} to {self.type(value)}"
         return self.make(text, "real", wide=value.wide, level=0)
 
     def narrowed(self, value: Value) -> Value:
-        """A double precision number rounded to single precision."""
+        """Round a double precision number to single precision."""
         text = f"fptrunc {self.type(value)} {value.name} to {vector_type('float', self.types.lanes)}"
         return self.make(text, "real", wide=value.wide, level=0)
 
     def fused(self, left: Value, right: Operand, addend: Operand) -> Value:
-        """Product plus addend, rounded once, or twice on a processor that cannot."""
+        """Product plus addend, rounded once, or twice on processors without fused multiply-add."""
         if self.fuses:
             return self.intrinsic("fma", left, right, addend)
         return left * right + addend
 
     def lost(self, left: Value, right: Value, product: Value) -> Value:
-        """What rounding lost of a product; without fused multiply-add from halves of both numbers (Dekker 1971)."""
+        """Rounding error of a product; without fused multiply-add from halves of both numbers (Dekker 1971)."""
         if self.fuses:
             return self.fused(left, right, -product)
         (high, low), (other, rest) = self.halves(left), self.halves(right)
@@ -396,7 +396,7 @@ class Instructions(Writer):
         return near + between + low * rest
 
     def halves(self, value: Value) -> tuple[Value, Value]:
-        """A number as the sum of its first 26 bits and the others, exact."""
+        """Split a number exactly into its first 26 bits and the rest."""
         high = self.from_bits(self.to_bits(value) & -(2**27))
         return high, value - high
 
@@ -409,7 +409,7 @@ class Instructions(Writer):
         return self.convert("bitcast", value, "real")
 
     def pick(self, name: str, table: Sequence[float], place: Value) -> Value:
-        """Real numbers of a table of sixteen, at the places in the low four bits of integers."""
+        """Look up a table of sixteen numbers, at the index in the low four bits of each integer."""
         if self.types.permutes and self.types.lanes % REGISTER == 0:
             return self.permuted(table, place)
         values = ", ".join(f"double 0x{bits_of(value):016X}" for value in table)
@@ -417,7 +417,7 @@ class Instructions(Writer):
         place = place & (PLACES - 1)
         if not place.wide:
             return self._read(name, place)
-        # Gathering in one instruction takes longer on most processors.
+        # Lane by lane: a gather instruction is slower on most processors.
         result, whole, real = "poison", self.type(place), self.types.of("real", wide=True)
         for lane in range(self.types.lanes):
             here = self.make(f"extractelement {whole} {place.name}, i64 {lane}", "integer", wide=False, level=0)
@@ -429,13 +429,13 @@ class Instructions(Writer):
         return self.load(self.at(f"@gs_{name}", place, "double"))
 
     def clamp(self, value: Value, lowest: float, highest: float) -> Value:
-        """The nearest number within limits; what is no number stays so."""
+        """Clip a number to limits; NaN stays NaN."""
         for relation, limit in (("ogt", self.number(highest)), ("olt", self.number(lowest))):
             value = self.select(value.compare(relation, limit), limit, value)
         return value
 
     def polynomial(self, argument: Value, coefficients: Sequence[float]) -> Value:
-        """Value of a polynomial, lowest coefficient first, by Estrin's scheme: short chains of fused steps."""
+        """Evaluate a polynomial, lowest coefficient first, by Estrin's scheme, which has short dependency chains."""
         terms = [self.number(value) for value in coefficients]
         power = argument
         while len(terms) > 3:

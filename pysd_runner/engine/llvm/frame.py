@@ -1,4 +1,4 @@
-"""What all parts of a compiled program share: types, memory, literals and the axes of the model."""
+"""State shared by all parts of a program while it is generated: types, memory, literals, axes of the model."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from pysd_runner.engine.llvm.signature import MemoryLayout
 
 
 class Frame:
-    """Shared state while a program is written."""
+    """Shared state during the generation of a program."""
 
     def __init__(self, model: ModelIr, types: Types, layout: MemoryLayout, wide: frozenset[str] | None) -> None:
         self.model = model
@@ -38,7 +38,7 @@ class Frame:
         return len(self.model.ranges[label.removesuffix("!")])
 
     def length_of(self, item: Item, loop: int) -> int:
-        """Length of one of the loops of a piece of work."""
+        """Length of one of the loops of an item."""
         label = item.loops[loop]
         for place, axis in enumerate(item.index):
             if isinstance(axis, Axis) and axis.label == label:
@@ -48,29 +48,29 @@ class Frame:
         return self.length(label)
 
     def array_call(self, item: Item) -> int:
-        """Number of a call of a function of whole arrays."""
+        """Register a call of an array function and return its number."""
         self.arrays.append(item)
         return len(self.arrays) - 1
 
     def pipe(self, name: str, numbers: int) -> int:
-        """Where what flows into a variable lies among all that flows into pipes at one step."""
+        """Offset of the inflow of a fixed delay within the row of one step in the delay buffer."""
         if name not in self._pipes:
             self._pipes[name] = self.pipes
             self.pipes += -(-numbers // self.types.lanes) * self.types.lanes
         return self._pipes[name]
 
     def dims(self, name: str) -> tuple[int, ...]:
-        """Lengths of a variable or temporary."""
+        """Lengths of the dimensions of a variable or temporary."""
         if name in self.temporaries.shapes:
             return tuple(self.length(label) for label in self.temporaries.shapes[name])
         return self.model.shape(self.model.variables[name].dims)
 
     def is_wide(self, name: str) -> bool:
-        """Whether a variable holds one number per lane."""
+        """Whether a variable has one number per lane."""
         return self.wide is not None and name in self.wide
 
     def reals(self, values: Sequence[float]) -> str:
-        """Name of a literal array of numbers, with room for a vector that reads beyond its end."""
+        """Name of a literal array of numbers, padded for vector reads beyond its end."""
         identity = ("real", *values)
         if identity not in self._literals:
             room = [*values, *[0.0] * self.types.lanes]
@@ -79,7 +79,7 @@ class Frame:
         return self._literals[identity]
 
     def integers(self, values: Sequence[int]) -> str:
-        """Name of a literal array of whole numbers."""
+        """Name of a literal array of integers, padded likewise."""
         identity = ("integer", *values)
         if identity not in self._literals:
             room = [*values, *[0] * self.types.lanes]
@@ -93,7 +93,7 @@ class Frame:
         return name
 
     def alloca(self, kind: str) -> str:
-        """A place on the stack, which the optimiser turns into a register."""
+        """Allocate a stack variable, which the optimiser turns into a register."""
         name = f"%a{len(self.allocas)}"
         self.allocas.append(f"{name} = alloca {kind}, align 64")
         return name

@@ -1,4 +1,4 @@
-"""The function around the loop nests of a program: loops over draws and steps, inputs, saved outcomes."""
+"""Generate the function around the loop nests of a program: loops over draws and steps, inputs, saved outcomes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from pysd_runner.engine.llvm.signature import (
     Slot,
 )
 
-# More single numbers than this are saved by a loop over them: the time of compiling grows faster than such code.
+# Scalar outcomes above this number are saved in a loop, as compilation time grows faster than the length of the code.
 MANY = 64
 
 _POINTERS = {
@@ -48,16 +48,16 @@ _NUMBERS = {
 
 
 class FunctionText:
-    """The frame of the function around its loop nests."""
+    """Text of the function around its loop nests."""
 
     def __init__(self, types: Types, over_draws: bool, integers: Callable[[Sequence[int]], str]) -> None:
         self.types, self.over_draws = types, over_draws
-        self.integers = integers  # writes a literal array of whole numbers and gives its name
+        self.integers = integers  # adds a literal array of integers and returns its name
         self.writer = Writer(types, prefix="f")
 
     @property
     def lines(self) -> list[str]:
-        """The text so far."""
+        """Lines of the text so far."""
         return self.writer.lines[0]
 
     @lines.setter
@@ -68,12 +68,12 @@ class FunctionText:
         self.lines.extend(lines)
 
     def _entry(self, place: int, name: str, kind: str = "i64") -> None:
-        """Read an entry of the table."""
+        """Load an entry of the argument table."""
         self._put(f"{name} = load {kind}, ptr {self.writer.at('%table', self.writer.integer(place), 'i64')}")
 
     @contextmanager
     def blocks(self, pipes: int) -> Iterator[None]:
-        """What is read from the table once, and the loop over blocks of draws."""
+        """Load the argument table once, and loop over blocks of draws."""
         self._put("entry:", "%row = alloca i64")
         for name, place in _POINTERS.items():
             self._entry(place, name, "ptr")
@@ -90,8 +90,8 @@ class FunctionText:
         self._put("end:", "ret void")
 
     def room_for_pipes(self) -> None:
-        """Ask for room for what flows into pipes, once the start has said how long they are; else nothing runs."""
-        # Memory and table are handed on, so that what the one says is written before and the other is read afterwards.
+        """Let the caller allocate delay buffers once delays are known; end the program if that fails."""
+        # Memory and table are arguments so that LLVM writes the former before the call and reloads the latter after it.
         self._put(f"call void %arrays(i64 {MAKE_ROOM}, ptr %ws, ptr %table)")
         self._entry(HISTORY, "%history", "ptr")
         self._entry(RING, "%ring")
@@ -114,7 +114,7 @@ class FunctionText:
     # Inputs ------------------------------------------------------------------------------------------------------
 
     def copies(self, inputs: Sequence[Input]) -> None:
-        """Bring everything handed over into the working memory; what moves starts with its first value."""
+        """Copy all inputs into the working memory; inputs that change over time get their value at the first step."""
         for place in range(len(inputs)):
             self._entry(HEADER + 2 * place, f"%x{place}", "ptr")
             self._entry(HEADER + 2 * place + 1, f"%y{place}")
@@ -133,7 +133,7 @@ class FunctionText:
             self._keep(slot, cell, self._handed_over(start, cell, wide=True))
 
     def _move(self, inputs: Sequence[Input], step: Value) -> None:
-        """Values at this step of everything that changes over time."""
+        """Set all inputs that change over time to their values at a step."""
         moving = [place for place, item in enumerate(inputs) if item.moving]
         for order, place in enumerate(moving):
             path = step * len(moving) + order
@@ -183,7 +183,7 @@ class FunctionText:
         first: Sequence[str] = (),
         copies: Sequence[tuple[Slot, Slot]] = (),
     ) -> None:
-        """Keep outcomes where the step is one that is saved, once what only they need is computed."""
+        """At steps that are saved, run the code `first`, which only outcomes need, and save the outcomes."""
         self.writer.branch("%keep", f"save{tag}", f"go{tag}")
         self._put(f"save{tag}:", *first)
         for slot, copy in copies:
@@ -217,12 +217,12 @@ class FunctionText:
             self._save_lanes(base, before + cell, value)
 
     def _save_lanes(self, base: str, cell: Value, value: Value) -> None:
-        """Write one number of every lane to its place."""
+        """Store one number per lane in the array of an outcome."""
         place = cell * self.writer.named("%out") + self.writer.named("%draw")
         self.writer.store(self.writer.splat(value), self.writer.at(base, place, inside=False))
 
     def _save_each(self, outputs: Sequence[tuple[int, Slot]], line: Value) -> None:
-        """Keep outcomes of one number each, given by their entries in the table of the call."""
+        """Save scalar outcomes in a loop, given by their entries in the argument table."""
         writer, slot = self.writer, outputs[0][1]
         table = self.integers([number for entry, slot in outputs for number in (entry, slot.offset)])
         with writer.loop(len(outputs)) as number:

@@ -1,4 +1,4 @@
-"""Takes out of the step what does not change while a run goes on; finds divisions whose last bit may decide."""
+"""Hoist loop-invariant expressions out of the steps of a run; find divisions that must be rounded exactly."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ from pysd_runner.engine.passes.order import Plan
 
 
 class Hoisting:
-    """Finds what is the same at every step and gives it a name."""
+    """Replaces expressions that are constant during a run by temporaries."""
 
     def __init__(
         self, invariant: frozenset[str], temporaries: Temporaries, exact: frozenset[Expression] = frozenset()
@@ -35,11 +35,11 @@ class Hoisting:
 
     @property
     def hoisted(self) -> Mapping[Reference, Expression]:
-        """What each new name stands for, in an order in which it can be computed."""
+        """Expression of each new temporary, in order of evaluation."""
         return {reference: expression for expression, reference in self.found.items()}
 
     def of(self, expression: Expression) -> Expression:
-        """The expression with what never changes replaced by names."""
+        """An expression with its constant parts replaced by temporaries."""
         if self._still(expression):
             return self._named(expression) if _worth_it(expression) else expression
         if isinstance(expression, Operation):
@@ -54,10 +54,10 @@ class Hoisting:
         return replace(expression, arguments=tuple(self.of(part) for part in expression.arguments))
 
     def _division(self, expression: Operation) -> Expression:
-        """A division by what never changes: products, which cost a fraction of it."""
+        """Replace division by a constant denominator by products, which are much cheaper."""
         numerator, denominator = expression.arguments
         if expression not in self.exact:
-            # A product differs from the quotient by a unit in the last place at most.
+            # The product differs from the quotient by at most one unit in the last place.
             inverse = self.of(1.0 / denominator)
             return self.of(numerator) * inverse
         if isinstance(denominator, Number):
@@ -80,14 +80,14 @@ class Hoisting:
 
 
 def _worth_it(expression: Expression) -> bool:
-    """Whether a value costs more to compute than to look up."""
+    """Whether a value costs more to compute than to load."""
     if isinstance(expression, Reference | Number | Table):
         return False
-    # The compiler folds what is made of numbers alone.
+    # The compiler folds expressions of literal numbers.
     return any(isinstance(part, Reference | Table) for part in walk(expression))
 
 
-# Operations that jump with their arguments, or end where these reach a number that is not zero.
+# Operations that are discontinuous in their arguments, or whose domain ends at a number other than zero.
 JUMPS = frozenset(
     {
         *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
@@ -96,40 +96,40 @@ JUMPS = frozenset(
     }
 )
 
-# Arguments by position that decide something where they are zero: what counts as true, and where a function ends. A
-# ratio denominator jumps at a small number.
+# Positions of arguments for which only zero is critical: conditions, and arguments whose domain ends at zero. The
+# denominators of ratios have a jump at a small number.
 AT_ZERO = {"where": (0,), "and": (0, 1), "or": (0, 1), "not": (0,), "sqrt": (0,), "ln": (0,), "power": (0,)}
 SMALL_DENOMINATORS = {"xidz": (1,)}
 
-# What is zero, or changes its sign, only with one of its arguments, however these are rounded.
+# Operations whose result is zero, or changes sign, only where one of the arguments does, whatever the rounding.
 KEEPS_SIGN = frozenset({"multiply", "divide", "negative", "abs", "sqrt", "min", "max"})
 
-# Points of a table this close, as a share of their x, are a jump.
+# Maximum distance of two points of a table, relative to their x, that counts as a jump.
 NEAR = 1e-9
 
-# Tables that jump with their argument.
+# Interpolation modes with jumps.
 STEPS = frozenset({"hold_backward", "look_forward", "raw"})
 
 
 def deciding_divisions(plan: Plan) -> frozenset[Expression]:
-    """Divisions that what jumps depends on, at once or through variables and levels."""
-    # Where only the sign decides, a division counts if it is one term of a sum: a quotient by itself is zero when its
-    # numerator is.
+    """Divisions on which a discontinuity depends, directly or through variables and stocks."""
+    # Where only the sign matters, a division is included only if it is a term of a sum: a quotient by itself is zero if
+    # its numerator is.
     return _Search(plan).found()
 
 
 class _Search:
-    """Goes from what decides to the divisions it depends on; every variable is gone through once or twice."""
+    """Searches from discontinuities to the divisions they depend on; visits every variable at most twice."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.divisions: set[Expression] = set()
         self.seen: set[tuple[str, bool]] = set()
-        # Expressions, and whether only their sign decides.
+        # Expressions to search, and whether only their sign matters.
         self.waiting = list(_deciding(part for name in plan.used for part in self._expressions(name)))
 
     def found(self) -> frozenset[Expression]:
-        """All of them."""
+        """All divisions found."""
         while self.waiting:
             self._go_through(*self.waiting.pop())
         return frozenset(self.divisions)
@@ -153,7 +153,7 @@ class _Search:
                 self._follow(part.variable, False)
 
     def _follow(self, name: str, only_sign: bool) -> None:
-        # A level is a sum of what flowed.
+        # A stock is the sum of its flows, so not only their signs matter.
         only_sign = only_sign and self.plan.model.variables[name].kind == "auxiliary"
         if (name, only_sign) not in self.seen and (name, False) not in self.seen:
             self.seen.add((name, only_sign))
@@ -165,7 +165,7 @@ class _Search:
 
 
 def _deciding(expressions: Iterable[Expression]) -> Iterator[tuple[Expression, bool]]:
-    """What decides something, and whether only by its sign."""
+    """Arguments of discontinuous operations, and whether only their sign matters."""
     for expression in expressions:
         for part in walk(expression):
             if isinstance(part, Operation):
@@ -186,7 +186,7 @@ def _arguments(part: Operation) -> Iterator[tuple[Expression, bool]]:
 
 
 def _jumps(table: Interpolation) -> bool:
-    """Whether a table jumps: by its mode, or at two points that all but share their x."""
+    """Whether a table has jumps: by its mode, or at two points with almost the same x."""
     if table.mode in STEPS or not table.points:
         return table.mode in STEPS
     for first in range(0, len(table.x), table.points):

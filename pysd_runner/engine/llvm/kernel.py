@@ -1,6 +1,6 @@
-"""Writes the whole program of a plan: one function that runs blocks of draws from start to end.
+"""Generate the LLVM program of a plan: one function that runs blocks of draws from start to end.
 
-The text holds generated names and numbers only, never a name or a comment of a model file.
+The text contains only generated names and numbers, never names or comments from a model file.
 """
 
 from collections.abc import Iterable
@@ -38,16 +38,16 @@ from pysd_runner.engine.llvm.schedule import (
 from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, MemoryLayout, Recipe, Signature, Slot
 from pysd_runner.engine.passes.order import Plan, at_start, running
 
-# A shorter axis is not worth a vector.
+# Minimum length of an axis that is vectorised.
 SHORTEST = 4
 
-# Longer stretches of code are parted by a jump out of the function that is never taken, which the optimiser cannot
-# know: the time of compiling grows faster than the length of a stretch.
+# Maximum number of lines of straight-line code; longer code is divided by branches that are never taken, which the
+# optimiser cannot know, since compilation time grows faster than the length of a basic block.
 MOST_LINES = 400
 
 
 def write_kernel(plan: Plan, recipe: Recipe) -> tuple[Signature, str]:
-    """Write the program of a plan."""
+    """Generate the program of a plan: its signature and text."""
     return _Writer(plan, recipe).kernel()
 
 
@@ -66,7 +66,7 @@ class _Writer:
         self._parts = 0
 
     def kernel(self) -> tuple[Signature, str]:
-        """How the program is called, and its text."""
+        """Signature and text of the program."""
         before, start, step, saved = self._phases()
         inputs = [Input(name, self._slot(name), name in self.moving) for name in self.given]
         prologue = self._code([*before, *start], "start")
@@ -88,7 +88,7 @@ class _Writer:
         core = tuple(len(axes) for axes in call.core)
         return ArrayCall(call.name, arguments, core, self._slot(item.target))
 
-    # What is computed when ---------------------------------------------------------------------------------------
+    # Phases of the computation -----------------------------------------------------------------------------------
 
     def _phases(self) -> tuple[list[Nest], list[Nest], list[Nest], list[Nest]]:
         plan, temporaries = self.plan, self.frame.temporaries
@@ -124,19 +124,19 @@ class _Writer:
         return NestShape(lengths, self._lane(item, lengths))
 
     def _lane(self, item: Item, lengths: tuple[int, ...]) -> int | None:
-        """Which loop runs over the lanes: the last, or for a reduction the one that what is read lies along."""
+        """The loop that is vectorised: the last, or for a reduction the one along the last axes of its references."""
         if not lengths:
             return None
         if item.task == "reduce":
             read = set(item.references)
             last_labels = [item.loops.index(label) for label in map(_last_label, read) if label is not None]
-            # What is read across its last axis has to be gathered; what lacks the axis is the same in all lanes.
+            # References along other axes need gathering; references without the axis are the same in all lanes.
             along = [last_labels.count(loop) for loop in range(len(lengths))]
             across = [
                 sum(label in reference.axes for reference in read) - along[loop]
                 for loop, label in enumerate(item.loops)
             ]
-            # What is written lies along the last of the outer loops.
+            # The result lies along the last of the outer loops.
             fitting = range(max(item.outer - 1, 0), len(lengths))
             best = max(fitting, key=lambda loop: (-across[loop], along[loop], loop))
             return best if lengths[best] >= SHORTEST else None
@@ -178,7 +178,7 @@ class _Writer:
         ]
 
     def _kept_anyway(self, phase: str) -> frozenset[str]:
-        """Names whose values are needed beyond the phase they are computed in."""
+        """Variables whose values are needed after the phase in which they are computed."""
         model = self.plan.model
         lasting = {name for name, item in model.variables.items() if item.kind == "initial"}
         lasting |= {*self.plan.stocks, *self.outcomes}
@@ -235,7 +235,7 @@ def _last_label(reference: Reference) -> str | None:
 
 
 def _wide(plan: Plan, varying: frozenset[str]) -> frozenset[str]:
-    """Variables that differ between draws: those handed over so, and all that depend on one."""
+    """Variables that differ between draws: varying inputs, random numbers, and everything that depends on them."""
     computed = {item.variable for item in (*plan.invariant, *plan.starting, *plan.dynamic)} | set(plan.stocks)
     parts = {name: [part for block in plan.model.variables[name].blocks for part in block.parts] for name in computed}
     needs = {name: frozenset().union(*map(references, found)) for name, found in parts.items()}
@@ -256,7 +256,7 @@ def _wide_temporaries(frame: Frame, nests: Iterable[Nest]) -> set[str]:
 
 
 class Pipes:
-    """What a pipe needs besides what flows in: its initial value and how long a value stays, both from the start."""
+    """Fixed delays: their initial values and delay times, which are computed at the start of a run."""
 
     def __init__(self, plan: Plan, temporaries: Temporaries) -> None:
         self._model, self._temporaries = plan.model, temporaries
@@ -264,7 +264,7 @@ class Pipes:
         self.delays: list[str] = []
 
     def linked(self, items: list[Item]) -> list[Item]:
-        """Work in which every push refers to the beginning of its pipe."""
+        """Add the initial value and delay time to every push item."""
         seen: dict[str, int] = {}
         found = []
         for item in items:

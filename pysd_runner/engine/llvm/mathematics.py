@@ -1,8 +1,8 @@
-"""The mathematical functions of models as LLVM functions on vectors, as text.
+"""Text of LLVM functions on vectors for the mathematical functions of models.
 
-Exponential, logarithm and power are our own (see `elementary`); the rarer functions ask the C library lane by lane.
-Results do not depend on the number of lanes. In single precision, values are computed in double precision and rounded
-(see `elementary`). A processor without fused multiply-add gives the same results, slowly.
+Exponential, logarithm and power are implemented here (`elementary`, `powers`); less frequent functions call the C
+library lane by lane. Results do not depend on the number of lanes. Single precision results are computed in double
+precision and rounded. Processors without fused multiply-add give the same results, but more slowly.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pysd_runner.engine.llvm import elementary, powers
 from pysd_runner.engine.llvm.emitter import Instructions, Types, Value, function_name, vector_type
 
-# Name here -> name in the C library.
+# Name in models -> name in the C library.
 C_LIBRARY = {
     "sin": "sin",
     "cos": "cos",
@@ -26,7 +26,7 @@ C_LIBRARY = {
 
 
 def _remainder(to: Instructions, value: Value, base: Value) -> Value:
-    """The C library's remainder is only asked where a quotient has no exact whole part."""
+    """Remainder; the C library is only called where the integer part of the quotient is not exact."""
     if not to.fuses:
         return _careful_remainder(to, value, base)
     to.label("plain")
@@ -43,7 +43,7 @@ def _careful_remainder(to: Instructions, value: Value, base: Value) -> Value:
 
 
 def _with_sign_of(to: Instructions, rest: Value, base: Value) -> Value:
-    """A remainder that has the sign of the base: where it has not, the base is added; a zero takes the sign alone."""
+    """Give a remainder the sign of the base, by adding the base where signs differ; of zeros only the sign is set."""
     zero = to.number(0.0)
     opposite = to.intrinsic("copysign", 1.0, base) * rest < zero
     moved = to.select(opposite, rest + base, rest)
@@ -58,14 +58,14 @@ _BODIES: dict[str, tuple[int, _Body]] = {
     "remainder": (2, _remainder),
 }
 
-# Measured: calls of the long ones cost less than their code, repeated at every call, takes to compile and to run; a
-# single exponential is better in place. Loops over the lanes give back their room on the stack.
+# As measured, calls of long functions cost less time than inlining them, which adds to compilation and run time; a
+# single exponential is better inlined. Loops over lanes must not be inlined, so that they free their stack memory.
 _INLINING = {
     "exp": '"function-inline-cost-multiplier"="4"',
     **dict.fromkeys(["ln", "power", *C_LIBRARY], "noinline"),
 }
 
-# Called by others only, and rarely.
+# Functions that are only called by other functions here, and rarely.
 _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_exp": (1, elementary.careful_exp),
     "careful_ln": (1, elementary.careful_ln),
@@ -75,7 +75,7 @@ _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_remainder": (2, _careful_remainder),
 }
 
-# Shorter ones for results in single precision.
+# Shorter implementations for single precision results.
 _SHORT: dict[str, _Body] = {"exp": elementary.exp_single, "ln": elementary.ln_single, "power": elementary.power_single}
 
 FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
@@ -89,7 +89,7 @@ def declarations(
     permutes: bool = False,
     fused: bool = True,
 ) -> str:
-    """Text of everything some functions need: their definitions and what those call, each once."""
+    """Definitions of functions and of all functions they call, each once."""
     texts: dict[str, str] = {}
     waiting = list(functions)
     while waiting:
@@ -107,7 +107,7 @@ _Written = tuple[str, _Called, dict[str, str]]
 
 
 def _written(function: str, lanes: int, real: str, permutes: bool = False, fused: bool = True) -> _Written:
-    """Definition of a function, the functions it calls and the declarations it needs by name."""
+    """Definition of a function, the functions it calls, and the declarations it needs by name."""
     if real == "float":
         return _in_double(function, lanes, fused)
     if function in C_LIBRARY:

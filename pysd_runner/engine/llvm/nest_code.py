@@ -1,4 +1,4 @@
-"""Writes one loop nest: every instruction at the outermost loop it depends on."""
+"""Generate the code of one loop nest, with every instruction at the outermost loop level it depends on."""
 
 import operator
 from collections.abc import Callable
@@ -46,7 +46,7 @@ _JOIN: dict[str, Callable[[Value, Value], Value]] = {
 
 
 class NestCode:
-    """One loop nest while it is written."""
+    """Code of one loop nest during its generation."""
 
     def __init__(self, frame: Frame, nest: Nest, stored: Callable[[str], bool]) -> None:
         self.frame = frame
@@ -64,7 +64,7 @@ class NestCode:
         self._labels: tuple[str, ...] = ()
 
     def text(self) -> list[str]:
-        """Instructions of the nest, from the label it starts with to the block it ends in."""
+        """Instructions of the nest, from its first label to its last block."""
         for item in self.nest.items:
             self._labels = item.loops
             _TASKS[item.task](self, item)
@@ -80,7 +80,7 @@ class NestCode:
         return text.lines[0]
 
     def _assemble(self, text: Writer, level: int) -> None:
-        """Instructions from a level on: those before the loop inside it, the loop, and those after it."""
+        """Assemble a level: instructions before the inner loop, the loop, and instructions after it."""
         text.lines[0] += self.writer.lines[level]
         if level < self.depth:
             step = self.frame.types.lanes if level == self.lane else 1
@@ -89,11 +89,11 @@ class NestCode:
         text.lines[0] += self.writer.tails[level]
 
     def counter(self, loop: int) -> Value:
-        """The count of a loop, of the first lane where it runs over lanes."""
+        """Counter of a loop; of its first lane if the loop is vectorised."""
         return self.writer.named(f"%i{self.number}.{loop}", level=loop + 1)
 
     def places(self, index: tuple[Index, ...]) -> tuple[Place, ...]:
-        """An index with the numbers of loops in place of their labels."""
+        """An index in which labels are replaced by loop numbers."""
         return tuple(
             item.position if isinstance(item, Element) else (self._labels.index(item.label), item.positions)
             for item in index
@@ -138,7 +138,7 @@ class NestCode:
         return total
 
     def _split(self, strides: tuple[int, ...], places: tuple[Place, ...]) -> tuple[int, list[Value], list[Any]]:
-        """Constant part of a cell's number, parts that loops add, and what the loop over lanes adds."""
+        """Split a cell index into its constant part, terms of scalar loops, and terms of the vectorised loop."""
         constant, parts, lanes = 0, [], []
         for stride, place in zip(strides, places, strict=True):
             if isinstance(place, int):
@@ -150,7 +150,7 @@ class NestCode:
         return constant, parts, lanes
 
     def fetch(self, base: str, offset: int, scale: int, strides: tuple[int, ...], places: tuple[Place, ...]) -> Value:
-        """Read one cell, or a vector of cells where the lanes run over one of its dimensions."""
+        """Load one cell, or a vector of cells if lanes run over one of its dimensions."""
         constant, parts, lanes = self._split(strides, places)
         if lanes:
             return self._fetch_lanes(base, offset, constant, parts, lanes)
@@ -179,7 +179,7 @@ class NestCode:
         if positions is None:
             counter = self.counter(lane)
             raw = self.writer.splat(counter) + self.writer.lane_numbers()
-            # Lanes beyond the end read the last cell: what they compute is never kept.
+            # Lanes beyond the end load the last cell: their results are never stored.
             last = self.writer.splat(self.writer.integer(self.nest.shape.lengths[lane] - 1))
             inside = raw < last
             return self.writer.select(inside, raw, last)
@@ -188,7 +188,7 @@ class NestCode:
         return self.writer.make(f"load {kind}, ptr {pointer}, align 8", "integer", wide=True, level=lane + 1)
 
     def gather(self, base: str, index: Value) -> Value:
-        """Numbers at an index, one per lane where it is wide."""
+        """Load numbers at an index, one per lane if the index is a vector."""
         types = self.frame.types
         if not index.wide:
             return self.writer.load(self.writer.at(base, index), level=index.level)
@@ -210,26 +210,26 @@ class NestCode:
         return self.writer.make(text, "real", wide=True, level=level)
 
     def load(self, name: str, places: tuple[Place, ...]) -> Value:
-        """Value of a variable."""
+        """Load the value of a variable."""
         slot = self.slot(name)
         return self.fetch("%ws", slot.offset, self._scale(slot), slot.strides, places)
 
     def slot(self, name: str) -> Slot:
-        """Where a variable lies."""
+        """Slot of a variable in the working memory."""
         return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
 
     def _scale(self, slot: Slot) -> int:
         return self.frame.types.lanes if slot.wide else 1
 
     def store(self, name: str, places: tuple[Place, ...], value: Value, *, tail: int | None = None) -> None:
-        """Keep the value of a variable, inside the loops or, with `tail`, after those inside the given level."""
+        """Store the value of a variable, in the innermost loop or, with `tail`, after the loops within a level."""
         slot = self.slot(name)
         constant, parts, lanes = self._split(slot.strides, places)
         scale = self._scale(slot)
         wide = slot.wide or bool(lanes)
         if lanes:
             parts = [*parts, self.counter(self.lane or 0)]
-        # The address is worked out where its loops begin, so that it is there in everything that follows.
+        # The address is computed where its loops begin, so that it is available in everything that follows.
         index = self._sum([self._times(part, scale) for part in parts], slot.offset + constant * scale)
         pointer = self.writer.at("%ws", index)
         kept = self.writer.lines
@@ -243,32 +243,32 @@ class NestCode:
             self.writer.lines = kept
 
     def cell(self, slot: Slot, index: tuple[Index, ...], scale: int) -> Value:
-        """Number of the first number of a cell within its variable."""
+        """Offset of a cell within its variable, in numbers."""
         constant, parts, _ = self._split(slot.strides, self.places(index))
         return self._sum([self._times(part, scale) for part in parts], constant * scale)
 
     def keep(self, base: str, index: Value, value: Value) -> None:
-        """Write a value, inside the loops."""
+        """Store a value, in the innermost loop."""
         self.writer.store(value, self.writer.at(base, index), level=self.depth)
 
     def late(self, item: Item, value: Value) -> None:
-        """Write the next value of something after everything in the nest has read the present one."""
+        """Store the next value of an item at the end of the nest, after all uses of the current value."""
         places = self.places(item.index)
         self._late.append(lambda: self.store(item.target, places, value))
 
     def step_number(self) -> Value:
-        """Number of the step, counted from zero."""
+        """Index of the step, from zero."""
         return self.writer.named("%k" if self.frame.phase == "step" else "0")
 
     def draw(self) -> Value:
-        """Number of the draw in the whole ensemble, one per lane where lanes run over draws."""
+        """Number of the draw in the whole ensemble, one per lane if lanes run over draws."""
         first = self.writer.named("%draws") + self.writer.named("%draw")
         return first + self.writer.lane_numbers() if self.frame.over_draws else first
 
     # Expressions -------------------------------------------------------------------------------------------------
 
     def emit(self, expression: Expression) -> Value:
-        """Value of an expression; a comparison gives a truth."""
+        """Value of an expression; a boolean for comparisons."""
         return _EMIT[type(expression)](self, expression)
 
     def real(self, expression: Expression) -> Value:
@@ -276,7 +276,7 @@ class NestCode:
         return real(self.emit(expression))
 
     def reference(self, expression: Reference) -> Value:
-        """Value of a variable, from a register where it is in one."""
+        """Value of a variable, from a register if possible."""
         places = self.places(expression.index)
         identity = ("value", expression.variable, places)
         if identity not in self._known:
@@ -299,7 +299,7 @@ class NestCode:
         return self.fetch(self.frame.reals(expression.values), 0, 1, strides_of(expression.shape), places)
 
     def table_offset(self, labels: tuple[str, ...]) -> Value:
-        """Number of the cell of a literal array over some axes, one per lane where they run over one of them."""
+        """Cell index in a literal array over some axes, one per lane if lanes run over one of them."""
         strides = strides_of(self.frame.model.shape(labels))
         places: tuple[Place, ...] = tuple((self._labels.index(label), None) for label in labels)
         constant, parts, lanes = self._split(strides, places)
@@ -312,7 +312,7 @@ class NestCode:
     # Tasks -------------------------------------------------------------------------------------------------------
 
     def value_task(self, item: Item) -> None:
-        """An equation: its value stays in a register for the rest of the nest."""
+        """Evaluate an equation; its value stays in a register for the rest of the nest."""
         value = self.real(item.expression)
         places = self.places(item.index)
         self._known[("value", item.target, places)] = value
@@ -320,7 +320,7 @@ class NestCode:
             self.store(item.target, places, value)
 
     def update_task(self, item: Item) -> None:
-        """A stock or memory takes its next value after everything in the nest has read it."""
+        """Update a stock or memory at the end of the nest, after all uses of its current value."""
         next_value = self.real(item.expression)
         if item.text != "memory":
             now = self.reference(Reference(item.target, item.index))
@@ -331,7 +331,7 @@ class NestCode:
         self.late(item, next_value)
 
     def reduce_task(self, item: Item) -> None:
-        """A sum or the like over the inner loops."""
+        """Reduce an expression over the inner loops."""
         writer, join = self.writer, _JOIN[item.text]
         value = self.real(item.expression)
         inside = self.lane is not None and self.lane >= item.outer
@@ -354,7 +354,7 @@ class NestCode:
         self.store(item.target, self.places(item.index), result, tail=item.outer)
 
     def _masked(self, value: Value, start: Value) -> Value:
-        """A value with the lanes beyond the end of the loop at what changes nothing."""
+        """Set lanes beyond the end of the loop to the neutral element of the reduction."""
         if self.lane is None or self.nest.shape.lengths[self.lane] % self.frame.types.lanes == 0:
             return value
         here = self.writer.splat(self.counter(self.lane)) + self.writer.lane_numbers()
@@ -363,7 +363,7 @@ class NestCode:
         return self.writer.select(inside, value, start)
 
     def _across(self, value: Value, join: Callable[[Value, Value], Value]) -> Value:
-        """All lanes of a vector joined, in halves."""
+        """Reduce the lanes of a vector by repeated halving."""
         kind, lanes = self.writer.type(value), self.frame.types.lanes
         half = lanes // 2
         while half:
@@ -373,17 +373,17 @@ class NestCode:
         return self.writer.make(f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level)
 
     def array_task(self, item: Item) -> None:
-        """A function of whole arrays, called back in Python."""
+        """Call an array function, by a callback to Python."""
         number = self.frame.array_call(item)
         self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws, ptr null)")
 
     def push_task(self, item: Item) -> None:
-        """Push the input of a fixed delay and fetch its next output."""
+        """Add the inflow of a fixed delay to its buffer and load its next outflow."""
         push(self, item)
 
 
 def consecutive(positions: tuple[int, ...] | None) -> bool:
-    """Whether positions follow each other without a gap."""
+    """Whether positions are consecutive; None means all positions."""
     return positions is None or positions == tuple(range(positions[0], positions[0] + len(positions)))
 
 

@@ -1,8 +1,8 @@
-"""What operations, random numbers, table functions and fixed delays become in LLVM instructions.
+"""Generate LLVM instructions for operations, random numbers, table functions and fixed delays.
 
-A table with few points is a chain of selections, or permuted where the processor can; a longer one is searched by
-halving. What flows into a fixed delay is kept in a ring, which is as long as the longest delay of the draws that run in
-one go, or as the run if that is shorter: what flows into a longer delay never comes out.
+A short table is a chain of selections, or register permutations if the processor supports them; longer ones use binary
+search. Inflows of fixed delays are stored in a ring buffer, which is as long as the longest delay of the draws that run
+together, or as the run if that is shorter, since the outflows of a longer delay would come after its end.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ Build = Callable[..., Value]
 
 
 def truth(value: Value) -> Value:
-    """Whether a real number counts as true: everything but zero, NaN included."""
+    """Convert a real number to a boolean: everything except zero is true, including NaN."""
     return value if value.kind == "truth" else value.compare("une", 0.0)
 
 
 def real(value: Value) -> Value:
-    """A truth as one or zero."""
+    """Convert a boolean to one or zero."""
     return value if value.kind == "real" else value.writer.select(value, 1.0, 0.0)
 
 
 def least(left: Value, right: Value) -> Value:
-    """The smaller of two numbers, NaN if one is."""
+    """The smaller of two numbers, NaN if either is NaN."""
     return _extreme(left, right, "olt")
 
 
 def largest(left: Value, right: Value) -> Value:
-    """The larger of two numbers, NaN if one is."""
+    """The larger of two numbers, NaN if either is NaN."""
     return _extreme(left, right, "ogt")
 
 
 def _extreme(left: Value, right: Value, relation: str) -> Value:
-    # A comparison with NaN is false and gives the right operand: only NaN on the left has to be put back, and a number
-    # of the file cannot be one.
+    # A comparison with NaN is false and selects the right operand: only NaN on the left must be restored, and literals
+    # from a file cannot be NaN.
     if left.literal is None and right.literal is not None:
         left, right = right, left
     chosen = left.writer.select(left.compare(relation, right), left, right)
@@ -57,7 +57,7 @@ def _where(condition: Value, first: Value, second: Value) -> Value:
 
 
 def _known(name: str) -> Build:
-    """A function the compiler knows."""
+    """An LLVM intrinsic."""
 
     def build(*parts: Value) -> Value:
         writer = parts[0].writer
@@ -69,7 +69,7 @@ def _known(name: str) -> Build:
 
 
 def _function(name: str) -> Build:
-    """A function of the mathematics module."""
+    """A function of the module `mathematics`."""
 
     def build(*parts: Value) -> Value:
         writer = parts[0].writer
@@ -95,7 +95,7 @@ def _quantum(value: Value, base: Value) -> Value:
     return value.writer.select(base < SMALL, value, base * whole)
 
 
-# Operation -> instructions. The same keys as the text of the NumPy target; a test compares them.
+# Function that generates the instructions, by operation; a test compares the keys with those of the NumPy engine.
 OPERATIONS: dict[str, Build] = {
     "add": operator.add,
     "subtract": operator.sub,
@@ -130,27 +130,27 @@ OPERATIONS: dict[str, Build] = {
 
 
 def _inverse(number: Value) -> tuple[Value, Value]:
-    """The inverse of a number, not above it in size and less than a unit in the last place below, and what is left."""
+    """The inverse rounded towards zero, by less than one unit in the last place, and its residual (see `_left`)."""
     nearest = 1.0 / number
     above = _left(number, nearest) < 0.0
-    # The next number towards zero.
+    # The adjacent number towards zero.
     less = nearest * (1 - number.writer.types.unit)
     inverse = number.writer.select(above, less, nearest)
     return inverse, _left(number, inverse)
 
 
 def _left(number: Value, inverse: Value) -> Value:
-    """One less a number times its inverse, exact."""
+    """One minus a number times its inverse, exact."""
     return _known("fma")(-number, inverse, number.writer.number(1.0))
 
 
 def _inverse_below(number: Value) -> Value:
-    # Without fused multiply-add a quotient from an inverse is not rounded as a division is: the number is kept itself.
+    # Without fused multiply-add a quotient from an inverse is not rounded like a division: keep the number itself.
     return _inverse(number)[0] if number.writer.types.fused else number + -0.0
 
 
 def _inverse_lacks(number: Value) -> Value:
-    """What that inverse lacks; very little where it lacks nothing, so that it has the sign of the inverse anyway."""
+    """Rounding error of `_inverse_below`; a tiny number of the same sign where the error is zero."""
     if not number.writer.types.fused:
         return number.writer.number(0.0)
     inverse, left = _inverse(number)
@@ -160,30 +160,30 @@ def _inverse_lacks(number: Value) -> Value:
 
 
 def _quotient(numerator: Value, inverse: Value, lacking: Value) -> Value:
-    """A quotient from the two parts of the inverse of its denominator, rounded as a division rounds."""
-    # The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that
-    # only if the denominator needs more than 50 bits, and then about once in 10**14 times.
+    """A quotient from the two parts of the inverse of its denominator, rounded like a division."""
+    # The two parts have 104 bits. The quotient of two 53-bit numbers is too close to a rounding midpoint for this only
+    # if the denominator needs more than 50 bits, and then about once in 10**14 times.
     if not numerator.writer.types.fused:
         return numerator / inverse
     return _known("fma")(numerator, inverse, numerator * lacking)
 
 
-# Operations that only compiled programs have.
+# Operations that exist in compiled programs only.
 COMPILED: dict[str, Build] = {
     "inverse_below": _inverse_below,
     "inverse_lacks": _inverse_lacks,
     "quotient": _quotient,
 }
 
-# Operations that take truths as they are.
+# Operations that accept booleans as arguments.
 TAKES_TRUTH = frozenset({"and", "or", "not", "where"})
 
-# Bits of a number in [0, 1), by type.
+# Number of random bits of a uniform number in [0, 1), by type.
 BITS = {"double": 53, "float": 24}
 
 
 def uniform(code: NestCode, expression: Random) -> Value:
-    """A uniform number of its own for every seed, site, step, cell and draw."""
+    """A uniform random number, different for every seed, site, step, cell and draw."""
     writer = code.writer
     word = _mixed(writer.named("%seed") + int(GOLDEN))
     for part in (writer.integer(expression.site), code.step_number(), code.table_offset(expression.axes), code.draw()):
@@ -198,10 +198,10 @@ def _mixed(word: Value) -> Value:
     return word ^ (word >> 31)
 
 
-# A table with more points is searched.
+# Maximum number of points of a single table that is looked up by selections; others use binary search.
 CHAIN = 16
 
-# With more segments, permuting takes fewer instructions than a chain.
+# Number of segments above which permutations need fewer instructions than a chain of selections.
 PERMUTED = 4
 
 
@@ -211,14 +211,14 @@ def interpolation(code: NestCode, expression: Interpolation) -> Value:
     chain = not expression.tables and expression.points <= CHAIN
     value = (_Chain(code, expression) if chain else _Search(code, expression)).read(argument)
     if expression.mode in ("hold_backward", "look_forward") or expression.points == 1:
-        # These do not compute with the argument, so that no number would go unnoticed.
+        # These do not compute with the argument, so that NaN would not propagate.
         missing = argument.compare("uno", argument)
         return code.writer.select(missing, float("nan"), value)
     return value
 
 
 def slopes(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
-    """Slope of each segment; one without length has none."""
+    """Slope of each segment; zero for segments of zero length."""
     return tuple(
         (y[place + 1] - y[place]) / (x[place + 1] - x[place]) if x[place + 1] > x[place] else 0.0
         for place in range(len(x) - 1)
@@ -226,7 +226,7 @@ def slopes(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class _Chain:
-    """A single table as selections among literals."""
+    """A single short table, looked up by selections among literals."""
 
     def __init__(self, code: NestCode, expression: Interpolation) -> None:
         self.writer, self.x, self.y, self.mode = code.writer, expression.x, expression.y, expression.mode
@@ -251,7 +251,7 @@ class _Chain:
         return self.writer.select(below, y[0], value)
 
     def _chosen(self, argument: Value) -> tuple[Value, Value, Value]:
-        """Start, level and slope of the segment the argument lies in, by selections."""
+        """Start, value at the start, and slope of the segment that contains the argument, by selections."""
         writer, x, y = self.writer, self.x, self.y
         steep = slopes(x, y)
         start, level, slope = writer.number(x[0]), writer.number(y[0]), writer.number(steep[0])
@@ -263,7 +263,7 @@ class _Chain:
         return start, level, slope
 
     def _permuted(self, argument: Value) -> tuple[Value, Value, Value]:
-        """The same by permutations."""
+        """Start, value and slope of the segment, by register permutations."""
         segments = len(self.x) - 1
         room = 8 if segments <= 8 else 16
         padding = (float("nan"),) * (room - segments)
@@ -272,7 +272,7 @@ class _Chain:
         return pick(starts, place), pick(levels, place), pick(steep, place)
 
     def _last_reached(self, argument: Value, starts: tuple[float, ...]) -> Value:
-        """Place of the last start not above the argument, zero where there is none; starts rise, then are NaN."""
+        """Index of the last start not above the argument, or zero; starts are increasing, then NaN."""
         writer = self.writer
         half = len(starts) // 2
         place = writer.select(argument >= starts[half], half, 0)
@@ -304,7 +304,7 @@ class _Chain:
 
 
 class _Search:
-    """One table per cell, or a long one, searched by halving."""
+    """One table per cell, or a long table, looked up by binary search."""
 
     def __init__(self, code: NestCode, expression: Interpolation) -> None:
         self.code, self.writer, self.expression = code, code.writer, expression
@@ -338,7 +338,7 @@ class _Search:
         return self.code.gather(table, index)
 
     def _last(self, argument: Value, compare: str) -> Value:
-        """Number of the last point the argument has reached, zero where there is none."""
+        """Index of the last point not above the argument, or zero."""
         place = self.writer.integer(0)
         half = self.room // 2
         while half:
@@ -382,13 +382,13 @@ class _Search:
         return writer.select(first, held, self._at(self.y, after))
 
 
-# No run has more steps than this, and it can still be a whole number of 64 bits.
+# Maximum delay in steps: longer than any run, but still a 64-bit integer.
 FOREVER = 2.0**62
 
 
 def push(code: NestCode, item: Item) -> None:
-    """Keep what flows into a pipe, and put out what flowed in so many steps ago."""
-    # The expression of the item holds what flows in, what came out at the start, and how long a value stays.
+    """Store the inflow of a fixed delay in the ring buffer, and load its next outflow."""
+    # The arguments of the expression are the inflow, the initial outflow and the delay time.
     if not isinstance(item.expression, Operation):
         raise UnsupportedFeature("a pipe without a delay")
     inflow, initial, delay = (code.real(part) for part in item.expression.arguments)
@@ -403,7 +403,7 @@ def push(code: NestCode, item: Item) -> None:
     place = cell + base
     here = row * size + place
     code.keep("%history", here, inflow)
-    # The step that comes next takes what flowed in `ago` steps before it.
+    # The outflow at the next step is the inflow `ago` steps before it.
     ago = _steps(delay)
     then = step + 1 - ago
     begun = writer.binary("icmp sge", then, writer.integer(0), "truth")
@@ -418,11 +418,11 @@ def push(code: NestCode, item: Item) -> None:
 
 
 def _steps(delay: Value) -> Value:
-    """How many steps a value stays, as `numpy.target.steps_of` counts them."""
+    """Length of a fixed delay in steps, as in `numpy.target.steps_of`."""
     writer = delay.writer
     ratio = delay / writer.named("%dt0", "real")
-    # A delay that is not a number counts as one step: every comparison with it is false.
+    # A delay of NaN counts as one step: every comparison with it is false.
     ratio = writer.select(ratio > 1.0, ratio, 1.0)
     ratio = writer.select(ratio > FOREVER, FOREVER, ratio)
-    # Conversion cuts off the fraction, which is rounding down for what is positive.
+    # Conversion truncates, which for positive numbers is rounding down.
     return writer.convert("fptosi", ratio + (SMALL + 0.5), "integer")

@@ -1,8 +1,8 @@
-"""Power on vectors: 2**(y log2 x), with short tables that AVX-512 reads from registers, in place of a division.
+"""Vectorised power: 2**(y log2 x), with short tables, which AVX-512 keeps in registers, instead of a division.
 
-The logarithm is the sum of two numbers, in twice the precision; special cases are those of IEEE 754. Vectors of plain
-numbers and results take the short way; one that holds a special case or a result near the ends of the range goes to the
-careful function. Both give the same where both apply. The error is below 0.85 units in the last place; for bases from
+The logarithm is a sum of two numbers, in double-double precision; special cases follow IEEE 754. Vectors of ordinary
+arguments and results take a fast path; vectors with a special case or a result near the limits of the range are passed
+to the careful function. Both agree where both apply. The error is below 0.85 units in the last place; for bases from
 0.95 to 1.1 whose power is beyond 1e90 or below 1e-90, below 1.6. Coefficients and tables were computed with 60 digits.
 """
 
@@ -23,12 +23,12 @@ from pysd_runner.engine.llvm.emitter import PLACES, Instructions, Value, bits_of
 
 LOG2_E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
 
-# A number m from 63/64 on to 2 falls into one of sixteen parts; this is near 1/m in each, in 64ths. The bits are few
-# enough for m times it less one to be exact; that rest is between -0.0335 and 0.0323.
+# Approximate inverses, in 64ths, of numbers m in the sixteen intervals of [63/64, 2). They have few enough bits for
+# r = m times the inverse minus 1 to be exact; r is between -0.0335 and 0.0323.
 INVERSES = (64, 60, 57, 54, 51, 49, 46, 44, 43, 41, 39, 38, 37, 35, 34, 33)
-# Added to the bits of a number, it leaves the part in the first four bits of the mantissa, and carries the last half.
+# Adding this to the bits of a number leaves the interval in the first four mantissa bits; numbers near 2 carry.
 TO_PART = 31 * 2**42
-# -log2 of `INVERSES` / 64 in multiples of 2**-40, so that a whole number can be added, and the rest.
+# -log2 of `INVERSES` / 64 in multiples of 2**-40, so that adding an integer is exact, and the remainder.
 LOGS_HIGH = numbers(
     "0x0.0p+0 0x1.7d60496d00000p-4 0x1.563dc29ff8000p-3 0x1.f5fd8a9060000p-3 0x1.4f6fbb2cec000p-2 "
     "0x1.8a8980abfc000p-2 0x1.e7df5fe538000p-2 0x1.14c560fe68000p-1 0x1.25c0a0463c000p-1 0x1.48eef19318000p-1 "
@@ -47,7 +47,7 @@ LOG_COEFFICIENTS = numbers(
     "-0x1.ffffc28435fcep-4 0x1.c71aa7ed9a562p-4 -0x1.9a8db5349d57ap-4 0x1.77e3b91b2d2ebp-4"
 )
 
-# 2**(i/16), and what it lacks of the exact value, relative to it.
+# 2**(i/16), rounded, and its relative rounding error.
 ROOTS = numbers(
     "0x1.0000000000000p+0 0x1.0b5586cf9890fp+0 0x1.172b83c7d517bp+0 0x1.2387a6e756238p+0 0x1.306fe0a31b715p+0 "
     "0x1.3dea64c123422p+0 0x1.4bfdad5362a27p+0 0x1.5ab07dd485429p+0 0x1.6a09e667f3bcdp+0 0x1.7a11473eb0187p+0 "
@@ -60,26 +60,26 @@ ROOTS_LOW = numbers(
     "0x1.db72fc1f0eab4p-55 0x1.1affc2b91ce27p-56 0x1.c1a7792cb3387p-55 0x1.36eae30af0cb3p-56 0x1.4a385a63d07a7p-56 "
     "-0x1.ff7128fd391f0p-55"
 )
-# (2**r - 1) / r for |r| <= 1/32, the first being ln(2) rounded; 2**r has the error 2**-56.2.
+# (2**r - 1) / r for |r| <= 1/32, with ln(2), rounded, as the first; 2**r has the error 2**-56.2.
 EXP2_COEFFICIENTS = numbers(
     "0x1.62e42fefa39efp-1 0x1.ebfbdff82c598p-3 0x1.c6b08d6f42843p-5 0x1.3b2ab6fac120bp-7 0x1.5d897b745b832p-10 "
     "0x1.430a80ff09e70p-13"
 )
 
-# Added to a number below 2**47, it leaves the number rounded to sixteenths in the low bits.
+# Adding this to a number below 2**47 leaves the number, rounded to sixteenths, in the low bits.
 ROUNDER = 1.5 * 2.0**48
 EXPONENT = 2047 * 2**52
-# The exponent as a number is read off the bits, with this added.
+# Excess of the exponent that is extracted from the bits of a number.
 EXCESS = 2.0**52 + 1023
 
-# Beyond these 2**x is infinite or rounds to zero.
+# Arguments beyond which 2**x is infinite or rounds to zero.
 HIGHEST, LOWEST = 1025.0, -1100.0
-# Below this in magnitude, 2**x is a normal number.
+# Magnitude of the argument below which 2**x is a normal number.
 NORMAL = 1021.0
 
 
 def power(to: Instructions, x: Value, y: Value) -> Value:
-    """Power where every base is a normal positive number and no result is out of range; else `careful_power`."""
+    """Power where all bases are normal and positive and all results in range; otherwise calls `careful_power`."""
     to.label("plain")
     whole, shifted, less_one = _exp2_less_one(to, y, *_log2(to, x, to.number(EXCESS)))
     scale = _root(to, shifted, to.to_bits(shifted) << 48)
@@ -90,7 +90,7 @@ def power(to: Instructions, x: Value, y: Value) -> Value:
 
 
 def careful_power(to: Instructions, x: Value, y: Value) -> Value:
-    """Power: 2**(y log2 abs(x)) with the logarithm in twice the precision, then signs and special cases as in C."""
+    """Power: 2**(y log2 abs(x)) with a double-double logarithm, then signs and special cases as in C."""
     magnitude = to.intrinsic("fabs", x)
     small = magnitude < SMALLEST_NORMAL
     normal = to.select(small, magnitude * 2.0**54, magnitude)
@@ -100,10 +100,10 @@ def careful_power(to: Instructions, x: Value, y: Value) -> Value:
 
 
 def _log2(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
-    """Logarithm to base 2 of a normal positive number as the sum of two; nonsense for others."""
+    """Logarithm to base 2 of a normal positive number as a sum of two numbers; meaningless for others."""
     # x = 2**k m, m c = 1 + r, log2(x) = k - log2(c) + log2(e) (r - r**2 / 2 + r**3 P(r)) with k too large by
-    # ``excess``. What rounding loses of the first two terms in r, of the product and of the sum is kept: the relative
-    # error is below 2**-62.5, and below 2**-65 but for x from 0.95 to 1.1.
+    # ``excess``. Rounding errors of the first two terms in r, of the product and of the sum are added: the relative
+    # error is below 2**-62.5, and below 2**-65 except for x from 0.95 to 1.1.
     bits = to.to_bits(x)
     part = bits + TO_PART
     mantissa = bits - (part & EXPONENT)
@@ -119,14 +119,14 @@ def _log2(to: Instructions, x: Value, excess: Value) -> tuple[Value, Value]:
     near = ln * scale
     low = to.fused(ln, LOG2_E_LOW, to.pick("logs_low", LOGS_LOW, place))
     low = to.fused(ln_low, scale, low) + to.lost(ln, scale, near)
-    # The first is zero or the larger of the two, so that what their sum loses is exact.
+    # The first is zero or the larger of the two, so that the rounding error of their sum is computed exactly.
     far = k + to.pick("logs_high", LOGS_HIGH, place)
     high = far + near
     return high, low + (far - high + near)
 
 
 def _less_one(to: Instructions, m: Value, inverse: Value) -> Value:
-    """A number times one of the inverses, less one, exact."""
+    """A number times one of the inverses, minus one, exact."""
     if to.fuses:
         return to.fused(m, inverse, -1.0)
     high, low = to.halves(m)
@@ -134,7 +134,7 @@ def _less_one(to: Instructions, m: Value, inverse: Value) -> Value:
 
 
 def _less_half_square(to: Instructions, r: Value, square: Value) -> tuple[Value, Value]:
-    """The number r - r**2 / 2 rounded, and what that lacks."""
+    """The rounded value of r - r**2 / 2, and its rounding error."""
     minus_half = r * -0.5
     value = to.fused(minus_half, r, r)
     if to.fuses:
@@ -144,7 +144,7 @@ def _less_half_square(to: Instructions, r: Value, square: Value) -> tuple[Value,
 
 
 def _exp2_less_one(to: Instructions, y: Value, high: Value, low: Value) -> tuple[Value, Value, Value]:
-    """Of y (high + low) = n / 16 + r: n / 16, also with ROUNDER added, and 2**r - 1 with what the root lacks."""
+    """For y (high + low) = n / 16 + r: n / 16, n / 16 + ROUNDER, and 2**r - 1 plus the error of the root."""
     rounder = to.number(ROUNDER)
     shifted = to.fused(y, high + low, rounder)
     whole = shifted - rounder
@@ -154,7 +154,7 @@ def _exp2_less_one(to: Instructions, y: Value, high: Value, low: Value) -> tuple
 
 
 def _product_less(to: Instructions, y: Value, high: Value, whole: Value) -> Value:
-    """A product less the whole number it is near."""
+    """A product minus a number close to it, without rounding error of the product."""
     if to.fuses:
         return to.fused(y, high, -whole)
     product = y * high
@@ -162,15 +162,15 @@ def _product_less(to: Instructions, y: Value, high: Value, whole: Value) -> Valu
 
 
 def _root(to: Instructions, shifted: Value, exponent: Value) -> Value:
-    """2**(n / 16) of the n in the low bits of ``shifted``; ``exponent`` is n, or n modulo 16, in the first 16 bits."""
+    """2**(n / 16) for n in the low bits of ``shifted``; ``exponent`` has n, or n modulo 16, in its first 16 bits."""
     less = [bits_of(value) - (place << 48) for place, value in enumerate(ROOTS)]
     root = to.pick("roots", [float_of(item) for item in less], to.to_bits(shifted))
     return to.from_bits(to.to_bits(root) + exponent)
 
 
 def _exp2_of_product(to: Instructions, y: Value, high: Value, low: Value) -> Value:
-    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite."""
-    # Multiplying by two powers of two, one after the other, rounds results below the smallest normal number only once.
+    """2**(y (high + low)); infinite or zero outside the range, also where ``high`` is infinite."""
+    # Multiplying by two powers of two, one after the other, rounds subnormal results only once.
     _, shifted, less_one = _exp2_less_one(to, y, high, low)
     bits = to.to_bits(shifted)
     sixteenths = (bits & PLACES - 1) << 48

@@ -1,4 +1,4 @@
-"""Compiled programs: written, turned into machine code or fetched from the cache, and loaded."""
+"""Generate, compile, cache and load the machine code of models."""
 
 import ctypes
 import hashlib
@@ -19,14 +19,14 @@ from pysd_runner.engine.llvm.signature import ArrayCall, Input, Processor, Recip
 
 Run = Callable[[int, int, int, int, int], None]
 
-# On Linux the linker puts the numbers of a program beside its code, which then reads them by their distance; without
-# that it must fetch a full address for each. Elsewhere llvmlite's linker may put them anywhere.
+# On Linux the linker places the constants of a program next to its code, so that relative addresses can be used, rather
+# than loading a full address for each. On other systems llvmlite's linker may place them anywhere.
 SIDE_BY_SIDE = sys.platform == "linux"
 
 
 @lru_cache(maxsize=1)
 def host() -> Processor:
-    """The processor this runs on."""
+    """The processor of this machine."""
     llvm = _llvm()
     features = llvm.get_host_cpu_features()
     width = next((size for flag, size in (("avx512f", 64), ("avx", 32)) if features.get(flag)), 16)
@@ -46,7 +46,7 @@ def _llvm() -> Any:
 
 @lru_cache(maxsize=8)
 def machine_for(processor: Processor) -> Any:
-    """What compiles for a processor."""
+    """The LLVM target machine for a processor."""
     target = _llvm().Target.from_triple(processor.triple)
     model = "small" if SIDE_BY_SIDE else "jitdefault"
     return target.create_target_machine(
@@ -55,24 +55,24 @@ def machine_for(processor: Processor) -> Any:
 
 
 def object_code(text: str, machine: Any, *, effort: int = 1) -> bytes:
-    """Machine code of a program for some machine, optimised with an effort of 1 to 3."""
+    """Compile a program for a target machine, with optimisation level 1 to 3."""
     return bytes(machine.emit_object(_optimised(text, machine, effort)))
 
 
 def assembly(text: str, machine: Any) -> str:
-    """The same machine code as text."""
+    """Assembly text of a program for a target machine."""
     return str(machine.emit_assembly(_optimised(text, machine, 1)))
 
 
 def _optimised(text: str, machine: Any, effort: int) -> Any:
     llvm = _llvm()
     module = llvm.parse_assembly(text)
-    # What is wrong would end the whole process further on; finding it here takes a hundredth of the time of compiling.
+    # Invalid code would terminate the whole process later; verifying takes a hundredth of the compilation time.
     module.verify()
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=effort)
-    # The loops are vectors already: unrolling them costs time and gains nothing.
+    # Loops are already vectorised: unrolling them costs compilation time without benefit.
     options.loop_unrolling = False
     options.loop_vectorization = False
     options.slp_vectorization = False
@@ -92,7 +92,7 @@ def _linker() -> Any:
 
 @dataclass(slots=True)
 class Loaded:
-    """Machine code in memory; it is freed with this object."""
+    """Machine code in memory, freed with this object."""
 
     run: Run
     library: Any
@@ -114,7 +114,7 @@ def loaded(code: bytes) -> Loaded:
 class Program:
     """A compiled program, ready to be called."""
 
-    recipe: Recipe  # what it was made for
+    recipe: Recipe  # what it was compiled for
     frame: Signature  # how it is called
     code: Loaded = field(repr=False)
 
@@ -135,7 +135,7 @@ _MOST_PROGRAMS = 128
 
 
 def program_of(model: ModelIr, recipe: Recipe) -> Program:
-    """The program of a model for some recipe; the same request is compiled once, also over processes."""
+    """The program of a model for a recipe; programs are cached in memory and on disk."""
     identity = (model.fingerprint, recipe)
     if identity not in _PROGRAMS:
         if len(_PROGRAMS) >= _MOST_PROGRAMS:
@@ -158,7 +158,7 @@ def _program(model: ModelIr, recipe: Recipe) -> Program:
 
 
 def _fetched(recipe: Recipe, cached: bytes) -> Program | None:
-    """The program of an entry; None where it cannot be used, for instance what a full disk or another linker left."""
+    """Load the program of a cache entry; None if it is unusable, such as after a full disk or from another linker."""
     found = _opened(cached)
     try:
         return None if found is None else Program(recipe, found[0], loaded(found[1]))
@@ -172,7 +172,7 @@ def _made(model: ModelIr, recipe: Recipe) -> tuple[Signature, bytes]:
 
 
 def written(model: ModelIr, recipe: Recipe) -> tuple[Signature, str]:
-    """How the program of a model is called, and its text."""
+    """Signature and text of the program of a model."""
     from pysd_runner.engine.llvm.kernel import write_kernel
     from pysd_runner.engine.passes.order import plan
 

@@ -1,4 +1,4 @@
-"""What a compiled program computes, piece by piece, in loop nests as large as the order of computation allows."""
+"""Divide the computation of a program into items, and group them into loop nests as large as dependencies allow."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,36 +23,36 @@ from pysd_runner.engine.passes.order import Plan, Statement
 
 Task = Literal["value", "reduce", "update", "push", "pull", "array"]
 
-# Stands in the names of what exists in a compiled program only.
+# Prefix of the names of temporaries, which exist in compiled programs only.
 TEMPORARY = "\x1e"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of work inside a loop nest."""
+    """One operation in a loop nest: store, reduce, update, or call an array function."""
 
     task: Task  # ``value``: store an expression
     target: str  # the variable or temporary that is written
-    index: tuple[Index, ...]  # which part of it
+    index: tuple[Index, ...]  # the part of it that is written
     loops: tuple[str, ...]  # labels of the axes looped over, outermost first
-    outer: int  # for a reduction how many of the loops stand outside of the sum; otherwise all of them
+    outer: int  # number of loops outside of a reduction; for other tasks, of all loops
     expression: Expression
-    text: str = ""  # for a reduction which one; for an update its kind
+    text: str = ""  # name of a reduction or array function; kind of an update
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """Everything the item reads."""
+        """All references in the expression."""
         return tuple(part for part in walk(self.expression) if isinstance(part, Reference))
 
 
 @dataclass(slots=True)
 class Temporaries:
-    """Variables that exist in a compiled program only: names with their axes."""
+    """Axes of variables that exist in a compiled program only, by name."""
 
     shapes: dict[str, tuple[str, ...]]
 
     def new(self, axes: tuple[str, ...]) -> Reference:
-        """A new one over some axes, and a reference to all of it."""
+        """Create a temporary over some axes, and return a reference to all of it."""
         name = f"{TEMPORARY}{len(self.shapes)}"
         self.shapes[name] = axes
         return Reference(name, tuple(Axis(label) for label in axes))
@@ -64,7 +64,7 @@ def items_of(
     temporaries: Temporaries,
     part: Callable[[Block], Expression],
 ) -> list[Item]:
-    """Work of some equations in order, each preceded by the reductions and array functions in it."""
+    """Items of equations in order, each preceded by the reductions and array functions it contains."""
     items: list[Item] = []
     for statement in statements:
         block = model.variables[statement.variable].blocks[statement.block]
@@ -75,7 +75,7 @@ def items_of(
 def value_items(
     target: str, index: tuple[Index, ...], expression: Expression, temporaries: Temporaries, task: Task = "value"
 ) -> list[Item]:
-    """Work of one equation, preceded by the reductions and array functions in it."""
+    """Item of one equation, preceded by the reductions and array functions it contains."""
     lifted: list[Item] = []
     simple = _lifted(expression, temporaries, lifted)
     loops = tuple(item.label for item in index if isinstance(item, Axis))
@@ -123,7 +123,7 @@ def _array(expression: ArrayFunction, temporaries: Temporaries, lifted: list[Ite
 
 
 def update_items(plan: Plan, temporaries: Temporaries, hoisted: Callable[[Expression], Expression]) -> list[Item]:
-    """Work that carries everything from one step to the next."""
+    """Items that advance the state from one step to the next."""
     items: list[Item] = []
     for name in plan.stocks:
         variable = plan.model.variables[name]
@@ -136,12 +136,12 @@ def update_items(plan: Plan, temporaries: Temporaries, hoisted: Callable[[Expres
 
 
 def matches(reference: Reference, reader: Sequence[str], index: tuple[Index, ...], writer: Sequence[str]) -> bool:
-    """Whether a reference reads, in every pass of a loop nest, exactly the cell that an index names."""
+    """Whether a reference selects, in every iteration of a loop nest, exactly the cell that is written."""
     return placed(reference.index, reader) == placed(index, writer)
 
 
 def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[object, ...]:
-    """An index with the numbers of loops in place of their labels."""
+    """An index in which labels are replaced by loop numbers."""
     return tuple(
         item.position if isinstance(item, Element) else ("loop", loops.index(item.label), item.positions)
         for item in index
@@ -150,15 +150,15 @@ def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Work of a step in two shares."""
+    """Items of a step, divided into those of every step and those of saved steps only."""
 
-    always: tuple[Item, ...]  # what updates need, and the updates
-    saved: tuple[Item, ...]  # what only outcomes need; in place of a stock, which is updated by then, it reads a copy
-    copies: dict[str, str]  # name of the copy of each stock it reads
+    always: tuple[Item, ...]  # updates, and everything they depend on
+    saved: tuple[Item, ...]  # needed by outcomes only; they use copies of stocks, which have been updated by then
+    copies: dict[str, str]  # name of the copy of each stock that `saved` uses
 
 
 def shared_out(items: Sequence[Item], stocks: Sequence[str], copy_of: dict[str, str]) -> Shares:
-    """Share out the work of a step."""
+    """Divide the items of a step into those of every step and those of saved steps only."""
     needed: set[str] = set()
     always = []
     for item in reversed(items):
@@ -174,34 +174,34 @@ def shared_out(items: Sequence[Item], stocks: Sequence[str], copy_of: dict[str, 
 
 
 def renamed(expression: Expression, names: dict[str, str]) -> Expression:
-    """An expression that reads other variables in place of some."""
+    """Rename variables in the references of an expression."""
     if isinstance(expression, Reference):
         return replace(expression, variable=names.get(expression.variable, expression.variable))
     return with_children(expression, [renamed(part, names) for part in children(expression)])
 
 
-# A nest of more work is parted: what it gains by values in registers is less than what it takes to compile.
+# Maximum number of items in a nest: in larger ones, values in registers save less time than compilation costs.
 MOST_ITEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class NestShape:
-    """What two pieces of work must share to stand in one loop nest."""
+    """The loops of an item; all items in a loop nest have the same loops."""
 
     lengths: tuple[int, ...]  # lengths of the loops, outermost first
-    lane: int | None = None  # which of the loops runs over the lanes of vectors, None if none does
+    lane: int | None = None  # index of the vectorised loop, None if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """Work that is done in one loop nest."""
+    """Items that are computed in one loop nest."""
 
     shape: NestShape
     items: tuple[Item, ...]
 
 
 def nests_of(items: Sequence[Item], shape_of: Callable[[Item], NestShape], temporaries: Temporaries) -> list[Nest]:
-    """Group work into nests."""
+    """Group items into loop nests."""
     board = _Board(list(items), shape_of, temporaries)
     nests = []
     while board.waiting:
@@ -215,7 +215,7 @@ def nests_of(items: Sequence[Item], shape_of: Callable[[Item], NestShape], tempo
 
 
 class _Writers:
-    """Which work writes what; work for single cells is found by its cell, so that long chains of cells stay cheap."""
+    """Items that write each variable; those of single cells are indexed by cell, so that long chains stay cheap."""
 
     def __init__(self) -> None:
         self._wide: dict[str, list[int]] = {}
@@ -241,7 +241,7 @@ def _is_cell(index: tuple[Index, ...]) -> bool:
 
 
 class _Board:
-    """Work that waits, and what each piece waits for."""
+    """Items to be scheduled, with their dependencies."""
 
     def __init__(self, items: list[Item], shape_of: Callable[[Item], NestShape], temporaries: Temporaries) -> None:
         self.shape_of = shape_of
@@ -254,7 +254,7 @@ class _Board:
         self.done: set[int] = set()
 
     def _at_once_or_later(self, item: Item) -> list[Item]:
-        """An update that reads other cells of its stock has to wait until all of them are computed."""
+        """Split an update that uses other cells of its own stock, so that all flows are computed before it."""
         if item.task == "update" and not all(
             matches(read, item.loops, item.index, item.loops)
             for read in item.references
@@ -264,7 +264,7 @@ class _Board:
         return [item]
 
     def _split(self, item: Item) -> tuple[Item, Item]:
-        """What flows, computed now, and the update that uses it later."""
+        """Split an update into the computation of the flow, and the update itself."""
         labels = tuple(label.label for label in item.index if isinstance(label, Axis))
         place = self.temporaries.new(labels)
         now: Expression = item.expression
@@ -276,7 +276,7 @@ class _Board:
         return first, replace(item, expression=later)
 
     def _connect(self) -> None:
-        """What each piece of work waits for: all that writes what it reads; an update also for all that reads it."""
+        """Set the dependencies of items: all writers of what they use; for updates also all users of the variable."""
         self.needs: list[set[int]] = [set() for _ in self.items]
         writers = _Writers()
         readers: dict[str, list[int]] = {}
@@ -293,14 +293,14 @@ class _Board:
         self._match()
 
     def _match(self) -> None:
-        """Of what a piece of work waits for, what may stand in the same nest."""
+        """Set, for each item, the dependencies that may be in the same nest."""
         self.beside: list[set[int]] = []
         for number, needed in enumerate(self.needs):
             self.beside.append({other for other in needed if self._may_share(self.items[number], self.items[other])})
 
     @staticmethod
     def _may_share(item: Item, before: Item) -> bool:
-        """Whether two pieces of work fit into one nest, of which the first waits for the second."""
+        """Whether an item may be in the same nest as another one that it depends on."""
         if "array" in (item.task, before.task):
             return False
         reads = [read for read in item.references if read.variable == before.target]
@@ -310,12 +310,12 @@ class _Board:
             return False
         if item.task not in ("update", "push"):
             return True
-        # An update overwrites what is read: in one nest every pass may read only the cell it overwrites itself.
+        # An update overwrites its variable: in the same nest an iteration may use only the cell that it overwrites.
         back = [read for read in before.references if read.variable == item.target]
         return all(matches(read, before.loops, item.index, item.loops) for read in back)
 
     def largest(self) -> Nest | None:
-        """The nest with most of the work that waits; it is done then."""
+        """Take the largest nest that can be computed next; None if no item is ready."""
         best: tuple[NestShape, list[int]] | None = None
         tried: set[NestShape] = set()
         for number in self.waiting:
@@ -351,7 +351,7 @@ class _Board:
         return chosen
 
     def split_an_update(self) -> None:
-        """Compute a flow now and update its stock later, where updates wait for each other."""
+        """Split an update into flow and update, to resolve updates that depend on each other."""
         number = next(number for number in self.waiting if self.items[number].task in ("update", "push"))
         first, second = self._split(self.items[number])
         undone = [place for place in self.waiting if place != number]

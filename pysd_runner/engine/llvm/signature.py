@@ -1,4 +1,4 @@
-"""How a compiled program is called: its table of entries, its working memory, what it is handed and what it saves."""
+"""The calling convention of compiled programs: argument table, working memory, inputs and outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,50 +7,50 @@ from math import prod
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.memory import LINE
 
-# Entries of the table a program is handed, 64 bits each; inputs (address, size) and outputs follow.
+# Indices of the entries of the argument table, 64 bits each; inputs (address, size) and outputs follow.
 
-# Addresses of the steps, their lengths, which are saved, and their number.
+# Addresses of the times, lengths and save flags of the steps; the number of steps.
 TIMES, STEPS, SAVED, COUNT = range(4)
 
-# Distance between the draws of two cells, in inputs and in outputs.
+# Distance between adjacent cells for the same draw, in inputs and in outputs.
 IN_STRIDE, OUT_STRIDE = 4, 5
 
-# Of paths over time: moments before and after each step, and the share of the way between them.
+# Addresses, for paths over time, of the positions before and after each step, and of interpolation weights.
 POSITIONS, SHARES = 6, 7
 
-# Saved moments; what is called for whole arrays and for pipes; what random numbers depend on.
+# Number of saved times; address of the callback for array functions and delay buffers; seed, first draw.
 ROWS, ARRAYS, SEED, FIRST_DRAW = range(8, 12)
 
-# What flowed into pipes, and for how many steps it is kept: the number of a step is taken modulo this.
+# Address of the ring buffer of delays, and its length in steps: steps are stored at their index modulo this.
 HISTORY, RING = 12, 13
 
-# Zero, which the compiler cannot know.
+# An entry that is always zero, which the compiler cannot know.
 NEVER = 14
 
 HEADER = 15
 
-# What is called with this number makes room for pipes, once their delays are known.
+# Number with which the callback is called to allocate delay buffers, once delays are known.
 MAKE_ROOM = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The place of one variable."""
+    """Location of one variable in the working memory."""
 
-    offset: int  # its first number, counted in numbers
+    offset: int  # offset of its first number, in numbers
     lengths: tuple[int, ...]  # lengths of its dimensions
-    strides: tuple[int, ...]  # distance between neighbours along each dimension, counted in cells
-    cells: int  # number of cells, the padding of the last dimension included
-    wide: bool  # whether each cell holds one number per lane
+    strides: tuple[int, ...]  # distance between adjacent elements along each dimension, in cells
+    cells: int  # number of cells, including the padding of the last dimension
+    wide: bool  # whether each cell has one number per lane
 
     @property
     def room(self) -> tuple[int, ...]:
-        """Lengths of its dimensions, with the padding of the last one."""
+        """Lengths of its dimensions, including the padding of the last one."""
         return (*self.lengths[:-1], self.cells // max(1, prod(self.lengths[:-1]))) if self.lengths else ()
 
 
 def strides_of(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Distance between neighbours along each dimension of an array that lies row by row."""
+    """Strides, in elements, of an array in C order."""
     return tuple(prod(lengths[place + 1 :]) for place in range(len(lengths)))
 
 
@@ -62,7 +62,7 @@ def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 
 
 class MemoryLayout:
-    """Hands out the working memory."""
+    """Allocates the working memory of a program."""
 
     def __init__(self, lanes: int, real_bytes: int, pad: int) -> None:
         self.lanes = lanes
@@ -72,7 +72,7 @@ class MemoryLayout:
         self._end = 0
 
     def add(self, name: str, lengths: tuple[int, ...], *, wide: bool) -> Slot:
-        """A place for a variable; the same name has one place."""
+        """The slot of a variable, allocated when its name is first used."""
         if name not in self._slots:
             room = padded(lengths, self.pad)
             slot = Slot(self._end, lengths, strides_of(room), prod(room), wide)
@@ -83,7 +83,7 @@ class MemoryLayout:
 
     @property
     def slots(self) -> Mapping[str, Slot]:
-        """Every place by name."""
+        """All slots by name."""
         return self._slots
 
     @property
@@ -104,19 +104,19 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides a program besides the model."""
+    """Everything except the model that determines a program."""
 
     outcomes: tuple[str, ...]
-    given: tuple[str, ...]  # variables whose values come from outside
+    given: tuple[str, ...]  # variables whose values are inputs
     moving: frozenset[str]  # those among `given` that change over time
     varying: frozenset[str] | None  # those among `given` that differ between draws
     types: Types
-    processor: Processor | None = None  # what it is compiled for; None for the one this runs on
+    processor: Processor | None = None  # processor it is compiled for; None for that of this machine
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value a program is handed."""
+    """An input of a program."""
 
     name: str
     slot: Slot
@@ -125,21 +125,21 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class ArrayCall:
-    """A call of a function of whole arrays."""
+    """A call of an array function."""
 
     name: str
-    arguments: tuple[Slot, ...]  # where its arguments lie
-    core: tuple[int, ...]  # how many of the last dimensions of each argument the function works on
-    result: Slot  # where its result goes
+    arguments: tuple[Slot, ...]  # slots of its arguments
+    core: tuple[int, ...]  # number of core axes (the last dimensions) of each argument
+    result: Slot  # slot of its result
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a program is called."""
+    """The interface of a program."""
 
-    inputs: tuple[Input, ...]  # what it is handed, in order
-    outputs: tuple[Slot, ...]  # what it saves, in the order of the outcomes
-    arrays: tuple[ArrayCall, ...]  # functions of whole arrays it calls back
-    size: int  # numbers in its working memory
-    pipes: int = 0  # numbers that flow into pipes at one step
-    delays: tuple[Slot, ...] = ()  # where it says how long a value stays in each pipe
+    inputs: tuple[Input, ...]  # inputs in order
+    outputs: tuple[Slot, ...]  # slots of the saved outcomes, in order
+    arrays: tuple[ArrayCall, ...]  # array functions it calls by callback
+    size: int  # size of its working memory, in numbers
+    pipes: int = 0  # inflows of fixed delays at one step, in numbers
+    delays: tuple[Slot, ...] = ()  # slots of the delay times of fixed delays

@@ -1,4 +1,4 @@
-"""Runs a lowered model as machine code: vectors over draws, or over subscripts where there are few cases."""
+"""Run a lowered model as machine code, vectorised over draws, or over subscripts if there are few draws."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +20,13 @@ from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_c
 
 Array = NDArray[np.float64]
 
-# With fewer cases than this each runs alone, with vectors over subscripts.
+# Number of draws below which each runs by itself, vectorised over subscripts.
 FEW = 4
 
-# Vectors per lane block: more hide the latency of the processor, too many leave its registers.
+# Vectors per block of lanes: more of them overlap latencies, too many do not fit into the registers.
 UNROLLED = 2
 
-# Draws that are arranged and run in one go.
+# Maximum number of draws that are prepared and run together.
 MOST_AT_ONCE = 1024
 
 
@@ -39,7 +39,7 @@ def compiled(
     single: bool | None = None,
     processor: Processor | None = None,
 ) -> Program:
-    """Compile a model for some outcomes and the way its values vary, for this processor or another that can run it."""
+    """Compile a model for some outcomes and for inputs that vary like `values`, for this or another processor."""
     processor = processor or host()
     recipe = recipe_of(outcomes, values, precision=precision, single=single, processor=processor)
     return program_of(model, recipe)
@@ -53,7 +53,7 @@ def recipe_of(
     single: bool | None = None,
     processor: Processor,
 ) -> Recipe:
-    """What decides a program besides the model."""
+    """The recipe of a program: everything except the model that determines it."""
     _, draws = leading_shape(values)
     alone = draws < FEW if single is None else single
     double = precision == "float64"
@@ -79,10 +79,10 @@ def run(
     progress: Callable[[int], None] | None = None,
     into: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Array]:
-    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year).
+    """Run a program for all scenarios and draws, shape (scenario, draw, ..., year).
 
-    Outcomes are written ``into`` memory of the caller, shape (scenario, year, cell, room for draws), where that takes
-    the whole vectors that a program writes.
+    Outcomes are written to arrays ``into`` of the caller, shape (scenario, year, cell, padded draws), if these have
+    room for the whole vectors that a program writes.
     """
     scenarios, draws = leading_shape(values)
     clockwork = Clockwork(times, steps, saved, program.number)
@@ -145,7 +145,7 @@ def _over_draws(
 def _own(
     program: Program, clockwork: Clockwork, shape: tuple[int, int], into: Mapping[str, NDArray[Any]] | None
 ) -> list[Array]:
-    """Memory for the outcomes, shape (scenario, year, cell, room for draws): that of the caller where it fits."""
+    """Arrays for outcomes, shape (scenario, year, cell, padded draws): those of the caller if they are suitable."""
     scenarios, draws = shape
     lanes, slots = program.recipe.types.lanes, program.frame.outputs
     room = -(-draws // lanes) * lanes
@@ -178,7 +178,7 @@ def _alone(
     stream: tuple[int, int],
     progress: Callable[[int], None] | None,
 ) -> dict[str, Array]:
-    """Each case by itself; draws stand behind one another where a program takes scenarios."""
+    """Run each draw by itself, and join the results along the axis of draws."""
     scenarios, draws = shape
     seed, first_draw = stream
     found = []
@@ -193,7 +193,7 @@ def _alone(
 
 
 class SingleCase:
-    """A compiled program for one case, with its memory."""
+    """A compiled program for one case, with its memory, for repeated runs."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class SingleCase:
         self.found = dict(zip(outcomes, self.call.results(), strict=True))
 
     def run(self, changed: Mapping[str, Array]) -> dict[str, Array]:
-        """Outcomes for other values; the arrays are written anew by every run."""
+        """Compute outcomes for changed values; every run overwrites the arrays of the previous one."""
         self.call.enter(changed)
         self.call.run()
         return self.found

@@ -1,1 +1,1 @@
-"""Runs a lowered model with NumPy: portable, readable, the oracle of the other target."""
+"""The NumPy engine: portable and readable, the reference for tests of the compiled engine."""

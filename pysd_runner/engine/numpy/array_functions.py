@@ -1,7 +1,7 @@
 """Functions of whole arrays: matrix inverse, sorting, allocation.
 
-Each takes arrays whose last axes are its core axes; the axes in front are looped over and have the same shape in every
-argument, or length one. It gives back the axes looped over and then those of the result.
+The last axes of each argument are the core axes of the function; leading axes are looped over and have the same shape
+in every argument, or length one. The result has the leading axes and then those of the function's result.
 """
 
 from collections.abc import Callable
@@ -12,34 +12,34 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# No guess lies more standard deviations from the mean, and no search goes farther than so many numbers.
+# Maximum distance of an initial guess from the mean in standard deviations; maximum step of the search for a quantile.
 FARTHEST, MOST = 40.0, 2.0**60
 
-# Probability of what is below a number, not counting it, or counting it.
+# A cumulative distribution function, or a quantile function.
 Law = Callable[..., Any]
 
 
 def _between(chance: Array, low: Array, high: Array, below: Law, at_most: Law, quantile: Law) -> Array:
-    """A number of a distribution, given that it lies between two bounds."""
+    """Quantile, at probability `chance`, of a distribution truncated to two bounds."""
     first = below(low)
     found = quantile(first + chance * (at_most(high) - first))
     return np.asarray(np.clip(found, low, high))
 
 
 def _continuous(chance: Array, low: Array, high: Array, law: Law, quantile: Law) -> Array:
-    """A real number, of which one alone has no probability."""
+    """Quantile of a truncated continuous distribution with cumulative distribution function `law`."""
     return _between(chance, low, high, law, law, quantile)
 
 
 def _whole(chance: Array, low: Array, high: Array, law: Law, mean: Array, variance: Array) -> Array:
-    """A whole number from zero on, given that it lies between two bounds."""
+    """Quantile of a truncated distribution over non-negative integers with cumulative distribution function `law`."""
     from scipy.special import ndtri
 
     def at_most(number: Array) -> Array:
         return np.where(number < 0, 0.0, law(np.maximum(number, 0.0)))
 
     def least(probability: Array) -> Array:
-        """The least number that so many do not exceed: guessed from a normal number, and searched from there."""
+        """Quantile of the distribution, searched from a guess by its normal approximation."""
         guess = mean + np.sqrt(variance) * np.clip(ndtri(probability), -FARTHEST, FARTHEST)
         above = np.floor(np.maximum(np.nan_to_num(guess), 0.0))
         below, step = above - 1, np.ones_like(above)
@@ -59,7 +59,7 @@ def _whole(chance: Array, low: Array, high: Array, law: Law, mean: Array, varian
 
 
 def gamma_quantile(chance: Array, low: Array, high: Array, shape: Array) -> Array:
-    """Gamma distribution of scale one."""
+    """Quantile of a truncated gamma distribution of scale one."""
     from scipy.special import gammainc, gammaincinv
 
     def law(number: Array) -> Array:
@@ -69,7 +69,7 @@ def gamma_quantile(chance: Array, low: Array, high: Array, shape: Array) -> Arra
 
 
 def beta_quantile(chance: Array, low: Array, high: Array, alpha: Array, beta: Array) -> Array:
-    """Beta distribution."""
+    """Quantile of a truncated beta distribution."""
     from scipy.special import betainc, betaincinv
 
     def law(number: Array) -> Array:
@@ -79,7 +79,7 @@ def beta_quantile(chance: Array, low: Array, high: Array, alpha: Array, beta: Ar
 
 
 def weibull_quantile(chance: Array, low: Array, high: Array, shape: Array) -> Array:
-    """Weibull distribution of scale one."""
+    """Quantile of a truncated Weibull distribution of scale one."""
 
     def law(number: Array) -> Array:
         return np.asarray(-np.expm1(-(np.maximum(number, 0.0) ** shape)))
@@ -88,7 +88,7 @@ def weibull_quantile(chance: Array, low: Array, high: Array, shape: Array) -> Ar
 
 
 def triangular_quantile(chance: Array, low: Array, high: Array, start: Array, peak: Array, end: Array) -> Array:
-    """Triangular distribution."""
+    """Quantile of a truncated triangular distribution."""
     width, rise, fall = end - start, peak - start, end - peak
 
     def law(number: Array) -> Array:
@@ -105,7 +105,7 @@ def triangular_quantile(chance: Array, low: Array, high: Array, start: Array, pe
 
 
 def poisson_quantile(chance: Array, low: Array, high: Array, mean: Array) -> Array:
-    """Poisson distribution."""
+    """Quantile of a truncated Poisson distribution."""
     from scipy.special import pdtr
 
     valid = mean >= 0
@@ -115,8 +115,8 @@ def poisson_quantile(chance: Array, low: Array, high: Array, mean: Array) -> Arr
 
 
 def binomial_quantile(chance: Array, low: Array, high: Array, trials: Array, share: Array) -> Array:
-    """Binomial distribution: how many of some trials succeed, each with a probability."""
-    from scipy.special import betaincc  # bdtr is wrong for a thousand million trials
+    """Quantile of a truncated binomial distribution: number of successes, each with probability `share`."""
+    from scipy.special import betaincc  # bdtr is wrong for a billion (10^9) trials
 
     valid = (trials >= 0) & (share >= 0) & (share <= 1)
     trials, share = np.where(valid, np.floor(trials), 0.0), np.where(valid, share, 0.0)
@@ -129,7 +129,7 @@ def binomial_quantile(chance: Array, low: Array, high: Array, trials: Array, sha
 
 
 def failures_quantile(chance: Array, low: Array, high: Array, successes: Array, share: Array) -> Array:
-    """Negative binomial distribution: how many trials fail before so many succeed, each with a probability."""
+    """Quantile of a truncated negative binomial distribution: number of failures before a number of successes."""
     from scipy.special import betainc
 
     valid = (successes > 0) & (share > 0) & (share <= 1)
@@ -140,7 +140,7 @@ def failures_quantile(chance: Array, low: Array, high: Array, successes: Array, 
 
 
 def _of_stretched(quantile: Callable[..., Array]) -> Callable[..., Array]:
-    """A number X, given that ``shift + stretch * X`` lies between two bounds."""
+    """Quantile of X, with the bounds given for ``shift + stretch * X``."""
 
     def found(chance: Array, low: Array, high: Array, shift: Array, stretch: Array, *parameters: Array) -> Array:
         ends = [
@@ -152,7 +152,7 @@ def _of_stretched(quantile: Callable[..., Array]) -> Callable[..., Array]:
     return found
 
 
-# Each takes a number between zero and one, two bounds, shift and stretch, and the parameters of the distribution.
+# Arguments: probability, lower and upper bound, shift and stretch, then the parameters of the distribution.
 QUANTILES: dict[str, Callable[..., Array]] = {
     function.__name__: _of_stretched(function)
     for function in (
@@ -166,22 +166,22 @@ QUANTILES: dict[str, Callable[..., Array]] = {
     )
 }
 
-# Halvings of the interval in which the price of an allocation lies; what is left is bridged by a straight line.
+# Number of bisections for the price of an allocation; quantities are interpolated linearly over the remaining interval.
 HALVINGS = 80
 
-# Beyond so many widths nothing of a normal or an exponential curve is left in double precision.
+# Distance from the priority, in widths, beyond which a priority curve is 0 or 1 in double precision, by kind.
 REACH = {1: 0.5, 2: 0.5, 3: 9.0, 4: 40.0}
 
-# The same for a market, where so much of a curve counts as all of it; Vensim looks for its price there.
+# As `REACH`, for market prices: Vensim searches for the price within these distances and neglects the tails beyond.
 MARKET = {0: 0.0, 1: 0.5, 2: 0.5, 3: 5.0, 4: 10.0}
 
 
 def invert_matrix(matrix: Array) -> Array:
-    """Inverse of square matrices; NaN where there is none."""
+    """Inverse of square matrices; NaN where a matrix is singular."""
     try:
         return np.asarray(np.linalg.inv(matrix), dtype=float)
     except np.linalg.LinAlgError:
-        # One matrix without an inverse must not stop the others.
+        # A singular matrix must not prevent the inversion of the others.
         flat = [_inverse(item) for item in matrix.reshape(-1, *matrix.shape[-2:])]
         return np.asarray(flat).reshape(matrix.shape)
 
@@ -194,19 +194,19 @@ def _inverse(matrix: Array) -> Array:
 
 
 def vector_sort_order(vector: Array, direction: Array) -> Array:
-    """Places of the elements in order of their size, counted from zero."""
+    """Positions, from zero, of the elements in sorted order."""
     places = np.argsort(vector, axis=-1, kind="stable")
     return np.where(direction[..., None] > 0, places, places[..., ::-1]).astype(float)
 
 
 def vector_rank(vector: Array, direction: Array) -> Array:
-    """Rank of every element, counted from one."""
+    """Rank of every element, from one."""
     order = vector_sort_order(vector, direction)
     return np.asarray(np.argsort(order, axis=-1, kind="stable") + 1, dtype=float)
 
 
 def vector_reorder(vector: Array, places: Array) -> Array:
-    """Elements of a vector at the given places."""
+    """Elements of a vector at the given positions."""
     count = vector.shape[-1]
     whole = np.trunc(places)
     inside = (whole >= 0) & (whole < count)
@@ -217,24 +217,24 @@ def vector_reorder(vector: Array, places: Array) -> Array:
 
 
 def allocate_available(request: Array, profile: Array, available: Array) -> Array:
-    """What each of several gets of a supply, by priority curves: the price at which all they want is what there is."""
-    # At price x someone who requests q wants ``q * share((x - priority) / width)``, where the share falls from one to
-    # zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution;
-    # of kind 0 all of q at any price.
+    """Allocate a supply among requests by priority curves, at the price where total demand equals the supply."""
+    # At price x the demand of a request q is ``q * share((x - priority) / width)``, where the share falls from one to
+    # zero as the survival function of a uniform (kind 1), triangular (2), normal (3) or exponential (4) distribution;
+    # for kind 0 it is q at any price.
     kind, priority, width = (profile[..., place] for place in range(3))
     return _allocated(request, kind, priority, width, available)
 
 
 def allocate_by_priority(request: Array, priority: Array, width: Array, supply: Array) -> Array:
-    """What each of several gets of a supply that goes to higher priorities first."""
-    # A lower priority is served only when it lies within `width` of one that is not yet satisfied, or when nothing is
-    # left to give to that one; among those being served what they get grows in proportion to their requests. That is an
-    # allocation by rectangular curves of one width.
+    """Allocate a supply among requests, higher priorities first."""
+    # A lower priority is served only if it lies within `width` of one that is not yet satisfied, or once those are
+    # satisfied; requests served together receive amounts in proportion to their sizes. This is an allocation by
+    # rectangular curves of one width.
     return _allocated(request, np.ones_like(priority), priority, width[..., None], supply)
 
 
 def allocate(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
-    """What each of several gets of a supply, by the same curves as in `allocate_available`."""
+    """Allocate a supply among requests by the curves of `allocate_available`."""
     wide = [item if item.ndim > supply.ndim else item[..., None] for item in (request, kind, priority, width)]
     request, kind, priority, width = np.broadcast_arrays(*wide)
     return _allocated(request, kind, priority, width, supply)
@@ -243,7 +243,7 @@ def allocate(request: Array, kind: Array, priority: Array, width: Array, supply:
 def _allocated(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
     request, kind, priority, width = np.broadcast_arrays(request, kind, priority, width)
     supply = np.broadcast_to(supply, np.broadcast_shapes(request.shape[:-1], supply.shape))
-    # Kind 0 wants its request at any price: it is served first, in proportion where there is not enough.
+    # Kind 0 demands its request at any price: it is served first, in proportion to requests if supply is short.
     fixed = np.where(kind == 0, request, 0.0)
     total = fixed.sum(axis=-1)
     share = np.where(total > supply, supply / np.where(total > 0, total, 1.0), 1.0)
@@ -258,8 +258,8 @@ def _allocated(request: Array, kind: Array, priority: Array, width: Array, suppl
 def _at_one_price(
     request: Array, kind: Array, priority: Array, width: Array, supply: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """What everyone gets at the price at which the supply is used up, and whether there are curves to find it by."""
-    # Someone who requests nothing neither bounds the price nor makes an allocation invalid.
+    """Quantities at the price where demand equals the supply, and whether all priority curves are valid."""
+    # Requests of zero neither bound the price nor make an allocation invalid.
     wants = request > 0
     reach = np.select([kind == number for number in REACH], list(REACH.values()), np.nan) * width
     usable = ~wants | ((width > 0) & np.isfinite(reach))
@@ -284,7 +284,7 @@ def _at_one_price(
 
 
 def market_price(wanted: Array, demand: Array, capacity: Array, supply: Array) -> Array:
-    """Lowest price at which no more is demanded than supplied, by profiles of those who demand and who supply."""
+    """Lowest price at which demand does not exceed supply, from the priority profiles of both sides."""
     profiles = np.concatenate([demand, supply], axis=-2)
     kind, priority, width = (profiles[..., place] for place in range(3))
     reach = np.select([kind == number for number in MARKET], list(MARKET.values()), np.nan) * width
@@ -303,19 +303,19 @@ def market_price(wanted: Array, demand: Array, capacity: Array, supply: Array) -
 
 
 def demand_at_price(quantity: Array, profile: Array, price: Array) -> Array:
-    """What is demanded at a price by those who would take some quantity for nothing."""
+    """Quantities demanded at a price, given those demanded at a price of zero."""
     kind, priority, width = (profile[..., place] for place in range(3))
     return quantity * np.where(kind == 0, 1.0, _share(kind, (price - priority) / width))
 
 
 def supply_at_price(quantity: Array, profile: Array, price: Array) -> Array:
-    """What is supplied at a price by those who can supply some quantity."""
+    """Quantities supplied at a price, given the capacities of the suppliers."""
     kind, priority, width = (profile[..., place] for place in range(3))
     return quantity * np.where(kind == 0, 1.0, 1 - _share(kind, (price - priority) / width))
 
 
 def _share(kind: Array, distance: Array) -> Array:
-    """Share of a request that is wanted at a price so many widths above the priority."""
+    """Share of a request that is demanded at a price `distance` widths above the priority."""
     from scipy.special import erfc
 
     inside = np.clip(distance, -0.5, 0.5)

@@ -1,8 +1,7 @@
-"""Writes the NumPy program of a plan as Python text.
+"""Generate the NumPy program of a plan as Python source.
 
-The text holds generated identifiers and literals of numbers only, never a name or a comment from a model file. Values
-have
-the axes (scenario, draw) and then those of the variable; axes are aligned where the text is written, not when it runs.
+The source contains only generated identifiers and literal numbers, never names or comments from a model file. Values
+have the axes (scenario, draw) and then those of the variable; axes are aligned when the source is generated.
 """
 
 import math
@@ -35,7 +34,7 @@ from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.passes.components import Part
 from pysd_runner.engine.passes.order import Plan, Statement, at_start, running
 
-# Operation -> text; also the list of what this target can do.
+# Source template by operation; also the list of operations this engine supports.
 OPERATIONS = {
     "add": "({0} + {1})",
     "subtract": "({0} - {1})",
@@ -76,7 +75,7 @@ OPERATIONS = {
     "erfc": "erfc({0})",
 }
 
-# Operations whose result is true or false, and the arguments of which only the truth matters.
+# Operations with a boolean result, and the positions of arguments that can be boolean, by operation.
 TRUTHS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "and", "or", "not"})
 TRUTH_IS_ENOUGH = {"and": (0, 1), "or": (0, 1), "not": (0,), "where": (0,)}
 
@@ -85,20 +84,20 @@ REDUCTIONS = {"sum": "sum", "product": "prod", "least": "min", "largest": "max"}
 
 @dataclass(slots=True)
 class PythonWriter:
-    """Writes expressions and collects the literal arrays they need."""
+    """Generates source of expressions and collects the literal arrays they need."""
 
     model: ModelIr
     symbols: dict[str, str]  # identifier of every variable in the program
-    literals: dict[str, Any] = field(default_factory=dict)  # arrays and indices the program refers to, by identifier
+    literals: dict[str, Any] = field(default_factory=dict)  # literal arrays and indices, by identifier
 
     def literal(self, value: object) -> str:
-        """Identifier of a literal that is no plain number."""
+        """Store a literal that is not a plain number, and return its identifier."""
         name = f"c{len(self.literals)}"
         self.literals[name] = value
         return name
 
     def aligned(self, expression: Expression, axes: Sequence[str], *, truth: bool = False) -> str:
-        """Text of an expression whose result has the given axes, missing ones of length one."""
+        """Source of an expression with the given axes; axes that it lacks have length one."""
         text, own = self.text(expression, truth=truth), expression.axes
         if is_scalar(expression) or tuple(own) == tuple(axes):
             return text
@@ -109,13 +108,13 @@ class PythonWriter:
         return f"{text}[:, :, {inner}]" if any(axis not in own for axis in axes) else text
 
     def text(self, expression: Expression, *, truth: bool = False) -> str:
-        """Text of an expression with its own axes; truth values are one and zero unless only their truth matters."""
+        """Source of an expression with its own axes; booleans become one and zero unless `truth` is true."""
         text = _TEXT[type(expression)](self, expression)
         is_truth = isinstance(expression, Operation) and expression.name in TRUTHS
         return f"(1.0 * {text})" if is_truth and not truth else text
 
     def block_text(self, block: Block, expression: Expression, dims_shape: tuple[int, ...]) -> str:
-        """Text of a block that covers its variable, at full length along every dimension."""
+        """Source of a block that covers its variable, broadcast to the full shape."""
         text = self.aligned(expression, block.axes)
         if is_scalar(expression):
             return f"full({(1, 1, *dims_shape)}, {text})"
@@ -125,7 +124,7 @@ class PythonWriter:
 
 
 def is_scalar(expression: Expression) -> bool:
-    """Whether the text of an expression is a plain number without array axes."""
+    """Whether the source of an expression evaluates to a plain number without array axes."""
     if isinstance(expression, Operation):
         return all(is_scalar(part) for part in expression.arguments)
     if isinstance(expression, Interpolation):
@@ -150,7 +149,7 @@ def _picked(writer: PythonWriter, expression: Reference) -> str:
 
 
 def _slice(item: Index) -> str | None:
-    """Text of an index without gaps, None for one that has some."""
+    """Source of an index as a slice; None for an index with gaps."""
     if not isinstance(item, Axis):
         return str(item.position)
     if item.positions is None:
@@ -161,7 +160,7 @@ def _slice(item: Index) -> str | None:
 
 
 def _diagonal(text: str, expression: Reference) -> str:
-    """Text of an array along whose axes of the same label one step goes together."""
+    """Source that takes the diagonal over axes with the same label."""
     labels = [item.label for item in expression.index if isinstance(item, Axis)]
     if len(labels) == len(expression.axes):
         return text
@@ -190,7 +189,7 @@ def _reduction(writer: PythonWriter, expression: Reduction) -> str:
 
 
 def _matrix_product(writer: PythonWriter, expression: Reduction) -> str | None:
-    """A sum over partners of weight times value is one matrix product, without the array of all products."""
+    """Write a sum of weight times value as a matrix product, to avoid the array of all products; otherwise None."""
     inner = expression.argument
     if expression.name != "sum" or len(expression.over) != 1 or not isinstance(inner, Operation):
         return None
@@ -216,7 +215,7 @@ def _random(writer: PythonWriter, expression: Random) -> str:
 
 
 def _array_function(writer: PythonWriter, expression: ArrayFunction) -> str:
-    """The function with its arguments, all over the axes looped over and then their core axes."""
+    """Source of a call of an array function; arguments have the axes looped over, then their core axes."""
     if expression.name not in FUNCTIONS:
         raise UnsupportedFeature(f"array function {expression.name!r}")
     loop = expression.axes[: len(expression.axes) - len(expression.result)]
@@ -247,7 +246,7 @@ def _covers(variable: Variable) -> bool:
 
 
 def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
-    """Text of a whole variable."""
+    """Source of a whole variable."""
     shape = writer.model.shape(variable.dims)
     if _covers(variable):
         block = variable.blocks[0]
@@ -259,13 +258,13 @@ def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
 
 
 def _place(writer: PythonWriter, block: Block, shape: tuple[int, ...]) -> str:
-    """Text of the cells of a block, after the axes (scenario, draw)."""
+    """Source of the cell index of a block, after the axes (scenario, draw)."""
     slots = [item.places(length) for item, length in zip(block.index, shape, strict=True)]
     return writer.literal(("place", slots, tuple(isinstance(item, Axis) for item in block.index)))
 
 
 def _statements(writer: PythonWriter, statements: Sequence[Statement], part: Part, indent: str) -> list[str]:
-    """Lines that compute statements in order; variables that need no part of themselves are computed in one go."""
+    """Lines that evaluate statements in order; variables that do not refer to themselves take a single line."""
     lines: list[str] = []
     begun: set[str] = set()
     for name, run in groupby(statements, key=lambda item: item.variable):
@@ -288,7 +287,7 @@ def _statements(writer: PythonWriter, statements: Sequence[Statement], part: Par
 def write_program(
     plan: Plan, outcomes: Sequence[str], given: Sequence[str], moving: frozenset[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Write the program of a plan."""
+    """Generate the source of the program of a plan, and its literals by identifier."""
     model = plan.model
     writer = PythonWriter(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
     symbols = writer.symbols
@@ -325,7 +324,7 @@ def write_program(
 
 
 def _advanced(writer: PythonWriter, stocks: Sequence[str]) -> list[str]:
-    """Lines that take what is carried to the next step; everything is read before anything is written."""
+    """Lines that advance the state to the next step; all values are computed before any is assigned."""
     symbols, variables = writer.symbols, writer.model.variables
     lines = [f"        d{symbols[name]} = {_value(writer, variables[name], running)}" for name in stocks]
     for name in stocks:
@@ -342,7 +341,7 @@ def _advanced(writer: PythonWriter, stocks: Sequence[str]) -> list[str]:
 
 
 def _lowest(writer: PythonWriter, variable: Variable) -> str:
-    """Where a stock stops: at zero, or nowhere, which may differ between its blocks."""
+    """Source of the lower limit of a stock: zero or minus infinity, which may differ between its blocks."""
     if all(block.non_negative for block in variable.blocks):
         return "0.0"
     lowest: Callable[[Block], Expression] = lambda block: Number(0.0 if block.non_negative else -math.inf)  # noqa: E731

@@ -1,4 +1,4 @@
-"""Runs a lowered model with NumPy over the axes (scenario, draw): portable, readable, the oracle of other targets."""
+"""Run a lowered model with NumPy over the axes (scenario, draw): portable, and the reference for other engines."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +18,18 @@ from pysd_runner.engine.values import TimePath, cases_of, leading_shape, over_ti
 
 Array = NDArray[np.float64]
 
-# Bytes of the largest array of one block of draws: about what a core keeps close by.
+# Maximum size in bytes of the largest array of a block of draws: about the size of the cache of a core.
 BLOCK_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class NumpyProgram:
-    """A compiled model: what it takes and what it saves."""
+    """A model compiled to NumPy, with its inputs and outcomes."""
 
     outcomes: tuple[str, ...]
-    given: tuple[str, ...]  # variables it takes, in order
+    given: tuple[str, ...]  # variables whose values are arguments, in order
     shapes: tuple[tuple[int, ...], ...]  # shape of each outcome over its own dimensions
-    cells: int  # length of its largest variable
+    cells: int  # number of elements of its largest variable
     simulate: Callable[..., None]
     text: str
 
@@ -37,7 +37,7 @@ class NumpyProgram:
 def compiled(
     model: ModelIr, outcomes: Sequence[str], given: Sequence[str] = (), moving: frozenset[str] = frozenset()
 ) -> NumpyProgram:
-    """Compile a model for some outcomes; the same request is compiled once."""
+    """Compile a model for some outcomes; results are cached."""
     return _compiled(model, tuple(outcomes), tuple(given), moving)
 
 
@@ -45,7 +45,7 @@ def compiled(
 def _compiled(
     model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]
 ) -> NumpyProgram:
-    # Imported here because whoever runs another target needs neither.
+    # Imported here because other engines do not need them.
     from pysd_runner.engine.numpy.code import write_program
     from pysd_runner.engine.passes.order import plan
 
@@ -57,7 +57,7 @@ def _compiled(
     except (RecursionError, SyntaxError, MemoryError) as error:
         raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
-    # The text was written by `numpy.code`: generated identifiers and number literals, nothing from the model file.
+    # The source is from `numpy.code`: generated identifiers and literal numbers, no text from the model file.
     exec(code, namespace)  # noqa: S102
     sizes = (int(np.prod(model.shape(order.model.variables[name].dims))) for name in order.used)
     cells = max(sizes, default=1)
@@ -102,7 +102,7 @@ def _erfc(value: Array) -> Array:
 
 
 def _apply(name: str, loop: int, parts: Sequence[tuple[Any, int]]) -> Array:
-    """An array function of arguments with the axes (scenario, draw), those looped over, and their core axes."""
+    """Call an array function; arguments have the axes (scenario, draw), those looped over, then their core axes."""
     lead = loop + 2
     arrays = []
     for value, core in parts:
@@ -129,14 +129,14 @@ def _spread(value: Array, shape: tuple[int, ...]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class CellPlaces:
-    """Cells of an array behind the axes (scenario, draw)."""
+    """Index of cells of an array with leading axes (scenario, draw)."""
 
     target: tuple[Any, ...]  # index of the cells
-    shown: tuple[Any, ...]  # index that gives a value over the axes of a block the dimensions of the array
+    shown: tuple[Any, ...]  # index that adds the missing dimensions of the array to the value of a block
 
     @classmethod
     def of(cls, slots: Sequence[tuple[int, ...]], axes: Sequence[bool]) -> "CellPlaces":
-        """From the places along every dimension, and which dimensions are axes of the block."""
+        """Create from the positions along every dimension, and whether each dimension is an axis of the block."""
         lead = (slice(None), slice(None))
         stretches = [_stretch(places) for places in slots]
         if all(stretch is not None for stretch in stretches):
@@ -147,7 +147,7 @@ class CellPlaces:
 
 
 def _stretch(places: tuple[int, ...]) -> slice | None:
-    """Places without a gap as a slice."""
+    """Consecutive positions as a slice; None if there are gaps."""
     first = places[0]
     return slice(first, first + len(places)) if places == tuple(range(first, first + len(places))) else None
 
@@ -167,7 +167,7 @@ def _put(result: Array, place: CellPlaces, value: Any) -> None:
 
 
 def _leading(given: Sequence[Array | TimePath]) -> tuple[int, ...]:
-    """Numbers of scenarios and draws of what was handed over."""
+    """Numbers of scenarios and draws of the given values."""
     leads = map(cases_of, given)
     return np.broadcast_shapes((1, 1), *leads)
 
@@ -180,7 +180,7 @@ def computed(
     saved: NDArray[np.bool_] | None = None,
     **settings: Any,
 ) -> dict[str, Array]:
-    """Compile a model and run it; all moments are saved where nothing else is said."""
+    """Compile a model and run it; all times are saved unless `saved` is given."""
     program = compiled(model, outcomes, tuple(values), over_time(values))
     return run(program, values, times, np.ones(times.size, dtype=bool) if saved is None else saved, **settings)
 
@@ -196,7 +196,7 @@ def run(
     first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year)."""
+    """Run a program for all scenarios and draws, shape (scenario, draw, ..., year)."""
     arrays = [values[name] for name in program.given]
     scenarios, draws = leading_shape(values)
     rows = int(saved.sum())
@@ -216,7 +216,7 @@ def run(
 
 
 class Tables:
-    """The tables of one expression, ready to be read."""
+    """The table functions of one expression, prepared for evaluation."""
 
     def __init__(self, x: Array, y: Array, mode: Mode) -> None:
         self._x, self._y = x, y
@@ -227,7 +227,7 @@ class Tables:
         with np.errstate(all="ignore"):
             width = np.diff(x)
             self._slope = np.where(width > 0, np.diff(y) / width, 0.0)
-        # A shorter table repeats its last point, which has no slope of its own.
+        # Shorter tables are padded with their last point: the last slope is that of the last segment of positive width.
         last = np.maximum((width > 0).sum(axis=-1, keepdims=True) - 1, 0)
         self._low = self._slope[..., 0] if x.shape[-1] > 1 else np.zeros(x.shape[:-1])
         self._high = _at(self._slope, last) if x.shape[-1] > 1 else np.zeros(x.shape[:-1])
@@ -235,7 +235,7 @@ class Tables:
 
     @classmethod
     def of(cls, expression: Interpolation, lengths: Mapping[str, int]) -> "Tables":
-        """The tables of an expression, shaped to go with its argument."""
+        """Create the tables of an expression, with axes that broadcast with its argument."""
         own = (*(lengths[axis] for axis in expression.tables), expression.points)
         order = [expression.tables.index(axis) for axis in expression.axes if axis in expression.tables]
         shape = (1, 1, *(lengths[axis] if axis in expression.tables else 1 for axis in expression.axes))
@@ -285,14 +285,14 @@ class Tables:
         return argument.reshape(argument.shape + (1,) * missing) if missing > 0 else argument
 
     def _between(self, argument: Array) -> Array:
-        """The straight line between the two points around the argument, computed as np.interp does."""
+        """Linear interpolation between the points around the argument, with the formula of `numpy.interp`."""
         if self._x.shape[-1] == 1:
             return np.where(np.isnan(argument), np.nan, self._y[..., 0])
         place = np.minimum(self._place(argument, "right", 1), self._x.shape[-1] - 2)
         return _at(self._slope, place) * (argument - _at(self._x, place)) + _at(self._y, place)
 
     def _place(self, argument: Array, side: str, back: int) -> NDArray[np.intp]:
-        """Number of the point at or before (or after) the argument, with an axis of length one behind."""
+        """Index of the point at or before (or after) the argument, with a trailing axis of length one."""
         count = self._x.shape[-1]
         if self._same_x:
             found = np.searchsorted(self._first, argument, side=side)  # type: ignore[call-overload]
@@ -309,7 +309,7 @@ class Tables:
 
 
 def _at(values: Array, place: NDArray[np.intp]) -> Array:
-    """Values at the places given, over all axes but the last."""
+    """Values at the given positions along the last axis."""
     shape = np.broadcast_shapes(values.shape[:-1], place.shape[:-1])
     spread = np.broadcast_to(values, (*shape, values.shape[-1]))
     picked: Array = np.take_along_axis(spread, np.broadcast_to(place, (*shape, 1)), axis=-1)[..., 0]
@@ -326,7 +326,7 @@ _READERS: dict[Mode, Callable[[Tables, Array], Array]] = {
 
 
 def steps_of(delay: Array, step: float) -> NDArray[np.int64]:
-    """How many steps a value stays in a pipe: ``max(delay / step, 1)``, rounded to the nearest, halves upwards.
+    """Length of a fixed delay in steps: ``max(delay / step, 1)``, rounded to the nearest integer, halves upwards.
 
     >>> steps_of(np.array([0.0, 1.25, 1.0]), 0.5).tolist()
     [1, 3, 2]
@@ -336,7 +336,7 @@ def steps_of(delay: Array, step: float) -> NDArray[np.int64]:
 
 
 class Pipe:
-    """What is on its way through a pipe, over (scenario, draw, ...)."""
+    """Delay buffer of a fixed delay (DELAY FIXED), over (scenario, draw, ...)."""
 
     def __init__(self, initial: Array, delay: Array, step: float) -> None:
         self._initial = initial
@@ -345,7 +345,7 @@ class Pipe:
         self._past: deque[Array] = deque()
 
     def after(self, inflow: Array) -> Array:
-        """What comes out at the next step, once `inflow` has flowed in at this one."""
+        """Add the inflow of this step, and return the outflow of the next step."""
         self._past.append(inflow)
         if len(self._past) > self._kinds[-1]:
             self._past.popleft()

@@ -1,1 +1,1 @@
-"""From one representation to another: order, integration, derivatives, shared values."""
+"""Passes over the intermediate representation: evaluation order, integration, derivatives, shared expressions."""

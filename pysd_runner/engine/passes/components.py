@@ -1,4 +1,4 @@
-"""Groups of things that need each other: found, put in order, and taken apart dimension by dimension."""
+"""Strongly connected components of equations: find and order them, and resolve loops by splitting array equations."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,15 +35,15 @@ from pysd_runner.engine.ir import (
 
 Node = TypeVar("Node", str, tuple[str, int])
 
-# An equation: the name of its variable and the number of the block.
+# An equation: the name of its variable and the index of the block.
 Equation = tuple[str, int]
 
-# The expression of a block that counts: what it computes at the start, or while the run goes on.
+# Function that selects the expression of a block to evaluate: the one at the start, or the one during the run.
 Part = Callable[[Block], Expression]
 
 
 def components(wanted: Iterable[Node], needs: Callable[[Node], Iterable[Node]]) -> list[tuple[Node, ...]]:
-    """Everything that is needed, in groups whose members need each other."""
+    """Strongly connected components of everything reachable from `wanted`, in order of evaluation (Tarjan)."""
     found: list[tuple[Node, ...]] = []
     number: dict[Node, int] = {}
     lowest: dict[Node, int] = {}
@@ -74,7 +74,7 @@ def components(wanted: Iterable[Node], needs: Callable[[Node], Iterable[Node]]) 
 
 
 def _taken(waiting: dict[Node, None], first: Node) -> tuple[Node, ...]:
-    """Take a finished group, which begins with `first`, from the end of what is waiting."""
+    """Pop a finished component, whose first node is `first`, from the stack `waiting`."""
     group = []
     while True:
         node, _ = waiting.popitem()
@@ -85,34 +85,34 @@ def _taken(waiting: dict[Node, None], first: Node) -> tuple[Node, ...]:
 
 @dataclass(slots=True)
 class Group:
-    """The equations of variables that need each other at the same moment."""
+    """The equations of strongly connected variables: variables that depend on each other at the same time."""
 
     model: ModelIr
     names: tuple[str, ...]
-    part: Part  # which expression of a block counts
+    part: Part  # selects the expression of a block to evaluate
     _owners: dict[str, NDArray[np.intp]] = field(default_factory=dict)
     _read: dict[tuple[str, tuple[Index, ...]], tuple[Equation, ...]] = field(default_factory=dict)
 
     def equations(self) -> tuple[list[Equation], list[tuple[Equation, ...]]]:
-        """Its equations in order of computation."""
+        """Equations in order of evaluation, and the algebraic loops among them."""
         nodes = [(name, place) for name in self.names for place in range(len(self.model.variables[name].blocks))]
         found = components(nodes, self.needs)
         circles = [item for item in found if len(item) > 1 or item[0] in self.needs(item[0])]
         return [node for item in found for node in item], circles
 
     def needs(self, node: Equation) -> list[Equation]:
-        """Equations of the group that define a cell an equation reads."""
+        """Equations of the group that define a cell that the given equation uses."""
         needed = (equation for reference in self.references(node) for equation in self.read(reference))
         return list(dict.fromkeys(needed))
 
     def references(self, node: Equation) -> list[Reference]:
-        """What an equation reads of the variables of the group."""
+        """References of an equation to variables of the group."""
         name, place = node
         parts = walk(self.part(self.model.variables[name].blocks[place]))
         return [item for item in parts if isinstance(item, Reference) and item.variable in self.names]
 
     def read(self, reference: Reference) -> tuple[Equation, ...]:
-        """Equations that define a cell of a reference."""
+        """Equations that define the cells selected by a reference."""
         asked = (reference.variable, reference.index)
         if asked not in self._read:
             owner = self._owner(reference.variable)
@@ -121,7 +121,7 @@ class Group:
         return self._read[asked]
 
     def _owner(self, name: str) -> NDArray[np.intp]:
-        """Number of the block that defines each cell of a variable, -1 where none does."""
+        """Index of the block that defines each cell of a variable, -1 where none does."""
         if name not in self._owners:
             variable = self.model.variables[name]
             owner = np.full(self.model.shape(variable.dims), -1, dtype=np.intp)
@@ -132,13 +132,13 @@ class Group:
 
 
 def cells(index: tuple[Index, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
-    """Cells of a variable that an index selects, all axes taken apart."""
+    """NumPy index of the cells of a variable that an index selects; axes of the same label count separately."""
     places = [item.places(length) for item, length in zip(index, shape, strict=True)]
     return np.ix_(*places) if places else ()
 
 
 def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:
-    """Split the equations of some circles along the dimensions that make them need each other."""
+    """Split the equations of apparent algebraic loops along the dimensions that cause the loops."""
     along: dict[str, dict[int, set[int]]] = {}
     for circle in circles:
         for (name, place), dims in _apart(group, circle).items():
@@ -157,8 +157,8 @@ def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Vari
 
 
 def _apart(group: Group, circle: Sequence[Equation]) -> dict[Equation, set[int]]:
-    """Dimensions along which each equation of a circle is to be split."""
-    # A dimension in which every equation reads the place that it defines never brings a circle about and stays whole.
+    """Dimensions along which each equation of a loop is to be split."""
+    # A dimension in which every equation uses only the position it defines cannot cause a loop, and is not split.
     members = frozenset(circle)
     blocks = {node: group.model.variables[node[0]].blocks[node[1]] for node in circle}
     axes = {node: {d for d, item in enumerate(block.index) if isinstance(item, Axis)} for node, block in blocks.items()}
@@ -172,12 +172,12 @@ def _apart(group: Group, circle: Sequence[Equation]) -> dict[Equation, set[int]]
 
 
 def _identical(whole: Mapping[str, set[int]], blocks: Mapping[Equation, Block]) -> bool:
-    """Whether every equation of a circle runs over the same places, so that each place has the same circle."""
+    """Whether all equations of a loop run over the same positions, so that the loop exists at each position."""
     return len({frozenset(block.index[dim] for dim in whole.get(name, ())) for (name, _), block in blocks.items()}) == 1
 
 
 def _in_step(group: Group, members: frozenset[Equation], blocks: Mapping[Equation, Block]) -> dict[str, set[int]]:
-    """Dimensions, by variable, in which what is read is always at the place that is defined."""
+    """Dimensions, by variable, in which equations only use values at the position they define."""
     found: dict[str, set[int]] = {}
     first = next(iter(blocks))
     for dim, item in enumerate(blocks[first].index):
@@ -192,7 +192,7 @@ def _in_step(group: Group, members: frozenset[Equation], blocks: Mapping[Equatio
 def _followed(
     group: Group, members: frozenset[Equation], start: dict[str, int], taken: Mapping[str, set[int]]
 ) -> dict[str, int] | None:
-    """Dimension of every variable of a circle that runs in step with one of the first, None if one does not."""
+    """Dimension of each variable of a loop that is aligned with a given one of the first; None if one is missing."""
     model, steps, waiting = group.model, dict(start), list(start)
     while waiting:
         name = waiting.pop()
@@ -250,7 +250,7 @@ def _label(model: ModelIr, node: Equation) -> str:
 
 @dataclass(slots=True)
 class _Cutter:
-    """Cuts the blocks of one variable into pieces; `hidden` holds the variables that the pieces share."""
+    """Splits the blocks of one variable into pieces; `hidden` contains the variables that the pieces share."""
 
     model: ModelIr
     owner: str
@@ -259,7 +259,7 @@ class _Cutter:
     _shared: dict[Expression, Reference] = field(default_factory=dict)
 
     def pieces(self, block: Block, shape: tuple[int, ...], dims: set[int]) -> list[Block]:
-        """A block as one block for every combination of places along some dimensions."""
+        """Split a block into one block for every combination of positions along some dimensions."""
         order = sorted(dims)
         lists = [block.index[dim].places(shape[dim]) for dim in order]
         labels = [block.index[dim].label for dim in order]  # type: ignore[union-attr]
@@ -275,7 +275,7 @@ class _Cutter:
         return made
 
     def at(self, expression: Expression, places: Mapping[str, int]) -> Expression:
-        """An expression at one place of each of some axes."""
+        """An expression at one position along each of some axes."""
         axes = tuple(axis for axis in expression.axes if axis not in places)
         match expression:
             case Number() | Time():
@@ -301,7 +301,7 @@ class _Cutter:
         return tuple(self.at(part, places) for part in parts)
 
     def _array(self, owner: Expression, values: tuple[float, ...], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Values as an array; made once, because every piece takes a part of the same ones."""
+        """Values as an array; created once, because every piece uses a part of it."""
         known = self._arrays.get(id(values))
         if known is None:
             known = (owner, np.asarray(values, dtype=float).reshape(shape))
@@ -328,7 +328,7 @@ class _Cutter:
         return replace(table, argument=argument, x=x_left, y=y_left, tables=left, axes=axes)
 
     def _apart(self, expression: Expression) -> Reference:
-        """A reference to a hidden variable that holds what cannot be computed one place at a time."""
+        """A reference to a hidden variable for an expression that cannot be evaluated position by position."""
         if expression not in self._shared:
             number = next(n for n in itertools.count(1) if self._name(n) not in {*self.model.variables, *self.hidden})
             name = self._name(number)

@@ -1,12 +1,12 @@
-"""Forward-mode derivatives: from a model to a model that also computes how its variables move with some parameters.
+"""Forward-mode differentiation: extend a model by the derivatives of its variables with respect to parameters.
 
-Every variable v that depends on a parameter gets a twin over the dimensions of v and a last one, with one element for
-each direction. The twin's equation is the linear one, ``d v = sum_j (d v / d x_j) d x_j`` over what v's equation refers
-to; the slopes are hidden variables over the axes of v alone, computed once for all directions. Stocks integrate the
-derivative of their flow. What depends on no parameter has no twin.
+Every variable v that depends on a parameter gets a twin, its tangent, over the dimensions of v and a trailing one with
+an element for each direction (parameter). The equation of the twin is ``d v = sum_j (d v / d x_j) d x_j`` over the
+variables x_j in the equation of v; the partial derivatives are hidden variables over the axes of v alone, computed once
+for all directions. The twin of a stock integrates the derivative of the flow. Other variables have no twin.
 
-At kinks derivatives are one-sided, as `partials` and `linear` say. What jumps (comparisons, integer parts, steps in
-time, random numbers) has derivative zero.
+At kinks derivatives are one-sided, see `partials` and `linear`. Step functions (comparisons, integer parts, steps in
+time) and random numbers have derivative zero.
 """
 
 import hashlib
@@ -54,14 +54,14 @@ from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.passes.partials import ONE, ZERO, unsigned
 from pysd_runner.engine.passes.sharing import Shared
 
-# Range with one element for each direction, and what the name of a twin ends in.
+# Name of the range with one element for each direction, and suffix of the names of twins.
 DIRECTION = f"{HIDDEN}direction"
 TWIN = f"{HIDDEN}derivative"
 
-# Raised when the way a model is differentiated changes, so that nothing cached before is taken for the same.
+# Version of the differentiation: increase it when the method changes, so that older cache entries are not used.
 VERSION = 2
 
-# A sum of more terms is added in halves, so that no program nests too deeply.
+# Maximum number of terms added in sequence; longer sums are split in halves, to limit the nesting of the program.
 LONG_SUM = 24
 
 _REMEDY = "leave that parameter out, or take differences between runs"
@@ -69,14 +69,14 @@ _REMEDY = "leave that parameter out, or take differences between runs"
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One thing that is moved: a variable without dimensions, or one element of a variable."""
+    """One scalar parameter of a derivative: a variable without dimensions, or one element of a variable."""
 
     variable: str
     position: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, model: ModelIr, parameters: Iterable["Parameter"]) -> tuple["Direction", ...]:
-        """Every single thing that is moved."""
+        """Directions for all elements of the parameters."""
         found: list[Direction] = []
         for item in parameters:
             name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
@@ -99,11 +99,11 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Differentiated:
-    """A model that also computes derivatives."""
+    """A model extended by derivatives."""
 
-    model: ModelIr  # the model with the twins and hidden slopes
-    directions: tuple[Direction | None, ...]  # what is moved, in the order of the last dimension of every twin
-    twins: Mapping[str, str]  # name of the twin of each variable that has one; the others have derivative zero
+    model: ModelIr  # the model with twins and hidden partial derivatives
+    directions: tuple[Direction | None, ...]  # in the order of the last dimension of every twin
+    twins: Mapping[str, str]  # name of the twin of each variable that has one; derivatives of others are zero
 
 
 Parameter = str | tuple[str, Sequence[int]]
@@ -125,7 +125,7 @@ def differentiated(
     seeded: Collection[str] = (),
     more: int = 0,
 ) -> Differentiated:
-    """Differentiate a model."""
+    """Extend a model by derivatives; the caller sets the tangents of `seeded` inputs, in `more` further directions."""
     if DIRECTION in model.ranges:
         raise InvalidInput("the model holds derivatives already; differentiate the original")
     directions = Direction.of(model, parameters)
@@ -150,7 +150,7 @@ def differentiated(
 
 
 class _Pass:
-    """One differentiation of one model."""
+    """State of the differentiation of one model."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class _Pass:
         self._owner = ""
 
     def run(self, used: Sequence[str], still: Iterable[str]) -> dict[str, Variable]:
-        """The variables of the new model."""
+        """Variables of the model extended by derivatives."""
         self.shared = Shared(self.model, still)
         self.dependent = self._dependent(used)
         for name in used:
@@ -191,7 +191,7 @@ class _Pass:
         return {**self.model.variables, **self.shared.added, **new, **{item.name: item for item in twins}}
 
     def _dependent(self, used: Sequence[str]) -> dict[str, None]:
-        """Variables that move with a parameter."""
+        """Variables that depend on a parameter."""
         needs = {name: self._moved_by(self.model.variables[name]) for name in used if name not in self.given}
         found = reached([name for name in used if name in self.moved | self.seeded], users_of(needs))
         return {name: None for name in self.model.variables if name in found}
@@ -212,7 +212,7 @@ class _Pass:
         return Setting(self._moves, lambda part: self.shared.lift(part, self._owner, "part"), self.shared.ranges)
 
     def _prepared(self, variable: Variable) -> Variable:
-        """A variable whose equations can be differentiated part by part."""
+        """Rewrite the equations of a variable so that they can be differentiated term by term."""
         self._owner = variable.name
         self._check(variable)
         return _with_parts(variable, lambda part: prepared(part, self._setting))
@@ -262,7 +262,7 @@ class _Pass:
         dims = (*variable.dims, DIRECTION)
         kind: Kind = "auxiliary" if variable.kind == "constant" else variable.kind
         if any(block.non_negative for block in variable.blocks):
-            # The derivative at the next step is known, its rate is not: it jumps where the stock stops at zero.
+            # The derivative jumps where the stock is limited to zero, so its next value is computed, not its rate.
             kind = "memory"
         return hidden_variable(name, kind, dims, *blocks)
 
@@ -280,7 +280,7 @@ class _Pass:
         return Block(index, expression, initial, f"derivative of {variable.name}", block.delay)
 
     def _stepped(self, variable: Variable, block: Block, flow: Expression) -> Expression:
-        """Derivative of a stock at the next step; a stock that is held at zero does not move."""
+        """Derivative of a stock at the next step; zero if the stock is limited to zero there."""
         step = Reference(TIME_STEP, ())
         twin = _twin_of(Reference(variable.name, block.index))
         moved = _sum((twin, _over_directions("multiply", step, flow)))
@@ -292,13 +292,13 @@ class _Pass:
         return _over_directions("where", held, ZERO, moved)
 
     def _shift(self, name: str) -> str:
-        """Name of a variable that says which element of another moves in which direction."""
+        """Add a hidden seed variable for a variable that has an equation of its own, and return its name."""
         seed = self._seed(name, f"{name}{HIDDEN}shift")
         self.shared.added[seed.name] = seed
         return seed.name
 
     def _seed(self, name: str, seed: str) -> Variable:
-        """One where an element is what moves in a direction, else zero."""
+        """Tangent of a parameter: one where an element is the parameter of a direction, otherwise zero."""
         dims = (*self.model.variables[name].dims, DIRECTION)
         shape = (*self.model.shape(dims[:-1]), self.count)
         values = np.zeros(shape)
@@ -326,7 +326,7 @@ class _Pass:
         return rules[node.name](node)
 
     def _of_inverse(self, node: ArrayFunction) -> Expression:
-        """``d A^-1 = -A^-1 dA A^-1``, the product on the right first."""
+        """``d A^-1 = -A^-1 dA A^-1``, the right-hand product first."""
         matrix = _reference(node.arguments[0])
         row, column = node.core[0]
         first, last = node.result
@@ -338,7 +338,7 @@ class _Pass:
         return _over_directions("negative", reduced("sum", left, (row,)))
 
     def _of_reordered(self, node: ArrayFunction) -> Expression:
-        """The derivatives of the elements, in the same order."""
+        """Derivatives of the elements, reordered like the elements."""
         vector, places = node.arguments
         loop = node.axes[: len(node.axes) - len(node.result)]
         arguments = (_twin_of(_reference(vector)), places)
@@ -353,7 +353,7 @@ class _Pass:
         return _added(terms)
 
     def _term(self, form: Form, reference: Reference) -> tuple[bool, Expression]:
-        """Whether a term is subtracted, and what."""
+        """Whether a term is subtracted, and the term without its sign."""
         minus, size = unsigned(form.slopes[reference])
         twin = _twin_of(reference)
         factor = self.shared.slope(size, self._owner)
@@ -392,7 +392,7 @@ def _with_parts(variable: Variable, change: Callable[[Expression], Expression]) 
 
 
 def _over_directions(name: str, *parts: Expression) -> Expression:
-    """An operation whose axis of directions comes last, so that loops over it are the innermost."""
+    """An operation with the axis of directions last, so that loops over it are innermost."""
     axes = joined_axes(*parts)
     inner = tuple(axis for axis in axes if axis != DIRECTION)
     return Operation(name, parts, (*inner, DIRECTION) if DIRECTION in axes else inner)
@@ -403,7 +403,7 @@ def _sum(terms: Sequence[Expression]) -> Expression:
 
 
 def _added(terms: Sequence[tuple[bool, Expression]]) -> Expression:
-    """Sum of terms with signs; many are added in halves, so that no program nests too deeply."""
+    """Sum of signed terms; long sums are split in halves, to limit the nesting of the program."""
     kept = [item for item in terms if item[1] != ZERO]
     if not kept:
         return ZERO

@@ -1,4 +1,4 @@
-"""Methods of integration as passes over a model, and orders of delays that are expressions."""
+"""Integration methods as passes over a model, and delays whose order is an expression."""
 
 import math
 import warnings
@@ -40,16 +40,16 @@ Array = NDArray[np.float64]
 
 METHODS = get_args(Method)
 
-# How far into the step each moment lies; the second and third count twice.
+# Time of each Runge-Kutta stage as a share of the step; stages 2 and 3 have double weight.
 MOMENTS = {1: 0.0, 2: 0.5, 3: 0.5, 4: 1.0}
 
 
 class OtherMethod(UserWarning):
-    """A model file asks for a method of integration that is not known here; the nearest one is taken."""
+    """A model file specifies an integration method that is not available here; the most similar one is used."""
 
 
 def difference_of_methods(model: ModelIr) -> str:
-    """What a file asks for, and what is done instead; empty where it is done as asked.
+    """Describe the integration method that replaces that of the file; empty if the file's own is used.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def difference_of_methods(model: ModelIr) -> str:
 
 
 def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
-    """The method that integrates a run: what the caller asks for, otherwise what the file does."""
+    """The integration method of a run: that of the caller, otherwise that of the file."""
     if asked is not None:
         if asked not in METHODS:
             raise InvalidInput(f"method must be 'euler' or 'rk4'; found {asked!r}")
@@ -80,16 +80,16 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
 
 @dataclass(frozen=True, slots=True)
 class StagedModel:
-    """A model to be integrated by the method of Runge and Kutta."""
+    """A model rewritten for the classical Runge-Kutta method."""
 
-    model: ModelIr  # the model, with hidden variables for the four moments of a step
+    model: ModelIr  # the model, with hidden variables for the four stages of a step
     later: Mapping[str, tuple[str, float]]
 
 
 def integrated(
     model: ModelIr, inputs: Mapping[str, Array | TimePath], method: str, step: float, *, own_steps: bool
 ) -> tuple[ModelIr, dict[str, Array | TimePath]]:
-    """A model and its inputs for a target that integrates by Euler."""
+    """Rewrite a model and its inputs so that Euler steps give the results of the integration method."""
     ready = dict(inputs)
     if method == "rk4":
         moving = over_time(inputs)
@@ -111,9 +111,9 @@ def _later(value: Array | TimePath, by: float) -> Array | TimePath:
 
 @remembered(16)
 def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> StagedModel:
-    """The classical method of fourth order."""
-    # Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
-    # run as well.
+    """Rewrite a model for the classical fourth-order Runge-Kutta method."""
+    # Memories, delay buffers, random numbers, the switches of steps and pulses, and time controls are constant within a
+    # step.
     stocks = [name for name, item in model.variables.items() if item.kind == "stock" and name not in given]
     within = _within(model, given, moving, stocks)
     variables = {name: _unlimited(item) if _has_label(name, WITHIN) else item for name, item in model.variables.items()}
@@ -133,7 +133,7 @@ def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
 
 
 def with_own_steps(model: ModelIr) -> ModelIr:
-    """Stocks as memories that add net flow times TIME STEP, whatever that is at the moment."""
+    """Turn stocks into memories that add net flow times the current TIME STEP, which may vary."""
     variables = {
         name: replace(item, kind="memory", blocks=tuple(_stepped(name, block) for block in item.blocks))
         if item.kind == "stock"
@@ -151,7 +151,7 @@ def _stepped(name: str, block: Block) -> Block:
 
 
 def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stocks: list[str]) -> dict[str, None]:
-    """Variables that move within a step: they depend on time, on a stock or on what moves from outside."""
+    """Variables that change within a step: they depend on time, on a stock or on an input that changes over time."""
     inside = {
         name: [block.expression for block in variable.blocks]
         for name, variable in model.variables.items()
@@ -167,7 +167,7 @@ def _has_label(name: str, beginning: str) -> bool:
 
 
 def _unlimited(variable: Variable) -> Variable:
-    """The highest order of a delay, where the method follows any."""
+    """Remove the maximum of the order of a delay, which applies to Euler's method only."""
     return replace(variable, blocks=tuple(replace(block, expression=Number(math.inf)) for block in variable.blocks))
 
 
@@ -184,7 +184,7 @@ def _hidden(variable: Variable, name: str, blocks: tuple[Block, ...]) -> Variabl
 
 
 def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: frozenset[str]) -> Variable:
-    """A variable at a later moment of the step."""
+    """A variable at a later stage of the step."""
     name = _at(variable.name, stage)
     if variable.kind == "stock" and variable.name not in given:
         return _hidden(variable, name, tuple(_moved_on(variable.name, block, stage) for block in variable.blocks))
@@ -192,7 +192,7 @@ def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: fro
 
 
 def _moved_on(stock: str, block: Block, stage: int) -> Block:
-    """A stock, moved on by the flow at the moment before."""
+    """A stock at a stage, advanced by the flow of the previous stage."""
     share = MOMENTS[stage] * time_step()
     change = share * Reference(_flow_name(stock, stage - 1), block.index)
     moved = Reference(stock, block.index) + change
@@ -200,7 +200,7 @@ def _moved_on(stock: str, block: Block, stage: int) -> Block:
 
 
 def _flow(block: Block, stage: int, within: Mapping[str, None]) -> Block:
-    """The running equation of a block at a moment of the step."""
+    """The equation of a block at a stage of the step."""
     expression = block.expression if stage == 1 else _shifted(block.expression, stage, within)
     return Block(block.index, expression, None, block.text)
 
@@ -217,28 +217,28 @@ def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> 
 
 
 def _mean(stock: str, block: Block) -> Expression:
-    """Weighted mean of the flows at the four moments."""
+    """Weighted mean of the flows at the four stages."""
     first, second, third, fourth = (Reference(_flow_name(stock, stage), block.index) for stage in MOMENTS)
     twice = 2.0 * (second + third)
     return (first + fourth + twice) / 6.0
 
 
 def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """Values of some hidden variables at the start of a run, from the file alone."""
+    """Orders of delays: values of hidden variables at the start of a run, computed from the file alone."""
     found = {}
     for name in names:
         try:
             start, step = (_value_at(model, control, {}, 0.0, 1.0).item() for control in ("INITIAL TIME", "TIME STEP"))
             values = _value_at(model, name, {}, float(np.nan_to_num(start)), float(np.nan_to_num(step, nan=1.0)))
         except (UnsupportedFeature, InvalidModel):
-            # It needs another order, or something that only PySD covers; a later pass or the caller sees to it.
+            # It depends on another order, or on a feature only PySD supports; handled by a later pass or the caller.
             continue
         found[name] = tuple(np.trunc(values).ravel().tolist())
     return found
 
 
 def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> None:
-    """Refuse values that change the order of a delay, which was fixed when the model was loaded."""
+    """Raise an error if values change the order of a delay, which was fixed when the model was loaded."""
     for name, expected in model.structural.items():
         values = np.trunc(_value_at(model, name, inputs, start, step))
         if (values.reshape(*values.shape[:2], -1) != np.asarray(expected)).any():

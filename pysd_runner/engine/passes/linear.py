@@ -1,4 +1,4 @@
-"""The linear form of an equation: by how much it moves when what it refers to moves; what sums need not run over."""
+"""Derivatives of equations as linear forms in the derivatives of the variables they refer to, with sums factored."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,33 +40,33 @@ from pysd_runner.engine.passes.partials import (
 )
 from pysd_runner.engine.passes.sharing import only_block, twin_range
 
-# Functions of whole arrays that jump in some of their arguments -> positions of those in which they do not.
+# Array functions that are piecewise constant in some arguments -> positions of the differentiable arguments.
 MOVING_ARRAYS: dict[str, tuple[int, ...]] = {"vector_sort_order": (), "vector_rank": (), "vector_reorder": (0,)}
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds the equations that are differentiated."""
+    """Context for differentiation: what depends on parameters, how to create variables, the subscript ranges."""
 
     moves: Callable[[Expression], bool]  # whether an expression depends on a parameter
-    lift: Callable[[Expression], Reference]  # makes a variable of an expression
+    lift: Callable[[Expression], Reference]  # creates a hidden variable for an expression
     ranges: dict[str, tuple[str, ...]]  # subscript ranges with their elements
 
 
 @dataclass(slots=True)
 class Form:
-    """A linear form."""
+    """A linear form in the derivatives of references."""
 
-    slopes: dict[Reference, Expression] = field(default_factory=dict)  # factor of each reference that moves
-    infinite: set[Reference] = field(default_factory=set)  # references whose factor can be infinite
-    guarded: set[Reference] = field(default_factory=set)  # references that do not count where their factor is zero
+    slopes: dict[Reference, Expression] = field(default_factory=dict)  # coefficient of each reference
+    infinite: set[Reference] = field(default_factory=set)  # references whose coefficient can be infinite
+    guarded: set[Reference] = field(default_factory=set)  # references to skip where the coefficient is zero
     choices: list[tuple[Expression, "Form", "Form"]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.slopes or self.choices)
 
     def add(self, reference: Reference, slope: Expression, *, infinite: bool, guarded: bool = False) -> None:
-        """Add a term; terms of the same reference are joined."""
+        """Add a term; coefficients of the same reference are added."""
         self.slopes[reference] = plus(self.slopes.get(reference, ZERO), slope)
         if infinite:
             self.infinite.add(reference)
@@ -74,7 +74,7 @@ class Form:
             self.guarded.add(reference)
 
     def choose(self, condition: Expression, first: "Form", second: "Form") -> None:
-        """Add a choice; what moves either way needs only a choice between its slopes."""
+        """Add a choice between two forms; for references in both, choose between their coefficients only."""
         for reference in [item for item in first.slopes if item in second.slopes]:
             infinite = reference in first.infinite | second.infinite
             slope = where(condition, first.slopes.pop(reference), second.slopes.pop(reference))
@@ -85,16 +85,16 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """Derivative of an equation."""
+    """Derivative of an equation: a sum of linear forms."""
 
-    form: Form  # what moves, and by how much
+    form: Form  # coefficients of the references
     over: tuple[str, ...] = ()  # axes the form is summed over
-    node: ArrayFunction | None = None  # the function of whole arrays whose own rule applies instead, otherwise None
-    rest: tuple["Derivative", ...] = ()  # what is added to it, summed over other axes
+    node: ArrayFunction | None = None  # an array function, whose own rule applies instead of the form
+    rest: tuple["Derivative", ...] = ()  # further terms, each summed over its own axes
 
 
 def moving_parts(expression: Expression) -> tuple[Expression, ...]:
-    """Direct parts that an expression moves with, as far as its operations decide."""
+    """Direct subexpressions with respect to which an expression can have a non-zero derivative."""
     if isinstance(expression, Operation):
         moving = rule_of(expression).moving
         return expression.arguments if moving is None else tuple(expression.arguments[place] for place in moving)
@@ -107,14 +107,14 @@ def moving_parts(expression: Expression) -> tuple[Expression, ...]:
 
 
 def moving_references(expression: Expression) -> set[str]:
-    """Names of the variables an expression moves with."""
+    """Variables with respect to which an expression can have a non-zero derivative."""
     if isinstance(expression, Reference):
         return {expression.variable}
     return {name for part in moving_parts(expression) for name in moving_references(part)}
 
 
 def form_of(expression: Expression, setting: Setting, slope: Expression = ONE) -> Form:
-    """Linear form of an element-wise expression."""
+    """Linear form of an element-wise expression, multiplied by `slope`."""
     form = Form()
     _collect(form, Part(expression, slope), setting)
     return form
@@ -150,9 +150,9 @@ def _chained(outer: Part, inner: Part) -> Part:
 
 
 def prepared(expression: Expression, setting: Setting, *, root: bool = True) -> Expression:
-    """An equation whose parts can be differentiated one by one."""
-    # A reduction or function of whole arrays inside it, and what stands where a slope can be infinite, become
-    # variables.
+    """Rewrite an equation so that it can be differentiated term by term."""
+    # Inner reductions and array functions, and arguments with respect to which the derivative can be infinite, become
+    # hidden variables.
     if not setting.moves(expression) or isinstance(expression, Reference):
         return expression
     found = with_children(expression, [prepared(part, setting, root=False) for part in children(expression)])
@@ -182,7 +182,7 @@ def _without_infinite(node: Operation, setting: Setting) -> Expression:
 
 
 def _is_shifted(expression: Expression, setting: Setting) -> bool:
-    """Whether an expression moves exactly when one reference does."""
+    """Whether an expression is one reference times a non-zero number, plus terms that depend on no parameter."""
     form = form_of(expression, setting)
     slopes = list(form.slopes.values())
     return not form.choices and len(slopes) == 1 and isinstance(slopes[0], Number) and slopes[0].value != 0
@@ -200,7 +200,7 @@ def derivative_of(expression: Expression, setting: Setting) -> Derivative:
 
 
 def _product(node: Reduction, setting: Setting) -> Form:
-    """Each element moves the product by the product of the others, so that no zero is divided by."""
+    """The derivative with respect to an element is the product of all others, computed without dividing by zero."""
     names = {label: f"{twin_range(label, setting.ranges)}!" for label in node.over}
     here, there = (counted(setting.ranges, labels, 0) for labels in (node.over, tuple(names.values())))
     others = operation("where", operation("equal", there, here), ONE, relabelled(node.argument, names))
@@ -226,12 +226,12 @@ _REDUCTIONS: dict[str, Callable[[Reduction, Setting], Form]] = {
 
 
 def table_slope(node: Interpolation, ranges: Mapping[str, tuple[str, ...]]) -> Expression:
-    """Slope of a table function where it is read."""
+    """Slope of a table function at its argument."""
     if node.points < 2:
         return ZERO
     x, y = (np.asarray(side, dtype=float).reshape(-1, node.points) for side in (node.x, node.y))
     width = np.diff(x, axis=1)
-    # A jump is written as two points next to each other; a shorter table repeats its last point. Neither is a slope.
+    # A jump is given as two adjacent x values; shorter tables repeat their last point. Neither counts as a slope.
     steep = np.nextafter(x[:, :-1], np.inf) >= x[:, 1:]
     slopes = np.divide(np.diff(y, axis=1), width, out=np.zeros_like(width), where=~steep)
     slopes = np.concatenate([slopes, np.zeros((len(slopes), 1))], axis=1)
@@ -251,7 +251,7 @@ def table_slope(node: Interpolation, ranges: Mapping[str, tuple[str, ...]]) -> E
 
 
 class Factoring:
-    """The derivatives of the equations of some variables, those of sums factored."""
+    """Derivatives of equations, with the terms of sums factored."""
 
     def __init__(
         self,
@@ -265,7 +265,7 @@ class Factoring:
         self._between: dict[str, Form | None] = {}
 
     def factored(self, derivative: Derivative) -> Derivative:
-        """Every term of a sum over as few axes as it needs; any other derivative as it is."""
+        """Sum every term of a sum over as few axes as possible; other derivatives are returned unchanged."""
         over = derivative.over
         if not over:
             return derivative
@@ -282,7 +282,7 @@ class Factoring:
         return replace(first, rest=tuple(rest))
 
     def _flat(self, form: Form, over: tuple[str, ...]) -> Form:
-        """A form without choices, in which variables in between are replaced."""
+        """A form without choices, in which intermediate variables are replaced by their own linear forms."""
         flat = Form()
         for reference, slope, infinite, guarded in _terms(form):
             between = None if infinite or not set(over) & set(reference.axes) else self._form_between(reference)
@@ -295,7 +295,7 @@ class Factoring:
         return flat
 
     def _form_between(self, reference: Reference) -> Form | None:
-        """What a reference moves with, where each of that has fewer axes; otherwise None."""
+        """Linear form of a referenced variable, if all references in it have fewer axes; otherwise None."""
         labels = [item.label for item in reference.index if isinstance(item, Axis) and item.positions is None]
         if len(set(labels)) != len(reference.index):
             return None
@@ -324,7 +324,7 @@ class Factoring:
         return form if all(len(inner.axes) < len(block.axes) for inner in form.slopes) else None
 
     def _summed(self, slope: Expression, over: tuple[str, ...]) -> Expression:
-        """A slope summed over some axes."""
+        """A coefficient summed over some axes."""
         minus, size = unsigned(slope)
         inner = tuple(axis for axis in over if axis in size.axes)
         if inner:
@@ -335,7 +335,7 @@ class Factoring:
 
 
 def _terms(form: Form) -> Iterator[tuple[Reference, Expression, bool, bool]]:
-    """Reference, slope, whether it can be infinite and whether a branch that is not taken makes it zero."""
+    """Reference, coefficient, whether it can be infinite, and whether it is zero where a branch is not taken."""
     for reference, slope in form.slopes.items():
         yield reference, slope, reference in form.infinite, reference in form.guarded
     for condition, first, second in form.choices:

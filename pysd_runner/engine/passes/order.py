@@ -1,4 +1,4 @@
-"""In which order the variables of a model can be computed, and which are needed at all."""
+"""Evaluation order of the equations of a model, and the variables needed for given outcomes."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from pysd_runner.engine.passes.components import Equation, Group, Part, componen
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One equation to compute: a block of a variable, by number."""
+    """One equation to evaluate: a block of a variable, by index."""
 
     variable: str
     block: int
@@ -25,40 +25,40 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compute, and when; values from outside are in none of the lists of statements."""
+    """Equations to evaluate in each phase of a run; variables whose values are given have no statements."""
 
     model: ModelIr  # the model the statements refer to
     invariant: tuple[Statement, ...]
     starting: tuple[Statement, ...]
-    dynamic: tuple[Statement, ...]  # equations computed again at every step, in order
-    stocks: tuple[str, ...]  # variables that carry a value from step to step and are needed
-    used: frozenset[str]  # every variable that is needed, those from outside among them
+    dynamic: tuple[Statement, ...]  # equations evaluated at every step, in order
+    stocks: tuple[str, ...]  # needed variables with a state: stocks, memories and delay buffers
+    used: frozenset[str]  # every variable that is needed, including those whose values are given
 
     def check_covered(self, model: ModelIr, given: Collection[str]) -> None:
-        """Refuse what is needed and could not be lowered."""
+        """Raise `UnsupportedFeature` if a needed variable could not be lowered."""
         for name, variable in model.variables.items():
             if name in self.used and name not in given and variable.uncovered:
                 raise UnsupportedFeature(variable.uncovered)
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:
-    """Order of computation for some outcomes.
+    """Evaluation order for some outcomes.
 
     Parameters
     ----------
     model
         The lowered model.
     outcomes
-        Variables that are wanted.
+        Variables to compute.
     given
-        Variables whose values are handed over.
+        Variables whose values are given.
     moving
-        Those of them that change over time.
+        Given variables that change over time.
 
     Raises
     ------
     InvalidInput
-        If variables depend on each other at the same moment.
+        If variables depend on each other at the same time (an algebraic loop).
     """
     wanted = tuple(outcomes)
     while True:
@@ -77,7 +77,7 @@ Circles = list[tuple[Group, list[tuple[Equation, ...]]]]
 def _planned(
     model: ModelIr, outcomes: Sequence[str], given: frozenset[str], moving: frozenset[str]
 ) -> tuple[Plan, Circles]:
-    """A plan, good if no circles of equations are left in it."""
+    """A plan, and the loops that remain in it; the plan is valid only if there are none."""
     reached = _closure(model, outcomes, given)
     stocks = [
         name
@@ -117,12 +117,12 @@ def _planned(
 
 
 def running(block: Block) -> Expression:
-    """What a block computes while the run goes on."""
+    """The expression of a block that is evaluated during the run."""
     return block.expression
 
 
 def at_start(block: Block) -> Expression:
-    """What a block computes at the start."""
+    """The expression of a block that is evaluated at the start."""
     return block.at_start
 
 
@@ -131,7 +131,7 @@ def _without(groups: Iterable[tuple[str, ...]], names: frozenset[str]) -> list[t
 
 
 def _equations(model: ModelIr, names: tuple[str, ...], part: Part) -> tuple[list[Equation], Circles]:
-    """Equations of variables that need each other, in order, and the circles that are left among them."""
+    """Equations of strongly connected variables in order, and the loops that remain among them."""
     blocks = model.variables[names[0]].blocks
     if len(names) == 1 and not any(names[0] in references(part(block)) for block in blocks):
         return [(names[0], place) for place in range(len(blocks))], []
@@ -141,7 +141,7 @@ def _equations(model: ModelIr, names: tuple[str, ...], part: Part) -> tuple[list
 
 
 def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> tuple[str, ...]:
-    """Everything that is computed for some outcomes, in the order of the model."""
+    """All variables needed for some outcomes, in the order of the model."""
     order = plan(model, outcomes, given, moving)
     return tuple(name for name in model.variables if name in order.used)
 
@@ -187,9 +187,9 @@ def _moved(
     *,
     at_start: bool,
 ) -> frozenset[str]:
-    """Variables of ordered groups that depend on time, stocks or what is frozen at the start, with those `known` to."""
-    # What is frozen is computed at the start and does not change while the run goes on. If one member of a group moves,
-    # all do.
+    """Variables of ordered groups that depend on time, stocks or initial values (INITIAL), and those in `known`."""
+    # Initial values are computed at the start and constant during the run. If one member of a group changes, all are
+    # assumed to.
     moved = set(known)
     for group in ordered:
         if any(_moves(model, name, given, moving, moved, at_start=at_start) for name in group):

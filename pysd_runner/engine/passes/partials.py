@@ -1,7 +1,7 @@
-"""How each element-wise operation is differentiated: one table, from its name to the slopes of its arguments.
+"""Partial derivatives of the element-wise operations, as one table by the name of the operation.
 
-At a kink the derivative is one-sided: where both arguments of a least or largest value are equal the first one counts,
-the absolute value has slope 1 at zero, and a choice follows the branch that is taken. What jumps has slope zero.
+At kinks derivatives are one-sided: where both arguments of a minimum or maximum are equal the first one is used, the
+absolute value has derivative 1 at zero, and a choice uses the active branch. Step functions have derivative zero.
 """
 
 import math
@@ -16,16 +16,16 @@ ZERO, ONE = Number(0.0), Number(1.0)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Slope of an operation in one of its arguments."""
+    """Partial derivative of an operation with respect to one of its arguments."""
 
     argument: Expression
-    slope: Expression  # derivative of the operation with respect to it
+    slope: Expression  # the partial derivative
     infinite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Slopes where a condition holds, and where it does not."""
+    """Partial derivatives where a condition holds, and where it does not."""
 
     condition: Expression
     first: tuple[Part, ...]
@@ -37,15 +37,15 @@ Slopes = tuple[Part, ...] | Branches
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How an operation is differentiated."""
+    """Rule for the differentiation of an operation; arguments are given by position."""
 
-    slopes: Callable[[Operation], Slopes]  # from the operation to the slopes of its arguments
-    moving: tuple[int, ...] | None = None  # positions of the arguments that can have a slope, None for all
-    infinite: tuple[int, ...] = ()  # positions of the arguments whose slope can be infinite
+    slopes: Callable[[Operation], Slopes]  # partial derivatives with respect to the arguments
+    moving: tuple[int, ...] | None = None  # arguments whose derivative can be non-zero, None for all
+    infinite: tuple[int, ...] = ()  # arguments whose derivative can be infinite
 
 
 def plus(left: Expression, right: Expression) -> Expression:
-    """Sum of two slopes."""
+    """Simplified sum of two expressions."""
     if left == ZERO:
         return right
     if right == ZERO:
@@ -58,7 +58,7 @@ def plus(left: Expression, right: Expression) -> Expression:
 
 
 def negative(value: Expression) -> Expression:
-    """A slope with the other sign."""
+    """An expression with its sign reversed."""
     if isinstance(value, Number):
         return Number(-value.value)
     if isinstance(value, Operation) and value.name == "negative":
@@ -67,14 +67,14 @@ def negative(value: Expression) -> Expression:
 
 
 def unsigned(slope: Expression) -> tuple[bool, Expression]:
-    """Whether a slope is subtracted, and its size; a number keeps its sign unless it is minus one."""
+    """Split off a leading minus sign: whether there is one, and the rest; of numbers, only -1 is split."""
     if isinstance(slope, Operation) and slope.name == "negative":
         return True, slope.arguments[0]
     return (True, ONE) if slope == Number(-1.0) else (False, slope)
 
 
 def times(left: Expression, right: Expression) -> Expression:
-    """Product of two slopes, signs in front."""
+    """Simplified product of two expressions, with the sign in front."""
     for one, other in ((left, right), (right, left)):
         if one in (ZERO, ONE):
             return one if one == ZERO else other
@@ -88,17 +88,17 @@ def times(left: Expression, right: Expression) -> Expression:
 
 
 def where(condition: Expression, first: Expression, second: Expression) -> Expression:
-    """One of two slopes."""
+    """A choice between two expressions, simplified where they are equal."""
     return first if first == second else operation("where", condition, first, second)
 
 
 def reciprocal(value: Expression) -> Expression:
-    """One over a value."""
+    """Reciprocal of an expression."""
     return Number(1 / value.value) if isinstance(value, Number) and value.value else ONE / value
 
 
 def _one(slope: Callable[[Operation, Expression], Expression], *, infinite: bool = False) -> Rule:
-    """A function of one argument; its slope from the result and the argument."""
+    """Rule for a function of one argument; `slope` computes the derivative from the result and the argument."""
     return Rule(
         lambda node: (Part(node.arguments[0], slope(node, node.arguments[0]), infinite),),
         infinite=(0,) if infinite else (),
@@ -126,18 +126,18 @@ def _quotient(result: Expression, numerator: Expression, denominator: Expression
 def _power(node: Operation) -> Slopes:
     base, exponent = node.arguments
     at_zero = operation("equal", base, ZERO)
-    # 0^b does not move with b, except where it jumps at b = 0.
+    # 0^b does not depend on b, except for the jump at b = 0.
     upward = where(at_zero, ZERO, times(node, operation("ln", base)))
     return Part(base, _power_slope(node, base, exponent), _is_steep(exponent)), Part(exponent, upward)
 
 
 def _is_steep(exponent: Expression) -> bool:
-    """Whether a power may rise without bound at zero."""
+    """Whether the derivative of a power may be infinite at zero."""
     return not isinstance(exponent, Number) or (0 < exponent.value < 1)
 
 
 def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Expression:
-    """``b a^(b - 1)`` from the power itself, as ``b a^b / a``, which says nothing at zero."""
+    """``b a^(b - 1)``, computed from the power as ``b a^b / a``, with separate values at zero."""
     usual = times(times(exponent, node), ONE / base)
     at_zero = operation("equal", base, ZERO)
     if isinstance(exponent, Number):
@@ -158,7 +158,7 @@ def _where(node: Operation) -> Slopes:
 
 
 def _picked(comparison: str) -> Rule:
-    """The first argument where it compares so with the second, else the second."""
+    """Rule for a minimum or maximum: the first argument where the comparison holds, otherwise the second."""
 
     def slopes(node: Operation) -> Slopes:
         first, second = node.arguments
@@ -206,7 +206,7 @@ def _erfc(node: Operation, argument: Expression) -> Expression:
     return times(Number(-2 / math.sqrt(math.pi)), operation("exp", negative(_square(argument))))
 
 
-# Operation -> how it is differentiated; one entry for every operation of the targets.
+# Differentiation rule by operation; every operation of the engines has an entry.
 RULES: dict[str, Rule] = {
     "add": Rule(lambda node: tuple(Part(argument, ONE) for argument in node.arguments)),
     "subtract": Rule(lambda node: (Part(node.arguments[0], ONE), Part(node.arguments[1], Number(-1.0)))),
@@ -241,7 +241,7 @@ RULES: dict[str, Rule] = {
 
 
 def rule_of(node: Operation) -> Rule:
-    """How an operation is differentiated."""
+    """The differentiation rule of an operation."""
     if node.name not in RULES:
         raise UnsupportedFeature(f"derivative of {node.name!r}")
     return RULES[node.name]

@@ -1,4 +1,4 @@
-"""Gives values that several equations need a hidden variable of their own, so that they are computed once."""
+"""Share common subexpressions of equations as hidden variables, so that they are computed once."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ from pysd_runner.engine.ir import (
     with_children,
 )
 
-# Rough cost of an operation in additions; what costs less than `LEAST_COST` is cheaper to repeat than to keep.
+# Approximate cost of operations in additions; expressions below `LEAST_COST` are cheaper to repeat than to store.
 COSTS = {
     "divide": 6,
     "sqrt": 8,
@@ -46,7 +46,7 @@ LEAST_COST = 2
 
 
 def cost(expression: Expression) -> int:
-    """Rough cost of an expression in additions."""
+    """Approximate cost of an expression in additions."""
     return sum(_own_cost(part) for part in walk(expression))
 
 
@@ -58,7 +58,7 @@ def _own_cost(part: Expression) -> int:
 
 
 def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
-    """Name of a second range with the elements of one, for where both are needed at once."""
+    """Add a copy of a range, for expressions that need two axes over it, and return its name."""
     bare = label.removesuffix("!")
     name = f"{bare}{HIDDEN}twin"
     ranges[name] = ranges[bare]
@@ -66,7 +66,7 @@ def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
 
 
 def only_block(variable: Variable) -> Block | None:
-    """The block of an auxiliary that has one, which covers it and holds at the start as well."""
+    """The only block of an auxiliary, if it covers the whole variable and has no separate initial expression."""
     if variable.kind != "auxiliary" or len(variable.blocks) != 1:
         return None
     block = variable.blocks[0]
@@ -74,7 +74,7 @@ def only_block(variable: Variable) -> Block | None:
 
 
 class Shared:
-    """Hidden variables of a model, found again by what they compute."""
+    """Hidden variables of a model, by the expression they contain."""
 
     def __init__(self, model: ModelIr, still: Iterable[str]) -> None:
         self.added: dict[str, Variable] = {}
@@ -84,7 +84,7 @@ class Shared:
         self._counts: Counter[Expression] = Counter()
 
     def remember(self, variable: Variable) -> None:
-        """Let a variable stand wherever its equation stands; one block that covers it, the same at the start."""
+        """Reuse a variable wherever its expression occurs, if a single block defines it."""
         block = only_block(variable)
         if block is None:
             return
@@ -92,7 +92,7 @@ class Shared:
             self._known.setdefault(block.expression, Reference(variable.name, block.index))
 
     def lift(self, expression: Expression, owner: str, what: str) -> Reference:
-        """A variable with the value of an expression."""
+        """A reference to a hidden variable for an expression, created if there is none yet."""
         names = self._plain_labels(expression)
         inner = relabelled(expression, names)
         if inner not in self._known:
@@ -107,7 +107,7 @@ class Shared:
         return Reference(found.variable, tuple(_named(item, old) for item in found.index))
 
     def _plain_labels(self, expression: Expression) -> dict[str, str]:
-        """Labels an expression can have as a variable: those of summed axes without their mark, or of a twin range."""
+        """New axis labels for an expression as a variable: reduced axes lose their ``!`` or get a copy of the range."""
         names: dict[str, str] = {}
         for label in expression.axes:
             bare = label.removesuffix("!")
@@ -117,34 +117,34 @@ class Shared:
         return names
 
     def is_still(self, expression: Expression) -> bool:
-        """Whether a value does not change while a run goes on."""
+        """Whether an expression is constant during a run."""
         return not any(
             isinstance(part, Time | Random) or (isinstance(part, Reference) and part.variable not in self.still)
             for part in walk(expression)
         )
 
     def count(self, expression: Expression) -> None:
-        """Take note of an expression that will be computed, and of its parts."""
+        """Count the uses of an expression and of its subexpressions."""
         self._counts[expression] += 1
         if self._counts[expression] == 1:
             for child in children(expression):
                 self.count(child)
 
     def equation(self, expression: Expression, owner: str) -> Expression:
-        """An equation in which what others need as well is referred to."""
+        """An equation in which shared subexpressions are replaced by references."""
         if self._counts[expression] > 1 and expression not in self._known and cost(expression) >= LEAST_COST:
             return self._rewritten(expression, owner, hoist=False)
         return with_children(expression, [self._rewritten(part, owner, hoist=False) for part in children(expression)])
 
     def slope(self, expression: Expression, owner: str) -> Expression:
-        """A number or a reference with the value of a slope."""
+        """A number or a reference for a partial derivative, lifted to a hidden variable if necessary."""
         if isinstance(expression, Number | Reference):
             return expression
         found = self._rewritten(expression, owner, hoist=True)
         return found if isinstance(found, Number | Reference) else self.lift(found, owner, "slope")
 
     def condition(self, expression: Expression, owner: str) -> Expression:
-        """A condition, on its own where it costs more than a comparison."""
+        """A condition, lifted to a hidden variable if it costs more than a comparison."""
         return expression if cost(expression) < LEAST_COST else self.slope(expression, owner)
 
     def _rewritten(self, expression: Expression, owner: str, *, hoist: bool) -> Expression:
@@ -163,7 +163,7 @@ class Shared:
         return rebuilt
 
     def _hoisted(self, part: Expression, owner: str) -> Expression:
-        """A part that does not change is computed once, not at every step."""
+        """Lift a constant subexpression, so that it is computed once instead of at every step."""
         if isinstance(part, Number | Reference | Table) or not self.is_still(part):
             return part
         return self.lift(part, owner, "constant")
