@@ -1,4 +1,4 @@
-"""One simulation of a model: checked input, the run, its derivatives, and what its results show."""
+"""Simulate a model: check its input, run it, compute derivatives, and label the results."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One simulation of a model, over all scenarios and draws handed to it, and values by the names of elements."""
+"""Simulate a model over scenarios and draws, and look up variables and elements by name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Run(Labelled, Tabled):
-    """What a simulation gave.
+    """The results of a simulation.
 
     Parameters
     ----------
     years
-        Saved moments, shape (year,).
+        Saved times, shape (year,).
     data
-        Outcome by variable, shape (scenario, draw, ..., year).
+        Outcomes by variable, shape (scenario, draw, ..., year).
     dims
         Subscript ranges of each outcome.
     units
@@ -42,11 +42,11 @@ class Run(Labelled, Tabled):
     failed
         Cases with a value that is not finite, shape (scenario, draw).
     failures
-        Where the first few of them went wrong.
+        First non-finite value of each of the first few failed cases.
     provenance
-        How it was made: model, hash, engine, bounds and steps.
+        How it was computed: model, hash, engine, start, stop, time step and save interval.
     time_unit
-        Unit of the saved moments, as the model file writes it.
+        Unit of the saved times, as in the model file.
     """
 
     failures: tuple[Failure, ...] = ()
@@ -63,12 +63,12 @@ class Run(Labelled, Tabled):
         return self.data[found]
 
     def table(self) -> "pd.DataFrame":
-        """The run as a wide table: one row a moment, one column a variable or element of one.
+        """The run as a wide table: one row per time, one column per variable or element of one.
 
         Returns
         -------
         pandas.DataFrame
-            Moments are the index; before them the numbers of scenario and draw, where there are several.
+            Times are the index; index levels for scenario and draw come first, where there are several of them.
         """
         import pandas as pd
 
@@ -76,7 +76,7 @@ class Run(Labelled, Tabled):
         count = scenarios * draws * len(self.years)
         columns: dict[str, Array] = {}
         for name, values in self.data.items():
-            # Moments vary fastest, elements become columns.
+            # Times vary fastest, elements become columns.
             wide = np.broadcast_to(values, (scenarios, draws, *values.shape[2:]))
             wide = np.moveaxis(wide, -1, 2).reshape(count, -1)
             elements = product(*(self.ranges[dim] for dim in self.dims[name]))
@@ -89,7 +89,7 @@ class Run(Labelled, Tabled):
         return pd.DataFrame(columns, index=index if several else moments)
 
     def to_xarray(self) -> "xr.Dataset":
-        """The run as a labelled data set, dimensions (scenario, draw, ..., year) with units."""
+        """The run as an xarray data set with units, dimensions (scenario, draw, ..., year)."""
         import xarray as xr
 
         return xr.Dataset(self._arrays(), coords=self._coords(), attrs=dict(self.provenance))
@@ -106,7 +106,7 @@ class Run(Labelled, Tabled):
         return pd.concat(parts, ignore_index=True)
 
     def save(self, path: str | Path) -> Path:
-        """Write the run to a netCDF file, whole or not at all.
+        """Write the run to a netCDF file; if writing fails no incomplete file is left.
 
         Parameters
         ----------
@@ -139,20 +139,20 @@ def simulate(
     Parameters
     ----------
     model
-        What `load_model` returned.
+        Model returned by `load_model`.
     values
         Values that replace those of the file, by variable name or key of the declarations: a number, an array over the
-        subscripts of the variable, with (scenario, draw) in front if it varies, or a `TimePath`. They hold for this
+        subscripts of the variable, with leading axes (scenario, draw) if it varies, or a `TimePath`. They apply to this
         run only.
     outcomes
         Variables to save; None saves every variable of the file.
     threads
-        How many blocks of draws the compiled engine runs at once; None takes every core the process may
-        use. Results do not depend on it.
+        Number of blocks of draws that the compiled engine runs in parallel; None uses every available core. Results do
+        not depend on it.
     precision
-        Type of the numbers; ``"float32"`` needs the compiled engine.
+        Floating-point type; ``"float32"`` needs the compiled engine.
     throw
-        Whether a case that is not finite raises; otherwise it is counted and described in the result.
+        Whether a case with a non-finite value raises; otherwise it is reported in the result.
     progress
         Called with the number of draws finished.
     **settings
@@ -161,7 +161,7 @@ def simulate(
     Returns
     -------
     Run
-        Every outcome with the axes (scenario, draw, ..., year).
+        The outcomes, with axes (scenario, draw, ..., year).
 
     Raises
     ------
@@ -170,9 +170,9 @@ def simulate(
     InvalidInput
         If a value does not fit its variable, a variable is given twice, or an option is not usable.
     UnsupportedFeature
-        If the engine does not cover the model.
+        If the engine does not support a feature of the model.
     SimulationFailed
-        If a case is not finite and `throw` is true; the message names the first variable, element, time and draw.
+        If a case has a non-finite value and `throw` is true; the message gives its variable, element, time and draw.
     """
     task = prepared(model, values, outcomes=outcomes, threads=threads, precision=precision, runs=1, **settings)
     data = task.compute(progress=progress)
@@ -191,7 +191,7 @@ def simulate(
 
 
 def failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
-    """How many cases failed, and where the first one went wrong."""
+    """Number of failed cases, and the first non-finite value."""
     count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count
 
@@ -201,7 +201,7 @@ Values = Mapping[str, Any]
 
 
 def located(model: Model, name: str) -> tuple[str, Position | None]:
-    """What a name stands for: a variable, or one element of it."""
+    """The variable a name refers to, and the position of the element, or None for a whole variable."""
     try:
         return model.find(name), None
     except UnknownName:
@@ -213,7 +213,7 @@ def located(model: Model, name: str) -> tuple[str, Position | None]:
 
 
 def position_of(model: Model, variable: str, labels: Sequence[str]) -> Position:
-    """Place of one element of a variable."""
+    """Position of one element of a variable, from its labels."""
     dims = model.ir.variables[variable].dims
     if len(labels) != len(dims):
         raise InvalidInput(
@@ -229,7 +229,7 @@ def position_of(model: Model, variable: str, labels: Sequence[str]) -> Position:
 
 
 def element_name(model: ModelIr, variable: str, position: Position | None) -> str:
-    """Name of a variable, with the labels of one element in brackets where it is one."""
+    """Name of a variable, or of one of its elements, with labels in brackets."""
     if not position:
         return variable
     dims = model.variables[variable].dims
@@ -238,7 +238,7 @@ def element_name(model: ModelIr, variable: str, position: Position | None) -> st
 
 
 def constant_values(model: Model, variable: str) -> Array:
-    """Values that the file gives for a constant."""
+    """Values of a constant in the model file."""
     run = simulate(model, outcomes=[variable], stop=0, start=0, step=1, save_every=1, method="euler")
     return np.asarray(run[variable][0, 0, ..., 0])
 
@@ -271,7 +271,7 @@ def _stacked(known: Sequence[Array | TimePath], times: Array) -> Array | TimePat
 
 
 def _spread(value: Array, axis: int, draws: int) -> Array:
-    """A value at full length along the axis of draws."""
+    """A value broadcast along the axis of draws."""
     return np.broadcast_to(value, (*value.shape[:axis], draws, *value.shape[axis + 1 :]))
 
 

@@ -1,8 +1,8 @@
-"""A model prepared for many calls, and derivatives of its outcomes, exact to rounding, over all cases at once.
+"""Derivatives of the outcomes of a model, exact up to rounding, and models prepared for repeated calls.
 
-They are with respect to parameters and initial values, computed forward with the run (`engine.passes.derivatives`). At
-kinks they are one-sided: where both arguments of a least or largest value are equal the first one counts, of a table
-function the segment to the right; a choice follows the branch that is taken. What jumps has derivative zero.
+Derivatives with respect to parameters and initial values are computed in forward mode (`engine.passes.derivatives`). At
+kinks they are one-sided: of equal arguments of a minimum or maximum the first one is used, of a table function the
+segment to the right, of a choice the active branch. Step functions have derivative zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# A variable, every element of which is moved by itself; or a variable with the labels of one element.
+# A variable, each element of which is a parameter; or a variable with the labels of one element.
 Parameter = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Jacobian(Labelled):
-    """Outcomes as a `Run` has them, and how they move with parameters."""
+    """Outcomes as in a `Run`, and their derivatives with respect to parameters."""
 
-    parameters: tuple[str, ...]  # what was moved: names, with the element in brackets
+    parameters: tuple[str, ...]  # names of the parameters, with the element in brackets
     derivatives: Mapping[str, Array]  # by outcome, shape (scenario, draw, ..., year, parameter)
     parameter_units: tuple[str, ...]  # unit of each parameter, in order
 
@@ -50,7 +50,7 @@ class Jacobian(Labelled):
         return self.derivatives[found]
 
     def to_xarray(self) -> "xr.Dataset":
-        """Values and derivatives as a labelled data set; those of x are called ``d x``."""
+        """Values and derivatives as an xarray data set; derivatives of x are called ``d x``."""
         import xarray as xr
 
         arrays = {}
@@ -79,41 +79,41 @@ def jacobian(
     Parameters
     ----------
     model
-        What `load_model` returned.
+        Model returned by `load_model`.
     values
-        As for `simulate`: values that replace those of the file, over scenarios and draws where they vary.
+        As for `simulate`: values that replace those of the file, with axes (scenario, draw) where they vary.
     parameters
-        What is moved, by variable name or key of the declarations: a number; an array, each element of which is moved
-        by itself; or one element, as ``"Initial Output[R001]"`` or ``("Initial Output", "R001")``. A variable with an
-        equation of its own is moved by adding to it, a stock by adding to its initial value, a path over time by adding
-        to all of it.
+        Parameters, by variable name or key of the declarations: a number; an array, each element of which is a
+        parameter; or one element, as ``"Initial Output[R001]"`` or ``("Initial Output", "R001")``. Derivatives are with
+        respect to an added constant for a variable with its own equation, to the initial value for a stock, and to a
+        shift of all values for a path over time.
     outcomes
-        Variables whose derivatives are wanted.
+        Variables whose derivatives are computed.
     threads
-        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
+        Number of blocks of draws that the compiled engine runs in parallel; None uses every available core.
     throw
-        Whether a case that is not finite raises; otherwise it is marked in the result.
+        Whether a case with a non-finite value raises; otherwise it is marked in the result.
     progress
         Called with the number of draws finished.
     **settings
-        As for `simulate`; PySD has no derivatives, and no parameter moves random numbers.
+        As for `simulate`; PySD computes no derivatives, and random numbers do not depend on parameters.
 
     Returns
     -------
     Jacobian
-        Values with the axes (scenario, draw, ..., year), derivatives with one more axis (parameter).
+        Values with axes (scenario, draw, ..., year), derivatives with a trailing axis (parameter).
 
     Raises
     ------
     UnknownName
         If a variable or an element does not exist.
     InvalidInput
-        If a value does not fit its variable, or something is moved twice.
+        If a value does not fit its variable, or a parameter is given twice.
     UnsupportedFeature
-        If the engine does not cover the model, or something cannot be differentiated: the time of a fixed delay, bounds
-        and steps of the run, some functions of whole arrays.
+        If the engine does not support the model, or something cannot be differentiated: the time of a fixed delay, the
+        time controls of the run, some array functions.
     SimulationFailed
-        If a case is not finite and `throw` is true.
+        If a case has a non-finite value and `throw` is true.
     """
     task = prepared(model, values, outcomes=outcomes, threads=threads, **settings)
     moved = directions(model, parameters)
@@ -144,7 +144,7 @@ def jacobian_function(
     outcomes: Sequence[str],
     **settings: Unpack[RunSettings],
 ) -> "JacobianFunction":
-    """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case."""
+    """A function from parameter values to outcomes and derivatives of one case, as unlabelled arrays for optimisers."""
     return JacobianFunction(*task_of(model, values, parameters, outcomes, settings))
 
 
@@ -155,7 +155,7 @@ def task_of(
     outcomes: Sequence[str],
     settings: RunSettings,
 ) -> tuple[Task, tuple[Direction, ...]]:
-    """One case that is computed again and again, and what is moved in it."""
+    """The task of one case for repeated runs, and its parameters."""
     moved = directions(model, parameters)
     known = model.by_variable({} if values is None else values)
     ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
@@ -165,18 +165,18 @@ def task_of(
 
 
 def _constant(model: Model, name: str) -> Array:
-    """Values of a constant of the file."""
+    """Values of a constant in the model file; raises for other variables."""
     if model.ir.variables[name].kind != "constant":
         raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
     return constant_values(model, name)
 
 
 class Point:
-    """The values of one case, with the places of those that are moved."""
+    """The values of one case, with the positions of the parameters in them."""
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
         names = dict.fromkeys(item.variable for item in moved)
-        self.values: dict[str, Array] = {}  # of the variables that are moved
+        self.values: dict[str, Array] = {}  # of the variables that contain parameters
         for name, value in task.values.items():
             if isinstance(value, TimePath) and name in names:
                 raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
@@ -190,13 +190,13 @@ class Point:
         self.task = replace(task, values={**task.values, **self.values})
 
     def enter(self, numbers: Sequence[float]) -> None:
-        """Put numbers in their places."""
+        """Set the values of the parameters."""
         for (array, place), number in zip(self._places, numbers, strict=True):
             array[place] = number
 
 
 class JacobianFunction:
-    """A function from numbers to outcomes and derivatives; made by `jacobian_function`."""
+    """A function from parameter values to outcomes and derivatives; created by `jacobian_function`."""
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
         self._point = Point(task, moved)
@@ -207,7 +207,7 @@ class JacobianFunction:
         self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
 
     def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives, shape (..., year)."""
+        """Compute outcomes, shape (..., year), and derivatives, with a trailing axis of parameters."""
         self._point.enter(point.tolist())
         if self._single is None or self._views is None:
             return _first_case(*self._work.run(self._point.values))
@@ -225,7 +225,7 @@ def _first_case(
 
 
 def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
-    """Every single thing that is moved."""
+    """Directions for all elements of the parameters."""
     if isinstance(parameters, str) or not parameters:
         raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
     return Direction.of(model.ir, [_positioned(model, item) for item in parameters])
@@ -240,12 +240,12 @@ def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[in
 
 
 def label_of(model: ModelIr, direction: Direction) -> str:
-    """Name of what is moved, with its element in brackets."""
+    """Name of a parameter, with its element in brackets."""
     return element_name(model, direction.variable, direction.position)
 
 
 def _check_controls(task: Task, moved: Sequence[Direction], settings: RunSettings) -> None:
-    """Refuse bounds and steps of the run that depend on what is moved."""
+    """Raise an error if time controls of the run depend on the parameters."""
     asked = {
         INITIAL_TIME: settings.get("start"),
         FINAL_TIME: settings.get("stop"),
@@ -265,25 +265,25 @@ def prepare(
     values: Mapping[str, Any] | None = None,
     **settings: Unpack[RunSettings],
 ) -> "PreparedModel":
-    """Make a function of a model, ``f(numbers) -> array``, for code that calls it thousands of times.
+    """Create a function of a model, ``f(numbers) -> array``, for code that calls it thousands of times.
 
     Everything that does not depend on the numbers is done here, once: names are looked up, values checked, the model
-    compiled, memory taken. What is left for a call is the run itself.
+    compiled, memory allocated. A call only runs the model.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        Model returned by `load_model`.
     parameters
-        What the numbers are, in order: constants of the file, or variables that `values` gives; a variable with
-        subscripts takes one number for every element, ``"contact rate[young]"`` or ``("contact rate", "young")`` is one
-        of them.
+        Parameters the numbers are values of, in order: constants of the file, or variables given in `values`; a
+        variable with subscripts takes one number per element, ``"contact rate[young]"`` or
+        ``("contact rate", "young")`` is a single element.
     outcomes
         Variables that are returned.
     values
         Values of other variables that replace those of the file, as for `simulate`, for one case.
     **settings
-        As for `simulate`, the engine ``"pysd"`` excepted; the numbers cannot move bounds and steps.
+        As for `simulate`, except for engine ``"pysd"``; time controls cannot depend on the parameters.
 
     Returns
     -------
@@ -297,7 +297,7 @@ def prepare(
     InvalidInput
         If a parameter has an equation, or a value does not fit its variable or varies between cases.
     UnsupportedFeature
-        If the engine does not cover the model, or bounds or steps of the run depend on a parameter.
+        If the engine does not support the model, or time controls of the run depend on a parameter.
 
     Examples
     --------
@@ -314,20 +314,20 @@ def prepare(
 
 
 class PreparedModel:
-    """A function from numbers to outcomes; made by `prepare`.
+    """A function from parameter values to outcomes; created by `prepare`.
 
-    It keeps the memory it works in, and so serves one thread at a time.
+    Its working memory is reused between calls, so use it from one thread at a time.
 
     Attributes
     ----------
     parameters
-        What the numbers are, in order: names, with the element in brackets.
+        Names of the parameters in order, with the element in brackets.
     start
-        Values of the file, or those handed to `prepare`; shape (parameter,).
+        Parameter values in the file, or those given to `prepare`; shape (parameter,).
     series
-        Rows of the result: outcomes, with the element in brackets.
+        Names of the rows of the result: outcomes, with the element in brackets.
     years
-        Saved moments, shape (year,).
+        Saved times, shape (year,).
     """
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
@@ -344,7 +344,7 @@ class PreparedModel:
         return f"<PreparedModel of {self._task.file.name!r}: {len(self.parameters)} parameters -> {shape}>"
 
     def __call__(self, numbers: Any) -> Array:
-        """Run the model."""
+        """Run the model, shape (series, year)."""
         self._enter(numbers)
         with np.errstate(all="ignore"):
             if self._case is not None:
@@ -352,7 +352,7 @@ class PreparedModel:
             return self._stacked(self._task.compute())
 
     def with_jacobian(self, numbers: Any) -> tuple[Array, Array]:
-        """Run the model with its derivatives, exact to rounding.
+        """Run the model with its derivatives, exact up to rounding.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class PreparedModel:
         InvalidInput
             As for a call.
         UnsupportedFeature
-            If the model cannot be differentiated by a parameter.
+            If the model cannot be differentiated with respect to a parameter.
         """
         point = self._enter(numbers)
         if self._slopes is None:
@@ -382,7 +382,7 @@ class PreparedModel:
         return np.concatenate(found).reshape(rows, years), np.concatenate(slopes).reshape(rows, years, point.size)
 
     def jacobian(self, numbers: Any) -> Array:
-        """Derivatives alone, shape (series, year, parameter); see `with_jacobian`."""
+        """Derivatives only, shape (series, year, parameter); see `with_jacobian`."""
         return self.with_jacobian(numbers)[1]
 
     def _enter(self, numbers: Any) -> Array:

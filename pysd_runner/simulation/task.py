@@ -1,4 +1,4 @@
-"""A simulation of a model as the engine takes it, and what every result says of it."""
+"""Create the engine's task of a simulation, and the labels and provenance that all results share."""
 
 import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,33 +19,33 @@ from pysd_runner.model import Model
 if TYPE_CHECKING:
     import xarray as xr
 
-# Packages whose versions decide the numbers, and the one the compiled engine adds to them.
+# Packages whose versions can affect results, and the additional one of the compiled engine.
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
 
 
-# What callers call the controls of a model.
+# Time controls of a model by argument name.
 CONTROLS = {"start": INITIAL_TIME, "stop": FINAL_TIME, "step": TIME_STEP, "save_every": SAVEPER}
 
 
 class RunSettings(TypedDict, total=False):
-    """How a model is run, for everything that runs one; what is left out or None is as the file has it.
+    """Settings of a run, for all functions that run a model; omitted settings and None keep those of the file.
 
     Parameters
     ----------
     start, stop, step, save_every
-        Bounds and steps in the model's unit of time. The save interval is a multiple of the step; where the file's own
-        is not, moments that fall on a step are saved, with a warning.
+        Time controls in the model's unit of time. The save interval must be a multiple of the step; where that of the
+        file is not, only times that fall on a step are saved, with a warning.
     engine
-        ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
-        one case after the other. ``"auto"`` is the compiled one; or NumPy where llvmlite cannot be loaded, and where a
-        model of more than 300 equations is predicted to be compiled longer than NumPy takes for all of the run.
+        ``"llvm"``: compiled, vectorised over draws; ``"numpy"``: NumPy arrays; ``"pysd"``: PySD, one case after the
+        other. ``"auto"`` is the compiled engine, or NumPy where llvmlite cannot be loaded, and for models of more than
+        400 equations whose compilation is predicted to take longer than the whole run with NumPy.
     seed
-        Seed of the model's random functions, a whole number from 0. The same seed gives the same numbers; every draw
-        has its own, and scenarios share theirs. PySD draws numbers of its own.
+        Seed of the model's random functions, a whole number from 0. The same seed gives the same random numbers; they
+        differ between draws, not between scenarios. PySD uses its own random numbers.
     method
-        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta; None takes what
-        the file asks for, with a warning where that is neither. What moves once per step (fixed delays, DELAY N,
-        SMOOTH N, samples, random numbers) is held within a step. PySD knows Euler only.
+        Integration method of stocks: ``"euler"``, or ``"rk4"``, the classical Runge-Kutta method; None uses that of the
+        file, or the most similar one with a warning. Values updated once per step (fixed delays, DELAY N, SMOOTH N,
+        samples, random numbers) are constant within a step. PySD knows Euler only.
     """
 
     start: float | None
@@ -59,7 +59,7 @@ class RunSettings(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Labelled:
-    """Outcomes at saved moments, with what every result says of its variables."""
+    """Outcomes at saved times, with the labels and units that all results have."""
 
     years: NDArray[np.float64]
     data: Mapping[str, NDArray[Any]]
@@ -74,7 +74,7 @@ class Labelled:
         return list(self.data)
 
     def _arrays(self) -> "dict[str, xr.DataArray]":
-        """Outcomes with names of their axes and units."""
+        """Outcomes as xarray arrays, with named axes and units."""
         import xarray as xr
 
         axes = {name: ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"] for name in self.data}
@@ -84,21 +84,21 @@ class Labelled:
         }
 
     def _coords(self) -> dict[str, Any]:
-        """Moments and elements as coordinates of a labelled data set."""
+        """Times and elements as coordinates of an xarray data set."""
         used = {dim for dims in self.dims.values() for dim in dims}
         found: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
         return {**found, "year": time_axis(self.years, self.time_unit)}
 
 
 def spelled(name: str, known: Iterable[str]) -> str | None:
-    """A name as it is written among those that are known, whatever its case; None where it is not."""
+    """The spelling of a name among known names, ignoring case and spacing; None if it is unknown."""
     return {key(item): item for item in known}.get(key(name))
 
 
 def prepared(
     model: Model, values: Mapping[str, Any] | None, *, outcomes: Sequence[str] | None = None, **settings: Any
 ) -> Task:
-    """Check what a caller asks for; settings are those of `simulate`."""
+    """Check the arguments of a simulation and create its task; settings are those of `simulate`."""
     given = model.by_variable({} if values is None else values)
     return prepared_task(
         model.ir,
@@ -112,7 +112,7 @@ def prepared(
 
 
 def provenance(model: Model, task: Task) -> dict[str, Any]:
-    """How a task was computed: model, hash, engine, bounds and steps."""
+    """How a task was computed: model, hash, engine, time controls, seed and method."""
     return {
         "model": model.name,
         "model_sha256": model.sha256,
@@ -136,21 +136,21 @@ def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
 
 
 def versions(engine: Engine) -> dict[str, str]:
-    """Versions of what decides the numbers."""
+    """Versions of Python and of the packages that can affect results."""
     packages = (*PACKAGES, COMPILER) if engine == "llvm" else PACKAGES
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 @cache
 def _version(package: str) -> str:
-    """Version of a package; looking it up takes longer than a small ensemble."""
+    """Version of a package, cached because looking it up takes longer than a small ensemble."""
     return metadata.version(package)
 
 
 def one_line(
     kind: str, outcomes: Collection[str], cases: tuple[int, int], years: NDArray[np.float64], made: Mapping[str, Any]
 ) -> str:
-    """Say what results are, on one line."""
+    """Summary of results on one line, for ``repr``."""
     names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
     scenarios, draws = (
         f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in zip(cases, ("scenario", "draw"), strict=True)
@@ -162,13 +162,13 @@ def one_line(
 
 
 def time_unit(model: Model) -> str:
-    """Unit of time of a model, as its controls give it."""
+    """Unit of time of a model, from its time controls."""
     units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
     return next((unit for unit in units if unit), "")
 
 
 def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
-    """What every result says of its variables: subscript ranges, units, elements of the ranges, unit of time."""
+    """Labels of results: subscript ranges and units of variables, elements of the ranges, unit of time."""
     known = {name: model.ir.variables[name] for name in names}
     return {
         "dims": {name: item.dims for name, item in known.items()},
@@ -179,5 +179,5 @@ def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
 
 
 def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:
-    """The coordinate of saved moments for a labelled data set."""
+    """The coordinate of saved times for an xarray data set."""
     return "year", years, {"units": unit} if unit else {}
