@@ -1,6 +1,6 @@
-"""What happens if: from a model file to projections, pictures and reports.
+"""What-if analysis with system dynamics models: from a model file to projections, figures and reports.
 
-The front doors are looked up when they are first used, so that importing this package costs next to nothing.
+The public functions are imported when they are first used, so that importing this package is fast.
 """
 
 from typing import TYPE_CHECKING

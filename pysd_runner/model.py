@@ -31,12 +31,12 @@ from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import Fact, load_own_spec
 
-# Range of regions where no declarations name it.
+# Name of the range of regions if no declarations name it.
 REGION_RANGE = "Region"
 
 BUDGETS = Budgets()
 
-# As many subscript ranges are named where a model is shown on one line.
+# Maximum number of subscript ranges shown in the one-line description of a model.
 MOST_RANGES = 4
 
 
@@ -44,14 +44,14 @@ MOST_RANGES = 4
 class Model:
     """A model file with its declarations, ready to run; it can be pickled."""
 
-    name: str  # as declared, or the file name without its ending
+    name: str  # as declared, or the file name without its suffix
     path: Path
     sha256: str  # hash of its bytes
-    spec: ModelSpec | None = None  # declarations that stand beside the file, None where there are none
+    spec: ModelSpec | None = None  # declarations in the folder of the file, None where there are none
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
-    lowered: ModelIr | None = None  # the project's own representation, None where a feature is not covered
-    budgets: Budgets = BUDGETS  # what it may ask for
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by their names in the model
+    lowered: ModelIr | None = None  # the intermediate representation; None if a feature is not supported
+    budgets: Budgets = BUDGETS  # limits on its size
     uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
     def __repr__(self) -> str:
@@ -63,14 +63,14 @@ class Model:
 
     @property
     def ir(self) -> ModelIr:
-        """The lowered model."""
+        """The intermediate representation; raises `UnsupportedFeature` if there is none."""
         if self.lowered is None:
             raise UnsupportedFeature(self.uncovered)
         return self.lowered
 
     @property
     def bindings(self) -> Bindings:
-        """What the names of a regional model mean."""
+        """Bindings of a regional model: the roles of its variables and ranges."""
         if self.spec is None or self.spec.bindings is None:
             raise InvalidInput(
                 "{model} has no declarations with [bindings], so nothing ties it to a panel of regions; take a folder "
@@ -81,21 +81,21 @@ class Model:
 
     @property
     def source(self) -> str:
-        """What `load_model` loads it by again: its name where it ships, else the path of its file."""
+        """Argument with which `load_model` loads the model again: name of a shipped model, or path of the file."""
         return self.name if self.path.parent == models_folder() / self.name else str(self.path.absolute())
 
     @property
     def is_regional(self) -> bool:
-        """Whether declarations tie the model to panels of regions."""
+        """Whether declarations bind the model to panels of regions."""
         return self.spec is not None and self.spec.bindings is not None
 
     @property
     def region_range(self) -> str:
-        """Name of the range of regions, whether or not the file has one."""
+        """Name of the range of regions, even if the file has none."""
         return self.bindings.ranges.region if self.is_regional else REGION_RANGE
 
     def with_regions(self, regions: int | Sequence[str]) -> "Model":
-        """The same file and declarations with other regions."""
+        """The model with the same file and declarations, but with other regions."""
         found = _sized(self.path, self.sha256, len(region_keys(regions)), tuple(self.files.items()))
         if found.sha256 != self.sha256:
             raise InvalidModel("{path} has changed since the model was loaded; load the model again", path=self.path)
@@ -108,16 +108,16 @@ class Model:
 
     @property
     def variables(self) -> Mapping[str, Variable]:
-        """Every variable of the file by its name, in the order of the file."""
+        """All variables of the file by name, in the order of the file."""
         return {name: item for name, item in self.ir.variables.items() if not item.hidden}
 
     @property
     def file(self) -> ModelFile:
-        """Where it was read from."""
+        """The model file, with its hash and data files."""
         return ModelFile(self.path, self.sha256, self.files)
 
     def find(self, name: str) -> str:
-        """Name of a variable as written in the file."""
+        """Name of a variable as in the file, from its name in any case or its key in the declarations."""
         if not isinstance(name, str):
             raise InvalidInput(f"a variable is named by a text; found {name!r}")
         if name in self.ir.variables:
@@ -136,7 +136,7 @@ class Model:
         )
 
     def by_variable(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values under the names of the file."""
+        """Values by the names of variables in the file."""
         if not isinstance(values, Mapping):
             raise InvalidInput(f"values are a mapping from variables to numbers; found {values!r}")
         spelled: dict[str, str] = {}
@@ -162,26 +162,26 @@ def load_model(
     files: Mapping[str, str | Path] | None = None,
     budgets: Budgets = BUDGETS,
 ) -> Model:
-    """Load a shipped model or any Vensim or XMILE file, with the declarations beside it; no code of the file is run.
+    """Load a shipped model or any Vensim or XMILE file, with its declarations; no code in the file is executed.
 
-    Nothing is written but the lowered model, to the user's cache folder: a file that was loaded before, and that like
-    its data files has not changed since, is not parsed again. The environment variable ``GAPSIM_CACHE`` names another
-    folder; ``off`` switches this off.
+    The only output is the lowered model in the user's cache folder: a file that was loaded before is not parsed again,
+    unless it or one of its data files has changed. The environment variable ``GAPSIM_CACHE`` sets another cache folder;
+    ``off`` disables caching.
 
     Parameters
     ----------
     name
         Name of a shipped model, for instance ``"regional_digital"``, a path to an ``.mdl`` or XMILE file, or a folder
-        with a ``model.mdl``. Declarations are those of the ``.toml`` with the name of the file.
+        with a ``model.mdl``. Declarations are read from the ``.toml`` file of the same name in its folder.
     regions
-        How many regions, or a sequence with one entry per region; None keeps the list of the file. The model works with
-        generated keys R001, R002, ...; names are labels of the panel.
+        Number of regions, or a sequence with one entry per region; None keeps the list in the file. The model uses
+        generated keys R001, R002, ...; region names are labels of the panel.
     files
-        Paths of data files by the name that the model has for them, for instance ``{"?data": "observed.xlsx"}`` for a
-        name that is set in Vensim. Others lie in the folder of the model: what lies outside of it, links followed, is
-        read only with the environment variable ``GAPSIM_OUTSIDE=1``.
+        Paths of data files by their names in the model, for instance ``{"?data": "observed.xlsx"}`` for a name that is
+        set in Vensim. Other data files are read from the folder of the model; files outside of it, also through links,
+        are read only with the environment variable ``GAPSIM_OUTSIDE=1``.
     budgets
-        The most that the file may ask for before anything is computed.
+        Limits on the size of the model, checked before anything is computed.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def load_model(
     UnknownName
         If there is no such shipped model, or the file has no range of regions to replace.
     InvalidInput
-        If fewer than one region is asked for, or the model reads no such data file.
+        If fewer than one region is requested, or the model does not read one of `files`.
     """
     if not isinstance(name, str | Path):
         raise InvalidInput(f"a model is a name or a path; found {name!r}")
@@ -228,12 +228,12 @@ def load_model(
 
 @lru_cache(maxsize=64)
 def _sized(path: Path, _: str, regions: int, files: tuple[tuple[str, Path], ...]) -> Model:
-    """A model that was loaded before, of the same bytes, with other regions."""
+    """Load a model again with other regions; cached by path and hash of the file."""
     return load_model(path, regions=regions, files=dict(files))
 
 
 def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None:
-    """Refuse bindings to what the file does not have."""
+    """Raise `InvalidModel` for bindings to variables or ranges that the file does not have."""
     known = {name for name, item in model.variables.items() if not item.hidden}
     for name in bindings.named():
         if name not in known:
@@ -247,7 +247,7 @@ def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None
 
 
 def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
-    """Generated keys of some regions.
+    """Generate the keys of regions, from their number or from a sequence with one entry each.
 
     >>> region_keys(2)
     ('R001', 'R002')
@@ -267,7 +267,7 @@ def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
 
 
 def facts_of(model: ModelIr) -> dict[str, Fact]:
-    """What a file says of every number that can be a parameter."""
+    """Value, unit, label and limits in the file of every number that can be a parameter."""
     found: dict[str, Fact] = {}
     for variable in model.variables.values():
         if not variable.hidden and variable.kind in ("constant", "stock"):
@@ -290,7 +290,7 @@ def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
 
 
 def _values(model: ModelIr, variable: Variable) -> np.ndarray:
-    """Literals of a variable, NaN where its value is computed."""
+    """Literal values of a variable, NaN where the value is computed."""
     values = np.full(model.shape(variable.dims), np.nan)
     for block in variable.blocks:
         expression = block.initial if variable.kind == "stock" else block.expression

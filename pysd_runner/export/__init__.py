@@ -1,4 +1,4 @@
-"""Writing results: tables, netCDF, summaries; files are written whole or not at all."""
+"""Write results as tables and netCDF files; all files are written atomically."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, under hidden names until they are."""
+"""Write files and folders atomically: under hidden draft names until they are complete."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from typing import Any
 
 try:
     import fcntl
-except ImportError:  # Windows, where drafts are not locked, so that those left behind cannot be told from those in use
+except ImportError:  # Windows, where drafts are not locked, so that abandoned drafts cannot be identified
     fcntl: Any = None  # type: ignore[no-redef]
 
 DRAFT, ASIDE = ".part", ".old"
 
 
 def write_text_whole(path: str | Path, text: str) -> Path:
-    """Write a UTF-8 text file; an interruption leaves the former file, or none, never half of one.
+    """Write a UTF-8 text file atomically; an interruption leaves the previous file, or none.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def write_text_whole(path: str | Path, text: str) -> Path:
 
 
 def write_bytes_whole(path: str | Path, content: bytes) -> Path:
-    """Write a binary file; an interruption leaves the former file, or none, never half of one.
+    """Write a binary file atomically; an interruption leaves the previous file, or none.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def write_bytes_whole(path: str | Path, content: bytes) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, so that the move cannot cross file systems and is atomic.
+    # The draft is in the same folder, so that renaming it cannot cross file systems and is atomic.
     try:
         with draft_file(path) as draft:
             with draft.open("wb") as stream:
@@ -73,43 +73,43 @@ def write_bytes_whole(path: str | Path, content: bytes) -> Path:
             draft.replace(path)
     except OSError as error:
         if error.filename is None:
-            error.filename = str(path)  # a full disk does not say which
+            error.filename = str(path)  # errors such as a full disk do not name the file
         raise
     return path
 
 
 @contextmanager
 def draft_file(path: Path) -> Iterator[Path]:
-    """A hidden empty file beside a name; it is gone afterwards, unless it was moved."""
+    """A hidden empty file in the folder of a path; removed afterwards, unless it was renamed."""
     with _draft(path, lambda name: _closed(*tempfile.mkstemp(dir=path.parent, prefix=name, suffix=DRAFT))) as draft:
         yield draft
 
 
 @contextmanager
 def draft_folder(path: Path, suffix: str = DRAFT) -> Iterator[Path]:
-    """A hidden folder beside a name; it is gone afterwards with all that is in it, unless it was moved."""
+    """A hidden folder in the folder of a path; removed afterwards with its contents, unless it was renamed."""
     with _draft(path, lambda name: tempfile.mkdtemp(dir=path.parent, prefix=name, suffix=suffix)) as draft:
         yield draft
 
 
 def publish_new(draft: Path, path: Path) -> None:
-    """Give a file a name that must be free; `FileExistsError` when it is not, whoever took it and when."""
+    """Rename a draft to a path that must not exist; raises `FileExistsError`, without race conditions, if it does."""
     try:
         os.link(draft, path)
     except FileExistsError:
         raise
     except (OSError, NotImplementedError):
-        # A file system without links: the name is taken first, and then given to the file.
+        # On a file system without links, create the file first and then replace it.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         draft.replace(path)
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove drafts of a name whose processes died, and give back an earlier result that one of them moved aside."""
+    """Remove drafts of a path whose processes have died, and restore an earlier result that one of them moved away."""
     if fcntl is None:
         return
     pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}({re.escape(DRAFT)}|{re.escape(ASIDE)})")
-    # A folder that is not there or cannot be changed keeps what is in it.
+    # Nothing is removed from a folder that does not exist or cannot be modified.
     with suppress(OSError):
         for item in [item for item in path.parent.iterdir() if pattern.fullmatch(item.name)]:
             with suppress(OSError):
@@ -117,7 +117,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it."""
+    """Remove a file, a link, or a folder with its contents."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -126,14 +126,14 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def _draft(path: Path, make: Callable[[str], str]) -> Iterator[Path]:
-    """A draft that is locked as long as its process works on it."""
+    """A draft that is locked while its process works on it."""
     remove_leftovers(path)
     while True:
         draft = Path(make(f".{path.name}."))
         try:
             lock = None if fcntl is None else os.open(draft, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # another process took it for a leftover before it could be locked
+            continue  # another process removed it as abandoned before it was locked
         try:
             if lock is None or _is_ours(lock, draft):
                 try:
@@ -147,18 +147,18 @@ def _draft(path: Path, make: Callable[[str], str]) -> Iterator[Path]:
 
 
 def _is_ours(lock: int, draft: Path) -> bool:
-    """Lock a draft; False if another process took it for a leftover and holds or removed it."""
+    """Lock a draft; False if another process has locked or removed it as abandoned."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system without locks, where none is removed
+        return True  # a file system without locks, where drafts are never removed
     return os.path.lexists(draft)
 
 
 def _remove_dead(item: Path, path: Path) -> None:
-    """Remove a draft that nobody works on."""
+    """Remove an abandoned draft, which is not locked."""
     lock = os.open(item, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,7 +176,7 @@ def _closed(descriptor: int, name: str) -> str:
 
 
 def _umask() -> int:
-    """Permissions new files lose; mkstemp ignores it and would leave files only their owner can read."""
+    """The umask of the process, which mkstemp ignores: its files are readable by their owner only."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

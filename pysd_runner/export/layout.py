@@ -1,4 +1,4 @@
-"""Labelled results: their one layout (scenario, draw, region, year), as long and IAMC tables and as netCDF files."""
+"""Labelled results with dimensions (scenario, draw, region, year) as long tables, IAMC tables and netCDF files."""
 
 import io
 import json
@@ -15,15 +15,15 @@ from pysd_runner.export.files import write_bytes_whole
 
 DIMS = ("scenario", "draw", "region", "year")
 NATION = "nation"
-# Columns in front of the years in the layout of the Integrated Assessment Modelling Consortium.
+# Columns before the years in the format of the Integrated Assessment Modeling Consortium (IAMC).
 INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
 
 FloatArray = NDArray[np.float64]
 
 
 def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
-    """Bring a labelled array to the dimensions (scenario, draw, region, year)."""
-    # A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length 1.
+    """Convert a labelled array to the dimensions (scenario, draw, region, year)."""
+    # A dimension ``class`` is treated as regions; a missing scenario, draw or region gets length 1.
     if not isinstance(values, xr.DataArray):
         raise InvalidInput(
             "{name} is a {kind} without labels; put them on with pysd_runner.plots.label_array(values, years=..., "
@@ -48,7 +48,7 @@ def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
 
 
 def layers_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Variables of a dataset, those with a further dimension cut along it."""
+    """Variables of a dataset; those with further dimensions are split along them."""
     layers: dict[str, xr.DataArray] = {}
     for name in dataset.data_vars:
         values = dataset[name]
@@ -67,25 +67,24 @@ def layers_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
 def to_long_frame(
     dataset: xr.Dataset, *, quantiles: Sequence[float] | None = None, nation: str = NATION
 ) -> pd.DataFrame:
-    """Put results into a long table, one number a row, with its unit.
+    """Convert results to a long table with one value, and its unit, per row.
 
     Parameters
     ----------
     dataset
-        Variables with any of the dims (scenario, draw, region, year); ``class`` stands for ``region``. A
-        variable without regions is one of the nation; further dimensions become part of its name.
+        Variables with any of the dimensions (scenario, draw, region, year); ``class`` stands for ``region``. Variables
+        without regions are national; further dimensions become part of the variable name.
     quantiles
-        From 0 to 1: quantiles over the draws instead of the draws themselves. Draws without a number are left
-        out of the year and region they lack, and of no other.
+        Levels from 0 to 1: quantiles over draws instead of single draws. A missing value in a draw is left out
+        of its year and region only.
     nation
-        What the column ``region`` holds for variables of the nation.
+        Content of the column ``region`` for national variables.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``scenario, region, year, variable, unit, draw`` (or ``quantile``)``, value``, in the order of
-        the dataset. Missing numbers keep their row. Observations, which have no scenario, are called
-        ``history``.
+        Columns ``scenario, region, year, variable, unit, draw`` (or ``quantile``)``, value``, in the order of the
+        dataset. Missing values keep their row. Observations, which have no scenario, have scenario ``history``.
 
     Raises
     ------
@@ -109,33 +108,33 @@ def to_iamc(
     region_names: str = "name_en",
     nation: str = NATION,
 ) -> pd.DataFrame:
-    """Put results into the IAMC wide layout: one row for each series, one column for each year.
+    """Convert results to the IAMC wide format: one row per series, one column per year.
 
-    ``to_iamc(project(...).data)`` has all outcomes; what a folder of results keeps are output and gaps.
+    ``to_iamc(project(...).data)`` has all outcomes; folders of results contain only output and gaps.
 
     Parameters
     ----------
     dataset
-        Variables with any of the dims (scenario, draw, region, year); ``class`` stands for ``region``.
+        Variables with any of the dimensions (scenario, draw, region, year); ``class`` stands for ``region``.
     model
         Content of the column ``Model``.
     quantiles
-        Over the draws, each a row of its own whose variable ends in, for instance, ``|5.0th Percentile``, as
-        in the database of the sixth assessment report; a dataset with one draw gets one row and no ending.
+        Quantiles over draws, one row each, with a suffix of the variable such as ``|5.0th Percentile``, as in the
+        database of the sixth assessment report; a dataset with one draw gets one row without suffix.
     region_names
-        Coordinate of the regions that is written; their codes where there is none.
+        Coordinate with the region names to write; region codes if there is no such coordinate.
     nation
         Content of the column ``Region`` for variables without regions.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``Model, Scenario, Region, Variable, Unit`` and the years as whole numbers.
+        Columns ``Model, Scenario, Region, Variable, Unit`` and the years as integers.
 
     Raises
     ------
     InvalidInput
-        If a year is not whole, or a variable has other dimensions.
+        If a year is not a whole number, or a variable has other dimensions.
 
     References
     ----------
@@ -149,12 +148,12 @@ def to_iamc(
 
 
 def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
-    """Quantiles over the second axis of the layout, of the draws that have a number."""
+    """Quantiles over draws (the second axis), ignoring missing values."""
     known = np.isfinite(values).any(axis=1, keepdims=True)
-    # Draws that lie side by side take half the time.
+    # Contiguous draws take half the time.
     series = np.ascontiguousarray(np.moveaxis(np.where(known, values, 0.0), 1, -1))
     found = np.quantile(series, list(levels), axis=-1)
-    # NumPy goes series by series where numbers are missing, so it is asked for those alone.
+    # NumPy loops over series where values are missing, so `nanquantile` is used for these only.
     partly = np.isnan(series).any(axis=-1)
     if partly.any():
         found[:, partly] = np.nanquantile(series[partly], list(levels), axis=-1)
@@ -162,7 +161,7 @@ def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatAr
 
 
 def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:
-    """Quantiles that lie between 0 and 1."""
+    """Check that quantile levels are from 0 to 1."""
     wrong = [level for level in quantiles if not 0 <= level <= 1]
     if wrong or not quantiles:
         raise InvalidInput(
@@ -191,7 +190,7 @@ def _variable_frame(name: str, values: xr.DataArray, levels: tuple[float, ...] |
 def _iamc_frame(
     name: str, values: xr.DataArray, quantiles: Sequence[float], region_names: str, nation: str
 ) -> pd.DataFrame:
-    """Rows of one variable: scenario by scenario and region by region, the quantiles of each together."""
+    """IAMC rows of one variable, ordered by scenario, region and quantile."""
     full = in_layout(values, what=name)
     years = full["year"].to_numpy()
     if not np.array_equal(years, np.round(years)):
@@ -228,12 +227,12 @@ def _unit(values: xr.DataArray) -> str:
 
 
 def _title(name: str) -> str:
-    """Name in the manner of the consortium: words with capitals, layers after a bar."""
+    """Variable name in IAMC style: capitalised words, further dimensions after a bar."""
     return name.replace("_", " ").replace("[", "|").replace("]", "").title()
 
 
 def _regions(full: xr.DataArray, values: xr.DataArray, column: str, nation: str) -> list[str]:
-    """Names of the regions as they are written."""
+    """Region names to write."""
     if _is_national(values):
         return [nation]
     labels = full[column] if column in full.coords else full["region"]
@@ -242,12 +241,12 @@ def _regions(full: xr.DataArray, values: xr.DataArray, column: str, nation: str)
 
 PROVENANCE = "provenance"
 
-# Binary digits of a 32-bit number behind the point.
+# Bits of the mantissa of a 32-bit float.
 _MANTISSA = 23
-# Bytes up to which a variable is one chunk.
+# Maximum size in bytes of a variable stored as one chunk.
 _ONE_CHUNK = 64_000_000
 
-# A slash parts groups of a file; a name gets the sign that looks like it.
+# A slash separates groups in netCDF; in names it is replaced by a similar character.
 SLASH, DIVISION_SLASH = "/", "\u2215"
 
 
@@ -259,7 +258,7 @@ def save_netcdf(
     single_precision: bool = False,
     relative_error: float | None = None,
 ) -> Path:
-    """Write results as a compressed netCDF-4 file, whole or not at all.
+    """Write results as a compressed netCDF-4 file, atomically.
 
     Parameters
     ----------
@@ -269,11 +268,11 @@ def save_netcdf(
     path
         Where to write; missing folders are made.
     provenance
-        How the results were made; stored as JSON in the attribute ``provenance`` of the file.
+        How the results were computed; stored as JSON in the attribute ``provenance`` of the file.
     single_precision
-        Store 32-bit numbers, half the size and seven digits; what is read back is then no longer equal.
+        Store 32-bit floats, with half the size and seven digits; values read back are then not exactly equal.
     relative_error
-        Store 32-bit numbers that are rounded to no more than this share of each, which compresses better.
+        Store 32-bit floats rounded with at most this relative error, which compress better.
 
     Returns
     -------
@@ -283,7 +282,7 @@ def save_netcdf(
     Raises
     ------
     InvalidInput
-        If an attribute, name or label is of a kind a netCDF file cannot hold, or the provenance is not plain JSON.
+        If netCDF cannot store an attribute, name or label, or the provenance is not plain JSON.
     OSError
         If the file cannot be written.
     """
@@ -296,7 +295,7 @@ def save_netcdf(
     if relative_error is not None:
         prepared, single_precision = rounded(prepared, relative_error), True
     encoding = {name: _encoding(prepared[name], single_precision) for name in prepared.variables}
-    # In memory: HDF5 cannot close a file on a disk that is full, and takes the process with it.
+    # Written in memory first: HDF5 cannot close a file on a full disk, and crashes the process.
     draft = io.BytesIO()
     try:
         prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
@@ -306,7 +305,7 @@ def save_netcdf(
 
 
 def rounded(dataset: xr.Dataset, relative_error: float) -> xr.Dataset:
-    """Round the outcomes of a data set to 32-bit numbers with few binary digits."""
+    """Round the variables of a dataset to 32-bit floats with fewer mantissa bits."""
     dropped = _MANTISSA - min(_MANTISSA, int(np.ceil(-np.log2(relative_error))) - 1)
     kept = dataset.copy()
     for name, values in dataset.data_vars.items():
@@ -316,7 +315,7 @@ def rounded(dataset: xr.Dataset, relative_error: float) -> xr.Dataset:
 
 
 def _few_digits(values: NDArray[np.float32], dropped: int) -> NDArray[np.float32]:
-    """Clear the last binary digits, to the nearest and halves to even; what is not finite stays."""
+    """Round off the last mantissa bits, to nearest with ties to even; non-finite values are kept."""
     if not dropped:
         return values
     bits = values.view(np.uint32)
@@ -326,7 +325,7 @@ def _few_digits(values: NDArray[np.float32], dropped: int) -> NDArray[np.float32
 
 
 def load_netcdf(path: str | Path) -> xr.Dataset:
-    """Read a file of `save_netcdf` into memory; the file is closed again.
+    """Read a file written by `save_netcdf` into memory, and close it.
 
     Parameters
     ----------
@@ -343,13 +342,13 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     OSError
         If there is no such file or it is not netCDF-4.
     """
-    # Values in a unit of time are numbers, whatever the unit is called.
+    # Values in units of time must stay numbers.
     with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as opened:
         return opened.load()
 
 
 def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
-    """How results were made, as stored with them.
+    """Provenance of results: how they were computed, as stored with them.
 
     Parameters
     ----------
@@ -359,7 +358,7 @@ def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
     Returns
     -------
     dict
-        What was passed to `save_netcdf`; empty when nothing was.
+        The provenance passed to `save_netcdf`; empty if there was none.
 
     Raises
     ------
@@ -385,19 +384,19 @@ def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
 
 
 def _renamed(dataset: xr.Dataset) -> xr.Dataset:
-    """A copy whose names a netCDF file can hold."""
+    """A copy with names that are valid in netCDF."""
     names = [name for name in {*dataset.variables, *dataset.dims} if isinstance(name, str) and SLASH in name]
     return dataset.rename({name: name.replace(SLASH, DIVISION_SLASH) for name in names})
 
 
 def _encoding(values: xr.DataArray, single_precision: bool) -> dict[str, object]:
-    """Compression of numbers; texts and single values are stored as they are."""
+    """Compression settings of numeric arrays; texts and scalars are not compressed."""
     kind = values.dtype.kind
     if values.ndim == 0 or kind not in "fiu":
         return {}
     packed: dict[str, object] = {"zlib": True, "complevel": 4, "shuffle": True}
     if 0 < values.nbytes <= _ONE_CHUNK:
-        # Files are read whole, and it saves a tenth.
+        # One chunk saves a tenth of the size, and files are always read as a whole.
         packed["chunksizes"] = values.shape
     if single_precision and kind == "f":
         packed["dtype"] = "float32"
@@ -415,7 +414,7 @@ def _as_json(provenance: Mapping[str, object]) -> str:
 
 
 def _plain(attributes: Mapping[object, object], where: str) -> dict[object, object]:
-    """Attributes a netCDF file can hold: texts, numbers, arrays of them."""
+    """Convert attributes to types that netCDF can store: texts, numbers, arrays of them."""
     plain: dict[object, object] = {}
     for key, value in attributes.items():
         if isinstance(value, bool):

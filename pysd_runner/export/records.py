@@ -1,4 +1,4 @@
-"""Files that are read back, each with the number of its schema and a seal: records in JSON, finished work as arrays."""
+"""Files with schema version and checksum (seal): JSON records, and checkpoints of finished work as arrays."""
 
 import dataclasses
 import hashlib
@@ -21,17 +21,17 @@ from pysd_runner.core.errors import InvalidInput, Message, of_system, suggest
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
-# Template and values of each message in a record, by its English sentence, so that it can be said in Chinese later.
+# Template and values of each message in a record, by its English sentence, so that it can be translated later.
 MESSAGES = "messages"
-# Years of a panel, or times of a table, which need not be whole.
+# Fields with years of a panel or times of a table, which may be fractional.
 TIMES = frozenset({"first_year", "last_year", "year"})
 
 
 def write_record(
     path: str | Path, content: Mapping[str, Any], *, schema: int, allow_nan: bool = False, indent: int | None = 1
 ) -> Path:
-    """Write a record, whole or not at all; `ValueError` or `TypeError` if JSON cannot hold it."""
-    # As it will be read: texts as keys, lists for tuples.
+    """Write a record atomically; raises `ValueError` or `TypeError` if it cannot be represented in JSON."""
+    # In the form in which it will be read: keys are texts, tuples are lists.
     told = {str.__str__(item): _taken_apart(item) for item in _messages(content)}
     plain = json.loads(json.dumps({**content, **({MESSAGES: told} if told else {})}, allow_nan=allow_nan))
     sealed = {SCHEMA: schema, SEAL: seal_of(schema, plain), **plain}
@@ -39,7 +39,7 @@ def write_record(
 
 
 def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlier: str = "") -> dict[str, Any]:
-    """Read a record without its schema and seal; `earlier` says what one of an earlier schema is refused with."""
+    """Read a record without its schema and seal; `earlier` is the error message for earlier schemas."""
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -82,7 +82,7 @@ def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlie
 
 
 def _messages(content: object) -> Iterator[Message]:
-    """Messages in plain data."""
+    """Yield all messages in plain data."""
     if isinstance(content, Message):
         yield content
     elif isinstance(content, Mapping):
@@ -106,7 +106,7 @@ def _put_together(kept: Any) -> str:
 
 
 def _with_messages(content: Any, told: Mapping[str, str]) -> Any:
-    """Plain data with messages for their sentences."""
+    """Plain data in which English sentences are replaced by their messages."""
     if isinstance(content, str):
         return told.get(content, content)
     if isinstance(content, Mapping):
@@ -115,12 +115,12 @@ def _with_messages(content: Any, told: Mapping[str, str]) -> Any:
 
 
 def seal_of(schema: int, content: Mapping[str, Any]) -> str:
-    """Digest of a record; the layout of its text does not matter."""
+    """Digest of a record, independent of the formatting of its JSON text."""
     return hashlib.sha256(f"{schema} {json.dumps(content, sort_keys=True)}".encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Digest of a file, by which a record seals it."""
+    """Digest of a file, to be stored in a record."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -133,7 +133,7 @@ def check_entries(
     without: tuple[str, ...] = (),
     is_open: bool = False,
 ) -> None:
-    """Compare a record with the fields of a data class, null standing for NaN; one that is open may hold more."""
+    """Validate a record against a data class; null stands for NaN, and extra entries need `is_open`."""
     from pydantic import ValidationError
 
     try:
@@ -151,7 +151,7 @@ def check_entries(
 
 
 def nan_to_null(value: Any) -> Any:
-    """JSON has no NaN; null stands for it. Infinity is left to be refused."""
+    """Replace NaN, which JSON lacks, by null (None); infinity is kept, so that JSON rejects it."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, Mapping):
@@ -162,7 +162,7 @@ def nan_to_null(value: Any) -> Any:
 
 
 def null_to_nan(value: Any) -> Any:
-    """Undo `nan_to_null`, with tuples for lists."""
+    """Undo `nan_to_null`, and convert lists to tuples."""
     if value is None:
         return math.nan
     if isinstance(value, list):
@@ -189,7 +189,7 @@ def _complaint(kind: type, error: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _model_of(kind: type, without: tuple[str, ...] = (), is_open: bool = False) -> Any:
-    """Data model of a data class as JSON holds it."""
+    """Pydantic model of the JSON form of a data class."""
     from pydantic import ConfigDict, create_model
 
     hints = get_type_hints(kind)
@@ -205,7 +205,7 @@ def _model_of(kind: type, without: tuple[str, ...] = (), is_open: bool = False) 
 
 
 def _as_json(hint: Any, *, is_time: bool) -> Any:
-    """A type as JSON holds it."""
+    """Type of the JSON form of values of a type."""
     if hint is float:
         return float | None
     if hint is int and is_time:
@@ -227,15 +227,15 @@ def _as_json(hint: Any, *, is_time: bool) -> Any:
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# Schema of the label of a checkpoint.
+# Schema version of the label file of a checkpoint.
 CHECKPOINT = 2
-# What reading a damaged archive may raise; `RuntimeError` for a cipher or a version that is none.
+# Exceptions raised on reading a damaged archive; `RuntimeError` for an invalid encryption flag or version.
 DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Computation:
-    """What is computed, the label of its folders, and the settings that tell one computation from another."""
+    """Kind of a computation: its name, the label file of its folders, and the settings that identify it, in words."""
 
     name: str
     label: str
@@ -243,9 +243,9 @@ class Computation:
 
 
 class Checkpoint:
-    """A folder of finished work, by name; one that is None keeps nothing."""
+    """A folder with the arrays of finished parts of a computation by name; without a folder nothing is stored."""
 
-    # The digest is that of the data and the settings: a folder that belongs to another computation is refused.
+    # `digest` is that of the data and settings: a folder of another computation is rejected.
 
     def __init__(self, kind: Computation, folder: str | Path | None, digest: str) -> None:
         self._kind, self._folder, self._digest = kind, None if folder is None else Path(folder), digest
@@ -274,18 +274,18 @@ class Checkpoint:
             )
 
     def _is_new(self, folder: Path) -> bool:
-        """Whether nothing is there, or the label of another process that begins at this moment, under a hidden name."""
+        """Whether a folder is missing or empty, apart from a hidden draft of the label by a process just starting."""
         if not folder.exists():
             return True
         return folder.is_dir() and all(path.name.startswith(f".{self._kind.label}.") for path in folder.iterdir())
 
     def get(self, what: str) -> dict[str, NDArray[Any]] | None:
-        """Return the arrays kept under a name, None where there are none; a file that was changed is refused."""
+        """Return the arrays stored under a name, None if there are none; raises an error if the file was changed."""
         path = self._path(what)
         if path is None or not path.exists():
             return None
         try:
-            # Read whole, because a file that is no archive would be left open.
+            # Read into memory first, because NumPy leaves files open that are not archives.
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 found = {name: content[name] for name in content.files}
             intact = str(found.pop(SEAL)) == self._seal(what, found)
@@ -303,7 +303,7 @@ class Checkpoint:
         return found
 
     def keep(self, what: str, arrays: Arrays) -> None:
-        """Write arrays under a name."""
+        """Store arrays under a name."""
         path = self._path(what)
         if path is None:
             return
