@@ -1,4 +1,4 @@
-"""Which policy: effects of policies on the same draws, what they are made of, the best one, and how sure that is."""
+"""Policy analysis: effects on common draws, their attribution to levers, optimal policies and decision robustness."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ else:
     )
 
     def __getattr__(name: str) -> object:
-        """Names of earlier versions that are called in another way now warn when they are called."""
+        """Look up a name; deprecated functions, whose signature has changed, come from `old` and warn when called."""
         if name in ("chosen_scenario", "lever_space", "model_study", "space_scenario", "uniform_space"):
             return getattr(import_module("pysd_runner.policy.old"), name)
         return _get(name)

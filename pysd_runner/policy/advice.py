@@ -1,4 +1,4 @@
-"""Which policy to take when much is not known: ranks, regret, switching values, what would change the answer."""
+"""Policy choice under deep uncertainty: ranks, regret, switching values, scenario discovery, value of information."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,21 +15,21 @@ from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
 
 Array = NDArray[np.float64]
 
-# A policy is recommended when no other beats it in more than this share of the futures.
+# A policy is recommended if no other policy beats it in more than this share of the futures.
 BEATEN = 0.4
-# Parts into which futures are divided by a factor; many enough to bend, large enough to average.
+# Factors with at most this many values use group means, others a linear spline with half as many pieces.
 PARTS = 8
-# Samples of futures with replacement, for the standard error.
+# Number of bootstrap samples of the futures, for standard errors.
 RESAMPLED = 100
-# Levels of a cost looked at for switches, and steps of bisection between two of them.
+# Number of grid levels of a cost in the search for switching values, and maximum bisection steps between two.
 LEVELS, BISECTIONS = 9, 12
-# A policy is no more than this part of its mean effect ahead: the two are called alike.
+# Two policies are called alike if their mean effects differ by at most this share.
 ALIKE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worth:
-    """Value of knowing something before choosing, in the unit of the effect."""
+    """Value of information and its standard error, in the unit of the effect."""
 
     value: float
     error: float
@@ -37,7 +37,7 @@ class Worth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Switch:
-    """A level of a cost at which another policy becomes best on average."""
+    """Switching value: a level of a cost at which the policy with the best mean effect changes."""
 
     factor: Factor
     level: float
@@ -47,32 +47,32 @@ class Switch:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Advice(Tabled):
-    """Policies compared in many futures.
+    """Comparison of policies in many futures.
 
     Attributes
     ----------
     names
-        Of the policies.
+        Names of the policies.
     outcome
-        By what they are compared.
+        Outcome by which they are compared.
     effects
-        Shape (policy, future); positive is better.
+        Effects on the outcome, shape (policy, future); positive is better.
     others
-        Other effects by outcome, shape (policy, future), or (policy, future, element).
+        Effects on other outcomes, by outcome, shape (policy, future), or (policy, future, element).
     futures
         The futures.
     switches
-        Switching values of costs.
+        Switching values of the unit costs.
     box
-        Futures in which the first choice is beaten by the second.
+        Region of the factors in which the leading policy is beaten by the second; see `prim`.
     perfect
-        Value of knowing the future.
+        Expected value of perfect information.
     partial
-        Value of knowing each factor, by key.
+        Expected value of partial perfect information about each factor, by key.
     elements
-        Names of the elements of other effects.
+        Names of the elements (regions) in `others`.
     notes
-        What a reader must know.
+        Caveats that a reader needs.
     """
 
     names: tuple[str, ...]
@@ -89,7 +89,7 @@ class Advice(Tabled):
 
     @property
     def regret(self) -> Array:
-        """Loss against the best policy of each future, shape (policy, future)."""
+        """Loss relative to the best policy in each future, shape (policy, future)."""
         return np.asarray(self.effects.max(axis=0) - self.effects)
 
     @property
@@ -99,23 +99,23 @@ class Advice(Tabled):
 
     @property
     def second(self) -> str:
-        """The policy that beats the leading one most often; empty when there is one alone."""
+        """The policy that beats the leading one most often; empty if there is no other policy."""
         beaten = self.beaten(self.leading)
         return str(beaten.idxmax()) if len(beaten) else ""
 
     @property
     def least_regret(self) -> str:
-        """The policy whose largest regret is least."""
+        """The policy with the smallest maximum regret (minimax regret)."""
         return self.names[int(self.regret.max(axis=1).argmin())]
 
     @property
     def recommended(self) -> str:
-        """The leading policy where no other beats it in more than 40 % of the futures; empty when none is robust."""
+        """The leading policy if no other beats it in more than 40 % of the futures, else empty."""
         beaten = self.beaten(self.leading)
         return self.leading if not len(beaten) or float(beaten.max()) <= BEATEN else ""
 
     def beaten(self, name: str) -> pd.Series:
-        """Share of the futures in which each other policy is better.
+        """Share of futures in which each other policy has a larger effect.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Advice(Tabled):
         )
 
     def table(self) -> pd.DataFrame:
-        """One row a policy, the best on average first: effect, share of futures first, mean rank, regret."""
+        """Effect, share of futures ranked first, mean rank and regret; one row per policy, best mean effect first."""
         best = self.effects.max(axis=0)
         ranks = (-self.effects).argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") + 1
         rows = {}
@@ -154,7 +154,7 @@ class Advice(Tabled):
         return found.sort_values("mean", ascending=False, kind="stable")
 
     def losers(self, name: str) -> pd.DataFrame:
-        """Share of futures in which each element is worse off under a policy, the most frequent first.
+        """Share of futures in which each element (region) is worse off under a policy, in descending order.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Advice(Tabled):
         return losers_of(of_elements, self.elements)
 
     def worths(self) -> pd.DataFrame:
-        """Value of knowing each factor, the largest first, with its standard error."""
+        """Expected value of partial perfect information for each factor, in descending order, with standard errors."""
         rows = {key: {"value": item.value, "error": item.error} for key, item in self.partial.items()}
         found = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "error"]).rename_axis("factor")
         return found.sort_values("value", ascending=False, kind="stable")
@@ -180,30 +180,30 @@ def advise(
     seed: int = 0,
     progress: Told | None = None,
 ) -> Advice:
-    """Compare policies in many futures and say what to do, or that nothing is robust.
+    """Compare policies in many futures and recommend one if its advantage is robust.
 
     Parameters
     ----------
     futures
-        Where they are compared.
+        Futures in which the policies are simulated.
     policies
-        Values by variable, by name; at least two.
+        Policies by name: values by model variable; at least two.
     outcome
-        Key of what they are compared by; empty for the first one.
+        Key of the outcome by which they are compared; empty for the first one.
     seed
-        Decides the resampling behind standard errors.
+        Seed of sample splitting and of the bootstrap for standard errors.
     progress
-        Called with what is being done, how much of it is finished and of how much.
+        Called with the name of the current task, the number of items done and their total.
 
     Returns
     -------
     Advice
-        With ranks, regret, switching values, scenario discovery and values of information.
+        Ranks, regret, switching values, scenario discovery and values of information.
 
     Raises
     ------
     InvalidInput
-        If there is one policy alone.
+        If there are fewer than two policies.
     """
     if len(policies) < 2:
         raise InvalidInput(
@@ -237,9 +237,9 @@ def advise(
 def _switches(
     futures: Futures, policies: Mapping[str, Values], outcome: Outcome, found: Advice, progress: Told | None
 ) -> Sequence[Switch]:
-    """Switching values of every cost: looked for on a grid, and narrowed down by bisection."""
+    """Find the switching values of every cost, on a grid refined by bisection."""
     order = list(found.table().index)
-    # Policies that are far behind on average at every cost need not be run again and again.
+    # Policies with much lower mean effects are unlikely to become best, so only the best six are run again.
     names = order[: min(len(order), 6)]
     chosen = {name: policies[name] for name in names}
     switches: list[Switch] = []
@@ -269,7 +269,7 @@ def _switches(
 
 
 def _best_at(futures: Futures, policies: Mapping[str, Values], outcome: Outcome, variable: str, level: float) -> str:
-    """The policy with the largest mean effect when a cost has one level in every future."""
+    """The policy with the largest mean effect if a cost has the same level in every future."""
     studies = []
     for study in futures.studies:
         own: Any = study.values[variable]
@@ -279,16 +279,16 @@ def _best_at(futures: Futures, policies: Mapping[str, Values], outcome: Outcome,
 
 
 def perfect_information(effects: Array, *, seed: int = 0) -> Worth:
-    r"""Value of knowing the future itself.
+    r"""Expected value of perfect information.
 
     .. math:: E[\max_p e_p] - \max_p E[e_p]
 
     Parameters
     ----------
     effects
-        Shape (policy, future).
+        Effects of the policies, shape (policy, future).
     seed
-        Decides the resampling.
+        Seed of the bootstrap.
 
     References
     ----------
@@ -302,22 +302,22 @@ def perfect_information(effects: Array, *, seed: int = 0) -> Worth:
 
 
 def partial_information(effects: Array, levels: Array, *, seed: int = 0) -> Worth:
-    r"""Value of knowing one factor.
+    r"""Expected value of partial perfect information about one factor.
 
     .. math:: E_x[\max_p E[e_p \mid x]] - \max_p E[e_p]
 
-    The conditional means are fitted: a straight line in each of eight parts of the futures ordered by the factor for a
-    number, means for a factor of few values. The policy is chosen on one half of the futures and valued on the other,
-    so that chance does not count as knowledge.
+    The conditional means are estimated by regression: a linear spline with knots at the quartiles of the factor, or
+    group means for a factor with at most eight values. The policy is chosen on one half of the futures and evaluated on
+    the other (and vice versa), so that overfitting does not count as information.
 
     Parameters
     ----------
     effects
-        Shape (policy, future).
+        Effects of the policies, shape (policy, future).
     levels
-        The factor, shape (future,).
+        Levels of the factor, shape (future,).
     seed
-        Decides halves and resampling.
+        Seed of the split into halves and of the bootstrap.
 
     References
     ----------
@@ -347,7 +347,7 @@ def _with_error(effects: Array, value: Callable[[NDArray[np.intp]], float], seed
 
 
 def _gain(effects: Array, levels: Array, learn: NDArray[np.intp], judge: NDArray[np.intp]) -> float:
-    """How much better the choice by the factor is than the choice without, learnt on some futures, judged on others."""
+    """Gain from choosing by the factor, relative to one fixed choice: estimated on `learn`, evaluated on `judge`."""
     fitted = _conditional(effects[:, learn], levels[learn], levels[judge])
     chosen = fitted.argmax(axis=0)
     fixed = int(effects[:, learn].mean(axis=1).argmax())
@@ -355,12 +355,12 @@ def _gain(effects: Array, levels: Array, learn: NDArray[np.intp], judge: NDArray
 
 
 def _conditional(effects: Array, levels: Array, wanted: Array) -> Array:
-    """Conditional means of the effects at some levels, shape (policy, level)."""
+    """Estimated conditional means of the effects at the levels `wanted`, shape (policy, level)."""
     kinds = np.unique(levels)
     if len(kinds) <= PARTS:
         means = np.stack([effects[:, levels == kind].mean(axis=1) for kind in kinds], axis=1)
         return np.asarray(means[:, np.abs(wanted[:, None] - kinds).argmin(axis=1)])
-    # Linear splines with knots at quantiles, fitted by least squares.
+    # Linear spline with knots at quantiles, fitted by least squares.
     knots = np.quantile(levels, np.linspace(0, 1, PARTS // 2 + 1)[1:-1])
     scale = max(float(np.ptp(levels)), 1e-300)
 

@@ -1,4 +1,4 @@
-"""What each lever of a policy contributes to its effect, in every draw: alone, last, and by the values of Shapley."""
+"""Attribute the effect of a policy to its levers in every draw: first in, last in, and Shapley values."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ from pysd_runner.policy.study import (
 )
 
 Array = NDArray[np.float64]
-# Which levers are on.
+# For each lever, whether it is on.
 Mask = tuple[bool, ...]
 
-# More levers than these are attributed by orders drawn at random.
+# Maximum number of levers for exact Shapley values; with more, random orders are sampled.
 MOST_EXACT = 10
-# Orders drawn where there are more.
+# Number of random orders sampled for more levers than that.
 ORDERS = 200
 
 
@@ -43,11 +43,11 @@ class Attribution(Tabled):
     Attributes
     ----------
     name
-        The policy.
+        Name of the policy.
     outcome
-        What is measured; positive is better.
+        The outcome whose effect is attributed; positive is better.
     levers
-        In order.
+        Levers, in the order of the first axis of the arrays.
     years
         Shape (year,); the first is the origin, in which everything is 0.
     total
@@ -55,20 +55,20 @@ class Attribution(Tabled):
     alone
         Effect of each lever when the others are off (first in), shape (lever, draw, year).
     left_out
-        What is lost when the lever is switched off (last in), same shape.
+        Loss of effect when the lever alone is switched off (last in), same shape.
     shapley
-        Mean over all orders in which the levers may come in, same shape; sums to the total in every draw.
+        Shapley values: marginal effects averaged over all orders of the levers, same shape; they sum to `total`.
     errors
         Standard errors of `shapley` where orders were drawn at random; None where it is exact.
     synergy
-        Interaction index of every pair in the last year, shape (lever, lever, draw); None where orders were drawn.
+        Shapley interaction index of each pair in the last year, shape (lever, lever, draw); None for sampled orders.
     parts
-        Effect in the last year against a reference mix given per head, split into ``who``, ``what``, ``interaction``
-        and their ``total``, each of shape (draw,); empty where there is no reference.
+        Effect in the last year relative to a reference mix allocated per head, decomposed into ``who``, ``what``,
+        ``interaction`` and their ``total``, each of shape (draw,); empty without a reference.
     loops
-        Effect in the last year less that without a feedback loop, by its name, shape (draw,).
+        Effect in the last year minus the effect with a feedback loop off, by name of the loop, shape (draw,).
     notes
-        What a reader must know.
+        Caveats that a reader needs.
     """
 
     name: str
@@ -90,13 +90,13 @@ class Attribution(Tabled):
         return f"<Attribution of {self.outcome.key} of {self.name!r}: {levers} levers, {draws} draws>"
 
     def table(self) -> pd.DataFrame:
-        """One row a lever in the last year, the largest contribution first: median and 90 % interval of every way.
+        """Median and 90 % interval of each lever's contributions in the last year, the largest first.
 
         Returns
         -------
         pandas.DataFrame
-            In the unit of the outcome. The row ``total`` holds the effect of the policy; medians do not sum to it,
-            draws do.
+            One row per lever, in the unit of the outcome, and a row ``total`` with the sum over levers in each draw
+            (for Shapley values the effect of the policy); medians do not add up.
         """
         rows: dict[str, dict[str, float]] = {}
         for number, lever in enumerate(self.levers):
@@ -119,9 +119,9 @@ class Attribution(Tabled):
         return {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
 
     def pairs(self) -> pd.DataFrame:
-        """Synergy of every pair in the last year, the largest first: median and 90 % interval.
+        """Median and 90 % interval of the synergy of each pair in the last year, sorted by absolute median.
 
-        Positive: the two do more together. Empty where orders were drawn at random.
+        A positive synergy means that the two levers reinforce each other. Empty if orders were sampled.
         """
         if self.synergy is None:
             return pd.DataFrame()
@@ -132,23 +132,23 @@ class Attribution(Tabled):
         return found.sort_values("synergy_p50", key=abs, ascending=False, kind="stable")
 
     def split(self) -> pd.DataFrame:
-        """Who gets the money, what it buys, and their interaction, against the reference: median and 90 % interval."""
+        """Median and 90 % interval of the parts of the effect: who is funded, what is bought, and their interaction."""
         rows = {name: band("change", values) for name, values in self.parts.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
 
     def loop_table(self) -> pd.DataFrame:
-        """What each loop adds to the effect, the largest first: median and 90 % interval."""
+        """Median and 90 % interval of each feedback loop's contribution to the effect, sorted by absolute median."""
         rows = {name: band("change", values) for name, values in self.loops.items()}
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
         return found.sort_values("change_p50", key=abs, ascending=False, kind="stable") if rows else found
 
     def wedges(self) -> pd.DataFrame:
-        """Contributions by year: one row a year, one column a lever, means over draws, which sum to the mean effect."""
+        """Mean Shapley values by year (rows) and lever (columns); they sum to the mean effect of the policy."""
         values = self.shapley.mean(axis=1).T
         return pd.DataFrame(values, index=pd.Index(self.years, name="year"), columns=[item.key for item in self.levers])
 
     def frame(self) -> pd.DataFrame:
-        """Everything by lever and year as a long table: lever, year, way, p05, p25, p50, p75, p95, mean."""
+        """All contributions as a long table with the columns lever, way, year, p05, p25, p50, p75, p95 and mean."""
         rows = []
         for way, values in self._ways.items():
             for number, lever in enumerate(self.levers):
@@ -157,7 +157,7 @@ class Attribution(Tabled):
         return pd.DataFrame(rows)
 
 
-def attribute(  # noqa: PLR0913 - a front door
+def attribute(  # noqa: PLR0913 - public entry point
     study: Study,
     policy: Values,
     *,
@@ -172,50 +172,50 @@ def attribute(  # noqa: PLR0913 - a front door
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
 
-    A lever is switched off and its money stays unspent; every subset of levers is run on the same draws.
+    The money of a lever that is switched off stays unspent. Subsets of the levers are simulated on the same draws.
 
     Parameters
     ----------
     study
         Model, draws, levers and outcomes.
     policy
-        Values by variable of the policy.
+        Values of the policy by model variable.
     name
-        What it is called.
+        Name of the policy.
     outcome
         Key of the outcome; empty for the first one.
     none
-        Values without policy under the same assumptions; None takes those of the study.
+        Values of the no-policy run under the same assumptions; None for those of the study.
     reference
-        Policies ``reference``, ``who`` (its mix with the policy's way of giving money) and ``what`` (the policy's mix
-        with its way of giving money), which split the effect further.
+        Policies ``reference``, ``who`` (the reference mix with the policy's allocation rule) and ``what`` (the policy's
+        mix with the reference's allocation rule), which decompose the effect further.
     loops
-        Values that switch a feedback loop off, by its name.
+        Values that switch off a feedback loop, by its name.
     orders
-        How many orders are drawn at random; None computes up to ten levers exactly and draws 200 orders for more.
+        Number of random orders to sample; None computes up to ten levers exactly and samples 200 orders for more.
     seed
-        Decides those orders.
+        Seed of the random orders.
     progress
-        Called with what is being done, how much of it is finished and of how much.
+        Called with the name of the current task, the number of items done and their total.
 
     Returns
     -------
     Attribution
-        In every draw.
+        Contributions in every draw.
 
     Raises
     ------
     InvalidInput
-        If the study has no levers, or an option is not usable.
+        If the study has no levers, or an option is invalid.
     UnknownName
         If there is no such outcome.
     SimulationFailed
-        If a case is not finite.
+        If a simulation gives values that are not finite.
 
     Notes
     -----
-    First in (`alone`) and last in (`left_out`) are what ladders of measures show; where levers support or crowd out
-    each other they differ from each other and from the mean over orders, and neither sums to the total.
+    If levers reinforce or crowd out each other, first-in (`alone`) and last-in (`left_out`) contributions differ from
+    each other and from the Shapley values, and neither sums to the total.
 
     References
     ----------
@@ -261,7 +261,7 @@ def attribute(  # noqa: PLR0913 - a front door
 def _split(
     study: Study, policy: Values, outcome: Outcome, none: Values | None, reference: Mapping[str, Values]
 ) -> dict[str, Array]:
-    """Who, what, interaction and total, in the last year."""
+    """Decompose the effect in the last year into who is funded, what is bought and their interaction."""
     missing = {"reference", "who", "what"} - set(reference)
     if missing:
         raise InvalidInput(
@@ -283,7 +283,7 @@ def _without_loops(
     total: Array,
     progress: Told | None,
 ) -> dict[str, Array]:
-    """Effect less the effect where a loop is off in the policy and in the run without one."""
+    """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
     root = study.none if none is None else none
     changes = {}
     for number, (name, values) in enumerate(loops.items()):
@@ -310,12 +310,12 @@ def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[
 
 
 def subsets(players: int) -> list[Mask]:
-    """Every subset of some players; bit ``i`` of the position in the list is player ``i``."""
+    """Every subset of some players; bit ``i`` of the index in the list tells whether player ``i`` is in it."""
     return [tuple(bool(number >> player & 1) for player in range(players)) for number in range(2**players)]
 
 
 def shapley(values: Array) -> Array:
-    r"""Exact values of Shapley.
+    r"""Compute exact Shapley values.
 
     .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! (n - |S| - 1)!}{n!} (v(S \cup i) - v(S))
 
@@ -327,8 +327,8 @@ def shapley(values: Array) -> Array:
     Returns
     -------
     ndarray
-        Shape (player, ...); they sum to the value of all less that of none. A player who never changes a value gets
-        exactly 0.
+        Shape (player, ...); they sum to the value of the full set minus that of the empty set. A player who never
+        changes a value gets exactly 0.
 
     References
     ----------
@@ -346,7 +346,7 @@ def shapley(values: Array) -> Array:
 
 
 def interactions(values: Array) -> Array:
-    r"""Interaction index of Shapley of every pair: what two do together beyond what each does.
+    r"""Compute the Shapley interaction index of each pair: their joint effect beyond their separate effects.
 
     .. math:: I_{ij} = \sum_{S \not\ni i,j} \frac{|S|! (n - |S| - 2)!}{(n - 1)!}
         (v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S))
@@ -380,7 +380,7 @@ def interactions(values: Array) -> Array:
 
 
 def orders_of(players: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """Random orders of the players in pairs, each followed by its reverse, which lowers the error."""
+    """Random orders of the players, each followed by its reverse (antithetic pairs, which reduce the error)."""
     found: list[tuple[int, ...]] = []
     while len(found) < count:
         order = tuple(int(item) for item in rng.permutation(players))
@@ -389,7 +389,7 @@ def orders_of(players: int, count: int, rng: np.random.Generator) -> list[tuple[
 
 
 def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
-    """Subsets met while the players come in one by one, from none to all."""
+    """Nested subsets as the players join one by one in an order, from none to all."""
     present = [False] * len(order)
     yield tuple(present)
     for player in order:
@@ -398,7 +398,7 @@ def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
 
 
 def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> tuple[Array, Array]:
-    """Values of Shapley as means over orders, with their errors."""
+    """Estimate Shapley values as means over orders, with standard errors from pairs of reversed orders."""
     gains = []
     for order in orders:
         steps = [value(mask) for mask in ladders(order)]

@@ -1,4 +1,4 @@
-"""What policies cost in present value, and what a point of the gap costs: on average, and with the next yuan."""
+"""Present-value cost of policies, and average and marginal cost per unit of the outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,26 +20,26 @@ from pysd_runner.simulation.run import located
 
 Array = NDArray[np.float64]
 
-# More money, as a share of output, whose effect is looked at.
+# Additional money, as a share of output, whose marginal effect is computed.
 MORE = 0.001
-# An effect whose sign is less sure than this has no cost per unit.
+# Minimum share of draws with a positive effect for which a unit cost is given.
 SURE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Costs(Tabled):
-    """Money and effects of policies, or of more money for a policy.
+    """Cost and effects of policies, or of additional money for a policy.
 
     Attributes
     ----------
     names
-        Of the policies.
+        Names of the policies.
     outcome
-        What is bought.
+        Outcome in which effects are measured.
     money
-        Present value at the origin, shape (policy, draw), in the money of the model.
+        Present value of the cost at the origin, shape (policy, draw), in the currency of the model.
     effects
-        Shape (policy, draw); positive is better.
+        Effects on the outcome, shape (policy, draw); positive is better.
     """
 
     names: tuple[str, ...]
@@ -48,12 +48,12 @@ class Costs(Tabled):
     effects: Array
 
     def unit_cost(self, place: int) -> Array | None:
-        """Money for a unit of the effect, shape (draw,); None where it is not sure that there is an effect.
+        """Cost per unit of effect, shape (draw,); None if nothing is spent or the effect is not reliably positive.
 
         Parameters
         ----------
         place
-            Position of the policy.
+            Index of the policy.
         """
         effects, money = self.effects[place], self.money[place]
         if (effects > 0).mean() < SURE or (money <= 0).any():
@@ -62,12 +62,12 @@ class Costs(Tabled):
             return np.asarray(np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf))
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: median and 90 % interval of money, effect and unit cost, or why missing."""
+        """Median and 90 % interval of cost, effect and unit cost, or why it is missing; one row per policy."""
         rows = []
         for place, name in enumerate(self.names):
             row: dict[str, float | str] = {"name": name}
             unit = self.unit_cost(place)
-            # Infinite costs have no place between finite ones, so that no interpolation is done.
+            # Some unit costs are infinite, so quantiles must not be interpolated.
             for key, values in (("money", self.money[place]), ("effect", self.effects[place]), ("unit_cost", unit)):
                 row |= band(key, np.empty(0) if values is None else values, "inverted_cdf")
             row["share_positive"] = float((self.effects[place] > 0).mean())
@@ -94,29 +94,29 @@ def costs(
     against: Values | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Costs:
-    """Money and effects of policies against another, or against no policy.
+    """Compute cost and effects of policies relative to another policy, or to no policy.
 
     Parameters
     ----------
     study
         Model and draws.
     policies
-        Values by variable, by name.
+        Policies by name: values by model variable.
     money
-        Money of a year, from data by variable to shape (policy, draw, year).
+        Function from data by variable to the money of each year, shape (policy, draw, year).
     variables
-        What it is computed from.
+        Model variables from which the money is computed.
     outcome
-        Key of what is bought; empty for the first one.
+        Key of the outcome; empty for the first one.
     against
-        What they are compared with; None for no policy.
+        Reference policy; None for no policy.
     progress
-        Called with the number of runs finished.
+        Called with the number of runs finished since the last call.
 
     Returns
     -------
     Costs
-        Differences to `against`, draw by draw.
+        Differences from `against`, draw by draw.
     """
     bought = study.outcome(outcome)
 
@@ -143,21 +143,21 @@ def cost_curves(
     outcome: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> dict[float, Costs]:
-    """What a little more money buys at several budgets, draw by draw.
+    """Marginal cost and effect of additional money at several budgets, draw by draw.
 
     Parameters
     ----------
     study
         Model and draws.
     budgets
-        By budget, the policy and policies with more money, by name.
+        By budget: the policy, and variants of it with more money, by name.
     money, variables, outcome, progress
         As for `costs`.
 
     Returns
     -------
     dict
-        By budget, the smallest first; differences to the policy with that budget.
+        `Costs` by budget, in ascending order; differences from the policy with that budget.
     """
     return {
         budget: costs(study, more, money, variables, outcome=outcome, against=policy, progress=progress)
@@ -166,12 +166,12 @@ def cost_curves(
 
 
 def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
-    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit; why it is missing."""
+    """Concatenate the tables of `cost_curves`: one row per budget and name; see `Costs.table`."""
     return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
 
 
 def unit_costs(model: Model) -> dict[str, str]:
-    """Variables that are declared as unit costs, by the key of their parameter; of several elements by their own."""
+    """Variables declared as unit costs, by parameter key, or by variable name if they have elements."""
     found: dict[str, str] = {}
     for key, item in ({} if model.spec is None else model.spec.parameters).items():
         if item.role == "COST" and not item.switch:
@@ -181,18 +181,18 @@ def unit_costs(model: Model) -> dict[str, str]:
 
 
 def money_variables(model: Model) -> tuple[str, str]:
-    """Variables from which the yearly money of a policy is computed."""
+    """Variables from which `spent_money` is computed: money spent as a share of output, and output."""
     return model.bindings.variables.spent_money_share, model.bindings.variables.output
 
 
 def spent_money(model: Model) -> Callable[[Data], Array]:
-    """Money that is spent in a year, shape (policy, draw, year), from data of a run."""
+    """Function from the data of a run to the money spent in each year, shape (policy, draw, year)."""
     share, output = money_variables(model)
     return lambda data: np.asarray(data[share] * data[output].sum(axis=2))
 
 
 def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -> dict[str, dict[str, Any]]:
-    """A policy with a little more money for each lever, each class and each region."""
+    """Variants of a policy with slightly more money for one lever, one class or one region, by name."""
     bound = study.model.bindings
     names = bound.policy
     budget = policy[names["budget"]]
@@ -220,7 +220,7 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
         wanted = own * np.where(own.sum() > 1, shares, 1.0)
         if not (wanted.sum() > 0 and (shares[own > 0] > 0).all()):
             continue
-        # As a share of its own output, so that no small region gets what it could never spend.
+        # The increase is a share of the members' own output: small regions could not absorb a share of national output.
         added = more * float(own @ made) / float(made.sum())
         goal = (float(budget) * shares + added * wanted / wanted.sum()) / (float(budget) + added)
         ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
@@ -229,7 +229,7 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
 
 
 def _groups(regions: Sequence[Entity]) -> dict[str, Array]:
-    """Regions of each class of the panel, and each region, as a 1 for each member."""
+    """Indicator vectors (1 for members) of each class of regions and of each single region, by name."""
     names = [name for name in dict.fromkeys(region.group for region in regions) if name]
     found = {f"class.{name}": np.array([float(region.group == name) for region in regions]) for name in names}
     return found | {f"region.{region.code}": np.eye(len(regions))[place] for place, region in enumerate(regions)}

@@ -1,4 +1,4 @@
-"""What policies change against no policy: in one year as labelled arrays, and as outcomes with exact derivatives."""
+"""Effects of policies relative to no policy: labelled arrays for one year, and outcomes with exact derivatives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
-# Yearly rate at which money of later years counts less.
+# Discount rate of money, per year.
 DISCOUNT = 0.03
 
-# Effects that discount money, which grows with national output.
+# Effects computed from discounted spending; spending grows with national output.
 PRESENT_VALUES = ("present_cost", "cost_per_point")
 
-# By which policies are ranked.
+# Effect by which policies are ranked.
 HEADLINE = "gap_closed"
 
-# Key, unit, and factor from the indicator's own unit; closed is positive.
+# Unit of each effect, and the factor that converts its indicator; a reduction of the gap is positive.
 SPLIT = {
     "gap_closed": ("log points x100", 100.0),
     "theil_between_closed": ("index x1000", 1000.0),
@@ -37,7 +37,7 @@ SPLIT = {
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Start:
-    """The last observed year, from which it is known who is behind and who leads."""
+    """Regions in the last observed year, which determines the laggards and the leader."""
 
     output: Array
     population: Array
@@ -45,12 +45,12 @@ class Start:
 
     @property
     def behind(self) -> NDArray[np.bool_]:
-        """Regions below the mean of the nation, shape (region,)."""
+        """Whether output per head is below the national mean, shape (region,)."""
         return laggards(self.output, self.population)
 
     @property
     def leader(self) -> int:
-        """Position of the region with the highest output per head."""
+        """Index of the region with the highest output per head."""
         return int(np.argmax(self.output / self.population))
 
 
@@ -91,13 +91,13 @@ def _last(values: xr.DataArray, names: Sequence[str]) -> Array:
 
 
 def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Start) -> dict[str, Array]:
-    """Gaps that are closed, regions last."""
+    """Reductions of regional gaps between two states, whose last axis is regions."""
     found: dict[str, Array] = {}
     measures = _measures(start)
     for name, measure in measures.items():
         factor = SPLIT[name][1]
         gain, loss = split_change(measure, before, after, start.behind)
-        # Adding zero makes no minus of a zero.
+        # Adding 0.0 turns -0.0 into 0.0.
         found[name] = -factor * (gain + loss) + 0.0
         found[f"{name}_by_laggards"] = -factor * gain + 0.0
         found[f"{name}_by_leaders"] = -factor * loss + 0.0
@@ -116,7 +116,7 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
 
 
 def _measures(start: Start) -> dict[str, Measure]:
-    """Headline indicators that can be computed for these regions."""
+    """Functions for the indicators of `SPLIT` that are defined for these regions."""
     measures: dict[str, Measure] = {}
     if start.behind.any():
         measures["gap_closed"] = lambda made, people: mean_log_gap(made, people, start.behind, axis=-1)
@@ -128,7 +128,7 @@ def _measures(start: Start) -> dict[str, Measure]:
 
 
 def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: tuple[str, ...]) -> dict[str, Array]:
-    """Gap of each class to the leading one that is closed, percentage points."""
+    """Reduction of each class's gap to the leading class, in percentage points."""
     names = tuple(dict.fromkeys(classes))
     if len(names) < 2:
         return {}
@@ -142,11 +142,11 @@ def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: 
 
 
 def present_value(money: Array, years: NDArray[np.intp]) -> Array:
-    """Present value at the first year of the money of the years after it."""
+    """Present value in the first year of the money of all later years."""
     return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
 
 
-# What is added to the key of an outcome by element.
+# Suffix of the key of an outcome by element.
 EACH = "each"
 
 
@@ -160,20 +160,20 @@ def variable_outcome(
     zh: str = "",
     weights: Sequence[float] | None = None,
 ) -> Outcome:
-    """A variable of any model as an outcome: itself, or a weighted sum over its elements.
+    """Define an outcome from a model variable: the variable itself, or a weighted sum over its elements.
 
     Parameters
     ----------
     key
-        Name.
+        Key of the outcome.
     variable
-        The variable.
+        Name of the model variable.
     sign
-        1 where more is better, -1 where less is.
+        1 if higher values are better, -1 if lower values are.
     unit, en, zh
-        Unit and labels.
+        Unit, and labels in English and Chinese.
     weights
-        Of its elements in C order; None adds them up.
+        Weights of the elements in C order; None for an unweighted sum.
     """
     factors = None if weights is None else np.asarray(weights, dtype=float)
     return Outcome(
@@ -204,12 +204,12 @@ def _slopes(variable: str, weights: Array | None, data: Data) -> Data:
 
 
 def each(outcome: Outcome) -> Outcome:
-    """An outcome that adds up the elements of its variable, with a number for each of them instead."""
+    """Turn an outcome that sums over the elements of its variable into one with a value for each element."""
     return replace(outcome, key=f"{outcome.key} {EACH}", value=itemgetter(*outcome.variables), by_element=True)
 
 
 def regional_outcomes(start: Start, names: VariableNames) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
-    """Outcomes of a regional model by key, and those with a number for each region."""
+    """Outcomes of a regional model by key: national ones, and those with a value for each region."""
     both = (names.output, names.population)
     found = []
     if start.behind.any():
@@ -237,7 +237,7 @@ def _told(
     unit: str = "",
     by_element: bool = False,
 ) -> Outcome:
-    """An outcome in the words of the catalogue: with a unit a gap that closes, without one a change in per cent."""
+    """Outcome with labels from the text catalogue: an absolute gap if it has a unit, else a change in per cent."""
     units = {lang: say(f"policy_outcome.{unit}", lang) if unit else "" for lang in ("en", "zh")}
     return Outcome(
         key=key,

@@ -1,4 +1,4 @@
-"""Futures in which policies are compared: draws with other costs, definitions and mechanisms; boxes of such futures."""
+"""Futures (draws combined with uncertain costs, definitions and mechanisms), and scenario discovery with PRIM."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,24 +17,24 @@ from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
-# Costs lie between these multiples of what a draw says.
+# Unit costs are multiplied by factors between these bounds.
 FACTORS = (0.5, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Factor(Named):
-    """One thing that differs between futures.
+    """An uncertain factor that differs between futures.
 
     Attributes
     ----------
     key
         Name in tables.
     kind
-        ``"number"``: anything; ``"switch"``: 0 off, 1 on; ``"choice"``: the number of one of `choices`.
+        ``"number"``: any value; ``"switch"``: 0 off, 1 on; ``"choice"``: index of one of `choices`.
     choices
         Names of the values of a choice.
     unit
-        Of a number.
+        Unit of a number.
     en, zh
         Labels.
     """
@@ -46,16 +46,16 @@ class Factor(Named):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Mechanism:
-    """A part of the model that a future has or has not.
+    """A part of the model that is switched on in some futures and off in others.
 
     Attributes
     ----------
     factor
-        Its name.
+        The factor that stands for it.
     off
-        Values by variable that switch it off.
+        Values that switch it off, by model variable.
     on
-        Values that switch it on; of variables that are not named, each future keeps its own.
+        Values that switch it on; variables that are not listed keep the value of the draw.
     """
 
     factor: Factor
@@ -65,18 +65,18 @@ class Mechanism:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Futures:
-    """Futures on which every policy is run.
+    """Futures in which every policy is simulated.
 
     Attributes
     ----------
     studies
-        One for each definition, with the values of its futures.
+        A study for each definition, with the values of its futures.
     factors
-        What differs between futures.
+        Uncertain factors.
     levels
-        Shape (future, factor), in the order of the studies.
+        Level of each factor in each future, shape (future, factor), in the order of the studies.
     costs
-        Variable of each cost among the factors, by its key.
+        Model variable of each factor that is a cost, by key of the factor.
     """
 
     studies: tuple[Study, ...]
@@ -90,7 +90,7 @@ class Futures:
     def effects(
         self, policies: Sequence[Values], outcomes: Sequence[Outcome], progress: Any = None
     ) -> dict[str, Array]:
-        """Effects in the last year, by outcome, shape (policy, future), with elements behind where it has some."""
+        """Effects in the last year by outcome, shape (policy, future), or (policy, future, element)."""
         parts = [end_effects(study, policies, outcomes, progress=progress) for study in self.studies]
         return {item.key: np.concatenate([part[item.key] for part in parts], axis=1) for item in outcomes}
 
@@ -107,30 +107,30 @@ def futures_of(
     definition: Factor | None = None,
     seed: int = 0,
 ) -> Futures:
-    """Mix draws of the posterior with what no posterior knows.
+    """Combine posterior draws with uncertainties that the data do not inform.
 
-    Every draw becomes a future: each cost is multiplied by a number between a half and two, each mechanism is on or
-    off by halves; definitions take turns over the draws.
+    Each draw of each study becomes a future: every unit cost is multiplied by a random factor between a half and two
+    (log-uniform), and every mechanism is on in a random half of the futures.
 
     Parameters
     ----------
     studies
-        One, or several by definition of what was measured; the same number of draws each.
+        A study, or one study for each definition of the observed series, all with the same number of draws.
     costs
-        Factor and variable of every cost, by key. None takes what the model declares: unit costs, and of a regional
-        model definitions and doubted mechanisms; of any other model every number that differs between draws is a factor
-        as well.
+        Factor and model variable of every cost, by key. None uses the declarations of the model: unit costs, optional
+        assumptions and, for a regional model, doubted mechanisms and definitions; for any other model every number that
+        differs between draws is a factor as well.
     mechanisms
-        What may be switched off.
+        Mechanisms that may be switched off.
     definition
-        Name of the factor that says which definition holds; None where there is one alone.
+        Factor for the choice of the definition; None if there is only one.
     seed
-        Decides the numbers.
+        Seed of the cost factors and of the switches.
 
     Returns
     -------
     Futures
-        As many as all studies have draws.
+        One future for each draw of each study.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def futures_of(
 
 
 def _costs(model: Model) -> dict[str, tuple[Factor, str]]:
-    """Unit costs that a model declares, with their variables."""
+    """Factor and variable of each unit cost that a model declares, by key."""
     declared = {} if model.spec is None else model.spec.parameters
     found = {}
     for key, variable in unit_costs(model).items():
@@ -191,7 +191,7 @@ def _costs(model: Model) -> dict[str, tuple[Factor, str]]:
 
 
 def _doubted(study: Study) -> list[Mechanism]:
-    """Doubted mechanisms, and assumptions about policy that are off unless they are switched on."""
+    """Doubted mechanisms, and optional assumptions that are off by default."""
     declared = {} if study.model.spec is None else study.model.spec.parameters
     optional = {item.switch for item in declared.values() if item.switch in declared}
     optional = {key for key in optional if declared[key].role == "ASM"}
@@ -207,7 +207,7 @@ def _doubted(study: Study) -> list[Mechanism]:
 
 
 def _drawn(study: Study, costs: Mapping[str, object]) -> dict[str, Array]:
-    """Every number that differs between draws and is no cost, shape (draw,)."""
+    """Numbers that differ between draws and are not costs, by element, shape (draw,)."""
     found = {}
     for name, value in study.values.items():
         if isinstance(value, TimePath) or name in costs:
@@ -231,16 +231,16 @@ def _spread(study: Study, variable: str) -> Array:
     return np.array(np.broadcast_to(own, (1, study.draws, *own.shape[2:])))
 
 
-# Part of the futures in the box that a step of peeling cuts off, and least part of all futures a box keeps.
+# Share of the futures in the box that a peeling step removes, and minimum share of all futures that a box keeps.
 PEEL, LEAST = 0.05, 0.1
-# A side must raise the share of hits by this much when the others stay, and what it cuts off must have a share that is
-# lower by this many standard errors; the best of many slices looks good by chance.
+# Minimum gain in the share of hits from a side of the box, and by how many standard errors the share must be lower in
+# the futures that the side cuts off: the best of many slices looks good by chance.
 GAIN, ERRORS = 0.02, 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One side of a box."""
+    """Limits of a box in one factor (index into the factors), and the share of hits gained by them."""
 
     factor: int
     low: float
@@ -250,7 +250,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """Futures in which something happens more often than elsewhere."""
+    """A region of the factors in which an event is more frequent than elsewhere; density is the share of hits in it."""
 
     sides: tuple[Side, ...]
     density: float
@@ -258,7 +258,7 @@ class Box:
     mass: float
 
     def inside(self, factors: Array) -> NDArray[np.bool_]:
-        """Which futures lie in it."""
+        """Whether each future lies in the box, shape (future,)."""
         found = np.ones(len(factors), dtype=bool)
         for side in self.sides:
             found &= (factors[:, side.factor] >= side.low) & (factors[:, side.factor] <= side.high)
@@ -266,25 +266,25 @@ class Box:
 
 
 def prim(factors: Array, hits: NDArray[np.bool_]) -> Box:
-    r"""Find a box by peeling: thin slices are cut off, each time the one that raises the share of hits most.
+    r"""Find a box with the patient rule induction method (PRIM): peel off the slice that raises the density most.
 
-    Of the boxes on the way the one is kept that holds most hits beyond what as many futures hold on average,
+    Of the boxes on the peeling trajectory, the one with the largest weighted relative accuracy is kept,
 
     .. math:: \text{mass} \cdot (\text{density} - \text{share of hits in all futures});
 
-    sides that add little, or no more than chance, are taken back.
+    sides that add little, or no more than chance, are removed.
 
     Parameters
     ----------
     factors
-        Shape (future, factor); a switch has the values 0 and 1.
+        Levels of the factors, shape (future, factor); a switch has the values 0 and 1.
     hits
-        Whether it happens, shape (future,).
+        Whether the event happens in each future, shape (future,).
 
     Returns
     -------
     Box
-        Without sides where nothing helps.
+        The box; without sides if no slice helps.
 
     References
     ----------
@@ -309,13 +309,13 @@ def _inside(factors: Array, limits: Array) -> NDArray[np.bool_]:
 
 
 def _score(factors: Array, hits: NDArray[np.bool_], limits: Array) -> float:
-    """Hits beyond what as many futures hold on average, as a part of all futures."""
+    """Weighted relative accuracy of a box; see `prim`."""
     inside = _inside(factors, limits)
     return float((hits & inside).mean() - inside.mean() * hits.mean())
 
 
 def _slices(factors: Array, hits: NDArray[np.bool_], limits: Array) -> list[tuple[float, Array]]:
-    """Boxes with one slice less, with their share of hits."""
+    """Candidate boxes with one more slice removed, each with its share of hits."""
     inside = _inside(factors, limits)
     found = []
     for factor in range(factors.shape[1]):
@@ -331,7 +331,7 @@ def _slices(factors: Array, hits: NDArray[np.bool_], limits: Array) -> list[tupl
         for end, cut in cuts:
             new = limits.copy()
             if len(kinds) > 2:
-                # The slice goes away whole, also where many futures share its value.
+                # Remove all futures that share the value at the cut.
                 rest = kinds[kinds > cut] if end == 0 else kinds[kinds < cut]
                 if not len(rest):
                     continue
@@ -344,7 +344,7 @@ def _slices(factors: Array, hits: NDArray[np.bool_], limits: Array) -> list[tupl
 
 
 def _simplified(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Array:
-    """Take back sides without which the share of hits hardly falls, the least telling first."""
+    """Remove sides without which the share of hits hardly falls, the least informative first."""
     current = limits.copy()
     while True:
         set_sides = [(factor, end) for factor, end in np.argwhere(np.isfinite(current)).tolist()]
@@ -365,7 +365,7 @@ def _simplified(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Array
 
 
 def _is_sure(inside: NDArray[np.bool_], cut: NDArray[np.bool_]) -> bool:
-    """Whether the shares of hits differ by more than chance."""
+    """Whether the share of hits is significantly higher inside the box than in the futures cut off."""
     if not len(cut):
         return False
     share = (inside.sum() + cut.sum()) / (len(inside) + len(cut))

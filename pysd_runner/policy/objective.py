@@ -1,4 +1,4 @@
-"""What a search makes large, and what it must keep: statistics of effects over draws, with their derivatives."""
+"""Objectives and constraints of a policy search: statistics of effects over draws, with their derivatives."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,31 +13,31 @@ Array = NDArray[np.float64]
 Statistic = Literal["mean", "cvar", "regret", "satisfied"]
 STATISTICS: tuple[Statistic, ...] = ("mean", "cvar", "regret", "satisfied")
 
-# Width of what is smoothed in a search, as a part of the spread of the effects; results are always exact.
+# Smoothing width in a search, relative to the size of the effects; reported results are not smoothed.
 SOFTNESS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is made large.
+    """The quantity to maximise: a statistic of the effects of a policy over draws.
 
     Attributes
     ----------
     outcome
         Key of an outcome; empty for the first one.
     statistic
-        ``"mean"`` of its effect over draws; ``"cvar"``, the mean of the worst draws; ``"regret"``, the largest loss
-        against the best known policy of a draw, as a negative number; ``"satisfied"``, the share of draws in which the
-        effect reaches `target`.
+        ``"mean"``: mean effect over draws; ``"cvar"``: mean of the worst draws (conditional value at risk);
+        ``"regret"``: minus the largest loss relative to the best known policy of each draw; ``"satisfied"``: share of
+        draws in which the effect reaches `target`.
     level
-        Share of the draws that count as the worst.
+        Share of draws that count as the worst, for ``"cvar"``.
     target
-        What satisfies, in the unit of the effect.
+        Effect to reach for ``"satisfied"``, in the unit of the effect.
 
     Raises
     ------
     InvalidInput
-        If it cannot be computed.
+        If the statistic is unknown, or the level is not a share above 0.
     """
 
     outcome: str = ""
@@ -54,14 +54,14 @@ class Objective:
             raise InvalidInput("level is a share of the draws above 0, at most 1; found {found!r}", found=self.level)
 
     def value(self, effects: Array, best: Array | None = None) -> float:
-        """The statistic.
+        """Compute the statistic.
 
         Parameters
         ----------
         effects
-            Of the policy, shape (draw,).
+            Effects of the policy, shape (draw,).
         best
-            Of the best known policy in each draw, for regret.
+            Effect of the best known policy in each draw, for regret.
         """
         if self.statistic == "cvar":
             return float(effects[worst(effects, self.level)].mean())
@@ -73,18 +73,18 @@ class Objective:
         return float(effects.mean())
 
     def smooth(self, effects: Array, slopes: Array, best: Array | None, spread: float) -> tuple[float, Array]:
-        """The statistic and its derivatives, smoothed where it jumps or has kinks in every draw.
+        """Compute the statistic and its derivatives, smoothed for ``"regret"`` and ``"satisfied"``.
 
         Parameters
         ----------
         effects
-            Shape (draw,).
+            Effects of the policy, shape (draw,).
         slopes
-            Derivatives, shape (draw, number).
+            Derivatives of the effects, shape (draw, knob).
         best
             As in `value`.
         spread
-            Size of the effects, which decides how much is smoothed.
+            Size of the effects, to which the smoothing width is proportional.
         """
         if self.statistic == "cvar":
             chosen = worst(effects, self.level)
@@ -105,16 +105,16 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What a policy must keep.
+    """Lower bound on an effect, for its mean or in a share of draws.
 
     Attributes
     ----------
     outcome
         Key of an outcome, or of one that has a value for each region.
     at_least
-        Least effect, in its unit.
+        Smallest permitted effect, in its unit.
     share_of_draws
-        Share of the draws in which it must be reached; None asks it of the mean.
+        Share of draws in which the bound must hold; None applies it to the mean.
     """
 
     outcome: str
@@ -126,21 +126,21 @@ class Constraint:
             raise InvalidInput("share_of_draws lies between 0 and 1; found {found!r}", found=self.share_of_draws)
 
     def margin(self, effects: Array, slopes: Array | None = None) -> tuple[Array, Array | None]:
-        """How far above the least effect it is, and the derivatives of that.
+        """Margin of the effect above its lower bound, and the derivatives of the margin.
 
         Parameters
         ----------
         effects
-            Shape (draw,) or (draw, element).
+            Effects of the policy, shape (draw,) or (draw, element).
         slopes
-            Shape (draw, number) or (draw, element, number).
+            Derivatives of the effects, shape (draw, knob) or (draw, element, knob).
 
         Returns
         -------
         margin : ndarray
-            Shape () or (element,); of a share of draws the distance of that quantile, as Harrell and Davis estimate it.
+            Shape () or (element,); for a share of draws, the margin of the Harrell-Davis estimate of that quantile.
         slopes : ndarray or None
-            With one more axis.
+            Derivatives of the margin, with a trailing axis (knob,).
         """
         if self.share_of_draws is None:
             return effects.mean(axis=0) - self.at_least, None if slopes is None else slopes.mean(axis=0)
@@ -153,12 +153,12 @@ class Constraint:
 
 
 def worst(effects: Array, level: float) -> NDArray[np.intp]:
-    """Positions of the worst draws, at least one."""
+    """Indices of the worst share `level` of draws, at least one."""
     count = max(1, round(level * len(effects)))
     return np.argsort(effects, kind="stable")[:count]
 
 
 def quantile_weights(count: int, level: float) -> Array:
-    """Weights of sorted draws that estimate a quantile."""
+    """Weights of the sorted draws in the Harrell-Davis estimator of a quantile."""
     edges = np.arange(count + 1) / count
     return np.asarray(np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level))))

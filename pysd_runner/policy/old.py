@@ -1,4 +1,4 @@
-"""Names of earlier versions that scripts use, each with a warning that names the new one."""
+"""Deprecated functions of earlier versions; each warns and names its replacement."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,13 +31,13 @@ def model_study(
     draws: int | None = None,
     seed: int = 0,
 ) -> Study:
-    """A study of any model; see `study_of`."""
+    """Deprecated: use `study_of`."""
     _warn("model_study", "study_of(inputs_of(model, None, fitted))")
     return study_of(inputs_of(model, None, fitted, until=until, draws=draws, seed=seed))
 
 
 def lever_space(study: Study) -> Space:
-    """Every lever; see `space_of`."""
+    """Deprecated: use `space_of`."""
     _warn("lever_space", "space_of(study)")
     return space_of(study)[0]
 
@@ -50,7 +50,7 @@ def uniform_space(
     periods: Sequence[float] = (),
     budget: bool = False,
 ) -> tuple[Space, Array | None]:
-    """One mix for all; see `space_of`."""
+    """Deprecated: use `space_of` with ``by="lever"``."""
     _warn("uniform_space", 'space_of(study, scenario, by="lever")')
     return space_of(inputs, scenario, by="lever", who=who, periods=periods, budget=budget)
 
@@ -58,12 +58,12 @@ def uniform_space(
 def chosen_scenario(
     scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]
 ) -> Scenario:
-    """The scenario that a point of regions is; see `Space.scenario`."""
+    """Deprecated for regional models: use `Space.scenario`."""
     _warn("chosen_scenario", "space.scenario(study, point)")
     return replace(space, root=scenario).scenario(None, point, name=name, label=labels)
 
 
 def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: str, label: str = "") -> Scenario:
-    """The scenario that a point is; see `Space.scenario`."""
+    """Deprecated: use `Space.scenario`."""
     _warn("space_scenario", "space.scenario(study, point)")
     return space.scenario(study, point, name=name, label=label)

@@ -1,4 +1,4 @@
-"""The best policy under uncertainty, judged on draws its search never saw, and policies between two aims."""
+"""Optimal policies under uncertainty, evaluated on held-out draws, and Pareto fronts of two outcomes."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -36,9 +36,9 @@ from pysd_runner.policy.study import Outcome, Study, Told, Values, end_effects, 
 
 Array = NDArray[np.float64]
 
-# Draws of the first, coarse search of every start.
+# Maximum number of draws in the first, coarse stage of each search.
 COARSE = 32
-# Shares are rounded to multiples of this.
+# Shares are rounded to multiples of this value to measure the loss from rounding.
 ROUNDING = 0.05
 
 
@@ -49,39 +49,39 @@ class Optimum(Tabled):
     Attributes
     ----------
     space, objective, constraints
-        What was asked for.
+        The problem that was solved.
     point
-        The numbers chosen, shape (number,).
+        Optimal values of the decision variables, shape (knob,).
     values
-        Values by variable of the policy.
+        Values of the policy by model variable.
     in_sample, out_of_sample
-        Objective on the draws of the search and on the others.
+        Objective on the draws of the search and on the held-out draws.
     effects
-        Effects on the other draws by outcome, shape (draw,), and (draw, element) of watched ones.
+        Effects on the held-out draws by outcome: shape (draw,), or (draw, element) for watched outcomes.
     rivals
-        Objective of the policies it is compared with, on the other draws.
+        Objective of the policies it is compared with, on the held-out draws.
     breaking
-        Those of them that break a constraint there by more than the policy found does.
+        Names of the `rivals` that violate a constraint on the held-out draws by more than the optimum does.
     starts
-        The searches.
+        Result of the search from each starting point.
     binding
-        Constraints that hold with equality, with their multipliers.
+        Binding constraints with their Lagrange multipliers.
     residual
-        Norm of what is left of the conditions of Karush, Kuhn and Tucker, as a part of that of the gradient.
+        Norm of the Karush-Kuhn-Tucker residual, relative to that of the gradient.
     relaxed
-        Constraints that cannot be met together, with the least by which each had to give way; empty where they can.
+        Violation of each constraint where the constraints cannot all be met; empty where they can.
     ranges
-        For every number, how far it can go, the others of its group scaled, before 2 per cent of the objective is lost.
+        Range of each variable that loses at most 2 per cent of the objective, the rest of its group rescaled.
     rounding
-        Objective lost, as a part of it, when shares are rounded to 5 per cent.
+        Relative loss of the objective when shares are rounded to multiples of 5 per cent.
     outcomes
-        Everything that is measured, by key.
+        Outcomes of the study, by key.
     levers
         Labels of the levers by key and language.
     elements
-        Names of the elements of watched outcomes.
+        Names of the elements (regions) of watched outcomes.
     notes
-        What a reader must know.
+        Caveats that a reader needs.
     """
 
     space: Space
@@ -111,17 +111,17 @@ class Optimum(Tabled):
 
     @property
     def best_rival(self) -> str:
-        """The policy that comes closest, or beats it, among those that keep the constraints; empty without one."""
+        """The best of the `rivals` that satisfy the constraints; empty if there is none."""
         kept = {name: value for name, value in self.rivals.items() if name not in self.breaking}
         return max(kept, key=lambda name: kept[name]) if kept else ""
 
     @property
     def beats_rivals(self) -> bool:
-        """Whether it is better than every policy that keeps the constraints, on draws the search never saw."""
+        """Whether the optimum is better than every feasible rival on the held-out draws."""
         return not self.best_rival or self.out_of_sample > self.rivals[self.best_rival]
 
     def table(self) -> pd.DataFrame:
-        """One row a number: what was chosen and its near-optimal range."""
+        """Optimal value and near-optimal range of each decision variable, one row per variable."""
         rows = [
             {"key": knob.key, "group": knob.group, "value": float(value), "low": low, "high": high}
             for knob, value in zip(self.space.knobs, self.point, strict=True)
@@ -130,7 +130,7 @@ class Optimum(Tabled):
         return pd.DataFrame(rows).set_index("key")
 
     def effect_table(self) -> pd.DataFrame:
-        """Median and 90 % interval of every effect, and the share of draws in which it is positive; out of sample."""
+        """Out-of-sample median and 90 % interval of each effect, and the share of draws in which it is positive."""
         rows = {}
         for key, values in self.effects.items():
             if values.ndim == 1:
@@ -139,12 +139,12 @@ class Optimum(Tabled):
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("outcome")
 
     def losers(self) -> pd.DataFrame:
-        """Share of draws in which each element is worse off, the most frequent first; out of sample."""
+        """Out-of-sample share of draws in which each element (region) is worse off, in descending order."""
         return losers_of([values for values in self.effects.values() if values.ndim == 2], self.elements)
 
 
 class SearchSettings(TypedDict, total=False):
-    """How a policy is looked for; see `optimise`."""
+    """Settings of a policy search; see `optimise`."""
 
     starts: int
     seed: int
@@ -168,49 +168,49 @@ def optimise(
 ) -> Optimum:
     """Find the best policy of a space.
 
-    Every second draw is for the search, the others for what is reported. A search runs SLSQP with exact derivatives on
-    some draws first and then on all of its half; the best of several starts is kept. Where the constraints cannot be
-    met together, the least by which all of them must give way is found first, and the objective is made large under
-    that.
+    Every second draw is used by the search; the other draws are held out to evaluate the result. A search runs SLSQP
+    with exact derivatives, first on a few of its draws and then on all of them; the best of several starts is kept. If
+    the constraints cannot all be met, the smallest common relaxation is found first, and the objective is maximised
+    under the relaxed constraints.
 
     Parameters
     ----------
     study
         Model, draws and outcomes; at least four draws.
     space
-        What may be chosen.
+        Decision variables and their bounds.
     objective
-        What is made large; None the mean of the first outcome.
+        Objective to maximise; None for the mean of the first outcome.
     subject_to
-        What must be kept.
+        Constraints.
     start
-        Where the first search starts, shape (number,); None in the middle.
+        Starting point of the first search, shape (knob,); None for the midpoint of the space.
     none
-        Values without policy; None takes those of the study.
+        Values of the no-policy run, by model variable; None for those of the study.
     rivals
-        Policies it is compared with, by name.
+        Policies to compare the optimum with, by name.
     progress
-        Called with what is being done, how much of it is finished and of how much.
+        Called with the name of the current task, the number of items done and their total.
     **settings
-        ``starts``, how many searches (4), of which those after the second start at random; ``seed`` (0) decides those.
-        ``executor`` runs searches at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or
-        any executor of `concurrent.futures`; None for one after the other, each on all cores. Results do not depend on
-        it. ``checkpoint``, a folder that keeps finished searches; a later call with the same question takes them from
-        there. ``describe`` (True), whether near-optimal ranges and the loss from rounding are worked out.
+        ``starts`` (4): number of searches, those after `start` and the midpoint from random points of ``seed`` (0).
+        ``executor`` runs searches in parallel: ``"threads"``, ``"processes"``, the address of a dask scheduler, or
+        any executor of `concurrent.futures`; None runs them one by one, each on all cores. Results do not depend on
+        it. ``checkpoint``: folder in which finished searches are stored; a later call with the same problem reuses
+        them. ``describe`` (True): whether to compute near-optimal ranges and the loss from rounding.
 
     Returns
     -------
     Optimum
-        The policy and how it was found.
+        The optimal policy and diagnostics of the search.
 
     Raises
     ------
     InvalidInput
-        If there are too few draws or an option is not usable.
+        If there are fewer than four draws, or an option is invalid.
     UnknownName
         If an outcome does not exist.
     SimulationFailed
-        If a case is not finite.
+        If a simulation gives values that are not finite.
 
     References
     ----------
@@ -294,13 +294,13 @@ def optimise(
 
 
 def _spread(problem: SearchProblem, points: Sequence[Array]) -> float:
-    """Size of the effects, by which everything is measured."""
+    """Largest mean absolute effect at some points: the scale of the objective and of its smoothing."""
     sizes = [np.abs(problem.effects(point)[problem.outcome.key]).mean() for point in points]
     return float(max([*sizes, 1e-12]))
 
 
 def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective, none: Values) -> Array | None:
-    """Best effect of the rivals in each draw, for regret."""
+    """Largest effect of the rivals in each draw, against which regret is measured; None for other statistics."""
     if objective.statistic != "regret":
         return None
     if not rivals:
@@ -312,7 +312,7 @@ def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective
 def _rated(
     problem: SearchProblem, rivals: Mapping[str, Values], none: Values, allowed: float
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Objective of other policies, and those that break a constraint."""
+    """Objective of each rival, and the names of those that violate a constraint by more than `allowed`."""
     if not rivals:
         return {}, ()
     found = end_effects(problem.study, list(rivals.values()), problem.outcomes, none=none)
@@ -327,18 +327,18 @@ def _rated(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Front(Tabled):
-    """Policies between two aims.
+    """Approximate Pareto front of two outcomes.
 
     Attributes
     ----------
     first, second
-        Keys of the two outcomes.
+        The two outcomes.
     points
-        Chosen numbers, shape (policy, number).
+        Optimal values of the decision variables, shape (policy, knob).
     values
-        Mean effects out of sample, one row a policy: `first`, `second`; from the best of the one to that of the other.
+        Mean out-of-sample effects on `first` and `second`, shape (policy, 2); from the best for `first` to `second`.
     space
-        What was chosen.
+        Decision variables and their bounds.
     """
 
     first: Outcome
@@ -348,12 +348,12 @@ class Front(Tabled):
     space: Space
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: both effects and the numbers chosen."""
+        """Both effects and the decision variables, one row per policy."""
         frame = pd.DataFrame(self.values, columns=[self.first.key, self.second.key])
         return frame.join(pd.DataFrame(self.points, columns=[knob.key for knob in self.space.knobs]))
 
 
-def front(  # noqa: PLR0913 - a front door
+def front(  # noqa: PLR0913 - public entry point
     study: Study,
     space: Space,
     *,
@@ -365,7 +365,7 @@ def front(  # noqa: PLR0913 - a front door
     none: Values | None = None,
     progress: Told | None = None,
 ) -> Front:
-    """Policies between two aims: the mean of one effect is made large while the other is at least so large.
+    """Approximate the Pareto front of two outcomes: maximise the mean of one subject to a lower bound on the other.
 
     Parameters
     ----------
@@ -374,14 +374,14 @@ def front(  # noqa: PLR0913 - a front door
     first, second
         Keys of the two outcomes.
     points
-        How many policies, the two ends among them.
+        Number of policies, including the two ends of the front.
     progress
         As for `optimise`.
 
     Returns
     -------
     Front
-        Every policy judged on draws its search never saw.
+        The policies, evaluated on held-out draws.
     """
     points = whole("points", points, least=2)
     one, two = study.outcome(first), study.outcome(second)

@@ -1,4 +1,4 @@
-"""Objective and constraints of numbers to choose, on some draws, with exact derivatives along directions."""
+"""Objective and constraints of a policy search on some draws, with exact directional derivatives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -15,16 +15,16 @@ from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values
 from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
-# By variable: how it moves with each number of a decision, dimensions of the variable and then (direction,); or over
-# time, as a `TimePath` of such values.
+# By variable: derivatives with respect to each decision variable (direction), shape (dimensions of the variable...,
+# direction), or a `TimePath` of such arrays.
 Slopes = Mapping[str, Array | TimePath]
 
-# Directions computed in one run: more of them no longer fit the fast memory of a processor and cost more each.
+# Directions computed in one run: more no longer fit the CPU cache, so that each costs more.
 TOGETHER = 8
 
 
 class Gradients:
-    """A function from policies to outcomes and their derivatives."""
+    """Function from policies to outcomes and their derivatives along the directions of `slopes`."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Gradients:
         self.study, self.outcomes, self.directions = study, tuple(outcomes), directions
         self.variables = list(dict.fromkeys(name for item in outcomes for name in item.variables))
         self.every = study.bounds[1] - study.bounds[0] if every is None else every
-        # Parts of equal size share a program; the last one is filled up with directions that move nothing.
+        # Parts of equal size share a compiled program; the last one is padded with zero directions.
         self._size = -(-directions // -(-directions // TOGETHER))
         self._parts = [
             {name: self._some(value, first) for name, value in slopes.items()}
@@ -50,7 +50,7 @@ class Gradients:
         self._block = max(8, MOST_CELLS // (cells * moments * (self._size + 1)))
 
     def _some(self, slope: Array | TimePath, first: int) -> Array | TimePath:
-        """Some of the directions of a variable, with the axes (scenario, draw) in front."""
+        """Derivatives of a variable along one part of the directions, with leading axes (scenario, draw)."""
         if isinstance(slope, TimePath):
             steps = np.stack([np.asarray(slope.at(time), dtype=float) for time in self.study.times])
             return TimePath(
@@ -67,7 +67,7 @@ class Gradients:
     def __call__(
         self, policies: Sequence[Values], *, progress: Callable[[int], None] | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives."""
+        """Compute outcomes and their derivatives, by outcome; the last axis of derivatives is (direction,)."""
         rows = []
         for first in range(0, self.study.draws, self._block):
             kept = np.arange(first, min(self.study.draws, first + self._block))
@@ -115,14 +115,14 @@ class Gradients:
 
 
 def _fitted(slope: Array | TimePath, value: Any) -> Array | TimePath:
-    """Seeds of a variable, over time where its values are."""
+    """Tangents of a variable, as a path over time if its values are one."""
     if isinstance(value, TimePath) and not isinstance(slope, TimePath):
         return TimePath(times=value.times, values=np.stack([slope] * len(value.times)), interpolate="step")
     return slope
 
 
 def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[str, Array]) -> Array:
-    """Chain rule over the elements of every variable, or element by element."""
+    """Derivatives of an outcome by the chain rule, summed over the elements of its variables unless `by_element`."""
     total: Any = 0.0
     for name, slope in outcome.slopes(data).items():
         product = slope[..., None] * derivatives[name]
@@ -131,7 +131,7 @@ def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[s
 
 
 class SearchProblem:
-    """Objective and constraints on some draws."""
+    """Objective and constraints of a policy search on some draws, as functions of a point of the space."""
 
     def __init__(
         self,
@@ -156,13 +156,13 @@ class SearchProblem:
         self._sloped: dict[bytes, tuple[dict[str, Array], dict[str, Array]]] = {}
 
     def apart(self) -> "SearchProblem":
-        """The same with memory of its own, for another thread."""
+        """Copy the problem with separate caches, for use in another thread."""
         other = copy(self)
         other._known, other._sloped = {}, {}
         return other
 
     def lowered(self, less: Array) -> "SearchProblem":
-        """The same with constraints that ask for less; how far they are missed is told as before."""
+        """Copy the problem with constraints relaxed by `less`; `miss` still refers to the original constraints."""
         other = self.apart()
         other._less = less
         return other
@@ -186,7 +186,7 @@ class SearchProblem:
         )
 
     def effects(self, point: Array) -> dict[str, Array]:
-        """By outcome, shape (draw,) or (draw, element)."""
+        """Effects at a point by outcome, shape (draw,) or (draw, element)."""
         key = point.tobytes()
         if key not in self._known:
             if len(self._known) > 64:
@@ -195,13 +195,13 @@ class SearchProblem:
         return self._known[key]
 
     def several(self, points: Array) -> list[dict[str, Array]]:
-        """Effects of several points."""
+        """Effects at several points, as from `effects`."""
         found = self._run([self.space.policy(self.study, point) for point in points])
         changed = {item.key: item.effect(found[item.key], self.without[item.key]) for item in self.outcomes}
         return [{key: values[place] for key, values in changed.items()} for place in range(len(points))]
 
     def sloped(self, point: Array) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Effects and their derivatives, with a last axis (number)."""
+        """Effects at a point and their derivatives, with a trailing axis (knob,)."""
         key = point.tobytes()
         if key not in self._sloped:
             values, slopes = self.gradients([self.space.policy(self.study, point)])
@@ -220,32 +220,32 @@ class SearchProblem:
         return effects, found
 
     def value(self, point: Array) -> float:
-        """Exact objective."""
+        """Objective at a point, without smoothing."""
         return self.objective.value(self.effects(point)[self.outcome.key], self.best)
 
     def smooth(self, point: Array) -> float:
-        """Smoothed objective."""
+        """Smoothed objective at a point."""
         effects = self.effects(point)[self.outcome.key]
         return self.objective.smooth(effects, np.zeros((len(effects), 1)), self.best, self.scale)[0]
 
     def smooth_slopes(self, point: Array) -> Array:
-        """Derivatives of the smoothed objective."""
+        """Derivatives of the smoothed objective at a point, shape (knob,)."""
         effects, slopes = self.sloped(point)
         key = self.outcome.key
         return self.objective.smooth(effects[key], slopes[key], self.best, self.scale)[1]
 
     def margins(self, point: Array) -> Array:
-        """Distances of all constraints above what they ask for, in one row."""
+        """Margins of all constraints at a point (positive if met), shape (constraint,)."""
         return self.margins_of(self.effects(point)) + self._less
 
     def margins_of(self, effects: Mapping[str, Array]) -> Array:
-        """The same from effects."""
+        """Margins of the original constraints, from the effects at a point."""
         parts = [np.atleast_1d(item.margin(effects[item.outcome])[0]) for item in self.constraints]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     @property
     def sizes(self) -> Array:
-        """Size of the effects behind each constraint, by which they are scaled."""
+        """Scale of each constraint: mean absolute effect at the midpoint of the space."""
         if self._sizes is None:
             effects = self.effects(self.space.middle())
             parts = [
@@ -259,7 +259,7 @@ class SearchProblem:
         return self._sizes
 
     def margin_slopes(self, point: Array) -> Array:
-        """Their derivatives, shape (constraint, number)."""
+        """Derivatives of the margins at a point, shape (constraint, knob)."""
         effects, slopes = self.sloped(point)
         parts = []
         for item in self.constraints:
@@ -269,7 +269,7 @@ class SearchProblem:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.space)))
 
     def labels(self) -> list[str]:
-        """Name of each constraint in a row of `margins`."""
+        """Names of the constraints, in the order of `margins`."""
         names = []
         for item in self.constraints:
             if item.outcome in self.study.watched:
@@ -279,10 +279,10 @@ class SearchProblem:
         return names
 
     def miss(self, point: Array) -> float:
-        """How far the worst constraint is from being met, as a part of the size of its effects."""
+        """Largest violation of a constraint at a point, relative to the scale in `sizes`; 0 if all are met."""
         return self.missed(self.effects(point))
 
     def missed(self, effects: Mapping[str, Array]) -> float:
-        """The same from effects."""
+        """Largest relative violation of a constraint, from the effects at a point; see `miss`."""
         margins = self.margins_of(effects)
         return float(max(0.0, (-margins / self.sizes).max())) if margins.size else 0.0

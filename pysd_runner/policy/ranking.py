@@ -1,4 +1,4 @@
-"""Policies ranked on the same draws, under each definition of what was measured and under other unit costs."""
+"""Rank policies on common draws, under each definition of the observed series and under other unit costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,25 +25,25 @@ from pysd_runner.study.draws import CommonDraws, common_draws
 from pysd_runner.study.values import scenario_values
 
 Array = NDArray[np.float64]
-# A parameter, and what was done with it.
+# A parameter, and how it was varied.
 Case = tuple[str, str]
 
-# A policy that is first in at least this share of the draws, whatever is assumed, is called robust.
+# Minimum number of draws to split them into terciles, and share of draws in which a robust policy must rank first.
 LEAST_SPLIT = 90
 ROBUST = 0.5
 # Scenarios simulated at a time: more need more memory and are no faster.
 BATCH = 8
-# Draws with which the ranking is looked at again under other assumptions.
+# Maximum number of draws with which the ranking is repeated under other unit costs.
 SCANNED = 32
-# Factors of the unit costs looked at, by what they are called.
+# Factors by which unit costs are multiplied, by name.
 FACTORS = {"half": 0.5, "twice": 2.0}
-# Levels of the ends of the 90 % interval.
+# Probabilities at the ends of the 90 % interval.
 ENDS = (0.05, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ranking(Tabled):
-    """Effects of policies in one year, on the same draws."""
+    """Effects of policies in the last year, on common draws."""
 
     effects: xr.Dataset
     scenarios: Mapping[str, Scenario]
@@ -52,7 +52,7 @@ class Ranking(Tabled):
     walkers: NDArray[np.intp] | None = None
 
     def table(self) -> pd.DataFrame:
-        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first."""
+        """Median and 90 % interval of each effect, and share of draws ranked first; one row per policy."""
         rows = {}
         for name in self.scenarios:
             row: dict[str, float] = {}
@@ -65,11 +65,11 @@ class Ranking(Tabled):
 
     @property
     def first(self) -> pd.Series:
-        """Share of draws in which each policy closes most of the gap, the most frequent first."""
+        """Share of draws in which each policy closes the gap most, in descending order."""
         return first_shares(self.effects[HEADLINE])
 
     def split(self, name: str, effect: str = HEADLINE) -> pd.DataFrame:
-        """Split the effect of a policy against the reference mix per head into who, what and interaction."""
+        """Decompose a policy's effect relative to the reference mix per head into who, what and interaction."""
         policy, reference = self.scenarios[name], self._reference(name)
         who = replace(reference.policy, redistribution=policy.policy.redistribution)
         what = replace(policy.policy, redistribution=reference.policy.redistribution)
@@ -80,13 +80,13 @@ class Ranking(Tabled):
         return pd.DataFrame(rows, index=pd.Index(parts, name="part"))
 
     def _precision(self, name: str, values: Array) -> dict[str, float]:
-        """Tail effective size of the draws, and Monte Carlo errors of both ends of the 90 % interval."""
+        """Tail effective sample size of the draws, and Monte Carlo errors of both ends of the 90 % interval."""
         size = tail_effective_size(values, np.arange(values.size) if self.walkers is None else self.walkers)
         errors = {f"{name}_p{100 * level:02.0f}_error": quantile_error(values, level, size) for level in ENDS}
         return {f"{name}_ess_tail": size, **errors}
 
     def is_reference(self, name: str) -> bool:
-        """Whether a policy is the mix that others are split against."""
+        """Whether a policy is itself the reference mix of `split`."""
         return self._reference(name).policy == self.scenarios[name].policy
 
     def _reference(self, name: str) -> Scenario:
@@ -94,7 +94,7 @@ class Ranking(Tabled):
         return self.scenarios[own if own in self.scenarios else REFERENCE]
 
     def _with(self, policy: Policy, like: Scenario) -> str:
-        """Name of the scenario that has a policy, under the assumptions of another."""
+        """Name of the scenario that has a given policy and the assumptions of `like`."""
         for name, item in self.scenarios.items():
             if item.policy == policy and item.assumptions == like.assumptions:
                 return name
@@ -104,16 +104,16 @@ class Ranking(Tabled):
 def compare(
     model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> Ranking:
-    """Run policies beside their baselines, keeping nothing but output, population and money."""
+    """Run policies and their baselines, and compute the effects from output, population and money."""
     ends, money = [], []
     for place in range(0, len(scenarios), BATCH):
         made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
-        # Effects are those of the last year: all years of a hundred cases with a thousand draws fill a memory.
+        # Effects need the last year only: all years of many scenarios and draws would not fit into memory.
         ends.append(made[["output", "population"]].isel(year=[-1]))
         money.append(made["budget"])
     data = xr.concat(ends, dim="scenario")
     names = {item.name: item.baseline_name for item in scenarios}
-    # Money per head cannot be added up where people were not counted.
+    # Money per head cannot be added up without population data.
     budget = xr.concat(money, dim="scenario") if "population" in panel else None
     found = effects(data["output"], data["population"], budget, names, start_of(panel))
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
@@ -128,7 +128,7 @@ def scanned(
     bounds: tuple[int, int],
     costs: Mapping[str, str],
 ) -> dict[Case, pd.Series]:
-    """Look again who is first when unit costs are half or twice as high."""
+    """Repeat the ranking with each unit cost halved and doubled, on a few draws."""
     kept = np.arange(min(SCANNED, len(common.draws)))
     few = replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
     found = {}
@@ -141,14 +141,14 @@ def scanned(
 
 
 def first_shares(values: xr.DataArray) -> pd.Series:
-    """Share of draws in which each scenario has the largest value, the most frequent first; ties count for each."""
+    """Share of draws in which each scenario has the largest value, in descending order; ties count for each."""
     best = values.max("scenario")
     shares = (values == best).mean("draw").to_series()
     return shares.sort_values(ascending=False, kind="stable")
 
 
 def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
-    """Count the independent draws that would give the ends of the 90 % interval as surely."""
+    """Effective sample size for the ends of the 90 % interval, allowing for correlation of draws of one walker."""
     sizes, batches = [float(values.size)], np.unique(walkers).size
     for level in ENDS:
         below = values <= np.quantile(values, level)
@@ -160,7 +160,7 @@ def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
 
 
 def quantile_error(values: Array, level: float, size: float) -> float:
-    """Standard error of a quantile of so many effective draws, from order statistics; see Vehtari et al. (2021)."""
+    """Standard error of a quantile, from order statistics for `size` effective draws; see Vehtari et al. (2021)."""
     from scipy.special import betaincinv, ndtr
 
     low, high = np.quantile(values, betaincinv(size * level + 1, size * (1 - level) + 1, ndtr((-1.0, 1.0))))
@@ -168,7 +168,7 @@ def quantile_error(values: Array, level: float, size: float) -> float:
 
 
 def start_of(panel: Data) -> Start:
-    """The last observed year of a panel."""
+    """Output, population and classes of the regions in the last observed year of a panel."""
     groups = tuple(region.group for region in panel.regions)
     people = panel.array("population")[:, -1] if "population" in panel else np.ones(len(groups))
     return Start(
@@ -197,7 +197,7 @@ def _simulated(
     }
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(read, ("scenario", "draw", "region", "year"))
     dims["budget"] = ("scenario", "draw", "year")
-    rates = {"population": 1.0}  # all else is money, told in the currency of the panel
+    rates = {"population": 1.0}  # the other series are money, converted to the currency of the panel
     arrays = {
         name: (
             dims[name],
@@ -209,12 +209,12 @@ def _simulated(
 
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:
-    """Median and 90 % interval; NaN where no draw has the value."""
+    """Median and 90 % interval of the finite values; NaN if there are none."""
     return band(name, values[np.isfinite(values)])
 
 
 def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, pd.Series]:
-    """Look again who is first in the draws in which a parameter is low, and in those in which it is high."""
+    """Repeat the ranking in the draws of the lower and of the upper tercile of a parameter."""
     low, high = np.quantile(values, (1 / 3, 2 / 3))
     measured = comparison.effects[HEADLINE]
     return {
@@ -225,7 +225,7 @@ def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, pd.Seri
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Answer:
-    """Policies compared in several ways."""
+    """Rankings of policies under several definitions of the observed series."""
 
     comparisons: Mapping[str, Ranking]
     approximate: Ranking | None = None
@@ -233,19 +233,19 @@ class Answer:
 
     @property
     def main(self) -> Ranking:
-        """The comparison under the definition of the fit."""
+        """The ranking under the first definition."""
         return next(iter(self.comparisons.values()))
 
     @property
     def robust(self) -> str:
-        """The policy that is first in most draws under every definition and unit cost; empty when there is none."""
+        """The policy that ranks first in at least half of the draws in every case; empty if there is none."""
         name = str(self.main.first.idxmax())
         every = [series for item in self.comparisons.values() for series in (item.first, *item.cases.values())]
         is_always = all(str(series.idxmax()) == name and float(series[name]) >= ROBUST for series in every)
         return name if is_always else ""
 
 
-def answer(  # noqa: PLR0913 - a front door
+def answer(  # noqa: PLR0913 - public entry point
     model: Model,
     panel: Data,
     scenarios: Sequence[Scenario],
@@ -258,7 +258,7 @@ def answer(  # noqa: PLR0913 - a front door
     yuan_per_unit: float = 1.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Answer:
-    """Compare policies under each definition of what was measured."""
+    """Rank policies under each definition of the observed series, for which `fits` has a fit each."""
     settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     found: dict[str, Ranking] = {}
     approximate = None
@@ -271,10 +271,10 @@ def answer(  # noqa: PLR0913 - a front door
             made = replace(made, walkers=fitted.walkers(common.parameters))
         if not found:
             cases = scanned(model, panel, common, scenarios, bounds, unit_costs(model))
-            # How far application had come, which no national series says.
+            # The initial level of application, which no national series observes.
             level = model.bindings.parameters.application_level
             levels = common.parameters.get(level)
-            # A third of fewer draws says nothing about who is first.
+            # A third of fewer draws is too small a sample for a ranking.
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
                 cases |= terciles(made, level, levels)
             made = replace(made, cases=cases)
@@ -289,6 +289,6 @@ def answer(  # noqa: PLR0913 - a front door
 
 
 def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    """The first policy and its baseline."""
+    """Select the first policy and its baseline."""
     policy = next(item for item in scenarios if item.baseline_name != item.name)
     return [item for item in scenarios if item.name in {policy.name, policy.baseline_name}]

@@ -1,4 +1,4 @@
-"""Searches for the best numbers by sequential quadratic programming, what holds where one ended, and how flat it is."""
+"""Sequential quadratic programming, optimality conditions at the end point, and near-optimal ranges."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,18 +20,18 @@ Array = NDArray[np.float64]
 SEARCHES = Computation(
     name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"
 )
-# The near-optimal set: policies that lose at most this part of the objective.
+# Maximum relative loss of the objective in the near-optimal set of policies.
 NEAR = 0.02
 
-# Steps of the search on few draws and on all, and changes of the objective, as a part of its size, at which they end.
+# Maximum iterations of the coarse and the fine search, and their tolerances relative to the size of the objective.
 STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
-# A constraint may be missed by this part of the size of its effects.
+# Tolerance of a constraint, relative to the size of its effects.
 SLACK = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchEnd:
-    """One search."""
+    """Result of one search."""
 
     point: tuple[float, ...]
     value: float
@@ -40,7 +40,7 @@ class SearchEnd:
 
 
 def searched(coarse: SearchProblem, fine: SearchProblem, point: Array) -> SearchEnd:
-    """Search on few draws, then refine on all, with memory of its own beside other searches."""
+    """Search on a few draws, then refine on all; uses copies of the problems, so that searches can run in parallel."""
     coarse, fine = coarse.apart(), fine.apart()
     rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
@@ -48,7 +48,7 @@ def searched(coarse: SearchProblem, fine: SearchProblem, point: Array) -> Search
 
 
 def solved(problem: SearchProblem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
-    """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
+    """Run SLSQP from a point, with variables scaled to [0, 1]; return the final point and the number of iterations."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
     units, space = problem.sizes, problem.space
     lower, widths = space.lower, space.widths
@@ -74,7 +74,7 @@ def solved(problem: SearchProblem, point: Array, most: int, tolerance: float) ->
 
 
 def _sums(space: Space, more: int = 0) -> list[dict[str, Any]]:
-    """Sums of groups as rules of SLSQP, in parts of the width of every number, with some more numbers behind."""
+    """Equality constraints of the groups for SLSQP, in scaled variables followed by `more` variables without weight."""
     matrix, totals = space.equalities()
     if not len(matrix):
         return []
@@ -85,7 +85,7 @@ def _sums(space: Space, more: int = 0) -> list[dict[str, Any]]:
 
 
 def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, tolerance: float, **parts: Any) -> Any:
-    """Sequential least squares of SciPy, whose type hints do not know how rules are written."""
+    """Call SLSQP of SciPy, untyped because its type hints do not accept constraints given as dictionaries."""
     from scipy import optimize
 
     call: Any = optimize.minimize
@@ -93,12 +93,12 @@ def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, toleran
 
 
 def _inside(space: Space, parts: Array) -> Array:
-    """Numbers from parts of their widths, within bounds, which SLSQP oversteps by rounding."""
+    """Unscale variables, clipped to the bounds, which SLSQP may violate by rounding errors."""
     return np.asarray(space.lower + space.widths * np.clip(parts, 0.0, 1.0))
 
 
 def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd, float]:
-    """The least common slack that makes the constraints possible, and the best policy under it."""
+    """Find the smallest common relaxation under which all constraints can be met, and the best policy under it."""
     units, space = problem.sizes, problem.space
     count = len(space)
     rules = _sums(space, more=1)
@@ -125,7 +125,7 @@ def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd
     slack = problem.miss(point)
     if slack <= SLACK:
         return SearchEnd(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
-    # Under that slack the objective is made large: every constraint is lowered by it.
+    # Maximise the objective with every constraint relaxed by that slack.
     lowered = problem.lowered((slack + SLACK) * units)
     ended, steps = solved(lowered, point, STEPS[1], TOLERANCES[1])
     if problem.miss(ended) > slack + 2 * SLACK:
@@ -136,13 +136,13 @@ def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd
 
 
 def given_way(problem: SearchProblem, point: Array) -> dict[str, float]:
-    """By how much each constraint is missed, in the unit of its effect."""
+    """Violation of each constraint that is not met, in the unit of its effect."""
     margins = problem.margins(point)
     return {name: float(-margin) for name, margin in zip(problem.labels(), margins, strict=True) if margin < 0}
 
 
 def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple[dict[str, float], float]:
-    r"""Multipliers of binding constraints and the residual of the conditions of Karush, Kuhn and Tucker.
+    r"""Multipliers of the binding constraints and the residual of the Karush-Kuhn-Tucker conditions.
 
     .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
     """
@@ -176,14 +176,14 @@ def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple
     if not columns:
         return {}, 1.0 if np.linalg.norm(slopes) else 0.0
     stacked = np.stack(columns, axis=1)
-    # The gradient must be undone by what holds it back: -slopes = columns @ multipliers, multipliers not negative.
+    # Stationarity: -slopes = columns @ multipliers, with non-negative multipliers.
     multipliers, rest = nnls(stacked, -slopes)
     binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
     return binding, float(rest) / max(float(np.linalg.norm(slopes)), 1e-300)
 
 
 def asked(study: Study, space: Space, objective: Objective, constraints: Sequence[Constraint], seed: int) -> str:
-    """Hash of everything that decides the result of a search."""
+    """Hash of all inputs that determine the result of a search."""
     known = hashlib.sha256()
     parts = (study.model.sha256, study.bounds, study.draws, space.knobs, objective)
     known.update(repr((*parts, tuple(constraints), dict(space.sums), seed)).encode())
@@ -196,13 +196,13 @@ def asked(study: Study, space: Space, objective: Objective, constraints: Sequenc
 
 
 def keep_search(kept: Checkpoint, number: int, end: SearchEnd) -> None:
-    """Write the end of a search."""
+    """Store the result of a search in a checkpoint."""
     numbers = {"numbers": np.array([end.value, end.miss]), "steps": np.array(end.steps)}
     kept.keep(f"search-{number}", {"point": np.array(end.point), **numbers})
 
 
 def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
-    """Ends of the searches that an earlier process finished."""
+    """Results of the searches that are stored in a checkpoint, by index."""
     ends = {}
     for number in range(count):
         if (found := kept.get(f"search-{number}")) is not None:
@@ -214,7 +214,7 @@ def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
 
 
 def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
-    """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much."""
+    """Range of each variable within which the loss of the objective and of each constraint stays below `NEAR`."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
     allowed = problem.miss(point) + NEAR
@@ -246,7 +246,7 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | N
 
 
 def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:
-    """A point with one number moved part of the way to an end, others of its group scaled to keep the sum."""
+    """Shift one variable a fraction of the way to a bound, rescaling the rest of its group to keep the sum."""
     found = point.copy()
     knob = space.knobs[place]
     found[place] = (1 - part) * point[place] + part * end

@@ -1,4 +1,4 @@
-"""What a search may choose: numbers, their bounds, and how they become a policy."""
+"""Search spaces: decision variables, their bounds, and the policy at a point."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,30 +16,30 @@ from pysd_runner.simulation.run import element_name
 
 Array = NDArray[np.float64]
 
-# Decimals with which a policy that was found is written.
+# Decimal places of the numbers in a scenario made from a point.
 DIGITS = 6
-# Group of the numbers that say how much is spent when.
+# Group of the decision variables for the budget share of each period.
 MONEY = "money"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Knob(Named):
-    """One number a search may choose.
+    """One decision variable of a search.
 
     Attributes
     ----------
     key
         Name in tables.
     variable
-        Constant of the model that carries it.
+        Constant of the model that holds its value.
     position
-        Place in that variable; empty for one without dimensions.
+        Index of its element in that variable; empty for a variable without dimensions.
     lower, upper
         Bounds.
     start
-        First year in which it holds; None for the whole run. It holds until the next one of the same place.
+        First year in which it applies, until the next start year of its variable; None for the whole run.
     group
-        Numbers of one group have a fixed sum, weighted with `weight`; empty for none.
+        Variables of one group have a fixed sum, weighted by `weight`; empty for no group.
     weight
         Weight in that sum.
     en, zh
@@ -57,18 +57,18 @@ class Knob(Named):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Space:
-    """Policies a search may choose from: straight lines from numbers to values of the model.
+    """Policies that a search may choose from; values of the model are linear in the decision variables.
 
     Attributes
     ----------
     knobs
-        What is chosen.
+        Decision variables.
     base
-        Values by variable of everything else.
+        Values of all other settings, by model variable.
     sums
-        What the weighted numbers of each group add up to.
+        Fixed weighted sum of the variables of each group.
     root
-        Of a regional model, the scenario that gives everything else.
+        For a regional model, the scenario from which all other settings are taken.
     """
 
     knobs: tuple[Knob, ...]
@@ -93,52 +93,52 @@ class Space:
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
-        """Lower and upper bound of every number."""
+        """Lower and upper bound of each decision variable."""
         return [(knob.lower, knob.upper) for knob in self.knobs]
 
     @property
     def lower(self) -> Array:
-        """Lower bound of every number."""
+        """Lower bound of each decision variable, shape (knob,)."""
         return np.array([knob.lower for knob in self.knobs])
 
     @property
     def widths(self) -> Array:
-        """Distance of the bounds of every number."""
+        """Width of the bounds of each decision variable, shape (knob,)."""
         return np.array([knob.upper - knob.lower for knob in self.knobs])
 
     def equalities(self) -> tuple[Array, Array]:
-        """Matrix and right side of the sums, shapes (group, number) and (group,)."""
+        """Matrix and right-hand side of the sums of groups, shapes (group, knob) and (group,)."""
         matrix = np.array(
             [[knob.weight if knob.group == name else 0.0 for knob in self.knobs] for name in self.sums]
         ).reshape(len(self.sums), len(self.knobs))
         return matrix, np.array(list(self.sums.values()), dtype=float)
 
     def policy(self, study: Study, point: Iterable[float]) -> dict[str, Any]:
-        """Values by variable of a policy.
+        """Convert a point to a policy: values by model variable.
 
         Parameters
         ----------
         study
-            The model.
+            Study of the model.
         point
-            The numbers, shape (number,).
+            Values of the decision variables, shape (knob,).
         """
         return {**self.base, **self._values(study, np.asarray(list(point), dtype=float), lambda own: own)}
 
     def slopes(self, study: Study) -> dict[str, Array | TimePath]:
-        """How values move with each number, everywhere the same, as `Gradients` takes them.
+        """Constant derivatives of the values with respect to each decision variable, in the form `Gradients` takes.
 
         Parameters
         ----------
         study
-            The model.
+            Study of the model.
         """
         return self._values(study, np.eye(len(self)), lambda own: np.zeros((*own.shape, len(self))))
 
     def _values(
         self, study: Study, numbers: Iterable[Any], empty: Callable[[Array], Array]
     ) -> dict[str, Array | TimePath]:
-        """Values by variable, one or several by number, over time where numbers start in some years."""
+        """Fill the values of each variable with `numbers`, one per knob; a `TimePath` where knobs have start years."""
         found: dict[str, Array | TimePath] = {}
         for name, (own, starts) in self._carriers(study).items():
             values = np.stack([empty(own)] * max(1, len(starts)))
@@ -150,7 +150,7 @@ class Space:
         return found
 
     def projected(self, point: Array) -> Array:
-        """Nearest point within bounds and sums, by turns; close to both already, it hardly moves."""
+        """Project a point onto the bounds and the sums of groups, by alternating projections."""
         matrix, totals = self.equalities()
         lower, upper = np.array(self.bounds).T
         found = np.clip(point, lower, upper)
@@ -162,7 +162,7 @@ class Space:
         return found
 
     def middle(self) -> Array:
-        """Equal shares in every group, the middle of other bounds."""
+        """Midpoint: equal values within each group, and the middle of the bounds of the other variables."""
         lower, upper = np.array(self.bounds).T
         found = (lower + upper) / 2
         for name, total in self.sums.items():
@@ -171,7 +171,7 @@ class Space:
         return self.projected(found)
 
     def random(self, rng: np.random.Generator) -> Array:
-        """A point drawn at random: shares of each group uniform over what they may be, other numbers over bounds."""
+        """Draw a random point: shares of each group uniform on the simplex, other variables uniform within bounds."""
         lower, upper = np.array(self.bounds).T
         found = rng.uniform(lower, upper)
         for name, total in self.sums.items():
@@ -183,24 +183,24 @@ class Space:
     def scenario(
         self, study: Study | None, point: Iterable[float], *, name: str, label: str | Mapping[str, str] = ""
     ) -> Scenario:
-        """The scenario that a point is, for `project` and ``gapsim run``.
+        """Convert a point to a scenario, for `project` and ``gapsim run``.
 
         Parameters
         ----------
         study
-            The model; None where the space has a scenario at its root.
+            Study of the model; None if the space has a `root`.
         point
-            The numbers, shape (number,).
+            Values of the decision variables, shape (knob,).
         name
-            Of the scenario.
+            Name of the scenario.
         label
-            One, or one in English and Chinese.
+            Label of the scenario, or a mapping with labels in English and Chinese.
 
         Returns
         -------
         Scenario
-            Its numbers have six decimals, before shares are scaled to sum to one; of a model without regions they are
-            given to a millionth of the width of their bounds.
+            Numbers are rounded to six decimal places, before shares are normalised to sum to one; for a model without
+            regions, to a millionth of the width of their bounds.
         """
         labels = {"en": label or name, "zh": label or name} if isinstance(label, str) else dict(label)
         if self.root is None:
@@ -234,7 +234,7 @@ class Space:
             spending = Schedule(times=tuple(money), values=tuple(money.values()))
             scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
         policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
-        # Shares of a class have its name; those of one mix for all have none but "mix", or the year they start in.
+        # A group is a class of regions, or, with one mix for all, "mix" or the first year of a period.
         if any(knob.group not in ("", "mix") and knob.start is None for knob in self.knobs):
             policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
         elif set(shares) == {"mix"}:
@@ -247,7 +247,7 @@ class Space:
         return replace(scenario, name=name, label=FrozenMapping(labels), note=note, policy=policy, compare_with=())
 
     def _carriers(self, study: Study) -> dict[str, tuple[Array, list[float]]]:
-        """By variable: its own values, and the first years of its periods."""
+        """Base values of the model variables that the decision variables set, and the start years of their periods."""
         found = {}
         for name in dict.fromkeys(knob.variable for knob in self.knobs):
             starts = sorted({knob.start for knob in self.knobs if knob.variable == name and knob.start is not None})
@@ -260,7 +260,7 @@ class Space:
 
 
 def rounded(space: Space, point: Array, step: float) -> Array:
-    """Shares of every group rounded to multiples of a step, keeping their sums: largest remainders get what is left."""
+    """Round the shares of each group to multiples of a step, keeping their sum (largest remainder method)."""
     found = np.array(point, dtype=float)
     for name, total in space.sums.items():
         own = [place for place, knob in enumerate(space.knobs) if knob.group == name]
@@ -276,5 +276,5 @@ def rounded(space: Space, point: Array, step: float) -> Array:
 
 
 def _rounded(value: float, width: float) -> float:
-    """A number to a millionth of the width of its bounds."""
+    """Round a number to a millionth of the width of its bounds."""
     return round(value, 6 - int(np.floor(np.log10(width)))) + 0.0

@@ -1,4 +1,4 @@
-"""What may be chosen: every lever of any model; of regions mixes by class or period, who gets the money, and when."""
+"""Build search spaces: all levers of any model; for regional models also mixes, allocation rule and spending path."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -22,9 +22,9 @@ from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
-# How much more than on average may be spent in a period.
+# Maximum budget share of a period, as a multiple of the scenario's share.
 MOST_MONEY = 3.0
-# Group of the numbers that share the declared budget of a model without regions.
+# Group of the decision variables that share the declared budget of a model without regions.
 BUDGET = "budget"
 
 DEFAULT_CONSTRAINTS = (
@@ -43,37 +43,37 @@ def space_of(
     periods: Sequence[float] = (),
     budget: bool = False,
 ) -> tuple[Space, Array | None]:
-    """What a search may choose.
+    """Build the search space of a study.
 
     Parameters
     ----------
     study
-        The study, or what it is made from.
+        The study, or the inputs to build it from.
     scenario
-        Of regions: budget, start and everything that is not chosen. None for any other model, of which every lever is
-        chosen between off and its upper end, the declared budget spent: ``sum(cost x (lever - off)) = total``.
+        For a regional model: budget, start and all settings that are not decision variables. None for any other model:
+        each lever ranges from off to its upper bound, and ``sum(cost x (lever - off))`` equals a declared budget.
     by
-        ``"class"``: shares of the levers in each class; ``"lever"``: in one mix for all.
+        ``"class"``: a mix of levers for each class of regions; ``"lever"``: one mix for all regions.
     who
-        Whether the exponent of need is chosen as well, between money that follows output and need.
+        Whether the exponent of need is a decision variable too (-1 money follows output, 0 per head, 1 need).
     periods
-        First years of the periods, in each of which the one mix is another; empty for one.
+        First years of the periods, each with a mix of its own; empty for a single period.
     budget
-        Whether the money of each period is chosen as well, at the present value of the scenario's; output without
-        policy decides what a share of it is worth.
+        Whether the budget share of each period is a decision variable too, with the present value of all spending fixed
+        at that of the scenario; the value of a share is computed from output without policy.
 
     Returns
     -------
     space : Space
-        What may be chosen.
+        Decision variables and their bounds.
     start : ndarray
-        The scenario in it, shape (number,); of class mixes their mean where there is one for all. None where there is
-        no scenario.
+        The scenario as a point of the space, shape (knob,); one mix for all starts at the mean of its class mixes. None
+        without a scenario.
 
     Raises
     ------
     InvalidInput
-        If a lever has neither an upper end nor a budget, or all of them together cannot spend it.
+        If a lever has neither an upper bound nor a budget, or all upper bounds together cost less than the budget.
     """
     study = study_of(study) if isinstance(study, ProjectionInputs) else study
     if scenario is None:
@@ -92,12 +92,12 @@ def space_of(
     return Space(knobs=tuple(knobs), base=base, sums=sums, root=scenario), np.array(start)
 
 
-# Numbers, where they are in the scenario, and what each group adds up to.
+# Decision variables, their values in the scenario, and the weighted sum of each group.
 Choice = tuple[list[Knob], list[float], dict[str, float]]
 
 
 def _mixes(study: Study, values: Mapping[str, Any], by: str, periods: Sequence[float | None]) -> Choice:
-    """Shares of the levers in each class, or in the one mix of each period."""
+    """Decision variables for the shares of levers: a mix for each class, or one for each period."""
     vocabulary, bound = load_vocabulary(study.model), study.model.bindings
     rows, columns = (list(study.model.ranges[name]) for name in (bound.ranges.lever, bound.ranges.policy_class))
     mixes = np.asarray(values[bound.policy["class_mixes"]], dtype=float)
@@ -132,7 +132,7 @@ def _mixes(study: Study, values: Mapping[str, Any], by: str, periods: Sequence[f
 
 
 def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, lang: str) -> str:
-    """A lever in a class, from the first year of a period on, or by itself."""
+    """Label of a lever in a class, in a period that starts in `first`, or by itself."""
     if group is not None:
         return f"{lever.en}, {group.en}" if lang == "en" else f"{group.zh}：{lever.zh}"
     if first is None:
@@ -141,7 +141,7 @@ def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, l
 
 
 def _by_money(study: Study, values: Mapping[str, Any], periods: Sequence[float]) -> Choice:
-    """How much is spent in each period."""
+    """Decision variables for the budget share of each period."""
     names = study.model.bindings.policy
     knobs, start = [], []
     share = values[names["budget"]]
@@ -167,7 +167,7 @@ def _by_money(study: Study, values: Mapping[str, Any], periods: Sequence[float])
 
 
 def _worth(study: Study, periods: Sequence[float]) -> Array:
-    """Present value of output without policy in each period, as parts of the whole."""
+    """Share of each period in the present value of output without policy, from the first period on."""
     name = study.model.bindings.variables.output
     output = study.simulated([study.none], [name])[name][0].sum(axis=1).mean(axis=0)
     years = study.years
@@ -178,7 +178,7 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
 
 
 def _of_levers(study: Study) -> Space:
-    """Every lever of a model without regions between off and its upper end, the budget spent."""
+    """Search space of a model without regions: every lever from off to its upper bound, with the budget spent."""
     spec = declared(study.model)
     total = spec.budget
     knobs = []

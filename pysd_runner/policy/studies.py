@@ -1,4 +1,4 @@
-"""Studies of policies: what every policy starts from, its levers and its outcomes, for regions and any other model."""
+"""Build a `Study` (common draws, levers and outcomes) from a regional model, or from any other model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,31 +27,31 @@ Array = NDArray[np.float64]
 
 
 def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
-    """A study of a regional model, or of any model whose declarations name levers and which direction is better.
+    """Build a study of a regional model, or of any model that declares levers and outcomes with a preferred direction.
 
     Parameters
     ----------
     inputs
-        What every scenario starts from, from `inputs_of`. A model without regions has ``[levers]`` and ``[outcomes]``
-        in the ``.toml`` beside its file.
+        Common inputs of all scenarios, from `inputs_of`. A model without regions declares ``[levers]`` and
+        ``[outcomes]`` in a ``.toml`` file with the name of the model file.
     lang
-        Language of the names of regions, ``"en"`` or ``"zh"``.
+        Language of the region names, ``"en"`` or ``"zh"``.
 
     Returns
     -------
     Study
-        Of regions levers are those of the scenario files; outcomes are ``gap_closed``, ``theil_closed``,
-        ``theil_between_closed`` (where regions have classes), ``output_change`` and ``leader_change``. Of any other
-        model an outcome with subscripts is the sum over its elements; the first one with one subscript is also watched
-        element by element, under its key with ``each``; draws that fail without any policy are left out and counted in
-        the notes.
+        For a regional model: the levers of its scenario files, and the outcomes ``gap_closed``, ``theil_closed``,
+        ``theil_between_closed`` (if regions have classes), ``output_change`` and ``leader_change``. For any other
+        model: an outcome with subscripts is summed over its elements; the first one with exactly one subscript is also
+        watched element by element (its key followed by ``each``). Draws that fail without any policy are dropped and
+        counted in the notes.
 
     Raises
     ------
     InvalidInput
-        If no lever or no direction is declared, a lever was estimated, or the run is no whole number of units of time.
+        If no lever or direction is declared, a lever was estimated, or bounds and steps do not fit whole units of time.
     SimulationFailed
-        If no draw gives numbers.
+        If every draw fails without a policy.
     """
     return _of_regions(inputs, lang) if is_panel(inputs.data) else _of_any(inputs)
 
@@ -120,15 +120,15 @@ def _of_any(inputs: ProjectionInputs) -> Study:
 
 
 def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str, Any] | str) -> dict[str, Any]:
-    """Values by variable of a scenario, as a study takes them.
+    """Values of a scenario by model variable, in the form that a study uses.
 
     Parameters
     ----------
     start
-        The study, or what it is made from.
+        The study, or the inputs to build it from.
     scenario
-        A scenario, or what `load_scenario` takes; of a model without regions also changes by the name of a constant as
-        in `Scenario.of`.
+        A scenario, or an argument of `load_scenario`; for a model without regions also a mapping from constants to
+        changes, as in `Scenario.of`.
     """
     model, bounds, step = start.model, start.bounds, start.step
     data = None if isinstance(start, Study) else start.data
@@ -146,18 +146,18 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str,
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """Policies that split the effect of a scenario into who gets the money and what it buys."""
+    """The reference policies that decompose the effect of a scenario into who is funded and what the money buys."""
     found = two_by_two(scenario, model=study.model)
     return {name: policy_of(study, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
 
 
 def loop_values(model: Model) -> dict[str, dict[str, float]]:
-    """Values that switch each feedback loop of a model off, by its name; the declarations say which."""
+    """Values that switch off each feedback loop declared in ``checks.toml``, by loop and model variable."""
     return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
 
 
 def loop_labels(model: Model, lang: str) -> dict[str, str]:
-    """The same loops in words, by name."""
+    """Labels of the loops of `loop_values`, by name."""
     return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
 
 
@@ -170,7 +170,7 @@ def _loops(model: Model) -> list[SwitchableLoop]:
 
 
 def declared(model: Model) -> ModelSpec:
-    """Declarations with levers and a direction."""
+    """The declarations of a model, which must include a lever and an outcome with a preferred direction."""
     spec = model.spec
     file = model.path.with_suffix(".toml").name
     if spec is None or not spec.levers:
@@ -198,7 +198,7 @@ def _outcome(item: DeclaredOutcome) -> Outcome:
 
 
 def _usable(study: Study) -> Study:
-    """The same without draws that fail even without a policy."""
+    """Drop the draws of a study that fail even without a policy."""
     names = list(dict.fromkeys(name for item in study.outcomes.values() for name in item.variables))
     run = simulate(
         study.model,
@@ -221,7 +221,7 @@ def _usable(study: Study) -> Study:
 
 
 def _watching(study: Study, judged: list[DeclaredOutcome]) -> Study:
-    """The same with the first outcome that has one subscript watched element by element."""
+    """Watch the first outcome that has exactly one subscript element by element."""
     ir = study.model.ir
     for item in judged:
         dims = ir.variables[item.variable].dims

@@ -1,4 +1,4 @@
-"""What a policy analysis starts from: a model, draws that all policies share, levers and outcomes."""
+"""Inputs of a policy analysis (model, common draws, levers, outcomes), and effects of policies computed from them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,9 @@ Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 Data = Mapping[str, Array]
 
-# Cells of outcomes kept in memory at a time, of 8 bytes each.
+# Maximum number of saved values in memory at a time, 8 bytes each.
 MOST_CELLS = 8_000_000
-# Policies simulated together: more are no faster.
+# Maximum number of policies simulated together: more are no faster.
 MOST_POLICIES = 8
 
 
@@ -30,7 +30,7 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Named:
-    """What has a name in files and tables, and labels."""
+    """Base class of objects with a key (in files and tables) and labels in English and Chinese."""
 
     key: str
     en: str = ""
@@ -43,18 +43,18 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lever(Named):
-    """One thing a policy can do or leave.
+    """One measure of a policy, which can be on or off.
 
     Attributes
     ----------
     key
         Name in files and tables.
     variable
-        Constant of the model that carries it.
+        Constant of the model that holds its value.
     position
-        Place in that variable; empty for one without dimensions.
+        Index of its element in that variable; empty for a variable without dimensions.
     off
-        Value that means it is left.
+        Value at which the lever is off.
     en, zh
         Labels.
     """
@@ -66,30 +66,30 @@ class Lever(Named):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Outcome(Named):
-    """A number by case and year that says how good a run is, with its derivatives.
+    """A measure of how good a run is, for each case and year, with its derivatives.
 
     Attributes
     ----------
     key
         Name in files and tables.
     variables
-        What it is computed from.
+        Model variables from which it is computed.
     value
-        From data by variable, shape (policy, draw, ..., year), to shape (policy, draw, year).
+        Function from data by variable, shape (policy, draw, ..., year), to an array of shape (policy, draw, year).
     slopes
-        Derivatives of it with respect to the variables, in the same shapes as the data.
+        Function from the data to the derivatives of the value with respect to each variable, in the shape of its data.
     sign
-        1 where more is better, -1 where less is: effects are positive when things get better.
+        1 if higher values are better, -1 if lower values are, so that a positive effect is an improvement.
     unit
-        Of the effect.
+        Unit of the effect.
     en, zh
         Labels.
     unit_zh
-        The unit in Chinese; empty where it is the same.
+        Unit in Chinese; empty if it is the same.
     is_relative
         Whether an effect is a change in per cent rather than a difference.
     by_element
-        Whether there is a number for each element (region), before the axis of years.
+        Whether there is a value for each element (region), on an axis before that of years.
     """
 
     variables: tuple[str, ...]
@@ -106,7 +106,7 @@ class Outcome(Named):
         return self.unit_zh if lang == "zh" and self.unit_zh else self.unit
 
     def effect(self, with_policy: Array, without: Array) -> Array:
-        """Change by a policy, positive when things get better; adding zero makes no minus of a zero."""
+        """Change caused by a policy, positive if it is an improvement; adding 0.0 turns -0.0 into 0.0."""
         change = with_policy - without
         return np.asarray(self.sign * (100 * change / without if self.is_relative else change) + 0.0)
 
@@ -120,27 +120,27 @@ class Study:
     model
         The model.
     values
-        Values by variable that hold for every policy, those that vary with shape (1, draw, ...).
+        Values common to all policies, by model variable; those that vary between draws have shape (1, draw, ...).
     draws
-        How many draws.
+        Number of draws.
     bounds
         First and last year.
     step
         Length of a step, in years.
     none
-        Values without policy.
+        Values of the no-policy run, by model variable.
     levers
-        What policies consist of, by key.
+        Levers of which policies consist, by key.
     outcomes
-        What they are judged by, by key; the first one unless another is asked for.
+        Outcomes by which policies are judged, by key; the first one is the default.
     watched
-        Outcomes with a number for each element, that a search may keep from falling.
+        Outcomes with a value for each element, which can be used in constraints of a search.
     elements
         Names of those elements.
     regions
-        Of a regional model, in the order of its range.
+        Regions of a regional model, in the order of its subscript range.
     notes
-        What a reader must know.
+        Caveats that a reader needs.
     """
 
     model: Model
@@ -158,7 +158,7 @@ class Study:
 
     @property
     def times(self) -> Array:
-        """Moments of the run."""
+        """Time points of the run."""
         return np.arange(self.bounds[0], self.bounds[1] + self.step / 2, self.step)
 
     @property
@@ -167,12 +167,12 @@ class Study:
         return np.arange(round(self.bounds[0]), round(self.bounds[1]) + 1)
 
     def only(self, kept: NDArray[Any]) -> "Study":
-        """The same with some of the draws.
+        """Select some of the draws.
 
         Parameters
         ----------
         kept
-            Positions of draws.
+            Indices of draws, or a mask.
         """
         return replace(self, values=only_draws(self.model, self.values, kept), draws=len(np.arange(self.draws)[kept]))
 
@@ -206,7 +206,7 @@ class Study:
         policy
             Values by variable.
         active
-            For each lever 1 as in the policy, 0 off, in between a straight line; shape (lever,).
+            For each lever 1 as in the policy, 0 off, or a value between for linear interpolation; shape (lever,).
 
         Returns
         -------
@@ -222,7 +222,7 @@ class Study:
         return {**policy, **changed}
 
     def own(self, variable: str, value: Any = None) -> Array | TimePath:
-        """A policy's value of a variable, or what the study or the file has, with the axes (scenario, draw, ...)."""
+        """Value of a variable in a policy, else in the study or the model file, with the axes (scenario, draw, ...)."""
         if value is None:
             value = self.values.get(variable, self.none.get(variable))
         if value is None:
@@ -238,27 +238,27 @@ class Study:
         every: float = 1.0,
         progress: Callable[[int], None] | None = None,
     ) -> dict[str, Array]:
-        """Run policies on all draws, keeping nothing but some measures.
+        """Run policies on all draws and keep only the results of `measure`.
 
-        Policies and draws are worked on in blocks, so that memory does not grow with either.
+        Policies and draws are run in blocks, so that memory use does not grow with their number.
 
         Parameters
         ----------
         policies
             Values by variable of each policy.
         measure
-            From data by variable, shape (policy, draw, ..., year), to arrays with the same two leading axes.
+            Function from data by variable, shape (policy, draw, ..., year), to arrays with the same two leading axes.
         variables
-            What is read of a run.
+            Variables passed to `measure`.
         every
-            Years between saved moments.
+            Years between saved time points.
         progress
-            Called with the number of runs finished.
+            Called with the number of runs finished since the last call.
 
         Returns
         -------
         dict
-            By name of the measure, shape (policy, draw, ...).
+            Measures by name, shape (policy, draw, ...).
         """
         parts: list[dict[str, Array]] = []
         cells = sum(int(np.prod(self.model.ir.shape(self.model.ir.variables[name].dims))) for name in variables) * max(
@@ -283,14 +283,14 @@ class Study:
         policies
             Values by variable of each policy.
         variables
-            What is kept.
+            Variables to save.
         every
-            Years between saved moments.
+            Years between saved time points.
 
         Returns
         -------
         dict
-            By variable, shape (policy, draw, ..., year).
+            Values by variable, shape (policy, draw, ..., year).
         """
         run = simulate(
             self.model,
@@ -304,12 +304,12 @@ class Study:
         return {name: np.broadcast_to(run[name], (*lead, *run[name].shape[2:])) for name in variables}
 
     def stacked(self, policies: Sequence[Values]) -> dict[str, Array | TimePath]:
-        """Values of several policies along the scenario axis."""
+        """Stack the values of several policies along the scenario axis."""
         return stacked_values(policies, self.model, {**self.values, **self.none}, self.times)
 
 
 def _measured(data: Data, measure: Callable[[Data], Data]) -> dict[str, Array]:
-    """Measures of each policy by itself, so that no rounding hangs on the others in its block."""
+    """Measure each policy separately, so that rounding does not depend on which policies share its block."""
     count = len(next(iter(data.values())))
     each = [
         measure({name: np.ascontiguousarray(values[place : place + 1]) for name, values in data.items()})
@@ -324,7 +324,7 @@ def _blocks(count: int, size: int) -> Iterator[slice]:
 
 
 def _moved(value: Array | TimePath, lever: Lever, share: float) -> Array | TimePath:
-    """A value in which a lever is moved towards off."""
+    """Scale a lever of a value towards off: `share` is 1 for the value itself and 0 for off."""
     place: Any = (..., *lever.position)
     if isinstance(value, TimePath):
         values = np.array(value.values)
@@ -344,27 +344,27 @@ def effects_of(
     none: Values | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """What policies change against no policy, draw by draw.
+    """Effects of policies relative to no policy, draw by draw.
 
     Parameters
     ----------
     study
         Model and draws.
     policies
-        Values by variable of each policy.
+        Values of each policy by model variable.
     outcomes
-        What is measured.
+        Outcomes to measure.
     every
-        Years between saved moments.
+        Years between saved time points.
     none
-        Values without policy; None takes those of the study.
+        Values of the no-policy run; None for those of the study.
     progress
-        Called with the number of runs finished.
+        Called with the number of runs finished since the last call.
 
     Returns
     -------
     dict
-        By key of the outcome, shape (policy, draw, year); 0 in the first year.
+        Effects by key of the outcome, shape (policy, draw, year); 0 in the first year.
     """
     variables = list(dict.fromkeys(name for item in outcomes for name in item.variables))
 
@@ -385,14 +385,14 @@ def end_effects(
     none: Values | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """What policies change in the last year, shape (policy, draw), with elements behind where an outcome has some."""
+    """Effects of policies in the last year by outcome, shape (policy, draw), or (policy, draw, element)."""
     span = study.bounds[1] - study.bounds[0]
     found = effects_of(study, policies, outcomes, every=span, none=none, progress=progress)
     return {key: values[..., -1] for key, values in found.items()}
 
 
 def counted(progress: Told | None, what: str, total: int) -> Callable[[int], None]:
-    """Tell how many runs of how many are finished, from how many were finished each time."""
+    """Adapt a progress callback (task, done, total) to functions that report runs finished since the last call."""
     done = 0
 
     def finished(runs: int) -> None:
@@ -405,20 +405,20 @@ def counted(progress: Told | None, what: str, total: int) -> Callable[[int], Non
 
 
 def band(name: str, values: Array, method: Literal["linear", "inverted_cdf"] = "linear") -> dict[str, float]:
-    """Median and 90 % interval under the keys of tables; NaN without any value."""
+    """Median and 90 % interval of some values, with keys for a table; NaN if there are no values."""
     levels = np.quantile(values, (0.05, 0.5, 0.95), method=method) if values.size else np.full(3, np.nan)
     return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
 def who_and_what(reference: Array, who: Array, what: Array, both: Array) -> dict[str, Array]:
-    """Split an effect against a reference mix given per head into who gets the money, what it buys, and the rest."""
+    """Decompose an effect relative to a reference policy into who is funded, what is bought, and their interaction."""
     parts = {"who": who - reference, "what": what - reference}
     total = both - reference
     return {**parts, "interaction": total - parts["who"] - parts["what"], "total": total}
 
 
 def losers_of(watched: Sequence[Array], elements: Sequence[str]) -> pd.DataFrame:
-    """Share of draws in which each element is worse off, the most frequent first; of the first effects by element."""
+    """Share of draws in which each element is worse off, in descending order; uses the first array of `watched`."""
     if not watched:
         return pd.DataFrame(columns=["share_worse", "median"])
     effects = watched[0]
