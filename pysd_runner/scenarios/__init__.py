@@ -1,6 +1,6 @@
-"""Scenarios: what is chosen (policy) and what is not (assumptions), from files a person writes.
+"""Scenarios: a policy (what is chosen) and assumptions (what is not), read from files or built in Python.
 
-Names are imported when they are first used, because reading files needs libraries that take a while to load.
+Names are imported on first use, because the libraries that read files are slow to import.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What is wrong with a document: against the data model, and what that cannot see: sums, names and years."""
+"""Validate scenario documents: against the data model, and for sums, names and years that it cannot check."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
 
 
 def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
-    """Problems of meaning in a document."""
+    """Check values, sums, names and years of a document."""
     yield from _empty_values(document.data, (), document)
     policy = _mapping(_mapping(document.data).get("policy"))
     yield from _schedules(policy, document)
@@ -53,7 +53,7 @@ def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[
 
 
 def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile:
-    """What a scenario file with a stored scenario would hold; `extra` are keys beyond such a file."""
+    """Validate a stored scenario as a scenario file; `extra` lists keys that such files do not have."""
     if not isinstance(stored, Mapping):
         raise InvalidScenario("a stored scenario is a mapping; found {found}", found=quoted(stored))
     document = ScenarioDocument(
@@ -73,7 +73,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether something read from a file is a finite number and no switch."""
+    """Whether a value read from a file is a finite number and not a boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -234,7 +234,7 @@ _PARTS: dict[KeyPath, type[BaseModel]] = {
 
 
 def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None, list[Finding]]:
-    """Read a document into the data model."""
+    """Validate a document with the data model; return the file, or None, and the problems."""
     try:
         return ScenarioFile.model_validate(document.data), []
     except ValidationError as error:
@@ -244,14 +244,14 @@ def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None
 def _problem(document: ScenarioDocument, error: ErrorDetails) -> Finding:
     path = tuple(key for key in error["loc"] if key not in TAGS)
     if error["type"] == "extra_forbidden" and error["loc"][-1] in TAGS:
-        path = (*path, error["loc"][-1])  # a key that happens to look like a tag of ours
+        path = (*path, error["loc"][-1])  # an unknown key that equals one of the tags
     describe = _DESCRIPTIONS.get(error["type"], _other)
     details = describe(path, error)
     return document.report(path, details.pop("message"), **details)
 
 
 def part_keys(part: type[BaseModel]) -> tuple[str, ...]:
-    """Keys a part of the file may have."""
+    """Permitted keys of a part of the file."""
     return tuple(field.alias or name for name, field in part.model_fields.items())
 
 

@@ -1,4 +1,4 @@
-"""Scenarios beside each other: with what they must be compared with, and with mix and way of giving varied apart."""
+"""Comparison scenarios: baselines, companions, and policies that cross mixes with allocation rules."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,37 +14,37 @@ from pysd_runner.text import in_both, say
 if TYPE_CHECKING:
     from pysd_runner.model import Model
 
-# Who gets the money: exponent of need, the ending of names, and those of labels.
+# Allocation rules (who gets the money), by suffix of names: exponent of need, and suffixes of labels.
 WHO = {
     "per_head": (0.0, in_both("scenario.per_head")),
     "by_need": (1.0, in_both("scenario.by_need")),
 }
 
-# The mix that others are compared with: what a zoned policy spends on each lever, the same in every region.
+# Reference mix for comparisons: the average spending of a zoned policy on each lever, the same in every region.
 REFERENCE = "uniform_mean_mix"
 
 
 def with_comparisons(scenarios: Sequence[Scenario], *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Scenarios with their baselines and with those they must be shown beside.
+    """Add the baselines of some scenarios and the scenarios that they must be compared with.
 
     Parameters
     ----------
     scenarios
-        What was asked for.
+        Requested scenarios.
     model
         Name of a shipped model, or a loaded model.
 
     Returns
     -------
     tuple of Scenario
-        Baselines, one per set of assumptions, then the scenarios, then their companions; each once.
-        A companion takes the budget, the start and the assumptions of the scenario it stands beside, so
-        that the two cost the same and differ by policy alone; if that changes it, it is renamed.
+        Baselines, one per set of assumptions, then the scenarios, then their companions (`compare_with`), without
+        duplicates. A companion takes the budget, the start and the assumptions of its scenario, so that the two cost
+        the same and differ in the other settings alone; it is renamed if that changes it.
 
     Raises
     ------
     InvalidScenario
-        If two different scenarios have one name.
+        If two different scenarios have the same name.
     """
     companions = [
         _beside(load_scenario(name, model=model), scenario) for scenario in scenarios for name in scenario.compare_with
@@ -60,7 +60,7 @@ def with_comparisons(scenarios: Sequence[Scenario], *, model: "str | Model" = SH
 
 
 def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """Leave out scenarios that differ from an earlier one in nothing but their names."""
+    """Drop scenarios with the same policy and assumptions as an earlier one."""
     kept: dict[tuple[object, object], Scenario] = {}
     for scenario in scenarios:
         kept.setdefault((scenario.policy, scenario.assumptions), scenario)
@@ -68,7 +68,7 @@ def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
 
 
 def _beside(companion: Scenario, scenario: Scenario) -> Scenario:
-    """Companion at the cost and under the assumptions of a scenario."""
+    """Give a companion the budget, start and assumptions of a scenario."""
     policy = replace(companion.policy, budget=scenario.policy.budget, start=scenario.policy.start)
     if policy == companion.policy and scenario.assumptions == companion.assumptions:
         return companion
@@ -87,12 +87,12 @@ def _beside(companion: Scenario, scenario: Scenario) -> Scenario:
 
 
 def crossed(mixes: Iterable[Scenario]) -> tuple[Scenario, ...]:
-    """Give the money of some policies in each of the ways of `WHO`."""
+    """Combine each mix with each allocation rule of `WHO`."""
     return tuple(_given(scenario, key) for scenario in mixes for key in WHO)
 
 
 def two_by_two(scenario: Scenario, *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction."""
+    """Policies that decompose the effect of one into who is funded, what is bought, and their interaction."""
     reference = replace(
         load_scenario(REFERENCE, model=model),
         assumptions=scenario.assumptions,
@@ -110,7 +110,7 @@ def two_by_two(scenario: Scenario, *, model: "str | Model" = SHIPPED_MODEL) -> t
 
 
 def single_levers(budget: float, *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that spend everything on one lever, per head."""
+    """One policy per lever that spends the whole budget on it, allocated per head."""
     root = load_scenario("baseline", model=model)
     return tuple(
         replace(
@@ -130,18 +130,18 @@ def single_levers(budget: float, *, model: "str | Model" = SHIPPED_MODEL) -> tup
 
 
 def who_of(scenario: Scenario) -> str:
-    """Key of `WHO` by which a policy gives its money; empty when it gives it in another way."""
+    """Key in `WHO` of the allocation rule of a policy; empty for any other rule."""
     given = scenario.policy.redistribution
     return next((key for key, (exponent, _) in WHO.items() if given == exponent), "")
 
 
 def mix_of(name: str) -> str:
-    """Name of a policy without the ending that says who gets the money."""
+    """Name of a policy without the suffix of its allocation rule."""
     return _without_endings(name, [f"_{key}" for key in WHO])
 
 
 def _given(scenario: Scenario, who: str) -> Scenario:
-    """The same policy with its money given in another way."""
+    """Replace the allocation rule of a policy by one of `WHO`, and rename it."""
     exponent, endings = WHO[who]
     if scenario.policy.redistribution == exponent:
         return scenario
@@ -159,7 +159,7 @@ def _given(scenario: Scenario, who: str) -> Scenario:
 
 
 def _named_after(alike: Scenario, reference: Scenario, scenario: Scenario) -> Scenario:
-    """The reference mix, called by how its money is given."""
+    """Name the reference mix with the allocation rule of a scenario after that rule."""
     key = who_of(scenario)
     if key:
         return _given(reference, key)

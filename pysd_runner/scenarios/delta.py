@@ -1,4 +1,4 @@
-"""Settings of a policy as scenario files write them, there and back, and how those of several files add up."""
+"""Convert policy settings from and to the form of scenario files, and merge the settings of several files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,17 +28,17 @@ _PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Delta:
-    """What one scenario file says; each is read once, so identity is equality."""
+    """Content of one scenario file; each file is read once, so deltas are compared by identity."""
 
     path: Path
     file: ScenarioFile
-    assumptions: Mapping[str, float]  # under the names of the model where it is at hand
-    settings: Mapping[str, Any]  # policy settings it writes, by dotted key; None takes a target back
-    interpolation: Interpolation | None  # how the inherited schedules are interpolated from here on; None leaves them
+    assumptions: Mapping[str, float]  # by model variable if a loaded model was given, else by key as written
+    settings: Mapping[str, Any]  # policy settings in the file, by dotted key; None resets a target
+    interpolation: Interpolation | None  # new interpolation of inherited schedules; None keeps it
 
 
 def read_delta(path: Path, file: ScenarioFile, assumptions: Mapping[str, float], vocabulary: Vocabulary) -> Delta:
-    """Delta of a file."""
+    """Build the delta of a validated file."""
     policy = file.policy or PolicyPart()
     settings = dict(policy_settings(policy, vocabulary))
     writes_schedule = any(isinstance(settings.get(key), Schedule) for key in SCHEDULED)
@@ -47,7 +47,7 @@ def read_delta(path: Path, file: ScenarioFile, assumptions: Mapping[str, float],
 
 
 def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Policy settings written in a file."""
+    """Policy settings of a file, by dotted key."""
     default = policy.interpolate or "step"
     settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
     for key in _NUMBERS:
@@ -65,7 +65,7 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
 
 
 def add_settings(deltas: Iterable[Delta]) -> dict[str, Any]:
-    """Merge the settings of several deltas, later ones over earlier ones."""
+    """Merge the settings of several deltas; later ones override earlier ones."""
     settings: dict[str, Any] = {}
     for delta in deltas:
         if delta.interpolation is not None:
@@ -134,7 +134,7 @@ def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
 
 
 def both_languages(text: str | Languages | None, default: str = "") -> FrozenMapping[str]:
-    """Text in English and Chinese."""
+    """Text in English and Chinese; a missing language falls back to the other, then to `default`."""
     if isinstance(text, Languages):
         english, chinese = text.en or text.zh or default, text.zh or text.en or default
     else:
@@ -143,12 +143,12 @@ def both_languages(text: str | Languages | None, default: str = "") -> FrozenMap
 
 
 def stored_policy(file: ScenarioFile) -> Policy:
-    """The policy of a file that stands by itself."""
+    """The policy of a self-contained file, which extends no other."""
     return Policy.from_settings(policy_settings(file.policy or PolicyPart(), Vocabulary()))
 
 
 def plain_policy(policy: Policy) -> dict[str, Any]:
-    """Settings of a policy as plain data, as a file writes them."""
+    """Settings of a policy as plain data, in the form of a scenario file."""
     written: dict[str, Any] = {}
     for key, value in policy.settings().items():
         part, _, name = key.partition(".")

@@ -1,4 +1,4 @@
-"""A scenario in words."""
+"""Describe a scenario in words."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def describe(scenario: "Scenario", language: str) -> tuple[str, ...]:
-    """Lines that say everything a scenario sets; see `Scenario.describe`."""
+    """Describe every setting of a scenario, one per line; see `Scenario.describe`."""
     if language not in LANGUAGES:
         raise InvalidInput(
             "no descriptions in language {language!r}; expected one of {known}",
@@ -30,7 +30,7 @@ def describe(scenario: "Scenario", language: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Writer:
-    """Phrases of one language."""
+    """Formatter of settings in one language."""
 
     language: str
     phrases: Mapping[str, str]
@@ -53,7 +53,7 @@ class _Writer:
         return self.say("of_output", share=self.percent(amount)) if amount else self.phrases["no_money"]
 
     def mix(self, mix: Mix) -> str:
-        """Every lever, also those without money."""
+        """Format the share of every lever, including those of zero."""
         levers = self.vocabulary.levers
         names = list(levers) + [name for name in mix if find_word(name, levers) is None]
         return self.phrases["comma"].join(
@@ -69,7 +69,7 @@ class _Writer:
         return self.say("after_start", years=f"{time:g}") if time else self.phrases["at_start"]
 
     def over_time(self, value: Any, write: Callable[[Any], str]) -> str:
-        """Write a value, or each value of a schedule with its year."""
+        """Format a value, or each value of a schedule with its year."""
         if not isinstance(value, Schedule):
             return write(value)
         years = [self.year(time, value.since_start) for time in value.times]
@@ -117,7 +117,7 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
 
 
 def _mix_lines(head: str, policy: Policy, writer: _Writer) -> Iterator[str]:
-    """One line, or one for every year of a schedule."""
+    """Format a mix on one line, or a schedule of mixes on one line per year."""
     if not isinstance(policy.mix, Schedule):
         yield writer.line(head, _setting("mix", policy.mix, writer))
         return

@@ -1,4 +1,4 @@
-"""Scenario text to plain data with line numbers, and what is wrong with it; nothing in the text is ever evaluated."""
+"""Parse scenario files to plain data with line numbers and a list of problems; nothing in the text is evaluated."""
 
 import io
 import tomllib
@@ -23,12 +23,12 @@ KeyPath = tuple[str | int, ...]
 
 
 class InvalidScenarioFile(InvalidScenario):
-    """Scenarios with everything that is wrong with them.
+    """Raised with all problems found in a scenario file.
 
     Parameters
     ----------
     problems
-        The findings; warnings are listed only beside errors.
+        The findings; the message lists the errors, `problems` also has the warnings.
     """
 
     def __init__(self, problems: Iterable[Finding]) -> None:
@@ -43,13 +43,13 @@ class InvalidScenarioFile(InvalidScenario):
 
 
 def quoted(value: object) -> str:
-    """Short text of something found in a file."""
+    """Representation of a value found in a file, truncated for messages."""
     text = repr(value)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
 
 
 def join_path(keys: Iterable[str | int]) -> str:
-    """Keys of a nested document as one text."""
+    """Join the keys of a path in a document to dotted text, such as ``policy.mix[0]``."""
     path = ""
     for key in keys:
         if isinstance(key, int):
@@ -63,14 +63,14 @@ def join_path(keys: Iterable[str | int]) -> str:
 class ScenarioDocument:
     """Plain data of one file; mapping keys are always text."""
 
-    place: str  # name of the file for messages
+    place: str  # name of the file, for messages
     data: Any = None
-    lines: dict[KeyPath, int] = field(default_factory=dict)  # line of each value, from 1, by path
-    texts: dict[KeyPath, str] = field(default_factory=dict)  # each scalar as it was written, by path
-    problems: list[Finding] = field(default_factory=list)  # what was wrong with the text itself
+    lines: dict[KeyPath, int] = field(default_factory=dict)  # line number of each value, from 1, by path
+    texts: dict[KeyPath, str] = field(default_factory=dict)  # text of each scalar as written, by path
+    problems: list[Finding] = field(default_factory=list)  # problems of syntax and duplicate keys
 
     def report(self, path: KeyPath, message: str, **details: Any) -> Finding:
-        """Finding at a path of this document."""
+        """Create a finding at a path of this document."""
         known = next((path[:size] for size in range(len(path), -1, -1) if path[:size] in self.lines), None)
         line = None if known is None else self.lines[known]
         return Finding("", message, where=self.place, row=line, column=join_path(path), **details)
@@ -84,7 +84,7 @@ def read_document(file: Path) -> ScenarioDocument:
 
 
 def read_toml(text: str, place: str) -> ScenarioDocument:
-    """Read a TOML text; it carries no line numbers."""
+    """Read TOML text, without line numbers."""
     try:
         return ScenarioDocument(place=place, data=tomllib.loads(text))
     except (ValueError, RecursionError) as error:
@@ -92,7 +92,7 @@ def read_toml(text: str, place: str) -> ScenarioDocument:
 
 
 def read_yaml(text: str, place: str) -> ScenarioDocument:
-    """Read a YAML 1.2 text, of which JSON is a part."""
+    """Read YAML 1.2 text, which includes JSON."""
     try:
         guard(text, partial(_stop, place))
         root = reader().compose(io.StringIO(text))
@@ -157,7 +157,7 @@ def _scalar(node: Node, path: KeyPath, document: ScenarioDocument) -> Any:
 
 
 def _whole(text: str) -> str:
-    """Join the halves of characters that JSON writes as two escapes."""
+    """Join the surrogate pairs of characters that JSON writes as two escapes."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,4 +1,4 @@
-"""From scenario files to scenarios: find them, follow what they extend, report all that is wrong at once."""
+"""Load scenarios: locate files, resolve the scenarios they extend, and report all problems at once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pysd_runner.model import Model
 
 SHIPPED_MODEL = "regional_digital"
-# Keys of a file of changes.
+# Keys of a scenario file that changes constants.
 _KEYS = ("schema", "name", "label", "note", "model", "changes")
 
 
@@ -46,30 +46,30 @@ def load_scenario(
     model: "str | Model" = SHIPPED_MODEL,
     regions: "Sequence[Entity]" = (),
 ) -> Scenario:
-    """Read a scenario with everything it extends.
+    """Load a scenario, with the scenarios that it extends.
 
     Parameters
     ----------
     name_or_path
-        Name of a scenario shipped with the model, a YAML, JSON or TOML file, or what such a file says as a dictionary:
-        ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``, or for any model
+        Name of a scenario shipped with the model; a YAML, JSON or TOML file; or the content of such a file as a
+        dictionary: ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``, or for any model
         ``{"name": "lockdown", "changes": {"Contact Rate": {20: "x0.5"}}}``.
     model
-        Name of a shipped model, or a loaded model; only a loaded one lets assumptions be checked here.
+        Name of a shipped model, or a loaded model; assumptions are checked against a loaded model only.
     regions
-        Regions of the panel, so that targets can be checked here too.
+        Regions of the panel, against which targets are checked; empty skips that check.
 
     Returns
     -------
     Scenario
-        Policy and assumptions, and the baseline they are a delta on.
+        Policy and assumptions, with their baseline as the reference.
 
     Raises
     ------
     UnknownName
         If there is no such scenario or model.
     InvalidScenario
-        Everything that is wrong with the file and with what it extends.
+        If the file or a file it extends is invalid; lists all problems.
     """
     if not isinstance(model, str) and not policy_variables(model):
         return load_changes(name_or_path)
@@ -89,7 +89,7 @@ def load_scenario(
 
 
 def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
-    """Read a scenario of a model without a policy: changes of its constants."""
+    """Load a scenario of a model without a policy, which changes its constants."""
     if isinstance(path, Mapping):
         return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
     path = Path(path)
@@ -140,7 +140,7 @@ def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> s
 
 
 def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> ScenarioDocument:
-    """What a file would say, as a document."""
+    """Convert a dictionary with the content of a scenario file to a document."""
     place = (
         Message("scenario {scenario!r}", scenario=content.get("name", ""))
         if content.get("name")
@@ -188,7 +188,7 @@ def _is_path(name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Reader:
-    """Reads files once each, in the order in which they apply."""
+    """Reader of a scenario and the files it extends, each read once."""
 
     model: "str | Model"
     names: Vocabulary
@@ -197,7 +197,7 @@ class _Reader:
     links: dict[Path, list[Delta]] = field(default_factory=dict)
 
     def chain(self, file: Path, trail: tuple[Path, ...], document: ScenarioDocument | None = None) -> list[Delta]:
-        """Links from the baseline to the file, each file once, where it is first needed; a document stands for one."""
+        """Deltas from the baseline to the file, each once, in order; `document` replaces reading the file."""
         key = file.resolve()
         if key in self.links:
             return self.links[key]
@@ -272,7 +272,7 @@ class _Reader:
         return next((sibling for sibling in siblings if _is_file(sibling)), None)
 
     def _assumptions(self, document: ScenarioDocument, problems: list[Finding]) -> FrozenMapping[float]:
-        """Assumptions of a file, under the names of the model where it is at hand."""
+        """Assumptions of a file, by model variable if the model is loaded, else by key as written."""
         part = document.data.get("assumptions") if isinstance(document.data, dict) else None
         written = (
             {key: float(value) for key, value in part.items() if is_number(value)} if isinstance(part, dict) else {}
@@ -292,7 +292,7 @@ class _Reader:
 
 
 def _texts(document: ScenarioDocument, key: str) -> list[tuple[KeyPath, str]]:
-    """Texts under a top-level key that holds one or a list of them."""
+    """Strings under a top-level key that holds a string or a list, with their paths."""
     value = document.data.get(key) if isinstance(document.data, dict) else None
     if isinstance(value, str):
         return [((key,), value)]
@@ -301,7 +301,7 @@ def _texts(document: ScenarioDocument, key: str) -> list[tuple[KeyPath, str]]:
 
 
 def _keep_as_written(document: ScenarioDocument) -> None:
-    """Codes of regions are text: 0110 stays 0110, NO stays NO."""
+    """Restore the text of region codes that YAML parsed as other types: 0110 stays 0110, NO stays NO."""
     node: Any = document.data
     for key in ("policy", "targets"):
         node = node.get(key) if isinstance(node, dict) else None
@@ -371,12 +371,12 @@ def shipped_scenarios(model: "str | Model" = "regional_digital") -> tuple[str, .
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Whether a file is in a folder or below it, also when links are followed."""
+    """Whether a file is in a folder or below it, after resolving symbolic links."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; no name that is too long for one is."""
+    """Whether a file exists; False for a name that is too long for a file."""
     try:
         return path.is_file()
     except OSError:

@@ -1,4 +1,4 @@
-"""From a scenario to values of the model's variables."""
+"""Convert a scenario to values of model variables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 ModelValue = float | FloatArray | TimePath
 
-# Before its first year a scheduled budget is zero; the jump takes this long, far below any time step [Year].
+# Duration of the jump from zero at the first year of a schedule, far below any time step [Year].
 JUMP = 1e-6
 SUM_ROUNDING = 1e-12
 
@@ -44,7 +44,7 @@ def lower(
     default_start: float | None,
     times: ArrayLike | None,
 ) -> dict[str, ModelValue]:
-    """Values of the model's variables under a scenario; see `Scenario.values`."""
+    """Values of model variables under a scenario; see `Scenario.values`."""
     bench = _Bench(scenario=scenario, model=model, regions=regions, problems=[])
     values = _policy_values(bench, default_start)
     _refuse_idle(bench, values, times)
@@ -56,7 +56,7 @@ def lower(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Bench:
-    """What is worked on, and what was found wrong so far."""
+    """A scenario with its model and regions, and the problems found so far."""
 
     scenario: "Scenario"
     model: "Model"
@@ -96,7 +96,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
 
 
 def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> Iterable[tuple[str, ModelValue]]:
-    """Pairs of variable and value; a setting without a variable matters only if money is spent."""
+    """Pairs of variable and value; a setting without a variable is a problem only if the policy spends money."""
     bound = policy_variables(bench.model)
     for key, value in values.items():
         variable = bound.get(key, "")
@@ -133,7 +133,7 @@ def _budget(budget: float | Schedule[float] | None, start: float) -> ModelValue 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """Elements of a range of the model, and the words scenario files have for them."""
+    """Elements of a range of the model, and their names in scenario files."""
 
     kind: str
     elements: tuple[str, ...]
@@ -141,7 +141,7 @@ class _Axis:
     bench: _Bench
 
     def position(self, name: str, path: str) -> int | None:
-        """Position of a name in the range; a problem if it is not there."""
+        """Index of a name in the range; reports a problem and returns None if it is unknown."""
         word = find_word(name, self.words)
         element = (name if word is None else word.element).casefold()
         for position, known in enumerate(self.elements):
@@ -163,7 +163,7 @@ class _Axis:
         return None
 
     def array(self, entries: Mapping[str, float], path: str) -> FloatArray:
-        """Numbers along the range; zero where nothing is written."""
+        """Array along the range; zero for elements without an entry."""
         values = np.zeros(len(self.elements))
         for name, value in entries.items():
             position = self.position(name, f"{path}.{name}")
@@ -173,7 +173,7 @@ class _Axis:
 
 
 def _shares(mix: Mix, levers: _Axis, path: str) -> FloatArray:
-    """Mix along the levers, summing to one also where its shares were rounded."""
+    """Shares along the levers, normalised to sum to one in case they were rounded."""
     values = levers.array(mix, path)
     total = values.sum()
     return values / total if total > 0 and abs(total - 1) > SUM_ROUNDING else values
@@ -204,7 +204,7 @@ def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> Flo
 
 
 def _active(switches: Mapping[str, bool | Schedule[bool]], start: float, levers: _Axis) -> ModelValue | None:
-    """1 where a lever is on, 0 where it is off; None where every lever is on."""
+    """Array or path with 1 where a lever is on and 0 where it is off; None if no lever is switched."""
     if not switches:
         return None
     places = {name: levers.position(name, f"policy.levers.{name}") for name in switches}
@@ -242,7 +242,7 @@ def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
 
 
 def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | None:
-    """1 for every region that is named, by itself or by its group."""
+    """Array with 1 for every region that is named, by itself or through its group."""
     count = len(range_elements(bench.model, "region"))
     if len(bench.regions) != count:
         bench.report(
@@ -262,7 +262,7 @@ def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | N
 
 
 def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLike | None) -> None:
-    """Refuse a policy that never acts: it would quietly equal the baseline."""
+    """Report a policy that spends nothing during the run, because it would silently equal the baseline."""
     bound = policy_variables(bench.model)
     budget, start = (values.get(bound.get(key, "")) for key in ("budget", "start"))
     if times is None or not bench.scenario.policy.spends or budget is None or not isinstance(start, float):

@@ -1,4 +1,4 @@
-"""What a scenario sets, as values: a policy, changes of constants, schedules; without files and without a model."""
+"""Value types of scenarios: policies, schedules, and changes to constants; independent of files and models."""
 
 import math
 import re
@@ -19,7 +19,7 @@ BUDGET_LIMIT = 0.1
 BUDGET_USUAL = 0.01
 REDISTRIBUTION_LIMIT = 3.0
 REDISTRIBUTION_USUAL = (-1.0, 2.0)
-# Versions of the file of a policy with assumptions, and of that of changes.
+# Format versions of scenario files: policies with assumptions, and changes to constants.
 SCHEMA_VERSION, CHANGES_SCHEMA = 1, 2
 INTERPOLATIONS = ("step", "linear")
 _FACTOR = re.compile(r"[*x×]\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)")
@@ -66,13 +66,13 @@ class Schedule(Generic[Value]):
     Parameters
     ----------
     times
-        Increasing: calendar years, or years since the policy starts.
+        Calendar years, or years since the start of the policy, in increasing order.
     values
         One value per time.
     since_start
         Whether times count from the start of the policy.
     interpolate
-        ``"step"``: a value holds until the next time; ``"linear"``: straight lines between times.
+        ``"step"``: a value applies until the next time; ``"linear"``: linear interpolation between times.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Schedule(Generic[Value]):
             raise InvalidScenario("the years of a schedule must increase; found {years}", years=list(self.times))
 
     def years(self, start: float) -> tuple[float, ...]:
-        """Calendar years of the schedule.
+        """Convert the times of the schedule to calendar years.
 
         Parameters
         ----------
@@ -113,42 +113,42 @@ class Schedule(Generic[Value]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """A policy: how much is spent, on what, where and how it is steered.
+    """A policy: how much is spent, on which levers, in which regions, and how spending is adapted.
 
-    ``None`` leaves the model's own value. A region is reached when it is targeted by name or by group;
+    ``None`` keeps the value of the model. A region is targeted by name or through its group;
     class targets apply within those regions.
 
     Parameters
     ----------
     start
-        Year of the first money; None: the first scheduled budget year, else the first year after the origin.
+        First year of spending; None for the first year of a scheduled budget, else the first year after the origin.
     budget
         Share of national output a year (Dmnl), 0 to 0.1.
     mix
         Share of the budget by lever (Dmnl), sums to one.
     differentiation
-        0 one mix for all, 1 a mix for each class (Dmnl).
+        Weight of `class_mixes` against `mix` (Dmnl): 0 one mix for all, 1 a mix for each class.
     class_mixes
         Share of the budget by lever for each class; each sums to one.
     levers
         Levers that are switched off, or on and off over time; before the first year of a schedule a lever is off. The
         money of a lever that is off stays unspent. Levers that are not named are on.
     redistribution
-        Exponent of need in the money a region gets (Dmnl): -1 follows output, 0 per head, 1 need.
+        Exponent of need in the allocation to regions (Dmnl): -1 money follows output, 0 per head, 1 need.
     rural_broadband
-        Part of the network money of lever access that goes to villages (Dmnl), 0 to 1.
+        Share of the network spending of the lever access that goes to villages (Dmnl), 0 to 1.
     rolling_evaluation
-        Whether each region moves money to the levers that score well.
+        Whether each region shifts money to the levers that are evaluated well.
     regions, groups, classes
-        Targets as written; None reaches all.
+        Targets as written; None targets all.
     pilots
-        Regions in which the policy is tried first; once there is a report on them it is spread to the others, with the
-        levers that did well in regions like them. None starts everywhere at once.
+        Regions in which the policy is piloted; after an evaluation it is extended to the others, with the levers that
+        performed well in similar regions. None starts in all regions at once.
 
     Raises
     ------
     InvalidScenario
-        If a number is out of its range, a mix does not sum to one, or a target is empty; lists everything found.
+        If a number is out of range, a mix does not sum to one, or a target is empty; lists all problems.
     """
 
     start: float | None = None
@@ -181,13 +181,13 @@ class Policy:
         return any(amount > 0 for amount in _moments(self.budget))
 
     def settings(self) -> dict[str, Any]:
-        """Every setting under its key in a scenario file.
+        """All settings, by key in a scenario file.
 
         Returns
         -------
         dict
-            From dotted key (``"targets.regions"``, ``"class_mixes.lagging"``, ``"levers.skills"``) to value; without
-            unset keys.
+            Values by dotted key (``"targets.regions"``, ``"class_mixes.lagging"``, ``"levers.skills"``), without
+            settings that are None.
         """
         found = {
             "start": self.start,
@@ -208,7 +208,7 @@ class Policy:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> "Policy":
-        """Policy with the given settings.
+        """Build a policy from settings.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class Policy:
         Returns
         -------
         Policy
-            Keys that are left out keep the model's own value.
+            The policy; settings without a key keep the value of the model.
         """
         groups: dict[str, dict[str, Any]] = {"class_mixes": {}, "levers": {}}
         fields: dict[str, Any] = {}
@@ -244,7 +244,7 @@ def _complaints(policy: Policy) -> Iterator[str]:
     mixes += [(f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items()]
     for key, mix in mixes:
         for lever, share in mix.items():
-            # A mix may be rounded, also one of a single lever.
+            # Shares may exceed 1 by rounding, even in a mix of a single lever.
             yield from _outside(f"{key}.{lever}", share, 0.0, 1.0, slack=MIX_TOLERANCE)
         total = fsum(mix.values())
         if not abs(total - 1) <= MIX_TOLERANCE:
@@ -272,7 +272,7 @@ def _outside(key: str, value: float | None, lower: float, upper: float, *, slack
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A multiple of what holds without the scenario, in every draw."""
+    """A multiple of the value without the scenario, in every draw."""
 
     factor: float
 
@@ -281,12 +281,12 @@ class Relative:
 
 
 Amount = float | Relative
-# What happens to one number.
+# A change to one constant: a new value, a factor, or a schedule of these.
 Change = Amount | Schedule[Amount]
 
 
 def said_change(change: Change) -> str:
-    """A change in words."""
+    """Describe a change in words."""
     if not isinstance(change, Schedule):
         return _said(change)
     joint = " then " if change.interpolate == "step" else " rising or falling to "
@@ -298,7 +298,7 @@ def _said(amount: Amount) -> str:
 
 
 def plain_change(change: Change) -> Any:
-    """A change as plain data, which `read_change` reads."""
+    """Convert a change to plain data for `read_change`."""
     if not isinstance(change, Schedule):
         return _plain(change)
     steps = zip(change.times, change.values, strict=True)
@@ -310,7 +310,7 @@ def _plain(amount: Amount) -> str | float:
 
 
 def read_change(value: Any, place: str) -> Change:
-    """A change as it was written: a number, a factor or a percentage, or these by time."""
+    """Parse a change as written by the user: a number, a factor or a percentage, or a mapping of these by time."""
     if isinstance(value, Schedule):
         return value
     if not isinstance(value, Mapping):

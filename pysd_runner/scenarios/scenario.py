@@ -1,4 +1,4 @@
-"""A scenario: a named policy plus assumptions, or changes of a model's constants."""
+"""Scenarios: a named policy plus assumptions, or changes to the constants of a model."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from pysd_runner.scenarios.policy import (
 )
 from pysd_runner.text import in_both
 
-if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists scenarios
+if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only lists scenarios
     from pathlib import Path
 
     import numpy as np
@@ -35,38 +35,38 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
 BASELINE = "baseline"
 NO_POLICY = Policy()
 NO_CHANGES: FrozenMapping[Change] = FrozenMapping()
-# What a stored scenario holds beyond a scenario file.
+# Keys of a stored scenario that scenario files do not have.
 _EXTRA = ("assumption_set", "changes", "reference", "model")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """A named policy plus assumptions; of a model without a policy, changes of its constants.
+    """A named policy plus assumptions; for a model without a policy, changes to its constants.
 
     Parameters
     ----------
     name
         Short name, unique in a run.
     label, note
-        Name for people, and what the scenario is for; keys ``"en"`` and ``"zh"``.
+        Display name, and purpose of the scenario; keys ``"en"`` and ``"zh"``.
     policy
-        What is chosen.
+        The policy.
     assumptions
-        What is not chosen, by parameter key or name in the model. The baseline runs under the same ones.
+        Values of constants that are not policy, by parameter key or name in the model; the baseline shares them.
     assumption_set
-        Name of the scenario the assumptions came from; empty without any.
+        Name of the scenario that defined the assumptions; empty without any.
     changes
-        What happens to a constant, or to an element of one, by its name.
+        Changes to constants, by name of a constant or of an element of one.
     written
-        Dotted keys of the policy that were written on top of the reference.
+        Dotted keys of the policy settings that differ from the reference.
     reference
-        The baseline the scenario is a delta on; None for a baseline.
+        The baseline that the scenario modifies; None for a baseline.
     compare_with
-        Shipped scenarios that must be shown beside this one.
+        Shipped scenarios with which results of this one must be shown.
     model
-        Name of the model whose policy it is; empty for changes alone, which any model takes.
+        Name of the model whose policy it is; empty for a scenario of `changes`, which works with any model.
     warnings
-        What was unusual in the files; no part of the scenario's identity.
+        Unusual settings in the files; ignored when scenarios are compared.
     """
 
     name: str
@@ -98,12 +98,12 @@ class Scenario:
             By name of a constant, or of an element as ``"Contact Rate[north]"``: a number; a text such as ``"x0.8"`` or
             ``"-20 %"``; or a schedule ``{20: 4, 40: "x0.5", "interpolate": "linear"}``.
         label, note
-            Name for people, and what it is for.
+            Display name, and purpose of the scenario.
 
         Returns
         -------
         Scenario
-            Checked, but for the names, which meet their model later.
+            The scenario; names of constants are checked when it is used with a model.
 
         Raises
         ------
@@ -136,12 +136,12 @@ class Scenario:
         return cls(name=name, label={"en": text, "zh": text}, note={"en": note, "zh": note}, changes=found, model="")
 
     def baseline(self) -> "Scenario":
-        """No-policy scenario under the same assumptions.
+        """Build the no-policy scenario under the same assumptions.
 
         Returns
         -------
         Scenario
-            What this scenario must be compared with; itself when it spends nothing. It is called
+            The scenario with which this one must be compared; itself if it spends nothing. Its name is
             ``baseline``, or ``baseline_`` and the name of the set of assumptions.
         """
         if not self.model:
@@ -171,26 +171,26 @@ class Scenario:
         return self.baseline().name
 
     def with_(self, *, name: str = "", assumptions: Mapping[str, float] | None = None, **policy: Any) -> "Scenario":
-        """The same scenario with another policy or other assumptions: ``zoned.with_(budget=0.006)``.
+        """Copy the scenario with changed policy settings or assumptions: ``zoned.with_(budget=0.006)``.
 
         Parameters
         ----------
         name
-            Of the new scenario; empty makes one of the old name and what changes.
+            Name of the new scenario; empty composes one from the old name and the changes.
         assumptions
-            Added to those there are, by parameter key or name in the model.
+            Assumptions to add or override, by parameter key or name in the model.
         **policy
             Settings of `Policy`: ``budget``, ``mix``, ``redistribution``, ``start``, ``regions``, ...
 
         Returns
         -------
         Scenario
-            Of the same baseline.
+            The new scenario, with the same reference.
 
         Raises
         ------
         InvalidScenario
-            If nothing is changed, there is no such setting, or the policy cannot be.
+            If nothing is changed, there is no such setting, or the policy is invalid.
         """
         known = tuple(item.name for item in fields(Policy))
         for key in policy:
@@ -241,27 +241,27 @@ class Scenario:
         regions
             Regions in the order of the model's ``Region`` range.
         default_start
-            Year in which a policy starts that names none; usually the first year after the origin.
+            Start year of a policy without one; usually the first year after the origin.
         times
-            Years of the run, shape (k,); a policy that would not act in any of them is refused.
+            Years of the run, shape (year,); a policy that spends nothing in any of them is refused.
 
         Returns
         -------
         dict
-            From variable to a number, an array shaped like the variable, or a `TimePath`. Give them to the
-            simulation after inputs and parameters, so that they win.
+            A number, an array with the dimensions of the variable, or a `TimePath`, by model variable. Pass them to
+            the simulation after inputs and parameters, which they override.
 
         Raises
         ------
         InvalidScenario
-            If names do not exist in the model or the regions, or the policy never acts; lists all of it.
+            If names do not exist in the model or the regions, or the policy never spends; lists all problems.
         """
         from pysd_runner.scenarios.lowering import lower
 
         return lower(self, model, regions, default_start=default_start, times=times)
 
     def describe(self, lang: str = "en") -> tuple[str, ...]:
-        """Scenario in words: every lever, its path over time, and what differs from the baseline.
+        """Describe the scenario in words: every lever, its path over time, and the differences from the baseline.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ class Scenario:
         Returns
         -------
         tuple of str
-            Lines.
+            Lines of text.
 
         Raises
         ------
@@ -285,12 +285,12 @@ class Scenario:
         return describe(self, lang)
 
     def to_dict(self) -> dict[str, Any]:
-        """Scenario as plain data that JSON keeps exactly.
+        """Convert the scenario to plain data that JSON stores exactly.
 
         Returns
         -------
         dict
-            Self-contained: it replays without any file.
+            Self-contained data, from which `from_dict` restores the scenario without any file.
         """
         if not self.model:
             changes = {name: plain_change(change) for name, change in self.changes.items()}
@@ -314,12 +314,12 @@ class Scenario:
         }
 
     def save(self, path: "str | Path") -> "Path":
-        """Write the scenario to a file that ``gapsim run`` takes, whole or not at all.
+        """Write the scenario to a file for ``gapsim run`` (atomic write).
 
         Parameters
         ----------
         path
-            File to write, with the ending ``.yaml``.
+            File to write, with the extension ``.yaml``.
 
         Returns
         -------
@@ -344,7 +344,7 @@ class Scenario:
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "Scenario":
-        """Scenario from what `to_dict` gave.
+        """Restore a scenario from the data of `to_dict`.
 
         Parameters
         ----------
@@ -359,7 +359,7 @@ class Scenario:
         Raises
         ------
         InvalidScenario
-            If the data are not those of a scenario; lists everything found.
+            If the data are not those of a scenario; lists all problems.
         """
         if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
             return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
@@ -383,19 +383,19 @@ class Scenario:
 
 
 def _short(value: Any) -> str:
-    """A setting in a name."""
+    """Format a changed setting for the name of a scenario."""
     if isinstance(value, int | float):
         return f"{value:g}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "changed"
 
 
 def notices(scenario: Scenario) -> Scenario:
-    """Scenario with warnings about settings that have no effect."""
+    """Add warnings about settings without effect to a scenario."""
     return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
 
 
 def _paid(policy: Policy) -> set[str]:
-    """Levers with a share in some mix that is used."""
+    """Levers with a positive share in a mix that is in use."""
     used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
     used += list(policy.class_mixes.values()) if policy.differentiation else []
     mixes: list[Mapping[str, float]] = []
@@ -420,7 +420,7 @@ def _without_effect(scenario: Scenario) -> Iterator[str]:
 
 
 def scenario_template() -> str:
-    """Return a commented scenario file that loads as it is.
+    """Return a commented example of a scenario file, which can be loaded unchanged.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The scenario file as one data model, and the JSON Schema written from it."""
+"""Data model of scenario files, and the JSON Schema generated from it."""
 
 import math
 import re
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pysd_runner.model import Model
 
 ALL = "all"
-# Letters of any script; spelt out so that editors, whose patterns are ASCII, agree.
+# Letters of any script; character ranges are spelt out because editors read \w in a JSON Schema as ASCII only.
 NAME_PATTERN = r"^[^\s!-/:-@\[-`{-~][^\s!-,/:-@\[-^`{-~]{0,63}$"
 CLASS_MIXES_TITLE = "Class mixes"
 LEVERS_TITLE = "Levers"
 
-# Tags of alternatives; the brackets keep them apart from keys of the file in error locations.
+# Tags of union members; the angle brackets distinguish them from file keys in error locations.
 TEXT, LANGUAGES, ALTERNATIVE_LIST = "<text>", "<languages>", "<list>"
 CONSTANT, PATH = "<constant>", "<path>"
 TAGS = frozenset((TEXT, LANGUAGES, ALTERNATIVE_LIST, CONSTANT, PATH))
@@ -37,12 +37,12 @@ _YEAR = re.compile(
 class ScheduleYear:
     """One key of a schedule."""
 
-    time: float  # calendar year, or years since the policy starts
+    time: float  # calendar year, or years since the start of the policy
     since_start: bool  # whether it counts from the start of the policy
 
 
 def parse_year(text: str) -> ScheduleYear | None:
-    """Read a key of a schedule.
+    """Parse a key of a schedule; None if it is not a year.
 
     >>> parse_year("start+5")
     ScheduleYear(time=5.0, since_start=True)
@@ -56,7 +56,7 @@ def parse_year(text: str) -> ScheduleYear | None:
 
 
 def write_year(time: float, since_start: bool) -> str:
-    """Key of a schedule, the inverse of `parse_year`."""
+    """Format a key of a schedule; the inverse of `parse_year`."""
     number = f"{time:.0f}" if time == int(time) else f"{Decimal(repr(time)):f}"
     if not since_start:
         return number
@@ -90,7 +90,7 @@ def _word_or_list(value: Any) -> str:
 
 
 class _Part(BaseModel):
-    """A part of the file: no unknown keys, no conversion of types."""
+    """Base class of the parts of a file: no unknown keys, no conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -129,7 +129,7 @@ class BudgetPath(_Path):
 
 
 class MixPath(_Path):
-    """Mix over time: year, or `start+5`, to mix; the first mix also holds before its year."""
+    """Mix by year, or `start+5`; the first mix also applies before its year."""
 
     __pydantic_extra__: dict[str, Mix]
 
@@ -142,7 +142,7 @@ Switch = Annotated[bool | Literal["on", "off"], Field(description="on, off, true
 
 
 class SwitchPath(_Path):
-    """A lever that is switched on and off: year, or `start+5`, to on or off; before the first year it is off."""
+    """On or off by year, or `start+5`, for a lever; before the first year it is off."""
 
     __pydantic_extra__: dict[str, Switch]
 
@@ -162,7 +162,7 @@ def _as_list(value: Any) -> Any:
 
 
 class Targets(_Part):
-    """Where the money goes. Regions and groups add up; classes are chosen within them."""
+    """Targets of the spending: the union of regions and groups, restricted to classes within them."""
 
     regions: Target | None = Field(default=None, description="Codes or names of regions, or `all`.")
     groups: Target | None = Field(default=None, description="Groups of regions as in regions.csv, or `all`.")
@@ -174,7 +174,7 @@ class Targets(_Part):
 
 
 class PolicyPart(_Part):
-    """What is chosen. Every key that is left out is inherited."""
+    """Settings of the policy; omitted keys are inherited."""
 
     start: Finite | None = Field(
         default=None, description="First year of the policy; default: the first year after the origin."
@@ -209,7 +209,7 @@ class PolicyPart(_Part):
 
 
 class ScenarioFile(_Part):
-    """A scenario of gapsim: a named policy and assumptions, as a delta on what it extends."""
+    """A scenario of gapsim: a named policy and assumptions, as changes to the scenario it extends."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, title="gapsim scenario")
 
@@ -238,7 +238,7 @@ def scenario_schema(model: "str | Model" = "regional_digital") -> dict[str, Any]
     Parameters
     ----------
     model
-        Name of a shipped model, or a loaded model; it names the levers and classes.
+        Name of a shipped model, or a loaded model, from which the names of levers and classes are taken.
 
     Returns
     -------
@@ -257,7 +257,7 @@ def scenario_schema(model: "str | Model" = "regional_digital") -> dict[str, Any]
 
 
 def _complete(schema: Any, vocabulary: Vocabulary) -> None:
-    """Take out the nulls that only mean "left out", and write the known levers and classes in."""
+    """Remove nulls, which only mean "left out", and add the names of levers and classes."""
     for entry in _inner(schema):
         _complete(entry, vocabulary)
     if isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Names in scenario files: levers, classes and constants of a model, and regions as people write them."""
+"""Resolve names in scenario files: levers, classes and constants of a model, and regions in usual spellings."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Words = Mapping[str, PolicyClass]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vocabulary:
-    """Names a scenario may use: levers and classes by key, regions of the panel; empty where they are not known."""
+    """Names that a scenario may use: levers and classes by key, regions of the panel; empty if unknown."""
 
     levers: Words = field(default_factory=dict)
     classes: Words = field(default_factory=dict)
@@ -34,21 +34,21 @@ class Vocabulary:
 
 
 def find_word(text: str, words: Words) -> PolicyClass | None:
-    """Lever or class with this key, element or label, in any case."""
+    """Find a lever or class by key, element or label, ignoring case; None if there is none."""
     wanted = text.strip().casefold()
     spellings = ((word, (word.key, word.element, word.en, word.zh)) for word in words.values())
     return next((word for word, names in spellings if wanted in {name.casefold() for name in names}), None)
 
 
 def model_name(model: "str | Model") -> str:
-    """Name of a model that may be given by name."""
+    """Name of a model, given as a name or loaded."""
     if not isinstance(model, str):
         return model.name
     return model if is_shipped(model) else load_bound_spec(model).name
 
 
 def load_vocabulary(model: "str | Model", regions: "Sequence[Entity]" = ()) -> Vocabulary:
-    """Levers and classes of a model."""
+    """Levers and classes that a model declares, with the given regions."""
     spec = load_bound_spec(model) if isinstance(model, str) else model.spec
     if spec is None:
         return Vocabulary(regions=regions)
@@ -56,19 +56,19 @@ def load_vocabulary(model: "str | Model", regions: "Sequence[Entity]" = ()) -> V
 
 
 def policy_variables(model: "Model") -> Mapping[str, str]:
-    """Variable of each setting of a policy; empty where a model binds none."""
+    """Model variable of each policy setting; empty if the model declares no bindings."""
     return {} if model.spec is None or model.spec.bindings is None else model.spec.bindings.policy
 
 
 def range_elements(model: "Model", of: Literal["region", "lever", "policy_class"]) -> tuple[str, ...]:
-    """Elements of the range of regions, levers or classes, under its usual name where a model binds none."""
+    """Elements of the range of regions, levers or classes; a model without bindings uses the default range names."""
     bindings = None if model.spec is None else model.spec.bindings
     names = USUAL_RANGES if bindings is None else bindings.ranges
     return tuple(model.ranges.get(getattr(names, of), ()))
 
 
 def find_region(text: str, regions: "Sequence[Entity]") -> int:
-    """Position of a region."""
+    """Index of a region, by code or name."""
     wanted = _plain(text)
     for names in zip(*((region.code, region.name_en, region.name_zh) for region in regions), strict=True):
         found = [position for position, name in enumerate(names) if name and _plain(name) == wanted]
@@ -93,7 +93,7 @@ def find_region(text: str, regions: "Sequence[Entity]") -> int:
 
 
 def find_group(text: str, regions: "Sequence[Entity]") -> tuple[int, ...]:
-    """Positions of the regions of a group."""
+    """Indices of the regions of a group."""
     found = tuple(
         position for position, region in enumerate(regions) if region.group and _plain(region.group) == _plain(text)
     )
@@ -124,17 +124,17 @@ def _listing(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assumed:
-    """What a model says about one assumption."""
+    """Result of looking up one assumption in a model."""
 
     key: str  # as written in the scenario
-    variable: str = ""  # the constant that is meant; empty if there is none
+    variable: str = ""  # model variable of the constant; empty if there is none
     error: str = ""
     warning: str = ""
     remedy: str = ""
 
 
 def examine(assumptions: Mapping[str, float], model: "Model") -> Iterator[Assumed]:
-    """Look every assumption up in a model."""
+    """Look up every assumption in a model."""
     seen: dict[str, str] = {}
     for key, value in assumptions.items():
         finding = _examine_one(key, value, model)
