@@ -1,4 +1,4 @@
-"""A model and data bound to each other: start values, draws, shocks, values of scenarios, and what they lead to."""
+"""Projections of a model with data: initial values, parameter draws, shocks, scenario values and results."""
 
 from typing import TYPE_CHECKING
 

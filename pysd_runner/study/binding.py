@@ -1,4 +1,4 @@
-"""A model that declares bindings, a panel of regions and parameters, bound to each other."""
+"""Combine a regional model, a panel of regions and parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from pysd_runner.study.region_inputs import (
 Array = NDArray[np.float64]
 
 SHIPPED = "regional_digital"
-# Years of history that are simulated before the origin, to carry on what no series observes.
+# Years simulated before the origin, to obtain the initial values that no series observes.
 HISTORY_YEARS = 10
 # Stocks that no series observes.
 CARRIED_STOCKS = ("shared_data", "governance", "platform")
@@ -36,13 +36,13 @@ class RegionalModel:
     Attributes
     ----------
     model
-        A model that declares bindings, with as many regions as the panel.
+        A model with declared bindings and as many regions as the panel.
     panel
-        Observations; nothing after the year that a run starts from is read.
+        Observations; years after the start of a run are not used.
     parameters
-        By key, numbers or arrays of shape (draw,); the others have their declared values.
+        Numbers or arrays of shape (draw,), by key; missing parameters take their declared values.
     yuan_per_unit
-        Value of one unit of the panel's currency in the money of the model.
+        Value of one unit of the panel's currency in the currency of the model (yuan).
     """
 
     model: Model
@@ -52,11 +52,11 @@ class RegionalModel:
 
     @property
     def bindings(self) -> Bindings:
-        """What the names of the model mean."""
+        """Names of the variables, inputs, parameters and ranges of the model, by their role."""
         return self.model.bindings
 
     def at(self, parameters: Mapping[str, Any]) -> "RegionalModel":
-        """The same at other parameters."""
+        """Copy with other parameters."""
         return replace(self, parameters=parameters)
 
     def inputs(
@@ -66,7 +66,7 @@ class RegionalModel:
         carried: Mapping[str, Array] | None = None,
         reference_years: int = 0,
     ) -> RegionInputs:
-        """Start values of the regions in a year."""
+        """Initial values of the regions in a year."""
         return region_inputs(
             self.model,
             self.panel,
@@ -78,11 +78,11 @@ class RegionalModel:
         )
 
     def start(self, origin: int, first_year: int | None = None) -> RegionInputs:
-        """Start values of a projection, with what no series observes carried on from the years before its origin."""
+        """Initial values of a projection; unobserved ones come from a run of the years before the origin."""
         return self.inputs(origin, carried=self.carried(origin, first_year), reference_years=HISTORY_YEARS)
 
     def carried(self, origin: int, first_year: int | None = None) -> dict[str, Array]:
-        """National levels and unobserved stocks at an origin by key of their input, from a run of the years before."""
+        """National levels and unobserved stocks at an origin, from a run of the years before, by key of their input."""
         wanted_first = origin - HISTORY_YEARS if first_year is None else first_year
         whole = np.asarray(np.isfinite(self.panel.array("output_per_head")).all(axis=0))
         years = [year for year, is_whole in zip(self.panel.years, whole, strict=True) if is_whole and year < origin]
@@ -108,7 +108,7 @@ class RegionalModel:
         return found
 
     def memory(self) -> Array:
-        """Share of growth momentum that is left a year later, as the model integrates it, shape (draw,)."""
+        """Share of growth momentum that remains after a year with the Euler steps of the model, shape (draw,)."""
         return yearly_memory(self._momentum_decay, time_step(self.model))
 
     def memory_slope(self) -> Array:
@@ -124,7 +124,7 @@ class RegionalModel:
         return np.asarray(value, dtype=float)
 
     def values(self, inputs: RegionInputs) -> dict[str, Array | TimePath]:
-        """Start values and parameters as values of the model's variables."""
+        """Values of model variables from initial values and parameters."""
         values: dict[str, Array | TimePath] = dict(inputs.values)
         declared = {} if self.model.spec is None else self.model.spec.parameters
         for name, value in self.parameters.items():
@@ -136,5 +136,5 @@ class RegionalModel:
 
 @cache
 def shipped_model() -> Model:
-    """The regional model that ships with the package, with the regions of its file."""
+    """The regional model shipped with the package, with the regions of its file."""
     return load_model(SHIPPED)

@@ -1,4 +1,4 @@
-"""A stock-and-flow diagram drawn from the equations of a model, as SVG."""
+"""Draw a stock-and-flow diagram from the equations of a model, as SVG."""
 
 import html
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model
 
 WIDTH, BOX, HEIGHT, ROW, LEFT = 920, 140, 38, 92, 24
-# Distance of flows of one stock, one above the other.
+# Vertical distance between the flows on one side of a stock.
 APART = 26
-# Larger models are drawn as their stocks and flows alone: with more arrows nothing is to be seen.
+# Maximum number of variables for a detailed diagram; larger models show stocks and flows only, to stay readable.
 MOST_DETAILED = 60
 MOST_STOCKS = 100
 _STYLE = (
@@ -25,7 +25,7 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What runs into a stock, or out of it."""
+    """An inflow or outflow of a stock; its name is empty for an expression."""
 
     name: str
     stock: str
@@ -33,7 +33,7 @@ class Flow:
 
 
 def flows_of(model: Model) -> list[Flow]:
-    """Variables that stand alone as terms in the net flow of a stock."""
+    """Inflows and outflows of all stocks: the terms that are added and subtracted in their net flows."""
     found = []
     for name, item in model.variables.items():
         if item.kind == "stock":
@@ -89,7 +89,7 @@ def diagram(model: Model) -> str:
 
 
 def save_diagram(model: Model, path: str | Path) -> Path:
-    """Write the diagram of a model to an SVG file, whole or not at all."""
+    """Write the diagram of a model to an SVG file (atomic write)."""
     return write_text_whole(path, diagram(model))
 
 
@@ -129,7 +129,7 @@ def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str
         for block in item.blocks:
             read |= references(block.expression)
         for other in sorted(read & set(places) - {name}):
-            # A pipe shows it already.
+            # The flow symbol already shows this link.
             if (name, other) in piped:
                 continue
             a, b = places[other]

@@ -1,4 +1,4 @@
-"""What all scenarios of a projection share, draw by draw: parameters, the state at the origin, shocks to growth."""
+"""Common draws of all scenarios of a projection: parameters, the state at the origin, and shocks to growth."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,31 +20,31 @@ from pysd_runner.study.region_inputs import RegionInputs, check_money, relative_
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
-# Yearly growth of regions has fatter tails than the normal; five degrees of freedom, as in the design of the forecasts.
+# Student t degrees of freedom of shocks, as in the forecasts: yearly growth has fatter tails than the normal.
 DEGREES_OF_FREEDOM = 5
 
-# Years of the panel that speak about the present size of shocks and about what regions of a class share.
+# Number of last years of the panel from which the size of shocks and their correlation within classes are estimated.
 WINDOW = 12
 
-# Without a calibration and with too short a panel: a typical yearly standard deviation for provinces. Judgement.
+# Yearly standard deviation without a calibration and with too short a panel: typical of provinces, by judgement.
 TYPICAL_SD = 0.025
-# Log points; runs of the whole ensemble after which the draws that have not come so close are given up.
+# Tolerance of implied shocks (log points), and maximum number of iterations; draws that do not converge are dropped.
 TOLERANCE = 1e-9
 MOST_RUNS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ImpliedShocks:
-    """What was found."""
+    """Shocks with which the model follows a forecast, for the draws that converged."""
 
     path: TimePath
-    found: NDArray[np.bool_]  # those draws, shape (draw,)
-    errors: Array  # largest distance to the forecast in each draw, log points, shape (draw,)
-    runs: NDArray[np.intp]  # simulations of each draw, shape (draw,)
+    found: NDArray[np.bool_]  # whether each draw converged, shape (draw,)
+    errors: Array  # largest distance from the forecast in each draw, log points, shape (draw,)
+    runs: NDArray[np.intp]  # number of simulations of each draw, shape (draw,)
 
     @property
     def systematic(self) -> Array:
-        """Mean over years and draws, shape (region,), log points a year: how the forecast departs from the model."""
+        """Mean shock over years and draws, shape (region,), log points a year: systematic deviation from the model."""
         return np.asarray(self.path.values.mean(axis=(0, 1, 2)))
 
 
@@ -57,11 +57,11 @@ def implied_shocks(
     engine: Engine = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> ImpliedShocks:
-    """Find the shocks with which log relative output of a run is a given path."""
-    # ``x_t += e_t - e_(t-1)`` for all years at once, where ``e`` is the path less what the run gives, both relative to
-    # the mean of the regions, until no ``e`` is larger than `TOLERANCE`. A shock moves output of its year nearly one
-    # for one and that of later years a little less, so that the errors shrink by a factor of four to five a run. Shocks
-    # sum to zero over regions: the national mean stays with the model.
+    """Find the shocks with which log relative output of a run follows a target path, by fixed-point iteration."""
+    # Update ``x_t += e_t - e_(t-1)`` for all years at once, where ``e`` is the target minus the run, both relative to
+    # the mean of the regions, until all ``e`` are within `TOLERANCE`. A shock changes output of its year nearly one for
+    # one and that of later years slightly less, so that errors shrink by a factor of four to five per run. Shocks sum
+    # to zero over regions: the national mean remains that of the model.
     draws, regions, years = target.shape
     shocks = np.zeros((years, 1, draws, regions))
     errors, runs = np.full(draws, np.inf), np.zeros(draws, dtype=np.intp)
@@ -105,14 +105,14 @@ def _relative(output: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class ShockLaw:
-    """How regional growth departs from the model."""
+    """Parameters of the distribution of shocks to regional growth."""
 
-    sd: float  # standard deviation of a year's departure, log points
-    shared: float  # share of the variance that regions of one class have in common
+    sd: float  # standard deviation of yearly shocks, log points
+    shared: float  # share of the variance that is common to regions of one class
 
 
 def shock_law(panel: Data, *, sd: float = 0.0) -> ShockLaw:
-    """Size of shocks and what classes share, from the last years of a panel."""
+    """Estimate the size of shocks and the share common to classes from the last years of a panel."""
     growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
     seen = np.isfinite(growth)
     if seen.sum() < 10:
@@ -136,13 +136,13 @@ def shock_law(panel: Data, *, sd: float = 0.0) -> ShockLaw:
 def shock_paths(
     law: ShockLaw, groups: Sequence[str], years: Array, persistence: Array, rng: np.random.Generator
 ) -> TimePath:
-    """Draw paths of shocks to yearly growth, the same for every scenario, shape (year, 1, draw, region)."""
+    """Draw AR(1) paths of shocks to yearly growth, common to all scenarios, shape (year, 1, draw, region)."""
     draws, regions, count = persistence.size, len(groups), years.size
     names = sorted({name for name in groups if name})
     scale = np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)
     own = np.empty((count, draws, regions))
     common = np.empty((count, draws, max(len(names), 1)))
-    # Streams of their own, each filled year by year, keep every draw and year whatever comes after it.
+    # One random stream per draw, filled year by year: more draws or years leave the earlier ones unchanged.
     for draw, stream in enumerate(rng.spawn(draws)):
         for shocks, part in zip((own, common), stream.spawn(2), strict=True):
             shocks[:, draw] = scale * part.standard_t(DEGREES_OF_FREEDOM, size=shocks[:, draw].shape)
@@ -160,14 +160,14 @@ def shock_paths(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CommonDraws:
-    """Values that hold for every scenario."""
+    """Values common to all scenarios, for a set of draws."""
 
-    values: Mapping[str, Any]  # by variable of the model, as for `pysd_runner.simulation.simulate`
+    values: Mapping[str, Any]  # by model variable, as for `pysd_runner.simulation.simulate`
     parameters: Mapping[str, Array]
-    inputs: RegionInputs  # start values of the regions
-    draws: tuple[int, ...]  # number of each draw; those that could not follow the baseline are left out
-    implied: ImpliedShocks | None  # the shocks with which the run without policy is the baseline
-    sources: tuple[str, ...]  # what varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`
+    inputs: RegionInputs  # initial values of the regions
+    draws: tuple[int, ...]  # number of each draw; draws that could not follow the baseline are dropped
+    implied: ImpliedShocks | None  # shocks with which the no-policy run follows the baseline
+    sources: tuple[str, ...]  # sources of uncertainty, see `pysd_runner.plots.UNCERTAINTIES`
     yuan_per_unit: float = 1.0  # value of one unit of the panel's currency; money in `values` is in yuan
 
 
@@ -185,9 +185,9 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     engine: Engine = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> CommonDraws:
-    """Draw what all scenarios share."""
-    # A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of
-    # which it takes the shocks to growth that lead there. More draws keep those there were.
+    """Draw the parameters, initial values and shocks that all scenarios share."""
+    # A draw is one parameter vector with the state that it implies at the origin, and one draw of the baseline, whose
+    # growth path determines the shocks. A larger number of draws leaves the first ones unchanged.
     check_rate(fitted, yuan_per_unit)
     assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
@@ -224,7 +224,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
 
 
 def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> CommonDraws:
-    """The draws that can follow the baseline, with the shocks that make them."""
+    """Keep the draws that can follow the baseline, with their implied shocks."""
     if not implied.found.any():
         raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
     return replace(
@@ -238,7 +238,7 @@ def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> Com
 
 
 def _target(baseline: Baseline, panel: Data, bounds: tuple[int, int], draws: int, seed: int) -> Array:
-    """Paths of the baseline to the last year, shape (draw, region, year)."""
+    """Check the baseline and draw its paths up to the last year, shape (draw, region, year)."""
     origin, until = bounds
     if baseline.origin != origin:
         raise InvalidInput(
@@ -276,7 +276,7 @@ def parameter_draws(
         estimates = fitted.as_values() if fitted is not None else {}
         return central | {name: np.array([value]) for name, value in estimates.items()}
     found = {}
-    # One stream a parameter, so that a parameter added to the model leaves the draws of the others alone.
+    # One random stream per parameter, so that a new parameter leaves the draws of the others unchanged.
     for name, item in sorted(free.items()):
         stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
         found[name] = (
@@ -288,7 +288,7 @@ def parameter_draws(
 
 
 def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
-    """Refuse a fit that saw years after the origin or another model, or that no calibration left so."""
+    """Raise if a fit is for another model, used years after the origin, or has values out of bounds."""
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             "the fit belongs to another version of the model: {fitted!r}, {hash}; this one is {model!r}, {own}; "
@@ -311,7 +311,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
 
 
 def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:
-    """Refuse a fit made at another exchange rate, at which its costs and incomes mean something else."""
+    """Raise if a fit was made at another exchange rate, since its costs and incomes would not be comparable."""
     check_money(yuan_per_unit)
     made = yuan_per_unit if fitted is None else fitted.provenance.get("yuan_per_unit", yuan_per_unit)
     if made != yuan_per_unit:
@@ -324,7 +324,7 @@ def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:
 
 
 def panel_differences(fitted: FittedParameters, panel: Data) -> list[str]:
-    """Say where a panel differs from the one a fit was made on."""
+    """Describe how a panel differs from the one on which a fit was made."""
     made_on = {"panel": fitted.panel, "years": f"{fitted.first_year}-{fitted.last_year}", "other": panel.name}
     if fitted.regions != panel.codes:
         text = Message(

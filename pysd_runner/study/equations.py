@@ -1,4 +1,4 @@
-"""What is read off the equations of a model: a hash of each, its stocks, their starting values as constants."""
+"""Equations of a model: their hashes, its stocks, and initial values of stocks as constants."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -8,13 +8,13 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Reference, Variable
 from pysd_runner.model import Model
 
-# Changed variables that a message names.
+# Maximum number of changed variables that a message names.
 SHOWN = 5
 PREFIX = "Starting value of "
 
 
 def equations_of(model: Model) -> dict[str, str]:
-    """A hash of the equation of every variable, layout and comments left out."""
+    """Hash of the equation of each variable, ignoring layout and comments."""
     return {
         name: hashlib.sha256(
             f"{' '.join(item.equation.split())} {[model.ir.ranges[dim] for dim in item.dims]}".encode()
@@ -24,12 +24,12 @@ def equations_of(model: Model) -> dict[str, str]:
 
 
 def equations_hash(equations: Mapping[str, str]) -> str:
-    """One hash of all equations."""
+    """Hash of all equations together."""
     return hashlib.sha256(repr(sorted(equations.items())).encode()).hexdigest()
 
 
 def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
-    """Refuse what was made with other equations, and name the variables that changed."""
+    """Raise if stored equation hashes differ from those of a model, naming the variables that changed."""
     now = equations_of(model)
     parts = []
     for verb, names in (
@@ -50,7 +50,7 @@ def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
 
 
 def with_starts(model: Model, stocks: Iterable[str]) -> Model:
-    """The same model with a constant for the starting value of some stocks."""
+    """Copy a model with constants for the initial values of some stocks."""
     wanted = tuple(dict.fromkeys(stocks))
     if not wanted:
         return model
@@ -80,10 +80,10 @@ def _constant(name: str, stock: Variable) -> Variable:
 
 
 def stocks_of(model: ModelIr) -> tuple[str, ...]:
-    """Everything that integrates a flow, hidden stocks of delays and smooths among them."""
+    """Names of all stocks, including the hidden stocks of delays and smooths."""
     return tuple(name for name, item in model.variables.items() if item.kind == "stock")
 
 
 def without_start(model: ModelIr) -> tuple[str, ...]:
-    """What carries a value from step to step and cannot be set: fixed delays, samples, forecasts of the file."""
+    """Variables with a memory whose initial value cannot be set: fixed delays, samples and forecasts."""
     return tuple(name for name, item in model.variables.items() if item.kind in ("memory", "pipe"))

@@ -1,4 +1,4 @@
-"""What scenarios lead to: outcomes by scenario and draw, beside what was observed."""
+"""Results of a projection: outcomes by scenario and draw, with the observed history."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-# Names that are shown on one line.
+# Maximum number of scenario names in the representation.
 _SHOWN = 4
 
 
@@ -34,33 +34,33 @@ class Future(Tabled):
     Attributes
     ----------
     data
-        Outcomes by their names, dimensions (scenario, draw, ranges..., and `axis`), with units.
+        Outcomes by name, dimensions (scenario, draw, ranges..., and `axis`), with units.
     baselines
-        For each scenario the one it is compared with: without policy and under the same assumptions.
+        Baseline of each scenario: no policy under the same assumptions.
     history
-        Indicators of the observed years of regions, dimensions (region, year) or (year,).
+        For regions, indicators of the observed years, dimensions (region, year) or (year,).
     cast
-        What was run, baselines first.
+        Scenarios that were run, baselines first.
     model
         Name of the model.
     origin
-        Moment from which every path starts: of regions the last observed year.
+        Time at which every path starts; for regions the last observed year.
     observations
-        The data of a model without regions; None without any.
+        Data of a model without regions; None without data.
     observed
-        Which column of them observes a variable, by variable.
+        Column of `observations` that observes a variable, by variable.
     parameters
-        What was drawn, dimensions (parameter, draw); None where it was not kept.
+        Parameter draws, dimensions (parameter, draw); None if they were not kept.
     better
-        ``"higher"`` or ``"lower"`` for outcomes of which somebody said so.
+        ``"higher"`` or ``"lower"`` for outcomes with a declared direction.
     time_unit
         Unit of the time axis.
     imputed
-        What was not observed at the origin, and how it was filled.
+        Initial values that were not observed at the origin, and how they were imputed.
     warnings
-        What a reader must know before quoting a number.
+        Caveats that a reader needs before quoting a number.
     provenance
-        How it was made: everything needed to make it again.
+        Everything needed to reproduce the projection.
     """
 
     data: "xr.Dataset"
@@ -80,7 +80,7 @@ class Future(Tabled):
 
     @property
     def axis(self) -> str:
-        """Name of the dimension of time: ``"year"`` of regions, else ``"time"``."""
+        """Name of the time dimension: ``"year"`` for regions, else ``"time"``."""
         return "time" if "time" in self.data.dims else "year"
 
     @property
@@ -90,7 +90,7 @@ class Future(Tabled):
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """Names of the scenarios that have a baseline to be compared with."""
+        """Names of the scenarios that are not themselves baselines."""
         return tuple(name for name in self.scenarios if self.baselines[name] != name)
 
     @property
@@ -106,7 +106,7 @@ class Future(Tabled):
         return f"<Future: {shown}; {', '.join(counts)}, {times[0]:g} to {times[-1]:g}{f' {unit}' if unit else ''}>"
 
     def _repr_html_(self) -> str:
-        """The outcomes at the end as a table."""
+        """HTML table of the outcomes at the end."""
         from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
@@ -127,14 +127,14 @@ class Future(Tabled):
         return f"the projection did not save {name!r}.{suggest(name, map(str, self.data.data_vars))}"
 
     def difference(self, outcome: str, *, against: str | None = None) -> "xr.DataArray":
-        """An outcome less what it is under another scenario, draw by draw.
+        """Difference of an outcome from its value under another scenario, draw by draw.
 
         Parameters
         ----------
         outcome
-            The outcome.
+            Name of the outcome.
         against
-            The other scenario; None takes of each scenario its baseline.
+            The other scenario; None for the baseline of each scenario.
 
         Raises
         ------
@@ -166,23 +166,23 @@ class Future(Tabled):
         year: int | Sequence[int] | None = None,
         time: float | None = None,
     ) -> "pd.DataFrame":
-        """Median and 90 % interval by scenario, and of the difference to the baseline in the same draw.
+        """Median and 90 % interval by scenario, of levels and of differences from the baseline in the same draw.
 
         Parameters
         ----------
         outcome
-            One outcome; None takes those that tell of the nation, or of the regions, else all single numbers.
+            One outcome; None for the default outcomes of the nation or of regions, else all scalar ones.
         region
-            Regions by code or name; None takes the nation, or all regions of an outcome that has them.
+            Regions by code or name; None for the nation, or for all regions of a regional outcome.
         year
-            One or several; None takes the last.
+            One or several years; None for the last.
         time
-            The moment nearest to it, where time is not counted in years of regions.
+            For a model without regions, the saved time nearest to it is shown; None for the last.
 
         Returns
         -------
         pandas.DataFrame
-            One row an outcome, scenario, moment and place.
+            One row per outcome, scenario, time and region or element.
 
         Raises
         ------
@@ -211,14 +211,14 @@ class Future(Tabled):
         return years
 
     def _singles(self, outcome: str | None) -> "list[xr.DataArray]":
-        """The outcome that is asked for, else all that are single numbers."""
+        """The requested outcome, or all outcomes without dimensions other than scenario, draw and time."""
         if outcome is not None:
             return [self[outcome]]
         every = list(self.data.data_vars.values())
         return [values for values in every if values.ndim == 3] or every[:1]
 
     def sentences(self) -> tuple[str, ...]:
-        """What every scenario changes at the end, in words; no judgement unless a direction was declared."""
+        """Describe in words what each scenario changes at the end; judged only if a direction was declared."""
         names = [item for item in self.observed if item in self.data] or [str(n) for n in list(self.data.data_vars)[:1]]
         changed = [item for item in self.cast if self.baselines[item.name] != item.name]
         return tuple(self._sentence(item, name) for item in changed for name in names if self[name].ndim == 3)
@@ -228,7 +228,7 @@ class Future(Tabled):
         moved = self.difference(name).sel(scenario=scenario.name).sel({self.axis: end}).to_numpy()
         low, median, high = quantiles(moved)
         unit, label = self[name].attrs.get("units", ""), scenario.label["en"]
-        # "4 foxes less foxes" says it twice.
+        # Leave out a unit that repeats the name, as in "4 foxes less foxes".
         spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
         if low == high == 0:
             return f"{label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
@@ -244,27 +244,27 @@ class Future(Tabled):
         return f"{text}."
 
     def plot(self, outcome: str | None = None, *, region: str | None = None, ax: Any = None) -> Any:
-        """Fans of an outcome under every scenario over what was observed.
+        """Plot fan charts of an outcome under every scenario, with the observations.
 
         Parameters
         ----------
         outcome
-            None takes the first that tells of the nation, or of the region, else the first that is observed.
+            None for the first default outcome of the nation or of the region, else the first observed one.
         region
-            Code or name; needed for an outcome that has regions.
+            Code or name of a region; required for a regional outcome.
         ax
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
 
         Returns
         -------
         ReportFigure or Axes
-            The axes where some were given.
+            The axes if some were given.
         """
         from pysd_runner.plots.over_time import plot_fan
 
         if self.axis == "year":
             values, seen = self._of_region(outcome, region)
-            # Fans are drawn against time, whatever it is called.
+            # `plot_fan` expects a time axis called "time".
             return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit)
         names = [str(item) for item in self.data.data_vars]
         values = self[outcome or next((item for item in self.observed if item in names), names[0])]
@@ -273,7 +273,7 @@ class Future(Tabled):
         return plot_fan(values, observed, ax=ax, time_unit=self.time_unit)
 
     def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":
-        """An outcome of the nation or of one region, and what was observed of it."""
+        """An outcome of the nation or of one region, and its observations."""
         import pandas as pd
 
         values = chosen(self.data, outcome, region)[0]
@@ -293,7 +293,7 @@ class Future(Tabled):
         return values, pd.Series(points, index=seen["year"].to_numpy()).dropna()
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write a workbook: of regions the nation and all regions in every year, else the end and quantiles."""
+        """Write an Excel workbook: for regions the nation and all regions by year, else the end and quantiles."""
         from pysd_runner.export.tables import save_workbook
 
         if self.axis == "year":
@@ -307,14 +307,14 @@ class Future(Tabled):
         return save_workbook({"end": self.table(), "over time": wide}, path)
 
     def to_xarray(self) -> "xr.Dataset":
-        """All outcomes as one labelled data set; of regions with their provenance."""
+        """All outcomes as one labelled data set, for regions with their provenance as attributes."""
         if self.axis != "year":
             return self.data
         provenance = json.dumps(self.provenance, ensure_ascii=False)
         return self.data.assign_attrs({"origin": self.origin, "provenance": provenance})
 
     def to_frame(self) -> "pd.DataFrame":
-        """All as a long table: of regions every draw, else quantiles over draws."""
+        """All outcomes as a long table: for regions every draw, else quantiles over draws."""
         import pandas as pd
 
         from pysd_runner.export import to_long_frame
@@ -328,9 +328,9 @@ class Future(Tabled):
         return pd.concat(parts, ignore_index=True)
 
     def save(self, folder: str | Path) -> Path:
-        """Write data, tables and the record, which `load_future` reads; each file whole or not at all.
+        """Write data, tables and a record, which `load_future` reads; each file is written atomically.
 
-        Outcomes of regions are kept to a hundred-thousandth of each, far below what draws differ by.
+        Outcomes of regions are rounded to a relative error of 1e-5, far below the differences between draws.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -356,7 +356,7 @@ class Future(Tabled):
         write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
 
     def _save_any(self, folder: Path) -> None:
-        """Write every draw, the table at the end, quantiles over time and the data; the record last."""
+        """Write all draws, the table at the end, quantiles over time and the data; the record last."""
         save_netcdf(self.data, folder / DATA)
         save_csv(self.table(), folder / "end.csv")
         save_csv(self.to_frame(), folder / "quantiles.csv")

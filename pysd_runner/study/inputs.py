@@ -1,4 +1,4 @@
-"""What every scenario starts from: a model with its data, a fit, draws, and the moments of the run."""
+"""Common inputs of all scenarios of a projection: model, data, fit, draws, and the time span of the run."""
 
 import math
 from collections.abc import Mapping
@@ -27,38 +27,38 @@ from pysd_runner.study.region_inputs import RegionInputs, time_step
 
 Array = NDArray[np.float64]
 
-# Draws and last year of regions, draws of any other model, where nobody says.
+# Defaults: draws and last year for regions, draws for any other model.
 REGIONAL_DRAWS, UNTIL, DRAWS = 200, 2040, 500
-# Outcomes by lever and region that are kept; the others would make results several times as large.
+# Outcomes by lever and region that are saved; saving all would make results several times as large.
 BY_LEVER = ("lever_budget",)
-# Results and what they are labelled from are in memory at once: 1.8 was measured.
+# Copies of the results in memory: raw and labelled arrays coexist (measured: 1.8).
 COPIES = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ProjectionInputs:
-    """What every scenario of a projection starts from.
+    """Common inputs of all scenarios of a projection.
 
     Attributes
     ----------
     model
-        The model; of regions with as many as the panel.
+        The model; for regions with as many regions as the panel.
     run_model
-        The same, with starting values that were estimated as constants.
+        The model with constants for the initial values that were estimated.
     data
-        Observations: of regions those up to the origin; None for none.
+        Observations, for regions up to the origin; None without data.
     fitted
-        What a calibration found; None for priors, or the values of the file.
+        Result of a calibration; None for priors (regions) or the values of the model file.
     baseline
-        The forecast without policy; None where the model goes its own way.
+        Forecast that the no-policy run follows; None for a free run of the model.
     common
-        Draws of parameters, start states and shocks.
+        Draws of parameters, initial states and shocks.
     bounds
-        First and last moment; of regions the origin and the last year.
+        First and last time; for regions the origin and the last year.
     step
         Length of a step.
     settings
-        What decided the draws.
+        Settings that determined the draws.
     """
 
     model: Model
@@ -89,7 +89,7 @@ class ProjectionInputs:
         return int(self.bounds[0]), int(self.bounds[1])
 
 
-def inputs_of(  # noqa: PLR0913 - a front door
+def inputs_of(  # noqa: PLR0913 - public entry point
     model: Model,
     data: Data | None = None,
     fitted: FittedParameters | None = None,
@@ -103,31 +103,31 @@ def inputs_of(  # noqa: PLR0913 - a front door
     engine: Engine = "auto",
     yuan_per_unit: float = 1.0,
 ) -> ProjectionInputs:
-    """Draw what every scenario starts from, without running any.
+    """Draw the common inputs of all scenarios, without running any.
 
     Parameters
     ----------
     model
-        Any model; with declarations, and as many regions as the panel, where regions are projected.
+        Any model; to project regions, one with declarations and as many regions as the panel.
     data
-        A panel of regions; or observations of any other model, drawn beside its outcomes; None for none.
+        A panel of regions; or, for any other model, observations to plot with its outcomes; None without data.
     fitted
-        What a calibration found; None takes every parameter of regions from its prior, and of any other model the
-        values of the file, once.
+        Result of a calibration. None draws the parameters of a regional model from their priors, and runs any other
+        model once with the values of its file.
     until
-        Last moment; None takes 2040 for regions, and that of the file for any other model.
+        Last time; None for 2040 with regions, and for the end time of the file for any other model.
     draws
-        Number of draws; 1 gives central values without shocks. More draws of regions keep those there were. None takes
-        200 of regions, 500 of any other model.
+        Number of draws; 1 gives central values without shocks. For regions, more draws leave the first ones unchanged.
+        None for 200 with regions, 500 for any other model.
     seed
-        Decides every draw, a whole number from 0; the same seed gives the same numbers.
+        Seed of all draws, a non-negative integer.
     origin
-        Last year that may be used; None takes that of the baseline, or else the last one in which every region has
+        Last year of data to use; None for the origin of the baseline, or else the last year in which every region has
         output.
     baseline
-        The forecast of regions without policy; None lets the model go its own way.
+        Forecast that the no-policy run of regions follows; None for a free run of the model.
     shocks
-        Without a baseline, whether regional growth is disturbed as in the past.
+        Whether to add shocks to regional growth, of the size observed in the past, if there is no baseline.
     engine
         ``"numpy"`` or ``"pysd"``.
     yuan_per_unit
@@ -136,12 +136,12 @@ def inputs_of(  # noqa: PLR0913 - a front door
     Returns
     -------
     ProjectionInputs
-        The same for the same seed.
+        The inputs; equal for equal seeds.
 
     Raises
     ------
     InvalidInput
-        If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
+        If years, draws or regions do not match, or the fit is for another model or used years after the origin.
     """
     settings = {"seed": seed, "origin": origin, "shocks": shocks, "yuan_per_unit": yuan_per_unit}
     if is_panel(data):
@@ -194,7 +194,7 @@ def _of_regions(
 def _of_any(
     model: Model, data: Data | None, fitted: FittedParameters | None, until: float | None, draws: int, seed: int
 ) -> ProjectionInputs:
-    """What scenarios of a model without regions share, with its estimated starting values as constants."""
+    """Common inputs of scenarios of a model without regions, with its estimated initial values as constants."""
     check_end(model, until, data, fitted)
     values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
     run_model = model if fitted is None else with_starts(model, starts_of(model, fitted))
@@ -264,7 +264,7 @@ def _origin(panel: Data, origin: int | None, until: int) -> int:
 
 
 def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int = 1) -> None:
-    """Refuse years too far ahead and results that no memory holds, before anything is drawn."""
+    """Raise if the horizon is too long, or the results would not fit into memory."""
     origin, until = bounds
     check_ahead(until, origin)
     assert model.spec is not None  # noqa: S101
@@ -284,7 +284,7 @@ def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int
 
 
 def saved_outcomes(spec: ModelSpec, model: Model) -> list[str]:
-    """Variables of the declared outcomes that are saved of regions."""
+    """Variables of the declared outcomes that are saved in a regional run."""
     kept = [
         item.variable
         for item in spec.outcomes.values()
@@ -294,7 +294,7 @@ def saved_outcomes(spec: ModelSpec, model: Model) -> list[str]:
 
 
 def spec_of(fitted: FittedParameters) -> ModelSpec:
-    """Declarations of the parameters of a fit of any model."""
+    """Declarations of the parameters of a fit of a model without regions."""
     records = fitted.provenance.get("declarations")
     if records is None:
         raise InvalidInput("the fit was made on a panel of regions; project it with that panel")
@@ -307,7 +307,7 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
 
 
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Any]:
-    """Draws of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
+    """Draws from a fit as values of a run, shape (1, draw, element...), with the values that the fit held fixed."""
     spec = spec_of(fitted)
     if draws < 1:
         raise InvalidInput("draws must be at least 1; found {found}", found=draws)
@@ -318,7 +318,7 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
 
 
 def entered(model: Model, fitted: FittedParameters, vectors: Mapping[str, Array]) -> dict[str, Any]:
-    """Values of the parameters of a fit as values of a run, shape (1, draw, element...), with what the fit held."""
+    """Convert parameter vectors to values of a run, shape (1, draw, element...), with those that the fit held fixed."""
     check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     found: dict[str, Any] = held_of(fitted)
     draws = len(next(iter(vectors.values()), ()))
@@ -345,7 +345,7 @@ def _elements(model: Model, variable: str, is_start: bool, held: Mapping[str, An
 
 
 def held_of(fitted: FittedParameters) -> dict[str, Any]:
-    """What a fit held: set values, and paths of inputs that follow data."""
+    """Values that a fit held fixed: constants, and paths of data-driven inputs."""
     found: dict[str, Any] = {}
     for name, value in fitted.provenance.get("held", {}).items():
         if isinstance(value, Mapping):
@@ -358,6 +358,6 @@ def held_of(fitted: FittedParameters) -> dict[str, Any]:
 
 
 def starts_of(model: Model, fitted: FittedParameters) -> list[str]:
-    """Stocks whose starting values a fit estimated."""
+    """Stocks whose initial values a fit estimated."""
     variables = dict.fromkeys(located(model, name)[0] for name in fitted.keys)
     return [name for name in variables if model.ir.variables[name].kind == "stock"]

@@ -1,4 +1,4 @@
-"""What a folder of results keeps of a future, and what is computed again from it when it is read."""
+"""Reduce a projection for storage, and recompute the dropped outcomes when it is read."""
 
 import json
 from collections.abc import Hashable, Iterable, Mapping
@@ -15,16 +15,16 @@ from pysd_runner.indicators.labelled import Totals
 
 Array = NDArray[np.float64]
 
-# Share of an outcome by which it may change when it is kept: results are a third as large so.
+# Relative rounding error of stored outcomes, which reduces files to a third of the size.
 KEPT_ERROR = 1e-5
-# Outcomes kept of every region in every draw. The stages of the model would take eight times the room.
+# Outcomes stored by region and draw; those of all stages of the model would be eight times as large.
 KEPT = ("output_per_head", "population")
-# Attribute of the data set with the outcomes that follow from those, and the attributes of each.
+# Attribute of the data set that lists the outcomes to recompute, with the attributes of each.
 COMPUTED = "computed"
 # Indicators that a projection adds to the outcomes of the model.
 ADDED = tuple(name for name, item in INDICATORS.items() if item.in_results)
 
-# Outcomes that mean nothing when the population is not known: totals, shares, and what people weight.
+# Outcomes that need population data: totals, shares and population-weighted indicators.
 WEIGHTED = (
     "output",
     "population",
@@ -44,18 +44,18 @@ WEIGHTED = (
 )
 
 PARAMETERS = "parameters"
-# Records of a folder of regions and of one of any other model, and the outcomes beside the latter.
+# File names: the record of a regional projection; the record and the outcomes of any other projection.
 RECORD, FUTURE, DATA = "run.json", "future.json", "future.nc"
 SCHEMA = 1
 
 _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")
-# Most by which an outcome of the model may differ from what is computed for it.
+# Tolerance between an outcome of the model and its recomputed value.
 _CLOSE = 1e-6
 
 
 def headline(data: xr.Dataset) -> xr.Dataset:
-    """Outcomes that a folder of results keeps, rounded: all of the nation and of classes, `KEPT` of the regions."""
+    """Reduce outcomes for storage, rounded: all of the nation and of classes, `KEPT` by region and draw."""
     found = _computed(data, data)
     follows = {
         name: data[name].attrs
@@ -71,7 +71,7 @@ def headline(data: xr.Dataset) -> xr.Dataset:
 
 
 def completed(data: xr.Dataset) -> xr.Dataset:
-    """Add the outcomes that follow from those that were kept."""
+    """Add the outcomes that can be recomputed from the stored ones."""
     follows = computed(data)
     missing = [name for name in follows if name not in data]
     if not missing:
@@ -82,12 +82,12 @@ def completed(data: xr.Dataset) -> xr.Dataset:
 
 
 def computed(data: xr.Dataset) -> Mapping[str, Any]:
-    """Outcomes that are computed and not kept, with the attributes of each."""
+    """Outcomes that are recomputed rather than stored, with the attributes of each."""
     return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
 
 
 def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, Array]:
-    """Those of the names that follow from output per head and, where people were counted, population."""
+    """Compute outcomes from output per head and, if available, population; `names` selects the regional indicators."""
     heads = data["output_per_head"].transpose(*_DIMS).to_numpy().astype(float)
     found = {"gap_to_leader": gap_to_leader(heads, axis=_REGION)}
     if "population" not in data:
@@ -103,7 +103,7 @@ def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, Array]:
 
 
 def unknown(data: xr.Dataset, name: str) -> str:
-    """What is said of an outcome that is not there."""
+    """Error message for a missing outcome."""
     people = ": that needs the population of every region, which the panel lacks"
     if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
         return f"the projection has no outcome {name!r}{people}"

@@ -1,4 +1,4 @@
-"""Puts names, units and labels on the arrays of a projection and of the history it starts from."""
+"""Label the arrays of a projection, and of the observed history, with names, units and coordinates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.keeping import ADDED, WEIGHTED
 
-# Money in the declarations of a model.
+# Unit of money in the declarations of a model.
 MONEY = "Yuan"
 
 
@@ -28,7 +28,7 @@ def projection_dataset(
     yuan_per_unit: float = 1.0,
     has_population: bool = True,
 ) -> xr.Dataset:
-    """Outcomes of a run under the keys of the declarations, with indicators by class."""
+    """Data set of the declared outcomes of a regional run, by key, with indicators by class."""
     assert spec.bindings is not None  # noqa: S101
     ranges = spec.bindings.ranges
     axes = {ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"}
@@ -44,7 +44,7 @@ def projection_dataset(
         values = values / yuan_per_unit if MONEY in outcome.unit else values
         attrs = {"units": unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
         found = xr.DataArray(values, dims=dims, attrs=attrs)
-        # Seven times as many numbers as by region alone, of which the mean is wanted.
+        # With a lever axis, arrays are several times as large, so only the mean over draws is kept.
         arrays[name] = found.mean("draw", keep_attrs=True) if "lever" in dims else found
     coords = {
         "scenario": [item.name for item in scenarios],
@@ -63,7 +63,7 @@ def projection_dataset(
 
 
 def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int) -> xr.Dataset:
-    """Outcomes of a run of any model; NaN where a draw failed."""
+    """Data set of the outcomes of a run of any model; NaN where a draw failed."""
     arrays = {}
     for name, values in run.data.items():
         full = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:])).copy()
@@ -78,20 +78,20 @@ def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int) -> xr.Datas
 
 
 def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
-    """Write on every outcome what its draws vary, for whoever draws it."""
+    """Record the sources of uncertainty in the attributes of every outcome, for plots."""
     mark = {"includes": ",".join(sources)}
     marked = {name: values.assign_attrs(mark) for name, values in dataset.data_vars.items()}
     return dataset.assign(marked).assign_attrs(mark)
 
 
 def parameters_of(parameters: Mapping[str, NDArray[np.float64]], draws: NDArray[np.int64]) -> xr.DataArray:
-    """Draws of every parameter, dimensions (parameter, draw)."""
+    """Array of the draws of every parameter, dimensions (parameter, draw)."""
     values = [np.broadcast_to(drawn, draws.shape) for drawn in parameters.values()]
     return xr.DataArray(values, dims=["parameter", "draw"], coords={"parameter": list(parameters), "draw": draws})
 
 
 def history_dataset(panel: Data) -> xr.Dataset:
-    """Indicators of the observed years."""
+    """Data set of the observed series of a panel and the indicators computed from them."""
     coords = {"year": list(panel.years), **region_coordinates(panel)}
     arrays = {
         name: xr.DataArray(panel.array(name), dims=["region", "year"], attrs={"units": panel.units[name]})
@@ -110,7 +110,7 @@ def history_dataset(panel: Data) -> xr.Dataset:
 
 
 def region_coordinates(panel: Data) -> dict[str, Any]:
-    """Codes, names, classes and tiles of the regions of a panel, as coordinates."""
+    """Codes, names, classes and tile-map positions of the regions of a panel, as coordinates."""
     regions = panel.regions
     return {
         "region": [item.code for item in regions],
@@ -138,7 +138,7 @@ def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.Data
 def _with_laggards(
     dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, behind: NDArray[np.bool_]
 ) -> xr.Dataset:
-    """The mean gap of the regions that lie below the mean in the last observed year, where there are any."""
+    """Add the mean log gap of the regions that were below the mean in the last observed year, if there are any."""
     if not behind.any():
         return dataset
     axis = output.get_axis_num("region")

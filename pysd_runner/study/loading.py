@@ -1,4 +1,4 @@
-"""Reads what a folder of results keeps, and refuses what was changed or damaged."""
+"""Load projections from results folders, refusing changed or damaged files."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ REMEDY = Message("run the scenarios again")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """What the record of a projection always holds, beside how it was made."""
+    """Required entries of the record of a regional projection, besides its provenance."""
 
     origin: int
     baselines: Mapping[str, str]
     imputed: tuple[str, ...]
     warnings: tuple[str, ...]
-    files: Mapping[str, str] = field(default_factory=dict)  # digests of those beside it, by name
+    files: Mapping[str, str] = field(default_factory=dict)  # digests of the files in its folder, by name
 
 
 def load_future(folder: str | Path) -> Future:
-    """Read a future that was saved.
+    """Load a projection that was saved with `Future.save`.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def load_future(folder: str | Path) -> Future:
     Returns
     -------
     Future
-        The one that was saved; outcomes of regions to a hundred-thousandth.
+        The saved projection; outcomes of regions have a relative rounding error of 1e-5.
 
     Raises
     ------
     InvalidInput
-        If the folder does not hold one, or a file of it is damaged.
+        If the folder does not contain a projection, or one of its files is damaged.
     """
     folder = Path(folder)
     return _any(folder) if (folder / FUTURE).is_file() else _regions(folder)
@@ -70,7 +70,7 @@ def _regions(folder: Path) -> Future:
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput("{file}: baselines: expected one for each scenario of projection.nc", file=file)
     parameters = _read_parameters(folder / f"{PARAMETERS}.nc", data)
-    # Last, so that a file that is no projection at all is told as that.
+    # Check digests last, so that a file that is not a projection is reported as such.
     check_files(folder, record)
     simulated = record.get("simulation")
     return Future(
@@ -123,14 +123,14 @@ def _any(folder: Path) -> Future:
 
 
 def read_outcomes(file: Path) -> "xr.Dataset":
-    """Read the outcomes of a projection as they were kept."""
+    """Read the stored outcomes of a projection, without recomputing the others."""
     data = _read_dataset(file)
     _check_dataset(data, file)
     return data
 
 
 def _check_dataset(data: "xr.Dataset", file: Path) -> None:
-    """Make sure that coordinates are there, once each, and that what they belong to are numbers."""
+    """Check that coordinates exist without duplicates, and that all data are numeric."""
     for name in ("scenario", "draw", "region", "year"):
         if name not in data.coords:
             raise InvalidInput("{file}: no coordinate {name!r}; expected a projection", file=file, name=name)
@@ -154,7 +154,7 @@ def read_run_record(file: Path) -> dict[str, Any]:
 
 
 def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
-    """Say which files beside the record of a projection are no longer those it was written with."""
+    """List the files in the folder of a projection whose digests differ from those in its record."""
     return [
         Message("{path} is not the file this run wrote: its hash differs from the one in run.json", path=folder / name)
         for name, digest in record.get("files", {}).items()
@@ -163,13 +163,13 @@ def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
 
 
 def check_files(folder: Path, record: Mapping[str, Any]) -> None:
-    """Refuse results of which a file was changed afterwards."""
+    """Raise if a file of a projection was changed after it was saved."""
     for text in changed_files(folder, record):
         raise InvalidInput(text)
 
 
 def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":
-    """Draws of the parameters, which results of earlier versions do not hold."""
+    """Read the parameter draws; None for results of earlier versions, which have none."""
     if not file.is_file():
         return None
     found = _read_dataset(file).get(PARAMETERS)

@@ -1,4 +1,4 @@
-"""A table and a model: times in one unit, columns and variables that have one name."""
+"""Match a data table to a model: columns to variables by name, and times to the unit of the model."""
 
 from dataclasses import replace
 
@@ -12,19 +12,19 @@ from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters
 
-# Starts from here on are years of the calendar.
+# Start times from this value on are calendar years.
 FIRST_YEAR = 1000.0
-# A run goes on so many times as long as its model or its data at most.
+# Maximum length of a run, as a multiple of the time span of its model or data.
 FURTHEST = 10
 
 
 def same(name: str, other: str) -> bool:
-    """Whether two names are one but for case, spaces and underscores."""
+    """Whether two names are equal up to case, spaces and underscores."""
     return key(name.replace("_", " ")) == key(other.replace("_", " "))
 
 
 def matched(model: Model, table: Data) -> dict[str, str]:
-    """Variables by the columns that are called like them, or that the caller mapped to them."""
+    """Model variable of each column that has its name, or that the caller mapped to it."""
     found = {}
     for name, column in table.columns.items():
         target = column.variable or next((item for item in model.variables if same(item, name)), "")
@@ -34,7 +34,7 @@ def matched(model: Model, table: Data) -> dict[str, str]:
 
 
 def _element(model: Model, target: str, column: Column) -> str:
-    """One element of a variable where a heading alone of its kind names it, ``Stock[north]``: it was read as a unit."""
+    """Element of a variable for a heading such as ``Stock[north]``, whose brackets were read as a unit."""
     element = f"{target}[{column.unit}]"
     if not column.unit or column.axes or target not in model.variables or not model.variables[target].dims:
         return target
@@ -46,7 +46,7 @@ def _element(model: Model, target: str, column: Column) -> str:
 
 
 def uses_of(model: Model, table: Data) -> dict[str, str]:
-    """What each column of a table is to a model, in words; empty for one that is not used."""
+    """How a model uses each column of a table ("drives ..." or "observes ..."); empty for unused columns."""
     declared = {} if model.spec is None else {item.column: item.outcome for item in model.spec.observations.values()}
     found = dict.fromkeys(table.columns, "")
     for name, target in matched(model, table).items():
@@ -60,7 +60,7 @@ def uses_of(model: Model, table: Data) -> dict[str, str]:
 
 
 def problems_of(model: Model, table: Data) -> list[Finding]:
-    """What is wrong between a table and a model: columns that match nothing, times of another unit or too early."""
+    """List problems of a table with a model: unmatched columns, and times in another unit or before the start."""
     uses = uses_of(model, table)
     found = _unknown(model, table)
     for name, use in uses.items():
@@ -96,7 +96,7 @@ def problems_of(model: Model, table: Data) -> list[Finding]:
 
 
 def _unknown(model: Model, table: Data) -> list[Finding]:
-    """Columns that were mapped to a name the model has not; expressions are read by the fit."""
+    """List columns that are mapped to unknown names; expressions are left to the fit."""
     found = []
     for name, column in table.columns.items():
         if not column.variable or any(sign in column.variable for sign in "+-*/("):
@@ -109,7 +109,7 @@ def _unknown(model: Model, table: Data) -> list[Finding]:
 
 
 def in_time_of(model: Model, table: Data, start: float) -> tuple[Data, list[str]]:
-    """The table with its times in the model's unit."""
+    """Convert the times of a table to the unit of the model, with notes on the conversion."""
     unit = unit_of_time(time_unit(model))
     if table.dates and unit:
         counted = table.in_unit(unit)
@@ -136,7 +136,7 @@ def in_time_of(model: Model, table: Data, start: float) -> tuple[Data, list[str]
 
 
 def check_end(model: Model, until: float | None, table: Data | None, fitted: FittedParameters | None) -> None:
-    """Refuse a last moment that is meant for another clock than that of a model."""
+    """Raise if an end time is implausible for the time axis of a model, such as 2040 where it starts at 0."""
     if until is None:
         return
     clock = prepared(model, None, outcomes=[]).clock

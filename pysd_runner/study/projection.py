@@ -1,4 +1,4 @@
-"""Runs scenarios on the same draws and says what they lead to."""
+"""Simulate scenarios on common draws and collect the results with their warnings and provenance."""
 
 import dataclasses
 import platform
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     OneScenario = Scenario | str | Mapping[str, Any]
     Scenarios = OneScenario | Sequence[OneScenario]
 
-# Stocks that are saved where nobody said what to save.
+# Maximum number of stocks that are saved by default.
 MOST_STOCKS = 12
-# Draws of the posterior from which the ends of intervals are taken.
+# Number of posterior draws from which the interval of each parameter is computed.
 SWING_DRAWS = 4000
 
 
 class ProjectionSettings(TypedDict, total=False):
-    """What decides the draws of a projection; see `inputs_of`."""
+    """Settings that determine the draws of a projection; see `inputs_of`."""
 
     until: float | None
     draws: int | None
@@ -67,55 +67,55 @@ def project(
     also: Sequence[str] = (),
     **settings: Unpack[ProjectionSettings],
 ) -> Future:
-    """Run scenarios for draws of what a fit found.
+    """Run scenarios for draws from a fit.
 
-    All scenarios share the draws: the difference to the baseline has a band of its own, much narrower than the level's.
-    Every path of regions starts from the state observed at the origin, and a draw is one vector of parameters and one
-    path of shocks to regional growth. With a baseline the shocks are those with which the run without policy is a draw
-    of that forecast, so that levels are forecasts; without one they are as large as those of the past, and levels are
-    paths of the model. A scenario with other assumptions keeps the shocks of the world as it is; its own baseline
-    departs from the forecast by what the assumption does. The baseline of any other model is the model without any
-    change.
+    All scenarios share the draws, so that intervals of differences from the baseline are much narrower than those of
+    levels. Regional paths start from the state observed at the origin, and a draw is one parameter vector and one path
+    of shocks to regional growth. With a `baseline`, the shocks are those with which the no-policy run follows a draw of
+    that forecast, so that levels are forecasts; without one, the shocks are as large as in the past, and levels are
+    paths of the model. A scenario with other assumptions keeps the same shocks, and its own no-policy baseline differs
+    from the forecast by the effect of the assumptions. The baseline of a model without regions is the model without
+    changes.
 
     Parameters
     ----------
     model
-        Any model; loaded, or what `load_model` takes.
+        Any model: loaded, or an argument of `load_model`.
     data
-        A panel of regions; or observations of any other model, drawn beside its outcomes; None for none. A data frame,
-        dictionary or file is read as a panel for a model of regions, and as a table for any other.
+        A panel of regions; or, for any other model, observations to plot with its outcomes; None without data. A data
+        frame, dictionary or file is read as a panel for a regional model, and as a table for any other.
     fitted
         As for `inputs_of`.
     scenarios
-        Of regions: scenarios, names of shipped ones, or dictionaries as `load_scenario` takes them; a single one stands
-        for itself. Baselines, and what a scenario must be compared with, are added. Of any other model: scenarios
-        (`Scenario.of`), dictionaries of changes, or files.
+        For regions: one or several scenarios, names of shipped ones, or dictionaries as for `load_scenario`; baselines
+        and the scenarios in `compare_with` are added. For any other model: scenarios (`Scenario.of`), dictionaries of
+        changes, or files.
     outcomes
-        Variables to save of a model without regions; None takes what is observed or declared, and the stocks.
+        Variables of a model without regions to save; None for observed and declared ones, and the first stocks.
     progress
         Called with the number of draws finished.
     inspect
         Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
     also
-        Variables the simulation saves for `inspect`, besides the outcomes.
+        Variables to save for `inspect`, in addition to the outcomes.
     **settings
-        ``until``, ``draws``, ``seed``, and of regions ``origin``, ``baseline``, ``shocks``, ``engine``,
+        ``until``, ``draws``, ``seed``, and for regions ``origin``, ``baseline``, ``shocks``, ``engine``,
         ``yuan_per_unit``; see `inputs_of`.
 
     Returns
     -------
     Future
-        Outcomes of every scenario. Draws of a model without regions that fail under some scenario are NaN there, and
+        Outcomes of every scenario. For a model without regions, draws that fail under a scenario are NaN there, and
         counted in its `warnings`.
 
     Raises
     ------
     InvalidInput
-        If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
+        If years, draws or regions do not match, or the fit is for another model or used years after the origin.
     InvalidScenario
-        If a scenario changes what is no constant, or two have one name.
+        If a scenario changes a variable that is not a constant, or two have the same name.
     SimulationFailed
-        If a case of regions is not finite, or no draw of any other model gives numbers.
+        If a regional simulation is not finite, or every draw of any other model fails.
     """
     model, data = _loaded(model, data)
     inputs = inputs_of(model, data, fitted, **settings)
@@ -147,7 +147,7 @@ def project(
 
 
 def _loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
-    """A model and data that may be given by name; a model by name gets as many regions as there are."""
+    """Load the model and data if needed; a model given by name gets as many regions as the panel."""
     if not (data is None or isinstance(data, Data)):
         known = model if isinstance(model, Model) else load_model(model)
         data = load_data(data, panel=True) if known.is_regional else load_data(data)
@@ -196,7 +196,7 @@ def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observ
         cast=tuple(cast),
         model=model.name,
         origin=round(inputs.bounds[0]),
-        # With their times in the model's unit, as a fit counts them.
+        # Convert times to the unit of the model, as a fit does.
         observations=in_time_of(model, data, inputs.bounds[0])[0] if data is not None and not data.is_panel else None,
         observed=observed,
         better={key: item.better for key, item in outcomes.items() if item.better},
@@ -213,7 +213,7 @@ def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observ
 
 
 def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
-    """Which forecast the run without policy is, and what it took to follow it."""
+    """Provenance of the baseline forecast, with diagnostics of the shocks that make the no-policy run follow it."""
     assert common.implied is not None  # noqa: S101
     systematic = dict(zip(baseline.regions, common.implied.systematic.tolist(), strict=True))
     return {
@@ -230,7 +230,7 @@ def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
 
 
 def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Data) -> list[str]:
-    """What a reader must know about the run without policy."""
+    """Warnings about the no-policy run."""
     if baseline is None:
         return [
             Message(
@@ -267,7 +267,7 @@ def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
 
 
 def cast_of(scenarios: "Scenarios") -> list[Scenario]:
-    """Scenarios of a model without regions as they are run: the baseline first."""
+    """Scenarios of a model without regions, in the order in which they run: the baseline first."""
     several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
     found = [Scenario.of(BASELINE, {})]
     for number, item in enumerate(several, start=1):
@@ -294,7 +294,7 @@ def cast_of(scenarios: "Scenarios") -> list[Scenario]:
 
 
 def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None) -> dict[str, str]:
-    """Which column observes a variable."""
+    """Column that observes each variable, from the fit or by name."""
     found: dict[str, str] = {}
     for item in ({} if fitted is None else fitted.provenance.get("measurements", {})).values():
         try:
@@ -315,16 +315,16 @@ def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None
 
 
 def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str, str]) -> list[str]:
-    """What is saved: what was asked for, else what is observed or declared, and the first stocks.
+    """Variables to save: those requested, else those observed or declared and the first stocks.
 
     Parameters
     ----------
     model
         The model.
     asked
-        Names; None for none.
+        Requested names; None for the default.
     observed
-        Columns by variable.
+        Columns that observe variables, by variable.
     """
     if asked is not None:
         return list(dict.fromkeys(model.find(name) for name in asked))
@@ -376,7 +376,7 @@ def _warnings(
 
 
 def _untrusted_draws(fitted: FittedParameters) -> list[str]:
-    """A warning if the draws of the fit come from a sampler that had not converged."""
+    """Warn if the draws of the fit come from a sampler that had not converged."""
     sampling = fitted.provenance.get("sampling")
     if not fitted.draws or sampling is None or sampling["is_trusted"]:
         return []
@@ -403,13 +403,13 @@ def _of_draws(run: Any, fitted: FittedParameters | None) -> tuple[str, ...]:
 
 
 def recorded_model(provenance: Mapping[str, Any]) -> str:
-    """What `load_model` loads the model of a projection by: its name where it ships, else the path of its file."""
+    """Argument for `load_model` to load the model of a projection: its name if it is shipped, else its path."""
     made = provenance["simulation"]
     return str(made.get("model_file", made["model"]))
 
 
 def _made(run: Run, model: Model) -> dict[str, Any]:
-    """How a run was made, with the file of a model that does not ship."""
+    """Provenance of a run, with the path of the model file if the model is not shipped."""
     return {**run.provenance, **({} if is_shipped(model.source) else {"model_file": model.source})}
 
 
@@ -426,7 +426,7 @@ def _provenance(
         "simulation": dict(made),
         "panel": {"name": panel.name, "sha256": panel.sha256},
         "scenarios": [item.to_dict() for item in scenarios],
-        # Draws of the posterior would make the record many times as long; they stand in the file of the fit.
+        # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
     }
@@ -440,7 +440,7 @@ def swings(
     until: float | None = None,
     level: float = 0.9,
 ) -> tuple[dict[str, tuple[float, float]], float]:
-    """An outcome at the end of a run as each parameter goes through its interval, the others at the estimate."""
+    """One-at-a-time sensitivity of an outcome at the end: values at both ends of each interval, and at the estimate."""
     variable, position = located(model, name)
     drawn = fitted.sample(np.random.default_rng(0), SWING_DRAWS, spec=spec_of(fitted))
     keys = list(fitted.keys)

@@ -1,4 +1,4 @@
-"""What each region brings to the first simulated year: observed where observed, inferred and marked where not."""
+"""Initial values of the regions in the first simulated year: observed, or imputed and marked as such."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ from pysd_runner.spec.bindings import Bindings
 
 Array = NDArray[np.float64]
 
-# An indicator this many years away still says how regions differ; their ranking hardly moves in that time.
+# Maximum distance in years of an indicator that is used as a proxy; regional rankings change little in that time.
 NEAR_YEARS = 3
 
-# Access where nothing observes it: this share of what a region's income can afford. Judgement.
+# Unobserved access, as a share of the access that a region's income can afford. Judgement.
 ACCESS_SHARE_OF_CEILING = 0.75
 
-# How closely a share that is inferred follows the lower of itself and its ceiling.
+# Sharpness of the smooth minimum of an inferred share and its ceiling.
 SHARPNESS = 16
 
-# Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
+# Share of last year's excess growth that is momentum rather than noise. Judgement; see the model's README.
 MOMENTUM_GAIN = 0.5
 
 EQUAL_SHARES = Message("missing, equal shares; population-weighted results are withheld")
@@ -33,12 +33,12 @@ EQUAL_SHARES = Message("missing, equal shares; population-weighted results are w
 
 @dataclass(frozen=True, slots=True)
 class Imputed:
-    """A start value that was not observed."""
+    """Record of an initial value that was not observed."""
 
     key: str
     variable: str
     regions: tuple[str, ...]  # codes of the regions concerned
-    how: str  # what was put in its place
+    how: str  # how it was imputed
 
     def __str__(self) -> str:
         if len(self.regions) == 1:
@@ -52,13 +52,13 @@ class Imputed:
 
 @dataclass(frozen=True, slots=True)
 class RegionInputs:
-    """Start values of all regions."""
+    """Initial values of all regions."""
 
     year: int  # the first simulated year
     values: Mapping[str, Array]
-    imputed: tuple[Imputed, ...]  # what was not observed, and how it was filled
+    imputed: tuple[Imputed, ...]  # values that were not observed, and how they were imputed
     warnings: tuple[str, ...] = ()  # observations that contradict each other
-    read: frozenset[str] = frozenset()  # keys of the parameters they follow from; the others do not move them
+    read: frozenset[str] = frozenset()  # keys of the parameters on which the values depend
 
     @property
     def has_population(self) -> bool:
@@ -68,7 +68,7 @@ class RegionInputs:
 
 @dataclass(slots=True)
 class _Work:
-    """What is known while the inputs are put together."""
+    """Working state while the inputs are computed."""
 
     spec: ModelSpec
     bindings: Bindings
@@ -83,16 +83,16 @@ class _Work:
 
     @property
     def people(self) -> Array:
-        """Population, by which national means are weighted."""
+        """Population, the weights of national means."""
         return self.found[self.bindings.inputs.population]
 
     def parameter(self, name: str) -> Array:
-        """A parameter with the axes (draw, region)."""
+        """Value of a parameter, shape (draw, 1)."""
         self.read.add(name)
         return self.parameters[name]
 
     def mark(self, item: RegionInput, missing: NDArray[np.bool_], how: str) -> None:
-        """Note which regions of an input were not observed."""
+        """Record the regions for which an input was not observed."""
         codes = tuple(code for code, gone in zip(self.panel.codes, missing, strict=True) if gone)
         if codes:
             self.imputed.append(Imputed(item.key, item.variable, codes, how))
@@ -108,7 +108,7 @@ def region_inputs(
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
 ) -> RegionInputs:
-    """Start values of every region in one year of a panel."""
+    """Compute the initial values of every region in one year of a panel."""
     check_money(yuan_per_unit)
     bindings = model.bindings
     assert model.spec is not None  # noqa: S101
@@ -147,7 +147,7 @@ def region_inputs(
 
 
 def check_money(yuan_per_unit: float) -> None:
-    """Refuse an exchange rate that is not one."""
+    """Raise if an exchange rate is not a positive number."""
     is_number = isinstance(yuan_per_unit, int | float | np.number) and not isinstance(yuan_per_unit, bool)
     if not is_number or not np.isfinite(yuan_per_unit) or yuan_per_unit <= 0:
         raise InvalidInput(
@@ -158,7 +158,7 @@ def check_money(yuan_per_unit: float) -> None:
 
 
 def time_step(model: Model) -> float:
-    """Length of a step in the model file, in years."""
+    """Time step of the model file, in years."""
     expression = model.variables["TIME STEP"].blocks[0].expression
     if not isinstance(expression, Number):
         raise InvalidInput(
@@ -168,7 +168,7 @@ def time_step(model: Model) -> float:
 
 
 def _observed(work: _Work, variable: str) -> Array | None:
-    """Values of a panel variable in the year, shape (region,), or None if no region has one."""
+    """Values of a panel variable in the first simulated year, shape (region,); None if no region has one."""
     if not variable or variable not in work.panel:
         return None
     column = work.panel.array(variable)[:, work.panel.years.index(work.year)]
@@ -176,7 +176,7 @@ def _observed(work: _Work, variable: str) -> Array | None:
 
 
 def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
-    """Values of an indicator in the nearest year that has them, earlier years first."""
+    """Values of an indicator in the nearest year with data, and that year; ties go to the earlier year."""
     if variable not in work.panel:
         return None
     years = [year for year in work.panel.years_with(variable) if abs(year - work.year) <= NEAR_YEARS]
@@ -234,7 +234,7 @@ def _constant(work: _Work, item: RegionInput) -> Array:
 
 
 def _latest(work: _Work, item: RegionInput) -> Array:
-    """The value of the year, else of the last year before that has one, else of the first after it."""
+    """Values of the year; without data those of the last year before with data, else of the first year after."""
     years = work.panel.years_with(item.panel) if item.panel in work.panel else ()
     if not years:
         return _constant(work, item)
@@ -261,7 +261,7 @@ def _proxy(work: _Work, item: RegionInput) -> Array:
 
 
 def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None:
-    """Warn of observed shares above what the model lets them be; where the ceiling varies by draw, above its median."""
+    """Warn of observed shares above their ceiling in the model, taken as its median if it varies between draws."""
     ceiling, ceiling_of = _ceiling(work, item)
     if ceiling is None:
         return
@@ -292,16 +292,16 @@ def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None
 
 
 def smooth_minimum(share: Array, limit: Array) -> Array:
-    """Keep a share below a limit without a kink, over which a search for parameters would stumble."""
-    # ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p`` of `SHARPNESS`: within 0.5 percent of the share up to
-    # three quarters of the limit, 4 percent below the limit where the two meet, never above either.
+    """Smooth minimum of a share and a limit, without a kink, so that parameter searches have derivatives."""
+    # ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p = SHARPNESS``: within 0.5 percent of the share up to
+    # three quarters of the limit, 4 percent below the limit where the two are equal, never above either.
     smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
     ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
     return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
 
 
 def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
-    """Relative size of the indicators, shape (draw, region), with a population-weighted mean of one."""
+    """Relative level of regions by the indicators, shape (draw, region), with weighted mean one; and its label."""
     near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
     if not near:
         return np.ones((1, len(work.panel.codes))), Message("no indicator of how regions differ")
@@ -322,7 +322,7 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
 
 
 def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
-    """National level of a share, shape (draw, 1) or (draw, region), and where it comes from."""
+    """National level of a share, shape (draw, 1) or (draw, region), and a label of its source."""
     if item.key in work.carried:
         return np.atleast_1d(work.carried[item.key])[:, None], Message(
             "national level carried on from the simulated history"
@@ -338,7 +338,7 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
         mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
         return level * mean, Message("{share} of the national {variable}", share=how, variable=variable)
     series = work.panel.national.get(proxy.of, {})
-    # A national series may reach beyond the panel, whose last year is the last that may be used.
+    # A national series may extend beyond the panel, but only years of the panel may be used.
     years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
     if years:
         best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
@@ -351,7 +351,7 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
 
 
 def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
-    """Level of a proxy, shape (draw, 1), a number or that of a parameter, and how to call it."""
+    """Declared level of a proxy (a number or a parameter's value), shape (draw, 1), and its label."""
     if isinstance(proxy.level, str):
         return work.parameter(proxy.level), Message("the share {name}", name=proxy.level)
     return np.full((1, 1), proxy.level), f"{proxy.level:g}"
@@ -377,15 +377,15 @@ def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
 
 
 def relative_growth(panel: Data) -> Array:
-    """Change of log output per head minus its mean over the regions seen in both years, shape (region, year - 1)."""
-    # A region that is missing in one year does not change the growth of the others.
+    """Change in log output per head minus its mean over regions observed in both years, shape (region, year - 1)."""
+    # A region that is missing in one year does not affect the growth of the others.
     growth = np.diff(_log_output(panel), axis=1)
     growth[:, np.diff(panel.years) != 1] = np.nan
     return np.asarray(growth - _mean_seen(growth))
 
 
 def reference_position(panel: Data, years: Sequence[int]) -> Array:
-    """Log output per head relative to the regions seen in each of some years, so that their number never changes."""
+    """Log output per head relative to the mean of the regions observed in all given years, shape (region, year)."""
     logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
     always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
     return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
@@ -397,7 +397,7 @@ def _log_output(panel: Data) -> Array:
 
 
 def _mean_seen(values: Array) -> Array:
-    """Mean over the regions that are seen, shape (1, year); NaN where none is."""
+    """Mean over the observed regions, shape (1, year); NaN where none is observed."""
     seen = np.isfinite(values)
     count = seen.sum(axis=0, keepdims=True)
     return np.asarray(
@@ -406,24 +406,24 @@ def _mean_seen(values: Array) -> Array:
 
 
 def yearly_memory(decay: Array, step: float) -> Array:
-    """Share of growth momentum that is left after a year of Euler steps."""
+    """Share of growth momentum that remains after a year of Euler steps."""
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
 
 
 def _momentum(work: _Work, step: float) -> Array:
-    """Start of growth momentum from last year's extra growth, so that a share `MOMENTUM_GAIN` of it goes on."""
+    """Initial growth momentum, such that a share `MOMENTUM_GAIN` of last year's excess growth continues."""
     count = len(work.panel.codes)
     if work.year - 1 not in work.panel.years:
         return np.zeros((1, count))
     extra = np.nan_to_num(relative_growth(work.panel)[:, work.panel.years.index(work.year) - 1])
     decay = work.parameter(work.bindings.parameters.momentum_decay)
     phi = yearly_memory(decay, step)
-    # Momentum that decays to phi of itself in a year gives that share of extra growth in the first year.
+    # Momentum that decays to a fraction phi in a year then yields that share of excess growth in the first year.
     return np.asarray(MOMENTUM_GAIN * extra[None, :] / (decay * (1 - phi)))
 
 
 def _reference_shift(work: _Work, length: int) -> Array:
-    """Mean position of the years up to the first simulated one, less the position then; 0 where it is unknown."""
+    """Mean relative position over `length` years up to the first simulated one, minus the last; 0 if unknown."""
     years = [year for year in work.panel.years if work.year - length < year <= work.year]
     position = reference_position(work.panel, years)
     seen = np.isfinite(position)

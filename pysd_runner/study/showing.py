@@ -1,4 +1,4 @@
-"""Outcomes as tables: levels and differences by scenario and place; several runs as one."""
+"""Tables of outcomes (levels and differences by scenario and region), and merging of several projections."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 LEVELS = (0.05, 0.5, 0.95)
-# What a region, and what the nation is told by.
+# Default outcomes to show for regions, and for the nation.
 OF_REGIONS, OF_NATION = ("relative_output", "gap_to_leader"), ("laggard_gap", "theil", "national_gap", "sigma")
 BETWEEN = ": "
 _LABELS = ("label_en", "label_zh")
 
 
 def region_code(data: "xr.Dataset", text: str) -> str:
-    """Code of a region by code or name."""
+    """Look up the code of a region by code or name."""
     columns = [data[name].to_numpy().astype(str) for name in ("region", "name_en", "name_zh")]
     for column in columns:
         found = np.flatnonzero(np.char.lower(column) == text.casefold())
@@ -39,7 +39,7 @@ def region_code(data: "xr.Dataset", text: str) -> str:
 def chosen(
     data: "xr.Dataset", outcome: str | None, region: str | Sequence[str] | None, *, past: bool = False
 ) -> "list[xr.DataArray]":
-    """Outcomes that are asked for, of the regions that are asked for."""
+    """Select outcomes and regions; by default those of `OF_NATION` or `OF_REGIONS`."""
     default = OF_NATION if region is None else OF_REGIONS
     names = [outcome] if outcome else [name for name in default if name in data]
     regions = None if region is None else [region] if isinstance(region, str) else list(region)
@@ -59,7 +59,7 @@ def chosen(
 def table(
     data: "xr.Dataset", baselines: Mapping[str, str], outcomes: "Sequence[xr.DataArray]", moments: Sequence[float]
 ) -> "pd.DataFrame":
-    """One row an outcome, scenario, moment and place: median, 90 % interval, and of the difference to the baseline."""
+    """Median and 90 % interval of levels and of differences from baselines, by outcome, scenario, time and element."""
     import pandas as pd
 
     names = [str(name) for name in data["scenario"].to_numpy()]
@@ -99,7 +99,7 @@ def _rows(values: "xr.DataArray", scenario: str, baseline: str) -> list[dict[str
 
 
 def quantiles(values: Array) -> tuple[float, float, float]:
-    """Lower end of the 90 % interval, median and upper end, of the draws that have the value."""
+    """Lower end of the 90 % interval, median and upper end, over the finite values."""
     usable = values[np.isfinite(values)]
     if not usable.size:
         return (float("nan"),) * 3
@@ -108,22 +108,22 @@ def quantiles(values: Array) -> tuple[float, float, float]:
 
 
 def together(runs: Mapping[str, Any]) -> Any:
-    """Put several projections beside each other, so that one table and one figure show them all.
+    """Merge several projections into one, for common tables and figures.
 
     Parameters
     ----------
     runs
-        Futures of the same regions and years, by a name of each; the first so many draws are kept that all have.
+        Futures of the same regions and years, by name; draws are cut to the smallest number among them.
 
     Returns
     -------
     Future
-        Scenarios are called ``name: scenario``; each is compared with the baseline of its own run.
+        The merged projection; scenarios are called ``name: scenario`` and keep the baseline of their own run.
 
     Raises
     ------
     InvalidInput
-        If there is none, or regions or years differ.
+        If there is no projection, or regions or years differ.
     """
     import xarray as xr
 

@@ -1,4 +1,4 @@
-"""Scenarios as values of a run: over scenarios, draws and, where something is scheduled, time."""
+"""Convert scenarios to values of a run, over scenarios, draws and, for schedules, time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]
 
-# How long before a time its former value still holds where a path has straight lines, in shares of a step.
+# Duration of a jump in a linearly interpolated path, as a fraction of a time step.
 BEFORE = 1e-6
 
 
@@ -28,8 +28,8 @@ def scenario_values(
     common: Mapping[str, Array | TimePath],
     bounds: tuple[int, int],
 ) -> dict[str, Array | TimePath]:
-    """Values of policies and assumptions, stacked along the scenario axis, shape (scenario, draw, ...)."""
-    # What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
+    """Stack the values of policies and assumptions along the scenario axis, shape (scenario, draw, ...)."""
+    # Variables that a scenario does not set keep the common draws, or the value of the model file.
     origin, until = bounds
     step = time_step(model)
     times = np.arange(origin, until + step / 2, step)
@@ -46,7 +46,7 @@ def changed_values(
     stop: float,
     step: float,
 ) -> dict[str, Array | TimePath]:
-    """What a run of all scenarios is given beside what they share."""
+    """Values of the variables that scenarios change, stacked along the scenario axis, by variable."""
     wanted: dict[str, list[tuple[int, tuple[int, ...] | None, Change, str]]] = {}
     for number, scenario in enumerate(scenarios):
         for name, change in scenario.changes.items():
@@ -126,7 +126,7 @@ def _lowered(
 
 
 def _base(model: Model, variable: str, base: Any) -> Array | TimePath:
-    """What holds without a scenario: shape (draw, element...), or a path with a leading axis of one in front."""
+    """Value of a variable without a scenario: shape (draw, element...), or a path of (scenario, draw, element...)."""
     if isinstance(base, TimePath):
         dims = len(model.ir.variables[variable].dims)
         values = base.values if base.values.ndim == dims + 3 else base.values[:, None, None]
@@ -141,7 +141,7 @@ def _base(model: Model, variable: str, base: Any) -> Array | TimePath:
 
 
 def _times(parts: Sequence[Any], own: Array | TimePath, start: float, step: float) -> Array:
-    """Moments at which something may turn; a jump has two, a hair apart."""
+    """Time points of a linearly interpolated path; a jump has two, `BEFORE` steps apart."""
     found = {start}
     if isinstance(own, TimePath):
         found |= set(own.times.tolist())
@@ -156,7 +156,7 @@ def _times(parts: Sequence[Any], own: Array | TimePath, start: float, step: floa
 
 
 def _scheduled(change: Change, times: Array, own: Array, step: float) -> Array:
-    """Values at some moments, shape of `own`, (time, draw, ...)."""
+    """Values of a changed variable at some times, in the shape of `own`, (time, draw, ...)."""
     if not isinstance(change, Schedule):
         return _applied(change, own)
     given = np.stack(
