@@ -1,8 +1,8 @@
 """Indicators of regional gaps: pure functions of arrays with a region axis.
 
-The default layout is ``(scenario, draw, region, year)``; ``axis`` says where the regions lie, -2 by default.
-A missing value (NaN) in any region of a year makes the indicators of that year missing, never a silent
-substitute; zero, negative or infinite values raise where they have no meaning.
+The default layout is ``(scenario, draw, region, year)``; ``axis`` is the axis of the regions, -2 by default.
+A missing value (NaN) in any region of a year makes the indicators of that year NaN; zero, negative or
+infinite values raise an error where an indicator is not defined for them.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Events a user names in words, and how often predictive draws show them."""
+"""Events written in words by the user, and their probabilities from predictive draws."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,15 +24,15 @@ FORMS = (
     "dispersion falls by 5% by YEAR",
     "dispersion rises by 5% by YEAR",
 )
-# An event of any series: beyond a value at a moment, or by then.
+# An event of any series: above or below a value at a time, or by that time.
 _FORM = re.compile(
     r"(?P<name>.+?)\s+(?P<way>above|over|below|under)\s+(?P<value>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s+"
     r"(?P<when>at|by|in)\s+(?P<time>[-+]?[0-9.]+)",
     re.IGNORECASE,
 )
-# So many names are told to somebody who named none of them.
+# Number of known names listed when none matched.
 _TOLD = 6
-# Logs that differ by less are equal: means of classes are rounded.
+# Tolerance for equality of logs, because class means have rounding errors.
 _SMALLEST = 1e-9
 _LEADER = "leader"
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
@@ -41,26 +41,26 @@ _YEAR = r" (?P<when>by|in) (?P<year>\d{4})"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chance:
-    """An event and how likely it is."""
+    """An event and its probability."""
 
-    event: str  # as the user wrote it
-    year: float  # or moment
-    is_ever: bool  # whether it is looked for at any time until then, "by" it, or at that time alone
-    probability: float  # share of the draws
+    event: str  # as written by the user
+    year: float  # or time
+    is_ever: bool  # whether it counts at any time up to then ("by"), or only at that time
+    probability: float  # share of draws in which it happens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EventDraws:
-    """What events are looked for in."""
+    """Predictive draws in which events are evaluated, with the names of regions and classes."""
 
     last: Array  # log relative output at the origin, shape (region,)
     draws: Array  # shape (draw, region, year)
-    years: tuple[int, ...]  # those of the draws
+    years: tuple[int, ...]  # years of the draws
     places: Mapping[str, tuple[int, ...]]
-    classes: tuple[str, ...] = ()  # those of the names that stand for a class
+    classes: tuple[str, ...] = ()  # names in `places` that stand for a class
 
     def of(self, name: str) -> NDArray[np.intp]:
-        """Positions of the regions a name stands for, in whatever case it is written; the leader is the highest one."""
+        """Indices of the regions a name stands for, ignoring case; "leader" is the region highest at the origin."""
         known = {spelled.casefold(): places for spelled, places in self.places.items()}
         asked = name.strip().casefold()
         if asked not in known:
@@ -77,7 +77,7 @@ class EventDraws:
         return np.array(known[asked], dtype=np.intp)
 
     def _known(self) -> str:
-        """What could have been named, one name a region."""
+        """List the known classes and regions for an error message, one name per region."""
         first: dict[int, str] = {}
         for name, places in self.places.items():
             if name not in self.classes:
@@ -86,7 +86,7 @@ class EventDraws:
         return f"{classes}, its regions are {_some(list(first.values()))}"
 
     def until(self, year: int) -> Array:
-        """Draws until a year, shape (draw, region, year)."""
+        """Draws up to and including a year, shape (draw, region, year)."""
         if year not in self.years:
             raise InvalidInput(
                 "{year} is not forecast; choose a year from {first} to {end}",
@@ -100,7 +100,7 @@ class EventDraws:
 def event_draws(
     names: Mapping[str, tuple[str, str]], groups: Sequence[str], last: Array, draws: Array, years: tuple[int, ...]
 ) -> EventDraws:
-    """Draws with everything regions are called by."""
+    """Create `EventDraws`, with the codes and names of regions and classes as keys of `places`."""
     places: dict[str, tuple[int, ...]] = {}
     for place, group in enumerate(groups):
         if group:
@@ -113,26 +113,26 @@ def event_draws(
     return EventDraws(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
-# Whether it is so in each draw and year, from what an event says, what is known and the draws until its year.
+# Whether an event happens in each draw and year, from its parsed parts, the `EventDraws`, and the draws up to its year.
 _Rule = Callable[[Mapping[str, str], EventDraws, Array], NDArray[np.bool_]]
 
 
 def chances(events: Sequence[str], futures: EventDraws) -> tuple[Chance, ...]:
-    """Look for events in draws."""
-    # Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
-    # the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
-    # level is in per cent of the mean, the geometric one of the table of a forecast. "By" a year is at any time until
-    # then, "in" a year in that year alone.
+    """Compute the probabilities of events."""
+    # Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log
+    # from the mean of all regions, unless another reference is named; the leader is the highest region at the origin. A
+    # level is in per cent of the geometric mean, as in the table of a forecast. "By" a year means at any time up to
+    # then, "in" a year in that year only.
     return tuple(_chance(event, futures) for event in events)
 
 
 def scenario_chances(
     data: xr.Dataset, events: Sequence[str], *, reference: str = "", forecast: Array | None = None
 ) -> pd.DataFrame:
-    """Look for events under each scenario of a projection."""
-    # A projection has fewer draws than the forecast it starts from. With the forecast the reference has the share of
-    # all its draws, and a scenario has that plus how much oftener the event happens under it, on the draws of the
-    # projection; NaN with a single draw.
+    """Compute the probabilities of events under each scenario of a projection."""
+    # A projection has fewer draws than its baseline forecast. If `forecast` is given, the probability of the reference
+    # is the share of all its draws, and that of another scenario adds the difference of shares between it and the
+    # reference in the projection; NaN with a single draw.
     logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
@@ -144,7 +144,7 @@ def scenario_chances(
     years = tuple(map(int, data["year"].to_numpy()[1:]))
     found = {}
     for place, scenario in enumerate(data["scenario"].to_numpy()):
-        # All draws of all scenarios start where the regions were observed.
+        # All draws of all scenarios start from the observed values.
         futures = event_draws(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
         found[str(scenario)] = [item.probability for item in chances(events, futures)]
     table = pd.DataFrame(found, index=pd.Index(events, name="event"))
@@ -158,7 +158,7 @@ def scenario_chances(
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """Format the first names and the number of further ones."""
     more = len(names) - _TOLD
     return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
 
@@ -172,7 +172,7 @@ def _chance(event: str, futures: EventDraws) -> Chance:
 
 
 def _read(event: str) -> tuple[_Rule, dict[str, str]]:
-    """The rule of an event, and what it says."""
+    """Parse an event into its rule and the matched parts."""
     text = " ".join(event.split())
     for pattern, happens in _RULES.items():
         found = re.fullmatch(pattern + _YEAR, text, flags=re.IGNORECASE)
@@ -187,7 +187,7 @@ def _read(event: str) -> tuple[_Rule, dict[str, str]]:
 
 
 def _size(parts: Mapping[str, str], event: str) -> float:
-    """The size of a change, a part of 1."""
+    """Size of a change, as a fraction."""
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("{event} by 0% is no event; give a size above 0%", event=event)
@@ -210,7 +210,7 @@ def _closes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArr
 
 
 def is_gap_to_mean(event: str) -> bool:
-    """Whether an event is about a gap and names nothing that the gap is to."""
+    """Whether an event is about the gap to the mean of all regions, the default reference."""
     happens, parts = _read(event)
     return happens is _closes and parts["other"] is None
 
@@ -232,7 +232,7 @@ def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArra
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
-    # Of the geometric mean, as in the table and the figure beside which a reader sees the probability.
+    # Relative to the geometric mean, as in the table and figure shown with the probability.
     found = then[:, futures.of(parts["who"])].mean(axis=1)
     return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
 
@@ -262,13 +262,13 @@ _RULES: dict[str, _Rule] = {
 
 
 def share_of_draws(happens: NDArray[np.bool_], *, is_ever: bool) -> float:
-    """Share of draws in which it happens: at any time, as "by" means, or at the last one; shape (draw, time)."""
+    """Share of draws in which an event happens: at any time (``is_ever``), or at the last; shape (draw, time)."""
     return float(np.mean(happens.any(axis=1) if is_ever else happens[:, -1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crossing:
-    """Whether a series lies beyond a value."""
+    """Event that a series is above or below a value."""
 
     text: str
     name: str
@@ -278,7 +278,7 @@ class Crossing:
     is_ever: bool
 
     def probability(self, draws: "Mapping[str, xr.DataArray]") -> float:
-        """Share of draws in which it happens."""
+        """Share of draws in which the event happens."""
         values = draws[self.name]
         times = values["time"].to_numpy()
         if self.time > times[-1] + 1e-9 or self.time < times[0] - 1e-9:
@@ -292,7 +292,7 @@ class Crossing:
 
 
 def event_of(text: str, names: Sequence[str]) -> Crossing:
-    """Read an event such as ``"infected above 100 at 80"``, at that moment; ``by 80`` is at some moment up to it."""
+    """Parse an event such as ``"infected above 100 at 80"``, at that time; ``by 80`` means at any time up to it."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""How unequal regions are: sigma of logs, coefficient of variation, Gini coefficient, Theil index and its parts."""
+"""Regional inequality: standard deviation of logs, coefficient of variation, Gini and Theil index with its parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArra
 
     .. math:: \sigma = \sqrt{\frac{1}{n} \sum_i \left(\ln y_i - \frac{1}{n} \sum_j \ln y_j\right)^2}
 
-    The population form (divided by :math:`n`, not :math:`n - 1`); every region counts once, whatever its
+    The population standard deviation (divided by :math:`n`, not :math:`n - 1`); regions are not weighted by
     size.
 
     Parameters
@@ -108,9 +108,9 @@ def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = 
     .. math:: G = \frac{1}{2\mu} \sum_i \sum_j p_i p_j |y_i - y_j|, \qquad \mu = \sum_i p_i y_i
 
     with :math:`p_i` the share of region :math:`i` in ``population``, or :math:`1/n`. Half the mean absolute
-    difference between all pairs, over the mean; computed from the order of the regions. No small-sample
-    correction. With population weights it sees inequality between regions only: inside a region all count as
-    equal.
+    difference between all pairs, divided by the mean; computed from the ranks of the regions. There is no
+    small-sample correction. With population weights it measures inequality between regions only, as if all
+    people in a region were equal.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = 
     level, share = np.broadcast_arrays(level, weights / weights.sum(axis=-1, keepdims=True))
     order = np.argsort(level, axis=-1)
     ordered, held = np.take_along_axis(level, order, axis=-1), np.take_along_axis(share, order, axis=-1)
-    # Twice the rank of the middle of each region's people, centred on zero.
+    # Twice the mid-rank of each region's population, centred on zero.
     rank = 2 * np.cumsum(held, axis=-1) - held - 1
     return np.asarray((held * ordered * rank).sum(axis=-1) / (held * ordered).sum(axis=-1))
 
@@ -160,13 +160,13 @@ class TheilParts:
     total
         Theil index over regions, dimensionless; shape without the region axis.
     between
-        What would remain if every region of a class had the class's output per head; same shape.
+        Between-class component: the index if every region had the output per head of its class; same shape.
     within
-        The classes' own Theil indices, weighted with their shares of output; same shape.
+        Within-class component: Theil indices of the classes, weighted by their shares of output; same shape.
     within_classes
-        The terms of ``within``, one for each class, along the axis where the regions were.
+        Contribution of each class to ``within``, along the former axis of the regions.
     classes
-        Their names, in order of first appearance.
+        Names of the classes, in order of first appearance.
     """
 
     total: FloatArray
@@ -177,7 +177,7 @@ class TheilParts:
 
 
 def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatArray:
-    r"""Theil index of output per head between regions, each region weighted with its share of output.
+    r"""Theil index of output per head between regions, each region weighted by its share of output.
 
     .. math:: T = \sum_i \frac{Y_i}{Y} \ln \frac{Y_i / Y}{P_i / P}
 
@@ -221,11 +221,11 @@ def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatA
 def theil_decomposition(
     output: ArrayLike, population: ArrayLike, classes: Sequence[str], *, axis: int = -2
 ) -> TheilParts:
-    r"""Theil index split into what lies between classes of regions and what lies within them.
+    r"""Decompose the Theil index into inequality between and within classes of regions.
 
     .. math:: T = \sum_c \frac{Y_c}{Y} \ln \frac{Y_c / Y}{P_c / P} + \sum_c \frac{Y_c}{Y} T_c
 
-    Between and within are computed apart, each from its own formula; they sum to the total.
+    The two components are computed separately, each from its own formula; they sum to the total.
 
     Parameters
     ----------
@@ -241,13 +241,13 @@ def theil_decomposition(
     Returns
     -------
     TheilParts
-        Total, between, within, and the term of each class; dimensionless, none below 0, smaller is more
-        equal.
+        Total, between, within, and the contribution of each class; dimensionless and non-negative, smaller is
+        more equal.
 
     Raises
     ------
     InvalidInput
-        As `theil`; or if there is not one class for each region, or one does not fit the other.
+        As for `theil`, or if the number of classes given differs from the number of regions.
 
     References
     ----------
@@ -279,10 +279,10 @@ def theil_decomposition(
 
 def _theil_last(produced: FloatArray, people: FloatArray) -> FloatArray:
     """Theil index over the last axis."""
-    # A class without output has no inequality inside and no weight either.
+    # A class without output has zero within-class inequality and zero weight.
     total = produced.sum(axis=-1, keepdims=True)
     share = produced / np.where(total == 0, 1.0, total)
     ratio = share / (people / people.sum(axis=-1, keepdims=True))
-    # A region without output: 0 ln 0 = 0, whatever stands in for the ratio.
+    # A region without output: 0 ln 0 = 0, so replace the ratio by 1.
     terms = share * np.log(np.where(share == 0, 1.0, ratio))
     return np.asarray(terms.sum(axis=-1))

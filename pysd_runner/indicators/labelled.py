@@ -1,4 +1,4 @@
-"""Indicators as values: a table of them, and a dataset of all from labelled output and population."""
+"""Table of all indicators, and their computation from labelled output and population."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from pysd_runner.indicators.relative import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Totals:
-    """What indicators are computed from: output and people of regions, and of classes where there are some."""
+    """Inputs of the indicators: output and population of regions, and the classes of regions if any."""
 
     output: FloatArray
     people: FloatArray
-    axis: int  # of the regions
+    axis: int  # axis of the regions
     classes: tuple[str, ...] = ()
 
     @cached_property
@@ -43,7 +43,7 @@ class Totals:
 
     @cached_property
     def of_classes(self) -> "Totals":
-        """The same of classes of regions."""
+        """Totals of the classes of regions."""
         output, people = (class_totals(item, self.classes, axis=self.axis) for item in (self.output, self.people))
         return Totals(output=output, people=people, axis=self.axis)
 
@@ -55,23 +55,23 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A number computed from output and people.
+    """Definition of an indicator computed from output and population.
 
     Attributes
     ----------
     of
-        From `Totals` to values.
+        Function from `Totals` to the values.
     over
-        Whether there is a value for each region, for each class, for the nation, or for the nation from classes.
+        Level of the values: each region, each class, the nation, or (``"parts"``) the nation with classes given.
     meaning
-        In one line.
+        Description in one line.
     unit
-        Of the values.
+        Unit of the values.
     shown_as
-        How it is drawn: a share in per cent; a gap likewise, of which less is better; an index in its own unit, of
-        which less is better too.
+        Presentation in figures: a share or a gap in per cent, an index in its own unit; lower is better for gaps and
+        indices.
     in_results
-        Whether a projection adds it to the outcomes that the model itself gives.
+        Whether projections add it to the outcomes of the model.
     """
 
     of: Callable[[Totals], FloatArray]
@@ -82,7 +82,7 @@ class Indicator:
     in_results: bool = True
 
 
-#: Every indicator of `indicators_of` by name.
+#: Indicators computed by `indicators_of`, by name.
 INDICATORS = {
     "relative_output": Indicator(
         lambda it: relative_output(it.output, it.people, axis=it.axis),
@@ -168,31 +168,31 @@ INDICATORS = {
 def indicators_of(
     output: xr.DataArray, population: xr.DataArray, *, classes: Sequence[str] | None = None
 ) -> xr.Dataset:
-    """Every indicator of regional output, from output and population.
+    """Compute all indicators of regional output.
 
     Parameters
     ----------
     output
-        Output of each region; dims are any of (scenario, draw, region, year), with ``region``; any currency
-        per year.
+        Output of each region, in any currency per year; dimensions ``region`` and any of (scenario, draw,
+        year).
     population
-        People in each region; same dims or fewer.
+        Population of each region; the same dimensions or fewer.
     classes
-        The class of each region in the order of ``output``; default: the coordinate ``group`` of ``output``,
-        if any.
+        Class of each region, in the order of ``output``; default: the coordinate ``group`` of ``output``, if
+        any.
 
     Returns
     -------
     xarray.Dataset
-        One variable for each entry of `INDICATORS`, dimensionless shares and indices, with ``units`` and
-        ``long_name``; those of one region have the dims of ``output``, those of the nation lack ``region``,
-        those of a class have ``class`` in its place. Without classes the last five and the split of the Theil
-        index are left out. National output and population come with the units of what was given.
+        One dimensionless variable for each entry of `INDICATORS`, with attributes ``units`` and
+        ``long_name``. Regional indicators have the dimensions of ``output``, national ones lack ``region``,
+        and those of classes have ``class`` in its place. National output and population are added in the
+        units of the inputs; without classes, indicators that need them are left out.
 
     Raises
     ------
     InvalidInput
-        If there is no region dimension, the labels differ, or as the functions called.
+        If there is no region dimension, labels differ, or an indicator is not defined for the values.
     """
     if "region" not in output.dims:
         raise InvalidInput(f"output has the dimensions {output.dims}; one must be called 'region'")
@@ -225,7 +225,7 @@ def indicators_of(
 def _labelled(
     item: Indicator, totals: Totals, output: xr.DataArray, kept: xr.DataArray, names: Sequence[str]
 ) -> xr.DataArray:
-    """An indicator with its labels and unit."""
+    """Compute one indicator, with its labels and unit."""
     if item.over == "region":
         found = output.copy(data=item.of(totals))
     elif item.over == "class":
@@ -240,7 +240,7 @@ def _labelled(
 
 
 def _sums(kept: xr.DataArray, **of_regions: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Output and population of all regions, in their own units."""
+    """National totals of output and population, in their own units."""
     found = {}
     for name, source in of_regions.items():
         found[f"national_{name}"] = kept.copy(data=source.sum("region", skipna=False).to_numpy())
@@ -252,7 +252,7 @@ def _sums(kept: xr.DataArray, **of_regions: xr.DataArray) -> dict[str, xr.DataAr
 
 
 def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Class of each region: as passed, as a coordinate, or none."""
+    """Class of each region: as passed, else from the coordinate ``group``, else None."""
     if classes is not None:
         return tuple(classes)
     if "group" not in output.coords:
@@ -262,5 +262,5 @@ def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, 
 
 
 def _of_regions(output: xr.DataArray) -> list[str]:
-    """Coordinates that belong to the regions alone."""
+    """Names of the coordinates that have a region dimension."""
     return [str(name) for name, coordinate in output.coords.items() if "region" in coordinate.dims]

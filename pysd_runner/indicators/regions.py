@@ -1,4 +1,4 @@
-"""Arrays with a region axis: brought to one layout and checked once, at the border; summed by class."""
+"""Arrays with a region axis: validation, conversion to a common layout, and totals by class."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
 
 
 def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
-    """Like `regions_last`, for quantities that are divided by or whose logarithm is taken."""
+    """Like `regions_last`, for positive quantities, such as divisors or arguments of a logarithm."""
     array = regions_last(name, values, axis)
     wrong = array <= 0
     if wrong.any():
@@ -35,7 +35,7 @@ def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray
 
 
 def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
-    """Like `regions_last`, for quantities that are shared out and of which some region may have none."""
+    """Like `regions_last`, for quantities of which some regions, but not all, may have none."""
     array = regions_last(name, values, axis)
     wrong = array < 0
     if wrong.any():
@@ -49,7 +49,7 @@ def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatA
 
 
 def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) -> None:
-    """Refuse two arrays whose regions do not correspond."""
+    """Raise if the regions of two arrays do not correspond, or their shapes do not broadcast."""
     if values.shape[-1] != other.shape[-1]:
         raise InvalidInput(
             f"{name} has {values.shape[-1]} regions along its axis, {other_name} has {other.shape[-1]}; "
@@ -65,7 +65,7 @@ def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) ->
 
 
 def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tuple[FloatArray, FloatArray]:
-    """Output and population with their regions last, checked one by one and against each other."""
+    """Validated output and population, with the region axis last."""
     produced = non_negative_regions_last("output", output, axis)
     people = positive_regions_last("population", population, axis)
     paired("output", produced, "population", people)
@@ -73,7 +73,7 @@ def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tu
 
 
 def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) -> FloatArray:
-    """Weights of the regions: the population, or one for each when none is given."""
+    """Weights of the regions: the population, or equal weights if none is given."""
     if population is None:
         return np.ones(values.shape[-1:])
     weights = positive_regions_last("population", population, axis)
@@ -82,7 +82,7 @@ def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) ->
 
 
 def class_names(classes: Sequence[str], regions: int) -> tuple[str, ...]:
-    """Names of the classes, each once, in order of first appearance.
+    """Unique names of the classes, in order of first appearance.
 
     >>> class_names(["East", "West", "East"], 3)
     ('East', 'West')
@@ -97,13 +97,13 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
 
     .. math:: Y_c = \sum_{i \in c} Y_i
 
-    For totals (output, people), never for ratios: the output per head of a class is its output over its
-    people.
+    For totals (output, population), not for ratios: output per head of a class is its output divided by its
+    population.
 
     Parameters
     ----------
     values
-        A quantity that may be added up over regions; default layout (scenario, draw, region, year).
+        An additive quantity; default layout (scenario, draw, region, year).
     classes
         The class of each region, in the order of the region axis.
     axis
@@ -112,13 +112,13 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
     Returns
     -------
     FloatArray
-        In the unit of ``values``; as given, with classes in order of first appearance along ``axis``.
+        In the unit and layout of ``values``, with classes in order of first appearance along ``axis``.
         NaN where a value of any region of the class is missing.
 
     Raises
     ------
     InvalidInput
-        If there is not one class for each region.
+        If the number of classes given differs from the number of regions.
 
     Examples
     --------
@@ -133,6 +133,6 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
 
 
 def _first(where: NDArray[np.bool_]) -> str:
-    """Position of the first offending value, in words."""
+    """Describe the index of the first invalid value."""
     position = tuple(int(index) for index in np.argwhere(where)[0])
     return f"the value at {position}" if position else "the value"

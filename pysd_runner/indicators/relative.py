@@ -1,4 +1,4 @@
-"""Where each region stands: relative to the nation, to the mean and to the leader; the gap of those below the mean."""
+"""Relative position of regions (to the nation, the mean and the leader), shares, and the gap of laggards."""
 
 from collections.abc import Callable
 
@@ -57,11 +57,11 @@ def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2)
 
 
 def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
-    r"""Log output per head, less its unweighted mean over the regions.
+    r"""Log output per head minus its unweighted mean over the regions.
 
     .. math:: x_i = \ln y_i - \frac{1}{n} \sum_j \ln y_j
 
-    The mean over regions is zero; a common trend or a common change of prices drops out.
+    The mean over regions is zero; a common trend or a common price change cancels out.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatA
 
 
 def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
-    r"""How far output per head lies below that of the leading region of the same year.
+    r"""Gap of output per head to the leading region of the same year.
 
     .. math:: g_i = 1 - \frac{y_i}{\max_j y_j}
 
@@ -131,7 +131,7 @@ def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
 
     .. math:: s_i = \frac{Y_i}{\sum_j Y_j}
 
-    Migration can narrow the gap per head while it raises the leader's share of output: report both.
+    Migration can narrow the gap per head while it increases the leader's share of output: report both.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ Measure = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def laggards(output: ArrayLike, population: ArrayLike) -> NDArray[np.bool_]:
-    r"""Regions whose output per head lies below that of the nation.
+    r"""Whether each region's output per head is below the national mean.
 
     >>> laggards([3.0, 1.0], [1.0, 1.0]).tolist()
     [False, True]
@@ -210,7 +210,7 @@ def laggards(output: ArrayLike, population: ArrayLike) -> NDArray[np.bool_]:
 
 
 def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *, axis: int = -2) -> FloatArray:
-    r"""Mean distance of some regions below the nation, in logs of output per head.
+    r"""Mean distance of some regions from the nation, in log output per head.
 
     .. math:: g = \ln \frac{\sum Y}{\sum P} - \frac{1}{|L|} \sum_{i \in L} \ln \frac{Y_i}{P_i}
 
@@ -232,9 +232,9 @@ def split_change(
     after: tuple[FloatArray, FloatArray],
     behind: NDArray[np.bool_],
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Split the change of a measure into what some regions contribute and what the others do."""
-    # Each part is the mean of the two ways of getting there: these regions first, or the others first (the value of
-    # Shapley of two players), so that the parts sum to the change exactly and hang on no order.
+    r"""Decompose the change of a measure into the contributions of some regions and of all others."""
+    # Each part is the mean over the two orders in which the groups can change (the Shapley value of two players), so
+    # that the parts sum to the change exactly and do not depend on the order.
     first = measure(*_mixed(after, before, behind))
     second = measure(*_mixed(before, after, behind))
     start, end = measure(*before), measure(*after)
@@ -245,5 +245,5 @@ def split_change(
 def _mixed(
     these: tuple[FloatArray, FloatArray], others: tuple[FloatArray, FloatArray], behind: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
-    """Some regions from one state, the others from another."""
+    """Combine two states: the regions in `behind` from the first, all others from the second."""
     return np.where(behind, these[0], others[0]), np.where(behind, these[1], others[1])
