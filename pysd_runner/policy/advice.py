@@ -60,7 +60,7 @@ class Advice(Tabled):
     others
         Effects on other outcomes, by outcome, shape (policy, future), or (policy, future, element).
     futures
-        The futures.
+        Futures in which the policies were compared.
     switches
         Switching values of the unit costs.
     box

@@ -32,7 +32,7 @@ Mask = tuple[bool, ...]
 
 # Maximum number of levers for exact Shapley values; with more, random orders are sampled.
 MOST_EXACT = 10
-# Number of random orders sampled for more levers than that.
+# Default number of random orders when there are more than `MOST_EXACT` levers.
 ORDERS = 200
 
 
@@ -59,7 +59,7 @@ class Attribution(Tabled):
     shapley
         Shapley values: marginal effects averaged over all orders of the levers, same shape; they sum to `total`.
     errors
-        Standard errors of `shapley` where orders were drawn at random; None where it is exact.
+        Standard errors of `shapley` if orders were sampled; None if it is exact.
     synergy
         Shapley interaction index of each pair in the last year, shape (lever, lever, draw); None for sampled orders.
     parts

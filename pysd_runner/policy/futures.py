@@ -191,7 +191,7 @@ def _costs(model: Model) -> dict[str, tuple[Factor, str]]:
 
 
 def _doubted(study: Study) -> list[Mechanism]:
-    """Doubted mechanisms, and optional assumptions that are off by default."""
+    """Mechanisms that the model declares as doubted, and optional assumptions that are off by default."""
     declared = {} if study.model.spec is None else study.model.spec.parameters
     optional = {item.switch for item in declared.values() if item.switch in declared}
     optional = {key for key in optional if declared[key].role == "ASM"}
@@ -250,7 +250,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """A region of the factors in which an event is more frequent than elsewhere; density is the share of hits in it."""
+    """A box of factor levels in which an event is frequent; density is the share of hits, mass that of futures, in it."""
 
     sides: tuple[Side, ...]
     density: float

@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 # A parameter, and how it was varied.
 Case = tuple[str, str]
 
-# Minimum number of draws to split them into terciles, and share of draws in which a robust policy must rank first.
+# Minimum number of draws for rankings by tercile, and share of draws in which a robust policy must rank first.
 LEAST_SPLIT = 90
 ROBUST = 0.5
 # Scenarios simulated at a time: more need more memory and are no faster.
@@ -258,7 +258,7 @@ def answer(  # noqa: PLR0913 - public entry point
     yuan_per_unit: float = 1.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Answer:
-    """Rank policies under each definition of the observed series, for which `fits` has a fit each."""
+    """Rank policies under each definition of the observed series, with the fit to each of them in `fits`."""
     settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     found: dict[str, Ranking] = {}
     approximate = None
@@ -274,7 +274,7 @@ def answer(  # noqa: PLR0913 - public entry point
             # The initial level of application, which no national series observes.
             level = model.bindings.parameters.application_level
             levels = common.parameters.get(level)
-            # A third of fewer draws is too small a sample for a ranking.
+            # With fewer draws, a third of them is too small a sample for a ranking.
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
                 cases |= terciles(made, level, levels)
             made = replace(made, cases=cases)

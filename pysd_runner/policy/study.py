@@ -199,12 +199,12 @@ class Study:
         return self.outcomes[key]
 
     def switched(self, policy: Values, active: Iterable[float]) -> dict[str, Any]:
-        """A policy with its levers on, off or in between.
+        """Scale the levers of a policy between off and their values in the policy.
 
         Parameters
         ----------
         policy
-            Values by variable.
+            Values of the policy by model variable.
         active
             For each lever 1 as in the policy, 0 off, or a value between for linear interpolation; shape (lever,).
 

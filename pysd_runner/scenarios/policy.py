@@ -136,7 +136,7 @@ class Policy:
     redistribution
         Exponent of need in the allocation to regions (Dmnl): -1 money follows output, 0 per head, 1 need.
     rural_broadband
-        Share of the network spending of the lever access that goes to villages (Dmnl), 0 to 1.
+        Share of the network spending of the lever ``access`` that goes to villages (Dmnl), 0 to 1.
     rolling_evaluation
         Whether each region shifts money to the levers that are evaluated well.
     regions, groups, classes

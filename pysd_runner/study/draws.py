@@ -288,7 +288,7 @@ def parameter_draws(
 
 
 def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
-    """Raise if a fit is for another model, used years after the origin, or has values out of bounds."""
+    """Raise if a fit is for another version of the model, used data after the origin, or has values out of bounds."""
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             "the fit belongs to another version of the model: {fitted!r}, {hash}; this one is {model!r}, {own}; "

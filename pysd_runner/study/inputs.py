@@ -141,7 +141,7 @@ def inputs_of(  # noqa: PLR0913 - public entry point
     Raises
     ------
     InvalidInput
-        If years, draws or regions do not match, or the fit is for another model or used years after the origin.
+        If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
     settings = {"seed": seed, "origin": origin, "shocks": shocks, "yuan_per_unit": yuan_per_unit}
     if is_panel(data):

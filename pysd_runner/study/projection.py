@@ -111,7 +111,7 @@ def project(
     Raises
     ------
     InvalidInput
-        If years, draws or regions do not match, or the fit is for another model or used years after the origin.
+        If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     InvalidScenario
         If a scenario changes a variable that is not a constant, or two have the same name.
     SimulationFailed
