@@ -250,7 +250,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """A box of factor levels in which an event is frequent; density is the share of hits, mass that of futures, in it."""
+    """Limits on factors within which an event is frequent, with its density, coverage and share of all futures."""
 
     sides: tuple[Side, ...]
     density: float
