@@ -1,4 +1,4 @@
-"""Ensembles: designs of parameters, many runs of any loaded model, and statistics of them that need no memory."""
+"""Ensembles: parameter designs, many runs of any loaded model, and statistics in bounded memory."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Brings parameters, paths and scenarios to the cases of an ensemble: every scenario on the same draws."""
+"""Combine parameter draws, time paths and scenarios into the cases of an ensemble; all scenarios share the draws."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-# Memory that the runs of a block under a scenario may be written to, None for none.
+# Function that gives the memory into which the runs of a block under a scenario are written, or None.
 Room = Callable[[int, slice], Mapping[str, NDArray[Any]] | None]
 
-# Name of the only scenario where none are given.
+# Name of the default scenario, used when no scenarios are given.
 BASE = "base"
 
-# Bytes of the outcomes of one block. No measure of the machine enters, so that blocks are the same everywhere.
+# Maximum bytes of outcomes per block; independent of the machine, so that blocks are the same everywhere.
 BLOCK_BYTES = 32_000_000
 
-# A larger block gains nothing, and progress is told once a block.
+# Maximum draws per block: larger blocks are not faster, and progress is reported once per block.
 MOST_DRAWS = 4096
 
-# No block has fewer draws, however large their outcomes: the compiled engine runs a few draws one by one, slowly and
-# with sums in another order. Blocks are a multiple of this, which is a whole vector,
+# Minimum draws per block, however large their outcomes: the compiled engine runs fewer draws one by one, slowly and
+# summing in another order. Sizes of small blocks are multiples of this number, one vector.
 LEAST_DRAWS = 16
 
-# and larger blocks of this, which is several vectors of every compiled kernel.
+# Sizes of larger blocks are multiples of this number, several vectors of every compiled kernel.
 VECTOR = 64
 
-# A small ensemble is divided so often, for several threads to have work,
+# Number of blocks into which a small ensemble is divided, so that several threads have work.
 PARTS = 16
 
-# unless that leaves a block with less work than this, in variables times steps times draws: about five milliseconds.
+# Minimum work per block, in variables times steps times draws (about five milliseconds); overrides PARTS.
 LEAST_WORK = 20_000_000
 
 
@@ -58,11 +58,11 @@ class BlockRuns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cases:
-    """Every scenario on the same draws."""
+    """Simulation tasks of an ensemble: every scenario with the same draws."""
 
     scenarios: tuple[str, ...]
     tasks: tuple[Task, ...]  # one for each scenario, with all draws; their values may replace different variables
-    draws: int  # how many there are
+    draws: int  # number of draws
     parameters: Mapping[str, Array]
 
     @property
@@ -72,19 +72,19 @@ class Cases:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Subscripts and saved moments of each outcome."""
+        """Shape of each outcome: its subscripts, then the saved times."""
         ir, years = self.first.ir, self.first.clock.saved_times.size
         return {name: (*ir.shape(ir.variables[name].dims), years) for name in self.first.outcomes}
 
     def blocks(self, draws: int) -> list[slice]:
-        """So many draws in blocks of a size that suits the outcomes and the work of a run."""
+        """Divide `draws` draws into blocks, sized by the memory of the outcomes and the work per draw."""
         ir = self.first.ir
         cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
         size = 8 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         return blocks(draws, size, cells * self.first.clock.times.size)
 
     def in_blocks(self, precision: Precision, first_draw: int = 0) -> "Cases":
-        """Threads are those of blocks; the compiled engine computes in the precision that is kept, others in double."""
+        """Give each task one thread, as blocks run in parallel; only the compiled engine uses single precision."""
         inside: Precision = precision if self.first.engine == "llvm" else "float64"
         settings: dict[str, Any] = {"threads": 1, "precision": inside, "first_draw": first_draw}
         return replace(self, tasks=tuple(replace(task, **settings) for task in self.tasks))
@@ -92,7 +92,7 @@ class Cases:
     def runs(
         self, part: slice, precision: Precision, order: Sequence[int], room: "Room" = lambda _scenario, _part: None
     ) -> Iterator[BlockRuns]:
-        """The runs of a block, scenario by scenario."""
+        """Run one block of draws, scenario by scenario."""
         for scenario in order:
             task = self.tasks[scenario].part(part)
             data: Mapping[str, NDArray[Any]] = task.compute(into=room(scenario, part))
@@ -106,7 +106,7 @@ def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> 
     fits = max(LEAST_DRAWS, BLOCK_BYTES // max(1, bytes_per_draw))
     size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS), LEAST_WORK // max(1, work_per_draw)))
     size -= size % (VECTOR if size > VECTOR else LEAST_DRAWS)
-    # What is left over joins the last block: a few draws alone take a kernel of their own.
+    # A small remainder joins the last block, since a few draws alone would need a separate kernel.
     firsts = [first for first in range(0, draws, size) if first == 0 or draws - first >= min(size, VECTOR)]
     return [slice(first, last) for first, last in itertools.pairwise([*firsts, draws])]
 
@@ -116,7 +116,7 @@ def without_frames(
     cases: "Design | Mapping[str, Any] | pd.DataFrame",
     scenarios: "Mapping[str, Mapping[str, Any]] | pd.DataFrame | None",
 ) -> tuple[Design | Mapping[str, Any], Mapping[str, Mapping[str, Any]] | None]:
-    """Data frames as a design, a row a draw, and as scenarios, a row each, where what is missing is not replaced."""
+    """Convert data frames: a row of `cases` to a draw, a row of `scenarios` to a scenario (NaN: not replaced)."""
     if hasattr(cases, "columns"):
         cases = rows(model, cast("pd.DataFrame", cases))
     if hasattr(scenarios, "columns"):
@@ -136,7 +136,7 @@ def cases_of(
     outcomes: Sequence[str] | None = None,
     **settings: Unpack[RunSettings],
 ) -> Cases:
-    """Put together the cases of an ensemble."""
+    """Build the cases of an ensemble."""
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(
@@ -159,7 +159,7 @@ def cases_of(
         raise InvalidInput(f"values have {found} draws, {draws} were asked for; leave the number away")
     draws = found if draws is None else draws
     if draws > 1 and is_random(model):
-        # Chance alone makes draws differ, so that a value has to have their axis.
+        # Only random numbers differ between draws, so some value has to carry the draw axis.
         spread = np.broadcast_to(np.array(tasks[0].clock.start), (1, draws))
         tasks = [replace(task, values={**task.values, INITIAL_TIME: spread}) for task in tasks]
     parameters = {
@@ -169,7 +169,7 @@ def cases_of(
 
 
 def _whole_variables(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by variable; elements that are given alone stand in the array of the file, shape (draw, ...)."""
+    """Values by variable; elements given individually replace those in the model file's array, shape (draw, ...)."""
     places = {name: located(model, name) for name in values}
     whole = model.by_variable({name: value for name, value in values.items() if places[name][1] is None})
     elements: dict[str, dict[Position, Any]] = {}
@@ -230,7 +230,7 @@ def _task(model: Model, values: Mapping[str, Any], scenario: str, asked: Mapping
 def _draws(
     common: Mapping[str, Array | TimePath], named: Mapping[str, Mapping[str, Any]], tasks: Sequence[Task]
 ) -> int:
-    """How many draws all values have together, also those that some scenario replaces."""
+    """Number of draws that all values imply, including the values given by scenarios."""
     replaced = {
         f"{variable} of scenario {name}": task.values[variable]
         for (name, overrides), task in zip(named.items(), tasks, strict=True)
@@ -241,14 +241,14 @@ def _draws(
 
 
 def is_random(model: Model) -> bool:
-    """Whether some equation of a model draws random numbers, so that chance alone makes draws differ."""
+    """Whether any equation of a model draws random numbers, so that draws differ even with equal inputs."""
     blocks = (block for variable in model.ir.variables.values() for block in variable.blocks)
     parts = (part for block in blocks for part in (block.expression, block.initial) if part is not None)
     return any(isinstance(item, Random) for part in parts for item in walk(part))
 
 
 def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | TimePath:
-    """A value with the axes (1, draw, ...) that `simulate` knows; what is drawn has one number for every draw."""
+    """A value with the axes (1, draw, ...) that `simulate` expects; a 1-D value of a design has one number per draw."""
     shape = model.ir.shape(model.ir.variables[name].dims)
     if isinstance(value, TimePath):
         return TimePath(
@@ -270,7 +270,7 @@ def _numbers(name: str, value: Any) -> Array:
 
 
 def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int) -> Array:
-    """Insert the scenario axis behind `lead` axes; one number per draw holds for every element."""
+    """Insert the scenario axis after `lead` axes; one number per draw is broadcast to every element."""
     own = array.shape[lead:]
     check_cases(name, own)
     if shape and own == shape:

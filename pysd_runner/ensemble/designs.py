@@ -1,4 +1,4 @@
-"""Which values the parameters of an ensemble take: one row a draw."""
+"""Designs of ensembles: parameter values, one row per draw."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# What a parameter may be drawn from: (low, high), a distribution, or None for bounds of the declarations or the file.
+# Ranges by parameter: (low, high), a distribution, or None for the bounds in the declarations or the model file.
 Ranges = Mapping[str, Any] | Sequence[str]
 
-# Designs whose draws can be made part by part.
+# Designs whose draws can be generated block by block.
 PartMethod = Literal["sobol", "random"]
 
-# A grid of more points than this is a slip of the pen, and would not fit into memory.
+# Maximum number of grid points: more are probably a mistake, and would not fit into memory.
 MOST_POINTS = 100_000_000
 
-# Keeps quantile functions without ends finite; smaller than the spacing of numbers drawn from [0, 1).
+# Distance from 0 and 1 that keeps quantiles of unbounded distributions finite; below the spacing of draws from [0, 1).
 _EDGE = 2.0**-54
 
 
 class UnbalancedDesign(UserWarning):
-    """A Sobol sequence was cut where it is not balanced."""
+    """The length of a Sobol sequence is not a power of two, so that it is not balanced."""
 
 
 class NoBounds(InvalidInput):
-    """Neither a caller nor the model says between which values a parameter is drawn."""
+    """Neither the caller nor the model gives bounds for a parameter."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}")
@@ -47,21 +47,21 @@ class NoBounds(InvalidInput):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Design:
-    """Values of some parameters, one row a draw.
+    """Values of parameters, one row per draw.
 
     Parameters
     ----------
     names
-        Parameters, by their names in the model file; an element of one as ``contact rate[young]``.
+        Names of the parameters in the model file; a single element is written ``contact rate[young]``.
     values
-        Shape (draw, parameter), each column in the unit of its parameter; it cannot be changed.
+        Shape (draw, parameter), each column in the unit of its parameter; read-only.
     made
-        How it was made: plain texts, numbers and lists.
+        How the design was generated, in strings, numbers and lists.
 
     Raises
     ------
     InvalidInput
-        If there is no draw, a name comes twice, or a value is not a finite number.
+        If there is no draw, a name is repeated, or a value is not a finite number.
     """
 
     names: tuple[str, ...]
@@ -98,14 +98,14 @@ class Design:
         return {name: self.values[:, column] for column, name in enumerate(self.names)}
 
     def to_frame(self) -> "pd.DataFrame":
-        """The design as a table: one row a draw, one column a parameter."""
+        """The design as a table: one row per draw, one column per parameter."""
         import pandas as pd
 
         return pd.DataFrame(self.values, columns=list(self.names), index=pd.RangeIndex(len(self), name="draw"))
 
 
 def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
-    """Latin hypercube: each of `draws` slices of equal probability of every parameter is drawn from once.
+    """Latin hypercube sample: every parameter is drawn once from each of `draws` intervals of equal probability.
 
     Parameters
     ----------
@@ -113,14 +113,14 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
         The model whose parameters are drawn.
     ranges
         By parameter: ``(low, high)``, a frozen distribution of ``scipy.stats``, or None for the bounds the model
-        declares, or else its file gives beside the unit, as in ``~ Dmnl [0,1]``; a sequence of names takes all of them
-        from there. One range for a parameter with subscripts moves all its elements together;
-        ``contact rate[young]`` moves one, and those not named keep the values of the file.
+        declares or, failing that, its file gives after the unit, as in ``~ Dmnl [0,1]``; a sequence of names uses
+        these bounds for all. One range for a subscripted parameter varies all its elements together;
+        ``contact rate[young]`` varies one element, and the others keep the values in the model file.
     draws
-        How many.
+        Number of draws.
     seed
-        Decides every value, a whole number from 0. Each parameter has its own stream: one that is added leaves the
-        values of the others alone.
+        Random seed, a non-negative integer. Each parameter has its own random stream, so that adding one leaves the
+        values of the others unchanged.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     UnknownName
         If the model has no such parameter.
     InvalidInput
-        If a range or a number is not usable.
+        If a range, `draws` or `seed` is invalid.
     """
     laws, draws, seed = _asked(model, ranges, draws, seed)
     columns = []
@@ -153,9 +153,9 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     ranges
         As in `latin_hypercube`.
     draws
-        How many; best a power of two.
+        Number of draws, preferably a power of two.
     seed
-        Decides the scrambling, a whole number from 0.
+        Seed of the scrambling, a non-negative integer.
 
     Returns
     -------
@@ -167,12 +167,12 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnknownName
         If the model has no such parameter.
     InvalidInput
-        If a range or a number is not usable.
+        If a range, `draws` or `seed` is invalid.
 
     Warns
     -----
     UnbalancedDesign
-        If `draws` is no power of two.
+        If `draws` is not a power of two.
     """
     laws, draws, seed = _asked(model, ranges, draws, seed)
     warn_unbalanced(draws)
@@ -181,7 +181,7 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
 
 
 def warn_unbalanced(draws: int) -> None:
-    """Warn of a Sobol sequence that is cut where it is not balanced."""
+    """Warn if `draws` is not a power of two, so that a Sobol sequence is not balanced."""
     if draws & (draws - 1):
         below = 1 << (draws.bit_length() - 1)
         warnings.warn(
@@ -192,7 +192,7 @@ def warn_unbalanced(draws: int) -> None:
 
 
 def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
-    """Some consecutive points of a scrambled sequence, shape (point, parameter)."""
+    """Consecutive points `part` of a scrambled Sobol sequence, shape (point, parameter)."""
     from scipy.stats import qmc
 
     most = qmc.Sobol.MAXDIM
@@ -202,19 +202,19 @@ def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
     if part.start:
         sequence.fast_forward(part.start)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # `sobol` says what to do
+        warnings.simplefilter("ignore", UserWarning)  # replaced by the warning of `warn_unbalanced`
         return np.asarray(sequence.random(part.stop - part.start))
 
 
 def drawn_part(model: Model, method: PartMethod, ranges: Ranges, part: slice, *, seed: int) -> Design:
-    """Some consecutive draws of a design, without those before them."""
+    """Consecutive draws `part` of a design, without generating those before them."""
     laws = _laws(model, ranges)
     if method == "sobol":
         return _design(laws, _sobol_points(len(laws), part, seed), "Sobol", seed)
     shares = []
     for name in laws:
         stream = _stream(seed, name)
-        # Every number drawn from [0, 1) takes one step of the generator, so that those before can be left out.
+        # Each number from [0, 1) takes one step of the generator, so that earlier draws can be skipped.
         stream.bit_generator.advance(part.start)  # type: ignore[attr-defined]
         shares.append(stream.random(part.stop - part.start))
     return _design(laws, np.stack(shares, axis=1), "random draws", seed)
@@ -231,10 +231,10 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
         By parameter: ``(low, high)`` for a uniform distribution, a frozen distribution of ``scipy.stats``, a prior of
         `pysd_runner.spec`, or None for a uniform distribution between the bounds the model declares.
     draws
-        How many; more draws keep those there were.
+        Number of draws; increasing it keeps the earlier draws.
     seed
-        Decides every value, a whole number from 0. Each parameter has its own stream: one that is added leaves the
-        values of the others alone.
+        Random seed, a non-negative integer. Each parameter has its own random stream, so that adding one leaves the
+        values of the others unchanged.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     UnknownName
         If the model has no such parameter.
     InvalidInput
-        If a range or a number is not usable.
+        If a range, `draws` or `seed` is invalid.
     """
     laws, draws, seed = _asked(model, ranges, draws, seed)
     columns = [law.sample(_stream(seed, name), draws) for name, law in laws.items()]
@@ -255,7 +255,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
 
 
 def grid(model: Model, levels: Mapping[str, Any]) -> Design:
-    """Every combination of some levels; the last parameter changes fastest.
+    """Full factorial design: every combination of the levels; the last parameter varies fastest.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ def grid(model: Model, levels: Mapping[str, Any]) -> Design:
 
 
 def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
-    """Rows that are given: one draw each.
+    """Design from given rows, one draw each.
 
     Parameters
     ----------
@@ -329,21 +329,21 @@ def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
 
 
 def prior_draws(model: Model, draws: int, *, seed: int = 0) -> Design:
-    """Draws of every parameter that is no policy choice from the prior the model declares.
+    """Draws of all parameters, except policy choices, from the priors that the model declares.
 
     Parameters
     ----------
     model
         A model with declarations.
     draws
-        How many; 1 gives the declared values. More draws keep those there were.
+        Number of draws; 1 gives the declared values. From 2 on, increasing it keeps the earlier draws.
     seed
-        Decides every value, a whole number from 0.
+        Random seed, a non-negative integer.
 
     Returns
     -------
     Design
-        Shape (draw, parameter); parameters of the measurement equations alone are left out.
+        Shape (draw, parameter); parameters that appear only in measurement equations are left out.
 
     Raises
     ------
@@ -354,23 +354,23 @@ def prior_draws(model: Model, draws: int, *, seed: int = 0) -> Design:
 
 
 def fitted_draws(model: Model, fitted: FittedParameters, draws: int, *, seed: int = 0) -> Design:
-    """Draws from a calibration; parameters it did not estimate come from their priors.
+    """Draws from a calibration; parameters that it did not estimate are drawn from their priors.
 
     Parameters
     ----------
     model
         A model with declarations.
     fitted
-        What the calibration found: ``load_fitted(file)`` or ``fit(...).fitted``.
+        Result of the calibration: ``load_fitted(file)`` or ``fit(...).fitted``.
     draws
-        How many; 1 gives the estimates and declared values.
+        Number of draws; 1 gives the estimates and declared values.
     seed
-        Decides every value, a whole number from 0.
+        Random seed, a non-negative integer.
 
     Returns
     -------
     Design
-        Shape (draw, parameter); parameters of the measurement equations alone are left out.
+        Shape (draw, parameter); parameters that appear only in measurement equations are left out.
 
     Raises
     ------
@@ -399,7 +399,7 @@ def _declared_draws(model: Model, fitted: FittedParameters | None, draws: int, s
 
 @dataclass(frozen=True, slots=True)
 class _Law:
-    """What one parameter is drawn from: a quantile function, or a sampler alone."""
+    """Distribution of one parameter: a quantile function, or only a sampler."""
 
     text: str
     quantile: Callable[[Array], Any] | None = None
@@ -429,12 +429,12 @@ def _laws(model: Model, ranges: Ranges) -> dict[str, _Law]:
 
 
 def _asked(model: Model, ranges: Ranges, draws: int, seed: int) -> tuple[dict[str, "_Law"], int, int]:
-    """What is drawn from, and whole numbers."""
+    """Distributions by parameter, and `draws` and `seed` as checked integers."""
     return _laws(model, ranges), whole("draws", draws, least=1), whole("seed", seed, least=0)
 
 
 def _law(model: Model, name: str, value: Any) -> _Law:
-    # Frozen distributions of scipy.stats spell their quantile function `ppf`, its newer random variables `icdf`.
+    # Frozen distributions of scipy.stats call their quantile function `ppf`, its newer random variables `icdf`.
     quantile = getattr(value, "ppf", None) or getattr(value, "icdf", None)
     if callable(quantile):
         return _Law(_text(value), quantile=quantile)
@@ -452,7 +452,7 @@ def _text(distribution: Any) -> str:
 
 
 def _bounds(model: Model, name: str, value: Any) -> tuple[float, float]:
-    """The bounds given, or else those of the variable, which its elements share."""
+    """Bounds given by the caller, or else those of the variable, which all its elements share."""
     if value is not None:
         try:
             low, high = (float(part) for part in value)
@@ -476,7 +476,7 @@ def _bounds(model: Model, name: str, value: Any) -> tuple[float, float]:
 
 
 def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The same under the names of the model file."""
+    """The mapping with its keys spelled as in the model file."""
     found = {element_name(model.ir, *located(model, str(name))): value for name, value in given.items()}
     if len(found) != len(given) or not found:
         raise InvalidInput(f"a design needs at least one parameter, each named once; found {list(given)}")
@@ -484,7 +484,7 @@ def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _design(laws: Mapping[str, _Law], points: Array, method: str, seed: int) -> Design:
-    """Points of the unit cube on the scales of the parameters."""
+    """Design from points of the unit cube, transformed by the quantile functions of the parameters."""
     values = np.stack([law.at(points[:, column]) for column, law in enumerate(laws.values())], axis=1)
     return Design(names=tuple(laws), values=values, made=_made(method, laws, len(points), seed))
 

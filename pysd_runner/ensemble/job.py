@@ -1,4 +1,4 @@
-"""Ensembles too long for one sitting or too large for memory: blocks in a store, on any executor."""
+"""Resumable ensembles larger than memory: blocks of draws are computed on any executor and kept in a store."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ from pysd_runner.simulation.task import RunSettings, versions
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EnsembleJob:
-    """An ensemble whose finished blocks lie in a store; made by `ensemble_job`, found again by `load_job`."""
+    """An ensemble whose finished blocks are kept in a store; created by `ensemble_job`, reopened by `load_job`."""
 
     store: BlockStore
     model: Model
@@ -54,7 +54,7 @@ class EnsembleJob:
 
     @property
     def done(self) -> int:
-        """How many blocks are finished."""
+        """Number of finished blocks."""
         return sum(self.store.has(number) for number in range(self.store.recipe.blocks))
 
     @property
@@ -70,38 +70,38 @@ class EnsembleJob:
         part: tuple[int, int] = (1, 1),
         progress: Callable[[int], None] | None = None,
     ) -> "EnsembleJob":
-        """Compute the blocks that are missing, and anew those that are no longer as they were written.
+        """Compute missing blocks, and recompute blocks whose files were damaged or changed.
 
-        What is in the store afterwards depends neither on the executor nor on the number of workers nor on how often
-        the work was interrupted. Several calls, on several machines that share the folder, may work at once.
+        The contents of the store do not depend on the executor, the number of workers or interruptions. Several
+        calls, on several machines that share the folder, may run at the same time.
 
         Parameters
         ----------
         executor
             ``"threads"``, ``"processes"``, the address of a dask scheduler such as ``"tcp://10.0.0.5:8786"``, or any
             executor with the interface of `concurrent.futures`. Threads are the fastest on one machine; processes
-            serve engines that hold the lock of the interpreter (``engine="pysd"``, ``"numpy"``), a scheduler several
-            machines.
+            suit engines that hold the global interpreter lock (``engine="pysd"``, ``"numpy"``), a scheduler suits
+            several machines.
         workers
-            How many threads or processes; None takes every core.
+            Number of threads or processes; None uses all cores.
         part
             ``(3, 64)`` computes the third of 64 shares of the blocks, for job arrays without a scheduler.
         progress
-            Called with the number of draws of each block that is finished.
+            Called with the number of draws of each finished block.
 
         Returns
         -------
         EnsembleJob
-            This one.
+            This job.
 
         Raises
         ------
         InvalidInput
-            If the store cannot be written, or an option is not usable.
+            If the store cannot be written, or an option is invalid.
         WorkerLost
-            If a worker ended early; what was finished is kept.
+            If a worker ended unexpectedly; finished blocks are kept.
         KeyboardInterrupt
-            After an interruption; what was finished is kept.
+            After an interruption; finished blocks are kept.
         """
         recipe, store = self.store.recipe, self.store
         mine = self.numbers(part)
@@ -135,29 +135,29 @@ class EnsembleJob:
         return self
 
     def numbers(self, part: tuple[int, int] = (1, 1)) -> range:
-        """Blocks of a share of the work, such as ``(3, 64)``."""
+        """Numbers of the blocks in a share of the work, such as ``(3, 64)``."""
         share, shares = (whole("part", number, least=1) for number in part)
         if share > shares:
             raise InvalidInput(f"part: expected a share between 1 and {shares}; found {share}")
         return range(share - 1, self.store.recipe.blocks, shares)
 
     def damaged(self) -> list[int]:
-        """Numbers of the finished blocks that are no longer as they were written."""
+        """Numbers of the finished blocks whose files were damaged or changed."""
         blocks = range(self.store.recipe.blocks)
         return [number for number in blocks if self.store.has(number) and not self.store.sound(number) is not None]
 
     def statistics(self, keep: Statistics | None = None) -> Ensemble:
-        """Statistics over all draws, block by block, so that memory does not grow with their number.
+        """Compute statistics over all draws block by block, so that memory does not grow with their number.
 
         Parameters
         ----------
         keep
-            Which ones, where the store holds runs; None takes those of the store, or the usual ones.
+            Statistics to compute from a store of runs; None takes those of the store, or the defaults.
 
         Returns
         -------
         Ensemble
-            The same, bit for bit, whatever computed the blocks.
+            Identical, bit for bit, whichever executor computed the blocks.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class EnsembleJob:
         return self._ensemble(cases, failed, streams.results(recipe.count), {})
 
     def ensemble(self) -> Ensemble:
-        """All runs, in memory.
+        """Load all runs into memory.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class EnsembleJob:
         return self.store.recipe.cases(self.model, self.store.path, part)
 
     def _contents(self) -> Iterator[tuple[int, dict[str, bytes]]]:
-        """Every block, in order."""
+        """Number and files of every block, in order."""
         blocks, done = self.store.recipe.blocks, self.done
         if done < blocks:
             raise InvalidInput(f"{self.store.path}: {done} of {blocks} blocks are finished; run the others first")
@@ -218,7 +218,7 @@ class EnsembleJob:
     def _runs(
         self, number: int, content: Mapping[str, bytes], cases: Cases
     ) -> tuple[list[BlockRuns], NDArray[np.bool_]]:
-        """Runs of a block by scenario, and which failed."""
+        """Runs of a block by scenario, and a mask of the failed cases."""
         recipe = self.store.recipe
         count, order = _size(recipe.part(number)), np.dtype(recipe.precision).newbyteorder("<")
         found = []
@@ -238,7 +238,7 @@ class EnsembleJob:
         return ensemble_of(self.model, cases, parameters, failed, self._failures(failed), made, results)
 
     def _failures(self, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
-        """Where the first failed cases went wrong."""
+        """Trace the first failed cases to their first value that is not finite."""
         found = []
         for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED].tolist():
             task = self._cases(slice(draw, draw + 1)).tasks[scenario]
@@ -259,32 +259,32 @@ def ensemble_job(
     precision: Precision = "float64",
     **settings: Unpack[RunSettings],
 ) -> EnsembleJob:
-    """Begin an ensemble in a store, or find the same one again.
+    """Create a stored ensemble, or reopen it if the store already holds the same one.
 
-    A job is a recipe: the model by its hash, the design, the seed, the outcomes and what is kept. Each block of draws
-    is computed from it and written to a folder of its own, whole or not at all, so that the work can be interrupted,
-    killed, divided over machines and taken up again.
+    A job follows a recipe: the hash of the model, the design, the seed, the outcomes and whether runs or statistics
+    are kept. Each block of draws is computed from the recipe and written atomically, so that the work can be
+    interrupted, killed, divided over machines and resumed.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        The model, from `load_model`.
     cases
-        `Draws`, which every block makes for itself; or as for `run_ensemble`, whose values are written to the store.
+        `Draws`, which every block generates for itself; or values as for `run_ensemble`, which the store keeps.
     store
-        Folder to make; ``xarray.open_zarr("store/runs.zarr", consolidated=False)`` reads the runs in it.
+        Folder to create; ``xarray.open_zarr("store/runs.zarr", consolidated=False)`` reads the runs in it.
     outcomes, scenarios, draws, keep, precision, **settings
         As for `run_ensemble`.
 
     Returns
     -------
     EnsembleJob
-        Nothing is computed yet: `EnsembleJob.run` does it.
+        The job; `EnsembleJob.run` computes it.
 
     Raises
     ------
     InvalidInput
-        If the folder is there and holds something else, or as `run_ensemble` does.
+        If the folder exists and holds something else, or for the reasons given in `run_ensemble`.
     """
     given, count, made = _given(model, cases)
     found = cases_of(model, given, scenarios, draws if made is None else None, outcomes=outcomes, **settings)
@@ -332,22 +332,22 @@ def ensemble_job(
 
 
 def load_job(store: str | Path) -> EnsembleJob:
-    """Find an ensemble in its store.
+    """Open a stored ensemble.
 
     Parameters
     ----------
     store
-        The folder that `ensemble_job` made.
+        Folder created by `ensemble_job`.
 
     Returns
     -------
     EnsembleJob
-        With the model it was begun with.
+        The job, with the model it was created with.
 
     Raises
     ------
     InvalidInput
-        If the folder is no stored ensemble, or the model file has changed.
+        If the folder is not a stored ensemble, or the model file has changed.
     """
     path = Path(store)
     recipe = EnsembleRecipe.read(path / RECIPE)
@@ -355,7 +355,7 @@ def load_job(store: str | Path) -> EnsembleJob:
 
 
 def run_block(store: str, digest: str, number: int) -> int:
-    """Compute one block and write it to its store; anything that can read the folder and the model can do it."""
+    """Compute one block and write it to its store, in any process that can read the store and the model file."""
     job = _opened(store, digest)
     recipe = job.store.recipe
     if recipe.digest != digest:
@@ -383,12 +383,12 @@ def run_block(store: str, digest: str, number: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _opened(store: str, digest: str) -> EnsembleJob:  # noqa: ARG001 - another recipe in the same folder is another job
+def _opened(store: str, digest: str) -> EnsembleJob:  # noqa: ARG001 - part of the cache key
     return load_job(store)
 
 
 def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any, int | None, Draws | None]:
-    """Values that show what is asked for, the number of draws where it is known, and draws that blocks make."""
+    """Sample of the requested cases, number of draws and sampler of the blocks (both None if values were given)."""
     if not isinstance(cases, Draws):
         return cases, None, None
     count = whole("draws", cases.draws, least=1)
@@ -404,7 +404,7 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
 
 
 def _by_variable(cases: Design | Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-    """Given values as arrays."""
+    """Given values as arrays, by variable."""
     values = cases.cases if isinstance(cases, Design) else cases
     paths = [name for name, value in values.items() if isinstance(value, TimePath)]
     if paths:

@@ -1,4 +1,4 @@
-"""What an ensemble gave: labelled runs, or statistics of them."""
+"""Results of an ensemble: labelled runs, or statistics of them."""
 
 import json
 from collections.abc import Mapping
@@ -21,50 +21,50 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 
-# Names every ensemble may have; a name of the model that is one of them gets a mark.
+# Reserved names of dimensions and variables; a model variable with one of them gets the suffix `MARK`.
 OWN = ("scenario", "draw", "year", "quantile", "failed", "failed cases")
 MARK = "_"
-# Ends of the interval of a table, with the median between.
+# Quantiles shown in tables: the ends of the 90 % interval, and the median.
 ENDS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Ensemble(Labelled, Tabled):
-    """What an ensemble gave.
+    """Results of an ensemble.
 
     Parameters
     ----------
     scenarios
         Names, in the order of the scenario axis.
     years
-        Saved moments, shape (year,).
+        Saved times, shape (year,).
     data
         Outcome by variable, shape (scenario, draw, ..., year); empty when only statistics were kept.
     statistics
         By variable and name of the statistic, shape (scenario, ..., year), quantiles (scenario, quantile, ..., year);
         over the cases that did not fail. Empty when the runs were kept.
     differences
-        The same of each scenario minus the one that `kept` names, draw by draw; empty when it names none.
+        Statistics of each scenario minus the scenario ``kept.against``, paired by draw; empty if there is none.
     kept
-        Which statistics; None when the runs were kept.
+        The statistics that were kept; None if the runs were kept.
     quantile_error
-        Bound on the error of quantiles that was reached, in ranks as a share of the draws; 0 where they are exact.
+        Bound on the rank error of the quantiles, as a share of the draws; 0 if they are exact.
     dims, units
         Subscript ranges and unit of each outcome.
     ranges
         Elements of the subscript ranges.
     parameters
-        What varied between draws, by variable, shape (draw, ...).
+        Values that vary between draws, by variable, shape (draw, ...).
     failed
         Cases with a value that is not finite, shape (scenario, draw).
     failures
-        Where the first few of them went wrong.
+        First value that is not finite in each of the first few failed cases.
     planned
-        How many draws were asked for; there are fewer when the work was interrupted.
+        Number of draws requested; fewer are present if the run was interrupted.
     provenance
-        How it was made: model, hash, engine, seed, design, scenarios, bounds, steps and versions.
+        Provenance of the results: model, hash, engine, seed, design, scenarios, bounds, steps and versions.
     time_unit
-        Unit of the saved moments, as the model file writes it.
+        Unit of the saved times, as written in the model file.
     """
 
     scenarios: tuple[str, ...]
@@ -83,12 +83,12 @@ class Ensemble(Labelled, Tabled):
 
     @property
     def draws(self) -> int:
-        """How many draws were finished under every scenario."""
+        """Number of draws finished under every scenario."""
         return int(self.failed.shape[1])
 
     @property
     def complete(self) -> bool:
-        """Whether all draws that were asked for were finished."""
+        """Whether all requested draws were finished."""
         return self.draws == self.planned
 
     def __getitem__(self, name: str) -> Array:
@@ -105,7 +105,7 @@ class Ensemble(Labelled, Tabled):
         outcome
             The variable.
         difference
-            Whether it is that of the difference to the scenario `Statistics.against`.
+            Whether to take the statistic of the difference from the scenario `Statistics.against`.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class Ensemble(Labelled, Tabled):
         Raises
         ------
         UnknownName
-            If it was not kept.
+            If the statistic or the outcome was not kept.
         """
         known, what = (self.differences, "differences of") if difference else (self.statistics, "statistics of")
         found = known[self._find(outcome, known, what)]
@@ -130,7 +130,7 @@ class Ensemble(Labelled, Tabled):
         return found
 
     def describe(self) -> str:
-        """How many cases there are, how many failed and where the first of them did, in words."""
+        """Summarise in words how many cases there are, how many failed and where the first of them failed."""
         under = _counted(len(self.scenarios), "scenario")
         lines = [f"{_counted(self.draws, 'draw')} under {under}, {_counted(self.failed.size, 'case')}"]
         if not self.complete:
@@ -146,9 +146,9 @@ class Ensemble(Labelled, Tabled):
         Returns
         -------
         xarray.Dataset
-            Dimensions (scenario, draw, ..., year) with units; what varied between draws stands beside them as
-            coordinates, unless it is an outcome itself. Of statistics: variables ``"<outcome>, mean"`` and so on,
-            dimensions (scenario, ..., year), and (scenario, quantile, ..., year); differences are called
+            Dimensions (scenario, draw, ..., year) with units; values that vary between draws are
+            coordinates, unless they are outcomes. If statistics were kept: variables ``"<outcome>, mean"`` and so on,
+            dimensions (scenario, ..., year), for quantiles (scenario, quantile, ..., year); differences are named
             ``"<outcome> minus <scenario>, mean"`` and so on.
         """
         import xarray as xr
@@ -174,7 +174,7 @@ class Ensemble(Labelled, Tabled):
     def to_frame(self) -> "pd.DataFrame":
         """The ensemble as a long table: scenario, draw or quantile, subscripts, year, variable, unit, value.
 
-        Of statistics one row holds one statistic, and `variable` names it as `to_xarray` does.
+        If statistics were kept, each row holds one statistic, named in `variable` as in `to_xarray`.
         """
         import pandas as pd
 
@@ -187,7 +187,7 @@ class Ensemble(Labelled, Tabled):
         return pd.concat(parts, ignore_index=True)
 
     def table(self, name: str | None = None) -> "pd.DataFrame":
-        """What the ensemble comes to at the last moment.
+        """Table of the outcomes at the last saved time.
 
         Parameters
         ----------
@@ -197,13 +197,13 @@ class Ensemble(Labelled, Tabled):
         Returns
         -------
         pandas.DataFrame
-            One row an outcome, scenario and element: median and 90 % interval over the cases that did not fail. Of
-            statistics: one row a statistic.
+            One row per outcome, scenario and element: median and 90 % interval over the cases that did not fail. If
+            statistics were kept: one row per statistic.
 
         Raises
         ------
         UnknownName
-            If it was not kept.
+            If the outcome was not kept.
         """
         import pandas as pd
 
@@ -226,7 +226,7 @@ class Ensemble(Labelled, Tabled):
         return pd.DataFrame(rows)
 
     def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
-        """Sensitivity fan: 50 % and 90 % intervals of an outcome over time.
+        """Fan chart: median, 50 % and 90 % intervals of an outcome over time.
 
         Parameters
         ----------
@@ -269,9 +269,9 @@ class Ensemble(Labelled, Tabled):
         return plot_fan(array, ax=ax, time_unit=self.time_unit)
 
     def save(self, path: str | Path) -> Path:
-        """Write the ensemble to a netCDF file, whole or not at all.
+        """Write the ensemble to a netCDF file, atomically.
 
-        Parameters of the draws whose names hold a space become variables of the file.
+        Parameters whose names contain a space are written as data variables rather than coordinates.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ class Ensemble(Labelled, Tabled):
         from pysd_runner.export import save_netcdf
 
         dataset = self.to_xarray()
-        # A file lists coordinates in one text, divided by spaces, so that a name with a space cannot be among them.
+        # NetCDF lists coordinates in one attribute, separated by spaces, so that their names cannot contain spaces.
         return save_netcdf(dataset.reset_coords([name for name in dataset.coords if " " in str(name)]), path)
 
     def _axes(self, between: str, name: str) -> list[str]:
@@ -294,7 +294,7 @@ class Ensemble(Labelled, Tabled):
         return ["scenario", *([between] if between else []), *inner, "year"]
 
     def _label(self, name: str) -> str:
-        """A name a data set can hold beside its dimensions."""
+        """Name in the data set, with a suffix where it would clash with a dimension."""
         taken = {*OWN, *(_dimension(dim) for dims in self.dims.values() for dim in dims)}
         return name + MARK if name in taken else name
 

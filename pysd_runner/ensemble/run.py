@@ -1,4 +1,4 @@
-"""Runs any loaded model for many draws of its parameters under several scenarios, and puts the blocks together."""
+"""Run any loaded model for many draws of its parameters under several scenarios, block by block."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
 
 
-def run_ensemble(  # noqa: PLR0913 - a front door
+def run_ensemble(  # noqa: PLR0913 - public entry point
     model: Model,
     cases: "Design | Mapping[str, Any] | pd.DataFrame",
     *,
@@ -47,18 +47,18 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     """Run a model for many draws of its parameters.
 
     All scenarios share the draws and the random numbers of the model, so that their difference can be taken draw by
-    draw. Draws are worked on in blocks; results depend neither on the number of threads nor on the machine's memory.
+    draw. Draws are computed in blocks; results depend neither on the number of threads nor on the machine's memory.
 
     Parameters
     ----------
     model
-        What `load_model` returned: any model, with declarations or without.
+        Any model returned by `load_model`, with declarations or without.
     cases
         A `Design`, a data frame with a column for each variable and a row for each draw, or values by variable: a
         number or an array of shape (subscripts...) for all draws, an array of shape (draw,) or (draw, subscripts...),
         or a `TimePath` of such values. An array with the shape of the subscripts is never taken for draws: with 31
-        regions, 31 numbers are one for each region. One element of a constant is named as ``contact rate[young]``; the
-        others keep the values of the file.
+        regions, 31 numbers are one for each region. A single element of a constant is named as ``contact rate[young]``;
+        the others keep the values in the model file.
     outcomes
         Variables to save; None saves every variable of the file.
     scenarios
@@ -67,18 +67,18 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of the shipped model give such values:
         ``load_scenario(...).values(model, panel.regions)``.
     threads
-        How many blocks are worked on at once; None takes every core the process may use.
+        Number of blocks computed in parallel; None uses all cores available to the process.
     draws
-        How many draws, where no value says it: chance alone makes them differ. None takes as many as values have.
+        Number of draws if no value has a draw axis, so that only random numbers differ; None takes that of the values.
     keep
-        ``"full"``: every run; `Statistics`: these statistics over draws alone, so that memory does not grow with the
+        ``"full"``: every run; `Statistics`: only these statistics over draws, so that memory does not grow with the
         number of draws.
     precision
-        ``"float64"``, or ``"float32"`` for results in half the memory, good to about six digits; the compiled engine
-        computes in it as well, at up to twice the speed.
+        ``"float64"``, or ``"float32"`` for results in half the memory, accurate to about six digits; the compiled
+        engine computes in it as well, at up to twice the speed.
     throw
-        Whether a case that is not finite raises; otherwise failed cases are counted and described, and left out of
-        statistics.
+        Whether a case that is not finite raises an error; otherwise failed cases are counted and described, and left
+        out of statistics.
     progress
         True shows a bar with the remaining time on standard error; a function is called with the number of draws
         finished since the last call.
@@ -96,7 +96,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     UnknownName
         If a variable does not exist.
     InvalidInput
-        If a value does not fit its variable, or an option is not usable.
+        If a value does not fit its variable, or an option is invalid.
     UnsupportedFeature
         If the engine does not cover the model.
     SimulationFailed
@@ -108,8 +108,8 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks(precision)
-    # PySD keeps what it runs in modules of the interpreter, which threads would share; a case takes it seconds, so
-    # that progress is told after each.
+    # PySD keeps its state in Python modules, which threads would share; each case takes seconds, so that progress is
+    # reported after each.
     is_slow = found.first.engine == "pysd"
     parts = [slice(draw, draw + 1) for draw in range(found.draws)] if is_slow else found.blocks(found.draws)
     at_once = cores() if threads is None else whole("threads", threads, least=1)
@@ -135,7 +135,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
 
 
 def statistics_of(keep: Keep) -> Statistics | None:
-    """Which statistics are kept; None for every run."""
+    """Statistics to keep; None if every run is kept."""
     if keep != "full" and not isinstance(keep, Statistics):
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
     return keep if isinstance(keep, Statistics) else None
@@ -150,7 +150,7 @@ def ensemble_of(
     made: Mapping[str, Any],
     results: Mapping[str, Any],
 ) -> Ensemble:
-    """What a collector has, with everything that a result says of itself."""
+    """Build the result from the arrays of a collector, with labels and provenance."""
     return Ensemble(
         scenarios=cases.scenarios,
         years=cases.first.clock.saved_times,
@@ -166,7 +166,7 @@ def ensemble_of(
 
 @dataclass(slots=True)
 class _Work:
-    """Blocks on their way to a collector."""
+    """Computes blocks and passes them to a collector."""
 
     cases: Cases
     collector: "RunCollector | StatisticsCollector"
@@ -174,14 +174,14 @@ class _Work:
     throw: bool
     failed: NDArray[np.bool_] = field(init=False)
     done: int = field(init=False, default=0)
-    # The first sign of a failure in the first failed draws of every block, by scenario and draw.
+    # First value that is not finite in the first failed draws of every block, by scenario and draw.
     shown: dict[tuple[int, int], Failure] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.failed = np.zeros((len(self.cases.scenarios), self.cases.draws), dtype=bool)
 
     def run(self, parts: Sequence[slice], threads: int, told: Callable[[int], None]) -> None:
-        """Work on all blocks; an interruption keeps those that were finished before it."""
+        """Compute all blocks; an interruption keeps those already finished."""
         if min(threads, len(parts)) > 1 and self.cases.first.engine == "llvm":
             self.compile(parts[0])
         try:
@@ -195,17 +195,17 @@ class _Work:
                 raise
 
     def compile(self, part: slice) -> None:
-        """Compile before threads begin, or each of them would do it."""
+        """Compile before threads start, since otherwise each of them would."""
         for task in self.cases.tasks:
             task.part(part).compile()
 
     def compute(self, part: slice) -> tuple[NDArray[np.bool_], Any]:
-        """One block under every scenario: which draws failed, and what the collector needs."""
+        """Compute one block under every scenario; return the mask of failed cases and the reduced block."""
         failed = np.zeros((len(self.cases.tasks), part.stop - part.start), dtype=bool)
         return failed, self.collector.reduce(part, self.runs(part, failed))
 
     def runs(self, part: slice, failed: NDArray[np.bool_]) -> Iterator[BlockRuns]:
-        """The runs of a block; noted are what failed, shape (scenario, draw), and what the first failures look like."""
+        """Yield the runs of a block, noting failed cases in `failed`, shape (scenario, draw), the first in `shown`."""
         for run in self.cases.runs(part, self.precision, self.collector.order, self.collector.room):
             failed[run.scenario] = run.failed
             for draw in np.flatnonzero(run.failed)[:MOST_TRACED].tolist():
@@ -213,7 +213,7 @@ class _Work:
             yield run
 
     def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
-        """Add a finished block; the draws count once it is in."""
+        """Add a finished block to the collector, and count its draws."""
         failed, reduced = found
         self.failed[:, part] = failed
         if self.throw and failed.any():
@@ -233,14 +233,14 @@ def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
         yield lambda _draws: None
 
 
-# At most this many failed draws are shown.
+# Maximum number of failed draws that are traced.
 MOST_TRACED = 3
 
 Shown = Mapping[tuple[int, int], Failure]
 
 
 def _failures(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> tuple[Failure, ...]:
-    """Where the first failed cases went wrong, in the order of draws."""
+    """Trace the first failed cases to their first value that is not finite, in the order of draws."""
     first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED]]
     found: list[Failure] = []
     for scenario, draw in first:
@@ -257,7 +257,7 @@ def _message(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> str:
 
 
 def _described(cases: Cases, scenarios: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
-    """Scenarios as plain texts and numbers."""
+    """Scenarios in strings and numbers, for the provenance."""
     return {
         name: {str(variable): _plain(value) for variable, value in (scenarios or {}).get(name, {}).items()}
         for name in cases.scenarios
@@ -265,7 +265,7 @@ def _described(cases: Cases, scenarios: Mapping[str, Mapping[str, Any]] | None) 
 
 
 def _digest(cases: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]) -> str:
-    """Hash of all values that were handed over, whatever the order of their names."""
+    """Hash of all given values, independent of the order of their names."""
     found = hashlib.sha256()
     for group, values in (("", cases), *sorted(scenarios.items())):
         for name, value in sorted(values.items()):
@@ -285,8 +285,8 @@ def _plain(value: Any) -> Any:
 class RunCollector:
     """Keeps every run of an ensemble."""
 
-    # As the other collector does: `order` has the scenarios in the order in which the runs of a block are wanted,
-    # `reduce` takes a block and may be called from several threads at once, `add` what it gave in the order of blocks.
+    # Interface shared with `StatisticsCollector`: `order` lists the scenarios in the order in which a block is run,
+    # `reduce` takes a block, possibly from several threads at once, `add` takes its result, in the order of blocks.
 
     def __init__(self, cases: Cases, precision: str) -> None:
         shapes = cases.shapes
@@ -299,7 +299,7 @@ class RunCollector:
                 "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
             )
         self.order = range(lead[0])
-        # As the compiled engine gives them, shape (scenario, year, cell, room for draws), so that it writes them here.
+        # Layout of the compiled engine, shape (scenario, year, cell, padded draws), so that it writes here directly.
         room = spread(-(-lead[1] // LEAST_DRAWS) * LEAST_DRAWS, LEAST_DRAWS, np.dtype(precision).itemsize)
         self._room = {
             name: aligned((lead[0], shape[-1], int(np.prod(shape[:-1])), room), precision)
@@ -312,12 +312,12 @@ class RunCollector:
             self._data[name] = np.moveaxis(shaped, (-1, 1), (1, -1))  # shape (scenario, draw, ..., year)
 
     def room(self, scenario: int, draws: slice) -> Mapping[str, Array]:
-        """The place of a block; what lies behind the last draw is not read."""
+        """Memory into which a block is written; padding after the last draw is not read."""
         stop = None if draws.stop == self._draws else draws.stop
         return {name: array[scenario : scenario + 1, ..., draws.start : stop] for name, array in self._room.items()}
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> None:
-        """Copy a block to its place, unless it was written there; no two blocks share one."""
+        """Copy a block into the result, unless it was written there directly; blocks do not overlap."""
         for run in runs:
             for name, values in run.data.items():
                 place = self._data[name][run.scenario, draws]
@@ -325,7 +325,7 @@ class RunCollector:
                     place[...] = values[0]
 
     def add(self, reduced: None) -> None:
-        """All is in its place."""
+        """Do nothing: `reduce` has stored the runs."""
 
     def results(self, draws: int) -> dict[str, Any]:
         """The runs of the draws that were finished."""
@@ -338,7 +338,7 @@ Reduced = dict[str, BlockStatistics]
 
 
 class StatisticsCollector:
-    """Keeps statistics alone."""
+    """Keeps only statistics of an ensemble."""
 
     def __init__(self, cases: Cases, kept: Statistics, block: int) -> None:
         def running() -> Running:
@@ -357,7 +357,7 @@ class StatisticsCollector:
         self.order = sorted(range(count), key=lambda scenario: scenario != self._against)
 
     def room(self, scenario: int, draws: slice) -> None:  # noqa: ARG002
-        """None: what is reduced is not kept."""
+        """None: runs are not kept, so that no memory is reserved."""
         return
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced, Reduced]]:  # noqa: ARG002
@@ -375,7 +375,7 @@ class StatisticsCollector:
         return found
 
     def add(self, reduced: Sequence[tuple[int, Reduced, Reduced]]) -> None:
-        """Bring the statistics up to date."""
+        """Update the running statistics with a block."""
         for scenario, levels, differences in reduced:
             for name, block in levels.items():
                 self._levels[scenario][name].add(block)
@@ -383,7 +383,7 @@ class StatisticsCollector:
                 self._differences[scenario][name].add(block)
 
     def results(self, draws: int) -> dict[str, Any]:  # noqa: ARG002
-        """Statistics with the scenario axis in front; a scenario minus itself is nothing."""
+        """Statistics with a leading scenario axis; the reference scenario minus itself is zero."""
         levels = [_results(running) for running in self._levels]
         nothing = {name: {part: 0 * values for part, values in found.items()} for name, found in levels[0].items()}
         apart = [

@@ -1,4 +1,4 @@
-"""What is kept of an ensemble when its runs are not: statistics over draws, brought up to date block by block."""
+"""Statistics over draws, updated block by block, for ensembles whose runs are not kept."""
 
 import math
 from collections.abc import Sequence
@@ -13,33 +13,33 @@ from pysd_runner.core.errors import InvalidInput
 Array = NDArray[np.float64]
 Numbers = NDArray[np.floating]
 
-# Up to this many values of a series are kept, and their quantiles are exact.
+# Maximum number of values of a series that are all kept, so that their quantiles are exact.
 KEPT = 4096
 
-# Values that are reduced at once, at most: enough to make merging cheap, few enough to be near when they are sorted.
+# Maximum number of values reduced at once: enough to make merging cheap, few enough to stay in the cache when sorted.
 LEAF = 1024
 
-# So many reduced summaries are merged into one of the next tier.
+# Number of reduced summaries that are merged into one of the next tier.
 FAN = 4
 
-# Elements of one array while the quantiles are read off; more series are treated part by part.
+# Maximum number of elements of an array while quantiles are computed; more series are processed in parts.
 READ_AT_ONCE = 1_000_000
 
-# Standard deviations around the expected rank of a quantile that are looked at.
+# Standard deviations around the expected rank of a quantile within which it is searched first.
 NEAR = 3.5
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Values of every series, reduced to some of them."""
+    """Values of every series, reduced to weighted points."""
 
     points: Numbers  # sorted along the last axis, shape (series, point)
-    count: int  # how many values stand behind them, the same for every series
-    error: float  # by how many ranks the number of values at or below any number may be wrong
+    count: int  # number of values they represent, the same for every series
+    error: float  # maximum error, in ranks, of the number of values at or below any number
 
     @property
     def weight(self) -> float:
-        """How many values each point stands for."""
+        """Number of values that each point represents."""
         return float(self.count / self.points.shape[1])
 
 
@@ -52,10 +52,10 @@ class QuantileSketch:
     # to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
     # merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
     # than the number of tiers, ``floor(log4(n / leaf))`` with leaves of at least 3/4 of a block. The sketch adds up
-    # what was really lost: see `error`.
+    # the actual errors: see `error`.
 
-    planned: int  # how many values will come, at most; up to 4096 are kept, and the quantiles are exact
-    block: int  # how many of them come at once; blocks of at least three quarters of that are reduced by themselves
+    planned: int  # maximum number of values to be added; up to 4096 are kept, and the quantiles are exact
+    block: int  # number of values per block; blocks of at least three quarters of it are reduced individually
     tolerance: float  # largest error in ranks, as a share of the number of values
     size: int = field(init=False)
     leaf: int = field(init=False)
@@ -72,7 +72,7 @@ class QuantileSketch:
         self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
 
     def summarise(self, values: Numbers) -> Summary:
-        """Reduce the values of one block, sorted along the last axis; it can be done in any thread."""
+        """Reduce the values of one block, sorted along the last axis; thread-safe."""
         whole = Summary(values, values.shape[1], 0.0)
         return whole if whole.count < self.leaf else _merged([whole], self.size)
 
@@ -100,16 +100,16 @@ class QuantileSketch:
 
     @property
     def summaries(self) -> list[Summary]:
-        """All that is kept."""
+        """All summaries that are kept."""
         return [*(item for tier in reversed(self._tiers) for item in tier), *self._waiting]
 
     @property
     def error(self) -> float:
-        """Largest error in ranks of what was added, as a share of the number of values; 0 where all were kept."""
+        """Bound on the rank error, as a share of the number of values; 0 if all values were kept."""
         return sum(item.error for item in self.summaries) / max(self.count, 1)
 
     def at(self, levels: Sequence[float]) -> NDArray[np.float64]:
-        """Read quantiles off."""
+        """Quantiles at the given levels, shape (level, series)."""
         kept = self.summaries
         if not kept:
             raise InvalidInput("no value was added, so there are no quantiles")
@@ -130,8 +130,8 @@ class QuantileSketch:
 
 
 def _exact(runs: Sequence[Numbers], level: float) -> NDArray[np.float64]:
-    """A quantile of the values in some sorted runs, between two of them by a straight line, as ``numpy.quantile``."""
-    # Runs are much alike, so that both values lie near the same share of each. Where they do not, all are looked at.
+    """Exact quantile of the values in sorted runs, with linear interpolation as in ``numpy.quantile``."""
+    # Runs are similar, so that both neighbours of the quantile have similar ranks in each; else all are searched.
     count = sum(run.shape[1] for run in runs)
     below = int(level * (count - 1))
     share = level * (count - 1) - below
@@ -159,13 +159,13 @@ def _exact(runs: Sequence[Numbers], level: float) -> NDArray[np.float64]:
 
 
 def _near(count: int, level: float) -> slice:
-    """Ranks that a quantile of all values has among some of them, but for one in hundreds of thousands."""
+    """Ranks in a run of `count` values between which the overall quantile almost always lies."""
     middle, width = level * count, NEAR * math.sqrt(level * (1 - level) * count) + 2
     return slice(max(0, int(middle - width)), min(count, int(middle + width) + 1))
 
 
 def _merged(parts: Sequence[Summary], size: int) -> Summary:
-    """Reduce the values behind some summaries to `size` points at evenly spaced ranks."""
+    """Merge summaries and reduce them to `size` points at evenly spaced ranks."""
     count = sum(item.count for item in parts)
     points = np.concatenate([item.points for item in parts], axis=1)
     error = sum(item.error for item in parts) + count / (2 * size)
@@ -182,26 +182,26 @@ def _merged(parts: Sequence[Summary], size: int) -> Summary:
 
 
 def _targets(ranks: NDArray[np.float64], count: int, size: int) -> NDArray[np.int64]:
-    """How many of the ranks ``(j - 1/2) count / size`` are reached; no point weighs more than the step between two."""
+    """Number of the ranks ``(j - 1/2) count / size`` reached; no point weighs more than their spacing."""
     return np.floor(ranks * (size / count) + 0.5 + 1e-9).astype(np.int64)
 
 
 def _read(points: Numbers, weights: NDArray[np.float64], levels: Sequence[float]) -> NDArray[np.float64]:
     order = points.argsort(axis=-1)
     ranks = weights[order].cumsum(axis=-1)
-    # Rounding of the sums must not lift a level over a rank it reaches exactly.
+    # Tolerance for rounding of the sums where a level falls exactly on a rank.
     slack = 1e-9 * ranks[:, -1:]
     places = [(ranks < level * ranks[:, -1:] - slack).sum(axis=-1, keepdims=True) for level in levels]
     place = np.minimum(np.concatenate(places, axis=1), points.shape[1] - 1)
     return np.take_along_axis(points, np.take_along_axis(order, place, axis=-1), axis=-1).T.astype(float)
 
 
-# Values that are worked on at once: they stay in the cache while they are copied, sorted and reduced.
+# Maximum number of values processed at once, so that they stay in the cache while copied, sorted and reduced.
 AT_ONCE = 131_072
 
 SIMPLE = ("mean", "variance", "minimum", "maximum")
 QUANTILE = "quantile"
-# Values that are worked on at once: they and their deviations stay in the cache.
+# Maximum number of values whose moments are computed at once, so that they and their deviations stay in the cache.
 DRAWS_AT_ONCE = 32_768
 
 
@@ -209,7 +209,7 @@ DRAWS_AT_ONCE = 32_768
 class Moments:
     """Mean, sum of squared deviations and extremes of every series."""
 
-    count: int  # how many values stand behind them, the same for every series
+    count: int  # number of values they represent, the same for every series
     origin: Array
     beyond: Array
     squares: Array
@@ -223,13 +223,13 @@ class Moments:
 
     @property
     def variance(self) -> Array:
-        """Sample variance, ``squares / (count - 1)``, shape (series,); NaN below two values."""
+        """Sample variance, ``squares / (count - 1)``, shape (series,); NaN for fewer than two values."""
         return self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
 
 
 def moments_of(values: Numbers, *, is_sorted: bool = False) -> Moments:
-    """Moments of one block, from deviations of one of the values."""
-    # No value lies farther from the mean than sqrt(count - 1) standard deviations, so that little is cancelled.
+    """Moments of one block, computed from deviations from one of its values."""
+    # No value lies farther from the mean than sqrt(count - 1) standard deviations, so that cancellation is small.
     series, count = values.shape
     origin = values[:, count // 2].astype(float)
     beyond, squares = np.empty(series), np.empty(series)
@@ -245,7 +245,7 @@ def moments_of(values: Numbers, *, is_sorted: bool = False) -> Moments:
 
 
 def joined_moments(parts: Sequence[Moments]) -> Moments | None:
-    """Moments of different series of one block, one after the other."""
+    """Concatenate the moments of different series of one block."""
     if not parts:
         return None
     names = [item.name for item in fields(Moments) if item.name != "count"]
@@ -253,7 +253,7 @@ def joined_moments(parts: Sequence[Moments]) -> Moments | None:
 
 
 def combined(first: Moments | None, second: Moments) -> Moments:
-    """Moments of the values of two blocks together."""
+    """Moments of the values of two blocks combined."""
     if first is None or not first.count:
         return second
     if not second.count:
@@ -272,21 +272,21 @@ def combined(first: Moments | None, second: Moments) -> Moments:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistics:
-    """Which statistics over draws are kept in place of the runs; cases that failed are counted and left out.
+    """Statistics over draws to keep instead of the runs; failed cases are counted and left out.
 
     Parameters
     ----------
     mean, variance, minimum, maximum
-        Whether they are kept. The variance is that of a sample, with one less than the number of draws below.
+        Whether to keep them. The variance is the sample variance, with denominator n - 1.
     quantiles
-        Shares between 0 and 1; empty for none.
+        Probabilities between 0 and 1; empty for none.
     tolerance
-        Largest error of a quantile in ranks, as a share of the draws, whatever the values and their order: at least
-        ``quantile - tolerance`` of the draws lie at or below the value given, at most ``quantile + tolerance``
+        Maximum rank error of a quantile, as a share of the draws, whatever the values and their order: at least
+        ``quantile - tolerance`` of the draws lie at or below the returned value, at most ``quantile + tolerance``
         strictly below. Up to 4096 draws quantiles are exact.
     against
-        Name of a scenario: the same statistics are also kept of every scenario minus that one, draw by draw, over the
-        draws that failed under neither. Empty for none.
+        Name of a reference scenario: statistics are also kept of every scenario minus this one, paired by draw, over
+        the draws that failed under neither. Empty for none.
 
     Raises
     ------
@@ -327,10 +327,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class BlockStatistics:
-    """What is left of one outcome of one block."""
+    """Statistics of one outcome in one block."""
 
-    moments: Moments | None  # none when none are kept
-    summary: Summary | None  # none when no quantile is kept
+    moments: Moments | None  # None if no moments are kept
+    summary: Summary | None  # None if no quantile is kept
     missing: NDArray[np.bool_] | None = None  # series with a missing value, shape (series,); None when there is no draw
 
 
@@ -351,11 +351,11 @@ class RunningStatistics:
         self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
     def summarise(self, values: Numbers) -> BlockStatistics:
-        """Reduce the draws of one block; it can be done in any thread."""
+        """Reduce the draws of one block; thread-safe."""
         count = values.shape[0]
         if not count:
             return BlockStatistics(None, None)
-        # (draw, ..., year) becomes (year, ..., draw), as the compiled engine writes it, and (series, draw).
+        # (draw, ..., year) becomes (year, ..., draw), as the compiled engine writes it, then (series, draw).
         series = np.moveaxis(values, (0, -1), (-1, 0)).reshape(-1, count)
         kept = np.empty_like(series, order="C") if self.kept.quantiles else None
         rows = max(1, AT_ONCE // count)
@@ -369,10 +369,10 @@ class RunningStatistics:
         return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 
     def _summarise(self, series: Numbers, kept: Numbers | None) -> tuple[Moments | None, NDArray[np.bool_]]:
-        """Moments of some of the series, few enough to stay in the cache, and which have a missing value."""
+        """Moments of a chunk of series that fits into the cache, and a mask of series with a missing value."""
         if kept is None:
             moments = moments_of(series)
-            missing = np.isnan(moments.squares)  # also of what is infinite
+            missing = np.isnan(moments.squares)  # also NaN for infinite values
             missing[missing] = np.isnan(series[missing]).any(axis=1)
             return moments, missing
         kept[...] = series
@@ -392,11 +392,11 @@ class RunningStatistics:
 
     @property
     def error(self) -> float:
-        """Bound on the error of quantiles that was reached, in ranks as a share of the draws."""
+        """Bound on the rank error of the quantiles, as a share of the draws."""
         return self._sketch.error
 
     def results(self) -> dict[str, Array]:
-        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year)."""
+        """Statistics by name, shape (..., year), for quantiles (quantile, ..., year)."""
         # They are NaN without any draw, and where some draw has a missing value.
         found = {name: self._moment(name) for name in self.kept.simple}
         levels: Sequence[float] = self.kept.quantiles
@@ -412,6 +412,6 @@ class RunningStatistics:
         return self._in_place(getattr(self._moments, name))
 
     def _in_place(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values by series, shape (..., series), as (..., subscripts, year)."""
+        """Reshape values by series, shape (..., series), to (..., subscripts, year)."""
         lead = values.shape[:-1]
         return np.moveaxis(values.reshape(*lead, self.shape[-1], *self.shape[:-1]), len(lead), -1)

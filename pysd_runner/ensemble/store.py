@@ -1,6 +1,6 @@
-"""A stored ensemble: the recipe from which any block can be computed anywhere, and a folder of finished blocks.
+"""Store of an ensemble: the recipe from which any block can be computed anywhere, and a folder of finished blocks.
 
-Blocks are runs as zarr arrays, or statistics of them; a block is there whole or not at all.
+Blocks hold runs, as zarr arrays, or statistics of runs; they are written atomically.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from pysd_runner.model import Model, load_model
 Array = NDArray[np.floating]
 
 RECIPE = "recipe.json"
-# Everything that zarr reads.
+# Folder of the zarr arrays.
 RUNS = "runs.zarr"
 FAILED = "failed"
-# The order of axes is the one in which the compiled engine gives them, so that a chunk is written as it lies.
+# First and last axes, in the order of the compiled engine, so that chunks are written without transposing.
 FIRST, LAST = "scenario", "draw"
 
 
@@ -41,7 +41,7 @@ class _Record(BaseModel):
 
 
 class Draws(_Record):
-    """Draws that every block makes for itself, so that their number is not limited by memory.
+    """Draws that every block generates for itself, so that their number is not limited by memory.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class Draws(_Record):
     ranges
         ``(low, high)`` by parameter.
     draws
-        How many.
+        Number of draws.
     seed
-        Decides every value, a whole number from 0.
+        Random seed, a non-negative integer.
     """
 
     method: PartMethod
@@ -61,19 +61,19 @@ class Draws(_Record):
     seed: int = 0
 
     def part(self, model: Model, part: slice) -> dict[str, NDArray[np.float64]]:
-        """Values of some consecutive draws, by parameter, shape (draw,)."""
+        """Values of the consecutive draws `part`, by parameter, shape (draw,)."""
         return drawn_part(model, self.method, self.ranges, part, seed=self.seed).cases
 
 
 class EnsembleRecipe(_Record):
-    """Everything that decides the numbers of a stored ensemble."""
+    """All settings that determine the results of a stored ensemble."""
 
     model: str  # path of the model file
     sha256: str
-    regions: int | None  # how many regions it was loaded with, None for those of the file
+    regions: int | None  # number of regions it was loaded with; None for those of the file
     files: dict[str, str]
-    draws: Draws | None  # None where the values lie in the store
-    values: dict[str, str]  # hash of each variable's values that lie in the store
+    draws: Draws | None  # None if the values are kept in the store
+    values: dict[str, str]  # by variable, hash of the values kept in the store
     count: int
     block: int  # draws in a block, a multiple of 64
     scenarios: dict[str, dict[str, Any]] | None
@@ -86,12 +86,12 @@ class EnsembleRecipe(_Record):
     method: Method
     seed: int
     precision: Precision
-    statistics: Statistics | None  # None where the runs are kept
+    statistics: Statistics | None  # None if the runs are kept
     versions: dict[str, str]
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a record."""
+        """Read a recipe from its file."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
@@ -104,17 +104,17 @@ class EnsembleRecipe(_Record):
             ) from error
 
     def text(self) -> str:
-        """The record as it is written."""
+        """JSON text of the recipe, as written to its file."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
 
     @property
     def digest(self) -> str:
-        """Hash of the record, which seals every block."""
+        """Hash of the recipe, recorded with every block."""
         return hashlib.sha256(self.text().encode()).hexdigest()
 
     @property
     def blocks(self) -> int:
-        """How many blocks there are."""
+        """Number of blocks."""
         return -(-self.count // self.block)
 
     def part(self, number: int) -> slice:
@@ -122,7 +122,7 @@ class EnsembleRecipe(_Record):
         return slice(number * self.block, min((number + 1) * self.block, self.count))
 
     def load_model(self) -> Model:
-        """The model, refused if it is another one."""
+        """Load the model; raise if its file has changed."""
         model = load_model(Path(self.model), regions=self.regions, files=dict(self.files))
         if model.sha256 != self.sha256:
             raise InvalidInput(
@@ -132,7 +132,7 @@ class EnsembleRecipe(_Record):
         return model
 
     def cases(self, model: Model, store: Path, part: slice) -> Cases:
-        """The cases of some consecutive draws under every scenario."""
+        """Cases of the consecutive draws `part` under every scenario."""
         values = _stored(store, self.values, part, self.count) if self.draws is None else self.draws.part(model, part)
         scenarios = (
             None
@@ -156,12 +156,12 @@ class EnsembleRecipe(_Record):
             method=self.method,
             seed=self.seed,
         )
-        # Random numbers of the model's own equations go by the number of the draw in the whole ensemble.
+        # Random numbers in the model's equations depend on the number of the draw in the whole ensemble.
         return found.in_blocks(self.precision, part.start)
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """A value of a scenario for the record."""
+    """A scenario value in JSON types, for the recipe."""
     if isinstance(value, TimePath):
         numbers = np.asarray(value.values, dtype=float).tolist()
         return {"times": np.asarray(value.times).tolist(), "values": numbers, "interpolate": value.interpolate}
@@ -176,7 +176,7 @@ def _value(item: Mapping[str, Any]) -> Any:
 
 
 def _stored(store: Path, values: Mapping[str, str], part: slice, count: int) -> dict[str, NDArray[np.float64]]:
-    """Given values of some draws."""
+    """Stored values of the consecutive draws `part`, by variable."""
     found = {}
     for name, digest in values.items():
         array = np.load(store / "values" / f"{digest}.npy", mmap_mode="r", allow_pickle=False)
@@ -198,7 +198,7 @@ class BlockStore:
         return self._record(number).is_file()
 
     def write(self, number: int, arrays: Mapping[str, bytes], failed: int) -> None:
-        """Write a block: its files aside and then renamed, its record last."""
+        """Write a block: each file under a temporary name and then renamed, its record last."""
         seals = {}
         for name, content in sorted(arrays.items()):
             _write(self.path / name, content)
@@ -207,11 +207,11 @@ class BlockStore:
         _write(self._record(number), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
     def discard(self, number: int) -> None:
-        """Take a block for one that was never finished."""
+        """Mark a block as unfinished, by deleting its record."""
         self._record(number).unlink(missing_ok=True)
 
     def sound(self, number: int) -> dict[str, bytes] | None:
-        """Contents of a block by the name of the file; None if something of it is missing or was changed."""
+        """Contents of a block by file name; None if a file is missing or was changed."""
         try:
             record = json.loads(self._record(number).read_bytes())
             found = {name: (self.path / name).read_bytes() for name in record["sha256"]}
@@ -222,11 +222,11 @@ class BlockStore:
         return found if is_sound else None
 
     def failed(self, number: int) -> int:
-        """How many cases of a block failed."""
+        """Number of failed cases in a block."""
         return int(json.loads(self._record(number).read_bytes())["failed"])
 
     def tidy(self) -> None:
-        """Remove what killed writers left; only when all blocks are there."""
+        """Remove temporary files of killed writers; call only when all blocks are finished."""
         for path in self.path.rglob(".*.part"):
             path.unlink(missing_ok=True)
 
@@ -237,7 +237,7 @@ class BlockStore:
 def runs_of_block(
     recipe: EnsembleRecipe, number: int, runs: Sequence[Mapping[str, Array]], failed: NDArray[np.bool_]
 ) -> dict[str, bytes]:
-    """Chunks of the zarr arrays; `runs` by scenario, shape (1, draw or 1, ..., year), `failed` (scenario, draw)."""
+    """Zarr chunks by file; `runs` by scenario, shape (1, draw or 1, ..., year), `failed` (scenario, draw)."""
     found = {}
     count = failed.shape[1]
     for scenario, data in enumerate(runs):
@@ -249,12 +249,12 @@ def runs_of_block(
 
 
 def run_file(folder: str, scenario: int, number: int, inner: int) -> str:
-    """The chunk of a block in an array with so many axes between scenario and draw."""
+    """File of a block's chunk in an array with `inner` axes between scenario and draw."""
     return "/".join((RUNS, folder, "c", str(scenario), *("0" for _ in range(inner)), str(number)))
 
 
 def _chunk(values: NDArray[Any], size: int) -> bytes:
-    """Bytes of a chunk; the last one is filled up with zeros."""
+    """Bytes of a chunk; the last one is padded with zeros."""
     missing = size - values.shape[-1]
     if missing:
         values = np.concatenate([values, np.zeros((*values.shape[:-1], missing), values.dtype)], axis=-1)
@@ -262,7 +262,7 @@ def _chunk(values: NDArray[Any], size: int) -> bytes:
 
 
 def folder_of(name: str) -> str:
-    """Folder of a variable's array; names may hold a slash, or be one of ours."""
+    """Folder of a variable's array, with slashes escaped and a suffix for reserved names."""
     name = name.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
     return f"{name}_" if name in (FAILED, "year") or name.startswith((".", "__")) else name
 
@@ -270,7 +270,7 @@ def folder_of(name: str) -> str:
 def statistics_of_block(
     reduced: Sequence[tuple[int, Reduced, Reduced]], failed: NDArray[np.bool_], outcomes: Sequence[str]
 ) -> bytes:
-    """Statistics of a block, and which cases failed, as a file of NumPy."""
+    """Statistics of a block and the mask of failed cases, as the bytes of an .npz file."""
     arrays: dict[str, Any] = {FAILED: failed}
     for scenario, levels, differences in reduced:
         for kind, found in (("level", levels), ("difference", differences)):
@@ -296,7 +296,7 @@ def _packed(place: str, block: BlockStatistics) -> dict[str, Any]:
 def read_statistics(
     content: bytes, outcomes: Sequence[str], order: Sequence[int]
 ) -> tuple[list[tuple[int, Reduced, Reduced]], NDArray[np.bool_]]:
-    """What `statistics_of_block` wrote."""
+    """Read the bytes that `statistics_of_block` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = dict(file)
 
@@ -321,7 +321,7 @@ def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
 def create(
     path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
 ) -> None:
-    """Make the folder of a stored ensemble, whole or not at all."""
+    """Create the folder of a stored ensemble, atomically."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft_folder(path) as draft:
@@ -336,12 +336,12 @@ def create(
             (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
             draft.rename(path)
     except OSError as error:
-        if not (path / RECIPE).is_file():  # else somebody else made it at the same moment
+        if not (path / RECIPE).is_file():  # otherwise another process created it at the same time
             raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
 
 
 def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Mapping[str, Any]) -> None:
-    """Describe the zarr arrays of every outcome, without their chunks."""
+    """Create the zarr arrays of every outcome, without their chunks."""
     try:
         import zarr
     except ImportError as error:
@@ -377,16 +377,16 @@ def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it; what a kill leaves is hidden."""
-    # Not `write_bytes_whole`: that waits for the disk and reads the permissions of the process, which threads share.
-    # Here the seal of a block tells what was lost.
+    """Write a file under a temporary name and rename it; a killed write leaves only a hidden file."""
+    # Not `write_bytes_whole`, which waits for the disk and reads the umask of the process, which threads share. Lost
+    # data are detected by the hashes in the record of a block.
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
     try:
         aside.write_bytes(content)
         aside.replace(path)
     except FileNotFoundError:
-        # Another writer finished the last block and tidied up; what it wrote is the same.
+        # Another writer finished the last block and removed temporary files; it wrote the same content.
         if not path.is_file():
             raise
     except BaseException:
