@@ -1,8 +1,8 @@
-"""Pictures of gaps between regions: pure functions of labelled arrays that return their figure.
+"""Figures of gaps between regions: pure functions of labelled arrays that return a figure.
 
-Arrays carry the dimensions (scenario, draw, region, year); `label_array` puts labels on a plain one. No
-function shows anything or touches pyplot. What a figure shows is attached to it and written beside it by
-`save_figure`. Importing this package does not import matplotlib; the first picture does.
+Arrays carry the dimensions (scenario, draw, region, year); `label_array` labels a plain one. No
+function displays a figure or uses pyplot. The plotted data are attached to the figure and written next to it by
+`save_figure`. Importing this package does not import matplotlib; the first plot does.
 """
 
 from typing import TYPE_CHECKING

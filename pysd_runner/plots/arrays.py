@@ -1,4 +1,4 @@
-"""Labelled arrays as the pictures read them: four dimensions in one order, names to print, units and directions."""
+"""Labelled arrays for the plot functions: dimensions in a fixed order, display names, units and directions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def label_array(
     units: str = "Dmnl",
     region_labels: Mapping[str, Sequence[object]] | None = None,
 ) -> xr.DataArray:
-    """Put labels on a plain array, so that it can be drawn.
+    """Label a plain array, so that it can be plotted.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def label_array(
     regions
         Codes along the region axis.
     name
-        What the quantity is called: one of the indicators' names brings its title, unit and direction.
+        Name of the quantity; the name of an indicator also sets its title, unit and direction.
     units
         Unit of the values; ``"Dmnl"`` for shares and indices.
     region_labels
-        More about the regions, one value each: ``name_en``, ``name_zh``, ``group``, ``row``, ``column``.
+        Further labels of the regions, one value per region: ``name_en``, ``name_zh``, ``group``, ``row``, ``column``.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def label_array(
 
 
 def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
-    """Bring observations to the dimensions (region, year)."""
+    """Convert observations to the dimensions (region, year)."""
     if history is None:
         return None
     full = in_layout(history, what="history")
@@ -101,7 +101,7 @@ def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
 
 
 def position_of(values: xr.DataArray, dim: str, label: str) -> int:
-    """Position of a label along a dimension; regions may be called by code or by name."""
+    """Position of a label along a dimension; regions may be given by code or by name."""
     columns = [dim, "name_en", "name_zh"] if dim == "region" else [dim]
     labels = [_labels(values, column) for column in columns if column in values.coords]
     for own in labels:
@@ -136,7 +136,7 @@ def position_of_year(values: xr.DataArray, year: int | None) -> int:
 
 
 def label_of(values: xr.DataArray, dim: str, label: str, lang: str) -> str:
-    """Name of a scenario, or of a region or class, in a language: the array's own, else ours, else the label."""
+    """Display name of a scenario, region or class: from the array, else from the package's texts, else the label."""
     columns, rooms, other = (f"name_{lang}", "name_en"), ("class", "region"), label
     if dim == "scenario":
         columns, rooms, other = (f"label_{lang}",) * 2, ("scenario",) * 2, label.replace("_", " ")
@@ -150,7 +150,7 @@ def label_of(values: xr.DataArray, dim: str, label: str, lang: str) -> str:
 
 
 def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
-    """Last observed year: as given, from the attribute ``origin``, from history, or where all draws start as one."""
+    """Last observed year: as given, from attribute ``origin``, from history, or the first year if all draws agree."""
     found = origin
     if found is None and "origin" in values.attrs:
         found = int(values.attrs["origin"])
@@ -187,7 +187,7 @@ def _starts_as_one(values: xr.DataArray) -> bool:
 
 
 def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
-    """Labels along a coordinate as texts."""
+    """Labels of a coordinate as strings."""
     return np.atleast_1d(values.coords[column].to_numpy()).astype(np.str_)
 
 
@@ -195,9 +195,9 @@ def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
 class PrintedNames:
     """Printed names of the scenarios and regions of an array."""
 
-    values: xr.DataArray  # an array in layout
+    values: xr.DataArray  # array with the dimensions of `in_layout`
     lang: str
-    is_drawn: bool = True  # whether the fonts have to draw the names; a sentence needs none
+    is_drawn: bool = True  # whether the fonts must be able to draw the names; not needed in sentences
 
     def scenario(self, name: str) -> str:
         """Printed name of a scenario."""
@@ -210,7 +210,7 @@ class PrintedNames:
         )
 
     def _usable(self, dim: str, label: str) -> str:
-        """The first of its names that can be used, or an empty string."""
+        """First name of a label that can be drawn, or an empty string."""
         wanted = (*(label_of(self.values, dim, label, lang) for lang in (self.lang, "en")), label)
         return next((text for text in wanted if not self.is_drawn or can_draw(text)), "")
 
@@ -226,34 +226,34 @@ _GAPS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quantity:
-    """How a variable is drawn."""
+    """Title, units and number format of a variable in figures."""
 
     name: str  # its name in the data
-    title: str  # what it is called in the language of the picture
-    inline: str  # the same within a sentence
+    title: str  # title in the language of the figure
+    inline: str  # title as written within a sentence
     unit: str  # unit of the axis, in words
-    short_unit: str  # unit behind a number
+    short_unit: str  # unit after a number
     difference_unit: str  # unit of a difference between two scenarios
-    counted_unit: str  # the same behind a number in a sentence
-    scale: float  # factor from the data to what is drawn: 100 for shares, shown in per cent
-    digits: int  # digits after the point in sentences and labels
-    difference_digits: int  # the same for differences, which are smaller than levels
+    counted_unit: str  # unit of a difference after a number in a sentence
+    scale: float  # factor from the data to the plotted values: 100 for shares, shown in per cent
+    digits: int  # decimal places in sentences and labels
+    difference_digits: int  # decimal places of differences, which are smaller than levels
     lower_is_better: bool  # true for gaps and measures of dispersion
-    is_gap: bool  # true when a difference is told as narrower or wider
+    is_gap: bool  # true when a difference is described as narrower or wider
 
     @property
     def directions(self) -> tuple[str, str]:
-        """What a fall and a rise of it are called."""
+        """Words for a fall and for a rise of the quantity."""
         return ("narrower", "wider") if self.is_gap else ("lower", "higher")
 
     @property
     def difference_scale(self) -> float:
-        """Factor from the data to a difference: of what is better the lower it is, it is told how much is closed."""
+        """Factor from the data to a difference; negative if lower is better, so that improvements are positive."""
         return -self.scale if self.lower_is_better else self.scale
 
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
-    """How the variable of an array is drawn."""
+    """Title, units and number format of the variable of an array."""
     name = str(values.name or "value")
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
@@ -280,7 +280,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
 
 
 def _title(values: xr.DataArray, name: str, lang: str) -> str:
-    """What the quantity is called: a word of ours, the array's own words, or its name."""
+    """Title of the quantity: from the package's texts, from the attributes of the array, or its name."""
     if has_text(f"quantity.{name}"):
         return say(f"quantity.{name}", lang)
     own = values.attrs.get(f"long_name_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
@@ -288,13 +288,13 @@ def _title(values: xr.DataArray, name: str, lang: str) -> str:
 
 
 def _digits(values: xr.DataArray) -> int:
-    """Digits after the point that leave three that count in the largest value."""
+    """Decimal places that give three significant digits in the largest value."""
     largest = float(np.nanmax(np.abs(values.to_numpy()), initial=0.0))
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 6)) if largest > 0 else 0
 
 
 def _inline(title: str) -> str:
-    """Title within a sentence: a small initial, unless the first word is a name or an abbreviation."""
+    """Title within a sentence: a lower-case initial, unless the first word is a name or an abbreviation."""
     first = title.split(" ")[0]
     is_name = first in _PROPER or not first[1:].islower()
     return title if is_name else title[:1].lower() + title[1:]

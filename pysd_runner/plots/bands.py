@@ -1,4 +1,4 @@
-"""What is drawn, in numbers: bands of futures around their medians, region by region, beside what was observed."""
+"""Numbers behind the figures: quantile bands of projections by region, with observations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Bands:
     """Quantiles of draws over time."""
 
     years: FloatArray
-    quantiles: FloatArray  # shape (level, year); levels as `LEVELS`, in the unit drawn
-    draws: int  # how many draws were given
-    failed: int  # how many of them had a missing value and were left out
+    quantiles: FloatArray  # shape (level, year); levels as `LEVELS`, in the plotted unit
+    draws: int  # number of draws given
+    failed: int  # number of draws with a missing value, which were left out
 
     @property
     def median(self) -> FloatArray:
@@ -57,7 +57,7 @@ def bands_of(values: xr.DataArray, *, scenario: int, region: int, scale: float =
 
 
 def difference_bands(values: xr.DataArray, *, scenario: int, baseline: int, region: int, scale: float = 1.0) -> Bands:
-    """Bands of a scenario less the baseline, draw by draw."""
+    """Bands of a scenario minus the baseline, paired by draw."""
     array = values.to_numpy()
     return _bands((array[scenario, :, region, :] - array[baseline, :, region, :]) * scale, values)
 
@@ -94,18 +94,18 @@ def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionPaths:
-    """What is drawn for one region, in the unit drawn."""
+    """Bands, baseline and observations of one region, in the plotted unit."""
 
     region: str
     name: str
     bands: Bands
-    baseline: Bands | None  # bands of the baseline, or none
+    baseline: Bands | None  # bands of the baseline, or None
     years: FloatArray
     history: FloatArray
 
     @property
     def is_leader(self) -> bool:
-        """Whether a region leads in all that is drawn, so that its gap is zero by definition."""
+        """Whether the region is the leader throughout, so that its gap is zero by definition."""
         observed = self.history[np.isfinite(self.history)]
         return bool(np.all(self.bands.quantiles == 0) and np.all(observed == 0))
 
@@ -117,9 +117,9 @@ class RegionPaths:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """One scenario of an array beside its baseline, in the words of a language."""
+    """One scenario of an array and its baseline, labelled in one language."""
 
-    full: xr.DataArray  # in layout
+    full: xr.DataArray  # with the dimensions of `in_layout`
     past: xr.DataArray | None
     quantity: Quantity
     names: PrintedNames
@@ -129,7 +129,7 @@ class View:
 
     @property
     def codes(self) -> list[str]:
-        """All regions."""
+        """Codes of all regions."""
         return [str(code) for code in self.full["region"].to_numpy()]
 
     @property
@@ -144,7 +144,7 @@ class View:
 
     @property
     def subtitle(self) -> str:
-        """Which scenario is drawn, against which."""
+        """Subtitle that names the scenario and its baseline."""
         key = "title.against" if self.baseline else "title.alone"
         return say(key, self.names.lang, scenario=self.label, baseline=self.other)
 
@@ -174,7 +174,7 @@ class View:
         )
 
     def rows(self, panels: Iterable[RegionPaths]) -> "list[Rows]":
-        """What panels show, for the table behind the figure."""
+        """Rows of the figure's data table for some panels."""
         found: list[Rows] = []
         for panel in panels:
             labels = {
@@ -213,7 +213,7 @@ def view_of(
     lang: str,
     what: str = "values",
 ) -> View:
-    """What of an array is drawn."""
+    """Scenario, baseline and history of an array to plot."""
     full, past = in_layout(values, what=what), history_in_layout(history)
     start = origin_of(full, past, origin)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
@@ -235,15 +235,15 @@ Rows = tuple[dict[str, str], FloatArray, FloatArray, FloatArray]
 
 
 def rows_of(bands: Bands, **labels: str) -> Rows:
-    """Quantiles of futures as rows of a table."""
+    """Quantiles of projections as rows of a table."""
     levels, rows = ((0.5,), bands.quantiles[3:4]) if bands.is_single else (LEVELS, bands.quantiles)
     years = np.repeat(bands.years, len(levels))
     return {"series": "projection", **labels}, years, np.tile(levels, len(bands.years)), rows.T.ravel()
 
 
 def table_of(parts: Iterable[Rows]) -> pd.DataFrame:
-    """The long table of what a figure shows."""
-    # One table of all parts: a table each would take longer than drawing them.
+    """Long table of the data in a figure."""
+    # One table is built from all parts: building one per part would take longer than plotting.
     labels, *numbers = zip(*parts, strict=True)
     years, quantiles, values = (np.concatenate(own) for own in numbers)
     rows = np.repeat(np.arange(len(labels)), [len(own) for own in numbers[0]])

@@ -1,4 +1,4 @@
-"""What each policy changes: paired differences to the baseline over time, and their ranking in the last year."""
+"""Effects of policies: paired differences from the baseline over time, and their ranking in the last year."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ _NAMES = 2.3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Effect:
-    """What one policy changes."""
+    """Effect of one policy."""
 
     scenario: str
     name: str
@@ -57,9 +57,9 @@ def plot_differences(
     includes: Sequence[str] | None = None,
     lang: str = "en",
 ) -> ReportFigure:
-    """Draw each scenario's difference to the baseline over time, and rank them in the last year.
+    """Draw each scenario's difference from the baseline over time, and rank them in the last year.
 
-    Of gaps and measures of inequality it is drawn how much is closed, so that more is better.
+    For gaps and measures of inequality the reduction is plotted, so that larger values are better.
 
     Draws are paired: each difference compares a scenario with the baseline under the same parameters, so that
     its band is that of the effect and not that of the level.
@@ -73,12 +73,12 @@ def plot_differences(
     scenarios
         In the order of the panels; default: all but the baseline.
     baseline
-        What they are compared with: one scenario, or the baseline of each by name, where assumptions differ.
+        Scenario they are compared with; or a mapping from scenarios to baselines, where assumptions differ.
     year
         Year of the ranking; default: the last.
     includes
-        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
-        drawn, or parameters alone.
+        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
+        ``includes`` of the data, or parameters only.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -90,8 +90,8 @@ def plot_differences(
     Raises
     ------
     InvalidInput
-        If ``values`` has no labels or no scenario besides the baseline, the region is open, or the year is
-        not there.
+        If ``values`` has no labels or no scenario besides the baseline, the region is ambiguous, or the year is
+        missing.
     UnknownName
         If there is no such scenario or region.
     """
@@ -127,7 +127,7 @@ def plot_differences(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _View:
-    """What all policies share, and words."""
+    """Settings and labels shared by all policies."""
 
     quantity: Quantity
     when: int  # position of the year of the ranking
@@ -138,7 +138,7 @@ class _View:
 
     @property
     def unit(self) -> str:
-        """What the axes show."""
+        """Label of the value axes."""
         key = "axis.difference_closed" if self.quantity.lower_is_better else "axis.difference"
         text = say(key, self.lang, baseline=self.baseline, unit=self.quantity.difference_unit)
         return text[:1].upper() + text[1:]
@@ -146,7 +146,7 @@ class _View:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Grid:
-    """Panels of the paths: how many, room on their left and width in inches, and their common limits."""
+    """Grid of panels: rows and columns, left margin and panel width in inches, and common limits."""
 
     rows: int
     columns: int
@@ -156,7 +156,7 @@ class _Grid:
 
 
 def _region_position(full: xr.DataArray, region: str | None) -> int:
-    """Position of the region asked for, or of the only one."""
+    """Position of the requested region, or of the only one."""
     if region is not None:
         return position_of(full, "region", region)
     if full.sizes["region"] > 1:
@@ -169,7 +169,7 @@ def _region_position(full: xr.DataArray, region: str | None) -> int:
 
 
 def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] | None) -> dict[str, str]:
-    """Baselines of the scenarios asked for, in the order asked."""
+    """Baselines of the requested scenarios, in the requested order."""
     if scenarios is None:
         return pairs
     for name in scenarios:
@@ -183,7 +183,7 @@ def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] 
 def _effects(
     full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Quantity, names: PrintedNames
 ) -> list[_Effect]:
-    """Paired differences of scenarios to their baselines."""
+    """Paired differences of scenarios from their baselines."""
     return [
         _Effect(
             scenario=name,
@@ -201,7 +201,7 @@ def _effects(
 
 
 def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> ReportFigure:
-    """Paths above, ranking below."""
+    """Draw the paths above and the ranking below."""
     columns = len(effects) if len(effects) <= 3 else 4
     limits = limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)])
     margin = label_room(ReportFigure(dpi=200), [limits], 4)
@@ -262,7 +262,7 @@ def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: i
 
 
 def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
-    """Say which side of the baseline is which, where there is room beside it."""
+    """Label the directions above and below the baseline, where there is room."""
     low, high = limits
     below, above = quantity.directions[::-1] if quantity.lower_is_better else quantity.directions
     kind = "closed" if quantity.lower_is_better else "arrow"
@@ -273,7 +273,7 @@ def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity
 
 
 def _draw_ranking(sheet: Sheet, view: _View, top: float) -> None:
-    """Draw dot and interval of each policy, the best first, with the numbers beside them."""
+    """Draw median and interval of each policy, the best first, with their numbers."""
     ranked, when = view.ranked, view.when
     labels = [shortened(sheet.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
     left = max(text_width(sheet.figure, label, LABEL_SIZE) for label in labels) + 0.12
@@ -310,13 +310,13 @@ def _draw_ranking(sheet: Sheet, view: _View, top: float) -> None:
 
 
 def _numbers(bands: Bands, view: _View) -> str:
-    """Median and interval of one policy."""
+    """Median and interval of one policy, as text."""
     at = [written(value, view.quantity.difference_digits, signed=True) for value in bands.quantiles[:, view.when]]
     return at[MEDIAN] if bands.is_single else f"{at[MEDIAN]}  ({at[0]} … {at[-1]})"
 
 
 def _sentence(view: _View) -> str:
-    """The policy with the best median, in words."""
+    """Sentence on the policy with the best median."""
     best, quantity, lang = view.ranked[0].bands, view.quantity, view.lang
     subject = quantity.title
     if view.where:

@@ -1,4 +1,4 @@
-"""A figure that carries its data and its sentence, a sheet with room for title and caption, and the files of both."""
+"""Figures that carry their data and alternative text, the layout of title and caption, and the files of figures."""
 
 import base64
 import html
@@ -29,12 +29,12 @@ _KEY_ROW, _KEY_GAP, _SAMPLE = 0.19, 0.22, 0.32
 
 
 class ReportFigure(Figure):
-    """A figure that knows the data it shows and can say it in a sentence.
+    """A matplotlib figure with its data, alternative text and caption.
 
     Attributes
     ----------
     data
-        What is drawn, as drawn: a long table with a unit in each row.
+        The plotted data, in plotted units: a long table with a unit in each row.
     sentence
         The alternative text: what the figure shows, in words.
     caption
@@ -53,7 +53,7 @@ class ReportFigure(Figure):
         self.caption = ""
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
-        """Save like any figure of matplotlib, with the fonts it was drawn with."""
+        """Save as matplotlib does, with the fonts the figure was drawn with."""
         with drawing():
             super().savefig(*args, **kwargs)
 
@@ -67,7 +67,7 @@ class ReportFigure(Figure):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
-    """A figure with a title above and a caption below, and room between, measured in inches."""
+    """A figure with a title above, a caption below and a drawing area between, in inches."""
 
     figure: ReportFigure
     width: float
@@ -76,7 +76,7 @@ class Sheet:
     bottom: float
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes, placed in inches from the upper left corner of the room."""
+        """Add axes, placed in inches from the upper left corner of the drawing area."""
         whole_width, whole_height = self.figure.get_size_inches()
         axes = self.figure.add_axes(
             (
@@ -92,12 +92,12 @@ class Sheet:
         return axes
 
     def told(self, data: pd.DataFrame, sentence: str) -> ReportFigure:
-        """The figure, with the data it shows and what it says."""
+        """Attach the data and the alternative text, and return the figure."""
         self.figure.data, self.figure.sentence = data, sentence
         return self.figure
 
     def text(self, left: float, top: float, text: str, **style: Any) -> None:
-        """Write text, placed in inches from the upper left corner of the room."""
+        """Write text, placed in inches from the upper left corner of the drawing area."""
         whole_width, whole_height = self.figure.get_size_inches()
         place = {"ha": "left", "va": "top", **style}
         self.figure.text(
@@ -107,7 +107,7 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyEntry:
-    """One entry of the line that explains marks where they cannot be labelled themselves."""
+    """One entry of the legend."""
 
     text: str  # what the mark means
     colours: tuple[str, ...]  # one for a line; several for a band, drawn side by side
@@ -122,7 +122,7 @@ def open_sheet(
     caption: str = "",
     key: Sequence[KeyEntry] = (),
 ) -> Sheet:
-    """Make a figure with title, subtitle, key and caption, and room of the given size for the axes."""
+    """Make a figure with title, subtitle, legend and caption, and a drawing area of the given height."""
     figure = ReportFigure(figsize=(PAGE_WIDTH, height), dpi=DPI)
     room = PAGE_WIDTH - 2 * _MARGIN
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
@@ -149,7 +149,7 @@ def open_sheet(
 
 
 def _key_rows(figure: Figure, key: Sequence[KeyEntry], room: float) -> list[list[KeyEntry]]:
-    """Entries of a key, in as many rows as they need."""
+    """Legend entries, in as many rows as they need."""
     rows: list[list[KeyEntry]] = []
     left = room
     for entry in key:
@@ -164,7 +164,7 @@ def _key_rows(figure: Figure, key: Sequence[KeyEntry], room: float) -> list[list
 
 
 def _draw_key(sheet: Sheet, entries: Sequence[KeyEntry], top: float) -> None:
-    """Draw one row of a key."""
+    """Draw one row of the legend."""
     left = 0.0
     for entry in entries:
         _draw_sample(sheet, entry, left, top + 0.09)
@@ -173,7 +173,7 @@ def _draw_key(sheet: Sheet, entries: Sequence[KeyEntry], top: float) -> None:
 
 
 def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> None:
-    """Draw the sample of a key: a line, or the tints of a band."""
+    """Draw the sample of a legend entry: a line, or the tints of a band."""
     whole_width, whole_height = sheet.figure.get_size_inches()
     height = (sheet.bottom + sheet.height - middle) / whole_height
     part = 0.26 / len(entry.colours)
@@ -193,19 +193,19 @@ def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> N
 
 
 def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ...]:
-    """Write a figure as PNG and SVG, with the CSV behind it and its sentence as text.
+    """Write a figure as PNG and SVG, its data as CSV and its sentence as text.
 
-    Everything is rendered before the first file is written, and each file is written whole or not at all. The
-    same data give the same bytes: nothing depends on the clock, the machine's name or chance.
+    Everything is rendered before the first file is written, and each file is written atomically. The same data
+    give the same bytes: nothing depends on the time, the host name or random numbers.
 
     Parameters
     ----------
     figure
-        What a plot function returned.
+        A figure returned by a plot function.
     folder
-        Where to write; made when missing.
+        Target folder; created if missing.
     name
-        File name without ending.
+        File name without extension.
 
     Returns
     -------
@@ -236,12 +236,12 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
 
 
 def save_png(figure: ReportFigure, path: str | Path) -> Path:
-    """Write a figure as PNG alone, whole or not at all."""
+    """Write a figure as a PNG file only, atomically."""
     return write_bytes_whole(path, png_bytes(figure))
 
 
 def png_bytes(figure: ReportFigure) -> bytes:
-    """PNG with its sentence as metadata and nothing that changes from day to day."""
+    """PNG with the sentence as metadata, and without a time stamp."""
     stream = io.BytesIO()
     with drawing():
         figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None, "Description": figure.sentence})
@@ -249,7 +249,7 @@ def png_bytes(figure: ReportFigure) -> bytes:
 
 
 def svg_bytes(figure: ReportFigure) -> bytes:
-    """SVG that a screen reader announces as an image with a name."""
+    """SVG with the sentence as label and description, for screen readers."""
     stream = io.BytesIO()
     with drawing():
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})

@@ -1,4 +1,4 @@
-"""Gaps over time: fan charts region by region, and gaps between classes with Theil and sigma beside them."""
+"""Gaps over time: fan charts by region, and gaps between classes with the Theil index and sigma."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -56,17 +56,17 @@ def plot_gaps(
 ) -> ReportFigure:
     """Draw a fan chart of gap trajectories, one panel for each region or class.
 
-    History is black, an upright line marks the last observed year, tints are 30 %, 60 % and 90 % intervals
+    History is black, a vertical line marks the last observed year, tints are 30 %, 60 % and 90 % intervals
     around their median, and the baseline's median is dashed in a second hue.
 
     Parameters
     ----------
     gaps
-        Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year); those missing
-        are read as one. A dimension ``class`` stands for regions. Coordinates ``name_en`` and ``name_zh`` of
+        Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year), missing ones
+        taken as length one. A dimension ``class`` may replace ``region``. Coordinates ``name_en`` and ``name_zh`` of
         the regions, ``label_en`` and ``label_zh`` of the scenarios, are printed where present.
     history
-        What was observed, in the same unit; dims (region, year).
+        Observations, in the same unit; dims (region, year).
     origin
         Last observed year; default: attribute ``origin`` of ``gaps``, else the last year of ``history``.
     regions
@@ -77,8 +77,8 @@ def plot_gaps(
     baseline
         Drawn as the dashed line; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
-        drawn, or parameters alone.
+        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
+        ``includes`` of the data, or parameters only.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -117,7 +117,7 @@ def plot_gaps(
 
 
 def _chosen_regions(view: View, regions: Sequence[str] | None) -> list[str]:
-    """Codes of the regions to draw: those asked for, all, or a few spaced evenly by rank."""
+    """Codes of the regions to draw: those requested, all, or a few spaced evenly by rank."""
     known = view.codes
     if regions is not None:
         if not 1 <= len(regions) <= MOST_PANELS:
@@ -143,7 +143,7 @@ def _title(panels: Sequence[RegionPaths], quantity: Quantity, lang: str) -> str:
 
 
 def _caption(panels: Sequence[RegionPaths], view: View, includes: Sequence[str]) -> list[str]:
-    """Frequencies, what the bands include, what is black and what dashed."""
+    """Sentences of the caption: frequencies and content of the bands, the black and the dashed line."""
     lang = view.names.lang
     parts = [fan_caption([panel.bands for panel in panels], includes, lang)]
     if any(panel.history.size for panel in panels):
@@ -187,7 +187,7 @@ def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -
 
 
 def _ends(panel: RegionPaths, view: View) -> list[tuple[float, str, str]]:
-    """Names beside the ends of the lines."""
+    """Labels at the ends of the lines: value, name and colour."""
     found = [(float(panel.bands.median[-1]), view.label, SCENARIO)]
     if panel.baseline is not None:
         found.append((float(panel.baseline.median[-1]), view.other, BASELINE))
@@ -224,10 +224,10 @@ def plot_dispersion(
     scenario
         Drawn as lines and fans; default: the first that is not the baseline.
     baseline
-        Drawn as the dashed line beside Theil and sigma; ``None`` for no line.
+        Drawn as the dashed line in the charts of Theil and sigma; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
-        drawn, or parameters alone.
+        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
+        ``includes`` of the data, or parameters only.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -239,7 +239,7 @@ def plot_dispersion(
     Raises
     ------
     InvalidInput
-        If a variable is missing, or as `plot_gaps`.
+        If a variable is missing, or for the reasons given in `plot_gaps`.
     UnknownName
         If there is no such scenario.
     """
@@ -258,7 +258,7 @@ def plot_dispersion(
             views[name] = view_of(
                 futures[name], past, origin=origin, scenario=scenario, baseline=baseline, lang=lang, what=name
             )
-            # All are drawn from the origin of the classes on.
+            # All charts use the origin of the first one, that of the classes.
             origin = views[name].origin
     panels = {name: [view.paths(code) for code in view.codes] for name, view in views.items()}
     view, classes = views["class_gap"], panels["class_gap"]
@@ -286,7 +286,7 @@ def plot_dispersion(
 def _draw_dispersion(
     views: Mapping[str, View], panels: Mapping[str, Sequence[RegionPaths]], caption: str
 ) -> ReportFigure:
-    """Classes on the left, Theil above sigma on the right."""
+    """Draw classes on the left, Theil above sigma on the right."""
     view = views["class_gap"]
     lang = view.names.lang
     sheet = open_sheet(
@@ -340,7 +340,7 @@ def _draw_classes(sheet: Sheet, axes: Axes, view: View, panels: Sequence[RegionP
 
 
 def _draw_line(axes: Axes, panel: RegionPaths, colour: str, style: LineStyle, width: float) -> None:
-    """Draw what was observed and the median in one line."""
+    """Draw observations and median as one line."""
     bands = panel.opened(panel.bands)
     for years, values in ((panel.years, panel.history), (bands.years, bands.median)):
         axes.plot(years, values, color=colour, linestyle=style, linewidth=width, zorder=4)

@@ -1,4 +1,4 @@
-"""Marks on axes: fans, what was observed, labels at the ends of lines, ticks, and rows of dots with their intervals."""
+"""Plot elements: fans, observations, labels at the ends of lines, ticks, and rows of dots with intervals."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def draw_baseline(axes: Axes, bands: Bands) -> None:
 
 
 def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: float = 1.5) -> None:
-    """Draw observations in black, with a dot on each that stands alone between missing years."""
+    """Draw observations in black, with a dot on each that lies between missing years."""
     axes.plot(years, values, color=INK, linewidth=width, zorder=5)
     known = np.isfinite(values)
     before = np.concatenate([[False], known[:-1]])
@@ -59,7 +59,7 @@ def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: fl
 
 
 def draw_origin(axes: Axes, year: float, text: str = "") -> None:
-    """Mark the last observed year with an upright line."""
+    """Mark the last observed year with a vertical line."""
     axes.axvline(year, color=ORIGIN, linewidth=0.8, zorder=0.9)
     if not text:
         return
@@ -81,7 +81,7 @@ def draw_origin(axes: Axes, year: float, text: str = "") -> None:
 def draw_end_labels(
     figure: Figure, axes: Axes, labels: Sequence[tuple[float, str, str]], *, room: float, size: float = LABEL_SIZE
 ) -> None:
-    """Write labels, each a place, a text and a colour, beside the ends of lines, moved apart where they would touch."""
+    """Write labels (position, text, colour) at the ends of lines, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     texts = ["\n".join(balanced(figure, text, size, room)) for _, text, _ in labels]
     unit = (high - low) / (axes.bbox.height / figure.dpi)
@@ -104,7 +104,7 @@ def draw_end_labels(
 
 
 def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: bool = False) -> None:
-    """Set the limits of the years and write them without a thousands separator."""
+    """Set the limits and ticks of the year axis, without a thousands separator."""
     places = MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 5, 10]).tick_values(first, last)
     shown = [place for place in places if first <= place <= last]
     axes.set_xlim(first, last)
@@ -120,17 +120,17 @@ def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: 
 
 
 def set_ends(axes: Axes, first: float, last: float) -> None:
-    """Set the limits of the years and write them alone, in two digits, where there is no room for more."""
+    """Set the limits of the year axis and label only these, in two digits, where there is no room for more."""
     axes.set_xlim(first, last)
     axes.set_xticks((first, last), [f"’{year % 100:02.0f}" for year in (first, last)])
-    # Towards the middle, so that neighbours do not touch.
+    # Aligned inwards, so that labels of neighbouring tiles do not touch.
     left, right = axes.get_xticklabels()
     left.set_horizontalalignment("left")
     right.set_horizontalalignment("right")
 
 
 def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Literal["x", "y"] = "y") -> None:
-    """Set the limits of the values; ticks carry as many digits as their step needs."""
+    """Set the limits of the value axis; tick labels have as many digits as their step needs."""
     axis = axes.yaxis if along == "y" else axes.xaxis
     (axes.set_ylim if along == "y" else axes.set_xlim)(low, high)
     places, texts = value_labels(low, high, ticks)
@@ -138,7 +138,7 @@ def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Li
 
 
 def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list[str]]:
-    """Round values between two limits, and how they are written."""
+    """Positions of round tick values between two limits, and their labels."""
     found = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     step = float(np.min(np.diff(found)))
     digits = next((d for d in range(8) if abs(round(step, d) - step) < 1e-9 * step), 8)
@@ -148,13 +148,13 @@ def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list
 
 
 def label_room(figure: Figure, limits: Sequence[tuple[float, float]], ticks: int, *, size: float = 7.5) -> float:
-    """Room that the labels of a value axis need beside it, in inches."""
+    """Width of the tick labels of a vertical value axis, in inches."""
     texts = [text for low, high in limits for text in value_labels(low, high, ticks)[1]]
     return max((text_width(figure, text, size) for text in texts), default=0.0) + 0.07
 
 
 def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
-    """Common limits around all values."""
+    """Axis limits that contain all values, with a margin."""
     values = np.concatenate([np.ravel(array) for array in arrays])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = share * (high - low) if high > low else max(abs(high) * share, 1e-3)
@@ -174,7 +174,7 @@ def draw_panel(axes: Axes, panel: RegionPaths, origin: float, *, width: float = 
 
 
 def common_limits(panels: Sequence[RegionPaths]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of years and values that hold all panels."""
+    """Common limits of years and of values for all panels."""
     years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
     values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]
     values += [panel.baseline.median for panel in panels if panel.baseline is not None]
@@ -182,11 +182,11 @@ def common_limits(panels: Sequence[RegionPaths]) -> tuple[tuple[float, float], t
     return (first, last), limits_of(values, floor=0.0)
 
 
-#: Regions that are drawn each by itself; of more, dots are drawn.
+#: Maximum number of regions drawn as charts; more are drawn as dots.
 MOST_CHARTS = 50
-#: Rows that all have their name beside them.
+#: Maximum number of rows that are all named.
 MOST_NAMED = 60
-# Regions named among more rows, those that change most.
+# Number of rows named if there are more: those that change most.
 _NAMED = 12
 _HEIGHT = 8.0
 _ROW, _THIN, _THICK, _DOT = 0.205, 1.4, 4.5, 4.5
@@ -195,20 +195,20 @@ _NAMES = 1.7
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Row:
-    """What one row shows, in the unit drawn."""
+    """Values of one row, in the plotted unit."""
 
     region: str
     name: str
     quantiles: FloatArray  # levels as `LEVELS`, shape (level,)
-    other: float  # what its median is compared with; NaN where there is nothing
-    change: float  # how far the median moves; of many rows those with most are named
+    other: float  # value its median is compared with; NaN if there is none
+    change: float  # change of the median; of many rows those with the largest change are named
 
 
 def draw_intervals(
     axes: Axes, quantiles: FloatArray, places: FloatArray, *, is_single: bool, pitch: float = _ROW
 ) -> None:
     """Draw a thin line for 90 %, a thick one for 60 % and a dot for the median of each row; quantiles (level, row)."""
-    # Marks of rows that lie closer than in a ranking shrink with them, and the thick line would hide the dots.
+    # Marks shrink where rows are closer than in a ranking; the thick line, which would hide the dots, is left out.
     share = min(1.0, pitch / _ROW)
     if not is_single:
         lines = [(0, -1, _THIN), (1, -2, _THICK)] if share == 1 else [(0, -1, max(_THIN * share, 0.35))]
@@ -228,12 +228,12 @@ def draw_intervals(
 
 
 def room_for(count: int) -> float:
-    """Height of so many rows and of the numbers below them, in inches."""
+    """Height of `count` rows and of the tick labels below them, in inches."""
     return min(_HEIGHT, count * _ROW) + 0.3
 
 
 def largest(changes: FloatArray, count: int, first: Collection[int] = ()) -> list[int]:
-    """Positions of the largest changes in their order, those of ``first`` in any case.
+    """Positions of the ``count`` largest changes in ascending order, always including those in ``first``.
 
     >>> largest(np.array([3.0, 1.0, 4.0, 2.0]), 2, [1])
     [1, 2]
@@ -243,7 +243,7 @@ def largest(changes: FloatArray, count: int, first: Collection[int] = ()) -> lis
 
 
 def named_rows(rows: Sequence[Row], told: str | None) -> list[Row]:
-    """Rows whose name is written: all, or the one that is told of and those that change most."""
+    """Rows to name: all, or region `told` and those that change most."""
     if len(rows) <= MOST_NAMED:
         return list(rows)
     first = [place for place, row in enumerate(rows) if row.region == told]
@@ -251,7 +251,7 @@ def named_rows(rows: Sequence[Row], told: str | None) -> list[Row]:
 
 
 def draw_rows(sheet: Sheet, rows: Sequence[Row], named: Sequence[Row], colour: str, *, is_single: bool) -> None:
-    """Draw a row a region from the top, and in another colour what its median is compared with."""
+    """Draw one row per region from the top, and in another colour the value its median is compared with."""
     pitch = (sheet.height - 0.3) / len(rows)
     are_all = len(named) == len(rows)
     size = min(LABEL_SIZE, 0.85 * 72 * pitch) if are_all else LABEL_SIZE
@@ -273,13 +273,13 @@ def draw_rows(sheet: Sheet, rows: Sequence[Row], named: Sequence[Row], colour: s
 def _draw_marks(
     axes: Axes, rows: Sequence[Row], places: FloatArray, colour: str, pitch: float, *, is_single: bool
 ) -> None:
-    """Draw all rows on axes that hold them."""
+    """Draw all rows, and set limits that contain them."""
     quantiles = np.stack([row.quantiles for row in rows], axis=1)
     others = np.array([row.other for row in rows])
     axes.yaxis.grid(visible=False)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
     shown = [quantiles[MEDIAN] if is_single else quantiles[[0, -1]], others]
-    # What is never negative is not drawn below zero.
+    # The axis does not extend below zero unless a value does.
     set_values(axes, *limits_of(shown, floor=0.0), ticks=6, along="x")
     axes.set_ylim(-0.5, len(rows) - 0.5)
     draw_intervals(axes, quantiles, places, is_single=is_single, pitch=pitch)
@@ -288,7 +288,7 @@ def _draw_marks(
 
 
 def _write_names(axes: Axes, names: Sequence[tuple[float, Row, str]]) -> None:
-    """Write names on the right, moved apart where they would touch, each joined to its row."""
+    """Write names on the right, moved apart where they would overlap, each connected to its row."""
     low, high = axes.get_ylim()
     line = LABEL_SIZE * 1.2 / 72 * (high - low) * axes.figure.dpi / axes.bbox.height
     heights = spread([place for place, _, _ in names], [line] * len(names), low, high)

@@ -1,4 +1,4 @@
-"""Policy mixes: all of them over time with what each changes, and the money by lever of each."""
+"""Policy mixes: paths over time with the effect of each mix, and spending by lever."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from pysd_runner.plots.style import (
 )
 from pysd_runner.text import say
 
-# The hues of classes without that of the baseline.
+# Styles of classes, except the one in the colour of the baseline.
 STYLES: tuple[tuple[str, LineStyle], ...] = tuple(style for style in CLASSES if style[0] != BASELINE)
 MOST_MIXES = len(STYLES)
 _LABEL_ROOM = 1.5
@@ -59,26 +59,26 @@ def plot_mixes(
 ) -> ReportFigure:
     """Draw all mixes for one region, class or nation over time, each named at the end of its line.
 
-    Above, what was observed, no policy with its 90 % interval, and the median under each mix; below, what each mix
-    changes, with its 90 % interval; of gaps, what it closes.
+    The upper panel shows observations, the path without policy with its 90 % interval, and the median under each
+    mix; the lower panel the effect of each mix with its 90 % interval, for gaps the part that is closed.
 
     Parameters
     ----------
     values
         Dimensions (scenario, draw, year).
     history
-        What was observed, dimension (year,).
+        Observations, dimension (year,).
     baselines
         For each mix drawn, the scenario without policy it is compared with.
     origin
         Last observed year.
     titles
-        Of the figure, by language; the chart falls back to English where this machine cannot draw Chinese, and to the
-        title ``"code"`` where it cannot draw the name in it.
+        Titles of the figure, by language; the chart falls back to English where no font can draw Chinese, and to the
+        title ``"code"`` where none can draw the name in it.
     changed
-        What changes are measured in, dimensions as `values`; the levels themselves by default.
+        Quantity whose changes are drawn, dimensions as `values`; default: `values`.
     lang
-        ``"en"`` or ``"zh"``; of the sentence and the data in any case.
+        ``"en"`` or ``"zh"``; the sentence and the data are always in this language.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def plot_mixes(
     Raises
     ------
     InvalidInput
-        If there are more mixes than colours that can be told apart.
+        If there are more mixes than distinguishable colours.
     UnknownName
         If there is no such scenario.
     """
@@ -115,7 +115,7 @@ def plot_mixes(
     lines = [_line(full, other, name, baselines[name], quantity, names) for name in baselines]
     with drawing():
         figure = _draw(lines, view, quantity)
-    # What is read and not drawn needs no font.
+    # The sentence and the data need no fonts, so they are in the requested language.
     quantity, names = quantity_of(values, asked), PrintedNames(values=full, lang=asked, is_drawn=False)
     label, change = names.scenario(references[0]), quantity_of(other, asked)
     view = replace(view, label=label, title=titles[asked], lang=asked, change=change)
@@ -134,7 +134,7 @@ def _check_count(count: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Line:
-    """One mix."""
+    """Level and effect of one mix."""
 
     scenario: str
     name: str
@@ -144,7 +144,7 @@ class _Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _View:
-    """What all mixes share, and words."""
+    """Settings and labels shared by all mixes."""
 
     ground: Bands
     label: str
@@ -157,7 +157,7 @@ class _View:
 
     @property
     def difference(self) -> str:
-        """What the lower panel shows, in words."""
+        """Title of the lower panel."""
         key = "axis.difference_closed" if self.change.lower_is_better else "axis.difference"
         return say(key, self.lang, baseline=self.label, unit=self.change.difference_unit)
 
@@ -264,7 +264,7 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
 
 
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
-    """Title, where the path without policy ends, and what each mix changes."""
+    """Sentence on the final level without policy and on the effect of each mix."""
     ends = [(view.label, written(float(view.ground.median[-1]), quantity.digits))]
     digits = view.change.difference_digits
     ends += [(line.name, written(float(line.change.median[-1]), digits, signed=True)) for line in lines]
@@ -281,7 +281,7 @@ _MOST_NAMED = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Money:
-    """Money by lever of each mix, for one region, class or nation, in the words of one language."""
+    """Spending by lever under each mix, for a region, a class or the nation, labelled in one language."""
 
     spent: pd.DataFrame
     totals: Mapping[str, str]
@@ -291,7 +291,7 @@ class Money:
 
 
 def plot_money(told: Money, drawn: Money) -> ReportFigure:
-    """Draw the money by lever of each mix."""
+    """Draw spending by lever under each mix."""
     rows = drawn.spent.drop_duplicates("scenario")
     levers = list(dict.fromkeys(drawn.spent["lever"]))
     _check_count(len(rows))
@@ -311,7 +311,7 @@ def plot_money(told: Money, drawn: Money) -> ReportFigure:
 
 
 def _drawable(text: str, other: str) -> str:
-    """A text, or another where this machine cannot draw it."""
+    """The text, or `other` if no font can draw it."""
     return text if can_draw(text) else other
 
 
@@ -327,7 +327,7 @@ def _draw_panels(
     for place, (mix, total) in enumerate(zip(mixes, totals, strict=True)):
         start, colour = left + place * room, STYLES[place][0]
         above = [(line, colour) for line in balanced(sheet.figure, mix, LABEL_SIZE, wide)[:2]] + [(total, MUTED)]
-        # The last line stands just above the bars, however many there are.
+        # Lines are bottom-aligned above the bars, however many there are.
         for row, (line, ink) in enumerate(above, start=3 - len(above)):
             sheet.text(start, row * _LINE, shortened(sheet.figure, line, LABEL_SIZE, wide), size=LABEL_SIZE, color=ink)
         axes = sheet.axes(start, 3 * _LINE + 0.05, wide, _ROW * len(levers))

@@ -1,4 +1,4 @@
-"""Anything over time: fans, series of one run, fits, plain lines, over what was observed."""
+"""Charts over time: fan charts, series of one run and fits, with observations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,10 @@ Array = NDArray[np.float64]
 
 # Median, and the edges of the 50 % and 90 % intervals.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Colours told apart by people who see few; the first is the baseline's.
+# Colours that colour-blind readers can distinguish, in the order of the lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MOST_LINES = len(COLOURS)
-# Small charts that one picture holds, of draws and of a fit, and how many stand in a row.
+# Maximum number of small charts in a figure of draws and in one of a fit, and number of charts per row.
 MOST_PANELS, MOST_FITS, COLUMNS = 9, 12, 3
 _DOTS: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 2.2, "label": "observed"}
 
@@ -35,22 +35,22 @@ def plot_fan(
     title: str = "",
     time_unit: str = "",
 ) -> "ReportFigure | Axes":
-    """Draw bands of draws over time, a colour for each scenario, with the data as points.
+    """Draw a fan chart over time, with one colour per scenario and observations as points.
 
     Parameters
     ----------
     values
-        Dimensions (scenario, draw, ..., time), without ``scenario`` for a single one; or several of them by name, of
-        different models or fits.
+        Dimensions (scenario, draw, ..., time), without ``scenario`` for a single one; or a mapping from names to such
+        arrays, of different models or fits.
     observed
         Observed values by time, with a column for each entity where `values` has one more dimension; or a column of
         data, ``data["infected"]``.
     ax
         Where to draw; None makes a figure, with a small chart for each entity.
     title
-        Of the figure; empty for the name of the outcome.
+        Title of the figure; empty for the name of the outcome.
     time_unit
-        Written below the axis; empty for the unit the values carry.
+        Label of the time axis; empty for the unit of the time coordinate.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def plot_fan(
     Raises
     ------
     InvalidInput
-        If there is nothing to draw, or too much for one picture.
+        If there is nothing to draw, or too much for one figure.
     """
     lines, observed = _lines(values), _by_time(observed)
     first = next(iter(lines.values()))
@@ -91,9 +91,9 @@ def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, ti
     units
         Unit of each series.
     title
-        Of the figure.
+        Title of the figure.
     time_unit
-        Written below the axes.
+        Label of the time axes.
 
     Returns
     -------
@@ -221,12 +221,12 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
 
 
 def _height(count: int, alone: float, row: float) -> float:
-    """Height of the room of so many small charts, in inches."""
+    """Height of `count` small charts, in inches."""
     return alone if count == 1 else row * -(-count // COLUMNS)
 
 
 def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0.55) -> "Iterator[Axes]":
-    """Axes of so many small charts, row by row."""
+    """Axes of `count` small charts, row by row."""
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
     width = (sheet.width - 0.55 * columns) / columns
@@ -237,7 +237,7 @@ def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0
 
 
 def _finish(axes: "Axes", across: str) -> None:
-    """Name the axis across, with small numbers and light lines."""
+    """Label the horizontal axis, with small tick labels and a light grid."""
     axes.set_xlabel(across, fontsize=7.5)
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
@@ -256,7 +256,7 @@ def _data(lines: "Mapping[str, xr.DataArray]", unit: str) -> pd.DataFrame:
 
 
 def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_unit: str) -> str:
-    """What the picture shows, in words."""
+    """Alternative text: median and 90 % interval of each line at the last time."""
     said = []
     for label, item in lines.items():
         end = item.isel(time=-1).to_numpy()

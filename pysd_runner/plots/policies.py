@@ -1,4 +1,4 @@
-"""Pictures of policy analyses: what each lever adds, shares of levers, trade-offs, regret and switching values."""
+"""Figures of policy analyses: contributions and shares of levers, trade-offs, regret and switching values."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,12 +12,12 @@ from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sh
 from pysd_runner.plots.style import BASELINE, INK, MUTED, SCENARIO, drawing, shortened
 from pysd_runner.text import say
 
-#: Hues of Okabe and Ito in an order in which neighbours differ in lightness too.
+#: Mostly hues of Okabe and Ito, ordered so that neighbours also differ in lightness.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
 
 
 def plot_wedges(wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str) -> ReportFigure:
-    """Draw contributions over time as stacked areas."""
+    """Draw the contributions of levers over time as stacked areas."""
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
@@ -55,12 +55,12 @@ def plot_wedges(wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, t
     return sheet.told(long.assign(unit=unit), sentence)
 
 
-# Shares below this are not named.
+# Minimum share that is labelled in its bar.
 NAMED = 0.06
 
 
 def plot_shares(shares: pd.DataFrame, *, title: str, lang: str) -> ReportFigure:
-    """Draw mixes as stacked bars."""
+    """Draw the shares of levers in each mix as stacked bars."""
     colours = dict(zip(shares.columns, HUES, strict=False))
     with drawing():
         height = 0.36 * len(shares)
@@ -109,7 +109,7 @@ def plot_front(
     title: str,
     lang: str,
 ) -> ReportFigure:
-    """Draw a front of policies."""
+    """Draw the trade-off front of policies between two outcomes."""
     with drawing():
         sheet = open_sheet(height=3.2, title=title, caption=say("policy_figure.front_caption", lang))
         axes = sheet.axes(0.6, 0.05, sheet.width - 0.8, 2.65)
@@ -133,7 +133,7 @@ def plot_front(
     return sheet.told(data, sentence)
 
 
-# Columns of the heat map: futures are averaged in so many groups of equal size.
+# Maximum number of columns of the heat map; futures are averaged in groups of about equal size.
 GROUPS = 60
 _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 
@@ -141,7 +141,7 @@ _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 def plot_regret(
     regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str
 ) -> ReportFigure:
-    """Draw the regret of policies as a heat map."""
+    """Draw the regret of policies in each group of futures as a heat map."""
     ordered = regret[:, np.argsort(regret[0], kind="stable")]
     groups = np.array_split(np.arange(ordered.shape[1]), min(GROUPS, ordered.shape[1]))
     means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)

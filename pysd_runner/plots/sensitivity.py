@@ -1,4 +1,4 @@
-"""What an outcome hangs on: a tornado of ranges, draws against each other, profiles, and two outcomes along time."""
+"""Sensitivity figures: tornado diagrams, pair plots of draws, profiles, and phase plots of two outcomes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ MOST_PAIRS = 8
 def plot_tornado(
     ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = ""
 ) -> "Axes":
-    """Bars from the low to the high end of an outcome as each parameter goes through its range, the longest on top."""
+    """Tornado diagram: bars of an outcome as each parameter varies over its range, the longest on top."""
     if not ranges:
         raise InvalidInput("a tornado needs at least one parameter")
     chosen = sorted(ranges, key=lambda name: abs(ranges[name][1] - ranges[name][0]))[-MOST_BARS:]
@@ -41,7 +41,7 @@ def plot_tornado(
 
 
 def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
-    """Draws of parameters against each other, with their histograms on the diagonal."""
+    """Pair plot: scatter plots of the draws of parameters, with histograms on the diagonal."""
     count = draws.shape[1]
     if draws.empty or not 1 <= count <= MOST_PAIRS:
         raise InvalidInput(
@@ -73,7 +73,7 @@ def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
 
 
 def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
-    """Minus the log posterior along each parameter, all others estimated again, and the rise at an interval's end."""
+    """Profiles of minus the log posterior, the other parameters re-estimated, and the threshold of the interval."""
     from scipy.special import ndtri
 
     keys = list(dict.fromkeys(curves["key"]))
@@ -100,7 +100,7 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
 
 
 def plot_phase(across: "xr.DataArray", up: "xr.DataArray", *, ax: "Axes | None" = None) -> "Axes":
-    """One outcome against another along time: the median of each scenario, its start marked."""
+    """Phase plot of two outcomes: the median of each scenario over time, with its start marked."""
     axes = _axes(ax, (4.4, 3.4))
     for place, scenario in enumerate(across["scenario"].to_numpy()):
         x, y = (item.sel(scenario=scenario).median("draw").to_numpy() for item in (across, up))

@@ -1,4 +1,4 @@
-"""One generated sentence for each figure: its alternative text, and the captions below it."""
+"""Generated texts of figures: the sentence used as alternative text, and the caption."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, positi
 from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
 from pysd_runner.text import say
 
-#: What a band may include uncertainty about.
+#: Sources of uncertainty that a band may include.
 UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data")
 
 
 def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """What the bands of a figure include uncertainty about."""
+    """Sources of uncertainty that the bands of a figure include."""
     if includes is not None:
         return tuple(includes)
     told = str(getattr(drawn, "attrs", {}).get("includes", "parameters"))
@@ -32,7 +32,7 @@ def figure_sentence(
     baseline: str | None = "baseline",
     lang: str = "en",
 ) -> str:
-    """Say in words what a figure shows: region, year, median, interval, difference to the baseline.
+    """Describe a figure in words: region, year, median, interval, difference from the baseline.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def figure_sentence(
     region
         Code or name of the region; default: the first.
     year
-        Default: the last.
+        Year to describe; default: the last.
     scenario
-        Default: the first that is not the baseline.
+        Scenario to describe; default: the first that is not the baseline.
     baseline
-        What is compared with, or ``None``; left out where the array does not hold it.
+        Scenario to compare with, or ``None``; ignored if the array does not contain it.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -80,7 +80,7 @@ def figure_sentence(
 def fan_caption(
     all_bands: Sequence[Bands], includes: Sequence[str], lang: str, *, key: str = "caption.frequencies"
 ) -> str:
-    """Caption in natural frequencies, and what the bands do and do not include."""
+    """Caption that explains the bands as natural frequencies, and names the uncertainty they include and exclude."""
     for name in includes:
         if name not in UNCERTAINTIES:
             raise UnknownName(
@@ -101,7 +101,7 @@ def fan_caption(
 
 
 def joined_sentences(parts: Sequence[str], lang: str) -> str:
-    """Put sentences one after another, as the language does."""
+    """Join sentences with the separator of the language."""
     return say("sentence.separator", lang).join(part for part in parts if part)
 
 
@@ -111,9 +111,9 @@ def direction(value: float, quantity: Quantity, lang: str) -> str:
 
 
 def _included(includes: Sequence[str], lang: str) -> str:
-    """What the bands include, and what they do not."""
+    """Sentence on the sources of uncertainty that the bands include and exclude."""
     inside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
-    # A forecast holds the shocks to come and what is not known of the present; without one nobody misses it.
+    # A forecast covers future shocks and the uncertain initial state; without one, it is not listed as excluded.
     covered = {*includes, "forecast", *(("start", "shocks") if "forecast" in includes else ())}
     outside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
     if not outside:
@@ -122,13 +122,13 @@ def _included(includes: Sequence[str], lang: str) -> str:
 
 
 def _listed(items: Sequence[str], link: str, lang: str) -> str:
-    """Items in a row, the last one linked by a word."""
+    """Items as a list in words, the last one joined by "and" or "or"."""
     first = say("list.separator", lang).join(items[:-1])
     return say(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
 
 
 def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, region: str, scenario: str) -> str:
-    """Where the region stands."""
+    """Sentence on the level of a region."""
     key = "sentence.level_single" if bands.is_single else "sentence.level"
     text = say(
         key,
@@ -146,7 +146,7 @@ def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, r
 
 
 def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, baseline: str) -> str:
-    """How far the scenario moves it from the baseline, in the direction it moves."""
+    """Sentence on the size and direction of the difference from the baseline."""
     key = "sentence.difference_single" if bands.is_single else "sentence.difference"
     middle = float(bands.median[when])
     ends = sorted(float(end[when]) * (-1 if middle < 0 else 1) for end in (bands.low, bands.high))

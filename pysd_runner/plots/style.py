@@ -1,7 +1,7 @@
-"""How pictures look: colours for colour-blind readers, fonts that can draw Chinese or else English, lines of text.
+"""Style of figures: colours for colour-blind readers, fonts for Chinese with English as fallback, and line breaking.
 
-Hues are those of Okabe and Ito, some darkened so that thin lines and text stand out on white; line styles are the
-second channel.
+Hues are those of Okabe and Ito, some darkened so that thin lines and text stand out on white; line styles
+distinguish lines as well.
 
 References
 ----------
@@ -50,10 +50,10 @@ CLASSES: tuple[tuple[str, LineStyle], ...] = (
     ("#56B4E9", (0, (8, 2))),
 )
 
-#: Reproducible bytes: element ids come from this word, not from chance.
+#: Salt of the element ids in SVG files, fixed so that files are reproducible.
 HASH_SALT = "gapsim"
 
-# Settings of the reader's own machine that a drawing must not touch or copy.
+# Matplotlib settings of the user's environment that are left unchanged.
 _NOT_OURS = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "timezone"})
 
 _SETTINGS = {
@@ -89,7 +89,7 @@ _SETTINGS = {
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw with the project's settings, whatever style the reader has set; the reader's come back afterwards."""
+    """Draw with the package's matplotlib settings; the user's settings are restored afterwards."""
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key not in _NOT_OURS}
     settings |= {**_SETTINGS, "font.family": list(families())}
     with mpl.rc_context(settings):
@@ -116,7 +116,7 @@ class MissingFont(UserWarning):
 
 
 def families() -> tuple[str, ...]:
-    """Fonts to fall back on, glyph by glyph."""
+    """Font families in order of preference, for fallback glyph by glyph."""
     return (BASE, *_chinese_families())
 
 
@@ -143,7 +143,7 @@ def heading_style(text: str) -> dict[str, Any]:
 
 
 def _is_bold(weight: str | int) -> bool:
-    """Whether a face is bold, by number or by name."""
+    """Whether a font weight, given as a number or a name, is bold."""
     return weight >= 600 if isinstance(weight, int) else "bold" in weight.lower()
 
 
@@ -178,7 +178,7 @@ def _known_candidates() -> tuple[str, ...]:
 
 
 def _read_new_fonts() -> None:
-    """Tell matplotlib of fonts installed since it wrote its cache."""
+    """Register fonts installed since matplotlib wrote its font cache."""
     known = {entry.fname for entry in font_manager.fontManager.ttflist}
     for path in font_manager.findSystemFonts():
         if path not in known and any(hint in Path(path).name.lower() for hint in _FILE_HINTS):
@@ -187,7 +187,7 @@ def _read_new_fonts() -> None:
 
 @cache
 def _warn_once() -> None:
-    """Say how to install a font, once."""
+    """Warn once that no font for Chinese was found, and say how to install one."""
     warnings.warn(
         MissingFont(
             Message(
@@ -200,16 +200,16 @@ def _warn_once() -> None:
 
 
 def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] | None = None) -> float:
-    """Width of a line of text in inches, in the fonts now set."""
+    """Width of a line of text in inches, with the current font settings."""
     properties = FontProperties(size=size, **(style or {}))
-    # Matplotlib types its renderers as untyped calls.
+    # The renderer class has no type annotations.
     renderer: Any = cast("Any", RendererAgg)(1, 1, figure.dpi)
     width, _, _ = renderer.get_text_width_height_descent(text, properties, ismath=False)
     return float(width) / figure.dpi
 
 
 def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
-    """Break a text into lines; between words, or between Chinese characters but never before a closing mark."""
+    """Break a text into lines; between words, or between Chinese characters but never before closing punctuation."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
@@ -224,7 +224,7 @@ def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping
 
 
 def balanced(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
-    """Break a text into as few lines as `wrapped` does, but of even length, so that no word stands alone."""
+    """Break a text into as few lines as `wrapped` does, but of similar length, so that no word is alone on a line."""
     lines = wrapped(figure, text, size, width, style)
     if len(lines) == 1:
         return lines
@@ -246,12 +246,12 @@ def shortened(figure: Figure, text: str, size: float, width: float, style: Mappi
 
 
 def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Centres near the wanted ones, in the same order, so that nothing overlaps, within limits where all fits.
+    """Centres close to the wanted ones, in the same order, without overlap, and within the limits if all fit.
 
     >>> spread([1.0, 1.2, 5.0], [1.0, 1.0, 1.0], low=0.0, high=6.0)
     [0.6, 1.6, 5.0]
     """
-    # Labels that touch form a stack, which stands where its members on average want it.
+    # Overlapping labels form a stack, placed at the mean of the positions its members want.
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     stacks: list[list[int]] = []
     for index in order:
@@ -272,7 +272,7 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
 
 
 def _start(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> float:
-    """Lower edge of a stack: the mean of what its members want, moved into the room, from below first."""
+    """Lower edge of a stack: the mean wanted by its members, clipped to the limits, of which the lower prevails."""
     below, starts = 0.0, []
     for index in stack:
         starts.append(wanted[index] - sizes[index] / 2 - below)
@@ -281,7 +281,7 @@ def _start(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float]
 
 
 def _pieces(text: str) -> list[str]:
-    """Smallest pieces a line may be broken between."""
+    """Split a text into the smallest pieces between which a line may be broken."""
     pieces: list[str] = []
     for character in text:
         wide = _is_wide(character)
@@ -296,5 +296,5 @@ def _pieces(text: str) -> list[str]:
 
 
 def _is_wide(character: str) -> bool:
-    """Whether a character takes the room of two."""
+    """Whether a character is double width."""
     return unicodedata.east_asian_width(character) in "WF"

@@ -1,4 +1,4 @@
-"""Small multiples on a tile grid: every region roughly where it lies on a map; dots where there are too many."""
+"""Small multiples on a tile grid map, with every region roughly at its location; dots if there are too many regions."""
 
 import math
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
 _NAME_SIZE = 7.2
 _MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
 _TICKS = 3
-# Three years in full do not fit below a tile as narrow as this.
+# Width in inches below which three years in full do not fit under a tile.
 _NARROW = 0.65
-# Of a grid whose tiles are too small to read, dots are drawn; a rectangle this full in order is no map.
+# Maximum rows and columns of readable tiles; share of filled cells from which a grid in order is not a map.
 _MOST_ROWS, _MOST_COLUMNS = 14, 12
 _FULL = 0.8
 
@@ -65,20 +65,20 @@ def plot_tiles(
 ) -> ReportFigure:
     """Draw one small fan chart for each region, on a tile grid.
 
-    Every tile covers the same span of values, each around its own, so that slopes can be compared. The grid comes
-    from the coordinates ``row`` and ``column`` of the regions, counted from any number; without them the tiles stand
-    in the order of the regions.
+    The value axes of all tiles have the same span, centred on each tile's own range, so that slopes can be compared.
+    The grid is given by the coordinates ``row`` and ``column`` of the regions, counted from any number; without them
+    the tiles follow the order of the regions.
 
-    More than fifty regions are not drawn as tiles unless they lie on a map whose tiles can be read. Each gets a row
-    instead, ordered by the median of the last year: a dot for it, a line for the 90 % interval and an upright mark for
-    the median of the baseline. All rows are named up to sixty, of more only the one told of and those that change most.
+    More than fifty regions are drawn as tiles only on a map with readable tiles. Otherwise each region is a row,
+    ordered by the median of the last year: a dot for the median, a line for the 90 % interval and a vertical mark for
+    the median of the baseline. Up to sixty rows are all named, of more only region ``told`` and those that change most.
 
     Parameters
     ----------
     values
         Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year).
     history
-        What was observed, in the same unit; dims (region, year).
+        Observations, in the same unit; dims (region, year).
     origin
         Last observed year; default: attribute ``origin`` of ``values``, else the last year of ``history``.
     scenario
@@ -86,8 +86,8 @@ def plot_tiles(
     baseline
         Drawn as the dashed line; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
-        drawn, or parameters alone.
+        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
+        ``includes`` of the data, or parameters only.
     told
         Code or name of the region the sentence is about; default: the one that changes most.
     lang
@@ -110,7 +110,7 @@ def plot_tiles(
     panels = [view.paths(code) for code in view.codes]
     cells, is_map = _cells(view)
     high, wide = _shape(cells)
-    # Tiles of a map are drawn where they are large enough to read what is in them.
+    # Many regions are drawn as tiles only on a map whose tiles are large enough to read.
     as_dots = len(panels) > MOST_CHARTS and not (is_map and high <= _MOST_ROWS and wide <= _MOST_COLUMNS)
     told = told or max(panels, key=_change).region
     with drawing():
@@ -126,7 +126,7 @@ def plot_tiles(
 
 
 def _cells(view: View) -> tuple[list[Cell], bool]:
-    """Row and column of each region from zero, and whether they are those of a map."""
+    """Zero-based row and column of each region, and whether they form a map."""
     full, codes = view.full, view.codes
     if "row" not in full.coords or "column" not in full.coords:
         columns = min(len(codes), max(3, math.ceil(math.sqrt(0.9 * len(codes)))))
@@ -145,7 +145,7 @@ def _cells(view: View) -> tuple[list[Cell], bool]:
                 column=columns_of[position],
             )
         taken[cell] = codes[position]
-    # Regions that nobody has placed fill a rectangle, row by row in their order; some may be left out since.
+    # Regions without a location on a map fill a rectangle row by row in their order, of which some may be missing.
     _, wide = _shape(cells)
     row, column = cells[-1]
     return cells, cells != sorted(cells) or len(cells) < _FULL * (row * wide + column + 1)
@@ -157,7 +157,7 @@ def _shape(cells: Sequence[Cell]) -> tuple[int, int]:
 
 
 def _key(view: View, *, is_single: bool) -> KeyEntry:
-    """What the mark of the scenario means."""
+    """Legend entry of the scenario."""
     label = view.label if is_single else say("mark.median_of", view.names.lang, scenario=view.label)
     return KeyEntry(text=label, colours=(SCENARIO,))
 
@@ -165,7 +165,7 @@ def _key(view: View, *, is_single: bool) -> KeyEntry:
 def _draw_map(
     view: View, panels: Sequence[RegionPaths], includes: Sequence[str], cells: Sequence[Cell], *, is_map: bool
 ) -> ReportFigure:
-    """Draw a fan chart a region, each on its tile."""
+    """Draw one fan chart per region, each on its tile."""
     rows, _ = _shape(cells)
     lang, bands = view.names.lang, [panel.bands for panel in panels]
     key = [KeyEntry(text=say("mark.history", lang), colours=(INK,)), _key(view, is_single=bands[0].is_single)]
@@ -190,7 +190,7 @@ def _draw_map(
 
 
 def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> ReportFigure:
-    """Draw a row a region in the last year, the best first."""
+    """Draw one row per region for the last year, the best first."""
     rows = [
         Row(
             region=panel.region,
@@ -226,7 +226,7 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
 
 
 def _at_the_end(panel: RegionPaths) -> RegionPaths:
-    """The last year of a panel, all that a dot shows."""
+    """Only the last year of a panel, which a row of dots shows."""
     bands, baseline = (
         None if own is None else replace(own, years=own.years[-1:], quantiles=own.quantiles[:, -1:])
         for own in (panel.bands, panel.baseline)
@@ -236,7 +236,7 @@ def _at_the_end(panel: RegionPaths) -> RegionPaths:
 
 
 def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cell], origin: int) -> None:
-    """Draw every tile with its own values; years are written where no neighbour stands below."""
+    """Draw every tile; years are labelled only where there is no tile below."""
     rows, columns = _shape(cells)
     (first, last), _ = common_limits(panels)
     limits = _windows(panels)
@@ -258,23 +258,23 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cel
         axes.tick_params(labelbottom=is_low, labelsize=_SMALL, pad=1.5)
         axes.tick_params(axis="x", length=1.8)
         axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
-        # A name may stand over the numbers beside its tile as well.
+        # A name may extend over the tick labels to the left of its tile.
         name = shortened(sheet.figure, panel.name, _NAME_SIZE, margin + wide, heading_style(panel.name))
         sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
 
 
 def _windows(panels: Sequence[RegionPaths]) -> list[tuple[float, float]]:
-    """Limits of the values of every tile: as far apart as those that need most, and around its own."""
+    """Value-axis limits per tile: the same span for all (the widest needed), centred on each tile's own range."""
     own = [common_limits([panel])[1] for panel in panels]
     span = max(top - low for low, top in own)
-    # What is never negative is not drawn below zero.
+    # No axis extends below zero unless a value does.
     lowest = 0.0 if min(low for low, _ in own) >= 0 else -math.inf
     starts = [max(lowest, (low + top - span) / 2) for low, top in own]
     return [(start, start + span) for start in starts]
 
 
 def _in_how_many(view: View, panels: Sequence[RegionPaths]) -> str:
-    """In how many regions the median ends below the baseline's."""
+    """Sentence on the number of regions whose median ends below that of the baseline."""
     pairs = [(panel.bands.median[-1], panel.baseline.median[-1]) for panel in panels if panel.baseline is not None]
     if not pairs:
         return ""
@@ -289,6 +289,6 @@ def _in_how_many(view: View, panels: Sequence[RegionPaths]) -> str:
 
 
 def _change(panel: RegionPaths) -> float:
-    """How far a median ends from the baseline's, or from where it started."""
+    """Absolute difference of the final median from that of the baseline, or from its initial value."""
     other = panel.baseline.median[-1] if panel.baseline is not None else panel.bands.median[0]
     return abs(float(panel.bands.median[-1] - other))
