@@ -1,1 +1,1 @@
-"""What a person is told: descriptions, summaries, and folders of results."""
+"""Reports for readers: descriptions, summaries and folders of results."""

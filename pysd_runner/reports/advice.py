@@ -1,4 +1,4 @@
-"""Recommended policies in words, on one screen and as a folder: advice among those compared, and an optimum."""
+"""Reports on recommended policies, on the screen and as a folder: advice among compared policies, and an optimum."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,16 +24,16 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.text import say
 
-# Policies, switching values and factors that are shown; the files have them all.
+# Maximum number of policies, switching values and factors shown; the files contain all.
 MOST_ROWS = 10
-# A value of information is told from chance when it is so many standard errors.
+# A value of information is reported if it is more than this number of standard errors.
 ERRORS = 2
-# Regions that lose most, and constraints, that are named.
+# Maximum number of losing regions in a table, and of binding constraints named.
 MOST_LOSERS, MOST_NAMED = 8, 5
 
 
 def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what is advised."""
+    """Sentences on the recommended policy."""
     table = found.table()
     leading, rival = found.leading, found.second
     beaten = found.beaten(leading)
@@ -63,7 +63,7 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
 
 
 def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what would change the advice."""
+    """Sentences on what would change the recommendation."""
     lines = [
         say(
             "policy.advice switch",
@@ -91,13 +91,13 @@ def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
 
 
 def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Advice for the screen."""
+    """Advice for the screen: sentences and a table of policies."""
     texts = (*advice_sentences(found, labels, lang), *change_sentences(found, labels, lang))
     return screen_of(texts, _table(found, labels, lang))
 
 
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
-    """Write the page for an official, tables and figures into a folder."""
+    """Write the page, tables and figures of an advice into a folder."""
     from pysd_runner.plots.policies import plot_regret, plot_switches
     from pysd_runner.plots.style import usable_language
 
@@ -158,7 +158,7 @@ def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: 
 
 
 def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Who loses under the leading policy, and what happens to the nation."""
+    """Sentences on the main loser under the leading policy, and on national output."""
     lines = []
     losers = found.losers(found.leading)
     if len(losers):
@@ -185,7 +185,7 @@ def _losing(found: Advice, labels: Mapping[str, str], lang: str) -> list[str]:
 
 
 def _measure(found: Advice, lang: str) -> str:
-    """What to measure next, if anything."""
+    """Sentence on the factor most worth measuring, if any."""
     worths = found.worths()
     assert found.perfect is not None  # noqa: S101
     key = str(worths.index[0])
@@ -234,7 +234,7 @@ def _table(found: Advice, labels: Mapping[str, str], lang: str) -> TextTable:
 
 
 def _side(found: Advice, side: Side, lang: str) -> str:
-    """One side of a box in words."""
+    """Bounds of one factor in the box of futures that favour the rival, in words."""
     factor = found.futures.factors[side.factor]
     label, has_low = factor.label(lang), bool(np.isfinite(side.low))
     if factor.kind == "switch":
@@ -250,7 +250,7 @@ def _side(found: Advice, side: Side, lang: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Three significant digits."""
+    """Format a number with three significant digits."""
     if value == 0:
         return "0"
     digits = 2 - int(np.floor(np.log10(abs(value))))
@@ -262,7 +262,7 @@ def _share(value: float, digits: int = 0) -> str:
 
 
 def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
-    """Say what an optimisation found."""
+    """Sentences on the result of an optimisation."""
     draws = next(iter(found.effects.values())).shape[0]
     lines = [
         say(
@@ -313,7 +313,7 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
 
 
 def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
-    """How it does against the others, also where it does worse."""
+    """Sentence that compares the optimum with the best other policy."""
     if not found.rivals:
         return []
     best = found.best_rival
@@ -336,14 +336,14 @@ def _names(found: Optimum, lang: str) -> dict[str, str]:
 
 
 def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
-    """An optimum for the screen: sentences, the policy, effects."""
+    """An optimum for the screen: sentences, the policy and its effects."""
     return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
 
 
 def write_optimum(
     found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
 ) -> None:
-    """Write tables, figures and a page into a folder."""
+    """Write the page, tables and figures of an optimum into a folder."""
     from pysd_runner.plots.policies import plot_front, plot_shares
     from pysd_runner.plots.style import usable_language
 
@@ -381,7 +381,7 @@ def write_optimum(
 
 
 def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
-    """Who loses, and how other policies do."""
+    """Tables of losing regions, and of the objective under other policies."""
     losers = [
         [str(name), _share(float(row["share_worse"])), written(float(row["median"]), DIGITS)]
         for name, row in found.losers().head(MOST_LOSERS).iterrows()
@@ -427,7 +427,7 @@ def _effect_table(found: Optimum, lang: str) -> TextTable:
 
 
 def _shares(found: Optimum, lang: str) -> pd.DataFrame:
-    """Shares of the levers in every group, a row a group; empty where groups are no mixes."""
+    """Shares of the levers, one row per group; empty if the groups are not mixes."""
     rows: dict[str, dict[str, float]] = {}
     for knob, value in zip(found.space.knobs, found.point, strict=True):
         if knob.group and knob.weight == 1 and found.space.sums[knob.group] == 1:

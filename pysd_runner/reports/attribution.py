@@ -1,4 +1,4 @@
-"""An attribution in words, on one screen and as a folder, with what the policy costs."""
+"""Reports on an attribution, on the screen and as a folder, with the cost of the policy."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,14 +24,14 @@ from pysd_runner.reports.document import (
 from pysd_runner.text import say
 
 DIGITS = 2
-# Pairs and loops on the page; the files have them all.
+# Maximum number of pairs and loops on the page; the files contain all.
 MOST_ROWS = 6
-# Money is written in trillions.
+# Amounts of money are given in trillions.
 TRILLION = 1e12
 
 
 def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
-    """Say what an attribution found."""
+    """Sentences on the result of an attribution."""
     unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
     first = int(np.argmax(np.abs(shares)))
@@ -82,13 +82,13 @@ def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapp
 
 
 def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
-    """An attribution for the screen: sentences, then one row a lever."""
+    """An attribution for the screen: sentences, then one row per lever."""
     lines = screen_of(attribution_sentences(found, label, lang, loops), _table(found, lang))
     return [*lines, "", *filled(_how(found, lang))]
 
 
 def _how(found: Attribution, lang: str) -> str:
-    """What the numbers of the table are."""
+    """Note on the outcome, unit and draws of the table."""
     outcome, draws = found.outcome, found.total.shape[0]
     return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
@@ -96,7 +96,7 @@ def _how(found: Attribution, lang: str) -> str:
 def cost_sentences(
     whole: Costs, more: Costs, names: Mapping[str, str], curves: Mapping[float, Costs], lang: str
 ) -> list[str]:
-    """Say what the policy costs, where the next money does most, and for which lever at small and at large budgets."""
+    """Sentences on the cost of the policy, and on where additional spending has most effect, also by budget."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
@@ -111,14 +111,14 @@ def cost_sentences(
 
 
 def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
-    """What a unit of money buys, of the levers or of the regions."""
+    """Median effect per unit of money, by lever or by region."""
     table = costs.table()
     own = table[[str(name).startswith(kind) for name in table.index]]
     return own["effect_p50"] / own["money_p50"]
 
 
 def _curve(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
-    """For which lever the next money does most at small and at large budgets, and how much less it buys there."""
+    """Sentence on the most effective lever at small and at large budgets, and on the ratio of their effects."""
     if len(curves) < 2:
         return []
     low, high = min(curves), max(curves)
@@ -132,7 +132,7 @@ def _curve(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -
 
 
 def _cost_table(more: Costs, names: Mapping[str, str], lang: str) -> TextTable:
-    """Levers, classes, and what the next money does for each."""
+    """Table of the effect and unit cost of additional spending, by lever and class."""
     rows = []
     for name, row in more.table().iterrows():
         if str(name).startswith("region."):
@@ -159,7 +159,7 @@ def write_attribution(
     money: tuple[Costs, Costs, Mapping[str, str]] | None,
     curves: Mapping[float, Costs],
 ) -> None:
-    """Write tables, figures and a page into a folder."""
+    """Write the page, tables and figures of an attribution into a folder."""
     from pysd_runner.plots.policies import plot_wedges
     from pysd_runner.plots.style import usable_language
 
@@ -199,7 +199,7 @@ def write_attribution(
 
 
 def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
-    """Pairs, who and what, and loops, each where it was computed."""
+    """Tables of synergies, of the split into allocation and mix, and of loops, each if it was computed."""
     labels = {lever.key: lever.label(lang) for lever in found.levers}
     pairs = found.pairs().head(MOST_ROWS)
     together = [
@@ -221,7 +221,7 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
 
 
 def _table(found: Attribution, lang: str) -> TextTable:
-    """One row a lever, and the total."""
+    """Table with one row per lever, and the total."""
     has_errors = found.errors is not None
     labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": say("policy.total", lang)}
     rows = []
@@ -233,12 +233,12 @@ def _table(found: Attribution, lang: str) -> TextTable:
 
 
 def titles(lang: str, *keys: str) -> list[str]:
-    """Headings of a table of a policy analysis."""
+    """Column headings of a table of a policy analysis."""
     return [say(f"policy.{key}", lang) for key in keys]
 
 
 def cell(row: "Mapping[str, float] | pd.Series", key: str = "") -> str:
-    """A median and its interval, from the columns of a table that begin so."""
+    """A median and its interval, from the columns whose names start with `key`."""
     low, middle, high = (float(row[f"{key}{part}"]) for part in ("p05", "p50", "p95"))
     return f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})"
 

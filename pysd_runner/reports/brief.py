@@ -1,4 +1,4 @@
-"""A brief: one page on where a region, a class or the nation is going and what policy mixes change."""
+"""A brief: one page on the outlook of a region, a class or the nation, and the effects of policy mixes."""
 
 import datetime
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
 
 FORMATS = ("html", "docx", "xlsx")
-# Lines that can be told apart in one figure.
+# Maximum number of mixes whose lines can be distinguished in one figure.
 MOST_MIXES = 5
 _GAINERS = 3
 
@@ -58,17 +58,17 @@ class Brief:
     Attributes
     ----------
     place
-        What it is about.
+        The region, class or nation described.
     document
-        What it says, in order.
+        The parts of the page, in order.
     figure
-        The chart in it, with its data.
+        The chart on the page, with its data.
     bars
-        What each mix consists of, money by lever; None where there is no mix or the results do not hold it.
+        Chart of spending by lever under each mix; None if there is no mix or the results lack the data.
     paths
-        The numbers behind it.
+        The numbers on the page.
     lang
-        Its language.
+        Language of the page.
     """
 
     place: Area
@@ -82,7 +82,7 @@ class Brief:
         return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.paths.mixes) or 'no policy'}>"
 
     def save(self, path: str | Path) -> Path:
-        """Write the page for a browser, Word or Excel, whole or not at all.
+        """Write the page as HTML, Word or Excel file, atomically.
 
         Parameters
         ----------
@@ -97,9 +97,9 @@ class Brief:
         Raises
         ------
         InvalidInput
-            If it ends in something else.
+            If the file name has another extension.
         OSError
-            If it cannot be written.
+            If the file cannot be written.
         """
         ending = Path(path).suffix.lower().removeprefix(".")
         if ending not in FORMATS:
@@ -111,12 +111,12 @@ class Brief:
         return write_bytes_whole(path, self._content(ending))
 
     def with_explorer(self, file: str) -> "Brief":
-        """The same with a link to a page that runs the model.
+        """A copy with a link to an explorer page, which runs the model.
 
         Parameters
         ----------
         file
-            Its name, beside the brief.
+            Name of the explorer page, in the folder of the brief.
         """
         parts = [*self.document.parts, Link(say("brief.explorer", self.lang), file)]
         return replace(self, document=replace(self.document, parts=parts))
@@ -134,7 +134,7 @@ class Brief:
         return to_workbook(self.document, self.figure.data, money, self.lang)
 
     def _repr_html_(self) -> str:
-        """Show the chart in a notebook, below what the page says first."""
+        """Show the first paragraph and the chart in a notebook."""
         import html
 
         first = next(part.text for part in self.document.parts if isinstance(part, Paragraph))
@@ -149,32 +149,32 @@ def brief(
     lang: str = "en",
     date: datetime.date | None = None,
 ) -> Brief:
-    """Say on one page where a region is going and what policy mixes change.
+    """Write one page on the outlook of a region and the effects of policy mixes.
 
     Parameters
     ----------
     projection
-        What `project` gave or `load_projection` read.
+        Result of `project` or `load_projection`.
     region
         Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``.
     mixes
-        Scenarios that are compared, five at most; empty for the first five policies of the projection.
+        Scenarios to compare, at most five; empty for the first five policies of the projection.
     lang
         ``"en"`` or ``"zh"``.
     date
-        Written on the page; None for today.
+        Date on the page; None for today.
 
     Returns
     -------
     Brief
-        Its ``save`` writes HTML, Word or Excel.
+        The brief; ``save`` writes HTML, Word or Excel.
 
     Raises
     ------
     UnknownName
         If the projection has no such region or scenario.
     InvalidInput
-        If there are too many mixes, or it does not hold what is needed of a class or the nation.
+        If there are too many mixes, or the projection lacks data needed for a class or the nation.
     """
     if lang not in LANGUAGES:
         raise InvalidInput(
@@ -211,7 +211,7 @@ def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
 
 
 class _Writer:
-    """Makes sentences and tables from numbers."""
+    """Writes the sentences and tables of a brief."""
 
     def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
         self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
@@ -219,7 +219,7 @@ class _Writer:
         self.last = int(projection.data["year"][-1])
 
     def parts(self, figure: "ReportFigure", bars: "ReportFigure | None", date: datetime.date) -> Iterator[Part]:
-        """Everything below the title."""
+        """Parts of the page below the title, in order."""
         yield Paragraph(self.going())
         if self.paths.mixes:
             yield Paragraph(self.found())
@@ -245,7 +245,7 @@ class _Writer:
         return label_of(self.projection, None, scenario, self.lang)
 
     def going(self) -> str:
-        """Where the place is going without policy."""
+        """Sentence on the outlook without policy."""
         paths = self.paths
         before = paths.level(paths.ground, self.projection.origin).middle
         after = paths.level(paths.ground, self.last)
@@ -268,7 +268,7 @@ class _Writer:
         )
 
     def found(self) -> str:
-        """What the mixes change, the one that does most first."""
+        """Sentence on the effect of each mix, the largest first."""
         changes = {mix: self.paths.changes(mix, self.last) for mix in self.paths.mixes}
         order = sorted(changes, key=lambda mix: -float(np.median(changes[mix])))
         parts = []
@@ -280,7 +280,7 @@ class _Writer:
         return self.say(found, year=self.last, parts=self.say("report.clauses").join(parts))
 
     def table(self) -> TextTable:
-        """Level and change in the years a reader looks for."""
+        """Table of levels and changes in selected years."""
         paths = self.paths
         header = [self.say("report.policy")]
         for year in paths.years:
@@ -300,7 +300,7 @@ class _Writer:
         return TextTable(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
 
     def gains(self, mix: str) -> str:
-        """Who gains and who loses under a mix."""
+        """Sentence on the regions that gain and lose under a mix."""
         found = around(self.projection, self.place, mix)
         names = [str(name) for name in self.projection.data[f"name_{self.lang}"].to_numpy()]
         order = np.argsort(-found.regions, kind="stable")
@@ -326,7 +326,7 @@ class _Writer:
         )
 
     def sure(self) -> Iterator[str]:
-        """How sure all this is and what it rests on."""
+        """Sentences on the uncertainty and the basis of the results."""
         paths = self.paths
         yield self.say("brief.single" if paths.draws < 2 else "brief.draws", draws=paths.draws)
         left = [self.label(name) for name in self.projection.policies if name not in paths.mixes]
@@ -335,7 +335,7 @@ class _Writer:
         yield from rests(self.projection, None, self.lang)
 
     def changing(self) -> Iterator[str]:
-        """Which mix is the most favourable, and what decides whether it is."""
+        """Sentences on the mix that is best most often, and on the parameters on which this depends."""
         paths = self.paths
         changes = np.stack([paths.changes(mix, self.last) for mix in paths.mixes])
         firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
@@ -362,7 +362,7 @@ class _Writer:
             yield self.say("brief.no_cause")
 
     def stamp(self, date: datetime.date) -> str:
-        """What to cite."""
+        """Versions, hashes and settings to cite."""
         record, history = self.projection.provenance, self.projection.history
         title = panel_title(str(record["panel"]["name"]), self.lang)
         return self.say(
@@ -381,7 +381,7 @@ class _Writer:
         )
 
     def cell(self, found: Told, digits: int, *, signed: bool = False) -> str:
-        """A number of a table with its interval."""
+        """A number with its interval, for a cell of a table."""
         middle = written(found.middle, digits, signed=signed)
         if found.low is None or found.high is None:
             return middle

@@ -1,4 +1,4 @@
-"""Numbers of a brief: levels over time, what policy mixes change, who gains and loses, what would change the answer."""
+"""Numbers of a brief: levels over time, effects of policy mixes, gains and losses, and influential parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Years a reader looks for, as far as the projection has them; its last year is told in any case.
+# Years shown in the table, as far as they are projected; the last year is always shown.
 YEARS = (2030, 2035, 2040)
-# A change smaller than this in per cent is none.
+# Minimum fall, in per cent, that counts as a loss.
 LEAST_CHANGE = 0.05
 ENDS = (0.05, 0.5, 0.95)
 
@@ -48,7 +48,7 @@ def told(values: Array) -> Told:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paths:
-    """What a brief follows over time."""
+    """Paths over time of the quantity that a brief describes."""
 
     measure: str
     levels: xr.DataArray
@@ -65,7 +65,7 @@ class Paths:
 
     @property
     def better(self) -> int:
-        """1 where more is better, −1 where less is."""
+        """1 if higher is better, −1 if lower is better."""
         return 1 if self.measure == "relative" else -1
 
     @property
@@ -79,7 +79,7 @@ class Paths:
         return told(100 * _at(self.levels, scenario, year))
 
     def changes(self, mix: str, year: int) -> Array:
-        """What a mix changes for the better, draw by draw, in percentage points; of the nation in log points x100."""
+        """Improvement under a mix, paired by draw, in percentage points; for the nation in log points x100."""
         after, before = (_at(self.changed, name, year) for name in (mix, self.baselines[mix]))
         return self.better * (1 if self.measure == "laggards" else 100) * (after - before)
 
@@ -89,7 +89,7 @@ def _at(values: xr.DataArray, scenario: str, year: int) -> Array:
 
 
 def paths_of(projection: Future, place: Area, mixes: Sequence[str]) -> Paths:
-    """Levels of a place under the scenarios that are compared."""
+    """Paths of a region, class or the nation under the compared scenarios."""
     data, history = projection.data, projection.history
     if not data.sizes["draw"]:
         raise InvalidInput("the results hold no draw; run the scenarios again")
@@ -113,7 +113,7 @@ def paths_of(projection: Future, place: Area, mixes: Sequence[str]) -> Paths:
 
 
 def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure":
-    """Draw all mixes over time for a place, with what each changes below."""
+    """Draw all mixes over time for a region, class or the nation, with the effect of each below."""
     from pysd_runner.plots.mixes import plot_mixes
 
     paths = paths_of(projection, place, mixes)
@@ -132,7 +132,7 @@ def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str
 
 
 def bars_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
-    """Draw what each mix consists of for a place; None where the results do not hold it."""
+    """Draw spending by lever under each mix; None if the results lack the data."""
     from pysd_runner.plots.mixes import plot_money
     from pysd_runner.plots.style import can_draw, usable_language
 
@@ -148,7 +148,7 @@ def bars_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str)
 
 
 def _money(projection: Future, found: xr.DataArray, name: str, lang: str) -> "Money":
-    """Money by lever and mix, in the words of a language."""
+    """Spending by lever and mix, labelled in one language."""
     import pandas as pd
 
     from pysd_runner.plots.mixes import Money
@@ -178,7 +178,7 @@ def _money(projection: Future, found: xr.DataArray, name: str, lang: str) -> "Mo
 
 
 def check_scenarios(projection: Future, names: Sequence[str]) -> None:
-    """Refuse a scenario that a projection does not hold."""
+    """Raise if a projection does not contain one of the scenarios."""
     known = projection.scenarios
     for name in names:
         if name not in known:
@@ -220,7 +220,7 @@ def _measured(data: xr.Dataset, history: xr.Dataset, place: Area) -> tuple[str, 
 
 
 def _shares_below(gaps: xr.DataArray) -> xr.DataArray:
-    """Gaps in log points, 100 times, as shares below."""
+    """Convert gaps in log points x100 to relative shortfalls."""
     return gaps.copy(data=-np.expm1(-gaps.to_numpy() / 100))
 
 
@@ -230,7 +230,7 @@ def _bare(values: xr.DataArray) -> xr.DataArray:
 
 
 def members(projection: Future, place: Area) -> NDArray[np.bool_]:
-    """Regions that belong to a place, shape (region,)."""
+    """Mask of the regions in a class, of one region or of all, shape (region,)."""
     codes, groups = (projection.data[name].to_numpy() for name in ("region", "group"))
     if place.kind == "nation":
         return np.ones(len(codes), dtype=np.bool_)
@@ -238,7 +238,7 @@ def members(projection: Future, place: Area) -> NDArray[np.bool_]:
 
 
 def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.DataArray | None:
-    """Money a year and money a year and head, means over draws and years; dimensions (scenario, lever, measure)."""
+    """Annual spending, total and per head, mean over draws and years; dimensions (scenario, lever, measure)."""
     data = projection.data
     if "lever_budget" not in data or "population" not in data or not mixes:
         return None
@@ -253,7 +253,7 @@ def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Around:
-    """What a mix does to output per head in the last year, in per cent of its path without policy."""
+    """Effect of a mix on output per head in the last year, in per cent of the path without policy."""
 
     own: Told
     rank: int
@@ -261,7 +261,7 @@ class Around:
 
 
 def around(projection: Future, place: Area, mix: str) -> Around:
-    """Who gains and who loses under a mix."""
+    """Effect of a mix on output per head in the described area and in every region."""
     data = projection.data.isel(year=-1)
     pair = [mix, projection.baselines[mix]]
     heads = data["output_per_head"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
@@ -277,15 +277,15 @@ def around(projection: Future, place: Area, mix: str) -> Around:
     return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)
 
 
-# Fewer draws leave too few in each third to tell anything.
+# Minimum number of draws: with fewer, each third has too few to compare.
 LEAST_DRAWS = 60
-# At most so many are told, and chance alone finds one among all of them in one brief of twenty.
+# Maximum number of causes reported, and probability of finding any by chance.
 MOST_CAUSES, CHANCE = 3, 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cause:
-    """A quantity on which an answer hangs."""
+    """A parameter on which a result depends, and how often the result holds in its lowest and highest third."""
 
     parameter: str
     low: float
@@ -293,7 +293,7 @@ class Cause:
 
 
 def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
-    """Quantities whose lowest and highest thirds differ in how often an answer holds, by more than chance explains."""
+    """Parameters between whose lowest and highest thirds the frequency of a result differs significantly."""
     from scipy.stats import norm
 
     values = parameters.transpose("parameter", "draw").to_numpy()

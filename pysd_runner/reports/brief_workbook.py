@@ -1,4 +1,4 @@
-"""A brief as a workbook: the page, its tables, and a line chart of Excel's own over the numbers beside it."""
+"""A brief as an Excel workbook: the page, its data and native charts."""
 
 import io
 import math
@@ -33,7 +33,7 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, money: pd.DataFram
 
 
 def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
-    """Write a column a line and return those that are drawn."""
+    """Write one column per series, and return the columns to plot."""
     columns: dict[str, pd.Series[float]] = {}
     drawn = []
     for (_, kind), part in data.groupby(["line", "kind"], sort=False):
@@ -45,7 +45,7 @@ def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
         title = name if kind == "level" else say(f"brief.{kind}_of", lang, name=name, unit=part["unit"].iloc[0])
         drawn += [len(columns)] if kind == "level" else []
         columns[title] = values["median"]
-        # One draw has no interval.
+        # A single draw has no interval.
         if (values["low"] < values["high"]).any():
             columns[say("brief.low", lang, name=title)] = values["low"]
             columns[say("brief.high", lang, name=title)] = values["high"]
@@ -69,7 +69,7 @@ def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
     chart.y_axis.number_format = "0"
     drawn = [row[column - 1] for row in sheet.iter_rows(min_row=2, values_only=True) for column in columns]
     values = [value for value in drawn if value is not None]
-    # From zero, as Excel has it by itself, the lines lie on each other.
+    # With an axis from zero, Excel's default, the lines would overlap.
     chart.y_axis.scaling.min, chart.y_axis.scaling.max = math.floor(min(values)), math.ceil(max(values))
     for series in chart.series:
         series.smooth = False
@@ -78,7 +78,7 @@ def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
 
 
 def _drawn(chart: Any, sheet: Any, columns: Sequence[int], title: str) -> Any:
-    """A chart of some columns, each with its name in the first row."""
+    """A chart of some columns, whose names are in the first row."""
     from openpyxl.chart import Reference, Series
 
     chart.title, chart.height, chart.width = title, 8.5, 24
@@ -92,7 +92,7 @@ def _drawn(chart: Any, sheet: Any, columns: Sequence[int], title: str) -> Any:
 
 
 def _bars(sheet: Any, money: pd.DataFrame, lang: str) -> Any:
-    """Write money by lever, first a head and then in all, and chart what is spent a head."""
+    """Write spending by lever, per head and in total, and chart spending per head."""
     from openpyxl.chart import BarChart
 
     names = money.drop_duplicates("scenario")["mix"].tolist()
@@ -144,7 +144,7 @@ def _lay_out(sheet: Any, document: ReportDocument, charts: Sequence[Any]) -> Non
 
 
 def _sentence(sheet: Any, row: int, text: str, columns: int) -> int:
-    """Write running text over the width of the page and return the next row."""
+    """Write a paragraph across the page, and return the next row."""
     from openpyxl.styles import Alignment
 
     _write(sheet, row, [text])
@@ -161,7 +161,7 @@ def _write(sheet: Any, row: int, texts: Sequence[str], *, bold: bool = False) ->
 
     for column, text in enumerate(texts, start=1):
         cell = sheet.cell(row, column, printable(text))
-        # A name that begins with = is a name and no formula.
+        # Text that begins with = must not become a formula.
         cell.data_type = "s"
         if bold:
             cell.font = Font(bold=True)

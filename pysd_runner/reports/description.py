@@ -1,4 +1,4 @@
-"""What has a name, and what a name means: unit, equation, evidence, in both languages."""
+"""Look up named items (variables, parameters, scenarios, ...): unit, equation, evidence, in English and Chinese."""
 
 import re
 import shlex
@@ -39,16 +39,16 @@ _FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTIL
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Described:
-    """One thing that has the name that was asked for."""
+    """One item with the requested name."""
 
     kind: str
     name: str
     en: str
     zh: str
-    facts: Mapping[str, Any] = field(default_factory=dict)  # further facts in order, by their heading
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further facts by heading, in order
 
     def lines(self) -> list[str]:
-        """Lines of text for people."""
+        """Text lines for the screen."""
         found = [f"{self.name} ({self.kind})"]
         found += [f"  {text}" for text in dict.fromkeys((self.en, self.zh)) for text in text.splitlines() if text]
         for heading, value in self.facts.items():
@@ -59,12 +59,12 @@ class Described:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for programs."""
+        """The item as plain data, for JSON."""
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
 def catalogue(kind: str, *, model: str) -> tuple[Described, ...]:
-    """Everything of one kind that has a name, with units among its facts."""
+    """All named items of one kind, with their units as facts."""
     if kind not in _LISTS:
         raise UnknownName(
             "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}",
@@ -81,7 +81,7 @@ def _scenarios(model: str) -> Iterator[Described]:
 
 
 def _panels(model: str) -> Iterator[Described]:
-    """Panels of a model, each with what it covers, as the file beside it says."""
+    """Panels of a model, with the coverage that the declarations in the same folder give."""
     home = model_file(model).parent
     for name, path in shipped_panels().items():
         if home in path.parents:
@@ -121,7 +121,7 @@ KINDS = tuple(_LISTS)
 
 
 def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described, ...]:
-    """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome."""
+    """All items of a model or panel with a given name; a lever and an outcome, for example, may share one."""
     spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
@@ -145,7 +145,7 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described,
 
 
 def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
-    """A region or a class of regions, in each panel that has it."""
+    """Regions, classes of regions or the nation with a given name, in each panel that has them."""
     found = []
     for source in panels:
         panel = load_data(source, panel=True)
@@ -166,7 +166,7 @@ def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
 
 
 def _place_facts(place: Area, panel: Data) -> dict[str, Any]:
-    """Where a place stands in the last year that its panel has."""
+    """Facts on a region, class or nation, such as its rank by output per head in the last observed year."""
     inside = [
         at
         for at, region in enumerate(panel.regions)
@@ -206,7 +206,7 @@ def _panel(name: str, model: str) -> Described | None:
 def _sections(
     spec: ModelSpec,
 ) -> tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...]:
-    """Kinds of declarations, those of a model, and what is told of each."""
+    """For each kind of declaration: its name, the model's declarations, and a function that gives the facts of one."""
     return (
         ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
         ("class", spec.classes, lambda item, _: {"element of the model": item.element}),
@@ -282,7 +282,7 @@ def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
 
 
 def _of_variable(name: str, model: Model) -> dict[str, Any]:
-    """Facts of the variable of the model behind a declaration, which has a unit of its own."""
+    """Facts of the model variable of a declaration, without the unit, which the declaration gives."""
     if not name:
         return {"in the model": "only in the measurement equations"}
     facts = _variable_facts(model.variables[name], model)
@@ -301,7 +301,7 @@ def _variable_facts(variable: Variable, model: Model) -> dict[str, Any]:
 
 
 def _users(name: str, model: Model) -> list[str]:
-    """Variables whose equation mentions another one; names inside longer names do not count."""
+    """Variables whose equations use a variable; matches within longer names are ignored."""
     others = [item for item in model.variables if item != name and name in item]
     pattern = re.compile(rf"(?<![\w ]){re.escape(name)}(?![\w])|(?<=[-+*/(,=] ){re.escape(name)}(?![\w])")
     found = []
@@ -329,7 +329,7 @@ def prior_words(prior: Prior | None) -> str:
 
 
 def cited(key: str, model: str) -> str:
-    """A work in one line."""
+    """One-line citation of a reference."""
     entry = _entries(model_file(model).parent / "references.bib").get(key, {})
     authors = _authors(entry.get("author", ""))
     dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)

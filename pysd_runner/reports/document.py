@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
 
 _FENCE = "```"
-# Folder of the figures beside a report.
+# Folder of the figures, in the folder of a report.
 FIGURES = "figures"
-# Columns of a screen, and between those of a table.
+# Width of the screen, and gap between the columns of a table, in characters.
 LINE, _GAP = 90, 2
-# What XML cannot hold.
+# Characters that XML does not allow.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-# Regions that a table has at most; where there are more, it has these few, and a file beside the report all.
+# Maximum number of regions in a table; if there are more, number of those shown, with all in a file.
 MOST_REGIONS, FEW_REGIONS = 50, 20
 
-# East Asian fonts are set apart from the others; both ship with Office.
+# Word sets East Asian fonts separately; both fonts ship with Office.
 _LATIN, _CHINESE = "Calibri", "Microsoft YaHei"
 _BODY, _SMALL = 8, 6.5
-_MARGIN, _WIDEST = 1.2, 16.8  # centimetres; pictures leave room for what is said of each row of the tables
+_MARGIN, _WIDEST = 1.2, 16.8  # centimetres; figures are narrower the more rows the tables have
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Lines whose columns stand under each other."""
+    """Preformatted lines with aligned columns."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list, one line an item."""
+    """A list with one line per item."""
 
     items: Sequence[str]
 
@@ -77,16 +77,16 @@ class TextTable:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure: one that was saved beside the report as PNG and SVG, or one that goes into it alone."""
+    """A figure: saved with the report as PNG and SVG, or only embedded in it."""
 
-    file: str  # path of the PNG from the folder of the report
-    sentence: str  # what it shows; also the text for readers who do not see it
-    figure: "ReportFigure | None" = None  # where it was not saved
+    file: str  # path of the PNG, relative to the folder of the report
+    sentence: str  # description, also used as alternative text
+    figure: "ReportFigure | None" = None  # the figure, if it was not saved
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Words that lead to a file beside the report."""
+    """A link to a file in the folder of the report."""
 
     text: str
     file: str
@@ -101,12 +101,12 @@ class ReportDocument:
 
     title: str
     lang: str
-    parts: Sequence[Part]  # what it says, in order
+    parts: Sequence[Part]  # in reading order
     one_page: bool = False  # whether it is printed on one sheet of A4
 
 
 def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:
-    """Columns as wide as they must be: words to the left, numbers to the right."""
+    """Lines of a table with columns of minimum width: words to the left, numbers to the right."""
     widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -119,12 +119,12 @@ def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset(
 
 
 def width(text: str) -> int:
-    """Columns a text takes in a terminal."""
+    """Width of a text in a terminal, in columns."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def filled(text: str, *, indent: int = 0) -> list[str]:
-    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
+    """Wrap a sentence to the width of the screen; scripts without spaces are left to the terminal."""
     room = " " * indent
     if any(unicodedata.east_asian_width(character) == "W" for character in text):
         return [room + text]
@@ -132,7 +132,7 @@ def filled(text: str, *, indent: int = 0) -> list[str]:
 
 
 def screen_of(texts: Iterable[str], *tables: TextTable) -> list[str]:
-    """Sentences for the screen, then tables, each below an empty line."""
+    """Lines for the screen: sentences, then tables, each after an empty line."""
     lines = [line for text in texts for line in filled(text)]
     for table in tables:
         lines += ["", *aligned([table.header, *table.rows])]
@@ -140,13 +140,13 @@ def screen_of(texts: Iterable[str], *tables: TextTable) -> list[str]:
 
 
 def titled(title: str, part: Bullets | TextTable) -> list[Part]:
-    """A list or a table below a heading; nothing where it is empty."""
+    """A heading with a list or a table; nothing if that is empty."""
     is_there = part.rows if isinstance(part, TextTable) else part.items
     return [Heading(title), part] if is_there else []
 
 
 def saved_picture(figure: "ReportFigure", folder: Path, name: str) -> Picture:
-    """Save a figure among those of a report."""
+    """Save a figure in the figures folder of a report."""
     from pysd_runner.plots.figure import save_figure
 
     save_figure(figure, folder / FIGURES, name)
@@ -178,7 +178,7 @@ def _markdown(part: Part) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in which a name from a model can start neither an element of HTML nor a link."""
+    """Escape a text, so that names from a model start neither an HTML element nor a link."""
     return text.replace("<", "&lt;").replace("](", "]\\(")
 
 
@@ -189,13 +189,13 @@ def _markdown_table(table: TextTable) -> str:
 
 
 def _bar(cells: Sequence[str]) -> str:
-    # A text from a model must neither end its cell or row, nor start an element of HTML.
+    # Text from a model must not end its cell or row, nor start an HTML element.
     safe = (_text(cell.replace("|", "\\|").replace("\n", " ")) for cell in cells)
     return "| " + " | ".join(safe) + " |"
 
 
 def to_html(document: ReportDocument, folder: Path) -> str:
-    """Write a report as one HTML page that needs nothing else: no network, no script, no other file."""
+    """Write a report as one self-contained HTML page, without network access, scripts or other files."""
     parts = [(type(part).__name__, part) for part in document.parts]
     return _template().render(report=document, parts=parts, drawn=partial(_drawn, folder)) + "\n"
 
@@ -210,7 +210,7 @@ def save_document(document: ReportDocument, folder: Path, name: str) -> tuple[Pa
 def save_analysis(
     folder: Path, name: str, *, title: str, lang: str, parts: Sequence[Part], tables: "Mapping[str, pd.DataFrame]"
 ) -> None:
-    """Write the tables of an analysis into a folder, and the page that leads through it."""
+    """Write the tables and the report of an analysis into a folder."""
     for file, table in tables.items():
         save_csv(table, folder / f"{file}.csv")
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, name)
@@ -227,14 +227,14 @@ def _template() -> "Template":
 
 
 def _marked(text: str) -> "Markup":
-    """A text in which a word between backticks is code, and everything else is text."""
+    """Escape a text for HTML, with the words between backticks as code."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (what is not ours is escaped)
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (the text is escaped)
 
 
 def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
-    """The SVG of a figure, with names of its parts that no other figure of the page has."""
+    """The SVG of a figure, with element ids that are unique on the page."""
     from markupsafe import Markup
 
     if picture.figure is None:
@@ -265,7 +265,7 @@ def to_docx(document: ReportDocument) -> bytes:
     ):
         _set_font(page.styles[name], size)
         form = page.styles[name].paragraph_format
-        # Fixed, because fonts for Chinese differ by a sixth in the lines they make.
+        # Fixed, because line heights of Chinese fonts differ by a sixth.
         form.line_spacing, form.space_before, form.space_after = Pt(1.2 * size), Pt(before), Pt(2)
     page.core_properties.title, page.core_properties.author = printable(document.title), "gapsim"
     page.core_properties.language = "zh-CN" if document.lang == "zh" else "en"
@@ -285,7 +285,7 @@ def _set_font(style: Any, size: float) -> None:
     style.font.name, style.font.size = _LATIN, Pt(size)
     style.font.color.rgb = RGBColor(0x1A, 0x1A, 0x1A)
     fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
-    # Themes would win over the names.
+    # Theme fonts would override the names.
     for name in ("asciiTheme", "hAnsiTheme", "eastAsiaTheme", "cstheme"):
         fonts.attrib.pop(qn(f"w:{name}"), None)
     fonts.set(qn("w:eastAsia"), _CHINESE)
@@ -332,7 +332,7 @@ def _add_table(page: Any, table: TextTable) -> None:
 
 
 def printable(text: str) -> str:
-    """A text without characters that XML cannot hold.
+    """Remove the characters that XML does not allow.
 
     >>> printable("Si" + chr(7) + "chuan")
     'Sichuan'

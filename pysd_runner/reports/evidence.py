@@ -1,4 +1,4 @@
-"""How much of a projection is data and how much is prior, in words and as a table of the calibrated parameters."""
+"""How far a projection rests on data or on priors, in sentences and as a table of the calibrated parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
 from pysd_runner.text import panel_title, said, say, variable_names
 
-# A panel says something about a parameter when it takes this share of its prior variance away.
+# A panel informs a parameter if it reduces the prior variance by more than this share.
 INFORMED = 0.5
 
 
 def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
-    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere."""
+    """Sentences on how many uncertain parameters the panel informs, and how many rest on priors."""
     spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
     fitted = projection.provenance.get("fitted")
@@ -50,25 +50,25 @@ def declarations_of(projection: Future) -> ModelSpec:
 
 
 def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
-    """Warnings and notes on what was filled in, in the language of the reader."""
+    """Warnings and notes on imputed values, in the language of the reader."""
     spec = declarations_of(projection)
     names = variable_names(spec.inputs.values(), lang)
     return [said(line, lang, names) for line in lines]
 
 
 def money_of(fitted: FittedParameters | None) -> float:
-    """Yuan for one unit of the panel's currency, as the calibration took it; 1 without a calibration."""
+    """Yuan for one unit of the panel's currency, as assumed in the calibration; 1 without a calibration."""
     return 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))
 
 
 _INDENT = 2
 # Columns of numbers: estimate, interval, share of data.
 _NUMBERS = frozenset({1, 2, 3})
-# Normal score of the ends of a 90 % interval.
+# Standard normal quantile at the upper end of a 90 % interval.
 _NINETY = 1.6448536269514722
-# Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
+# Minimum contraction at which a parameter whose role is not FREE is shown.
 LEAST_SHOWN = 0.05
-# At most so many of the combinations that the data see best.
+# Maximum number of best-identified parameter combinations shown.
 MOST_DIRECTIONS = 4
 
 SHAPES = {
@@ -88,7 +88,7 @@ EVIDENCE = {
 
 
 def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
-    """Print the calibrated parameters, the best known first, with what the panel says of each."""
+    """Table of the calibrated parameters, the best identified first, with notes."""
     verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
     rows = _rows(fitted, spec, verdicts, lang)
     if not rows:
@@ -140,13 +140,13 @@ def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any
 
 
 def _shares(fitted: Mapping[str, Any]) -> list[float]:
-    """Contraction of every parameter; one that is not known counts as nothing."""
+    """Contraction of every parameter; zero if it is not known."""
     return [0.0 if share is None or np.isnan(share) else float(share) for share in fitted["contraction"]]
 
 
 def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
     shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
-    # The strongest comes first, and for two there is no room.
+    # Only the first, which is the strongest, is shown, for lack of room.
     partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
     return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
@@ -161,7 +161,7 @@ def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[f
 
 
 def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
-    """Which combinations the data say more about than the prior."""
+    """Sentence on the parameter combinations about which the data are more informative than the prior."""
     every = verdicts["directions"]
     seen = [item for item in every if item["strength"] > 1]
     shown = [

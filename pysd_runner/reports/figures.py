@@ -15,12 +15,12 @@ from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
 
-# What a policy changes is shown for these; all of them are of the nation.
+# National output, drawn as a share of the baseline's.
 OUTPUT = "national_output"
-# A gap takes two.
+# Minimum number of regions or classes for figures of gaps.
 FEWEST = 2
 DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
-# Regions drawn where none are asked for, spread evenly over their ranks in the last observed year.
+# Number of regions drawn by default, spread evenly over their ranks in the last observed year.
 SHOWN = 6
 
 
@@ -37,7 +37,7 @@ Jobs = list[tuple[str, Draw]]
 def figure_jobs(
     projection: Future, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
 ) -> Jobs:
-    """Figures of a projection, each by the name of its files and as a function that draws it."""
+    """Figures of a projection: for each, the name of its files and a function that draws it."""
     for kind in kinds:
         if kind not in KINDS:
             raise UnknownName(
@@ -56,14 +56,14 @@ def figure_jobs(
         for job in KINDS[kind].jobs(
             projection,
             shown if several or KINDS[kind].of_all else shown[:1],
-            # The nation alone stands for all mixes where no region is asked for.
+            # Mixes are drawn only for the nation if no region is requested.
             list(regions) if KINDS[kind].of_places else codes,
         )
     ]
 
 
 def spread_regions(projection: Future) -> list[str]:
-    """Regions spread evenly over their ranks by output per head in the last observed year, the first one left out."""
+    """Regions spread evenly over their ranks by output per head in the last observed year, without the first."""
     last = projection.history["output_per_head"].isel(year=-1)
     codes = [str(code) for code in last["region"].to_numpy()[np.argsort(-last.to_numpy(), kind="stable")]]
     if len(codes) <= SHOWN + 1:
@@ -96,14 +96,14 @@ def _differences(
 
 
 def _mixes(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    """All mixes over time, of the nation, and of each region asked for, with what each changes below."""
+    """Figures of all mixes over time, for the nation and each requested region."""
     mixes = _policies(projection, shown)
     places = _places(projection, regions, has_nation="laggard_gap" in projection.data) if mixes else []
     return [(f"mixes_{place.file_name}", partial(chart_of, projection, place, mixes)) for place in places]
 
 
 def _money(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    """What every mix consists of, in the nation and in each region asked for."""
+    """Figures of spending by lever under all mixes, for the nation and each requested region."""
     mixes = _policies(projection, shown)
     places = [
         place
@@ -114,18 +114,18 @@ def _money(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> 
 
 
 def _policies(projection: Future, shown: Sequence[str]) -> list[str]:
-    """Policies that fit into one figure."""
+    """Policies to draw, as many as fit into one figure."""
     return [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
 
 
 def _places(projection: Future, regions: Sequence[str], *, has_nation: bool) -> list[Area]:
-    """The nation, where it can be told of, and the regions asked for."""
+    """The nation, if the results have its data, and the requested regions."""
     known = regions_of(projection)
     return [find_place(name, known) for name in (*(["nation"] if has_nation else []), *regions)]
 
 
 def _as_share(values: Any, baseline: str) -> Any:
-    """Output as a share of the baseline's under the same draw: money of one year says little about another."""
+    """Output as a share of the baseline's in the same draw, since amounts of different years are not comparable."""
     share = values / values.sel(scenario=baseline, drop=True).drop_vars(["label_en", "label_zh"], errors="ignore")
     share.attrs = {
         "includes": values.attrs.get("includes", "parameters"),
@@ -136,7 +136,7 @@ def _as_share(values: Any, baseline: str) -> Any:
 
 
 def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
-    """Gaps by class with the dispersion over all regions, where there are classes to compare."""
+    """Figures of gaps by class and of dispersion over all regions, if there are classes to compare."""
     if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
         return []
     history = projection.history if "class_gap" in projection.history else None
@@ -152,7 +152,7 @@ def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> 
 
 
 def _of_regions(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
-    """Gaps of regions, where there are some to compare."""
+    """Figures of gaps by region, if there are regions to compare."""
     if projection.gaps.sizes["region"] < FEWEST:
         return []
     return _of_each(plot, projection, projection.gaps, projection.history.get("gap_to_leader"), kind, shown)
@@ -161,7 +161,7 @@ def _of_regions(plot: Callable[..., ReportFigure], projection: Future, kind: str
 def _of_each(
     plot: Callable[..., ReportFigure], projection: Future, values: Any, history: Any, kind: str, shown: Sequence[str]
 ) -> Jobs:
-    """A figure for each scenario, beside its baseline."""
+    """One figure per scenario, with its baseline."""
     draw = partial(plot, values, history, origin=projection.origin)
     return [(f"{kind}_{name}", partial(draw, scenario=name, baseline=projection.baselines[name])) for name in shown]
 
@@ -170,13 +170,13 @@ def _of_each(
 class Kind:
     """A kind of figure."""
 
-    jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # of a projection, scenarios and regions
-    is_usual: bool = True  # drawn where no kind is asked for
+    jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # from a projection, scenarios and regions
+    is_usual: bool = True  # drawn by default
     of_all: bool = False  # shows all policies at once
-    of_places: bool = False  # shows the nation where no region is asked for
+    of_places: bool = False  # shows the nation if no region is requested
 
 
-# What else policies change stands in the mixes and the table, and the gaps of single regions in the tiles.
+# Not drawn by default: differences, which the mixes and the table show, and gaps, which the tiles show.
 KINDS = {
     "mixes": Kind(_mixes, of_all=True, of_places=True),
     "money": Kind(_money, of_all=True, of_places=True),

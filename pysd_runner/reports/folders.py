@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all, except for what was finished before an interruption."""
+"""Folders that are written atomically, except that parts finished before an interruption are kept."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from typing import Self
 from pysd_runner.core.errors import InvalidInput, Message, of_system
 from pysd_runner.export.files import ASIDE, draft_folder, publish_new, remove, remove_leftovers
 
-# A folder that holds one of these was written by this package and may be replaced when that is asked for.
+# A folder with one of these files was written by this package and may be replaced on request.
 MARKS = (
     "run.json",
     "fitted.json",
@@ -27,15 +27,15 @@ MARKS = (
     "brief.json",
 )
 
-# Endings that promise a kind of file.
+# File extensions that imply a format.
 KINDS = {".csv", ".html", ".json", ".md", ".nc", ".ods", ".parquet", ".pdf", ".png", ".svg", ".xls", ".xlsx", ".yaml"}
 
 
 class WholeFolder:
-    """A folder that appears under its name when everything in it is written."""
+    """A folder that appears under its name only when everything in it has been written."""
 
-    # Until then it is a hidden folder beside that name. When the work ends early, parts that were `finished` are kept
-    # under the name, or one like it where an earlier result stands; without any, nothing is left.
+    # Until then it is a hidden folder in the same place. If the work ends early, parts marked `finished` are kept under
+    # the name, or under a similar one if an earlier result has it; without such parts, nothing is left.
 
     def __init__(self, path: str | Path, *, replace: bool = False) -> None:
         self.path = Path(path)
@@ -52,12 +52,12 @@ class WholeFolder:
         return self
 
     def finished(self, name: str) -> None:
-        """Keep a part of the folder even if the work ends early."""
+        """Mark a part of the folder to be kept even if the work ends early."""
         self._finished.append(name)
 
     @property
     def kept(self) -> Path:
-        """Where parts that are finished are kept when the work ends early: beside an earlier result, which stays."""
+        """Folder for the finished parts if the work ends early; an earlier result is left in place."""
         stands = self.path.is_dir() and any(self.path.iterdir())
         return fresh_folder(self.path) if stands else self.path
 
@@ -73,7 +73,7 @@ class WholeFolder:
                     remove(item)
             if any(self.draft.iterdir()):
                 self.path = self.kept
-                # What ended the work early is what is to be told.
+                # The error that ended the work early is the one to report.
                 with suppress(InvalidInput):
                     self._publish()
                 return
@@ -82,7 +82,7 @@ class WholeFolder:
                 folder.rmdir()
 
     def _publish(self) -> None:
-        """Move the draft to its name, or to one like it if something came there meanwhile."""
+        """Move the draft to its name, or to a similar one if the name was taken in the meantime."""
         self.draft.chmod(0o755)
         try:
             check_target(self.path, replace=self._replace)
@@ -142,7 +142,7 @@ def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str |
 
 
 def _check_writable(path: Path) -> None:
-    """Make sure that something can be written beside a name, or where its folder will be made."""
+    """Make sure that the folder of a path, or the one in which it will be created, is writable."""
     folder = next((folder for folder in path.absolute().parents if folder.exists()), path.absolute().parent)
     try:
         tempfile.TemporaryFile(dir=folder).close()
@@ -156,7 +156,7 @@ def _check_writable(path: Path) -> None:
 
 
 def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:
-    """Make sure that what is written takes nothing away that is read."""
+    """Make sure that writing does not replace an input."""
     written = path.resolve()
     for name in inputs:
         read = Path(name)
@@ -187,7 +187,7 @@ def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
 
 
 def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, replace: bool) -> None:
-    """Write a file that was checked when the work began, or one of a name like it if something came there meanwhile."""
+    """Write a file atomically, under a similar name if its name was taken since the work began."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with draft_folder(path) as folder:
         draft = folder / path.name
@@ -205,7 +205,7 @@ def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, repla
 
 
 def _published_beside(draft: Path, path: Path) -> Path:
-    """Give a file the first free name like one that is taken."""
+    """Publish a file under the first free name similar to `path`."""
     while True:
         kept = fresh_file(path)
         with suppress(FileExistsError):
@@ -218,7 +218,7 @@ def _elsewhere(reason: str, kept: Path) -> InvalidInput:
 
 
 def _move(draft: Path, path: Path) -> None:
-    """Move a folder to a name; an earlier result stands there until the new one does."""
+    """Move a folder to a name, where an earlier result remains until it is replaced."""
     if not os.path.lexists(path):
         draft.rename(path)
     elif not _exchanged(draft, path):
@@ -226,7 +226,7 @@ def _move(draft: Path, path: Path) -> None:
 
 
 def _exchanged(draft: Path, path: Path) -> bool:
-    """Let two folders change names in one step, so that a kill leaves one or the other; False where that cannot be."""
+    """Swap two folders atomically, even if the process is killed; False where unsupported."""
     names = os.fsencode(draft), os.fsencode(path)
     try:
         library = ctypes.CDLL(None)
@@ -239,7 +239,7 @@ def _exchanged(draft: Path, path: Path) -> bool:
 
 
 def _moved_in_two_steps(draft: Path, path: Path) -> None:
-    """Move the earlier result aside first; after a kill in between, the next start gives it its name back."""
+    """Move the earlier result aside first; if the process is killed in between, the next start restores its name."""
     with draft_folder(path, ASIDE) as aside:
         earlier = aside / path.name
         try:

@@ -1,4 +1,4 @@
-"""The first lines of a report: where regions are going, which choice matters, what it costs, who loses, how sure."""
+"""First lines of a report: outlook, best policy, its cost, losing regions and the basis of the results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,18 +18,18 @@ from pysd_runner.text import said, say, variable_names
 
 Array = NDArray[np.float64]
 
-# Regions named one by one; of more only the number is told.
+# Maximum number of regions named in a list; the rest are counted.
 NAMED = 4
-# Points below which nothing is closed that has a price.
+# Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
-# Log points a year above which the forecast's departure from the model is told.
+# Minimum drift of the forecast from the model that is reported, in log points a year.
 TOLD_DRIFT = 0.003
 
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, in at most ten sentences that can be read aloud."""
+    """Main results of a projection, in at most ten sentences."""
     start = _start(projection)
     lines = list(_failed(projection, lang))
     if answer is not None:
@@ -42,7 +42,7 @@ def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en
 
 
 def is_assumed(projection: Future, scenario: str) -> bool:
-    """Whether a scenario has assumptions of its own, so that without policy it departs from the forecast."""
+    """Whether a scenario has its own assumptions, so that its path without policy departs from the forecast."""
     return any(item["name"] == scenario and item["assumptions"] for item in projection.provenance["scenarios"])
 
 
@@ -55,13 +55,13 @@ def label_of(projection: Future, answer: Answer | None, name: str, lang: str) ->
 
 
 def definition_label(projection: Future, key: str, lang: str) -> str:
-    """What counts as what was measured, in words."""
+    """Label of a definition of the observed series."""
     known = declarations_of(projection).definitions
     return getattr(known[key], lang) if key in known else key
 
 
 def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
-    """Output and population of a scenario, shape (draw, region, year); where people were not counted, one a region."""
+    """Output and population of a scenario, shape (draw, region, year); population is 1 in every region if unknown."""
     data = projection.data.sel(scenario=scenario).transpose("draw", "region", "year", ...)
     heads = data["output_per_head"].to_numpy()
     people = data["population"].to_numpy() if "population" in data else np.ones_like(heads)
@@ -69,14 +69,14 @@ def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
 
 
 def _start(projection: Future) -> Start:
-    """The origin as it was observed."""
+    """Observed values in the year of origin."""
     output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
     groups = tuple(map(str, projection.data["group"].to_numpy()))
     return Start(output=output, population=people, classes=groups if all(groups) else ())
 
 
 def _failed(projection: Future, lang: str) -> Iterator[str]:
-    """The checks that the fit failed."""
+    """Sentence on the checks that the fit failed."""
     fitted = projection.provenance.get("fitted") or {}
     failed = fitted.get("provenance", {}).get("failed_checks")
     if failed:
@@ -85,7 +85,7 @@ def _failed(projection: Future, lang: str) -> Iterator[str]:
 
 
 def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Whether a policy is best whatever is assumed."""
+    """Sentence on whether one policy is best under all assumptions."""
     if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
         return
     if answer.robust:
@@ -129,7 +129,7 @@ def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 
 
 def _missed(projection: Future, answer: Answer, lang: str) -> str:
-    """Which fits miss the levels they are tied to: who is first under them is said of a model that is not there."""
+    """Sentences on fits that miss the levels they are tied to, so that their ranking is unreliable."""
     measured = declarations_of(projection).measurements
     return "".join(
         say(
@@ -147,7 +147,7 @@ def _missed(projection: Future, answer: Answer, lang: str) -> str:
 
 
 def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """The case that another policy wins, where all definitions agree on one."""
+    """Sentence on the case least favourable to the first policy, if all definitions agree on it."""
     firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
     if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
         return
@@ -164,7 +164,7 @@ def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 
 
 def case_label(projection: Future, key: str, change: str, lang: str) -> str:
-    """What is assumed of a parameter in a case of the comparison."""
+    """Label of a case of the comparison: a parameter and the change assumed."""
     meaning = getattr(declarations_of(projection).parameters[key], lang)
     return say("report.case", lang, meaning=meaning, change=say(f"report.case {change}", lang))
 
@@ -191,7 +191,7 @@ def _without_policy(projection: Future, start: Start, lang: str) -> str:
 
 
 def _of_policy(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """What the first policy does, what of it is who and what, what it costs, who loses."""
+    """Sentences on the first policy: its effect and the split into allocation and mix, its cost, losing regions."""
     main, name = answer.main, projection.policies[0]
     label = label_of(projection, answer, name, lang)
     closed = main.effects[HEADLINE].sel(scenario=name)
@@ -216,20 +216,20 @@ def _middle(values: xr.DataArray, digits: int = 1) -> str:
 
 
 def _range(main: Ranking, name: str, lang: str) -> str:
-    """The interval of the gap closed in brackets; nothing for a single draw."""
+    """The interval of the gap closed, in brackets; empty for a single draw."""
     if main.effects.sizes["draw"] < 2:
         return ""
     return say("report.interval", lang, range=range_of(main.table().loc[name].to_dict(), HEADLINE, 1))
 
 
 def range_of(row: Mapping[Any, Any], name: str, digits: int) -> str:
-    """The interval of an effect, its ends rounded to their Monte Carlo errors where these are known."""
+    """The interval of an effect, its ends rounded according to their Monte Carlo errors, if known."""
     errors = (row.get(f"{name}_p05_error", 0.0), row.get(f"{name}_p95_error", 0.0))
     return interval(row[f"{name}_p05"], row[f"{name}_p95"], digits, errors)
 
 
 def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
-    """The same number under other definitions, and with the normal approximation."""
+    """The gap closed by a policy under other definitions, and with the normal approximation."""
     parts = [
         say(
             "report.closes under",
@@ -247,7 +247,7 @@ def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
 
 
 def _best(projection: Future, answer: Answer, name: str, lang: str) -> Iterator[str]:
-    """The policy with the largest median, where it is not the one that is told."""
+    """Sentence on the policy with the largest median effect, if it is not the first policy."""
     closed = answer.main.effects[HEADLINE]
     best = str(closed.median("draw").to_series().idxmax())
     if best == name or closed.sizes["draw"] < 2:
@@ -299,7 +299,7 @@ def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[s
         cost=amount(float(np.median(cost)), money, lang),
         rate=written(100 * DISCOUNT),
     )
-    # Nothing to speak of is closed: a cost for each point of it would be read as a price.
+    # If the gap hardly changes, a cost per point would be misleading.
     if abs(float(main.effects[HEADLINE].sel(scenario=name).median())) < LEAST_CLOSED:
         text += say("report.cost none", lang)
     elif known.size < 0.95 * per_point.size:
@@ -310,7 +310,7 @@ def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[s
 
 
 def no_present_value(spec: ModelSpec, lang: str) -> str:
-    """Why there is none: the estimate by which national output, and money with it, grows is a bound."""
+    """Sentence on why there is no present value: the estimated trend growth of output is at a bound."""
     assert spec.bindings is not None  # noqa: S101
     trend = spec.parameters[spec.bindings.parameters.trend_growth]
     return say("report.no present value", lang, meaning=getattr(trend, lang))
@@ -330,7 +330,7 @@ def currency_of(projection: Future, lang: str) -> str:
 
 
 def _losers(projection: Future, name: str, label: str, lang: str) -> Iterator[str]:
-    """Regions that most draws leave below their path without policy."""
+    """Sentence on the regions that end below their path without policy in most draws."""
     if len(projection.data["draw"]) < 2:
         return
     heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
@@ -355,7 +355,7 @@ def some_of(texts: Sequence[str], lang: str, *, between: str = "report.list") ->
 
 
 def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
-    """What the numbers rest on, and where they leave what is plausible."""
+    """Sentences on the basis of the results, and on implausible effects."""
     if "population" not in projection.data:
         yield say("report.equal shares", lang)
     fitted = projection.provenance.get("fitted")
@@ -372,7 +372,7 @@ def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]
 
 
 def _drift(projection: Future, lang: str) -> Iterator[str]:
-    """How the forecast departs from the model, where that is much."""
+    """Sentence on the drift of the forecast from the model, if it is large."""
     baseline = projection.provenance.get("baseline") or {}
     systematic: dict[str, float] = baseline.get("systematic_shock", {})
     if not systematic:
@@ -393,7 +393,7 @@ def _drift(projection: Future, lang: str) -> Iterator[str]:
 
 
 def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str]:
-    """Name the policies whose median effect lies outside the declared range."""
+    """Sentence on the policies whose median effects lie outside the declared plausible range."""
     parts = []
     for key, item in spec.plausible.items():
         if key not in comparison.effects:

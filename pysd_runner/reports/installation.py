@@ -1,4 +1,4 @@
-"""Whether this installation works: versions, files, fonts, folders, and the engine against PySD."""
+"""Checks of the installation: versions, files, fonts, folders, and the engines compared with PySD."""
 
 import platform
 import tempfile
@@ -14,9 +14,9 @@ from pysd_runner.core.paths import models_folder
 if TYPE_CHECKING:
     from pysd_runner.simulation import Run
 
-# Relative difference between engines that rounding alone explains.
+# Maximum relative difference between engines that rounding can explain.
 PARITY = 1e-10
-# Years and regions of the self-test; small, because PySD needs about half a second for each simulated year.
+# Model, regions and years of the self-test; small, because PySD needs about half a second for each simulated year.
 TEST_MODEL, TEST_REGIONS, TEST_YEARS = "regional_digital", 2, 1
 
 
@@ -30,7 +30,7 @@ def examine_installation() -> Iterator[Finding]:
 
 
 def _examined(subject: str, examine: Callable[[], tuple[Severity, str]]) -> Finding:
-    """An examination that fails is a finding, so that the others still run."""
+    """Run one check; an error in it becomes a finding, so that the other checks still run."""
     try:
         verdict, text = examine()
     except (GapsimError, OSError, ArithmeticError, ImportError) as error:
@@ -39,7 +39,7 @@ def _examined(subject: str, examine: Callable[[], tuple[Severity, str]]) -> Find
 
 
 def _requirements() -> list[str]:
-    """Names of the packages that this one needs."""
+    """Names of the packages that this package requires."""
     needed = [text for text in requires("gapsim") or () if "extra ==" not in text]
     return [
         "".join(character if character.isalnum() or character in "-_." else " " for character in text).split()[0]
@@ -80,7 +80,7 @@ def _writable(folder: Path) -> Callable[[], tuple[Severity, str]]:
 
 
 def _processor() -> tuple[Severity, str]:
-    """What the compiled engine is made for on this machine."""
+    """CPU and vector width for which the compiled engine generates code on this machine."""
     from pysd_runner.core.errors import UnsupportedFeature
     from pysd_runner.engine import host
 
@@ -92,7 +92,7 @@ def _processor() -> tuple[Severity, str]:
 
 
 def _parity() -> tuple[Severity, str]:
-    """The engines against PySD itself on a small run."""
+    """Compare the engines with PySD on a small run."""
     from pysd_runner.engine import Engine, chosen
     from pysd_runner.model import load_model
     from pysd_runner.simulation import simulate

@@ -1,4 +1,4 @@
-"""What a panel holds, in words, and its regions, classes and nation by any of their names."""
+"""Descriptions of a panel and of problems in it, and look-up of regions, classes and the nation by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pysd_runner.data.names import key
 from pysd_runner.data.regions import RegionBook
 from pysd_runner.text import LANGUAGES, has_text, said, say
 
-# Most names told of a panel.
+# Maximum number of region names in an error message.
 _TOLD = 6
 
 
@@ -52,7 +52,7 @@ def find_place(text: str, regions: Sequence[Entity]) -> Area:
         return found
     known = [name for item in regions for name in (item.name_en, item.name_zh, item.code) if name]
     known += spellings
-    # In the script that was asked in.
+    # Names are shown in the script of the request.
     own = "name_en" if text.isascii() else "name_zh"
     shown = ", ".join(getattr(item, own) or item.code for item in regions[:_TOLD])
     more = Message(", ...") if len(regions) > _TOLD else ""
@@ -73,7 +73,7 @@ def _names(room: str, name: str) -> dict[str, str]:
 
 
 def panel_facts(panel: Data) -> dict[str, Any]:
-    """What a panel holds, as plain data."""
+    """Contents of a panel, as plain data."""
     return {
         "name": panel.name,
         "regions": [{"code": item.code, "name_en": item.name_en, "name_zh": item.name_zh} for item in panel.regions],
@@ -87,7 +87,7 @@ def panel_facts(panel: Data) -> dict[str, Any]:
 
 
 def panel_lines(panel: Data, *, lang: str = "en") -> list[str]:
-    """What a panel holds, for people."""
+    """Contents of a panel, as text lines."""
     facts = panel_facts(panel)
     basis = f", {said(Message(panel.price_basis), lang)}" if panel.price_basis else ""
     rows = [(name, *_variable_words(variable, lang)) for name, variable in facts["variables"].items()]
@@ -99,7 +99,7 @@ def panel_lines(panel: Data, *, lang: str = "en") -> list[str]:
 
 
 def verdict(file: str, errors: int, warnings: int, lang: str) -> str:
-    """How many problems a file has."""
+    """Line with the number of problems in a file."""
     counts = [
         say(f"panel_line.{noun}_count{'_one' if number == 1 else ''}", lang, count=number)
         for noun, number in (("error", errors), ("warning", warnings))
@@ -109,18 +109,18 @@ def verdict(file: str, errors: int, warnings: int, lang: str) -> str:
 
 
 def problem_line(problem: Finding, lang: str) -> str:
-    """A problem in one line: severity, place, sentence, what was found and what was expected."""
+    """A problem in one line: severity, location, message, found and expected values."""
     return say(f"panel_line.{problem.severity}", lang, said=_described(problem, lang))
 
 
 def first_problem(source: str, problems: Sequence[Finding], lang: str) -> str:
-    """The first problem of a panel in one line, and how many there are beside it."""
+    """The first problem of a panel in one line, and the number of further ones."""
     text = f"{source}: {_described(problems[0], lang)}"
     return say("panel_line.more", lang, said=text, count=len(problems) - 1) if len(problems) > 1 else text
 
 
 def refusal(source: str, problems: Sequence[Finding], lang: str) -> str:
-    """Why a panel is not read: how many problems it has, and the first few."""
+    """Message on a rejected panel: the number of problems, and the first few."""
     lines = [verdict(source, len(problems), 0, lang), *(problem_line(item, lang) for item in problems[:SHOWN])]
     if len(problems) > SHOWN:
         lines.append(say("panel_line.rest", lang, count=len(problems) - SHOWN))

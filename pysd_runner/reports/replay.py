@@ -1,4 +1,4 @@
-"""What a projection was made from, kept beside it so that it can be made again anywhere, and what differs then."""
+"""Inputs of a projection, stored with its results, and replay of the projection with a comparison of the results."""
 
 import json
 import platform
@@ -26,26 +26,26 @@ from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read
 from pysd_runner.study.projection import project, recorded_model
 
 PANEL, FITTED = "panel.json", "fitted.json"
-# Folder of a calibration inside that of the results, as the demonstration leaves it.
+# Folder of a calibration inside a folder of results, as written by the demonstration.
 FIT = "fit"
 SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Panel, fits and forecast of a projection, and what was asked beside its scenarios."""
+    """Inputs of a projection besides its scenarios: panel, fits, forecast and requested output."""
 
     panel: Data
-    source: str  # shipped name or file it was read from
+    source: str  # name of a shipped panel, or file it was read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
     baseline: Baseline | None = None  # the forecast it started from, or None
-    compared: tuple[Scenario, ...] = ()  # policies that are compared and not projected
+    compared: tuple[Scenario, ...] = ()  # policies that are compared but not projected
     regions: tuple[str, ...] = ()  # regions shown in figures; empty for some spread over all
-    events: tuple[str, ...] = ()  # events whose probability under each scenario is wanted
+    events: tuple[str, ...] = ()  # events whose probability under each scenario is requested
 
     def store(self, folder: Path) -> dict[str, Any]:
-        """Write them into a folder of results."""
+        """Write the inputs into a folder of results, and return their record."""
         text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
         stored: dict[str, Any] = {
             "source": self.source,
@@ -75,7 +75,7 @@ class RecordedFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedInputs:
-    """What `Inputs.store` leaves in the record of a run."""
+    """The entry of `Inputs.store` in the record of a run."""
 
     source: str
     panel: RecordedFile
@@ -88,7 +88,7 @@ class RecordedInputs:
 
 
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
-    """Read what `Inputs.store` wrote."""
+    """Read the inputs that `Inputs.store` wrote."""
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
     baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
@@ -105,7 +105,7 @@ def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
 
 
 def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
-    """Where a file stands; one that the fit in the same folder has as well is not kept twice."""
+    """Record of a file; if the fit in the same folder has an identical one, that one is recorded and kept."""
     if known.is_file() and known.read_bytes() == path.read_bytes():
         path.unlink()
         return _entry(known, folder)
@@ -134,7 +134,7 @@ def _checked(entry: Mapping[str, str], folder: Path) -> Path:
 
 
 def panel_to_dict(panel: Data) -> dict[str, Any]:
-    """Panel as plain data that JSON keeps exactly."""
+    """Panel as plain data that JSON represents exactly."""
     return {
         "schema": SCHEMA,
         "name": panel.name,
@@ -163,7 +163,7 @@ def panel_to_dict(panel: Data) -> dict[str, Any]:
 
 
 def panel_from_dict(stored: Mapping[str, Any]) -> Data:
-    """Panel from what `panel_to_dict` gave."""
+    """Panel from the result of `panel_to_dict`."""
     if stored.get("schema") != SCHEMA:
         raise InvalidPanel(
             "a stored panel has schema {schema}; found {found!r}", schema=SCHEMA, found=stored.get("schema")
@@ -196,7 +196,7 @@ def _panel(stored: Mapping[str, Any]) -> Data:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedSettings:
-    """What a run was asked for."""
+    """Settings of a run."""
 
     until: int
     draws: int
@@ -208,7 +208,7 @@ class RecordedSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedPanel:
-    """Which panel a run read."""
+    """Name and hash of the panel of a run."""
 
     name: str
     sha256: str
@@ -216,7 +216,7 @@ class RecordedPanel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedSimulation:
-    """Which model a run computed, and how; more stands beside it."""
+    """Model and engine of a run; the record may have further entries."""
 
     model: str
     model_sha256: str
@@ -225,7 +225,7 @@ class RecordedSimulation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
-    """What a run is made again from."""
+    """Entries of the record of a run that a replay needs."""
 
     settings: RecordedSettings
     panel: RecordedPanel
@@ -237,12 +237,12 @@ class RunRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replay:
-    """A projection made again."""
+    """A repeated projection, compared with the recorded one."""
 
     projection: Future
-    inputs: Inputs  # what it was made from
-    changed: tuple[str, ...]  # what is no longer as it was when the run was recorded, one sentence each
-    is_identical: bool | None  # whether every number is the same, bit by bit
+    inputs: Inputs  # inputs of the projection
+    changed: tuple[str, ...]  # what has changed since the run was recorded, one sentence each
+    is_identical: bool | None  # whether all numbers are the same, bit by bit; None if not compared
     largest: float  # largest relative difference of a number; 0 when identical
 
     @property
@@ -268,13 +268,13 @@ def is_record(path: str | Path) -> bool:
 
 
 def draws_of(path: str | Path) -> int:
-    """How many draws a recorded run has."""
+    """Number of draws of a recorded run."""
     return int(_read(Path(path))["settings"]["draws"])
 
 
 def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -> Replay:
-    """Make a recorded projection again."""
-    # Scenarios, panel and fit are those of the record, whatever has become of their files.
+    """Repeat a recorded projection."""
+    # Scenarios, panel and fit are those of the record, even if the original files have changed.
     file = Path(path)
     record = _read(file)
     inputs = read_inputs(record["inputs"], file.parent)
@@ -309,7 +309,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Read a record that holds all that a run needs."""
+    """Read a record, and check that it has all entries a replay needs."""
     record = read_run_record(file)
     check_entries(RunRecord, record, str(file), REMEDY, is_open=True)
     check_entries(RecordedSimulation, record["simulation"], f"{file}: simulation", REMEDY, is_open=True)
@@ -317,7 +317,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _changed_panel(record: Mapping[str, Any], inputs: Inputs) -> list[str]:
-    """What has become of the panel; the copy beside the record is used in any case."""
+    """Changes of the panel since the run; the copy stored with the record is used in any case."""
     then = record["panel"]["sha256"]
     if inputs.panel.sha256 != then:
         return [
@@ -350,7 +350,7 @@ def _version(name: str) -> str:
 
 
 def _compared(folder: Path, projection: Future) -> tuple[bool | None, float]:
-    """Compare with the results beside the record."""
+    """Compare with the recorded results: whether they are identical, and the largest relative difference."""
     if not (folder / "projection.nc").is_file():
         return None, 0.0
     recorded = read_outcomes(folder / "projection.nc")

@@ -1,4 +1,4 @@
-"""Results on the screen and as a folder: projection, tables, figures, summary, and what runs it again."""
+"""Results on the screen and as a folder: projection, tables, figures, summary, and the inputs for a replay."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,10 +68,10 @@ NATIONAL = ("national_gap", "theil", "sigma")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """What was written."""
+    """Results that were written to a folder."""
 
     folder: Path
-    figures: tuple[str, ...]  # names of the figures, without ending
+    figures: tuple[str, ...]  # names of the figures, without extension
     events: pd.DataFrame | None = None  # share of the draws with each event under each scenario
 
 
@@ -86,11 +86,11 @@ def write_results(
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> Results:
-    """Write everything a reader of a projection needs into a folder."""
+    """Write the data, tables, figures and summary of a projection into a folder."""
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
-    # Tables and figures are those of the kept numbers, so that they come out the same whenever they are made again.
+    # Tables and figures are made from the stored, rounded numbers, so that they can be reproduced from the folder.
     projection = kept = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
@@ -111,7 +111,7 @@ def write_results(
 
 
 def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future:
-    """Write a projection with what it was made from, so that it can be made again, and return what was written."""
+    """Write a projection with its inputs, so that it can be replayed, and return the projection as stored."""
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
     kept = dataclasses.replace(
@@ -122,7 +122,7 @@ def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future
 
 
 def event_shares(projection: Future, inputs: Inputs) -> pd.DataFrame | None:
-    """How likely the events are that were asked for."""
+    """Probabilities of the requested events under each scenario; None if no event is requested."""
     if not inputs.events:
         return None
     forecast = None if inputs.baseline is None else inputs.baseline.paths
@@ -142,12 +142,12 @@ def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang:
 
 
 def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """What the summary of a folder of results says of effects, by policy and effect: quantiles as in `QUANTILES`."""
+    """Effects in the summary of a folder of results, by policy and effect: quantiles as in `QUANTILES`."""
     file = folder / "summary.csv"
     if not file.is_file():
         return {}
     try:
-        # Of several definitions the first is that of the fit.
+        # If there are several definitions, the first is that of the fit.
         table = pd.read_csv(file).drop_duplicates("scenario").set_index("scenario")
         columns = {key: [f"{key}_{name}" for name in QUANTILES] for key in effects if f"{key}_p50" in table}
         found = {key: table[own].astype(float).dropna() for key, own in columns.items()}
@@ -162,12 +162,12 @@ def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list
 
 
 def figure_count(projection: Future, *, scenarios: Sequence[str] = ()) -> int:
-    """How many figures `write_results` will draw."""
+    """Number of figures that `write_results` will draw."""
     return len(figure_jobs(projection, scenarios=scenarios))
 
 
 def _below(projection: Future) -> pd.DataFrame:
-    """Share of draws in which output per head ends below the path without policy, a row a region."""
+    """Share of draws in which output per head ends below the path without policy, one row per region."""
     heads = projection.data["output_per_head"].isel(year=-1)
     frame = pd.DataFrame({name: heads[name].to_numpy() for name in ("region", "name_en", "name_zh")})
     for name in projection.policies:
@@ -185,7 +185,7 @@ def _page(
     folder: Path,
     lang: str,
 ) -> ReportDocument:
-    """The page that leads through the folder: the answer first, what it rests on below."""
+    """Summary page of the folder: main results first, then the evidence and the list of files."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
     parts: list[Part] = [Bullets(headline_lines(projection, answer, lang=lang))]
     if answer is not None:
@@ -211,7 +211,7 @@ def _page(
 
 
 def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Iterator[Part]:
-    """Policies beside each other, what the first is made of, and what the ranking hangs on."""
+    """Tables that compare the policies, split the effect of the first, and show the ranking by assumption."""
     yield Heading(say("report.table", lang, year=year))
     yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
@@ -224,7 +224,7 @@ def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Itera
 
 
 def _behind(projection: Future, lang: str) -> list[Part]:
-    """What is data and what is prior."""
+    """Section on how far the results rest on data or on priors."""
     parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
     lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
@@ -232,7 +232,7 @@ def _behind(projection: Future, lang: str) -> list[Part]:
 
 
 def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang: str) -> Iterator[Part]:
-    """How often each region loses; of many regions those that are asked for and those that lose most often."""
+    """Table of how often each region loses; of many regions, only those requested and those that lose most often."""
     frame, count = _below(projection), projection.data.sizes["region"]
     policies = list(projection.policies)
     yield Heading(say("report.below", lang))
@@ -250,7 +250,7 @@ def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang
 
 
 def _made(projection: Future, lang: str) -> str:
-    """One line that says how the results were made."""
+    """Model, panel, seed, draws and version of the results, in one line."""
     record: dict[str, Any] = dict(projection.provenance)
     return say(
         "report.model",
@@ -266,7 +266,7 @@ def _made(projection: Future, lang: str) -> str:
 
 
 def level_table(projection: Future) -> pd.DataFrame:
-    """Level at the start, level at the end and the change between them, with their intervals."""
+    """Table of the initial level, the final level and the change, with intervals."""
     rows = [
         {"scenario": scenario, **row}
         for scenario in projection.scenarios
@@ -300,12 +300,12 @@ def _row(values: xr.DataArray, name: str, group: str) -> dict[str, object]:
     }
 
 
-# Policies shown on the screen; the folder has them all.
+# Maximum number of policies shown on the screen; the folder contains all.
 MOST_ROWS = 12
 
 
 def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, on one screen: the answer in a few sentences, then policies beside each other."""
+    """Main results of a projection on one screen: a few sentences, then a table that compares the policies."""
     texts = headline_lines(projection, answer, lang=lang)
     if answer is None:
         return screen_of(texts)
@@ -314,7 +314,7 @@ def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> 
 
 
 def how_made(projection: Future, answer: Answer, lang: str) -> str:
-    """What the numbers of the table are, and how precise the ends of the first policy's interval."""
+    """Note on the numbers in the table, and on the Monte Carlo error of the first policy's interval."""
     main, name = answer.main, projection.policies[0]
     draws = main.effects.sizes["draw"]
     if draws == 1:
@@ -331,7 +331,7 @@ def how_made(projection: Future, answer: Answer, lang: str) -> str:
 
 
 def event_table(projection: Future, shares: pd.DataFrame, lang: str) -> TextTable:
-    """How likely events are under each scenario."""
+    """Table of the probabilities of events under each scenario."""
     rows = [
         [str(event), *("–" if np.isnan(share) else _percent(share) for share in row)]
         for event, row in shares.iterrows()
@@ -341,7 +341,7 @@ def event_table(projection: Future, shares: pd.DataFrame, lang: str) -> TextTabl
 
 
 def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str]:
-    """How likely events are under each scenario, for the screen: a block an event."""
+    """Probabilities of events under each scenario, for the screen: one block per event."""
     table = event_table(projection, shares, lang)
     lines = ["", *filled(say("report.events", lang))]
     for event, *cells in table.rows:
@@ -350,7 +350,7 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
-    """Effects of all policies, those that close most first; for the screen two of them, of few policies."""
+    """Table of the effects of all policies, the largest first; the short form has two effects and fewer policies."""
     table = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
     columns = {HEADLINE: say("report.closed", lang)}
     if not is_short:
@@ -385,7 +385,7 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
 
 
 def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
-    """Who is first in most draws, by what is assumed."""
+    """Table of the policies that are first in most draws, by assumption."""
     cases = {
         definition_label(projection, key, lang) if key else say("report.case main", lang): item.first
         for key, item in answer.comparisons.items()
@@ -406,7 +406,7 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
 
 
 def split_table(projection: Future, answer: Answer, name: str, lang: str) -> TextTable | None:
-    """Who, what and interaction of a policy's effect; None where its two by two was not run."""
+    """Policy effect split into allocation, mix and interaction; None if the variants needed were not run."""
     try:
         parts = answer.main.split(name)
     except KeyError:
@@ -423,7 +423,7 @@ def _percent(share: float) -> str:
 
 
 def _cell(row: Mapping[Any, Any], name: str, digits: int, lang: str) -> str:
-    """A median, with its interval where there is one."""
+    """A median, with its interval if there is one."""
     middle = row[f"{name}_p50"]
     if np.isnan(middle) or row[f"{name}_p05"] == row[f"{name}_p95"]:
         return written(middle, digits)
