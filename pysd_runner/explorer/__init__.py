@@ -1,1 +1,1 @@
-"""Writes a model as one HTML page that runs it: a module for the browser, baked draws, and sliders."""
+"""Write a model as one HTML page that runs it in the browser: a WebAssembly module, stored draws and sliders."""

@@ -1,4 +1,4 @@
-"""A page of any model: one HTML file that runs it in the browser, with its constants as sliders."""
+"""Explorer page of any model: one HTML file that runs it in the browser, with its constants as sliders."""
 
 import base64
 import gzip
@@ -32,14 +32,14 @@ Array = NDArray[np.float64]
 
 DIMENSIONLESS = "Dmnl"
 
-# In the order in which they are read; what a worker runs as well comes first.
+# Scripts in the order in which they are loaded; shared ones also run in web workers.
 SHARED = ("engine.js", "running.js")
 SCRIPTS = ("summaries.js", "drawing.js", "reading.js", "constants.js", "policy.js", "page.js")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explored:
-    """What a page runs and what it shows of it, as plain data."""
+    """Contents of an explorer page: the task it runs, and the plain data it shows."""
 
     model: Model
     task: Task
@@ -48,36 +48,36 @@ class Explored:
     draws: int
     times: Sequence[float]
     origin: float | None = None  # where observations end and the run begins
-    saved: Sequence[str]  # what the task saves, in its order
-    outcomes: Sequence[Mapping[str, Any]]  # what can be drawn
+    saved: Sequence[str]  # names of the saved outputs, in the order of the task
+    outcomes: Sequence[Mapping[str, Any]]  # outcomes that can be plotted
     constants: Sequence[Mapping[str, Any]]  # sliders by group
-    sections: Mapping[str, Any]  # what only some pages have: policies, regions, whether a forecast is followed
+    sections: Mapping[str, Any]  # optional parts of a page: policies, regions, whether a forecast is followed
 
 
 @dataclass(slots=True)
 class PackedNumbers:
-    """Collects arrays of numbers; each is known by its place among all."""
+    """Collects arrays of numbers, each identified by its offset and size."""
 
     parts: list[Array] = field(default_factory=list)
     size: int = 0
 
     def add(self, values: Any) -> list[int]:
-        """Place and number of some values."""
+        """Append values; return their offset and size."""
         flat = np.ascontiguousarray(values, dtype="<f8").ravel()
         self.parts.append(flat)
         self.size += flat.size
         return [self.size - flat.size, flat.size]
 
     def text(self) -> str:
-        """All numbers, exact: first bytes first, compressed, in base 64."""
+        """All numbers without loss: the first bytes of all, then the second ones and so on, compressed, in base 64."""
         whole = np.concatenate(self.parts) if self.parts else np.zeros(0, dtype="<f8")
-        # Signs and exponents of neighbours are alike: side by side they take a fraction of the room.
+        # Signs and exponents of neighbouring numbers are similar, so that they compress much better side by side.
         shuffled = whole.view(np.uint8).reshape(-1, 8).T.tobytes()
         return packed(shuffled)
 
 
 def page_of(explored: Explored, *, lang: str = "en", command: str = "") -> str:
-    """Write a page; `lang` is the language it opens in, `command` the one that repeats a scenario of it."""
+    """Write a page that opens in language `lang`; `command` is the shell command that runs a scenario saved from it."""
     program, numbers = explored.task.for_browsers(), PackedNumbers()
     inputs = input_records(program.inputs, numbers)
     data = {
@@ -117,12 +117,12 @@ def page_of(explored: Explored, *, lang: str = "en", command: str = "") -> str:
 
 
 def packed(data: bytes) -> str:
-    """Bytes, compressed, in base 64; the same for the same bytes."""
+    """Compress bytes reproducibly, and encode them in base 64."""
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
 
 
 def input_records(inputs: Mapping[str, Any], numbers: PackedNumbers) -> list[dict[str, Any]]:
-    """Values of the inputs of a module, laid out (moment, draw, cell)."""
+    """Records of the inputs of a module, with values in the layout (time, draw, cell)."""
     found: list[dict[str, Any]] = []
     for name, value in inputs.items():
         if isinstance(value, TimePath):
@@ -138,14 +138,14 @@ def _asset(name: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """JSON that cannot end the element it stands in, whatever names it holds."""
+    """Escape JSON, so that no name in it can end the script element that contains it."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-# As many sliders as one still looks through, and elements of an outcome that can be chosen.
+# Maximum number of sliders, and of elements of an outcome that can be chosen.
 MOST_SLIDERS, MOST_ELEMENTS = 24, 60
 
-# By which factors an estimated constant can be changed, and how far from its value any other.
+# Range of factors for estimated constants, and largest multiple of the value of other constants.
 FACTORS, FARTHEST = (0.0, 2.0), 2.0
 
 
@@ -159,7 +159,7 @@ def constants_explored(
     seed: int = 0,
     outcomes: Sequence[str] | None = None,
 ) -> Explored:
-    """Any model: what its page runs, its constants as sliders, its outcomes over the data."""
+    """Contents of the page of any model: its constants as sliders, and its outcomes with the data."""
     inputs = inputs_of(model, data, fitted, until=until, draws=draws, seed=seed)
     run_model, common, (start, stop) = inputs.run_model, inputs.common.values, inputs.bounds
     observed = observed_of(model, data, fitted)
@@ -189,7 +189,7 @@ def constants_explored(
 
 
 def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Declared parameters, else constants of the file, as sliders."""
+    """Sliders for the declared parameters, or else for the constants of the model file."""
     facts = facts_of(model.ir)
     declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
     names = [name for name in declared if name in facts] or list(facts)
@@ -235,7 +235,7 @@ def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) ->
 
 
 def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
-    """Ends of a slider: the limits of the file or of the declaration, as far as they are near the value."""
+    """Ends of a slider: the limits in the file, or else multiples of the value within the declared bounds."""
     value = float(fact.value or 0.0)
     if len(fact.limits) == 2 and np.isfinite(fact.limits).all() and fact.limits[0] <= value <= fact.limits[1]:
         return float(fact.limits[0]), float(fact.limits[1])

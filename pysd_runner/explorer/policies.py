@@ -1,4 +1,4 @@
-"""What a page has of a projection: policies on its draws, beside no policy."""
+"""Explorer page of a projection: policies on its draws, compared with no policy."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,22 +19,22 @@ from pysd_runner.study.labelling import MONEY
 from pysd_runner.study.values import scenario_values
 from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, say
 
-# What the program saves, and of it what the page can draw.
+# Outcomes that the program saves, and outcomes that the page can plot.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
 DRAWN = ("output_per_head", "relative_output", "gap_to_leader", "access", "skills", "application", "digital_index")
 
 PERCENT = ("relative_output", "gap_to_leader", "access", "skills", "application")
 
-# Policy settings that the page changes from year to year.
+# Policy settings that the page varies over time.
 MOVING = ("budget", "levers")
 
-# Effects that the page tells as the results do, where it is made from some.
+# Effects for which the page shows the values in the folder of results, if it was made from one.
 EFFECTS = ("gap_closed", "output_change")
 
-# What is not chosen and can be assumed otherwise, by role, and how far from the middle of the draws.
+# Groups of parameters that can be changed, by role, and largest multiple of the median of the draws.
 ASSUMED, FARTHEST = {"COST": "costs", "ASM": "assumptions"}, 4.0
 
-# Years of observations drawn before the origin.
+# Number of years of observations drawn before the origin.
 HISTORY = 15
 
 
@@ -44,7 +44,7 @@ def policies_explored(
     *,
     told: Mapping[str, object] | None = None,
 ) -> Explored:
-    """A projection: what its page runs, levers by class, regions, and what can be assumed otherwise."""
+    """Contents of the page of a projection: levers by class, regions, and assumptions that can be changed."""
     if not inputs.common.inputs.has_population:
         raise InvalidInput("the page weights regions by people, and the panel has no population")
     model, (origin, until) = inputs.model, inputs.years
@@ -98,7 +98,7 @@ def policies_explored(
 
 
 def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
-    """What all scenarios share, and the policy settings of no policy, over time where the page changes them."""
+    """Inputs shared by all scenarios, and the settings of no policy, as time paths where the page varies them."""
     common = inputs.common.values
     values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.years)}
     for key in MOVING:
@@ -147,7 +147,7 @@ def _history(inputs: ProjectionInputs) -> dict[str, Any]:
 
 
 def _assumptions(inputs: ProjectionInputs, role: str) -> Iterator[dict[str, Any]]:
-    """What has a role as sliders: the middle over the draws, and within which bounds."""
+    """Sliders for the parameters of a role: the median of the draws, and the bounds."""
     for key, item in inputs.spec.parameters.items():
         if item.role != role or item.variable not in inputs.common.values:
             continue
@@ -180,7 +180,7 @@ def _presets(inputs: ProjectionInputs, scenarios: Sequence[Scenario]) -> list[di
 
 
 def _settings(policy: Policy, origin: int) -> dict[str, Any] | None:
-    """A policy as the page holds it; None where it holds more than the page can show."""
+    """Settings of a policy in the form the page uses; None if the page cannot represent it."""
     budget = _budget(policy, origin)
     schedules = (policy.mix, *policy.levers.values())
     if budget is None or policy.regions is not None or any(isinstance(item, Schedule) for item in schedules):
@@ -201,7 +201,7 @@ def _settings(policy: Policy, origin: int) -> dict[str, Any] | None:
 
 
 def _budget(policy: Policy, origin: int) -> dict[str, Any] | None:
-    """Share of output, first year, and the year from which nothing is spent."""
+    """Budget as a share of output, first year, and year from which nothing is spent; None if it has more steps."""
     start = float(origin + 1) if policy.start is None else policy.start
     budget = policy.budget
     if not isinstance(budget, Schedule):
