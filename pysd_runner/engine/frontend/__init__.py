@@ -1,1 +1,1 @@
-"""Reads Vensim and XMILE files: text to a common syntax tree, and the tree to the representation the targets run."""
+"""Front end: parse Vensim and XMILE files into a common syntax tree and lower it to the intermediate representation."""

@@ -1,4 +1,4 @@
-"""Functions of Vensim, XMILE and Stella in the names and the order of arguments of the common tree."""
+"""Translate calls of Vensim, XMILE and Stella functions to the names and argument order of the common tree."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,12 +7,12 @@ from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Numeral, OperatorCall, Points, Stock, Text
 
 Build = Callable[..., Node]
-# What a function is for each number of arguments; None stands for any other number.
+# Function that builds the node of a call, for each number of arguments; None stands for any other number.
 Forms = dict[int | None, Build]
 
 
 def _as(name: str, *taken: int | float) -> Build:
-    """A call with arguments by their places, and with numbers."""
+    """Builder of a call: an integer in `taken` selects an argument by its index, a float is a literal argument."""
     return lambda *given: Call(name, tuple(given[at] if isinstance(at, int) else Numeral(at) for at in taken))
 
 
@@ -21,12 +21,12 @@ def _renamed(name: str, count: int) -> Forms:
 
 
 def _from_value(name: str, order: float) -> Forms:
-    """A delay or smooth that begins with its value."""
+    """Delay or smooth without an initial value, which starts from its input."""
     return {2: _as(name, 0, 1, 0, order)}
 
 
 def _from_start(name: str, order: float) -> Forms:
-    """One that begins with a third argument."""
+    """Delay or smooth whose third argument is its initial value."""
     return {3: _as(name, 0, 1, 2, order)}
 
 
@@ -45,8 +45,8 @@ def _with_lookup(argument: Node, table: Node) -> Node:
     return Call("with lookup", (argument, table))
 
 
-# Key of the name in the format -> number of arguments -> what it is in the common tree. Functions that are in no table
-# have the same name and arguments there.
+# Key of the function name in the format -> number of arguments -> builder of its node. Functions that are in neither
+# table have the same name and arguments in the common tree.
 VENSIM: Mapping[str, Forms] = {
     "integ": {2: Stock},
     "smooth": _from_value("smooth", 1.0),
@@ -61,7 +61,7 @@ VENSIM: Mapping[str, Forms] = {
     "game": {1: lambda value: value},
     "reinitial": _renamed("initial", 1),
     "with lookup": {2: _with_lookup},
-    # The third argument is the number of elements, which the subscript tells.
+    # The third argument, the number of elements, is implied by the subscript range.
     "allocate by priority": {5: _as("allocate by priority", 0, 1, 3, 4)},
     "x if missing": _renamed("if missing", 2),
     "pulse train": {4: _as("pulse train", 0, 2, 1, 3)},
@@ -75,17 +75,17 @@ VENSIM: Mapping[str, Forms] = {
 
 
 def _extreme(name: str) -> Forms:
-    """Of one array, or of several numbers and arrays."""
+    """MAX or MIN of one array, or of several numbers and arrays."""
     return {1: _as(f"{name} of array", 0), None: lambda *arguments: Call(f"{name} of several", arguments)}
 
 
 def _random(name: str, count: int) -> Forms:
-    """A random function, with the seed that may stand behind what it takes: numbers go by the seed of the run."""
+    """Random function with an optional last argument, a seed, that is ignored: only the seed of the run is used."""
     return dict.fromkeys((count, count + 1), _as(name, *range(count)))
 
 
 def _bounded(count: int, build: Build) -> Forms:
-    """A random function, behind whose parameters a seed, a lower and an upper bound may stand."""
+    """Random function with optional arguments after its parameters: seed, lower bound and upper bound."""
 
     def made(*arguments: Node) -> Node:
         none = Numeral(math.nan), Numeral(math.nan)
@@ -98,7 +98,7 @@ def _bounded(count: int, build: Build) -> Forms:
 
 
 def _law(name: str, count: int) -> Build:
-    """A distribution that is neither stretched nor shifted."""
+    """Builder of a random function with shift 0 and scale 1."""
     return _as(name, *range(2 + count), 0.0, 1.0)
 
 
@@ -151,7 +151,7 @@ XMILE: Mapping[str, Forms] = {
     "poisson": _bounded(1, _law("poisson", 1)),
     "binomial": _bounded(2, _law("binomial", 2)),
     "negbinomial": _bounded(2, _law("failures", 2)),
-    # Trials until one succeeds.
+    # Number of trials up to and including the first success.
     "geometric": _bounded(1, _as("failures", 0, 1, 1.0, 2, 1.0, 1.0)),
     "beta": _bounded(2, _law("beta", 2)),
     "gamma": {1: _as("gamma", -math.inf, math.inf, 0, 0.0, 1.0), **_bounded(2, _as("gamma", 0, 1, 2, 0.0, 3))},
@@ -164,7 +164,7 @@ XMILE: Mapping[str, Forms] = {
     },
     "gammaln": _renamed("gamma ln", 1),
     "npv": {2: _as("npv", 0, 1, 0.0, 1.0), 3: _as("npv", 0, 1, 2, 1.0), 4: _as("npv", 0, 1, 2, 3)},
-    # Each run is the first of its session.
+    # Every run counts as the first of its session, so there is no previous run to take the final value from.
     "endval": {1: _as("initial", 0), 2: _as("initial", 1)},
     "logn": _renamed("ln", 1),
     "mod": _renamed("remainder", 2),
@@ -174,12 +174,12 @@ XMILE: Mapping[str, Forms] = {
     "previous": {1: _as("previous", 0, 0.0), 2: _as("previous", 0, 1)},
 }
 
-# Names of XMILE that stand for a value.
+# XMILE names that are replaced by a number or a call without arguments.
 NAMES: Mapping[str, Node] = {
     "inf": Numeral(math.inf),
     "nan": Numeral(math.nan),
     "pi": Numeral(math.pi),
-    # Each run is the first of its session.
+    # Every run counts as the first of its session.
     "runcount": Numeral(0.0),
     "sensiruncount": Numeral(0.0),
     "clocktime": Call("clocktime", ()),
@@ -187,12 +187,12 @@ NAMES: Mapping[str, Node] = {
 
 
 def vensim_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """A function of Vensim in the common tree; None for one that has the same name and arguments there."""
+    """Translate a call of a Vensim function; None if the common tree has it with the same name and arguments."""
     return _built(VENSIM, name, arguments)
 
 
 def xmile_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """A function of XMILE in the common tree."""
+    """Translate a call of an XMILE function; None if the common tree has it with the same name and arguments."""
     if name in ("time", "dt", "starttime", "stoptime") and not arguments:
         return Name(name)
     if name in NAMES and not arguments:

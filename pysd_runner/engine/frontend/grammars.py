@@ -1,4 +1,4 @@
-"""Parsers made from the grammars beside them, and what they say about a text they cannot read."""
+"""Build parsers from the grammars of the two formats, and turn parse errors into messages."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +22,7 @@ from pysd_runner.engine.frontend.syntax import (
 )
 from pysd_runner.engine.ir import key, tidy
 
-# What a terminal of a grammar is called in a message; all others are shown as they are written.
+# Names of grammar terminals in messages about the expected input; other terminals are not mentioned.
 WORDS = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -44,7 +44,7 @@ WORDS = {
 
 
 class Misread(Exception):
-    """Something that a grammar allows and the format does not; `offset` says where in the text it stands."""
+    """Error for text that the grammar accepts but the format does not allow; `offset` is its position in the text."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class Misread(Exception):
 
 
 def make_parser(grammar: Path, reader: Transformer[Any, Any]) -> Lark:
-    """Parser of a grammar whose rules a reader turns into nodes while it parses."""
+    """LALR parser of a grammar file; `reader` builds the syntax tree during parsing."""
     return Lark(
         grammar.read_text(encoding="utf-8"),
         parser="lalr",
@@ -62,7 +62,7 @@ def make_parser(grammar: Path, reader: Transformer[Any, Any]) -> Lark:
 
 
 def parsed(parser: Lark, text: str, place: SourcePlace) -> Any:
-    """Read a text."""
+    """Parse a text; errors state the position in the file."""
     try:
         return parser.parse(text)
     except UnexpectedInput as error:
@@ -87,11 +87,11 @@ def _expected(error: UnexpectedInput) -> str:
 
 
 class ExpressionReader(Transformer[Token, Any]):
-    """What the grammars of both formats share: rules of numbers, operators and calls."""
+    """Tree builder for the rules that both grammars share: numbers, operators and calls."""
 
     def __init__(self, own: frozenset[str], known: Callable[[str, tuple[Node, ...]], Node | None]) -> None:
         super().__init__()
-        # Keys of names that the file defines, and what makes a function of the format.
+        # Keys of names that the file defines, and the function that translates calls of built-in functions.
         self.own, self.known = own, known
 
     def called(
@@ -102,7 +102,7 @@ class ExpressionReader(Transformer[Token, Any]):
         subscripts: tuple[Subscript, ...] | None,
         outputs: tuple[Name, ...] = (),
     ) -> Node:
-        """A call of a function, a macro or a table function."""
+        """Node of a call of a function, a macro or a table function."""
         if subscripts is None and key(name) not in self.own:
             try:
                 found = self.known(key(name), arguments)
@@ -113,36 +113,36 @@ class ExpressionReader(Transformer[Token, Any]):
         return Call(tidy(name), arguments, subscripts, outputs, at=at)
 
     def arguments(self, parts: list[Any]) -> list[Any]:
-        """What stands between the brackets of a call."""
+        """Arguments of a call, without punctuation tokens."""
         return [item for item in parts if not isinstance(item, Token)]
 
     def number(self, parts: list[Token]) -> Numeral:
-        """A literal."""
+        """Number literal."""
         return Numeral(float(parts[0]))
 
     def sign(self, parts: list[Any]) -> Node:
-        """A sign in front."""
+        """Unary plus or minus."""
         return parts[1] if parts[0] == "+" else negative(parts[1])
 
     def invert(self, parts: list[Any]) -> OperatorCall:
-        """A negation."""
+        """Logical NOT."""
         return OperatorCall((":NOT:",), (parts[1],))
 
     def comparison(self, parts: list[Any]) -> Node:
-        """Operators of one rank in a row."""
+        """Chain of binary operators of the same precedence."""
         operators = ("<>" if item == "!=" else str(item) for item in parts[1::2])
         return OperatorCall(tuple(operators), tuple(parts[::2]))
 
     sum = product = comparison
 
     def alternative(self, parts: list[Any]) -> OperatorCall:
-        """Conditions of which one has to hold."""
+        """Logical OR of conditions."""
         return OperatorCall((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
 
     def condition(self, parts: list[Any]) -> OperatorCall:
-        """Conditions that all have to hold."""
+        """Logical AND of conditions."""
         return OperatorCall((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
 
     def power(self, parts: list[Any]) -> OperatorCall:
-        """A power."""
+        """Exponentiation."""
         return OperatorCall(("^",), (parts[0], parts[-1]))

@@ -1,4 +1,4 @@
-"""A model file on disk and as it was read, whatever its format; nothing is written, nothing of it is executed."""
+"""Find and read model files of either format, and find the data files they name; nothing is written or executed."""
 
 import hashlib
 import os
@@ -18,10 +18,10 @@ XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
 
 SUFFIXES = VENSIM | XMILE
 
-# An environment variable; 1 lets models read files outside of their folders.
+# Name of an environment variable; if it is set to 1, models may read files outside of their folders.
 OUTSIDE = "GAPSIM_OUTSIDE"
 
-# Other files of models, and how to get one of the above from them.
+# Unsupported model file formats, and how to convert each to a supported one.
 _BINARY = "a binary file of Vensim; open it there and save it as text, with the ending .mdl"
 
 _OLDER = "a file of an older Stella or iThink; open it in a newer one and save it with the ending .stmx or .itmx"
@@ -41,7 +41,7 @@ def reads_outside() -> bool:
 
 
 def data_file(name: str, model: Path) -> Path:
-    """Place of a file that a model names, refused outside of the folder of the model, where links lead as well."""
+    """Resolve a file name given in a model; refuse a path that leaves the model's folder, unless this is allowed."""
     windows, folder = PureWindowsPath(name), Path(os.path.realpath(model.parent))
     if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
         fault = "is not relative to the folder of the model"
@@ -57,7 +57,7 @@ def data_file(name: str, model: Path) -> Path:
 
 
 def data_files(names: Mapping[str, str], model: Path) -> dict[str, Path]:
-    """Places of the files that the settings of a model stand for, as far as it may read them."""
+    """Paths of the data files listed in the settings of a model, without those it may not read."""
     found = {}
     for name, file in names.items():
         with suppress(InvalidModel):
@@ -66,7 +66,7 @@ def data_files(names: Mapping[str, str], model: Path) -> dict[str, Path]:
 
 
 def identify(path: str | Path) -> tuple[Path, str]:
-    """Find a model file."""
+    """Check that a model file exists in a supported format; return its absolute path and SHA-256 hash."""
     path = Path(path)
     ending = path.suffix.lower()
     try:
@@ -89,10 +89,10 @@ class Source:
     path: Path
     sha256: str  # hash of its bytes
     syntax: Syntax
-    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+    files: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
-        """Copy with other elements in some subscript ranges."""
+        """Copy with the elements of some subscript ranges replaced."""
         known = {key(found.name): found.name for found in self.syntax.ranges}
         for name in elements:
             if key(name) not in known:

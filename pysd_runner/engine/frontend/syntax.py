@@ -1,7 +1,7 @@
-"""What a model file says, before its names mean anything: one tree for Vensim and XMILE, and what it may ask for.
+"""Syntax tree of a model file, common to Vensim and XMILE, before names are resolved; and limits on the model's size.
 
-Functions have the names of `lowering.expressions`, whatever the format calls them; names of variables, ranges and
-elements stand as written.
+Functions have the names used in `lowering.expressions`, in both formats; names of variables, ranges and elements are
+kept as written.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,20 +12,20 @@ from typing import Any, Literal
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
 
-# Characters of a text of the file that a message quotes.
+# Maximum number of characters of the file that a message quotes.
 QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlace:
-    """A text of a model file and where it begins."""
+    """A piece of text of a model file and the position where it begins."""
 
     line: int = 0
     column: int = 1
-    text: str = ""  # as it stands in the file
+    text: str = ""  # as written in the file
 
     def at(self, offset: int) -> str:
-        """Where a character of the text stands in the file, as a person would say it."""
+        """Describe the line and column, in the file, of a character of the text."""
         offset = offset or len(self.text) - len(self.text.lstrip())
         before = self.text[: max(offset, 0)]
         breaks = before.count("\n")
@@ -34,7 +34,7 @@ class SourcePlace:
 
 
 class Misplaced(InvalidModel):
-    """An error about one name of an equation; `at` is where the name stands in it."""
+    """Error about one name in an equation; `at` is the offset of the name."""
 
     def __init__(self, message: str, at: int = 0) -> None:
         super().__init__(message)
@@ -42,12 +42,12 @@ class Misplaced(InvalidModel):
 
 
 def fault(place: SourcePlace, offset: int, message: str) -> InvalidModel:
-    """An error about a character of a text."""
+    """Error that states the line and column of a character of a text."""
     return InvalidModel(f"{place.at(offset)}: {message}")
 
 
 def shortened(text: str) -> str:
-    """A text of the file on one line, cut where it is long."""
+    """Text on one line, truncated to `QUOTED` characters."""
     line = " ".join(text[: 2 * QUOTED].split())
     return line if len(line) <= QUOTED else line[:QUOTED] + "..."
 
@@ -73,21 +73,21 @@ EULER = Integration()
 
 @dataclass(frozen=True, slots=True)
 class Numeral:
-    """A literal."""
+    """Number literal."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A literal text, such as the name of a file."""
+    """String literal, such as the name of a file."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Numbers listed for all elements of a left side, row by row."""
+    """Numbers listed for all elements of the left-hand side, in row-major order."""
 
     values: tuple[float, ...]
 
@@ -103,7 +103,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A subscript that stands for consecutive elements of a dimension, both ends included; None is the end itself."""
+    """Subscript for consecutive elements of a dimension, both ends included; None is the first or last element."""
 
     first: "Node | None"
     last: "Node | None"
@@ -111,14 +111,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A subscript that stands for a dimension of the left side by its number, counted from one."""
+    """Subscript that refers to a dimension of the left-hand side by its number, counted from one, ``@1``."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A variable, a range or an element; `at` is where it stands in its equation."""
+    """Name of a variable, range or element; `at` is its offset in the equation."""
 
     name: str
     subscripts: "tuple[Subscript, ...] | None" = None
@@ -127,7 +127,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class OperatorCall:
-    """Operators of one rank in a row, ``a - b + c``: from the left, but powers from the right."""
+    """Chain of operators of the same precedence, ``a - b + c``: left-associative, except for powers."""
 
     operators: tuple[str, ...]
     arguments: "tuple[Node, ...]"
@@ -135,19 +135,19 @@ class OperatorCall:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function, a macro or a table function with its arguments."""
+    """Call of a function, a macro or a table function."""
 
-    function: str  # name of a function in `functions`, or as the file spells it
-    arguments: "tuple[Node, ...]"  # what it is called with
+    function: str  # its name in `lowering.expressions`, or as the file spells it
+    arguments: "tuple[Node, ...]"
     subscripts: "tuple[Subscript, ...] | None" = None  # of a table function
-    outputs: tuple[Name, ...] = ()  # variables that a macro gives values to beside what it gives back
-    gives: str = ""  # which output of a macro is meant; the variable of its name if empty
-    at: int = field(default=0, compare=False)  # where it stands in its equation
+    outputs: tuple[Name, ...] = ()  # variables that receive the additional outputs of a macro
+    gives: str = ""  # name of the macro output to return; if empty, the variable with the name of the macro
+    at: int = field(default=0, compare=False)  # offset in its equation
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What integrates a flow; `non_negative`: it stops at zero."""
+    """A stock, the integral of a net flow; `non_negative`: it cannot fall below zero."""
 
     flow: "Node"
     initial: "Node"
@@ -156,7 +156,7 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A flow that leaks from a conveyor on its way, between two shares of its length counted from where it begins."""
+    """Leakage flow of a conveyor; `start` and `end` of its zone are fractions of the length from the inlet."""
 
     flow: str
     fraction: "Node"
@@ -166,7 +166,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Inflow:
-    """A flow onto a conveyor: what it asks for, None if another conveyor or a queue decides; `even`: over all of it."""
+    """Inflow of a conveyor: desired rate, None if another conveyor or queue sets it; `even`: spread over all slats."""
 
     flow: str
     request: "Node | None"
@@ -175,25 +175,25 @@ class Inflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belt:
-    """A stock that works as a conveyor: what comes on leaves it after its transit time."""
+    """A conveyor: a stock whose inflows leave it after the transit time, `length`."""
 
     length: "Node"
-    initial: "Node"  # what lies on it at the start
-    inflows: tuple[Inflow, ...] = ()  # in the order in which they are let on
-    leaks: tuple[Leak, ...] = ()  # in the order in which they take
+    initial: "Node"  # initial content
+    inflows: tuple[Inflow, ...] = ()  # in the order in which they are admitted
+    leaks: tuple[Leak, ...] = ()  # in the order in which they drain it
     capacity: "Node | None" = None
     limit: "Node | None" = None
-    arrest: "Node | None" = None  # stands still while this is not zero; None for never
+    arrest: "Node | None" = None  # the conveyor is stopped while this is not zero; None if it never stops
     exponential: bool = False
-    discrete: bool = False  # whether only whole units come on
+    discrete: bool = False  # whether only whole units are admitted
 
 
 Node = Numeral | Text | Array | Points | Name | OperatorCall | Call | Stock | Belt
 
-# A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
+# A string is the name of a range or element, a range with "!" that is reduced over, or "*" for a whole dimension.
 Subscript = str | Node | Span | Position
 
-# What an equation gives: a value, a value nobody may change, points of a table, or a series over time.
+# Kind of an equation: a value, a constant that may not be changed, points of a table, or a time series.
 Kind = Literal["value", "unchangeable", "table", "data"]
 
 
@@ -201,18 +201,18 @@ Kind = Literal["value", "unchangeable", "table", "data"]
 class Equation:
     """One equation of a variable."""
 
-    subscripts: tuple[str, ...] = ()  # ranges or elements of its left side
-    exceptions: tuple[tuple[str, ...], ...] = ()  # groups of subscripts that it leaves out
+    subscripts: tuple[str, ...] = ()  # ranges or elements of its left-hand side
+    exceptions: tuple[tuple[str, ...], ...] = ()  # groups of subscripts that :EXCEPT: excludes
     kind: Kind = "value"
-    expression: Node | None  # its right side; None for data whose values come from whoever runs the model
-    mode: Mode = "interpolate"  # what holds between the points of data
+    expression: Node | None  # its right-hand side; None if the caller must supply the values
+    mode: Mode = "interpolate"  # interpolation mode between data points
     text: str  # the equation on one line, without comments
-    place: SourcePlace = field(default=SourcePlace(), compare=False)  # where its text stands
+    place: SourcePlace = field(default=SourcePlace(), compare=False)  # position of its text in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinedVariable:
-    """Everything a file says about one variable; `dims` are its ranges, where the file lists them."""
+    """Definition of one variable in a file; `dims` are its dimensions, if the file lists them."""
 
     name: str
     equations: tuple[Equation, ...]
@@ -225,15 +225,15 @@ class DefinedVariable:
 
 @dataclass(frozen=True, slots=True)
 class MappedTo:
-    """What a range is mapped to."""
+    """Mapping of a subscript range to another one."""
 
     name: str  # the other range, as written
-    listed: tuple[str, ...] | None = None  # what of it each element stands for, an element or a range
+    listed: tuple[str, ...] | None = None  # for each element, an element or subrange of the other range
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Elements of a subscript range that are counted, ``a9``, ``a10``, ``a11``."""
+    """Numbered elements of a subscript range, ``a9``, ``a10``, ``a11``."""
 
     prefix: str
     first: int
@@ -241,16 +241,16 @@ class Numbered:
 
     @property
     def count(self) -> int:
-        """How many they are."""
+        """Number of elements."""
         return self.last - self.first + 1
 
     def names(self) -> Iterator[str]:
-        """Each of them."""
+        """Names of the elements."""
         return (f"{self.prefix}{number}" for number in range(self.first, self.last + 1))
 
 
 def labels_of(elements: "Sequence[str | Numbered]") -> Iterator[str]:
-    """Elements of a range, one by one."""
+    """Names of the elements of a range, with numbered elements expanded."""
     return (name for item in elements for name in ((item,) if isinstance(item, str) else item.names()))
 
 
@@ -259,16 +259,16 @@ class Range:
     """A subscript range."""
 
     name: str
-    elements: "tuple[str | Numbered, ...]" = ()  # its elements, and other ranges that stand for theirs
-    copy_of: str | None = None  # the range it is another name for, None for one of its own
+    elements: "tuple[str | Numbered, ...]" = ()  # its elements; names of other ranges stand for theirs
+    copy_of: str | None = None  # the range of which it is an alias, None if it is not an alias
     targets: tuple[MappedTo, ...] = ()  # ranges it is mapped to
-    source: Call | None = None  # the call that reads its elements from a file, None where they are listed
+    source: Call | None = None  # the call that reads its elements from a file, None if they are listed
     place: SourcePlace = field(default=SourcePlace(), compare=False)  # where it is defined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macro:
-    """A macro: what it takes, and its equations."""
+    """Definition of a macro: its parameters and equations."""
 
     name: str
     parameters: tuple[str, ...]
@@ -277,25 +277,25 @@ class Macro:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """A whole model file."""
+    """Syntax tree of a whole model file."""
 
     ranges: tuple[Range, ...]
     variables: tuple[DefinedVariable, ...]
     macros: tuple[Macro, ...] = ()
-    integration: Integration = EULER  # how it wants its stocks integrated
-    other_names: Mapping[str, str] = field(default_factory=dict)  # names that the format has for the time controls
-    files: Mapping[str, str] = field(default_factory=dict)  # what names of data files stand for
-    features: tuple[Feature, ...] = ()  # what it asks for beside its equations, and what is done with it
-    sketch: tuple[Drawn, ...] = ()  # where variables are drawn
+    integration: Integration = EULER  # the integration method it requests
+    other_names: Mapping[str, str] = field(default_factory=dict)  # the format's own names of the time controls
+    files: Mapping[str, str] = field(default_factory=dict)  # data files by the aliases used in equations
+    features: tuple[Feature, ...] = ()  # other contents of the file, and how each is handled
+    sketch: tuple[Drawn, ...] = ()  # positions of variables in the diagram
 
 
 def negative(node: Node) -> Node:
-    """A node with a minus in front."""
+    """Negation of a node."""
     return Numeral(-node.value) if isinstance(node, Numeral) else OperatorCall(("negative",), (node,))
 
 
 def folded(node: Node) -> Node:
-    """A sum of numbers as one number; other nodes as they are."""
+    """Fold a sum of literals into one literal; return other nodes unchanged."""
     if not isinstance(node, OperatorCall) or not set(node.operators) <= {"+", "-"}:
         return node
     values = [part.value for part in node.arguments if isinstance(part, Numeral)]
@@ -308,7 +308,7 @@ def folded(node: Node) -> Node:
 
 
 def changed(node: Any, change: Callable[[Any], Any]) -> Any:
-    """A node whose every part, and then itself, is as a function makes it."""
+    """Apply a function to every part of a node, and then to the node itself."""
     if isinstance(node, tuple):
         return tuple(changed(part, change) for part in node)
     if not is_dataclass(node) or isinstance(node, type):
@@ -318,7 +318,7 @@ def changed(node: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def parts(node: Any) -> Iterator[Any]:
-    """Every node of an expression, itself first."""
+    """All nodes of an expression in pre-order."""
     waiting = [node]
     while waiting:
         item = waiting.pop()
@@ -335,24 +335,24 @@ def _names_of(kind: Any) -> tuple[str, ...]:
     return tuple(item.name for item in fields(kind))
 
 
-# As much of a name is shown.
+# Maximum number of characters of a name that a message shows.
 _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """The most that a model file may ask for.
+    """Limits on the size of a model.
 
     Parameters
     ----------
     elements
-        Elements of all subscript ranges that the file counts, ``(a1-a100)``, together; and slats of a conveyor.
+        Total number of numbered elements, ``(a1-a100)``, of all subscript ranges; also number of slats of a conveyor.
     equations
-        Equations that macros and modules are expanded into.
+        Number of equations that macros and modules are expanded into.
     name
-        Characters of a name.
+        Number of characters of a name.
     seconds
-        Predicted time of compiling the model to machine code.
+        Predicted time to compile the model to machine code, in seconds.
     """
 
     elements: int = 1_000_000
@@ -361,21 +361,21 @@ class Budgets:
     seconds: float = 60.0
 
     def check(self, budget: str, count: float, asking: str) -> None:
-        """Refuse what goes beyond a budget.
+        """Raise an error if a limit is exceeded.
 
         Parameters
         ----------
         budget
-            Which one.
+            Name of the limit.
         count
-            How much is asked for.
+            Number that the model requests.
         asking
-            Who asks for it, and of what: the beginning of the message.
+            Beginning of the message: what requests it.
 
         Raises
         ------
         InvalidModel
-            If it is too much; the message says how to allow more.
+            If the limit is exceeded; the message says how to raise it.
         """
         most = getattr(self, budget)
         if count > most:
@@ -386,12 +386,12 @@ class Budgets:
             )
 
     def check_name(self, name: str) -> None:
-        """Refuse a name that is too long.
+        """Raise an error if a name is too long.
 
         Raises
         ------
         InvalidModel
-            If it is; the message shows its beginning.
+            If the name is too long; the message shows its beginning.
         """
         self.check("name", len(name), f"the name {name[:_SHOWN]!r}... has")
 

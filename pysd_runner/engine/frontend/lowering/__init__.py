@@ -1,1 +1,1 @@
-"""Lowers the common tree into the representation every target is built from."""
+"""Lower the common syntax tree to the intermediate representation from which every target is built."""

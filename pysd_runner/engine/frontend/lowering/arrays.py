@@ -1,4 +1,4 @@
-"""Functions of arrays: of elements found by their place, and of whole arrays, which become hidden variables."""
+"""Array functions: those that select elements by position, and those of whole arrays, which become hidden variables."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from pysd_runner.engine.ir import (
 
 
 def sorted_by(name: str) -> Callable[[Scope, Expression, Expression], Expression]:
-    """A function that sorts along the last subscript, in some direction."""
+    """Builder of a function that sorts along the last subscript; its second argument is the direction."""
 
     def build(scope: Scope, vector: Expression, direction: Expression) -> Expression:
         core = _core(vector, 1, name.upper())
@@ -55,7 +55,7 @@ def allocate_by_priority(
 
 
 def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Expression:
-    """A function of numbers alone that no target has of its own."""
+    """Element-wise function that targets call like an array function."""
     return _applied(scope, name, arguments, [()] * len(arguments), ())
 
 
@@ -66,7 +66,7 @@ def _core(argument: Expression, count: int, name: str) -> tuple[str, ...]:
 
 
 def _made(scope: Scope, vector: Expression, core: tuple[str, ...]) -> tuple[str, ...]:
-    """Axis a sorted vector is laid along: its own, or one of the same length that only the left side has."""
+    """Axis of the sorted vector: its own, or one of the same length that only the left-hand side has."""
     if core[0] in scope.block_axes:
         return core
     length = len(scope.ranges.elements[core[0].removesuffix("!")])
@@ -82,7 +82,7 @@ def _applied(
     cores: Sequence[tuple[str, ...]],
     result: tuple[str, ...],
 ) -> Expression:
-    """Hide the function and its arguments in variables of their own, so that a target handles plain arrays only."""
+    """Put the function and its arguments into hidden variables, so that targets handle plain arrays only."""
     plain = [
         marked(scope, argument, core) if core else _plain(scope, argument)
         for argument, core in zip(arguments, cores, strict=True)
@@ -99,7 +99,7 @@ def _plain(scope: Scope, argument: Expression) -> Expression:
 
 
 def marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Reference:
-    """A reference whose core axes end in an exclamation mark."""
+    """Reference to an argument whose core axes are marked by an exclamation mark."""
     plain = argument if isinstance(argument, Reference) else scope.hide("auxiliary", argument)
     index = tuple(
         replace(item, label=f"{item.label}!") if isinstance(item, Axis) and item.label in core else item
@@ -108,10 +108,10 @@ def marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Referen
     return Reference(plain.variable, index)
 
 
-# A result that must not be: computed, because a NaN written out is what a model calls missing.
+# Undefined result: a computed NaN, because a literal NaN is a missing value of the model.
 UNDEFINED = operation("ln", -1.0)
 
-# What VECTOR SELECT combines: which of sum, product, least, largest, average, and whether of weighted elements.
+# Reductions of VECTOR SELECT by the number of its action, and the neutral element of each.
 _ACTIONS = ("sum", "product", "least", "largest", "average")
 _IDENTITY = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf, "average": 0.0}
 
@@ -124,7 +124,7 @@ def vector_select(
     action: Expression,
     error: Expression,
 ) -> Expression:
-    """VECTOR SELECT: combines the elements whose selection is not zero; NaN where `error` forbids what is selected."""
+    """VECTOR SELECT: reduce the elements whose selection is not zero; NaN if `error` does not allow their number."""
     del scope
     over = tuple(axis for axis in joined_axes(selection, values) if axis.endswith("!"))
     if not over:
@@ -156,7 +156,7 @@ def _selected(selection: Expression, values: Expression, action: int, over: tupl
     if action < 5:
         taken = selection * values
     elif action == 5:
-        # Vensim's help has it the other way round; this is what Vensim computes.
+        # Vensim's documentation swaps base and exponent; this is what Vensim computes.
         taken = values**selection
     chosen = operation("where", selection, taken, _IDENTITY[kind])
     if kind != "average":
@@ -172,7 +172,7 @@ def _reduced(name: str, argument: Expression, over: tuple[str, ...]) -> Expressi
 
 
 def element_map(node: Call, scope: Scope) -> Expression:
-    """VECTOR ELM MAP: the element so many places behind the one that is named, missing where there is none."""
+    """VECTOR ELM MAP: the element at an offset from the named one, missing if there is none."""
     vector = node.arguments[0] if len(node.arguments) == 2 else None
     if not isinstance(vector, Name) or key(vector.name) not in scope.names:
         raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
@@ -185,7 +185,7 @@ def element_map(node: Call, scope: Scope) -> Expression:
 
 
 def flat_element(node: Call, scope: Scope) -> Expression:
-    """An array called with the place of an element in it, row by row from one; zero where there is none."""
+    """Array called with the position of an element, in row-major order from one; zero if out of range."""
     if len(node.arguments) != 1:
         raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
     place = _whole_number(scope.lowered(node.arguments[0])) - 1.0
@@ -193,12 +193,12 @@ def flat_element(node: Call, scope: Scope) -> Expression:
 
 
 def rank(node: Call, scope: Scope) -> Expression:
-    """RANK: the place of the element that is so many from the smallest, row by row from one."""
+    """RANK: position, in row-major order from one, of the element with a given rank in ascending order."""
     if len(node.arguments) not in (2, 3):
         raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
     values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
     place = node.arguments[1]
-    # The last place may be called SIZE.
+    # The rank of the largest element may be written as SIZE.
     is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
     wanted = _whole_number(
         scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place)
@@ -219,7 +219,7 @@ def rank(node: Call, scope: Scope) -> Expression:
 
 
 def interpolate(node: Call, scope: Scope) -> Expression:
-    """INTERPOLATE: a value between the elements of an array, from 0 for the first to 1 for the last of a dimension."""
+    """INTERPOLATE: linear interpolation in an array, from 0 for the first to 1 for the last element of a dimension."""
     if len(node.arguments) < 2:
         raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
     value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
@@ -236,7 +236,7 @@ def interpolate(node: Call, scope: Scope) -> Expression:
 
 
 def vector_lookup(node: Call, scope: Scope) -> Expression:
-    """VECTOR LOOKUP: an array over its last subscript as a table over evenly spaced x, read by some rule."""
+    """VECTOR LOOKUP: an array along its last subscript, read as a table over evenly spaced x in a given mode."""
     vector = node.arguments[0] if len(node.arguments) == 5 else None
     labels = vector.subscripts if isinstance(vector, Name) else None
     if not isinstance(vector, Name) or not labels or len(labels) != len(scope.dims.get(key(vector.name), ())):
@@ -273,19 +273,19 @@ def _within(value: Expression, most: Expression) -> Expression:
 
 
 def _last(axis: str, scope: Scope) -> float:
-    """Place of the last element of an axis, from zero."""
+    """Position of the last element of an axis, counted from zero."""
     return float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1)
 
 
 def _weight(axis: str, place: Expression, scope: Scope) -> Expression:
-    """How much each element of an axis counts for a place between two of them."""
+    """Weight of each element of an axis in the linear interpolation at a position."""
     own = counted(scope.ranges.elements, (axis,)) - 1.0
     distance = operation("abs", place - own)
     return operation("max", 1.0 - distance, 0.0)
 
 
 def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
-    """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
+    """Whether the first of two sequences of sort keys comes before the second, in lexicographic order."""
     result = first[-1] < second[-1]
     for a, b in zip(reversed(first[:-1]), reversed(second[:-1]), strict=True):
         tied = operation("equal", a, b) & result
@@ -300,12 +300,12 @@ def _wild(node: Node, scope: Scope) -> Node:
 
 
 def _whole_number(value: Expression) -> Expression:
-    """A place as a whole number; one that is a little below it by rounding alone counts as that."""
+    """Truncate a position to an integer; one just below an integer because of rounding counts as that integer."""
     return value if isinstance(value, Number) else operation("integer", value + SMALL)
 
 
 def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
-    """Place of what an index picks among all cells of a variable, row by row from zero."""
+    """Position, in row-major order from zero, of the cells of a variable that an index selects."""
     result: Expression = Number(0.0)
     for item, dim in zip(index, dims, strict=True):
         count = len(scope.ranges.elements[dim])
@@ -319,7 +319,7 @@ def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expressi
 
 
 def _at(name: str, place: Expression, scope: Scope) -> Expression:
-    """The cell of a variable at a place, counted row by row from zero; zero where there is none."""
+    """Value of a variable at a position, in row-major order from zero; zero if out of range."""
     dims = scope.dims[key(name)]
     labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
     value = reference_to(scope.names[key(name)], labels)
@@ -339,7 +339,7 @@ def _element_count(node: Call, scope: Scope) -> Expression:
 
 
 def _given(node: Call, count: int) -> tuple[Node, ...]:
-    """Arguments of a function, of which there are so many."""
+    """Arguments of a function; raise an error unless there are `count` of them."""
     if len(node.arguments) != count:
         name = key(node.function).upper()
         raise InvalidModel(f"{name} takes {count} arguments, {len(node.arguments)} are given")
@@ -347,7 +347,7 @@ def _given(node: Call, count: int) -> tuple[Node, ...]:
 
 
 def _allocate_available(node: Call, scope: Scope) -> Expression:
-    """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has one more, its four numbers."""
+    """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has another one for its four numbers."""
     request, profile, available = _given(node, 3)
     expected = "the second argument of ALLOCATE AVAILABLE is the first number of a priority profile"
     whole = _whole(profile, 1, expected, scope)
@@ -362,7 +362,7 @@ def _allocate_available(node: Call, scope: Scope) -> Expression:
 
 
 def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
-    """An array by whose first element Vensim means all elements along its last subscripts."""
+    """The whole of an array along its last `count` subscripts, which Vensim denotes by its first element."""
     if not isinstance(node, Name):
         raise InvalidModel(expected)
     labels, dims = node.subscripts or (), scope.dims.get(key(node.name), ())
@@ -372,7 +372,7 @@ def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
 
 
 def _market_price(node: Call, scope: Scope) -> Expression:
-    """FIND MARKET PRICE; its arguments name the first element of what they mean as a whole."""
+    """FIND MARKET PRICE; each of its arguments denotes a whole array by its first element."""
     expected = "FIND MARKET PRICE takes quantities and profiles by their first elements, of demand and of supply"
     whole = [_whole(item, 1 + place % 2, expected, scope) for place, item in enumerate(_given(node, 4))]
     arguments = list(map(scope.lowered, whole))
@@ -381,7 +381,7 @@ def _market_price(node: Call, scope: Scope) -> Expression:
 
 
 def _at_price(node: Call, scope: Scope) -> Expression:
-    """What is demanded or supplied at a price, of the last subscript of a profile."""
+    """DEMAND AT PRICE and SUPPLY AT PRICE; the last subscript of the profile runs over its numbers."""
     (quantity, profile, price), name = _given(node, 3), key(node.function)
     whole = _whole(profile, 1, f"the second argument of {name.upper()} is the first number of a profile", scope)
     arguments = [scope.lowered(item) for item in (quantity, whole, price)]
@@ -389,7 +389,7 @@ def _at_price(node: Call, scope: Scope) -> Expression:
 
 
 def _allocate(node: Call, scope: Scope) -> Expression:
-    """ALLOCATE of Stella: a supply, the dimension of those who get it, requests, priorities, widths and kinds."""
+    """ALLOCATE of Stella, of a supply, the dimension of the recipients, requests, priorities, widths and kinds."""
     supply, dimension, *each = _given(node, 6)
     name = scope.ranges.name_of(dimension.name) if isinstance(dimension, Name) else None
     if name is None:
@@ -401,7 +401,7 @@ def _allocate(node: Call, scope: Scope) -> Expression:
 
 
 def _along(node: Node, name: str, scope: Scope) -> Node:
-    """A node in which an array without subscripts, or with a wildcard, runs along a dimension."""
+    """Replace wildcards in the subscripts of an array by a dimension; without subscripts, use its own dimensions."""
     if not isinstance(node, Name) or key(node.name) not in scope.names:
         return node
     labels = scope.dims[key(node.name)] if node.subscripts is None else node.subscripts
@@ -409,7 +409,7 @@ def _along(node: Node, name: str, scope: Scope) -> Node:
 
 
 def _invert_matrix(node: Call, scope: Scope) -> Expression:
-    """INVERT MATRIX, of the last two subscripts; a matrix that has the same range there twice is meant as a whole."""
+    """INVERT MATRIX, of the last two subscripts; if both are the same range, the whole matrix is meant."""
     matrix = _given(node, 2)[0]
     if isinstance(matrix, Name) and matrix.subscripts and len(set(matrix.subscripts[-2:])) == 1:
         dims = scope.dims.get(key(matrix.name), ())
@@ -420,7 +420,7 @@ def _invert_matrix(node: Call, scope: Scope) -> Expression:
 
 
 def _transposed(node: Call, scope: Scope) -> Expression:
-    """An array with its dimensions in the reverse order."""
+    """Lower a transposed array, whose dimensions are in reverse order."""
     array = node.arguments[0]
     if not isinstance(array, Name):
         raise InvalidModel("' stands behind an array.")

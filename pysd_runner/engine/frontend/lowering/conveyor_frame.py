@@ -1,4 +1,4 @@
-"""What all parts of a conveyor share: its slats, and how its hidden variables are named, made and referred to."""
+"""Common basis of all parts of a conveyor: its slats, and the names and definitions of its hidden variables."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,12 +33,12 @@ Array = NDArray[np.float64]
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
-# Label of the hidden variables that hold the transit time and what lies on the slats.
+# Labels of the hidden variables for the transit time and for the content of the slats.
 TRANSIT, SLATS = "transit", "slats"
 
 
 class ConveyorFrame:
-    """One conveyor: its slats over its own ranges."""
+    """The slats and hidden variables of one conveyor."""
 
     def __init__(self, name: str, node: Belt, scope: Scope) -> None:
         self.name, self.node, self.scope = name, node, scope
@@ -50,7 +50,7 @@ class ConveyorFrame:
         self.place = np.arange(self.slats).reshape(-1, *[1] * self.counts.ndim)
 
     def _counts(self) -> Array:
-        """How many slats there are for every element."""
+        """Number of slats of every element."""
         scope, length = self.scope, self.lower(self.node.length)
         block = self._block(length, TRANSIT, self.dims)
         scope.hidden.append(self._variable(self.named(TRANSIT), "auxiliary", self.dims, (block,)))
@@ -65,7 +65,7 @@ class ConveyorFrame:
         return np.broadcast_to(known, tuple(sizes.values()))
 
     def lower(self, node: Node, owner: str = "") -> Expression:
-        """An expression of the file; a flow may own it."""
+        """Lower an expression of the file; `owner` is the variable that owns it, if not the conveyor."""
         return (replace(self.scope, owner=owner) if owner else self.scope).lowered(node)
 
     def named(self, label: str) -> str:
@@ -73,7 +73,7 @@ class ConveyorFrame:
         return f"{self.name}{HIDDEN}{label}"
 
     def hide(self, label: str, value: Expression, *, slats: bool = False) -> str:
-        """Add a hidden variable, which does not change within a step, and give its name."""
+        """Add a hidden variable that does not change within a step; return its name."""
         name = self.named(f"{HELD} {label}")
         axes = (self.slat, *self.dims) if slats else self.dims
         block = self._block(value, label, axes)
@@ -81,12 +81,12 @@ class ConveyorFrame:
         return name
 
     def remember(self, label: str, value: Expression) -> None:
-        """Add a hidden variable that holds a value until the next step, and zero at the start."""
+        """Add a hidden variable that keeps a value for the next step, initially zero."""
         block = Block(self._axes(self.dims), value, ZERO, f"{label} of the conveyor {self.name}")
         self.scope.hidden.append(self._variable(self.named(label), "memory", self.dims, (block,)))
 
     def remember_slats(self, name: str, blocks: Sequence[Block]) -> None:
-        """Add a hidden variable over the slats that holds its values until the next step."""
+        """Add a hidden variable over the slats that keeps its values for the next step."""
         self.scope.hidden.append(self._variable(name, "memory", (self.slat, *self.dims), tuple(blocks)))
 
     def _block(self, value: Expression, label: str, axes: tuple[str, ...]) -> Block:
@@ -101,24 +101,24 @@ class ConveyorFrame:
         return hidden_variable(name, kind, dims, *blocks)
 
     def reference(self, name: str) -> Reference:
-        """A hidden variable over the ranges of the conveyor."""
+        """Reference to a hidden variable over the ranges of the conveyor."""
         return Reference(name, self._axes(self.dims))
 
     def over_slats(self, name: str) -> Reference:
-        """A hidden variable over the slats as well."""
+        """Reference to a hidden variable over the slats and the ranges of the conveyor."""
         return Reference(name, self._axes((self.slat, *self.dims)))
 
     def at_exit(self, name: str) -> Reference:
-        """What a hidden variable over the slats holds for the one at the exit."""
+        """Value of a hidden variable over the slats at the exit."""
         return Reference(name, (Element(0), *self._axes(self.dims)))
 
     def total(self, name: str) -> Expression:
-        """What a hidden variable holds for all slats together."""
+        """Sum of a hidden variable over the slats."""
         over = f"{self.slat}!"
         return reduced("sum", reference_to(name, (over, *self.dims)), (over,))
 
     def table(self, values: NDArray[Any], *, slats: bool = True) -> Expression:
-        """Numbers over the slats and the ranges of the conveyor, or over these alone."""
+        """Numbers over the slats and the ranges of the conveyor, or over the ranges alone."""
         shape = (self.slats, *self.counts.shape) if slats else self.counts.shape
         full = np.broadcast_to(values, shape)
         if not shape:
@@ -127,11 +127,11 @@ class ConveyorFrame:
         return Table(tuple(full.ravel().astype(float).tolist()), shape, axes)
 
     def when_moving(self, value: Expression) -> Expression:
-        """A value that is zero while the conveyor stands still."""
+        """A value, or zero while the conveyor is stopped."""
         return self.unless_still(value, ZERO)
 
     def unless_still(self, value: Expression, otherwise: Expression) -> Expression:
-        """A value, or another one while the conveyor stands still."""
+        """A value, or another one while the conveyor is stopped."""
         if self.node.arrest is None:
             return value
         still = operation("not_equal", self.lower(self.node.arrest), ZERO)

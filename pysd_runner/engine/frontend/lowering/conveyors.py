@@ -1,7 +1,7 @@
-"""Conveyors, expanded into slats: each holds what came on in one step, and moves on by one place in every step.
+"""Expand conveyors into slats: each holds the inflow of one step, and advances by one position in every step.
 
-The rules are those of isee systems' traditional conveyors. Slat 0 is the exit. In every step first the leaks take from
-each slat, then what is left on slat 0 leaves, then every slat moves on, then what is let on lies on the last slat.
+The rules are those of isee systems' traditional conveyors. Slat 0 is the exit. In every step, first leaks drain each
+slat, then the remaining content of slat 0 leaves, then all slats advance, then admitted inflow enters the last slat.
 """
 
 import math
@@ -34,12 +34,12 @@ from pysd_runner.engine.ir import (
     time_step,
 )
 
-# What comes on in a step, with the share of it that each slat takes.
+# Share of an inflow that each slat receives, and the amount that flows in during a step.
 Entering = tuple[Array, Expression]
 
 
 def entering(frame: ConveyorFrame, flows: Sequence[Expression]) -> list[Entering]:
-    """What comes on in a step by each flow."""
+    """Amount that each inflow adds in a step, with the shares of the slats."""
     last = (frame.place == frame.counts - 1).astype(float)
     evenly = np.where(frame.place < frame.counts, 1.0 / frame.counts, 0.0)
     return [
@@ -49,7 +49,7 @@ def entering(frame: ConveyorFrame, flows: Sequence[Expression]) -> list[Entering
 
 
 def move(frame: ConveyorFrame, name: str, source: str, came: Sequence[Entering], start: Expression) -> None:
-    """Add a memory over the slats: each takes over what the one behind it holds, and what comes on there."""
+    """Add a memory variable over the slats: each receives the content of the slat behind it, plus its inflow."""
     own = tuple(Axis(dim) for dim in frame.dims)
     first = frame.hide(f"start of {name.rpartition(frame.named(''))[2]}", start, slats=True)
     blocks = []
@@ -86,14 +86,14 @@ def _with_entering(
 
 
 def in_steady_state(frame: ConveyorFrame, kept: Expression) -> tuple[str, Expression]:
-    """What lies on the slats at the start, as if the same had always come on."""
+    """Scale (a hidden variable) and initial content of the slats, as if the inflow had always been constant."""
     name = frame.hide("kept", kept, slats=True)
     scale = frame.hide("scale", operation("xidz", frame.lower(frame.node.initial), frame.total(name), ZERO))
     return scale, frame.reference(scale) * frame.over_slats(name)
 
 
 def in_whole_units(frame: ConveyorFrame) -> Expression:
-    """What lies on the slats of a discrete conveyor at the start: the same for every unit of time, on its last slat."""
+    """Initial content of the slats of a discrete conveyor: equal amounts, on the last slat of each unit of time."""
     if frame.node.leaks:
         raise UnsupportedFeature("a discrete conveyor with leaks")
     place = frame.table(frame.place)
@@ -110,7 +110,7 @@ def in_whole_units(frame: ConveyorFrame) -> Expression:
 
 
 def admitted(frame: ConveyorFrame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """What may come on from a queue, and what of the requests of other flows is let on."""
+    """Hidden variables with the room for inflow from a queue, and with the admitted part of the other inflows."""
     room, limit = _room(frame, leaving), None if frame.node.limit is None else frame.lower(frame.node.limit)
     bounds = [item for item in (room, limit) if item is not None]
     name = frame.hide("room", bounds[0] if len(bounds) == 1 else operation("min", *bounds)) if bounds else ""
@@ -128,14 +128,14 @@ def admitted(frame: ConveyorFrame, leaving: Iterable[str]) -> tuple[str, dict[st
 
 
 def _room(frame: ConveyorFrame, leaving: Iterable[str]) -> Expression | None:
-    """What may come on per unit of time until the conveyor is full."""
+    """Inflow rate that fills the conveyor in one step; None without a capacity."""
     if frame.node.capacity is None:
         return None
     capacity = operation("max", frame.lower(frame.node.capacity), ZERO)
     free = (capacity - frame.total(frame.content)) / time_step()
     for name in leaving:
         free = free + frame.reference(name)
-    # What another conveyor sends comes on first.
+    # Inflows from other conveyors are admitted first.
     for item in () if frame.node.discrete else frame.node.inflows:
         if item.request is None:
             free = free - frame.lower(Name(item.flow))
@@ -143,9 +143,9 @@ def _room(frame: ConveyorFrame, leaving: Iterable[str]) -> Expression | None:
 
 
 class _WholeUnits:
-    """Lets on whole units only; what is cleared and no whole unit waits."""
+    """Admission of whole units only: what capacity and limit allow is cleared, and waits to make up a whole unit."""
 
-    # The limit counts since the last full unit of time.
+    # The inflow limit applies to each unit of time, not to each step.
 
     def __init__(self, frame: ConveyorFrame, room: Expression | None, limit: Expression | None) -> None:
         self._frame = frame
@@ -155,13 +155,13 @@ class _WholeUnits:
         self._cleared: list[Expression] = []
 
     def _spent(self) -> Expression:
-        """What came on since the last full unit of time."""
+        """Amount cleared since the last full unit of time."""
         now = Time() + SMALL
         crossed = floor(now) > floor(now - time_step())
         return operation("where", crossed, ZERO, self._frame.reference(self._frame.named("spent")))
 
     def let_on(self, requests: Sequence[tuple[Inflow, Node]]) -> dict[str, str]:
-        """Hidden variables of the flows, by their keys."""
+        """Add hidden variables for the admitted flows; return their names by flow."""
         found: dict[str, str] = {}
         whole = None if self._budget is None else floor(self._budget + SMALL)
         for item, request in requests:
@@ -173,7 +173,7 @@ class _WholeUnits:
         return found
 
     def _clear(self, item: Inflow, request: Node) -> Expression:
-        """What of a request is allowed in this step."""
+        """Part of a request that capacity and limit allow in this step."""
         frame = self._frame
         wanted = operation("max", frame.lower(request, item.flow), ZERO) * time_step()
         allowed = None
@@ -186,7 +186,7 @@ class _WholeUnits:
         return self._cleared[-1]
 
     def _units(self, number: int, cleared: Expression, whole: Expression | None) -> str:
-        """Whole units of what is cleared and of what waited."""
+        """Name of a hidden variable with the whole units that are admitted of the cleared and the waiting amount."""
         waiting = f"waiting {number}"
         there = self._frame.reference(self._frame.named(waiting)) + cleared
         units = floor(there + SMALL)
@@ -208,15 +208,15 @@ class Leaks:
         self._frame = frame
         self._zones = [self._zone(leak.start, leak.end) for leak in frame.node.leaks]
         self._fractions = [self._fraction(frame.lower(leak.fraction)) for leak in frame.node.leaks]
-        # Hidden variables that linear leaks go by: what came on, and the share of it that reaches the leak.
+        # For each linear leak: variable with the inflow that it is a fraction of, and the share that reaches it.
         self.bases: list[tuple[str, Expression]] = []
 
     def taken(self) -> list[str]:
-        """Hidden variables with what each leak takes from every slat in this step."""
+        """Hidden variables with the amounts that each leak drains from every slat in this step."""
         return self._exponential() if self._frame.node.exponential else self._linear()
 
     def kept(self) -> Expression:
-        """What is left of one unit on each slat when it gets there."""
+        """Share of an inflow that remains, after leaks, when it reaches each slat."""
         on_it = self._frame.table(self._frame.place < self._frame.counts)
         return self._kept_exponentially(on_it) if self._frame.node.exponential else self._kept_linearly(on_it)
 
@@ -225,14 +225,14 @@ class Leaks:
         return positive if self._frame.node.exponential else operation("min", positive, ONE)
 
     def _zone(self, start: float, end: float) -> Array:
-        """Which slats lie between two shares of the length, counted from where it begins: one or zero each."""
+        """Mask (one or zero) of the slats between two fractions of the length, measured from the inlet."""
         place, counts = self._frame.place, self._frame.counts
         position = 1.0 - (place + 0.5) / counts
         inside = (position >= start - 1e-9) & (position <= end + 1e-9) & (place < counts)
         return inside.astype(float)
 
     def _linear(self) -> list[str]:
-        """A leak takes its share of what came on, evenly over the slats of its zone."""
+        """Each linear leak drains a fraction of the original inflow, evenly over the slats of its zone."""
         frame, names = self._frame, []
         rest: Expression = frame.over_slats(frame.content)
         for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
@@ -246,7 +246,7 @@ class Leaks:
         return names
 
     def _reaching(self, number: int) -> Expression:
-        """Share of what came on that other leaks leave until the zone of a leak begins."""
+        """Share of the conveyor's inflow that remains after other leaks upstream of this leak's zone."""
         place = self._frame.place
         first = np.where(self._zones[number] > 0, place, -1).max(axis=0)
         result: Expression = ONE
@@ -259,7 +259,7 @@ class Leaks:
         return result if result is ONE else operation("max", result, ZERO)
 
     def _exponential(self) -> list[str]:
-        """A leak takes a share of what lies on every slat of its zone; together never more than there is."""
+        """Each exponential leak drains a fraction of every slat of its zone; all leaks together at most its content."""
         frame, names = self._frame, []
         shares = [
             fraction * time_step() * frame.table(zone)
@@ -279,7 +279,7 @@ class Leaks:
         return operation("max", on_it - total(lost), ZERO) if lost else on_it
 
     def _kept_exponentially(self, result: Expression) -> Expression:
-        """Slats in the same zones lose the same share each."""
+        """Share that remains with exponential leaks; slats in the same zones lose the same share."""
         if not self._zones:
             return result
         combined = np.stack(self._zones, axis=-1)
@@ -294,17 +294,17 @@ class Leaks:
 
 
 def _passed(zone: Array) -> Array:
-    """How many slats of a zone lie behind each slat: those that what lies on it has passed."""
+    """Number of slats of a zone that the content of each slat has already passed."""
     return np.asarray(zone[::-1].cumsum(axis=0)[::-1] - zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What other equations may ask of a conveyor: hidden variables over its own ranges, and one over its slats."""
+    """Hidden variables of a conveyor that other equations may read: over its own ranges, and one over its slats."""
 
     flows: dict[str, str]
-    room: str  # name of what may still come on from a queue, per unit of time
-    slats: str  # name of what lies on the slats, over `slat` and the ranges of the conveyor
+    room: str  # name of the inflow rate that may still come from a queue; empty if unlimited
+    slats: str  # name of the content of the slats, over `slat` and the ranges of the conveyor
     slat: str  # range of the slats
 
 
@@ -342,7 +342,7 @@ def _flow(frame: ConveyorFrame, flow: str, flows: dict[str, str]) -> Expression:
 
 
 def _fill(frame: ConveyorFrame, leaks: Leaks, left: str, came: list[Entering]) -> None:
-    """Lay on the slats what lies there at the start, and move it on."""
+    """Add the content of the slats: its initial values, and how it advances."""
     if frame.node.discrete:
         move(frame, frame.content, left, came, in_whole_units(frame))
         return
@@ -356,7 +356,7 @@ def _fill(frame: ConveyorFrame, leaks: Leaks, left: str, came: list[Entering]) -
 
 
 def read_part(node: Call, scope: Scope) -> Expression:
-    """What a conveyor decides about: a flow, by its name, or what may still come on."""
+    """Value that a conveyor determines: one of its flows, by name, or the room for inflow."""
     belt, part = node.arguments
     parts = _parts_of(belt, scope)
     wanted = key(part.value) if isinstance(part, Text) else ""
@@ -377,7 +377,7 @@ def _parts_of(belt: Node, scope: Scope) -> Parts:
 
 
 def read_conveyor(_node: Belt, scope: Scope) -> Expression:
-    """What lies on a conveyor, all slats together."""
+    """Total content of a conveyor."""
     parts = _parts_of(Name(scope.owner), scope)
     over = f"{parts.slat}!"
     own = static_index(scope.owner, None, scope)
@@ -386,7 +386,7 @@ def read_conveyor(_node: Belt, scope: Scope) -> Expression:
 
 
 def read_slats(node: Name, scope: Scope) -> Expression:
-    """What lies on a slat of a conveyor, counted from one at the exit, or on all of them."""
+    """Content of one slat of a conveyor, counted from one at the exit, or of all slats."""
     parts = _parts_of(Name(node.name), scope)
     *own, last = node.subscripts or ()
     index = static_index(node.name, own or None, scope)

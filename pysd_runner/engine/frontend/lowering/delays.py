@@ -1,4 +1,4 @@
-"""Delays, smooths, trends and samples, expanded into hidden variables that carry a value from step to step."""
+"""Expand delays, smooths, trends and samples into hidden state variables."""
 
 from collections.abc import Sequence
 
@@ -20,12 +20,12 @@ from pysd_runner.engine.ir import (
     time_step,
 )
 
-# A chain longer than this is a slip of the pen.
+# Maximum order of a delay or smooth; a higher order is assumed to be a mistake.
 MOST_LEVELS = 1000
 
 
 def smooth(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """SMOOTH, SMOOTH3, SMOOTH N: levels that follow each other, ``d level = order * (value - level) / time``."""
+    """SMOOTH, SMOOTH3, SMOOTH N: a chain of levels, ``d level = order * (value - level) / time``."""
     known = scope.order(order)
     levels: list[Reference] = []
     for _ in range(whole(known)):
@@ -37,16 +37,16 @@ def smooth(scope: Scope, value: Expression, time: Expression, initial: Expressio
 
 
 def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """DELAY1, DELAY3, DELAYN: levels that hold material and drain into each other, at ``level / time``."""
+    """DELAY1, DELAY3, DELAYN: a chain of levels, each of which drains into the next at ``level / time``."""
     known = scope.order(order)
     levels = _drained(scope, inflow, [time] * whole(known), initial, known)
     return _last(levels, known) / time
 
 
 def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """DELAY N: as DELAYN, but what is under way keeps the delay time it came in with."""
-    # The delay time of level i is that of i steps ago, and what comes out is divided by the delay time of the step
-    # before, as Vensim describes it and PySD does it. Both reduce the order to the steps that the delay time has.
+    """DELAY N: as DELAYN, but material in transit keeps the delay time at which it entered."""
+    # Level i uses the delay time of i steps ago, and the outflow is divided by the delay time of the previous step, as
+    # documented by Vensim and implemented in PySD. Both limit the order to the number of steps in the delay time.
     known = scope.order(order)
     steps = operation("integer", time / time_step() + SMALL)
     within = operation("min", scope.hide("initial", steps, label=WITHIN), known)
@@ -62,7 +62,7 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
 def _drained(
     scope: Scope, inflow: Expression, times: Sequence[Expression], initial: Expression, order: Expression
 ) -> list[Reference]:
-    """Levels that drain into each other, each with its delay time."""
+    """Chain of levels, each of which drains into the next with its own delay time."""
     levels: list[Reference] = []
     for time in times:
         # A level holds (rate x whole delay time), as in PySD.
@@ -75,7 +75,7 @@ def _drained(
 
 
 def _last(levels: Sequence[Reference], order: Expression) -> Expression:
-    """The level what comes out is taken from: as many as the order says, counted from one."""
+    """Last level of a chain whose length is the order, which may differ between elements."""
     result: Expression = levels[-1]
     if isinstance(order, Number):
         return result
@@ -85,19 +85,19 @@ def _last(levels: Sequence[Reference], order: Expression) -> Expression:
 
 
 def delay_fixed(scope: Scope, inflow: Expression, time: Expression, initial: Expression) -> Expression:
-    """DELAY FIXED: what flows in comes out after a time that is read at the start."""
+    """DELAY FIXED: the input, delayed by a time that is evaluated at the start of the run."""
     return scope.hide("pipe", inflow, initial, delay=time)
 
 
 def delay_material(
     scope: Scope, inflow: Expression, time: Expression, initial: Expression, _missing: Expression | None = None
 ) -> Expression:
-    """DELAY MATERIAL and DELAY INFORMATION, which differ from DELAY FIXED where the delay time changes."""
+    """DELAY MATERIAL and DELAY INFORMATION; they equal DELAY FIXED, as varying delay times are not supported."""
     return delay_fixed(scope, inflow, scope.fixed("the delay time", time), initial)
 
 
 def history(node: Call, scope: Scope) -> Expression:
-    """HISTORY: a value at an earlier time, zero before there was one."""
+    """HISTORY: a value at an earlier time, zero as long as there is none."""
     if len(node.arguments) != 2:
         raise UnsupportedFeature("HISTORY of another run")
     value = scope.lowered(node.arguments[0])
@@ -109,7 +109,7 @@ def history(node: Call, scope: Scope) -> Expression:
 
 
 def _lag(time: Node) -> Node | None:
-    """What is taken from the time at hand, ``a - b`` of ``TIME - a + b``; None if a time is not written like that."""
+    """Lag before the current time, ``a - b`` in ``TIME - a + b``; None if a time is not written in this form."""
     if not isinstance(time, OperatorCall) or not set(time.operators) <= {"+", "-"}:
         return None
     first, *rest = time.arguments
@@ -120,14 +120,14 @@ def _lag(time: Node) -> Node | None:
 
 
 def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:
-    """TREND: relative growth of a value against its average, ``(value - average) / (time * |average|)``."""
+    """TREND: relative growth rate of a value compared with its average, ``(value - average) / (time * |average|)``."""
     time = scope.span(time)
     level = _average(scope, value, time, initial)
     return _relative(value, level, time * operation("abs", level))
 
 
 def forecast(scope: Scope, value: Expression, time: Expression, horizon: Expression, initial: Expression) -> Expression:
-    """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
+    """FORECAST: a value extrapolated with its trend, ``value * (1 + trend * horizon)``."""
     time = scope.span(time)
     level = _average(scope, value, time, initial)
     growth = _relative(value, level, time * level)
@@ -146,7 +146,7 @@ def _relative(value: Expression, level: Expression, scale: Expression) -> Expres
 
 
 def sample_if_true(scope: Scope, condition: Expression, value: Expression, initial: Expression) -> Expression:
-    """SAMPLE IF TRUE: the value while the condition holds, afterwards the last one sampled."""
+    """SAMPLE IF TRUE: the value while the condition holds, otherwise the last sampled value."""
     last = scope.hide("memory", value, initial, over=(condition,))
     sampled = operation("where", condition, value, last)
     scope.replace_hidden(last, sampled)

@@ -1,4 +1,4 @@
-"""Random functions, made of uniform numbers by the inverse of their distribution."""
+"""Random functions by inverse transform sampling: quantiles of uniform random numbers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from pysd_runner.engine.frontend.lowering.library import log_gamma
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.ir import Expression, Number, Random, operation, time_step
 
-# Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has
-# numerator and denominator, from the constant term upwards: near the middle, in the flanks, and far out.
+# Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile in the centre, the flanks and
+# the far tails, accurate to about 1e-16; coefficients of numerator and denominator in ascending order.
 MIDDLE = (
     (
         *(3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4),
@@ -42,7 +42,7 @@ FAR = (
 )
 MIDDLE_HALF, FLANK_END, FLANK_START = 0.425, 5.0, 1.6
 
-# Smallest probability whose quantile is computed; it lies 37 standard deviations out.
+# Smallest tail probability whose quantile is computed; the quantile is 37 standard deviations from the mean.
 LEAST = 1e-300
 
 
@@ -57,8 +57,8 @@ def standard(scope: Scope) -> Expression:
 
 
 def exponential(scope: Scope, low: Expression, high: Expression, shift: Expression, stretch: Expression) -> Expression:
-    """``shift + stretch * E``, with E exponential of mean one, given that it lies between two bounds."""
-    # What is left above a bound is exponential again, so only the upper bound is worked into the inverse.
+    """``shift + stretch * E``, with E exponential of mean one, truncated to two bounds."""
+    # The excess over the lower bound is exponential again, so only the upper bound enters the inverse.
     start = operation("max", low, shift)
     length = operation("xidz", high - start, stretch, math.inf)
     share = 1.0 - operation("exp", -length)
@@ -68,10 +68,10 @@ def exponential(scope: Scope, low: Expression, high: Expression, shift: Expressi
 
 
 def normal(scope: Scope, low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
-    """Normal, given that it lies between two bounds: the quantile of a uniform number between their probabilities."""
+    """Normal, truncated to two bounds: quantile of a uniform number between the probabilities of the bounds."""
     lower = operation("xidz", low - mean, deviation, (-math.inf))
     upper = operation("xidz", high - mean, deviation, math.inf)
-    # In the upper tail probabilities are too close to one; there the mirror image is computed.
+    # Probabilities in the upper tail are too close to one to be precise; there the mirror image is computed.
     sign = scope.hide("auxiliary", operation("where", lower > 0.0, -1.0, 1.0))
     mirrored = sign < 0.0
     first = scope.hide("auxiliary", operation("where", mirrored, -upper, lower))
@@ -109,7 +109,7 @@ def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expres
 
 
 def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
-    """Log-normal with a mean and a standard deviation of its own: the exponential of a normal number."""
+    """Log-normal; mean and standard deviation are those of the log-normal variable, not of its logarithm."""
     share = deviation / mean
     variance = operation("ln", 1.0 + share * share)
     middle = operation("ln", mean) - 0.5 * variance
@@ -117,7 +117,7 @@ def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Express
 
 
 def free_exponential(scope: Scope, mean: Expression) -> Expression:
-    """Exponential with a mean: ``-mean * ln(1 - u)``."""
+    """Exponential with a given mean: ``-mean * ln(1 - u)``."""
     return mean * _waited(_random(scope, mean))
 
 
@@ -139,7 +139,7 @@ def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
 
 
 def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
-    """Pareto, from its scale on: ``scale * (1 - u)^(-1 / shape)``."""
+    """Pareto with minimum `scale`: ``scale * (1 - u)^(-1 / shape)``."""
     waited = _waited(_random(scope, shape, scale)) / shape
     return scale * operation("exp", waited)
 
@@ -153,12 +153,12 @@ def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
 
 
 def triangular_within(scope: Scope, *bounds_and_parameters: Expression) -> Expression:
-    """RANDOM TRIANGULAR: triangular with a start, a peak and an end, given that it lies between two bounds."""
+    """RANDOM TRIANGULAR: triangular with a start, a peak and an end, truncated to two bounds."""
     return stretched("triangular_quantile", 3)(scope, *bounds_and_parameters, Number(0.0), Number(1.0))
 
 
 def stretched(name: str, count: int) -> Callable[..., Expression]:
-    """``shift + stretch * X``, given that it lies between two bounds, of an X with some parameters."""
+    """Builder of ``shift + stretch * X``, truncated to two bounds; `name`: quantile of X, with `count` parameters."""
 
     def build(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
         parameters, (shift, stretch) = more[:count], more[count:]
@@ -170,49 +170,49 @@ def stretched(name: str, count: int) -> Callable[..., Expression]:
 
 
 def gamma_from_one(scope: Scope, low: Expression, high: Expression, order: Expression, *more: Expression) -> Expression:
-    """RANDOM GAMMA, whose order is one at least."""
+    """RANDOM GAMMA; its order is at least one."""
     return stretched("gamma_quantile", 1)(scope, low, high, operation("max", order, 1.0), *more)
 
 
 def binomial_successes(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
-    """RANDOM BINOMIAL: successes in trials; the probability stands before the number of trials."""
+    """RANDOM BINOMIAL: number of successes; the probability is given before the number of trials."""
     share, trials, shift, stretch = more
     return stretched("binomial_quantile", 2)(scope, low, high, trials, share, shift, stretch)
 
 
 def trials_for(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
-    """RANDOM NEGATIVE BINOMIAL: trials it takes for so many successes."""
+    """RANDOM NEGATIVE BINOMIAL: number of trials until a given number of successes."""
     share, successes, shift, stretch = more
     moved = shift + stretch * successes
     return stretched("failures_quantile", 2)(scope, low, high, successes, share, moved, stretch)
 
 
 def weibull_of_mean_one(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
-    """RANDOM WEIBULL: of some shape and mean one, before it is stretched and shifted."""
+    """RANDOM WEIBULL: Weibull of a given shape, scaled to mean one before it is stretched and shifted."""
     shape, shift, stretch = more
     mean = operation("exp", log_gamma(1.0 + 1.0 / shape))
     return stretched("weibull_quantile", 1)(scope, low, high, shape, shift, stretch / mean)
 
 
 def chance(scope: Scope, percent: Expression) -> Expression:
-    """MONTECARLO: one for an event of so many percent in a unit of time, else zero."""
+    """MONTECARLO: one if an event occurs in the step, else zero; `percent` is its probability per unit of time."""
     share = percent * time_step() / 100.0
     return operation("where", _random(scope, percent) < share, 1.0, 0.0)
 
 
 def probability_between(low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
-    """NORMALCDF: probability that a normal number lies between two others."""
+    """NORMALCDF: probability that a normal variable lies between two values."""
     first, last = (_probability((end - mean) / deviation) for end in (low, high))
     return last - first
 
 
 def _open(number: Expression) -> Expression:
-    """[0, 1) as (0, 1), evenly: zero would be infinitely far out."""
+    """Map [0, 1) linearly into (0, 1), as the quantile of zero is infinite."""
     return number * (1 - 2.0**-53) + 2.0**-54
 
 
 def _waited(number: Expression) -> Expression:
-    """Exponential of mean one."""
+    """Exponential variable of mean one from a uniform one."""
     return -operation("ln", 1.0 - number)
 
 
@@ -233,6 +233,6 @@ def _polynomial(coefficients: Sequence[float], value: Expression) -> Expression:
 
 
 def _random(scope: Scope, *parts: Expression) -> Expression:
-    """A uniform number of its own for every element the equation is for."""
+    """Independent uniform random numbers for all elements of the equation."""
     axes = tuple(dict.fromkeys([*scope.block_axes, *(axis for part in parts for axis in part.axes)]))
     return scope.hide("auxiliary", Random(scope.site(), axes))

@@ -1,4 +1,4 @@
-"""Lowers one expression of the common tree; tables map each node and each function to what it becomes."""
+"""Lower expressions of the common tree; tables map each type of node and each function to the code that lowers it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -31,10 +31,10 @@ LOGIC = {
     ">=": "greater_equal",
 }
 
-# A comparison with its sides changed over.
+# Comparison operators for swapped sides.
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
-# A chain of additions longer than this is added in halves.
+# Maximum number of terms of a sum that are added one after another; longer sums are added in pairs.
 LONG_SUM = 40
 
 
@@ -60,7 +60,7 @@ def _operation(node: syntax.OperatorCall, scope: Scope) -> Expression:
 
 
 def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Expression | None:
-    """A comparison with a missing value, :NA:, which is below every number; None for any other."""
+    """Comparison with a missing value, :NA:, which is less than every number; None for other operations."""
     places = [place for place, part in enumerate(parts) if isinstance(part, Number) and math.isnan(part.value)]
     if len(parts) != 2 or not places or operators[0] in (":AND:", ":OR:"):
         return None
@@ -87,7 +87,7 @@ def _negative(part: Expression) -> Expression:
 
 
 def _powers(parts: Sequence[Expression]) -> Expression:
-    """Powers bind from the right, 2^3^2 is 2^9."""
+    """Right-associative powers: 2^3^2 is 2^9."""
     result = parts[-1]
     for part in reversed(parts[:-1]):
         result = part**result
@@ -95,7 +95,7 @@ def _powers(parts: Sequence[Expression]) -> Expression:
 
 
 def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expression:
-    """Add many terms in halves, so that no program nests deeper than Python reads."""
+    """Add many terms in pairs, so that generated code is not nested too deeply for Python."""
     terms = [parts[0]]
     for operator, part in zip(operators, parts[1:], strict=True):
         terms.append(part if operator == "+" else -part)
@@ -125,7 +125,7 @@ def _reference(node: Name, scope: Scope) -> Expression:
 
 
 def _place(node: Name, scope: Scope) -> Expression:
-    """A range or an element used as a value is a place in the whole range, counted from one."""
+    """Value of a range or element used as a number: its position in the whole range, counted from one."""
     dimension, dot, element = node.name.partition(".")
     if dot and (inside := scope.ranges.name_of(dimension)) is not None and scope.ranges.holds(inside, element):
         return Number(float(scope.ranges.places(element, inside)[0] + 1))
@@ -171,7 +171,7 @@ def _integ(node: Stock, scope: Scope) -> Expression:
 
 
 def _sample_if_true(node: Call, scope: Scope) -> Expression:
-    """SAMPLE IF TRUE; its own variable stands inside it for what was sampled last."""
+    """SAMPLE IF TRUE; inside it, a reference to the variable itself is the last sampled value."""
     if len(node.arguments) != 3:
         raise InvalidModel(f"SAMPLE IF TRUE takes 3 arguments, {len(node.arguments)} are given")
     condition, value, initial = node.arguments
@@ -209,7 +209,7 @@ def _points(_node: syntax.Points, _scope: Scope) -> Expression:
     raise InvalidModel("a table stands where a number is expected.")
 
 
-# Functions that take more than numbers: tables, ranges, texts.
+# Functions whose arguments are not all plain numbers, but tables, ranges or strings as well.
 SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **TABLE_CALLS,
     **DATA_CALLS,
@@ -222,7 +222,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "sample if true": _sample_if_true,
 }
 
-# Node of the common tree -> how it is lowered.
+# Type of a node of the common tree -> function that lowers it.
 NODES: dict[type, Callable[[Any, Scope], Expression]] = {
     syntax.Numeral: lambda node, _scope: Number(node.value),
     Text: _text,
@@ -249,7 +249,7 @@ def _ramp(slope: Expression, start: Expression, finish: Expression | None = None
     return operation("where", reached, risen, 0.0)
 
 
-# Name -> (number of arguments, how to build it from them alone).
+# Name -> (number of arguments, function that builds the expression from the arguments).
 FUNCTIONS: dict[str, tuple[int, Build]] = {
     **{
         name: (1, _plain(name))
@@ -312,11 +312,11 @@ def _get_time_value(_scope: Scope, relative: Expression, offset: Expression, mea
 
 
 def _seeded(build: Build) -> Build:
-    """Leave out the last argument: the seed in the file, as numbers go by the seed of the run."""
+    """Ignore the last argument, the seed in the file: random numbers depend on the seed of the run."""
     return lambda scope, *arguments: build(scope, *arguments[:-1])
 
 
-# Name -> (number of arguments, how to build it from a scope and them): hidden variables, whole arrays, random numbers.
+# Name -> (number of arguments, function that builds the expression from the scope and the arguments).
 CALLS: dict[str, tuple[int, Build]] = {
     "initial": (1, lambda scope, value: scope.hide("initial", value)),
     "smooth": (4, delays.smooth),

@@ -1,4 +1,4 @@
-"""Numbers that a model reads from spreadsheets and text files beside it: data, of which nothing is executed."""
+"""Read the numbers that a model takes from spreadsheets and text files; nothing in these files is executed."""
 
 import csv
 import hashlib
@@ -19,7 +19,7 @@ from pysd_runner.engine.frontend.source import data_file
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode
 
-# Files that openpyxl reads, and those for which pandas needs a further package.
+# Suffixes of workbooks that openpyxl reads, and of those for which pandas needs another package.
 WORKBOOKS = frozenset({".xlsx", ".xlsm"})
 
 OTHER_WORKBOOKS = frozenset({".xls", ".xlsb", ".odf", ".ods", ".odt"})
@@ -33,7 +33,7 @@ _COLUMN = re.compile(r"[A-Za-z]{1,3}\Z")
 
 
 def cell_place(text: str) -> tuple[int, int] | None:
-    """Row and column of a cell, counted from zero; None if the text is no cell.
+    """Row and column of a cell, counted from zero; None if the text is not a cell reference.
 
     >>> cell_place("b3")
     (2, 1)
@@ -68,13 +68,13 @@ def number_of(cell: Any) -> float:
 
 @dataclass(slots=True)
 class Sheets:
-    """Files that were read, so that each is read once."""
+    """Cache of the files of one model, so that each is read only once."""
 
     _cells: dict[tuple[Path, str], Cells] = field(default_factory=dict)
     _books: dict[Path, Any] = field(default_factory=dict)
 
     def close(self) -> None:
-        """Let go of what was read."""
+        """Close the workbooks and clear the cache."""
         for book in self._books.values():
             book.close()
         self._books.clear()
@@ -95,7 +95,7 @@ class Sheets:
         return self._cells[path, tab]
 
     def named(self, path: Path, tab: str, name: str) -> tuple[slice, slice]:
-        """Rows and columns that a name in a workbook stands for."""
+        """Rows and columns of a named range of cells in a workbook."""
         if path.suffix.lower() not in WORKBOOKS:
             raise InvalidModel(f"{name!r} is no cell such as 'B2', and only an .xlsx workbook has names for cells")
         sheet = self._sheet(path, tab)
@@ -118,7 +118,7 @@ class Sheets:
             try:
                 self._books[path] = openpyxl.load_workbook(path, read_only=True, data_only=True)
             except Exception as error:
-                # openpyxl raises whatever it runs into in a damaged file.
+                # openpyxl may raise any exception for a damaged file.
                 raise InvalidModel(f"the workbook cannot be read: {type(error).__name__}: {error}") from error
         return self._books[path]
 
@@ -131,7 +131,7 @@ class Sheets:
 
 
 def block(cells: Cells, rows: slice, columns: slice) -> list[list[float]]:
-    """Numbers in some rows and columns; what lies beyond the sheet is left out."""
+    """Numbers in some rows and columns; cells beyond the sheet are left out."""
     chosen = cells[rows]
     width = max((len(row[columns]) for row in chosen), default=0)
     if not chosen or not width:
@@ -165,20 +165,20 @@ def _blank_as_none(cell: str) -> str | None:
 
 
 def _by_pandas(path: Path, tab: str) -> Cells:
-    """Workbooks of other kinds, for which pandas needs a package that says what is missing."""
+    """Cells of a workbook in another format; if pandas needs a package, its error message names it."""
     import pandas as pd
 
     try:
         frame = pd.read_excel(path, sheet_name=tab, header=None, dtype=object)
     except Exception as error:
-        # pandas and its readers raise whatever they run into.
+        # pandas and its readers may raise any exception.
         raise InvalidModel(f"the workbook cannot be read: {type(error).__name__}: {error}") from error
     return [[None if pd.isna(cell) else cell for cell in row] for row in frame.to_numpy().tolist()]
 
 
 Array = NDArray[np.float64]
 
-# What the arguments of the functions that read files are called in a message.
+# Names, in messages, of the arguments of the functions that read files.
 _ROLES = {
     "get constants": ("file", "sheet or separator", "cell"),
     "get data": ("file", "sheet or separator", "along", "cell"),
@@ -189,20 +189,20 @@ _ROLES = {
 
 @dataclass(slots=True)
 class DataFiles:
-    """The data files of one model, and what was found in them."""
+    """The data files of one model, with the hashes of those that were read."""
 
     model: Path  # the model file; names of data files are relative to its folder
-    given: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+    given: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
     sha256: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its path
-    by_name: dict[str, str] = field(default_factory=dict)  # the same by its name in the model
+    by_name: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its name in the model
     _sheets: Sheets = field(default_factory=Sheets)
 
     def close(self) -> None:
-        """Let go of what was read; the hashes stay."""
+        """Close the files and clear the cache; the hashes are kept."""
         self._sheets.close()
 
     def path(self, name: str) -> Path:
-        """Place of a data file; its hash is kept."""
+        """Path of a data file; its hash is stored."""
         path = place_of(name, self.model, self.given)
         if not path.is_file():
             raise InvalidModel(f"there is no file {path}; put it there, or change its name in the model")
@@ -217,7 +217,7 @@ class DataFiles:
         with _Reading(call):
             file, tab, cell = _texts(call)
             path, cell = self.path(file), cell.strip()
-            # Of more than two subscripts only those that stand for several elements lie along rows and columns.
+            # Only subscripts that select several elements correspond to rows and columns.
             wide = [count for count in counts if count > 1]
             if len(wide) > 2:
                 raise InvalidModel(f"{len(wide)} subscripts do not fit into rows and columns")
@@ -232,7 +232,7 @@ class DataFiles:
             return values
 
     def _block(self, path: Path, tab: str, cell: str, rows: int, columns: int) -> Array:
-        """Numbers in so many rows and columns, from a cell on or under a name."""
+        """Numbers of shape (rows, columns), from a cell on or in a named range of cells."""
         place = cell_place(cell)
         if place is None:
             named = self._sheets.named(path, tab, cell)
@@ -247,7 +247,7 @@ class DataFiles:
 
     def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[TablePoints]:
         """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms."""
-        # Missing values are filled in by the rule that holds between points.
+        # Missing values are filled in by the interpolation mode.
         with _Reading(call):
             file, tab, along, cell = _texts(call)
             x, columns = self._columns(self.path(file), tab, along.strip(), cell.strip(), math.prod(counts))
@@ -290,7 +290,7 @@ class DataFiles:
         return x.ravel(), found
 
     def elements(self, name: str, call: Call) -> tuple[str, ...]:
-        """Elements of a range that is a GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT."""
+        """Elements of a range that GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT reads."""
         try:
             with _Reading(call):
                 file, tab, first, last, prefix = _texts(call)
@@ -307,7 +307,7 @@ class DataFiles:
 
 
 class _Reading:
-    """Adds what is being read to whatever goes wrong with it."""
+    """Context manager that adds to error messages what is being read."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -342,7 +342,7 @@ def _label(cell: object) -> str:
 
 
 def _longer(values: Array, length: int) -> Array:
-    """Rows of so many numbers, NaN behind those there are."""
+    """Pad rows with trailing NaN to `length`."""
     return np.pad(values, ((0, 0), (0, length - values.shape[1])), constant_values=np.nan)
 
 
@@ -362,7 +362,7 @@ def _points(x: Array, y: Array, mode: Mode) -> TablePoints:
 
 
 def _between(wanted: Array, x: Array, y: Array, mode: Mode) -> Array:
-    """What holds between points; beyond them the nearest holds."""
+    """Interpolate between points; beyond the ends the nearest value is used."""
     if mode == "look_forward":
         return np.asarray(y[np.minimum(np.searchsorted(x, wanted, side="left"), x.size - 1)])
     if mode == "hold_backward":
@@ -382,7 +382,7 @@ def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
 
 
 def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
-    """Place of a data file."""
+    """Path of a data file: the one given by the caller, or the one named in the model."""
     if name in given:
         return given[name]
     if name.startswith("?"):

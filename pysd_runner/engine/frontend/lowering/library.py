@@ -1,4 +1,4 @@
-"""Functions of Vensim and Stella that are made of others, test inputs that jump among them."""
+"""Functions of Vensim and Stella that are composed of others, including test inputs such as STEP and PULSE."""
 
 import math
 from collections.abc import Callable
@@ -11,10 +11,10 @@ Build = Callable[..., Expression]
 
 ONE, ZERO = Number(1.0), Number(0.0)
 
-# A derivative of a higher order is a slip of the pen.
+# Maximum order of a derivative; a higher order is assumed to be a mistake.
 MOST_ORDER = 20
 
-# Lanczos (1964) with g = 7 and nine coefficients, good to about 1e-15 for arguments above 1/2.
+# Lanczos approximation (1964) with g = 7 and nine coefficients, accurate to about 1e-15 for arguments above 1/2.
 _LANCZOS = (
     0.99999999999980993,
     676.5203681218851,
@@ -29,7 +29,7 @@ _LANCZOS = (
 
 
 def floor(value: Expression) -> Expression:
-    """INT of XMILE: the next whole number at or below."""
+    """INT of XMILE: the largest integer not above a value."""
     cut = operation("integer", value)
     return cut - operation("where", cut > value, ONE, ZERO)
 
@@ -84,7 +84,7 @@ def combinations(count: Expression, chosen: Expression) -> Expression:
 def net_present_value(
     scope: Scope, stream: Expression, rate: Expression, initial: Expression, factor: Expression
 ) -> Expression:
-    """NPV: what a stream of payments has been worth, each discounted by what the rates before it compound to."""
+    """NPV: net present value of the payments so far, each discounted by the compounded rates before it."""
     discount = scope.hide("stock", ZERO, ONE, over=(rate,))
     grown = ONE + rate * time_step()
     loss = -discount * rate / grown
@@ -103,14 +103,14 @@ def net_present_value_at_ends(
 
 
 def growth(scope: Scope, percent: Expression) -> Expression:
-    """CGROWTH: the fraction that compounds, step by step, to so many percent in a unit of time."""
+    """CGROWTH: the growth rate that compounds, step by step, to `percent` percent in a unit of time."""
     share = time_step() / scope.span(ONE)
     whole = (ONE + percent / 100.0) ** share
     return (whole - ONE) / time_step()
 
 
 def _compounded(rate: Expression, periods: Expression) -> tuple[Expression, Expression]:
-    """What one becomes over some periods, and what one paid at the end of each adds up to."""
+    """Future value of a unit amount after some periods, and of unit payments at the end of each period."""
     grown = (ONE + rate) ** periods
     total = (grown - ONE) / rate
     return grown, operation("where", operation("equal", rate, ZERO), periods, total)
@@ -127,20 +127,20 @@ def payment(rate: Expression, periods: Expression, present: Expression, future: 
 
 
 def future_value(rate: Expression, periods: Expression, paid: Expression, present: Expression) -> Expression:
-    """FV: what payments and a present value come to."""
+    """FV: the future value of payments and a present value."""
     grown, total = _compounded(rate, periods)
     return -(present * grown + paid * total)
 
 
 def present_value(rate: Expression, periods: Expression, paid: Expression, future: Expression) -> Expression:
-    """PV: what payments and a future value are worth today."""
+    """PV: the present value of payments and a future value."""
     grown, total = _compounded(rate, periods)
     return -((paid * total + future) / grown)
 
 
 def counter(start: Expression, end: Expression) -> Expression:
-    """COUNTER: goes up with time from a start, which it takes again in place of the end."""
-    # A time that rounding leaves just below the end is the end.
+    """COUNTER: increases with time from a start, to which it returns instead of reaching the end."""
+    # A time just below the end because of rounding counts as the end.
     little = SMALL * time_step()
     passed = Time() - Reference(INITIAL_TIME, ()) + little
     turn = operation("remainder", passed, end - start)
@@ -148,7 +148,7 @@ def counter(start: Expression, end: Expression) -> Expression:
 
 
 def derivative(scope: Scope, value: Expression, order: Expression) -> Expression:
-    """DERIVN: the derivative of some order by differences of steps, zero until there are enough of them."""
+    """DERIVN: derivative of a given order by backward differences, zero until there are enough steps."""
     if not isinstance(order, Number) or order.value not in range(MOST_ORDER + 1):
         raise UnsupportedFeature(f"DERIVN of an order that is no whole number from 0 to {MOST_ORDER}")
     found, passed = value, Time() - Reference(INITIAL_TIME, ())
@@ -160,7 +160,7 @@ def derivative(scope: Scope, value: Expression, order: Expression) -> Expression
 
 
 def bounded_integral(scope: Scope, rate: Expression, initial: Expression, *more: Expression) -> Expression:
-    """SINTEG: an integral within bounds, drawn to a special value when it comes near."""
+    """SINTEG: an integral clipped to bounds, and set to a special value when it is close to it."""
     low, high, quantum, special, near = more
     if not all(isinstance(item, Number) for item in more) or not _is_missing(quantum):
         raise UnsupportedFeature("SINTEG with a quantum, or with bounds that are no numbers,")
@@ -189,36 +189,36 @@ def previous(scope: Scope, value: Expression, initial: Expression) -> Expression
 
 
 def step(scope: Scope, height: Expression, start: Expression) -> Expression:
-    """STEP: the height from a moment on."""
+    """STEP: zero before a time, the height from then on."""
     return _when(scope.held(_begun(start)), height)
 
 
 def pulse(scope: Scope, start: Expression, width: Expression) -> Expression:
-    """PULSE: one for a while, for one step at least."""
+    """PULSE: one during the width of the pulse, but for one step at least; otherwise zero."""
     return _when(scope.held(_begun(start) & _within(_since(start), width)), Number(1.0))
 
 
 def pulse_train(
     scope: Scope, start: Expression, interval: Expression, width: Expression, end: Expression
 ) -> Expression:
-    """PULSE TRAIN: pulses again and again until an end, which is included; without a gap if the interval has none."""
+    """PULSE TRAIN: repeated pulses until an end, which is included; without gaps if the interval is zero."""
     on = operation("equal", interval, 0.0) | _within(_phase(start, interval), width)
     not_over = Time() - SMALL <= end
     return _when(scope.held(on & (_begun(start) & not_over)), Number(1.0))
 
 
 def impulse(scope: Scope, start: Expression, magnitude: Expression) -> Expression:
-    """PULSE of XMILE: an amount within one step."""
+    """PULSE of XMILE: an amount that flows within one step."""
     return _when(at_moment(scope, start), magnitude / time_step())
 
 
 def at_moment(scope: Scope, moment: Expression) -> Expression:
-    """Whether a moment lies in the step at hand."""
+    """Whether a time lies in the current step."""
     return scope.held(_begun(moment) & (_since(moment) < time_step()))
 
 
 def impulses(scope: Scope, start: Expression, interval: Expression, magnitude: Expression) -> Expression:
-    """PULSE of XMILE with an interval, which is a single one if the interval is zero."""
+    """PULSE of XMILE with an interval; a single pulse if the interval is zero."""
     first = _since(start) < time_step()
     once = operation("equal", interval, 0.0) & first
     often = _phase(start, interval) < time_step()
@@ -238,12 +238,12 @@ def _begun(start: Expression) -> Expression:
 
 
 def _phase(start: Expression, interval: Expression) -> Expression:
-    """How long ago the last pulse of many began; no number for an interval of zero."""
+    """Time since the last of the repeated pulses began; NaN for an interval of zero."""
     return operation("remainder", _since(start), interval)
 
 
 def _within(since: Expression, width: Expression) -> Expression:
-    """Whether a pulse that began a while ago is on; each lasts one step at least."""
+    """Whether a pulse that began `since` ago is still on; it lasts one step at least."""
     return (since < width) | (since < time_step())
 
 

@@ -1,9 +1,9 @@
-"""Keeps non-negative stocks from falling below zero by limiting what leaves them, so that nothing is made of nothing.
+"""Keep non-negative stocks from falling below zero by limiting their outflows, so that material is conserved.
 
-As the specification of XMILE 1.0 has it, an outflow is at most what the stock holds, for one step, less the outflows in
-front of it in the order of the file (sections 4.2 and 4.8.4). Stella adds what flows in during the step; here that can
-leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave. A flow that
-leaves several stocks at once is at most what each of them holds.
+By the XMILE 1.0 specification (sections 4.2 and 4.8.4), an outflow is at most the stock divided by the time step, minus
+the outflows before it in the order of the file. Stella adds the inflows of the step; here these can leave in the next
+step only. Inflows that are negative are limited to what the outflows leave. A flow that drains several stocks is
+limited by each of them.
 """
 
 from collections import defaultdict
@@ -26,13 +26,13 @@ from pysd_runner.engine.ir import (
 
 OUT, IN = -1, 1
 
-# A flow as one of the terms of a stock.
+# Term of the net flow of a stock: sign and name of a flow.
 Term = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What a flow may take: what a stock holds, less what others took from it before."""
+    """Limit of a flow: the content of a stock minus the flows that drain it before."""
 
     stock: str
     before: tuple[Term, ...]
@@ -63,13 +63,13 @@ def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Vari
 
 
 def _terms(stock: Variable) -> list[Term]:
-    """Its flows in the order of the file."""
+    """Signed flows of a stock, in the order of the file."""
     flows = [term for block in stock.blocks for term in _signed(block.expression, IN)]
     return list(dict.fromkeys(flows))
 
 
 def _signed(expression: Expression, sign: int) -> Iterator[Term]:
-    """Terms of a net flow; those that are no variable have no name."""
+    """Signed terms of a net flow; the name is empty for a term that is not a variable."""
     if isinstance(expression, Operation) and expression.name in ("add", "subtract", "negative"):
         signs = {"add": (sign, sign), "subtract": (sign, -sign), "negative": (-sign,)}[expression.name]
         for one, part in zip(signs, expression.arguments, strict=True):
@@ -79,7 +79,7 @@ def _signed(expression: Expression, sign: int) -> Iterator[Term]:
 
 
 def _is_positive(flow: Variable | None) -> bool:
-    """Whether a flow is never negative by its own equations: numbers, or a maximum with zero."""
+    """Whether a flow's own equations are never negative: numbers from zero on, or a maximum with zero."""
     return flow is not None and all(_at_least_zero(block.expression) for block in flow.blocks)
 
 
@@ -104,7 +104,7 @@ def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, V
 
 
 def _limited(flow: Variable, shares: Mapping[Term, Sequence[_Share]]) -> Iterator[Variable]:
-    """A flow within its limits; one with limits at both ends has a hidden variable for the first of them."""
+    """Limit a flow; if it has limits at both ends, a hidden variable holds the flow after the first of them."""
     least, most = shares.get((IN, flow.name), ()), shares.get((OUT, flow.name), ())
     blocks = flow.blocks
     for share in most:
@@ -123,13 +123,13 @@ def _asked(flow: str) -> str:
 
 
 def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Block:
-    """A block within a bound. Initial values of stocks follow from it without, as the stock has no value yet."""
+    """Apply a bound to a block, but not to its initial value, which is computed before the stock has a value."""
     text = f"{block.text}, limited so that {stock!r} stays non-negative"
     return replace(block, expression=operation(function, block.expression, bound), initial=block.at_start, text=text)
 
 
 def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, Sequence[_Share]]) -> Expression:
-    """What a stock holds for one step, less what was taken from it before."""
+    """The stock divided by the time step, minus the flows that drain it before; at least zero."""
     left: Expression = Reference(share.stock, index) / time_step()
     for way, flow in share.before:
         name = _asked(flow) if way == OUT and (IN, flow) in shares else flow

@@ -1,4 +1,4 @@
-"""Macros, expanded where they are called: each call has hidden variables of its own."""
+"""Expand macros where they are called: each call has its own hidden variables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,14 +39,14 @@ class Expandable:
     """A macro of a model file, ready to be expanded."""
 
     name: str  # as written in the file
-    parameters: tuple[str, ...]  # names of what it takes, in order
+    parameters: tuple[str, ...]  # names of its parameters, in order
     variables: tuple[DefinedVariable, ...]
     tables: Mapping[str, TableFunction]  # its table functions, by comparison key
     outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
-    """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs."""
+    """Result of a macro call: a reference to the variable with the macro's name, or to another output."""
     # Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a
     # range has stocks for every element.
     if len(call.arguments) != len(macro.parameters):
@@ -55,7 +55,7 @@ def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
         )
     if macro.name in scope.calls:
         raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
-    # Equations for all outputs of one call share what it is expanded into.
+    # The equations for all outputs of one call share one expansion.
     shared = (replace(call, gives=""), tuple(scope.block)) if call.outputs else None
     inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope)
     if shared is not None:
@@ -70,7 +70,7 @@ def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
 
 
 def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
-    """The scope of one call, once all equations of the macro are lowered in it."""
+    """Lower all equations of a macro for one call, and return their scope."""
     inner = _inside(macro, arguments, scope)
     for variable in macro.variables:
         if key(variable.name) not in macro.tables:
@@ -79,7 +79,7 @@ def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Sc
 
 
 def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
-    """The scope of one call: parameters are hidden variables, or table functions handed over by name."""
+    """Scope of one call: parameters refer to variables with the arguments' values, or to table functions."""
     owner = f"{scope.owner}{HIDDEN}{macro.name} {next(scope.numbers)}"
     names = {name: found for name, (found, _) in macro.outside.items()}
     dims = {name: found for name, (_, found) in macro.outside.items()}
@@ -112,14 +112,14 @@ def _plain(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _variable_of(value: Expression, scope: Scope) -> Reference:
-    """A reference to a whole variable that holds a value."""
+    """Reference to a whole variable that has a value; a hidden one is added if necessary."""
     if isinstance(value, Reference) and is_whole(value.index):
         return value
     return scope.hide("auxiliary", value)
 
 
 def _dims(variable: DefinedVariable, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
-    """Its own ranges, then those of the call unless it holds numbers only."""
+    """Dimensions of a macro's variable: its own, then those of the call unless its equations are literals."""
     own = scope.ranges.dimensions([equation.subscripts for equation in variable.equations])
     return own if _is_literal(variable) else (*own, *implicit)
 
@@ -129,7 +129,7 @@ def _is_literal(variable: DefinedVariable) -> bool:
 
 
 def is_stock(variable: DefinedVariable) -> bool:
-    """Whether all equations of a variable integrate; where only some do, those have hidden stocks."""
+    """Whether all equations of a variable are integrals; if only some are, these get hidden stocks."""
     return all(isinstance(equation.expression, Stock) for equation in variable.equations)
 
 
@@ -165,13 +165,13 @@ def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bo
 
 
 def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
-    """Count the equations that the macros of a model will be expanded into, before they are."""
+    """Check, before the expansion, the number of equations that the macros of a model will be expanded into."""
     macros = {key(item.name): item for item in syntax.macros}
     sizes: dict[str, int] = {}
 
     def size_of(name: str) -> int:
         if name not in sizes:
-            # A macro that calls itself is refused where it is expanded.
+            # A recursive macro raises an error when it is expanded.
             sizes[name] = 0
             inside = macros[name].variables
             sizes[name] = sum(len(item.equations) for item in inside) + expanded_by(inside)

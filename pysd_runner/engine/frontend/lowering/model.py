@@ -1,4 +1,4 @@
-"""Lowers a model file that was read into the project's own representation."""
+"""Lower the syntax tree of a model file to the intermediate representation."""
 
 import hashlib
 import json
@@ -56,12 +56,12 @@ from pysd_runner.engine.ir import (
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
-# Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
+# Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
 VERSION = 10
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
-    """Lower a model file that was read."""
+    """Lower a parsed model file."""
     try:
         return _lowered(source, budgets)
     except RecursionError as error:
@@ -83,7 +83,7 @@ def _lowered(source: Source, budgets: Budgets) -> ModelIr:
 def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets) -> ModelIr:
     known: dict[str, tuple[float, ...]] = {}
     model, asked = _pass(source, ranges, files, known, budgets)
-    # The order of a delay may depend on the order of another; each pass finds at least one of them.
+    # The order of a delay may depend on the order of another; each pass computes at least one of them.
     while found := _orders(model, asked, known):
         known |= found
         model, asked = _pass(source, ranges, files, known, budgets)
@@ -93,7 +93,7 @@ def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets
 def _orders(
     model: ModelIr, asked: Mapping[str, Variable], known: Mapping[str, tuple[float, ...]]
 ) -> dict[str, tuple[float, ...]]:
-    """Orders of delays that can be computed now, and could not before."""
+    """Orders of delays that can be computed after this pass and were not known before it."""
     missing = [name for name in asked if name not in known]
     if not missing:
         return {}
@@ -116,7 +116,7 @@ def _pass(
     given = {"time": "Time", **CONTROLS, **syntax.other_names}
     names = {**given, **{key(item.name): _name(item) for item in syntax.variables}}
     every = dict.fromkeys(given, ()) | dims
-    # A macro knows the time; what else it uses of the model Vensim marks with a dollar sign.
+    # Equations of a macro see the time variables; other variables of the model need a trailing dollar sign (Vensim).
     outside: dict[str, tuple[str, tuple[str, ...]]] = {name: (names[name], ()) for name in given}
     outside |= {f"{name}$": (found, every[name]) for name, found in names.items()}
     scope = Scope(
@@ -154,7 +154,7 @@ def _pass(
 
 
 def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ...]:
-    """What is drawn of variables that exist, under their names."""
+    """Diagram positions of the variables that are defined, under their names as defined."""
     return tuple(replace(item, variable=names[key(item.variable)]) for item in drawn if key(item.variable) in names)
 
 
@@ -183,18 +183,18 @@ def _macro(
 
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
-    # Where the files stand is of no account, but which is which.
+    # The paths of data files do not matter, but their names in the model and their contents do.
     decisive = json.dumps([VERSION, source.sha256, ranges.elements, files.by_name], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(decisive.encode()).hexdigest()
 
 
 def _name(variable: DefinedVariable) -> str:
-    """Name of a variable as written; the four time controls have one spelling."""
+    """Name of a variable as written, or the standard spelling of a time control."""
     return CONTROLS.get(key(variable.name), variable.name)
 
 
 def _absent(name: str) -> Variable:
-    """A time control that the file leaves to whoever runs it."""
+    """A time control that the file does not define, and the caller has to set."""
     block = Block((), Number(math.nan), None, f"{name} is not in the file")
     return hidden_variable(name, "control", (), block)
 
@@ -227,7 +227,7 @@ def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variabl
             blocks, kind = _blocks(defined, name, dims, scope)
     except UnsupportedFeature as error:
         uncovered = str(error)
-        # What was hidden may be what the order of a delay depends on, which a later pass asks for.
+        # Keep hidden variables on which the order of a delay may depend: a later pass needs them.
         if len(scope.asked) == asked:
             del scope.hidden[hidden:]
     return Variable(
@@ -275,7 +275,7 @@ def _blocks(defined: DefinedVariable, name: str, dims: tuple[str, ...], scope: S
 
 
 def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
-    """For each equation of a variable the cells it names, and those of them that it defines."""
+    """For each equation of a variable, the cells it names and those of them that it defines."""
 
     def box(equation: Equation, labels: Sequence[str]) -> Box:
         try:
@@ -284,7 +284,7 @@ def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> lis
             raise InvalidModel(_about(defined.name, equation, error)) from error
 
     named = [box(item, item.subscripts) for item in defined.equations]
-    # An equation may leave out elements that it does not name.
+    # Exceptions that name elements of other dimensions have no effect.
     left_out = [
         [box(item, labels) for labels in item.exceptions if not _is_elsewhere(labels, dims, scope)]
         for item in defined.equations
@@ -293,7 +293,7 @@ def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> lis
 
 
 def _is_elsewhere(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> bool:
-    """Whether one of some subscripts is an element that exists, but not in its dimension."""
+    """Whether one of the subscripts is an element that exists, but not in its dimension."""
     return any(
         scope.ranges.number(label) is not None and not scope.ranges.holds(dim, label)
         for label, dim in zip(labels, dims, strict=False)
@@ -301,13 +301,13 @@ def _is_elsewhere(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> b
 
 
 def _about(name: str, equation: Equation, error: InvalidModel) -> str:
-    """A message with the equation it is about."""
+    """Message of an error, with the position, variable and equation it concerns."""
     where = equation.place.at(getattr(error, "at", 0))
     return f"{where}: variable {name!r}: {error} Equation: {shortened(equation.text)}"
 
 
 def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
-    """A table function has no value of its own; its block holds the text, and which elements it is for."""
+    """Block of a table function, which has no value: only its index and the text of its equation matter."""
     index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(equation.subscripts, dims, strict=True))
     return Block(index, Number(0.0), None, equation.text)
 
@@ -329,7 +329,7 @@ def _is_literal(expression: Any) -> bool:
 
 
 def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
-    """An equation for some of the cells it names."""
+    """Lower an equation for some of the cells it names."""
     node = equation.expression
     try:
         scope.mode = equation.mode
@@ -370,7 +370,7 @@ def _check_axes(block: Block, scope: Scope) -> None:
 def check_definitions(
     ranges: Sequence[Range], variables: Sequence[DefinedVariable], macros: Sequence[str], budgets: Budgets
 ) -> None:
-    """See that every name of a model or macro means one thing."""
+    """Check that names of a model are unique and not too long, and that aliases refer to ranges that exist."""
     for name in (*(item.name for item in ranges), *(item.name for item in variables)):
         budgets.check_name(name)
     for item in ranges:
@@ -405,7 +405,7 @@ def _unique(kind: str, names: Iterable[str]) -> None:
 
 
 def with_fixed_times(model: ModelIr) -> ModelIr:
-    """A model in which variables are not covered that need a time to be fixed which is not."""
+    """Mark variables as unsupported if a time that has to be constant, such as a transit time, varies in a run."""
     asked = [name for name in model.variables if HIDDEN in name and _label(name).startswith((TRANSIT, FIXED))]
     if not asked:
         return model
@@ -425,7 +425,7 @@ def with_fixed_times(model: ModelIr) -> ModelIr:
 
 
 def _moving_variables(model: ModelIr) -> dict[str, None]:
-    """Variables that depend on time, on chance or on what is carried from step to step."""
+    """Variables that vary during a run: those that depend on time, random numbers or state variables."""
     needs = {
         name: {needed for block in variable.blocks for needed in references(block.expression)}
         for name, variable in model.variables.items()
@@ -435,10 +435,10 @@ def _moving_variables(model: ModelIr) -> dict[str, None]:
 
 
 def _moves(variable: Variable) -> bool:
-    """Whether a variable changes by itself."""
+    """Whether a variable is a state variable, or its equations contain the time or random numbers."""
     return variable.kind in STATEFUL or any(reads_time(block.expression) for block in variable.blocks)
 
 
 def _label(name: str) -> str:
-    """What a hidden variable was called where it was made."""
+    """Label of a hidden variable, without the name of its owner."""
     return name.rpartition(HIDDEN)[2]

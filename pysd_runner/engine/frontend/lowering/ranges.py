@@ -1,4 +1,4 @@
-"""Subscript ranges of a model: their elements, aliases and mappings, and how a reference picks from a dimension."""
+"""Subscript ranges of a model: their elements, aliases and mappings, and the positions that subscripts select."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,16 +11,16 @@ from pysd_runner.engine.ir import HIDDEN, Axis, Element, Index, key, tidy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A mapping that leads from one range to another."""
+    """A mapping between two ranges, in one direction."""
 
     to: str  # the range it leads to
     name: str  # the range it starts from
     target: MappedTo  # the mapping in the file
-    backwards: bool  # whether the file has it the other way round
+    backwards: bool  # whether the file declares it in the opposite direction
 
 
 def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
-    """Subscript ranges in which every element is listed."""
+    """Expand the numbered elements of subscript ranges."""
     made = 0
     found = []
     for item in ranges:
@@ -32,7 +32,7 @@ def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[R
 
 
 class Ranges:
-    """The subscript ranges of one model section."""
+    """The subscript ranges of one model."""
 
     def __init__(self, found: Iterable[Range]) -> None:
         self.elements: dict[str, tuple[str, ...]] = {}
@@ -59,7 +59,7 @@ class Ranges:
         self._family = {name: self._main(name) for name in self.elements}
 
     def _map_copy(self, name: str, original: str) -> None:
-        """A range and its copy stand for each other."""
+        """Map a range and its alias to each other."""
         other = self._names.get(key(original), tidy(original))
         self._targets[name].append(MappedTo(other, None))
         self._targets.setdefault(other, []).append(MappedTo(name, None))
@@ -75,8 +75,8 @@ class Ranges:
         return elements
 
     def _main(self, name: str) -> str:
-        """The range in which the elements of a range are counted: the largest that holds them all."""
-        # Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
+        """The range in which the elements of a range are numbered: the largest that contains all of them."""
+        # Of several largest ranges, it is the alphabetically first that is not an alias, as in PySD.
         mine = self._set(name)
         wider = [other for other in self._keys if mine <= self._set(other)]
         largest = max(len(self._keys[other]) for other in wider)
@@ -91,15 +91,15 @@ class Ranges:
         return self._sets[name]
 
     def name_of(self, label: str) -> str | None:
-        """Name of a range as declared, or of a part of one; None if `label` is no range."""
+        """Name of a range as declared, or of a part of one; None if `label` is not a range."""
         return label if HIDDEN in label and label in self.elements else self._names.get(key(label))
 
     def counts(self, labels: Sequence[str]) -> tuple[int, ...]:
-        """Number of elements each of some subscripts stands for."""
+        """Number of elements selected by each subscript."""
         return tuple(1 if (name := self.name_of(label)) is None else len(self.elements[name]) for label in labels)
 
     def part(self, name: str, places: tuple[int, ...]) -> str:
-        """Label of some elements of a range."""
+        """Label of the part of a range with the elements at some positions."""
         items = self.elements[name]
         if places == tuple(range(len(items))):
             return name
@@ -112,7 +112,7 @@ class Ranges:
         return self._parts[name, places]
 
     def again(self, name: str, number: int) -> str:
-        """Label of the elements of a range that run by themselves, beside others that run over the same range."""
+        """Label of an axis over a range that is independent of other axes over the same range."""
         label = f"{name}{HIDDEN}again {number}"
         if label not in self.elements:
             self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
@@ -120,7 +120,7 @@ class Ranges:
         return label
 
     def counted(self, label: str, count: int) -> str:
-        """A range of its own that no file can name, of so many elements."""
+        """Add a range of `count` numbered elements, under a label that no file can use."""
         self.elements[label] = tuple(str(number + 1) for number in range(count))
         self._keys[label] = self.elements[label]
         self._family[label] = label
@@ -131,7 +131,7 @@ class Ranges:
         return key(element) in self._place(dimension)
 
     def numbers(self, items: Iterable[str], name: str) -> tuple[float, ...]:
-        """Values of elements of a range used as numbers: their places in the whole range, counted from one."""
+        """Values of elements of a range used as numbers: their positions in the whole range, counted from one."""
         whole = self._place(self._family[name])
         return tuple(float(whole[item] + 1) for item in items)
 
@@ -145,7 +145,7 @@ class Ranges:
         return self._keys[label]
 
     def dimensions(self, given: Sequence[Sequence[str]]) -> tuple[str, ...]:
-        """Ranges the dimensions of a variable run over."""
+        """Dimensions of a variable, inferred from the subscripts of its equations."""
         columns = [list(dict.fromkeys(labels)) for labels in zip(*given, strict=True)]
         named = [[name for label in labels if (name := self.name_of(label)) is not None] for labels in columns]
         chosen: list[str] = []
@@ -188,7 +188,7 @@ class Ranges:
         return suggest(label, [*names, *(item for name in names for item in self.elements[name])])
 
     def places(self, label: str, dimension: str) -> tuple[int, ...]:
-        """Places of a range or element in a dimension."""
+        """Positions of a range or element in a dimension."""
         bare = label.removesuffix("!").strip()
         name = self.name_of(bare)
         if name is None and key(bare) not in self._place(dimension):
@@ -196,13 +196,13 @@ class Ranges:
         return self.places_of((key(bare),) if name is None else self._keys[name], dimension, bare)
 
     def _place(self, dimension: str) -> dict[str, int]:
-        """Place of every element of a range."""
+        """Position of every element of a range."""
         if dimension not in self._found:
             self._found[dimension] = {item: position for position, item in enumerate(self._keys[dimension])}
         return self._found[dimension]
 
     def places_of(self, items: tuple[str, ...], dimension: str, label: str) -> tuple[int, ...]:
-        """Places of elements in a dimension; `label` names them where one is missing."""
+        """Positions of elements in a dimension; `label` names them in the error message if one is missing."""
         asked = (dimension, items)
         if asked not in self._looked_up:
             places = self._place(dimension)
@@ -213,11 +213,11 @@ class Ranges:
         return self._looked_up[asked]
 
     def positions(self, labels: Sequence[str], dims: Sequence[str]) -> list[tuple[int, ...]]:
-        """Places in some dimensions that subscripts stand for, in C order."""
+        """Positions of all cells that subscripts select, in C order."""
         return list(itertools.product(*(self.places(label, dim) for label, dim in zip(labels, dims, strict=True))))
 
     def pick(self, label: str, dimension: str) -> Index:
-        """What a subscript selects from a dimension."""
+        """Index that a subscript selects from a dimension."""
         positions = self.places(label, dimension)
         name = self.name_of(label.removesuffix("!").strip())
         if name is None:
@@ -225,12 +225,12 @@ class Ranges:
         return self.axis(f"{name}!" if label.rstrip().endswith("!") else name, dimension, positions)
 
     def axis(self, label: str, dimension: str, positions: tuple[int, ...]) -> Axis:
-        """An axis over some places of a dimension."""
+        """An axis over some positions of a dimension."""
         whole = self.places_of(self._keys[dimension], dimension, dimension)
         return Axis(label, None if positions == whole else positions)
 
     def ways(self, name: str) -> Iterator[Way]:
-        """Ranges that a range is mapped to, then those that are mapped to it."""
+        """Mappings from a range to others, then those from others to it."""
         for target in self._targets.get(name, ()):
             yield Way(to=self._target(name, target), name=name, target=target, backwards=False)
         for other, targets in self._targets.items():
@@ -245,7 +245,7 @@ class Ranges:
         return to
 
     def along(self, way: Way, items: Sequence[str]) -> tuple[str, ...]:
-        """Elements that stand for others by a mapping."""
+        """Elements of the range a mapping starts from that correspond to `items` of the range it leads to."""
         first, last = (way.to, way.name) if way.backwards else (way.name, way.to)
         pairs = self._pairs(first, last, way.target)
         if way.backwards:
@@ -258,7 +258,7 @@ class Ranges:
         return tuple(found[item] for item in items)
 
     def _pairs(self, name: str, to: str, target: MappedTo) -> list[tuple[str, tuple[str, ...]]]:
-        """Elements of a range, each with what it stands for in another."""
+        """Elements of a range, each with the elements of another range that it is mapped to."""
         own = self._keys[name]
         listed = [(item,) for item in self._keys[to]] if target.listed is None else [*map(self._items, target.listed)]
         if len(listed) != len(own):

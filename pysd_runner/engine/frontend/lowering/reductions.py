@@ -1,4 +1,4 @@
-"""Functions of one array: sums and the like over what is marked, in Vensim's way and in XMILE's."""
+"""Reductions of arrays, such as sums, over marked subscripts, in the notations of Vensim and XMILE."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -42,7 +42,7 @@ def _reduction(node: Call, scope: Scope) -> Expression:
 
 
 def _of_array(node: Call, scope: Scope) -> Expression:
-    """A function of one array in XMILE: over its wildcards, and over all of an array that stands without subscripts."""
+    """Reduction of an array in XMILE: over its wildcards, or over all of it if it has no subscripts."""
     name = key(node.function).removesuffix(" of array")
     if len(node.arguments) != 1:
         raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
@@ -65,7 +65,7 @@ def _of_array(node: Call, scope: Scope) -> Expression:
 
 
 def _of_several(node: Call, scope: Scope) -> Expression:
-    """MAX or MIN of several numbers; of an array that the left side does not run over, all elements count."""
+    """MAX or MIN of several values; an array that the left-hand side does not run over is reduced over all elements."""
     name = key(node.function).removesuffix(" of several")
     result: Expression | None = None
     for item in node.arguments:
@@ -79,7 +79,7 @@ def _of_several(node: Call, scope: Scope) -> Expression:
 
 
 def _with_wildcards(node: Any, scope: Scope) -> Any:
-    """An expression in which arrays without subscripts have wildcards."""
+    """Add wildcards to arrays that are written without subscripts."""
     if isinstance(node, Name):
         dims = scope.dims.get(key(node.name), ()) if key(node.name) in scope.names else ()
         if key(node.name) in scope.belts and not dims and node.subscripts is None:
@@ -91,7 +91,7 @@ def _with_wildcards(node: Any, scope: Scope) -> Any:
 
 
 def _over(name: str, argument: Expression, over: tuple[str, ...], masks: Sequence[Expression]) -> Expression:
-    """A reduction; places that do not count give what changes nothing."""
+    """Reduce over axes, with masked-out elements replaced by the neutral element."""
     for mask in masks:
         argument = operation("where", mask, argument, NOTHING[name])
     return reduced(name, argument, over) if over else argument
@@ -122,7 +122,7 @@ def _mean(argument: Expression, over: tuple[str, ...], masks: Sequence[Expressio
 
 
 def _deviation(argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
-    """Standard deviation of all elements, with their number as the divisor."""
+    """Standard deviation of all elements, with divisor n."""
     if not over:
         return Number(0.0)
     distance = argument - _mean(argument, over, masks, scope)
@@ -142,7 +142,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
 
 
 def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
-    """What to write where a sum does not say over which ranges it runs."""
+    """Error message for a reduction without marked ranges, which shows how to mark them."""
     variable, axes = "...", argument.axes
     if isinstance(argument, Reference):
         variable = shown(argument.variable)

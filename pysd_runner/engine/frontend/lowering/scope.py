@@ -1,4 +1,4 @@
-"""What the equations of a model may refer to, and the hidden variables they are expanded into."""
+"""Scope in which equations are lowered: the names they may refer to, and the hidden variables they need."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,42 +40,42 @@ from pysd_runner.engine.ir import (
 
 @dataclass(slots=True)
 class Scope:
-    """What an expression may refer to, and the hidden variables found on the way."""
+    """Names that an expression may refer to, and the hidden variables added while lowering."""
 
     ranges: Ranges
     dims: Mapping[str, tuple[str, ...]]  # dimensions of every variable, by comparison key
     names: Mapping[str, str]  # names of the variables as written, by comparison key
     tables: Mapping[str, TableFunction]  # the table functions, by comparison key
     series: Mapping[str, Any]  # the data variables as the file defines them, by comparison key
-    files: DataFiles  # where external numbers are read
+    files: DataFiles  # the data files that external numbers are read from
     lower: Callable[[Node, "Scope"], Expression]  # lowers one node in a scope
     block: Sequence[str] = ()  # subscripts of the equation being lowered
     standing: Mapping[str, str] = field(default_factory=dict)
-    mode: Mode = "interpolate"  # what holds between the points of a series over time
+    mode: Mode = "interpolate"  # interpolation mode of a time series
     owner: str = ""  # name of the variable being lowered
-    stock: bool = False  # whether it is a stock
+    stock: bool = False  # whether the variable being lowered is a stock
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     macros: Mapping[str, Any] = field(default_factory=dict)  # the macros, by comparison key
-    implicit: tuple[str, ...] = ()  # inside a macro, the ranges that all its variables run over, after their own
-    outside: tuple[str, ...] = ()  # the same as the labels that the call runs over
+    implicit: tuple[str, ...] = ()  # inside a macro, ranges of the call, which its variables run over after their own
+    outside: tuple[str, ...] = ()  # the axis labels of these ranges in the call
     calls: tuple[str, ...] = ()  # names of the macros being expanded, outermost first
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
-    budgets: Budgets = DEFAULT  # the most that may be asked for
+    budgets: Budgets = DEFAULT  # limits on the size of the model
     belts: dict[str, Any] = field(default_factory=dict)
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
-    sampled: Reference | None = None  # what the variable being lowered sampled last, inside its SAMPLE IF TRUE
+    sampled: Reference | None = None  # inside a SAMPLE IF TRUE, the last sampled value of its variable
     masks: list[Expression] = field(default_factory=list)
 
     def lowered(self, node: Node) -> Expression:
-        """What a node of the common tree becomes here."""
+        """Lower a node of the common tree in this scope."""
         return self.lower(node, self)
 
     @property
     def block_axes(self) -> tuple[str, ...]:
-        """Labels of the axes that this part of the equation is for."""
+        """Axis labels of the part of the equation that is being lowered."""
         names = (self.ranges.name_of(label) for label in self.block)
         return tuple(self.standing[name] for name in names if name is not None)
 
@@ -84,11 +84,11 @@ class Scope:
         return set(expression.axes) - {*self.block_axes, *self.outside, *self.implicit}
 
     def site(self) -> int:
-        """Number of the next random function."""
+        """Number of the next call of a random function."""
         return next(self.sites)
 
     def pick(self, label: str, dimension: str, beside: Sequence[str]) -> Index:
-        """What a subscript of a reference selects from a dimension."""
+        """Index that a subscript selects from a dimension; `beside` are all subscripts of the reference."""
         name = None if label.rstrip().endswith("!") else self.ranges.name_of(label)
         left = None if name is None else self.left(name, beside)
         if left is None:
@@ -98,7 +98,7 @@ class Scope:
         return Element(positions[0]) if axis is None else self.ranges.axis(axis, dimension, positions)
 
     def left(self, name: str, beside: Sequence[str] = ()) -> tuple[str | None, tuple[str, ...]] | None:
-        """What a range of the right side runs with."""
+        """Axis of the left-hand side that a range follows (None for one element), and its elements; or None."""
         if name in self.standing:
             return self.standing[name], self.ranges.keys(self.standing[name])
         ways = list(self.ranges.ways(name))
@@ -113,14 +113,14 @@ class Scope:
                 if set(items) <= set(self.ranges.keys(way.to)):
                     axis = None if range_name is None else self.standing[range_name]
                     return axis, self.ranges.along(way, items)
-        # A left side that names an element stands for it where the right side names its range.
+        # If the left-hand side names an element of a range, the range on the right-hand side stands for that element.
         own = [
             key(label) for label in self.block if self.ranges.name_of(label) is None and self.ranges.holds(name, label)
         ]
         return (None, (own[0],)) if len(own) == 1 else None
 
     def part(self) -> tuple[tuple[str, ...], list[int]]:
-        """What of its left side this part of the equation defines."""
+        """Axes of the part of the equation that is being lowered, and its flat positions on the left-hand side."""
         names = [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
         axes = self.block_axes
         counts = [len(self.ranges.elements[name]) for name in names]
@@ -132,7 +132,7 @@ class Scope:
         return axes, np.ravel_multi_index(np.ix_(*places), counts).ravel().tolist()
 
     def table(self, values: Any) -> Table:
-        """Numbers that an equation gives for all its subscripts, as far as this part of it reaches."""
+        """Table of the numbers that an equation lists, restricted to the part that is being lowered."""
         count = math.prod(self.ranges.counts(self.block))
         array = np.asarray(values, dtype=float).ravel()
         if array.size != count:
@@ -152,7 +152,7 @@ class Scope:
         over: Sequence[Expression] = (),
         label: str = "level",
     ) -> Reference:
-        """Add a hidden variable and refer to it."""
+        """Add a hidden variable and return a reference to it."""
         given = [part for part in (expression, initial, delay) if part is not None]
         axes = joined_axes(*over, *given)
         block = Block((), expression, initial, "", delay, non_negative)
@@ -161,29 +161,29 @@ class Scope:
         return Reference(variable.name, variable.blocks[0].index)
 
     def span(self, length: Expression) -> Expression:
-        """A length of time; a literal one is hidden, so that its unit is known to be that of time."""
+        """A duration; a literal is put into a hidden variable, so that it is known to have the unit of time."""
         if not is_literal(length):
             return length
         return self.hide("constant" if isinstance(length, Number) else "auxiliary", length, label=SPAN)
 
     def fixed(self, what: str, time: Expression) -> Reference:
-        """A hidden variable for a time that must not change while the model runs."""
+        """Add a hidden variable for a time that must be constant during a run."""
         return self.hide("auxiliary", self.span(time), label=f"{FIXED} {what}")
 
     def held(self, condition: Expression) -> Reference:
-        """A hidden variable that keeps, within a step, the value it has at its beginning."""
+        """Add a hidden variable that keeps its value from the beginning of a step throughout the step."""
         return self.hide("auxiliary", condition, label=HELD)
 
     def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
-        # A separator no name in a file can hold keeps it apart from every variable of the file.
+        # The separator cannot occur in a file, so that the name differs from every name in the file.
         name = f"{self.owner}{HIDDEN}{label}"
         whole = replace(block, index=reference_to(name, axes).index, text=f"{label}, expanded from {self.owner}")
-        # What is hidden inside a sum runs over the axis of the sum, whose label ends in an exclamation mark.
+        # A hidden variable inside a sum runs over the summed axis, whose label ends in an exclamation mark.
         dims = tuple(axis.removesuffix("!") for axis in axes)
         return hidden_variable(name, kind, dims, whole)
 
     def order(self, expression: Expression) -> Number | Table:
-        """The order of a delay or smooth, known before the run."""
+        """Order of a delay or smooth, which must be known before the run."""
         if isinstance(expression, Number | Table):
             return expression
         count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)
@@ -198,7 +198,7 @@ class Scope:
         return Table(values, shape, expression.axes) if shape else Number(values[0])
 
     def replace_hidden(self, reference: Reference, expression: Expression) -> None:
-        """Give a hidden variable its equation, once what refers to it exists."""
+        """Replace the equation of a hidden variable by one that may refer to the variable itself."""
         position = next(i for i, item in enumerate(self.hidden) if item.name == reference.variable)
         old = self.hidden[position]
         self.hidden[position] = replace(old, blocks=(replace(old.blocks[0], expression=expression),))

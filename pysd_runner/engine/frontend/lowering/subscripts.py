@@ -1,4 +1,4 @@
-"""What subscripts stand for: the cells a left side defines, and what a reference picks, by names or by expressions."""
+"""Resolve subscripts: the cells that a left-hand side defines, and the elements that a reference selects."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,14 +30,14 @@ WILDCARD = "*"
 
 @dataclass(slots=True)
 class Picked:
-    """What subscripts pick from an array."""
+    """Elements of an array that subscripts select; `chosen`: axis and mask of each subscript that is an expression."""
 
     index: list[Index] = field(default_factory=list)  # one entry per dimension
     chosen: list[tuple[str, Expression]] = field(default_factory=list)
 
 
 def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> tuple[Index, ...]:
-    """What subscripts pick that are known before the run."""
+    """Index selected by subscripts, which must be known before the run."""
     found = picked(name, subscripts, scope)
     if found.chosen:
         raise InvalidModel(f"the subscripts of {name!r} are names here, not expressions")
@@ -45,7 +45,7 @@ def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope
 
 
 def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> Expression:
-    """The value of a variable with its subscripts; zero where an expression picks a place that is not there."""
+    """Value of a variable with subscripts; zero where a subscript that is an expression is out of range."""
     found = picked(name, subscripts, scope)
     value: Expression = Reference(scope.names[key(name)], tuple(found.index))
     for label, counts in found.chosen:
@@ -55,7 +55,7 @@ def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) ->
 
 
 def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> Picked:
-    """What every subscript of a reference stands for."""
+    """Resolve every subscript of a reference."""
     dims = scope.dims[key(name)]
     given = list(subscripts) if subscripts else _own(dims, scope)
     given += scope.implicit if len(given) + len(scope.implicit) == len(dims) else ()
@@ -69,7 +69,7 @@ def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> P
 
 
 def _own(dims: tuple[str, ...], scope: Scope) -> list[Subscript]:
-    """Subscripts of an array that is written without any: those of the left side, where that has the same ranges."""
+    """Subscripts of an array written without any: those of the left-hand side, if it has the same dimensions."""
     if dims and dims == scope.dims.get(key(scope.owner)) and len(scope.block) == len(dims):
         return list(scope.block)
     return list(dims)
@@ -90,14 +90,14 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
         node = Name(item) if isinstance(item, str) else item
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
         numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
-        # A number that is a little below a whole one by rounding alone counts as that.
+        # A number just below an integer because of rounding counts as that integer.
         wanted = operation("integer", scope.lowered(node) + SMALL)
         found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
         found.index.append(Axis(label))
 
 
 def _whole(dim: str, scope: Scope, found: Picked) -> Axis:
-    """All of a dimension; where it stands twice in one reference, the second runs by itself."""
+    """Axis over a whole dimension; if it occurs twice in one reference, the second axis is independent."""
     taken = sum(isinstance(item, Axis) and item.label.startswith(dim) for item in found.index)
     return Axis(f"{scope.ranges.again(dim, taken + 1) if taken else dim}!")
 
@@ -109,7 +109,7 @@ def _of_left_side(position: Position, scope: Scope) -> str:
 
 
 def transposed(node: Name, scope: Scope) -> Name:
-    """An array whose dimensions run with those of the left side in the reverse order."""
+    """Match the dimensions of an array with those of the left-hand side in reverse order."""
     given = list(node.subscripts or scope.dims[key(node.name)])
     running = [place for place, item in enumerate(given) if isinstance(item, str) and scope.ranges.name_of(item)]
     left = [label for label in scope.block if scope.ranges.name_of(label)]
@@ -130,7 +130,7 @@ def _place(number: Numeral, dim: str, scope: Scope) -> int:
 
 
 def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
-    """Consecutive places of a dimension, both ends included."""
+    """Axis over consecutive elements of a dimension, both ends included."""
     ends = [_end(node, dim, scope) for node in (span.first, span.last)]
     count = len(scope.ranges.elements[dim])
     first, last = ends[0] if span.first is not None else 1, ends[1] if span.last is not None else count
@@ -144,7 +144,7 @@ def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
 
 
 def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
-    """The place that is an end of a span, None if it is known in the run only."""
+    """Position of an end of a span, counted from one; None if it is known only during the run."""
     if isinstance(node, Numeral):
         return _place(node, dim, scope) + 1
     if isinstance(node, Name) and node.subscripts is None and scope.ranges.holds(dim, node.name):
@@ -153,7 +153,7 @@ def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
 
 
 def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
-    """All places of a dimension; which of them count the run tells, and the function around leaves the others out."""
+    """Axis over a whole dimension; masks, computed during the run, limit the enclosing reduction to the span."""
     label = f"{scope.ranges.again(dim, 20 + number)}!"
     count = len(scope.ranges.elements[dim])
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
@@ -165,7 +165,7 @@ def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
 
 
 def _is_variable(label: str, dim: str, scope: Scope) -> bool:
-    """Whether a name in a subscript is no range and no element but a variable, whose value picks the place."""
+    """Whether a name in a subscript is not a range or element, but a variable whose value selects the element."""
     bare = _unqualified(label.removesuffix("!").strip(), scope)
     if scope.ranges.name_of(bare) is not None or scope.ranges.holds(dim, bare):
         return False
@@ -173,17 +173,17 @@ def _is_variable(label: str, dim: str, scope: Scope) -> bool:
 
 
 def _unqualified(label: str, scope: Scope) -> str:
-    """An element without the dimension in front of it, ``Region.north``."""
+    """Remove the dimension from a qualified element, ``Region.north``."""
     first, dot, last = label.partition(".")
     return last if dot and scope.ranges.name_of(first) is not None else label
 
 
-# The places it covers along every dimension.
+# A set of cells: the positions that it covers along each dimension.
 Box = tuple[tuple[int, ...], ...]
 
 
 def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list[list[Box]]:
-    """What is left of each box without its exceptions and without what later boxes define again.
+    """Cells that are left of each box without its exceptions and without cells that later boxes redefine.
 
     >>> remaining([((0, 1, 2),), ((1,),)], [[], []])
     [[((0, 2),)], [((1,),)]]
@@ -212,7 +212,7 @@ def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list
 
 
 class _Alike:
-    """Places along a dimension that stand in the same lists count as one, so that the work does not grow with them."""
+    """Equivalence classes of positions along a dimension: those in the same lists are treated as one, to save work."""
 
     def __init__(self, lists: Sequence[tuple[int, ...]]) -> None:
         stands_in: dict[int, list[int]] = {}
@@ -227,7 +227,7 @@ class _Alike:
 
 
 def _places(alike: Sequence[_Alike], box: Box, part: Sequence[Sequence[int]]) -> Box:
-    """A rectangle of a box as places, in the order of the box."""
+    """Positions of a rectangle of a box, in the order of the box."""
     chosen = []
     for known, places, rows in zip(alike, box, part, strict=True):
         wanted = {known.classes[places][row] for row in rows}
@@ -236,7 +236,7 @@ def _places(alike: Sequence[_Alike], box: Box, part: Sequence[Sequence[int]]) ->
 
 
 def _rectangles(mask: NDArray[np.bool_]) -> Iterator[tuple[tuple[int, ...], ...]]:
-    """Rectangles that make up a mask: rows that look the same go together."""
+    """Split a mask into rectangles; identical rows are combined."""
     if mask.ndim == 0:
         if mask:
             yield ()
@@ -263,14 +263,14 @@ WHOLE_ARRAYS = frozenset(
 
 
 def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> Box:
-    """Cells that the subscripts of a left side name."""
+    """Cells that the subscripts of a left-hand side name."""
     if len(labels) != len(dims):
         raise InvalidModel(f"{len(labels)} subscripts are left out of {len(dims)}.")
     return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
 
 
 def left_side(labels: Sequence[str], box: Box, dims: Sequence[str], scope: Scope) -> tuple[Index, ...]:
-    """Index of some of the cells an equation names; the scope then knows what its ranges stand for."""
+    """Index of some of the cells an equation names; the axes of its ranges are stored in the scope."""
     scope.block, scope.standing = labels, {}
     standing: dict[str, str] = {}
     index: list[Index] = []
@@ -288,7 +288,7 @@ def left_side(labels: Sequence[str], box: Box, dims: Sequence[str], scope: Scope
 
 
 def _standing(name: str, places: Sequence[int], whole: Sequence[int], scope: Scope) -> str:
-    """Label of the elements of a range at some places of a dimension, of those where the range stands."""
+    """Label for the elements of a range at some positions of a dimension, out of `whole`, those of all its elements."""
     if places == whole:
         return name
     kept = set(places)
@@ -296,12 +296,12 @@ def _standing(name: str, places: Sequence[int], whole: Sequence[int], scope: Sco
 
 
 def takes_whole_arrays(node: Node) -> bool:
-    """Whether an expression has a function whose result for one element depends on all of them."""
+    """Whether an expression calls a function whose result for one element depends on all elements of an array."""
     return any(isinstance(part, Call) and key(part.function) in WHOLE_ARRAYS for part in parts(node))
 
 
 def cut(block: Block, labels: Sequence[str], boxes: Sequence[Box], dims: Sequence[str], scope: Scope) -> list[Block]:
-    """Parts of a block that was lowered whole; what it computes is hidden in variables of their own."""
+    """Split a block that was lowered as a whole; hidden variables hold its values, and the parts refer to them."""
     expression = _hidden(block.expression, scope)
     initial = None if block.initial is None else _hidden(block.initial, scope)
     made = []
@@ -317,7 +317,7 @@ def _hidden(part: Expression, scope: Scope) -> Expression:
 
 
 def _restricted(part: Expression, scope: Scope) -> Expression:
-    """A whole hidden variable, as far as the ranges of the left side stand for it."""
+    """Restrict a reference to a whole hidden variable to the elements that the left-hand side covers."""
     if not isinstance(part, Reference):
         return part
     return Reference(part.variable, tuple(_shorter(item, scope) for item in part.index))

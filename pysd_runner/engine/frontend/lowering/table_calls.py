@@ -1,4 +1,4 @@
-"""The table functions of a model, and what reads them and series of data: by a rule, backwards, or from a file."""
+"""Table functions of a model, and functions that interpolate, invert or integrate them, or read data series."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,23 +31,23 @@ MISSING = Number(math.nan)
 
 
 def _between_times(node: Call, scope: Scope) -> Expression:
-    """The value at a time, interpolated, missing before the first and after the last point."""
+    """GET DATA BETWEEN TIMES: the interpolated value at a time, missing before the first and after the last point."""
     chosen, (time, mode) = _series_called(node, scope, 2)
-    # In its other modes a published run of Vensim differs from its documentation: between points it takes the time for
-    # a whole number, and at a point the one before.
+    # In the other modes, a published run of Vensim differs from its documentation: between points it uses the time as
+    # an integer, and at a point it uses the previous point.
     if mode != Number(0.0):
         raise UnsupportedFeature("function GET DATA BETWEEN TIMES in another mode than 0")
     return operation("where", table_calls.inside(chosen, "x", time), chosen.read(time, "interpolate"), MISSING)
 
 
 def _at_time(node: Call, scope: Scope) -> Expression:
-    """The value at a time that has one, missing at all others."""
+    """GET DATA AT TIME: the value at a time that has a data point, missing at all other times."""
     chosen, (time,) = _series_called(node, scope, 1)
     return chosen.read(time, "raw")
 
 
 def _shifted(node: Call, scope: Scope) -> Expression:
-    """TIME SHIFT: what a series has so much later."""
+    """TIME SHIFT: the value of a series at the current time plus a shift."""
     chosen, (shift,) = _series_called(node, scope, 1)
     return chosen.read(Time() + shift, scope.mode)
 
@@ -57,7 +57,7 @@ def _end(place: int) -> Callable[[Call, Scope], Expression]:
 
 
 def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
-    """A number about all points between two times, missing where there is none."""
+    """Count, mean, minimum or maximum of the points between two times; missing if there are none, except the count."""
 
     def build(node: Call, scope: Scope) -> Expression:
         chosen, (start, end) = _series_called(node, scope, 2)
@@ -77,7 +77,7 @@ def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
 
 
 def _spread(chosen: Chosen, scope: Scope) -> tuple[Table, Table]:
-    """Points of series as an array with one more axis; those of a shorter one are followed by missing ones."""
+    """Points of series as arrays x and y with an extra trailing axis; shorter series are padded with NaN."""
     length = max(len(table.x) for table in chosen.tables)
     label = f"{scope.owner}{HIDDEN}points {len(scope.ranges.elements)}"
     axes = (*chosen.axes, f"{scope.ranges.counted(label, length)}!")
@@ -91,7 +91,7 @@ def _spread(chosen: Chosen, scope: Scope) -> tuple[Table, Table]:
 
 
 def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[Expression]]:
-    """The series that a function takes, and the numbers behind it."""
+    """The series that is the first argument of a function, and its numeric arguments."""
     data, name = node.arguments[0] if node.arguments else None, node.function.upper()
     if len(node.arguments) != count + 1 or not isinstance(data, Name) or key(data.name) not in scope.series:
         raise InvalidModel(f"{name} takes a data variable{('', ' and a number', ' and two numbers')[count]}")
@@ -138,13 +138,13 @@ HALF = Number(0.5)
 
 
 def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
-    """Area below tables from their first points to `end`; beyond their ends they go on as their mode says."""
+    """Area below tables from their first points to `end`; beyond their ends the mode decides how they continue."""
     if mode not in ("interpolate", "extrapolate", "hold_backward"):
         raise UnsupportedFeature("the area below a table that looks forward")
     held = mode == "hold_backward"
 
     def before(values: Callable[[TablePoints], Sequence[float]]) -> Expression:
-        """What is known at the point before `end`."""
+        """Value, at the last point before `end`, of a quantity given for every point."""
         return chosen.each(lambda table: TablePoints(table.x, tuple(values(table)))).read(end, "hold_backward")
 
     height = before(lambda table: table.y)
@@ -155,14 +155,14 @@ def area(chosen: Chosen, mode: Mode, end: Expression) -> Expression:
 
 
 def _areas(table: TablePoints, held: bool) -> list[float]:
-    """Area up to each point."""
+    """Area from the first point to each point."""
     x, y = np.array(table.x), np.array(table.y)
     heights = y[:-1] if held else (y[:-1] + y[1:]) / 2
     return [0.0, *np.cumsum(np.diff(x) * heights).tolist()]
 
 
 def slope(chosen: Chosen, place: Expression) -> Expression:
-    """Slope of tables; at a point the mean of both sides, missing at a jump, beyond the ends that of the last piece."""
+    """Slope of tables: at a point the mean of both sides, missing at jumps, beyond the ends that of the end segment."""
 
     def after(table: TablePoints) -> TablePoints:
         found = _slopes(table)
@@ -182,8 +182,8 @@ def _slopes(table: TablePoints) -> list[float]:
 
 
 def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
-    """Whether a value lies between the least and the largest x, or y, of tables."""
-    # Read from a table rather than compared, as numbers that are compared must have a unit.
+    """Whether a value lies between the minimum and the maximum of x, or y, of tables."""
+    # This is read from a table, as a comparison would require the bounds to have a unit.
 
     def between(table: TablePoints) -> TablePoints:
         low, high = min(getattr(table, side)), max(getattr(table, side))
@@ -194,8 +194,8 @@ def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
 
 
 def inverse(table: TablePoints) -> TablePoints:
-    """The least x at which a table has each y between its least and its largest."""
-    # A piece counts where it goes beyond all there was before it. If the table came back in between, the inverse jumps.
+    """Inverse of a table: the smallest x at which it has each y between its minimum and its maximum."""
+    # Only the part of a segment outside the range of y so far counts. If y turned in between, the inverse jumps.
     high, low = [(table.y[0], table.x[0])], [(table.y[0], table.x[0])]
     for a, b, c, d in zip(table.x[:-1], table.x[1:], table.y[:-1], table.y[1:], strict=True):
         for side, sign in ((high, 1.0), (low, -1.0)):
@@ -210,12 +210,12 @@ def inverse(table: TablePoints) -> TablePoints:
 
 
 def _beyond(value: float, sign: float) -> float:
-    """The next number, far enough for a finite slope in between."""
+    """The next larger or smaller number, far enough away for a finite slope in between."""
     found = float(np.nextafter(value, sign * np.inf))
     return found if abs(found - value) > NARROWEST else value + sign * NARROWEST
 
 
-# Functions that read a table function by a rule of their own.
+# Functions that read a table function with an interpolation mode of their own.
 LOOKUPS: dict[str, Mode] = {
     "lookup forward": "look_forward",
     "lookup backward": "hold_backward",
@@ -224,7 +224,7 @@ LOOKUPS: dict[str, Mode] = {
 
 
 def read_table(node: Call, scope: Scope) -> Expression:
-    """A table function called with a number."""
+    """Lower a call of a table function."""
     if len(node.arguments) != 1:
         raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
     index = static_index(node.function, node.subscripts, scope)
@@ -232,7 +232,7 @@ def read_table(node: Call, scope: Scope) -> Expression:
 
 
 def _table_of(node: Call, scope: Scope, count: int = 1) -> tuple[Name, TableFunction]:
-    """The table function that another function takes, before some numbers."""
+    """The table function that is the first argument of a function, before `count` numbers."""
     table = node.arguments[0] if node.arguments else None
     if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
         numbers = "a number" if count == 1 else f"{count} numbers"
@@ -241,7 +241,7 @@ def _table_of(node: Call, scope: Scope, count: int = 1) -> tuple[Name, TableFunc
 
 
 def _read_as(node: Call, scope: Scope) -> Expression:
-    """A table function read by another rule than its own."""
+    """Read a table function with another interpolation mode than its own."""
     table, function = _table_of(node, scope)
     argument = scope.lowered(node.arguments[1])
     index = static_index(table.name, table.subscripts, scope)
@@ -249,14 +249,14 @@ def _read_as(node: Call, scope: Scope) -> Expression:
 
 
 def _inverted_table(node: Call, scope: Scope) -> Expression:
-    """LOOKUP INVERT: the least x at which a table has a value, missing where it never has it."""
+    """LOOKUP INVERT: the smallest x at which a table has a value, missing if it never has this value."""
     chosen, _, (value,) = _chosen(node, scope)
     found = chosen.each(inverse).read(value, "interpolate")
     return operation("where", inside(chosen, "y", value), found, math.nan)
 
 
 def _nearest_inverse(node: Call, scope: Scope) -> Expression:
-    """LOOKUPINV of Stella: as LOOKUP INVERT, but beyond the table it is that of the value next to it, or goes on."""
+    """LOOKUPINV of Stella: as LOOKUP INVERT, but values outside of the table are clipped or extrapolated."""
     chosen, mode, (value,) = _chosen(node, scope)
     if mode == "hold_backward":
         raise UnsupportedFeature("LOOKUPINV, the inverse of a discrete table,")
@@ -265,13 +265,13 @@ def _nearest_inverse(node: Call, scope: Scope) -> Expression:
 
 
 def _area(node: Call, scope: Scope) -> Expression:
-    """LOOKUP AREA: the area below a table between two x; the table goes on beyond its ends."""
+    """LOOKUP AREA: the area below a table between two x; the table continues beyond its ends by its mode."""
     chosen, mode, (start, end) = _chosen(node, scope, 2)
     return operation("subtract", *(area(chosen, mode, place) for place in (end, start)))
 
 
 def _bounded_area(node: Call, scope: Scope) -> Expression:
-    """LOOKUPAREA of Stella: the area below a table, all of it or to one x or between two, in whichever order."""
+    """LOOKUPAREA of Stella: the area below a whole table, up to one x, or between two x in either order."""
     count = len(node.arguments) - 1
     chosen, mode, given = _chosen(node, scope, count)
     first, last = chosen.number(lambda table: table.x[0]), chosen.number(lambda table: table.x[-1])
@@ -283,7 +283,7 @@ def _bounded_area(node: Call, scope: Scope) -> Expression:
 
 
 def _slope(node: Call, scope: Scope) -> Expression:
-    """LOOKUP SLOPE: the slope of a table; beyond its ends by a mode nothing, that of the last piece, or missing."""
+    """LOOKUP SLOPE: the slope of a table; beyond its ends, by mode, zero, that of the end segment, or missing."""
     chosen, _, (place, mode) = _chosen(node, scope, 2)
     found = slope(chosen, place)
     if mode == Number(1.0):
@@ -296,7 +296,7 @@ def _slope(node: Call, scope: Scope) -> Expression:
 
 
 def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, list[Expression]]:
-    """The tables a function takes, what holds between their points, and the numbers behind them."""
+    """The tables in the first argument of a function, their interpolation mode, and its numeric arguments."""
     table, function = _table_of(node, scope, count)
     index = static_index(table.name, table.subscripts, scope)
     return function.chosen(index), function.mode, [scope.lowered(part) for part in node.arguments[1:]]
@@ -336,7 +336,7 @@ TABLE_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
 
 
 def is_table_function(variable: DefinedVariable) -> bool:
-    """Whether a variable is a table function, of any of its equations."""
+    """Whether any equation of a variable defines a table function."""
     return any(equation.kind == "table" for equation in variable.equations)
 
 
@@ -354,7 +354,7 @@ def table_functions(
                 where = variable.equations[0].place.at(0)
                 raise type(error)(f"{where}: table function {variable.name!r}: {error}") from error
         elif _reads_tables(variable) and name in dims:
-            # XMILE may hand the table inside a variable to LOOKUP; one it cannot hand over is of no account.
+            # XMILE allows LOOKUP to read the table inside a variable; an invalid table matters only if it is used.
             with suppress(InvalidModel):
                 found[name] = replace(_table_function(variable, ranges, dims[name], files), has_value=True)
     return found

@@ -1,4 +1,4 @@
-"""Table functions: their points, and what reading one table, or one table for each element, becomes."""
+"""Table functions: their points, and expressions that read one table or one table for each element."""
 
 import itertools
 import math
@@ -17,15 +17,15 @@ class TablePoints:
     y: tuple[float, ...]
 
 
-# Width of a jump at zero, next to which there are numbers too close to divide by.
+# Minimum width of a jump: numbers next to zero are so close to it that a division by their distance overflows.
 NARROWEST = 1e-200
 
-# What an element has for which no equation gives a table.
+# Table of an element for which no equation defines one.
 UNDEFINED = TablePoints((0.0,), (math.nan,))
 
 
 def sorted_points(x: Sequence[float], y: Sequence[float]) -> TablePoints:
-    """Points in order of x."""
+    """Points of a table, sorted by x."""
     # Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
     # the first and the last count.
     if len(x) != len(y) or not len(x):
@@ -43,12 +43,12 @@ def sorted_points(x: Sequence[float], y: Sequence[float]) -> TablePoints:
 
 
 def _just_before(place: float) -> float:
-    """The number before, far enough from it for a finite slope in between."""
+    """The next smaller number, far enough away for a finite slope in between."""
     return min(math.nextafter(place, -math.inf), place - NARROWEST)
 
 
 def is_jump(before: float, place: float) -> bool:
-    """Whether two neighbouring points stand for one, at which a table jumps."""
+    """Whether two neighbouring points represent a jump at one x."""
     return before == _just_before(place)
 
 
@@ -59,17 +59,17 @@ class TableFunction:
     dims: tuple[str, ...]  # ranges it is defined over, empty for a single table
     shape: tuple[int, ...]
     tables: Mapping[tuple[int, ...], TablePoints]
-    mode: Mode  # what holds between the points and beyond them
-    has_value: bool = False  # whether it is a variable as well, which reads its own table
+    mode: Mode  # interpolation mode, which also applies beyond the ends
+    has_value: bool = False  # whether it is also a variable with a value, read from its own table
 
     def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
-        """Expression that reads the tables an index picks."""
+        """Expression that reads the tables selected by an index."""
         return self.chosen(index).read(argument, self.mode)
 
     def chosen(self, index: Sequence[Index]) -> "Chosen":
-        """The tables an index picks."""
+        """The tables selected by an index."""
         places = [item.places(length) for item, length in zip(index, self.shape, strict=True)]
-        # Axes with the same label run together.
+        # Axes with the same label share one position.
         lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
         axes = tuple(lengths)
         picked = []
@@ -92,15 +92,15 @@ class Chosen:
     shape: tuple[int, ...]
 
     def each(self, made: Callable[[TablePoints], TablePoints]) -> "Chosen":
-        """What each of them is made into."""
+        """Apply a function to each table."""
         return replace(self, tables=tuple(map(made, self.tables)))
 
     def read(self, argument: Expression, mode: Mode) -> Interpolation:
-        """Expression that reads them."""
+        """Expression that reads the tables."""
         return interpolation(argument, self.tables, self.axes, mode)
 
     def number(self, found: Callable[[TablePoints], float]) -> Number | Table:
-        """A number about each of them."""
+        """Compute one number from each table."""
         values = tuple(map(found, self.tables))
         return Table(values, self.shape, self.axes) if self.axes else Number(values[0])
 
@@ -112,7 +112,7 @@ def interpolation(
     if mode == "extrapolate":
         for table in tables:
             _check_ends(table)
-    # A sum over an axis counts its elements, so that axis stays even if the tables are the same.
+    # A sum over an axis adds up all its elements, so the axis is kept even if the tables are equal.
     if all(table == tables[0] for table in tables) and not any(axis.endswith("!") for axis in axes):
         tables, axes = tables[:1], ()
     points = max(len(table.x) for table in tables)
@@ -122,7 +122,7 @@ def interpolation(
 
 
 def _filled(table: TablePoints, length: int, mode: Mode) -> TablePoints:
-    """A table with as many points as the longest: its last one again, or more of its last line where that goes on."""
+    """Pad a table to `length` points: repeat its last point, or extend its last segment if the mode extrapolates."""
     missing = range(1, length - len(table.x) + 1)
     width, rise = (side[-1] - side[-2] if len(side) > 1 else 0.0 for side in (table.x, table.y))
     if mode != "extrapolate":

@@ -1,1 +1,1 @@
-"""Vensim files."""
+"""Reader of Vensim files."""

@@ -1,4 +1,4 @@
-"""Reads the first part of an entry of a Vensim file into the common tree."""
+"""Parse equations and subscript ranges of a Vensim file into the common tree."""
 
 import math
 import re
@@ -40,11 +40,11 @@ _MODES: dict[str, Mode] = {
     "raw": "raw",
 }
 
-# The limits in front of a table are for whoever draws it, and are read for nothing but to see that they are numbers.
+# Plot limits in front of a table; they are only checked to be numbers.
 _LIMIT = r"\(\s*[-+]?[\d.eE+-]+\s*,\s*[-+]?[\d.eE+-]+\s*\)"
 _LIMITS = re.compile(rf"\[\s*{_LIMIT}\s*-\s*{_LIMIT}\s*(?:,\s*{_LIMIT}\s*)*,?\s*\]\s*,?")
 
-# The ends of (a1-a9); more digits than these count too many elements in any case.
+# Prefix and number of each end of (a1-a9); maximum number of digits read, as more exceed every limit on elements.
 _NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)
 _MOST_DIGITS = 18
 
@@ -52,7 +52,7 @@ _MOST_DIGITS = 18
 def read_definition(
     text: str, place: SourcePlace, macros: frozenset[str], texts: tuple[tuple[str, str], ...] = ()
 ) -> tuple[str, Equation] | Range:
-    """Read the first part of an entry, given the keys of macros and those of texts with what they stand for."""
+    """Parse the definition in an entry, given the keys of macros, and the keys and values of named strings."""
     found = parsed(_parser(macros.intersection(VENSIM), texts), text, place)
     if isinstance(found, Range):
         return replace(found, place=place)
@@ -66,7 +66,7 @@ def _parser(macros: frozenset[str], texts: tuple[tuple[str, str], ...]) -> Lark:
 
 
 class _Reader(ExpressionReader):
-    """Makes nodes of the common tree from what the rules of the grammar match."""
+    """Build nodes of the common tree from the matches of grammar rules."""
 
     def __init__(self, macros: frozenset[str], texts: Mapping[str, str]) -> None:
         super().__init__(macros, vensim_call)
@@ -223,11 +223,11 @@ class _Labels(tuple[str, ...]):
 
 
 class _Group(tuple[str, ...]):
-    """Subscripts that an equation leaves out."""
+    """Subscripts that :EXCEPT: excludes."""
 
 
 class _Outputs(tuple[Name, ...]):
-    """Variables a macro gives values to."""
+    """Variables that receive the additional outputs of a macro."""
 
 
 def _defined(left: Any, kind: Kind, expression: Node | None, mode: Mode = "interpolate") -> tuple[str, Equation]:

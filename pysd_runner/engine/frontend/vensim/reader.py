@@ -1,4 +1,4 @@
-"""Reads a Vensim file into the common tree: cuts it into sections, groups and entries, and joins what they say."""
+"""Read a Vensim file into the common tree: split it into sections and entries, and merge their definitions."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ _END_OF_MACRO = re.compile(r":\s*END\s+OF\s+MACRO\s*:\s*", re.IGNORECASE)
 
 _GROUP = re.compile(r"\*{3,}\s*\.?(?P<name>[^*]*?)\s*\*{3,}", re.DOTALL)
 
-# What ends the first part of an entry, or may hide such an end.
+# Characters that end the first part of an entry, or delimit quotes and comments that may contain such characters.
 _MARK = re.compile(r'["{}~|]')
 
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
@@ -48,16 +48,16 @@ _CONTINUED = re.compile(r"\\(?=\s*\n)")
 class FileEntry:
     """One entry of a file."""
 
-    equation: str  # its first part, with spaces in place of comments, as long as it is in the file
+    equation: str  # its first part; comments are replaced by spaces of the same length
     place: SourcePlace
     unit: str = ""
     doc: str = ""
-    group: str = ""  # the group it stands in, empty for none
+    group: str = ""  # the group it belongs to, empty if none
 
 
 @dataclass(slots=True)
 class FileSection:
-    """Entries of the model, or of one macro, whose `header` is what stands between ``:MACRO:`` and its equations."""
+    """Entries of the model or of one macro; `header` is the text between ``:MACRO:`` and the macro's equations."""
 
     header: str = ""
     place: SourcePlace = field(default=SourcePlace())
@@ -65,12 +65,12 @@ class FileSection:
 
 
 def sections(text: VensimText) -> tuple[FileSection, list[FileSection]]:
-    """Cut the equations of a file into entries; bytes of another encoding may stand in comments and units alone."""
+    """Split a file into the entries of the model and of macros; only comments and units may have undecodable bytes."""
     return _Reader(text).read()
 
 
 class _Reader:
-    """Goes through a text once, from entry to entry."""
+    """Scanner that passes once through a text, entry by entry."""
 
     def __init__(self, source: VensimText) -> None:
         self.source, self.text = source, source.equations
@@ -104,7 +104,7 @@ class _Reader:
         return SourcePlace(self._line, start - self.text.rfind("\n", 0, start), self.text[start:end])
 
     def _skipped(self) -> int:
-        """Go over spaces and comments; where they began."""
+        """Skip whitespace and comments; return the position where they began."""
         text, start = self.text, self.position
         while self.position < len(text):
             character = text[self.position]
@@ -117,7 +117,7 @@ class _Reader:
         return start
 
     def _comment_end(self, start: int) -> int:
-        """Where a comment ends, or the file if it does not."""
+        """End of a comment, or of the file if the comment is not closed."""
         depth = 0
         for mark in _BRACE.finditer(self.text, start):
             depth += 1 if mark[0] == "{" else -1
@@ -156,12 +156,12 @@ class _Reader:
             self.current.entries.append(FileEntry(equation, place, readable(unit.strip()), readable(doc), self.group))
 
     def _check_bytes(self, part: str, start: int) -> None:
-        """Refuse a part of an equation that holds a byte of another encoding."""
+        """Raise an error if a part of an equation has a byte that cannot be decoded."""
         if (found := UNREAD.search(part)) is not None:
             raise self.source.unreadable(start + found.start())
 
     def _first_part(self, start: int) -> tuple[list[str], int]:
-        """The first part with spaces for its comments, and where it ends."""
+        """First part of an entry, in pieces with blanked comments, and its end."""
         text, pieces, done = self.text, [], start
         for mark in _MARK.finditer(text, start):
             place, character = mark.start(), mark[0]
@@ -184,7 +184,7 @@ class _Reader:
         raise fault(place_found, skipped, f"an entry does not end: {shortened(text[start:])!r}; {EXPECTED}")
 
     def _other_parts(self, end: int, place: SourcePlace) -> list[str]:
-        """What stands after the first part, and the position after the entry."""
+        """Return the parts of an entry after the first, and set the position after the entry."""
         close = self.text.find("|", end)
         if close < 0:
             raise fault(place, 0, f"an entry does not end: {shortened(place.text)!r}; {EXPECTED}")
@@ -193,14 +193,14 @@ class _Reader:
 
 
 def _blank(text: str) -> str:
-    """Spaces as long as a text, its line breaks kept."""
+    """Replace a text by spaces of the same length; keep line breaks."""
     return re.sub(r"[^\n]", " ", text)
 
 
-# Reality checks and test inputs of Vensim, which no run uses.
+# Reality checks and test inputs of Vensim, which do not affect runs.
 _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNORECASE)
 
-# A name for a text, such as that of a file.
+# Definition of a named string, such as a file name.
 _TEXT = re.compile(r"(.+?):\s*IS\s*:\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
 
 _HEADER = re.compile(r'("(?:\\.|[^"\\])*"|[^("]+)\(([^():]*)(?::([^():]*))?\)', re.DOTALL)
@@ -227,7 +227,7 @@ def read_vensim(path: Path) -> Syntax:
 
 
 def _features(text: VensimText, main: FileSection, macros: Sequence[FileSection]) -> Iterator[Feature]:
-    """What a file asks for in front of its settings."""
+    """Contents of a file before its settings, and how each is handled."""
     checks = sum(bool(_CHECK.search(item.equation)) for item in main.entries)
     groups = {item.group for item in main.entries if item.group}
     for name, done, count in (
@@ -264,7 +264,7 @@ def _macro(section: FileSection, outputs: Mapping[str, tuple[str, ...]]) -> Macr
 def _definitions(
     entries: Iterable[FileEntry], outputs: Mapping[str, tuple[str, ...]], texts: tuple[tuple[str, str], ...] = ()
 ) -> tuple[tuple[Range, ...], tuple[DefinedVariable, ...]]:
-    """Ranges and variables; equations for the same variable go together."""
+    """Subscript ranges and variables; equations of the same variable are merged."""
     macros = frozenset(outputs)
     ranges: list[Range] = []
     found: dict[str, tuple[str, list[Equation], list[FileEntry]]] = {}
@@ -284,7 +284,7 @@ def _definitions(
 
 
 def _given_by_macros(equation: Equation, outputs: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Equation]]:
-    """Variables that macros give values to in an equation of another one: ``y = MACRO(a : b)`` defines b as well."""
+    """Variables defined as additional outputs of macro calls in an equation: ``y = MACRO(a : b)`` also defines b."""
     if ":" not in equation.text:
         return
     for node in parts(equation.expression):
@@ -311,7 +311,7 @@ def _variable(name: str, equations: list[Equation], entries: list[FileEntry]) ->
 
 
 def _without_limits(unit: str) -> tuple[str, tuple[float, ...]]:
-    """A unit and the bounds behind it, such as ``person [0,?,0.5]``; the third number is the step of a slider."""
+    """Split a unit from its bounds, as in ``person [0,?,0.5]``; the third number is the step of a slider."""
     if not unit.endswith("]"):
         return unit, ()
     plain, _, inside = unit.removesuffix("]").rpartition("[")

@@ -1,4 +1,4 @@
-"""The text of a Vensim file: its encoding, and what stands beside its equations: drawings and settings."""
+"""Decode a Vensim file, and read the parts that follow its equations: sketch and settings."""
 
 import codecs
 import csv
@@ -11,16 +11,16 @@ from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 
-# What parts the equations from the sketch; some files have one backslash too many or too few.
+# Separator between equations and sketch; some files have one backslash too many or too few.
 _SKETCH = re.compile(rb"\\+---///")
 
-# The first line of most files, {UTF-8}.
+# Encoding declared in the first line of most files, {UTF-8}.
 _DECLARED = re.compile(rb"\{([^{}\r\n]*)\}")
 
-# Encodings in which a line that cannot be read is shown, so that its author recognises the right one.
+# Encodings in which messages show a line that cannot be decoded, so that its author recognises the right one.
 _LIKELY = ("GB18030", "Windows-1252")
 
-# A byte that does not fit into the encoding, and one in front of a mark that means something.
+# A byte that cannot be decoded (as a surrogate escape), and one directly before a syntactic character.
 UNREAD = re.compile("[\udc80-\udcff]")
 _HIDDEN_MARK = re.compile(r'[\udc80-\udcff](?=[{}~|"\\])')
 
@@ -28,8 +28,8 @@ _SETTINGS = re.compile(r":L\x7f?<%\^E!@")
 
 _METHOD = re.compile(r"15:(?:[^,]*,){3}\s*([^,]*)")
 
-# The fourth number of the line 15 of the settings. Vensim's two settings of second order, one of which adapts its
-# step, are not told apart; both are run by the method of fourth order.
+# Integration method by the fourth number of setting 15. Vensim's two methods of second order, one of which adapts its
+# step, are not distinguished; the method of fourth order replaces both.
 METHODS = {
     "0": Integration(),
     "1": Integration("rk4", "Runge and Kutta's method with automatic steps (Vensim's RK4 Auto)"),
@@ -42,15 +42,15 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class VensimText:
-    """The text of a Vensim file."""
+    """Decoded text of a Vensim file, in its three parts."""
 
-    equations: str  # what stands in front of the sketch; bytes that do not fit are surrogates
-    sketch: str  # what follows, with its mark; characters that cannot be read are replaced
-    settings: tuple[tuple[int, str], ...] = ()  # lines of the settings behind it, each with its number
+    equations: str  # text before the sketch; bytes that cannot be decoded are surrogate escapes
+    sketch: str  # sketch with its separator; bytes that cannot be decoded are replaced
+    settings: tuple[tuple[int, str], ...] = ()  # lines of the settings, each with its line number
     encoding: str = "utf-8"
 
     def unreadable(self, place: int) -> InvalidModel:
-        """An error about a byte that does not fit, with what its line is in the encodings it may have."""
+        """Error about a byte that cannot be decoded, with its line decoded in other likely encodings."""
         before, first = self.equations.count("\n", 0, place), self.equations.rfind("\n", 0, place) + 1
         start = self.equations[first:place].encode(self.encoding, errors="surrogateescape")
         line = self.equations[first:].split("\n", 1)[0].encode(self.encoding, errors="surrogateescape")
@@ -64,7 +64,7 @@ class VensimText:
 
     @property
     def integration(self) -> Integration:
-        """How the settings want stocks integrated."""
+        """Integration method requested by the settings."""
         found = next((found for _, line in self.settings if (found := _METHOD.match(line))), None)
         if found is None:
             return Integration()
@@ -73,7 +73,7 @@ class VensimText:
 
 
 def read_text(data: bytes) -> VensimText:
-    """Decode a Vensim file by the encoding it names, UTF-8 if it names none."""
+    """Decode a Vensim file with the encoding it declares, by default UTF-8."""
     encoding = _encoding(data)
     found = _SKETCH.search(data)
     end = len(data) if found is None else found.start()
@@ -82,14 +82,14 @@ def read_text(data: bytes) -> VensimText:
     first = equations.count("\n") + sketch.count("\n") + 1
     lines = tuple(enumerate(settings[0].split("\n"), first)) if settings else ()
     text = VensimText(equations, sketch, lines, encoding)
-    # The second byte of a character of another encoding may look like a mark that parts entries.
+    # The second byte of a character in another encoding may look like a syntactic character.
     if (hidden := _HIDDEN_MARK.search(equations)) is not None:
         raise text.unreadable(hidden.start())
     return text
 
 
 def readable(text: str) -> str:
-    """Text in which bytes that do not fit are replaced."""
+    """Replace bytes that could not be decoded by U+FFFD."""
     return UNREAD.sub("\ufffd", text)
 
 
@@ -99,7 +99,7 @@ def _encoding(data: bytes) -> str:
     declared = _DECLARED.match(data)
     name = "" if declared is None else declared[1].decode("ascii", errors="replace").strip()
     try:
-        # What the first line holds may be a comment; and an encoding of text reads plain letters as they are.
+        # The braces may hold an ordinary comment, or a codec that is not a text encoding and changes ASCII text.
         return name if b"a = 1 ~~|".decode(name) == "a = 1 ~~|" else "utf-8"
     except (LookupError, ValueError):
         return "utf-8"
@@ -118,7 +118,7 @@ def _decoded(line: bytes, encoding: str) -> str:
 
 CALENDAR = "the calendar of the axis of time; no number depends on it"
 
-# Number of a setting -> its name and what is done with it.
+# Number of a setting -> its name and how it is handled.
 KNOWN: dict[int, tuple[str, str]] = {
     1: ("runs", SHOWN),
     4: ("axis of time", SHOWN),
@@ -147,14 +147,14 @@ KNOWN: dict[int, tuple[str, str]] = {
     **dict.fromkeys((*range(102, 106), 110, 111), ("other settings", PROGRAM)),
 }
 
-# Settings that change numbers where the program runs the model.
+# Settings that change the results of a run in Vensim.
 WARN = frozenset({10})
 
 ALIAS = 30
 
 
 def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
-    """What the settings of a file ask for."""
+    """Settings of a file, and how each is handled."""
     found: Counter[tuple[str, str, bool]] = Counter()
     for number, line in lines:
         code, colon, value = line.partition(":")
@@ -171,7 +171,7 @@ def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
 
 
 def aliases(lines: Iterable[tuple[int, str]]) -> dict[str, str]:
-    """What names of data files that begin with a question mark stand for."""
+    """Data files by their aliases, which begin with a question mark."""
     found = {}
     for _, line in lines:
         code, _, value = line.partition(":")
@@ -181,13 +181,13 @@ def aliases(lines: Iterable[tuple[int, str]]) -> dict[str, str]:
     return found
 
 
-# A line about a variable: 10, number, name, x, y, width, height, shape, bits; the last bit is not set for a shadow.
+# Sketch line of a variable: 10, number, name, x, y, width, height, shape, bits; bit 0 is unset for a shadow variable.
 VARIABLE = "10"
 _X, _Y, _BITS = 3, 4, 8
 
 
 def drawn_in(sketch: str) -> Iterator[Drawn]:
-    """Variables where they are drawn."""
+    """Positions of variables in the sketch."""
     view, before = "", ""
     for line in sketch.split("\n"):
         if line.startswith("*") and before.startswith("V"):

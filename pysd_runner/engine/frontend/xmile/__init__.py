@@ -1,1 +1,1 @@
-"""XMILE files."""
+"""Reader of XMILE files."""

@@ -1,6 +1,6 @@
-"""Every tag and attribute that is known, by where it stands: what is not here is refused by name.
+"""Known XMILE tags and attributes, by their parent tag; others raise an error that names them.
 
-A tag is ``read`` when the numbers depend on it, otherwise the note says why it changes no number.
+The note of a tag is `READ` if results depend on the tag; otherwise it says why they do not.
 """
 
 from collections import Counter
@@ -16,19 +16,19 @@ from pysd_runner.engine.ir import Feature
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What may stand at one place."""
+    """Rules for one tag."""
 
-    note: str = READ  # what is done with it
-    attributes: Mapping[str, str] = field(default_factory=dict)  # its attributes, each with what is done with it
+    note: str = READ  # how it is handled
+    attributes: Mapping[str, str] = field(default_factory=dict)  # its attributes, and how each is handled
     parts: "Mapping[str, Known] | None" = field(default_factory=dict)  # tags inside it
     harmless: Mapping[str, Collection[str]] = field(default_factory=dict)
-    refused: str = ""  # why it is not done at all
-    others: str = ""  # what is done with tags inside it that are not listed; empty if there may be none
-    warns: bool = False  # whether numbers would be other ones if it were done as the program does that wrote the file
+    refused: str = ""  # why it is not supported; empty if it is
+    others: str = ""  # how unlisted tags inside it are handled; empty if they are not allowed
+    warns: bool = False  # whether results may differ from those of the program that wrote the file
 
 
 def _apart(note: str) -> Known:
-    """Something whose inside is of no account."""
+    """A tag whose content is ignored."""
     return Known(note, {}, None)
 
 
@@ -103,7 +103,7 @@ _VARIABLE = Known(
         **_ELEMENT_PARTS,
         "dimensions": _DIMENSIONS,
         "element": Known(attributes=_named("subscript"), parts=_ELEMENT_PARTS),
-        # Drafts before the standard draw a variable where they define it.
+        # In drafts of the standard, a variable contains its position in the diagram.
         "display": _apart(DRAWN),
         "isee.display": _apart(DRAWN),
     },
@@ -175,7 +175,7 @@ _MODEL = Known(
         "doc": _apart(ABOUT),
         "views": _apart(DRAWN),
         "isee.extra_collection_variables": _apart(STUDY),
-        # Drafts before the standard list variables in the model itself.
+        # In drafts of the standard, variables are direct children of the model.
         **_IN_MODEL,
         "display": _apart(DRAWN),
         "interface": _apart(DRAWN),
@@ -272,7 +272,7 @@ XMILE = Known(
 
 
 def features(root: Any) -> list[Feature]:
-    """Everything a file asks for, with what is done with it and how often it occurs."""
+    """Tags and attributes of a file, with how each is handled and how often it occurs."""
     found: Counter[Feature] = Counter()
     _walk(root, XMILE, found)
     return [replace(feature, count=count) for feature, count in found.items()]

@@ -1,4 +1,4 @@
-"""Conveyors and queues of an XMILE file: stocks that decide about the flows they are connected with."""
+"""Conveyors and queues of an XMILE file: stocks that determine the flows they are connected to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ _OTHERWISE = ("beginning", "even")
 def with_containers(
     items: Iterable[Any], variables: Sequence[DefinedVariable], defined: frozenset[str]
 ) -> list[DefinedVariable]:
-    """Variables with the equations that conveyors and queues give their flows."""
+    """Set the equations of conveyors, and of the flows that conveyors and queues determine."""
     known = {key(name_of(item)): item for item in items}
     if not any(_is_conveyor(item) or _is_queue(item) for item in known.values()):
         return list(variables)
@@ -46,12 +46,12 @@ def _is_queue(item: Any) -> bool:
 
 
 class _Containers:
-    """Gives the flows of conveyors and queues their equations."""
+    """Builder of the equations of conveyors, and of the flows that conveyors and queues determine."""
 
     def __init__(self, items: Mapping[str, Any], variables: Sequence[DefinedVariable], defined: frozenset[str]) -> None:
         self.items, self.defined = items, defined
         self.variables = {key(item.name): item for item in variables}
-        # In the order of the file, which that of hidden variables and the first fault follow.
+        # In file order, which determines the order of hidden variables and which error is reported first.
         self.belts = tuple(name for name, item in items.items() if _is_conveyor(item))
         self.queues = tuple(name for name, item in items.items() if _is_queue(item))
         self.to = {key(flow): name for name, item in items.items() for flow in _flows(item, "inflow")}
@@ -123,7 +123,7 @@ class _Containers:
             raise fault_at(options, "a conveyor that can stop in front of another one is not covered")
 
     def _initial(self, variable: DefinedVariable) -> tuple[Node, list[DefinedVariable]]:
-        """The initial value; where elements have their own, a variable that holds them."""
+        """Initial value of a conveyor; if elements have their own, an added variable holds these."""
         equations = variable.equations
         starts = [item.expression.initial for item in equations if isinstance(item.expression, Stock)]
         if len(starts) < len(equations):
@@ -156,7 +156,7 @@ class _Containers:
         return Inflow(variable.name, request, even)
 
     def _source(self, flow: str) -> str | None:
-        """The conveyor or queue that a flow leaves."""
+        """The conveyor or queue of which a flow is an outflow, None for other flows."""
         for name in (*self.belts, *self.queues):
             if key(flow) in {key(item) for item in _flows(self.items[name], "outflow")}:
                 return name
@@ -187,7 +187,7 @@ class _Containers:
     # Queues
 
     def _queue(self, name: str) -> None:
-        """A queue into a stock is empty after every step; one into a conveyor waits for what that lets on."""
+        """Set the outflows of a queue: into a stock all that waits, into a conveyor what the conveyor admits."""
         item, variable = self.items[name], self.variables[name]
         inflows = [Call("max", (Name(flow), Numeral(0.0))) for flow in _flows(item, "inflow")]
         there = OperatorCall(("/",), (Name(variable.name), Name("dt")))
@@ -204,7 +204,7 @@ class _Containers:
             waiting = OperatorCall(("-",), (waiting, Name(flow)))
 
     def _blocked(self, item: Any) -> bool:
-        """Whether the first outflow of a queue may be held up."""
+        """Whether the first outflow of a queue enters a conveyor, which may limit it."""
         return self.to.get(key(_flows(item, "outflow")[0])) in self.belts
 
     def _check_batches(self, item: Any, target: str, place: int) -> None:

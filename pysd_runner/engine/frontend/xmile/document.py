@@ -1,4 +1,4 @@
-"""The document of an XMILE file: whole, safe, and with its tags by short names."""
+"""Parse the XML document of an XMILE file safely, check that it is complete, and shorten the names of its tags."""
 
 import re
 from collections.abc import Iterator
@@ -11,30 +11,30 @@ from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.ir import Drawn
 
 VARIABLES = ("aux", "flow", "stock")
-# What stands behind all variables of a model.
+# Elements that must follow all variables in a model.
 _BEHIND = ("views",)
 
-# Namespaces of the standard and of the drafts before it, whose tags have no prefix here.
+# Namespaces of the standard and of its drafts, whose tags get no prefix.
 STANDARD = frozenset({"http://docs.oasis-open.org/xmile/ns/XMILE/v1.0", "http://www.systemdynamics.org/XMILE"})
 ISEE = re.compile(r"https?://(?:www\.)?iseesystems\.com/XMILE", re.IGNORECASE)
 
-# What is wrong with many files, and harmless: a prefix that is never declared, two hyphens in a comment.
+# Frequent but harmless XML errors: an undeclared namespace prefix, two hyphens in a comment.
 HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE", "ERR_HYPHEN_IN_COMMENT"})
 
-# A document type declaration may name other files and blow up text; no XMILE file needs one.
-# The group is atomic: each comment ends where it first can, or many of them would be tried in every combination.
+# A document type declaration may include other files and expand entities without limit; no XMILE file needs one.
+# The group is atomic to prevent catastrophic backtracking over many comments.
 _DOCTYPE = re.compile(rb"(?>\s|\xef\xbb\xbf|\xff\xfe|\xfe\xff|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 _NO_DOCTYPE = "the file holds a document type declaration, which may name other files; remove <!DOCTYPE ...>"
 
-# The end tag of a variable was forgotten; the tags around it then seem to be wrong too.
+# Parser error for a variable without an end tag, after which the enclosing tags seem to be mismatched as well.
 _UNCLOSED = re.compile(
     rf"Opening and ending tag mismatch: ({'|'.join(VARIABLES)}|variables|model) line \d+ and (variables|model|xmile)\Z"
 )
 
 
 def read_document(data: bytes) -> Any:
-    """The outermost element of a file, refused unless the file is whole and stands for itself."""
+    """Parse a file and return its root element; raise an error unless the file is complete and self-contained."""
     from lxml import etree
 
     if _DOCTYPE.match(data.replace(b"\0", b"")):
@@ -62,7 +62,7 @@ def read_document(data: bytes) -> Any:
 
 
 def _harmless(faults: Any, *, whole: bool) -> bool:
-    """Whether the end tag of a variable is missing; any other fault that may hide something is refused."""
+    """Whether the end tag of a variable is missing; raise other errors unless they are harmless."""
     unclosed = False
     for found in faults:
         if whole and _UNCLOSED.match(found.message):
@@ -84,13 +84,13 @@ def _short(name: str, own: str) -> str:
     namespace, brace, local = name.rpartition("}")
     namespace = namespace.removeprefix("{")
     if not brace or namespace == own or namespace in STANDARD:
-        # A prefix that is never declared stays in the name, and lxml takes no colon in one that is set.
+        # An undeclared prefix remains part of the name, and lxml does not accept a colon in a new name.
         return local.replace(":", ".")
     return f"isee.{local}" if ISEE.fullmatch(namespace) else f"{namespace.rsplit('/', 1)[-1]}.{local}"
 
 
 def _separate(root: Any) -> None:
-    """Put what stands inside a variable whose end tag is missing after it, or after all variables."""
+    """Move elements out of a variable whose end tag is missing, to after it or after all variables."""
     for item in reversed(list(root.iter(*VARIABLES, *_BEHIND))):
         outer = [parent for parent in item.iterancestors() if parent.tag in VARIABLES]
         if outer:
@@ -107,7 +107,7 @@ def spelled(tag: str) -> str:
 
 
 def place_of(item: Any) -> SourcePlace:
-    """Where the text of an element stands, or the element if it has none."""
+    """Position of the text of an element, or of the element if it has no text."""
     text, line = item.text or "", item.sourceline or 1
     row = unescape(item.lines[line - 1]) if line <= len(item.lines) else ""
     first = text.partition("\n")[0]
@@ -118,12 +118,12 @@ def place_of(item: Any) -> SourcePlace:
 
 
 def fault_at(item: Any, message: str) -> InvalidModel:
-    """An error about an element."""
+    """Error that states the position of an element."""
     return fault(place_of(item), 0, message)
 
 
 def text_of(item: Any) -> str:
-    """Text of an element without spaces around it."""
+    """Text of an element, without surrounding whitespace."""
     return (item.text or "").strip()
 
 
@@ -133,17 +133,17 @@ def name_of(item: Any) -> str:
 
 
 def children(item: Any, *tags: str) -> Iterator[Any]:
-    """Direct parts of an element with some of the tags."""
+    """Direct children of an element that have one of the tags."""
     return (part for part in item if part.tag in tags)
 
 
 def child(item: Any, tag: str) -> Any:
-    """The first part of an element with a tag, None if there is none."""
+    """First direct child of an element with a tag, None if there is none."""
     return next(children(item, tag), None)
 
 
 def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
-    """Variables of one model where they are drawn."""
+    """Positions of the variables of one model in its diagrams."""
     for views in children(model, "views"):
         for number, view in enumerate(children(views, "view"), 1):
             name = name_of(view) or str(number)

@@ -1,4 +1,4 @@
-"""Reads equations of an XMILE file into the common tree."""
+"""Parse equations of an XMILE file into the common tree."""
 
 import re
 from dataclasses import replace
@@ -27,17 +27,17 @@ from pysd_runner.engine.ir import key, tidy
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 
-# Names that mean something unless the file defines them.
+# Built-in names, which the file may redefine.
 _OURS = frozenset(XMILE) | frozenset(NAMES)
 
-# What stands in braces, or in quotes, which may hold braces.
+# A quoted name, which may contain braces, or a comment in braces.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|\{[^{}]*\}', re.DOTALL)
 _ESCAPED = re.compile(r"\\([nrt\"'\\])")
 _SPACES = {"n": " ", "r": " ", "t": " "}
 
 
 def read_expression(text: str, place: SourcePlace, defined: frozenset[str]) -> Node | None:
-    """Read an equation."""
+    """Parse an equation; None if it is empty or has only question marks."""
     plain = without_comments(text)
     if not plain.strip() or not plain.strip().strip("?"):
         return None
@@ -46,7 +46,7 @@ def read_expression(text: str, place: SourcePlace, defined: frozenset[str]) -> N
 
 
 def without_comments(text: str) -> str:
-    """Text of an equation with spaces in place of what stands in braces."""
+    """Replace comments, ``{...}``, in an equation by spaces of the same length."""
     return _COMMENT.sub(lambda found: found[1] or re.sub(r"[^\n]", " ", found[0]), text)
 
 
@@ -68,14 +68,14 @@ def _parser(defined: frozenset[str]) -> Lark:
 
 
 class _Path(str):
-    """A name, perhaps of a variable of a module; `at` is where it stands."""
+    """A name, possibly qualified by modules; `at` is its offset in the equation."""
 
     __slots__ = ("at",)
     at: int
 
 
 class _Reader(ExpressionReader):
-    """Makes nodes of the common tree from what the rules of the grammar match."""
+    """Build nodes of the common tree from the matches of grammar rules."""
 
     def __init__(self, defined: frozenset[str]) -> None:
         super().__init__(defined, xmile_call)
@@ -161,7 +161,7 @@ class _Reader(ExpressionReader):
     equality = ExpressionReader.comparison
 
     def product(self, parts: list[Any]) -> Node:
-        """Products from the left; a safe division and a remainder are functions of what stands before them."""
+        """Left-associative products; safe division, ``//``, and MOD become calls on the product to their left."""
         waiting, operators = [parts[0]], []
         for sign, part in zip(parts[1::2], parts[2::2], strict=True):
             if sign in ("*", "/"):

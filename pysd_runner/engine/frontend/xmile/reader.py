@@ -1,4 +1,4 @@
-"""Reads an XMILE file into the common tree; variables of a module bear the name of the module in front of theirs."""
+"""Read an XMILE file into the common tree; names of variables in a module are prefixed with the name of the module."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -43,12 +43,12 @@ from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key
 Read = Callable[[Any], list[DefinedVariable]]
 
 
-# Told of each model and of the path at which it stands.
+# Called with each model and the prefix of its module's names.
 Seen = Callable[[Any, str], None]
 
 
 def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[DefinedVariable]:
-    """All variables of a file, those of its modules under names such as ``module.variable``."""
+    """All variables of a file; those of modules have names such as ``module.variable``."""
     models = {key(name_of(item)): item for item in children(root, "model")}
     outermost = next((item for item in children(root, "model") if not item.get("name")), None)
     if outermost is None:
@@ -61,13 +61,13 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
 
 
 class _Place:
-    """Walks from a model to the modules it holds."""
+    """Recursive traversal of a model and its modules."""
 
     def __init__(self, models: Mapping[str, Any], read: Read, seen: Seen) -> None:
         self._models, self._read, self._seen = models, read, seen
 
     def size(self, model: Any, path: tuple[str, ...], sizes: dict[Any, int]) -> int:
-        """Elements that the variables of a model and of its modules are made of, before they are read."""
+        """Number of variables and modules of a model, nested ones included, counted before they are read."""
         if model not in sizes:
             sizes[model] = 0
             for item in model.iter("aux", "flow", "stock", "gf", "module"):
@@ -78,7 +78,7 @@ class _Place:
         return sizes[model]
 
     def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[DefinedVariable]:
-        """Variables of a model that stands at a path of modules."""
+        """Variables of the model at a path of modules, and of its own modules."""
         if model in above:
             raise fault_at(model, f"models hold each other: {'.'.join(path)}")
         own = self._read(model)
@@ -105,11 +105,11 @@ class _Place:
 
 
 def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
-    """What every input of a module takes, by its name as the model that holds the module sees it."""
+    """Source and XML element of every connection, by the name of its target in the enclosing model."""
     found = {}
     for module in modules:
         own = name_of(module)
-        # Stella writes every connection twice, the second time for versions before it.
+        # Stella writes every connection twice; the second copy is for older versions.
         for item in list(children(module, "connect")) or list(children(module, "connect2")):
             to, source = _path(item.get("to", "")), _path(item.get("from", ""))
             if not to or not source:
@@ -122,7 +122,7 @@ def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
 
 
 def _path(text: str) -> str:
-    """A name that may go through modules, without quotes around its parts."""
+    """Name, possibly qualified by modules, without the quotes around its parts."""
     parts, inside, current = [], False, ""
     for character in text.strip():
         inside ^= character == '"'
@@ -137,7 +137,7 @@ def _path(text: str) -> str:
 def _connected(
     variable: DefinedVariable, given: Mapping[str, tuple[str, Any]], path: tuple[str, ...]
 ) -> DefinedVariable:
-    """A variable of a module with the equation that a connection gives it."""
+    """Replace the equation of a module's variable if a connection supplies its value."""
     prefix = ".".join(path)
     local = variable.name[len(prefix) + 1 :] if prefix else variable.name
     if key(local) not in given:
@@ -148,7 +148,7 @@ def _connected(
 
 
 def _with_source(variable: DefinedVariable, source: str, item: Any) -> DefinedVariable:
-    """A variable that takes the value of another one."""
+    """Copy of a variable whose equation refers to another variable."""
     name = source.removeprefix(".")
     subscripts = variable.equations[0].subscripts
     if len(variable.equations) > 1:
@@ -163,7 +163,7 @@ def _with_source(variable: DefinedVariable, source: str, item: Any) -> DefinedVa
 
 
 def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) -> DefinedVariable:
-    """A variable in whose equations it is known whether an input of a module is connected."""
+    """Replace ISMODULEINPUT in the equations of a variable by 1 or 0, where it is known which."""
 
     def answered(node: Any) -> Any:
         if isinstance(node, Call) and key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
@@ -186,7 +186,7 @@ def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) 
 
 
 def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
-    """A variable with the path of its module in front of its name and of all it refers to in its own model."""
+    """Prefix a variable's name, and references to its own module, with the module path."""
     prefix = ".".join(path)
 
     def called(name: str) -> str:
@@ -205,7 +205,7 @@ def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) 
     return replace(variable, name=name, equations=equations)
 
 
-# A size of more digits counts too many elements in any case.
+# Maximum number of digits read of the size of a dimension, as more exceed every limit on elements.
 _MOST_DIGITS = 18
 
 
@@ -267,7 +267,7 @@ def _habits(root: Any, ranges: Iterable[Range], macros: Iterable[Any]) -> Habits
 
 
 def _with_behaviour(parent: Any, habits: Habits) -> Habits:
-    """What holds for all variables of a file or model, once its <behavior> is read."""
+    """Update the defaults for flows and stocks from the <behavior> of a file or model."""
     wishes = {}
     for behaviour in children(parent, "behavior"):
         for kind in ("flow", "stock"):
@@ -310,7 +310,7 @@ def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, No
 
 
 def _within(model: Any, *tags: str) -> Iterator[Any]:
-    """Parts of a model, which drafts before the standard list without <variables>."""
+    """Elements of a model with one of the tags, inside <variables> or, in drafts of the standard, outside of it."""
     yield from children(model, *tags)
     for group in children(model, "variables"):
         yield from children(group, *tags)
@@ -331,16 +331,16 @@ def _macro(item: Any, habits: Habits) -> Macro:
     return Macro(name=name, parameters=parameters, variables=tuple(variables))
 
 
-# What XMILE calls the time controls.
+# Names of the time controls in XMILE.
 NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 
-# Methods of the specification that others stand in for, as it allows.
+# Methods of the specification that are replaced by RK4, which it allows.
 _STAND_INS = frozenset({"rk2", "rk45", "rk2_auto", "rk4_auto"})
 
 
 def integration(text: str) -> Integration:
-    """How a file wants its stocks integrated: the first method of its list that is known here."""
+    """Integration method: the first supported one of the file's list."""
     names = [part.strip().lower() for part in text.split(",") if part.strip()] or ["euler"]
     known: dict[str, Method] = {"euler": "euler", "rk4": "rk4"}
     method = next((known[name] for name in names if name in known), None)
@@ -350,13 +350,13 @@ def integration(text: str) -> Integration:
 
 
 def method_of(specs: Any) -> Integration:
-    """How the ``<sim_specs>`` want stocks integrated; drafts before the standard have a tag for it."""
+    """Integration method that ``<sim_specs>`` requests, in an attribute or, in drafts of the standard, in a tag."""
     older = child(specs, "method")
     return integration(specs.get("method", "") or ("" if older is None else text_of(older)))
 
 
 def controls(specs: Any) -> list[DefinedVariable]:
-    """The four time controls."""
+    """Definitions of the four time controls."""
     if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop")):
         raise InvalidModel("there is no <sim_specs> with <start> and <stop>")
     unit = specs.get("time_units", "")

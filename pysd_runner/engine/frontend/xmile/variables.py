@@ -1,4 +1,4 @@
-"""Variables of an XMILE file in the common tree."""
+"""Read variables of an XMILE file into the common tree."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,17 +31,17 @@ _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapol
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What holds for all variables of a file."""
+    """Defaults, and names, that apply to all variables of a file or model."""
 
     flows: bool = False
     stocks: bool = False
-    defined: frozenset[str] = frozenset()  # keys of names that go before functions and numbers of the same name
+    defined: frozenset[str] = frozenset()  # keys of names that take precedence over built-in ones
     elements: Mapping[str, tuple[str | Numbered, ...]] = field(default_factory=dict)
     multipliers: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_variable(item: Any, habits: Habits) -> DefinedVariable:
-    """One variable."""
+    """Read one variable from its XML element."""
     name = name_of(item)
     if not name:
         raise fault_at(item, f"<{item.tag}> has no name")
@@ -81,14 +81,14 @@ def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
         if len(labels) == len(several):
             return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=True)]
     own = [tuple(plain_name(label) for label in part.get("subscript", "").split(",")) for part in parts]
-    # The equation of an array is that of all elements that have none of their own, which stand behind it.
+    # The equation of the array applies to elements without their own equation; the equations of elements follow it.
     with_whole = any(map(text_of, several)) and len(set(own)) < _size(dims, habits)
     whole = [_equation(item, item, name, dims, habits)] if not parts or with_whole else []
     return whole + [_equation(item, part, name, labels, habits) for part, labels in zip(parts, own, strict=True)]
 
 
 def _size(dims: Sequence[str], habits: Habits) -> float:
-    """How many elements an array has; without end where a dimension is not known here."""
+    """Number of elements of an array; infinite if one of its dimensions is not known."""
     known = [habits.elements.get(dim.split(HIDDEN)[0].casefold()) for dim in dims]
     return math.prod(
         math.inf if elements is None else sum(1 if isinstance(item, str) else item.count for item in elements)
@@ -97,13 +97,13 @@ def _size(dims: Sequence[str], habits: Habits) -> float:
 
 
 def dimensions_of(item: Any) -> list[str]:
-    """Dimensions of a variable; one that stands there again has a name of its own."""
+    """Dimensions of a variable; a repeated dimension gets a name of its own."""
     names = [name_of(dim) for group in children(item, "dimensions") for dim in children(group, "dim")]
     return [again(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
 def _with_repeats(node: Any) -> Any:
-    """An expression in which a dimension that a reference has again runs with the one the left side has again."""
+    """Rename repeated dimensions of references, so that they match those repeated on the left-hand side."""
     if isinstance(node, Name | Call):
         labels = node.subscripts
         if labels is not None:
@@ -122,12 +122,12 @@ def _with_repeats(node: Any) -> Any:
 
 
 def again(name: str, times: int) -> str:
-    """Name of a dimension where a variable or a reference has had it so many times."""
+    """Name of a dimension that occurs `times` times before in the same variable or reference."""
     return f"{name}{HIDDEN}{times + 1}" if times else name
 
 
 def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
-    """The equation of a variable, or of an element of it, which may have that of the array."""
+    """Equation of a variable, or of one of its elements, which by default has that of the array."""
     several = list(children(part, "eqn")) or list(children(item, "eqn"))
     if len(several) > 1:
         raise fault_at(several[1], f"{len(several)} <eqn> stand where one is expected; write an <element> for each")
@@ -169,7 +169,7 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
 
 
 def says_yes(wish: Any) -> bool:
-    """Whether an element such as ``<non_negative/>`` does not say the contrary."""
+    """Whether a flag such as ``<non_negative/>`` is set; it is, unless its text or value is false."""
     return "false" not in (wish.text or wish.get("value", "")).lower()
 
 
@@ -179,7 +179,7 @@ def _non_negative(item: Any, habit: bool) -> bool:
 
 
 def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habits) -> tuple[Node | None, str]:
-    """A stock, and its equation as a person would write it."""
+    """Node of a stock, and its equation as text."""
     inflows, outflows = (_flows(part, tag) or _flows(item, tag) for tag in ("inflow", "outflow"))
     flow = _net([_converted(item, habits) for item in inflows], outflows)
     names = " + ".join(_shown(item, habits) for item in inflows) + "".join(f" - {item.name}" for item in outflows)
@@ -190,7 +190,7 @@ def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habi
 
 
 def _converted(flow: Name, habits: Habits) -> Node:
-    """A flow in the units of the stock it enters."""
+    """Inflow in the units of the stock it enters: times its multiplier, if it has one."""
     factor = habits.multipliers.get(key(flow.name))
     return flow if factor is None else OperatorCall(("*",), (factor, flow))
 
@@ -209,7 +209,7 @@ def _flows(item: Any, tag: str) -> list[Name]:
 
 
 def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
-    """What flows in, less what flows out."""
+    """Net flow: inflows minus outflows."""
     first, *rest = [*inflows, *outflows] or [Numeral(0.0)]
     if not inflows and outflows:
         first = negative(first)
@@ -220,7 +220,7 @@ def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
 
 
 def read_points(table: Any) -> Points:
-    """Points of a ``<gf>``."""
+    """Points of a graphical function, ``<gf>``."""
     y = _numbers(table, "ypts")
     scale = child(table, "xscale")
     if scale is not None and child(table, "xpts") is None:
