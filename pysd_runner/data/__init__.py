@@ -1,4 +1,4 @@
-"""Observations of anything over time, and of regions by year: read, checked, in canonical units."""
+"""Read and check observations: time series of any kind, and panels of regions by year in canonical units."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Columns of entries, nothing interpreted; observations as long cells and on a grid; and the columns made of them."""
+"""Containers of the data reader: raw columns of a file, cells in long form, values on a grid, observed columns."""
 
 import datetime
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TextArray = NDArray[np.object_]
 IndexArray = NDArray[np.int64]
-# A column: texts as they stand in a file, or the numbers of a typed frame, which become text only where one is shown.
+# A column: texts as in a file, or the numbers of a data frame, which are converted to text only for messages.
 Entries = NDArray[Any]
 
 DERIVED = "derived"
@@ -30,34 +30,34 @@ _Arrays = TypeVar("_Arrays", "Keys", "Cells")
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TextFile:
-    """A file, or a data frame that stands for one."""
+    """Contents of a file, or of a data frame given instead of a file."""
 
     header: tuple[str, ...] = ()
-    header_row: int = 1  # row of the file they stand in
-    rows: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # row of the file of each data row
+    header_row: int = 1  # row of the header in the file
+    rows: IndexArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # file row number of each data row
     columns: tuple[Entries, ...] = ()  # one for each heading, each as long as `rows`
     encoding: str = ""  # encoding of a text file, or the name of the sheet
     titles: tuple[str, ...] = ()  # lines above the header
-    problems: tuple[Finding, ...] = ()  # what is wrong with the file as a file
+    problems: tuple[Finding, ...] = ()  # faults of the file itself, such as rows of unequal length
 
     @classmethod
     def failed(
         cls, rule: str, message: str, *, row: int | None = None, found: str = "", expected: str = ""
     ) -> "TextFile":
-        """A file that cannot be read."""
+        """Create the result for a file that cannot be read."""
         return cls(problems=(Finding(rule, message, row=row, found=found, expected=expected),))
 
     @property
     def named(self) -> list[tuple[str, Entries]]:
-        """Columns with their headings."""
+        """Pairs of heading and column."""
         return list(zip(self.header, self.columns, strict=True))
 
     def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
-        """Some of the rows."""
+        """Return a copy with the selected rows only."""
         return replace(self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns))
 
     def cells(self, position: int, take: IndexArray | None = None, *, variable: str, **more: Any) -> "Cells":
-        """The cells of a column in some of the rows, or in all."""
+        """Return the cells of one column in the given rows, by default in all."""
         kept: IndexArray | slice = slice(None) if take is None else take
         rows = self.rows[kept]
         return Cells(
@@ -71,12 +71,12 @@ class TextFile:
 
 
 def decimal_text(text: str) -> str:
-    """A number has a decimal point, whatever the texts beside it have: not to be taken for thousands."""
+    """Append a zero to a text such as ``1.234``, so that its point is not read as a thousands separator."""
     return f"{text}0" if _THOUSANDS.fullmatch(text) else text
 
 
 def text_of(value: Any) -> str:
-    """An entry as the text a file would hold; a number keeps every digit."""
+    """Text that a file would contain for an entry; numbers keep full precision."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, datetime.date):
@@ -96,21 +96,21 @@ def is_typed(entries: Entries) -> bool:
 
 
 def texts_of(entries: Entries) -> TextArray:
-    """A column as texts; equal numbers are written once."""
+    """Convert a column to texts, each distinct number once."""
     return each_once(text_of, entries) if is_typed(entries) else entries
 
 
 def each_once(change: Callable[[Any], str], entries: "Entries | pd.Series[Any]") -> TextArray:
-    """A column in which each different entry has been turned into a text, once."""
+    """Convert a column to texts, calling `change` once for each distinct entry."""
     import pandas as pd
 
     codes, found = pd.factorize(entries)
-    # The last text is that of a missing value, whose code is -1.
+    # Missing values have code -1, which selects the last text.
     return of_texts([*map(change, found), ""])[codes]
 
 
 def is_empty(entries: Entries, missing: Collection[str] = ()) -> NDArray[np.bool_]:
-    """Where nothing stands, or a text for a missing value."""
+    """Mask of entries that are empty or one of the texts for missing values."""
     if not is_typed(entries):
         empty = np.asarray(entries == "", dtype=bool)
         return empty | np.isin(entries.astype(str), list(missing)) if missing else empty
@@ -122,26 +122,26 @@ def is_empty(entries: Entries, missing: Collection[str] = ()) -> NDArray[np.bool
 
 
 def same(text: str, count: int) -> TextArray:
-    """A column with one text in every row, which takes no space."""
+    """Column with the same text in every row, as a broadcast view."""
     return np.broadcast_to(np.array(text, dtype=object), count)
 
 
 def stacked(parts: Sequence[Entries]) -> Entries:
-    """Entries one below the other: texts where some of them are."""
+    """Concatenate columns; the result is text if any of them is text."""
     if not parts:
         return np.empty(0, dtype=object)
     return np.concatenate(parts if all(map(is_typed, parts)) else list(map(texts_of, parts)))
 
 
 def of_texts(texts: Sequence[str]) -> TextArray:
-    """Texts as a column."""
+    """Make a column (object array) of texts."""
     column = np.empty(len(texts), dtype=object)
     column[:] = texts
     return column
 
 
 def of_frame(frame: "pd.DataFrame") -> TextFile:
-    """A data frame as it stands: numbers stay numbers, everything else is text."""
+    """Convert a data frame: numeric columns stay numeric, all others become text."""
     if frame.empty:
         return TextFile.failed("empty-file", Message("the data hold no row"), expected=Message("a row for each moment"))
     header = tuple(str(item) if not isinstance(item, datetime.date) else item.isoformat() for item in frame.columns)
@@ -162,39 +162,39 @@ def _of_series(series: "pd.Series[Any]") -> Entries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keys:
-    """Where and when, one entry for each row of a panel file."""
+    """Region and year labels, one entry for each row of a panel file."""
 
     rows: IndexArray  # row of the file
     regions: TextArray
     names: TextArray
     groups: TextArray
-    years: TextArray  # texts of the year; empty where each year has its own column
+    years: TextArray  # years as text; empty if each year has its own column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cells:
-    """The observations of one quantity as they stand in the file."""
+    """Raw observations of one quantity, one entry for each cell of the file."""
 
-    variable: str  # as messages call it: canonical name, or a name of the user's own
+    variable: str  # name used in messages: canonical, or the user's own
     columns: TextArray  # heading of each cell's column
-    take: IndexArray  # which row of the table each cell belongs to
-    rows: IndexArray  # row of the file that is
+    take: IndexArray  # index of the table row to which each cell belongs
+    rows: IndexArray  # file row number of each cell
     entries: Entries
     years: TextArray = field(default_factory=lambda: of_texts([]))  # year of each cell of a panel as text
     units: TextArray = field(default_factory=lambda: of_texts([]))  # unit text of each cell; empty where none is given
-    flags: TextArray = field(default_factory=lambda: of_texts([]))  # mark of each cell
-    unit_row: int | None = None  # row of the file that gives the unit when it is not each cell's own; None when it is
-    labels: tuple[TextArray, ...] = ()  # entities that the headings name
+    flags: TextArray = field(default_factory=lambda: of_texts([]))  # mark of each cell, such as "imputed"
+    unit_row: int | None = None  # file row that gives the unit of all cells; None if each row has its own
+    labels: tuple[TextArray, ...] = ()  # entity labels taken from the headings
 
     @property
     def heading(self) -> str:
-        """Heading of the first cell."""
+        """Heading of the first cell's column."""
         return str(self.columns[0]) if len(self.columns) else self.variable
 
     def problem(
         self, place: int, rule: str, message: str, expected: str = "", *, severity: Severity = "error"
     ) -> Finding:
-        """What is wrong with one of the cells."""
+        """Create a finding about one of the cells."""
         return Finding(
             rule,
             message,
@@ -208,14 +208,14 @@ class Cells:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observations:
-    """Everything a panel file says, still as text."""
+    """Raw contents of a panel file: keys of its rows, and cells by variable."""
 
     keys: Keys
     cells: tuple[Cells, ...]
 
 
 def joined(parts: Sequence[tuple[str, Observations]]) -> Observations:
-    """Observations of several files, by name, as those of one long file."""
+    """Combine the observations of several named files as if they were one long file."""
     keys: list[Keys] = []
     cells: dict[str, list[Cells]] = {}
     count = 0
@@ -232,7 +232,7 @@ def joined(parts: Sequence[tuple[str, Observations]]) -> Observations:
 
 
 def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
-    """One quantity that stands in several columns or files, or the keys of several."""
+    """Concatenate the cells of one quantity, or the keys, from several columns or files."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -246,14 +246,14 @@ def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Origins:
-    """Where the values of a column stand in a file, each of the shape of the values.
+    """File rows and original texts of a column's values, as arrays of the shape of the values.
 
     Parameters
     ----------
     rows
         Row of the file, 0 where there is no value.
     texts
-        Text as it stood there; None for numbers of a data frame.
+        Original text of each value; None for numbers of a data frame.
     """
 
     rows: NDArray[np.int64]
@@ -267,7 +267,7 @@ class Column:
     Parameters
     ----------
     name
-        As it is called in the data.
+        Name in the data.
     values
         Shape (entity..., time), one axis for each of `axes`; NaN where nothing was observed.
     axes
@@ -275,14 +275,14 @@ class Column:
     unit
         As written in the data, or the canonical unit; empty where none is given.
     variable
-        Variable of the model that it observes, if the caller said so.
+        Model variable that it observes, if the caller gave one.
     marks
-        Marks such as ``"derived"`` or ``"imputed"``, text of the shape of the values, empty where nothing is marked;
-        None where nothing is marked at all.
+        Marks such as ``"derived"`` or ``"imputed"``, an array of texts of the shape of the values, empty for values
+        without a mark; None if no value has one.
     origins
-        Rows and texts of the file; None where they are not known.
+        File rows and original texts; None if unknown.
     times
-        Moments of a series that stands beside the data, such as a national one; None for the moments of the data.
+        Times of a supplementary series, such as a national one; None for a column on the time axis of the data.
     """
 
     name: str
@@ -304,7 +304,7 @@ class Column:
         return f"<Column {self.name!r}{over}, {int(np.isfinite(self.values).sum())} values>"
 
     def cut(self, where: tuple[NDArray[np.intp], ...]) -> "Column":
-        """Some entities and moments, given as what `numpy.ix_` makes of their places."""
+        """Select entities and times by the index arrays that `numpy.ix_` returns."""
         origins = self.origins
         if origins is not None:
             texts = None if origins.texts is None else origins.texts[where]
@@ -313,61 +313,61 @@ class Column:
         return replace(self, values=self.values[where], marks=marks, origins=origins)
 
     def series(self) -> dict[int, float]:
-        """A series by year that stands beside the data."""
+        """Return a supplementary series as a dictionary by year."""
         times = () if self.times is None else self.times
         return {int(time): float(value) for time, value in zip(times, self.values, strict=True)}
 
 
 def series_column(name: str, series: Mapping[int, float]) -> Column:
-    """A series by year as a column with moments of its own."""
+    """Create a supplementary column, which has its own times, from a series by year."""
     times = np.array(list(series), dtype=float)
     return Column(name=name, values=np.array(list(series.values()), dtype=float), times=times)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numbers:
-    """Cells of one quantity as numbers, in the panel's unit."""
+    """Numeric values of the cells of one quantity, in the panel's unit."""
 
-    values: Array  # naN where the cell is empty or faulty
-    faulty: NDArray[np.bool_]  # cells that are not a number, cannot be one of this variable, or are in no known unit
+    values: Array  # NaN where the cell is empty or faulty
+    faulty: NDArray[np.bool_]  # cells that are not numbers, impossible for the variable, or in an unknown unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
-    """One quantity on the grid of its entities and moments."""
+    """Values of one quantity on the grid of its entities and times."""
 
-    values: Array  # naN where nothing was observed
-    rows: IndexArray  # row of the file, 0 where there is none
+    values: Array  # NaN where nothing was observed
+    rows: IndexArray  # file row of each value, 0 for none
     faulty: NDArray[np.bool_]  # cells whose text could not be used
     cells: Cells
-    index: IndexArray  # which of the cells stands there, -1 where none does
+    index: IndexArray  # index of the cell at each grid point, -1 for none
 
     def column(self, place: tuple[int, ...]) -> str:
-        """Heading of the column in which a value stands; empty where nothing does."""
+        """Heading of a value's column in the file; empty if there is no value."""
         index = self.index[place]
         return "" if index < 0 else str(self.cells.columns[index])
 
     def text(self, place: tuple[int, ...]) -> str:
-        """A value as it stands in the file."""
+        """Original text of a value in the file."""
         index = self.index[place]
         return "" if index < 0 else text_of(self.cells.entries[index])
 
     def problem(
         self, place: tuple[int, ...], rule: str, message: str, expected: str, severity: Severity = "error"
     ) -> Finding:
-        """What is wrong with one of the values."""
+        """Create a finding about one of the values."""
         found, column = self.text(place), self.column(place)
         return Finding(
             rule, message, severity, row=int(self.rows[place]), column=column, found=found, expected=expected
         )
 
     def origins(self) -> Origins:
-        """Rows and texts of all values."""
+        """File rows and original texts of all values."""
         entries = self.cells.entries
         return Origins(rows=self.rows, texts=None if is_typed(entries) else self._placed(entries))
 
     def marks(self) -> TextArray | None:
-        """Mark of each value; None where nothing is marked."""
+        """Mark of each value; None if no value has one."""
         if not (self.cells.flags != "").any():
             return None
         return self._placed(np.where(is_empty(self.cells.entries), "", self.cells.flags))
@@ -379,7 +379,7 @@ class Grid:
 def to_grid(
     cells: Cells, numbers: Numbers, places: Sequence[IndexArray], shape: tuple[int, ...]
 ) -> tuple[Grid, list[tuple[int, tuple[int, ...]]]]:
-    """Put cells on the grid at their places, one array for each axis; and the cells whose place an earlier one has."""
+    """Put cells on a grid by one index array per axis; also return the cells whose grid point was already taken."""
     usable = np.flatnonzero(np.all([place >= 0 for place in places], axis=0))
     flat = np.zeros(len(usable), dtype=np.int64)
     for place, size in zip(places, shape, strict=True):

@@ -1,4 +1,4 @@
-"""What is wrong between the cells of a panel: gaps, values of another unit, totals among the regions."""
+"""Consistency checks of a panel: gaps, values in a different unit, totals listed among the regions."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,29 +14,29 @@ from pysd_runner.data.cells import Array, Grid, IndexArray
 from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head
 
-# Items of a list that are named.
+# Maximum number of items named in a list; minimum plausible output per head a year.
 SHOWN = 5
 LEAST_PER_HEAD = 1e2
-# More cells out of range than this are one problem of the column, not one each.
+# If more cells than this are out of range, they are reported as one problem of the column.
 FEW = 5
-# A change from one year to the next by this factor is a slip or a crisis; by the greater one it is another unit.
+# Factors of change between two years: from the first, a typo or a crisis (warning); from the second, another unit.
 JUMP, LEAP = 5.0, 50.0
-# Growth of a year that may go on for long, prices included: what a region has grown over a gap is no slip.
+# Maximum growth factor a year, inflation included, that is plausible over a gap in the data.
 FASTEST = 1.3
 JUMPED = "jump"
-# The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
+# Maximum ratio of a region to the median: the richest economy of the world is at about 35, the poorest at 1/25.
 STRANGE = 200.0
-# Named in full: "total" is no region anywhere, "central" is one in many countries.
+# Whole names only: no region is called "total", but many countries have a region called "central".
 _NAMES = frozenset(map(key, SPELLINGS["totals"]))
-# By currency; the ISO codes of two letters are those of provinces and states as well.
+# By currency, mostly without two-letter ISO codes, which provinces and states use as well.
 _COUNTRIES = {currency: frozenset(map(key, names)) for currency, names in SPELLINGS["countries"].items()}
 _SUMMED = ("output", "population")
 LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
 
-# Rules of warnings: what changes results most comes first, what may not matter at all last, all others between.
+# Order of warnings by rule: those that affect results most come first, negligible ones last, all others between.
 HEAVIEST = (
-    # Two spellings of a region come with gaps and jumps of both.
+    # Two spellings of one region also cause gaps and jumps.
     "region-spelling",
     "invisible",
     "jump",
@@ -66,22 +66,22 @@ def heaviest_first(problems: Iterable[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """A panel in the making."""
+    """Panel under construction: values on grids and their units, before derived variables are added."""
 
     regions: tuple[Entity, ...]
-    heading: str  # of the column of regions
+    heading: str  # heading of the region column
     years: tuple[int, ...]
     grids: Mapping[str, Grid]
     measured: Mapping[str, Measure]
 
     @property
     def currency(self) -> str:
-        """Currency of its money, ``"currency"`` when the file does not say."""
+        """Currency of the monetary values, ``"currency"`` if the file does not give it."""
         return next((measure.currency for measure in self.measured.values() if measure.currency), CURRENCY)
 
 
 def gaps(draft: Draft) -> list[Finding]:
-    """Years that a region lacks between its first and its last."""
+    """Report the years that a region lacks between its first and its last."""
     rows = np.max([grid.rows for grid in draft.grids.values()], axis=0)
     present = rows > 0
     problems = _unseen_years(draft.years, rows)
@@ -96,7 +96,7 @@ def gaps(draft: Draft) -> list[Finding]:
 
 
 class _Run(NamedTuple):
-    """Missing years of one region: the first, and the first held again."""
+    """Missing years of one region: index of the first, and of the next year with data."""
 
     region: int
     start: int
@@ -104,7 +104,7 @@ class _Run(NamedTuple):
 
 
 def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], draft: Draft) -> list[Finding]:
-    """Report empty cells inside a series, where the region does have a row."""
+    """Report empty cells within a series, in years for which the region has a row."""
     problems = []
     for run in _inner_runs(np.isnan(grid.values) & ~grid.faulty):
         if present[run.region, run.start : run.stop].any():
@@ -116,7 +116,7 @@ def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], draft: D
 
 
 def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
-    """List runs of missing years between held ones."""
+    """List runs of missing years between years that have data."""
     inner = np.pad(missing & _between(~missing), ((0, 0), (1, 1))).astype(np.int8)
     edges = np.diff(inner, axis=1)
     starts, stops = np.argwhere(edges == 1), np.argwhere(edges == -1)
@@ -124,7 +124,7 @@ def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
 
 
 def _between(held: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Years with held ones both before and after them, or held themselves."""
+    """Years that have data, or lie between years that have data."""
     after = np.logical_or.accumulate(held[:, ::-1], axis=1)[:, ::-1]
     return np.asarray(np.logical_or.accumulate(held, axis=1) & after)
 
@@ -150,7 +150,7 @@ def _gap(draft: Draft, run: _Run, *, row: int, variable: str, column: str) -> Fi
 
 
 def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Finding]:
-    """Report once the years that no region has though the spacing of the others asks for them."""
+    """Report, once, the years that no region has although even spacing would include them."""
     steps = np.diff(years)
     if len(steps) == 0 or (steps == steps[0]).all():
         return []
@@ -171,10 +171,10 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Finding]:
 
 
 def sizes(draft: Draft) -> list[Finding]:
-    """Output or population that must be in another unit, or change so much that two units stand in one column."""
+    """Report output or population in a wrong unit, and jumps that suggest two units in one column."""
     problems = _magnitudes(draft)
     if not errors_of(problems):
-        # Jumps of values out of range are the same fault again.
+        # Jumps of out-of-range values would report the same fault twice.
         for name in ("output", "output_per_head", "population"):
             problems += _jumps(name, draft)
         problems += _strangers(draft)
@@ -182,7 +182,7 @@ def sizes(draft: Draft) -> list[Finding]:
 
 
 def _magnitudes(draft: Draft) -> list[Finding]:
-    """Output per head that no economy has: most likely a wrong unit of output or population."""
+    """Report implausible output per head: most likely a wrong unit of output or population."""
     grids, upper = draft.grids, greatest_per_head(draft.currency)
     problems = []
     if "output_per_head" in grids:
@@ -197,7 +197,7 @@ def _magnitudes(draft: Draft) -> list[Finding]:
 
 
 def _out_of_range(grid: Grid, per_head: Array, upper: float, what: str, severity: Severity) -> list[Finding]:
-    """Report values out of range: many as one."""
+    """Report values out of range; many values are reported as one finding."""
     wrong = (per_head < LEAST_PER_HEAD) | (per_head > upper)
     count, held = int(wrong.sum()), int((~np.isnan(per_head)).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
@@ -221,10 +221,10 @@ def _out_of_range(grid: Grid, per_head: Array, upper: float, what: str, severity
 
 
 def _jumps(variable: str, draft: Draft) -> list[Finding]:
-    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before."""
+    """Report the first change by `LEAP` since a region's last observation, or by `JUMP` since the year before."""
     if (grid := draft.grids.get(variable)) is None:
         return []
-    # Over years without data it may have grown as fast as `FASTEST` before.
+    # Over years without data, growth of up to `FASTEST` a year is allowed for.
     before = _last_seen(grid.values)
     earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -262,7 +262,7 @@ def _jumps(variable: str, draft: Draft) -> list[Finding]:
 
 
 def _last_seen(values: Array) -> IndexArray:
-    """Column before each in which the region was last seen, -1 where there is none."""
+    """Index of each region's last observation before each year, -1 for none."""
     seen = np.where(np.isfinite(values), np.arange(values.shape[1]), -1)
     before = np.full(values.shape, -1, dtype=np.int64)
     before[:, 1:] = np.maximum.accumulate(seen, axis=1)[:, :-1]
@@ -274,12 +274,12 @@ def _middles(values: Array) -> Array:
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     held = np.isfinite(ordered).sum(axis=1)
     row = np.arange(len(values))
-    # Without a value both are -1, where the last is NaN.
+    # For a region without values both indices are -1, which selects a NaN.
     return np.asarray((ordered[row, (held - 1) // 2] + ordered[row, held // 2 - (held == 0)]) / 2)
 
 
 def _strangers(draft: Draft) -> list[Finding]:
-    """Report regions whose output per head lies far beyond what any two economies differ by."""
+    """Report regions whose output per head differs implausibly from the median of all regions."""
     if (grid := draft.grids.get("output_per_head")) is None:
         return []
     levels = _middles(grid.values)
@@ -308,7 +308,7 @@ def _strangers(draft: Draft) -> list[Finding]:
 
 
 def parts_and_wholes(draft: Draft) -> list[Finding]:
-    """Employment in information services that exceeds the employment it is part of."""
+    """Report employment in information services that exceeds employment in all urban units."""
     part, whole = draft.grids.get("ict_employment"), draft.grids.get("urban_unit_employment")
     if part is None or whole is None:
         return []
@@ -325,7 +325,7 @@ def parts_and_wholes(draft: Draft) -> list[Finding]:
 
 
 def zeros(draft: Draft) -> list[Finding]:
-    """Shares of nothing between years with something: most likely a cell that was not observed."""
+    """Report shares of zero between years with positive ones: most likely missing values."""
     problems = []
     for name, grid in draft.grids.items():
         if name not in VARIABLES or VARIABLES[name].kind not in ("share", "per 100"):
@@ -344,7 +344,7 @@ def zeros(draft: Draft) -> list[Finding]:
 
 
 def _country(draft: Draft) -> frozenset[str]:
-    """What the country of the regions is called by its currency; nothing where several regions are countries."""
+    """Names of the country that the currency implies; none if several of the regions are countries."""
     every = frozenset().union(*_COUNTRIES.values())
     if sum(not every.isdisjoint({key(region.code), key(region.name_en)}) for region in draft.regions) > 1:
         return frozenset()
@@ -352,7 +352,7 @@ def _country(draft: Draft) -> frozenset[str]:
 
 
 def totals(draft: Draft) -> list[Finding]:
-    """Doubt regions that are called like a total, or whose output and population are the sums of all others."""
+    """Warn of regions named like a total, or whose output and population are the sums of all others."""
     if len(draft.regions) == 1:
         return []
     summed = [_is_sum(draft.grids[name].values) for name in _SUMMED if name in draft.grids]
@@ -361,7 +361,7 @@ def totals(draft: Draft) -> list[Finding]:
     names = _NAMES | _country(draft)
     problems = []
     for place, region in enumerate(draft.regions):
-        # A class of many that is called "country" is no total.
+        # The group name counts only if no other region has it: a group of several regions is not a total.
         own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
         called = not own.isdisjoint(names)
         if not (called or by_number[place]):
@@ -385,7 +385,7 @@ def totals(draft: Draft) -> list[Finding]:
 
 
 def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which regions are the sum of all others wherever all are known, shape (region,)."""
+    """Mask of regions that are the sum of all others in every year in which all are known, shape (region,)."""
     known = np.isfinite(values).all(axis=0)
     if len(values) < LEAST_REGIONS or known.sum() < LEAST_YEARS:
         return np.zeros(len(values), dtype=bool)
@@ -393,5 +393,5 @@ def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray((np.abs(values[:, known] - others) <= CLOSE * others).all(axis=1))
 
 
-# What is examined of every panel, in this order.
+# Checks of every panel, in this order.
 CHECKS: tuple[Callable[[Draft], list[Finding]], ...] = (gaps, sizes, parts_and_wholes, zeros, totals)

@@ -1,4 +1,4 @@
-"""Which regions have enough output to start from and to compare, when some of them come late or end early."""
+"""Select regions with output per head at both ends of the calibration window, if some start late or end early."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,17 +12,17 @@ from pysd_runner.data.dataset import Data
 
 OUTPUT = "output_per_head"
 
-# No longer window is weighed: parameters that hold for longer are hard to believe.
+# Maximum length of the window in years: constant parameters are implausible over longer periods.
 LONGEST = 25
-# Regions are left out only where that multiplies the region-years that can be compared by this much,
+# Regions are left out only if this multiplies the region-years in the window by at least this factor,
 GAIN = 2.0
-# or where the last year in which all regions have output lies further back than this: the news would be thrown away.
+# or if keeping all regions would end the window more than this many years earlier and lose recent data.
 OLDEST = 3
-# So many regions and 25 years take a search about two hours and a half on one core (`python -m benchmarks.regions`).
+# Maximum number of regions: with 25 years a search takes `HOURS` on one core (`python -m benchmarks.regions`).
 MOST_REGIONS = 3000
 HOURS = 2.5
 BYTES_A_REGION, BYTES_A_PAIR = 3.2e5, 35
-# A choice of years that would lose more regions than this share is taken for a slip.
+# Years chosen by the user that would exclude more than this share of regions are taken for a mistake.
 MOST_LOST = 0.5
 
 LEFT_OUT = "incomplete-region"
@@ -30,25 +30,24 @@ NAMED = 8
 
 
 def with_output(panel: Data, *, first_year: int | None = None, last_year: int | None = None) -> Data:
-    """Leave out the regions without output per head where a calibration has to start and to end.
+    """Leave out regions without output per head in the first or last year of the calibration window.
 
-    Nothing is left out where the years in which every region has output are recent, and enough of them are there.
-    Otherwise the regions stay that have output in both the first and the last year of the window in which most
-    region-years are kept, ``regions x (last - first)``, windows of up to 25 years compared; cells missing in between do
-    not matter.
+    All regions are kept if every region has output in enough years, and in recent ones. Otherwise the window of at most
+    25 years with the most region-years, ``regions x (last - first)``, is chosen, and the regions with output in both
+    its first and its last year are kept; missing values in between do not matter.
 
     Parameters
     ----------
     panel
         Observations.
     first_year, last_year
-        Ends of the window that somebody has chosen. Of more than half of the regions none is left out for their sake:
-        such a year is rather a slip.
+        Ends of the window, if the user has chosen them. All regions are kept if more than half of them would be left
+        out, because such a year is probably a mistake.
 
     Returns
     -------
     Data
-        The same panel, or one with fewer regions and one more warning among its problems that names them.
+        The same panel, or one with fewer regions and a warning in `problems` that names those left out.
     """
     chosen = [year for year in (first_year, last_year) if year is not None]
     if OUTPUT not in panel or not set(chosen) <= set(panel.years):
@@ -58,13 +57,13 @@ def with_output(panel: Data, *, first_year: int | None = None, last_year: int | 
     kept = np.asarray(seen[:, [panel.years.index(year) for year in ends]].all(axis=1))
     if kept.all() or (chosen and kept.mean() < MOST_LOST):
         return panel
-    # Only the ends that some region lacks are named.
+    # Name only the end years that some region lacks.
     lacking = [year for year in ends if not seen[:, panel.years.index(year)].all()]
     return _subset(panel, kept, lacking)
 
 
 def check_size(panel: Data) -> None:
-    """Refuse a panel that would keep a calibration busy for many hours.
+    """Reject a panel whose calibration would take many hours.
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def check_size(panel: Data) -> None:
 
 
 def of_regions(panel: Data, codes: Iterable[str]) -> Data:
-    """The regions of a panel that a fit was made on, when the panel holds more.
+    """Restrict a panel to the regions of a fit, if it has more.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def of_regions(panel: Data, codes: Iterable[str]) -> Data:
     Returns
     -------
     Data
-        Those regions, or the panel as it is when it lacks one of them or has no other.
+        Panel of those regions; the unchanged panel if it lacks one of them or has no others.
     """
     wanted = set(codes)
     if not wanted < set(panel.codes):
@@ -114,9 +113,9 @@ def of_regions(panel: Data, codes: Iterable[str]) -> Data:
 
 
 def _ends(years: Sequence[int], seen: NDArray[np.bool_], first: int | None, last: int | None) -> tuple[int, ...]:
-    """First and last year of the window that keeps most region-years, or nothing if all regions can be kept."""
+    """First and last year of the window that keeps most region-years; empty if all regions can be kept."""
     values = np.array(years)
-    # Years are positive: the reader refuses others.
+    # Years are positive: the reader rejects others.
     allowed = np.outer(values == first if first else values > 0, values == last if last else values > 0)
     best, most = _widest(years, seen.T.astype(np.int64) @ seen.astype(np.int64) * allowed)
     whole = seen.all(axis=0).astype(np.int64)
@@ -127,8 +126,8 @@ def _ends(years: Sequence[int], seen: NDArray[np.bool_], first: int | None, last
 
 
 def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int, ...], int]:
-    """Ends of the window with most region-years, and their number; the latest of equals."""
-    # ``shared[i, j]`` is the number of regions seen in both the i-th and the j-th year.
+    """First and last year of the window with most region-years (the latest in a tie), and their number."""
+    # ``shared[i, j]`` is the number of regions observed in both the i-th and the j-th year.
     values = np.array(years)
     length = values[None, :] - values[:, None]
     kept = np.where((length > 0) & (length <= LONGEST) & (shared > 1), shared * length, 0)

@@ -1,4 +1,4 @@
-"""Observations of anything over time, by entity where there are several; by region and year they are a panel."""
+"""The `Data` class: observed time series of one or several entities, or a panel by region and year."""
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 REGION = "region"
-# Columns shown on one line.
+# Maximum number of columns named in `repr`.
 SHOWN = 4
 
 
 def is_panel(data: "Data | None") -> "TypeGuard[Data]":
-    """Whether there are data, and of regions by year with their output."""
+    """Whether data are given and form a panel: regions by year with their output."""
     return data is not None and data.is_panel
 
 
@@ -40,25 +40,25 @@ class Data(Tabled):
     Parameters
     ----------
     name
-        Shipped name, name of the file, or what the caller called them.
+        Name of a shipped panel or of the file, or a name given by the caller.
     times
-        Increasing moments, shape (time,); years for a panel.
+        Times in increasing order, shape (time,); years for a panel.
     columns
-        What was observed, by name; series with moments of their own stand beside the others.
+        Observed columns by name, including supplementary series with times of their own.
     entities
-        Entities by name of their axis, in order of first appearance; the axis of a panel is ``"region"``.
+        Entities by axis name, in order of first appearance; the axis of a panel is ``"region"``.
     time_unit
-        Unit of the times; empty where none is known.
+        Unit of the times; empty if unknown.
     dates
-        The moments as dates, where the data gave dates; otherwise empty.
+        The times as dates, if the data gave dates; otherwise empty.
     currency
-        Currency of the money values of a panel, ``"currency"`` when the file does not say; otherwise empty.
+        Currency of the monetary values of a panel, ``"currency"`` if the file does not give it; empty for other data.
     price_basis
-        For instance ``"current prices"``; empty when the file does not say.
+        For instance ``"current prices"``; empty if the file does not give it.
     provenance
-        How they were read: file, its SHA-256, encoding, layout, headings used, units given.
+        How the data were read: file, its SHA-256, encoding, layout, headings used, units given.
     problems
-        Doubts, which did not stop them from loading.
+        Warnings, which did not prevent the data from loading.
     """
 
     name: str
@@ -96,14 +96,14 @@ class Data(Tabled):
         currency: str = CURRENCY,
         price_basis: str = "",
     ) -> Self:
-        """A panel of arrays.
+        """Create a panel from arrays.
 
         Parameters
         ----------
         name
-            What it is called.
+            Name of the panel.
         regions, years
-            The axes.
+            Labels of the axes.
         values
             Arrays (region, year) by variable, in canonical units.
         units
@@ -111,7 +111,7 @@ class Data(Tabled):
         national
             National series, ``{variable: {year: value}}``; shares as fractions.
         currency, price_basis
-            Of the money values.
+            Currency and price basis of the monetary values.
         """
         empty = cls(
             name=name,
@@ -126,21 +126,21 @@ class Data(Tabled):
 
     @property
     def _own(self) -> dict[str, Column]:
-        """Columns over the entities and moments of the data."""
+        """Columns on the time axis of the data, without supplementary series."""
         return {name: column for name, column in self.columns.items() if column.times is None}
 
     @property
     def is_panel(self) -> bool:
-        """Whether these are regions by year with their output, in canonical units."""
+        """Whether the data are a panel: regions by year with their output, in canonical units."""
         return bool(self.currency)
 
     def for_model(self, *, regional: bool) -> Self:
-        """The data as a model takes them: one that knows no regions takes them for places like any others."""
+        """Return the data for a model; if it is not regional, a panel becomes ordinary data by entity."""
         return self if regional or not self.is_panel else replace(self, currency="")
 
     @property
     def axis(self) -> str:
-        """Name of the axis of time."""
+        """Name of the time axis."""
         return "year" if self.is_panel else "time"
 
     @property
@@ -160,12 +160,12 @@ class Data(Tabled):
 
     @property
     def national(self) -> dict[str, dict[int, float]]:
-        """Series beside the regions, ``{name: {year: value}}``."""
+        """Supplementary (national) series, ``{name: {year: value}}``."""
         return {column.name: column.series() for column in self.columns.values() if column.times is not None}
 
     @property
     def marks(self) -> dict[str, TextArray]:
-        """Marks of every marked column, each of the shape of its values."""
+        """Marks by column name, arrays of the shape of the values; columns without marks are omitted."""
         return {name: column.marks for name, column in self._own.items() if column.marks is not None}
 
     @property
@@ -179,7 +179,7 @@ class Data(Tabled):
 
     @property
     def labels(self) -> dict[str, tuple[str, ...]]:
-        """Codes of the entities by name of the axis."""
+        """Entity codes by axis name."""
         return {axis: tuple(entity.code for entity in found) for axis, found in self.entities.items()}
 
     @property
@@ -194,7 +194,7 @@ class Data(Tabled):
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The moments as whole numbers."""
+        """The times as integers."""
         return tuple(map(int, self.times.tolist()))
 
     @property
@@ -204,7 +204,7 @@ class Data(Tabled):
 
     @property
     def span(self) -> str:
-        """First and last moment in words."""
+        """Number of times, and the first and the last, as text."""
         unit = f" {self.time_unit}" if self.time_unit and self.time_unit != "year" else ""
         moments = f"{len(self.times)} moment{'' if len(self.times) == 1 else 's'}"
         if self.dates:
@@ -219,7 +219,7 @@ class Data(Tabled):
         return f"<Data {self.name!r}: {shown}; {span}{f'; {over}' if over else ''}>"
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such a column, in any case and spacing."""
+        """Whether a column has this name, ignoring case and spacing."""
         return isinstance(name, str) and (name in self._own or key(name) in map(key, self._own))
 
     def __iter__(self) -> Iterator[str]:
@@ -232,7 +232,7 @@ class Data(Tabled):
         return list(self._own)
 
     def by_time(self, name: str) -> "pd.Series[float] | pd.DataFrame":
-        """Observed values by time, missing ones left out: a series, or one column for each entity."""
+        """Observed values by time without missing ones: a series, or a frame with one column per entity."""
         return forms.by_time(self, name)
 
     def __getitem__(self, name: str) -> "xr.DataArray":
@@ -245,7 +245,7 @@ class Data(Tabled):
         Parameters
         ----------
         name
-            In any case and spacing.
+            Name of the column, ignoring case and spacing.
 
         Raises
         ------
@@ -260,12 +260,12 @@ class Data(Tabled):
         Parameters
         ----------
         name
-            In any case and spacing.
+            Name of the column, ignoring case and spacing.
 
         Raises
         ------
         UnknownName
-            If there is none.
+            If there is no such column.
         """
         known = self._own
         if name in known:
@@ -291,7 +291,7 @@ class Data(Tabled):
         Raises
         ------
         UnknownName
-            If none is called so.
+            If no entity has this code or name.
         """
         return self._entities([name], axis)[0]
 
@@ -326,14 +326,14 @@ class Data(Tabled):
     def subset(
         self, *, entities: Iterable[str] | None = None, times: Iterable[float] | None = None, axis: str = REGION
     ) -> Self:
-        """Choose entities and moments; the order is that of the data. Series beside them stay whole.
+        """Select entities and times, in the order of the data; supplementary series are kept whole.
 
         Parameters
         ----------
         entities
             Codes or names; None keeps all.
         times
-            Moments, for instance a range of years; None keeps all. Moments the data lack are an error unless a range
+            Times, for instance a range of years; None keeps all. Times that the data lack are an error unless a range
             is given.
         axis
             Axis of the entities.
@@ -341,7 +341,7 @@ class Data(Tabled):
         Raises
         ------
         UnknownName
-            If an entity or a moment is not there.
+            If an entity or a time is not in the data, or nothing is left.
         """
         kept = {name: np.arange(len(items)) for name, items in self.entities.items()}
         if entities is not None:
@@ -378,12 +378,12 @@ class Data(Tabled):
         return np.flatnonzero([time in wanted for time in self.times.tolist()])
 
     def until(self, time: float) -> Self:
-        """The data without anything after a moment, series beside them included.
+        """Return the data up to a time (inclusive), supplementary series as well.
 
         Parameters
         ----------
         time
-            The last moment kept, in the unit of the data.
+            Last time kept, in the time unit of the data.
 
         Raises
         ------
@@ -393,7 +393,7 @@ class Data(Tabled):
         return self._kept(self.times <= time, f"at or before {time:g}")._beside(lambda times: times <= time)
 
     def after(self, time: float) -> Self:
-        """The data without anything up to a moment; the counterpart of `until`."""
+        """Return the data after a time (exclusive); the counterpart of `until`."""
         return self._kept(self.times > time, f"after {time:g}")._beside(lambda times: times > time)
 
     def _kept(self, kept: NDArray[np.bool_], where: str) -> Self:
@@ -404,7 +404,7 @@ class Data(Tabled):
         return self.subset(times=self.times[kept].tolist())
 
     def _beside(self, keeps: Callable[[Array], NDArray[np.bool_]]) -> Self:
-        """Some moments of the series that stand beside the data."""
+        """Select the times of supplementary series for which `keeps` is true."""
         columns = {}
         for name, column in self.columns.items():
             columns[name] = column
@@ -414,19 +414,19 @@ class Data(Tabled):
         return replace(self, columns=columns)
 
     def in_unit(self, unit: str, *, since: datetime.datetime | None = None) -> Self:
-        """The same data with their dates counted in another unit.
+        """Return the data with their dates converted to times in another unit.
 
         Parameters
         ----------
         unit
             Hours, days, weeks, months, quarters or years.
         since
-            Date that is moment zero; None takes the first one. Years are those of the calendar whatever it is.
+            Date of time zero; None takes the first date. Years are calendar years and ignore it.
 
         Raises
         ------
         InvalidInput
-            If there are no dates, or there is no such unit.
+            If the data have no dates, or the unit is unknown.
         """
         wanted = checked_unit(unit)
         if not self.dates:
@@ -446,11 +446,11 @@ class Data(Tabled):
         Parameters
         ----------
         variable
-            Its name.
+            Name of the column.
         values
             Array (entity..., time) in `unit`.
         unit
-            Of the values; the canonical one for a panel.
+            Unit of the values; the canonical one for a panel.
         flag
             Mark for every finite value, for instance ``"imputed"``.
         """
@@ -466,16 +466,16 @@ class Data(Tabled):
         units: Mapping[str, str] | None = None,
         marks: Mapping[str, TextArray] | None = None,
     ) -> Self:
-        """The same entities and moments with these columns and no others, series beside them kept.
+        """Return the data with these columns in place of all others; supplementary series are kept.
 
         Parameters
         ----------
         values
-            Arrays over the axes the column of that name has, or (region, year) for a new one.
+            Arrays over the axes of the existing column of that name; over all axes for a new one.
         units
-            Unit by name; None keeps those there are.
+            Unit by name; None keeps the existing units.
         marks
-            Marks by name; what is not named keeps its own.
+            Marks by name; columns that are not named keep theirs.
         """
         own, axes = self._own, tuple(self.entities)
         columns = {}
@@ -488,17 +488,17 @@ class Data(Tabled):
         return replace(self, columns={**columns, **beside})
 
     def with_national(self, national: Mapping[str, Mapping[int, float]]) -> Self:
-        """The same data with these series beside them and no others."""
+        """Return the data with these national series in place of all supplementary ones."""
         beside = {name if name not in self._own else f"{name} (national)": series for name, series in national.items()}
         names = dict(zip(beside, national, strict=True))
         return replace(self, columns={**self._own, **{at: series_column(names[at], beside[at]) for at in beside}})
 
     def table(self) -> "pd.DataFrame":
-        """What they hold, one row a column: unit, entities, first and last moment, values, missing ones between."""
+        """Summary, one row per column: unit, axes, first and last time, number of values and of gaps between."""
         return forms.contents(self)
 
     def _repr_html_(self) -> str:
-        """The contents as a table of at most a screen."""
+        """Summary table as HTML, at most one screen long."""
         from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
@@ -506,13 +506,13 @@ class Data(Tabled):
     def to_frame(self) -> "pd.DataFrame":
         """Every observation as a long table: time, entities, column, value.
 
-        That of a panel has region, year, variable, value, unit and flag, and missing observations are rows with a
-        missing value, so that nothing disappears.
+        For a panel the columns are region, year, variable, value, unit and flag, and missing observations are included
+        as rows with a missing value.
         """
         return forms.frame(self)
 
     def to_xarray(self, names: Iterable[str] | None = None) -> "xr.Dataset":
-        """Return a labelled data set, dimensions (entities..., year or time); each column carries its unit.
+        """Return an xarray data set, dimensions (entities..., year or time), with units as attributes.
 
         Parameters
         ----------
@@ -522,7 +522,7 @@ class Data(Tabled):
         return forms.labelled(self, self.variables if names is None else names)
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write the observations into a workbook, one row a moment where there are no entities.
+        """Write the observations to a workbook, with one row per time if there are no entities.
 
         Parameters
         ----------
@@ -538,7 +538,7 @@ class Data(Tabled):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the content: entities, moments, values, units, and for a panel groups, marks and national series.
+        """SHA-256 of the content: entities, times, values, units, and for a panel groups, marks and national series.
 
         File format, encoding, headings and row numbers do not change it.
         """

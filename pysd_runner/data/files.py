@@ -1,4 +1,4 @@
-"""Text files and workbooks as columns of texts, nothing interpreted, every row numbered as in the file."""
+"""Read text files and workbooks as uninterpreted columns of text, with row numbers as in the file."""
 
 import csv
 import io
@@ -23,18 +23,18 @@ _SPREADSHEETS = {".xlsx", ".xlsm"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _BEYOND_LATIN = 0x250
 _DELIMITERS = (",", ";", "\t")
-# Lines in which the mark between cells is looked for.
+# Maximum number of lines searched for the delimiter.
 _LOOKED_AT = 30
-# Columns from which on a line with two cells is no row of a table, and cells a note may have.
+# Minimum number of columns from which a line with two filled cells is a title; maximum filled cells of a footnote.
 _WIDE_TABLE, _NOTE = 4, 2
-# A workbook that unpacks to more, or a sheet that spans more, is no table of observations; a sheet has no more rows.
+# Maximum size of an unpacked workbook, and number of cells and rows of a sheet (the format allows no more rows).
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 LONGEST_HEADING = 1000
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
 def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> TextFile:
-    """Read a file as text."""
+    """Read a text file or workbook into columns of text."""
     if not path.is_file():
         return TextFile.failed(
             "no-file",
@@ -91,20 +91,20 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> TextFile:
     message = Message(
         "byte {byte} of the file is not {encoding}; name the encoding", byte=error.start + 1, encoding=error.encoding
     )
-    # Two bytes a character in UTF-16, so counting the byte is right there too for the rows of a panel.
+    # Counts newline bytes, so in UTF-16 the row is only approximate.
     row = content.count(b"\n", 0, error.start) + 1
     found = content[error.start : error.end].hex(" ")
     return TextFile.failed("encoding", message, row=row, found=found, expected=Message("text in UTF-8 or GB18030"))
 
 
 def _doubts(text: str, name: str, content: bytes) -> tuple[Finding, ...]:
-    """Doubt a guessed encoding: GB18030 that needs rare characters, UTF-8 that is as well Chinese in GB2312."""
+    """Warn of an ambiguous encoding: GB18030 with rare characters, or UTF-8 that is also valid GB2312."""
     if name == "gb18030":
         message = Message("read as GB18030, where this is rare; if it looks wrong, name the encoding")
         characters = [item for item in sorted(set(text)) if ord(item) > 127 and not _fits(item.encode, "gb2312")]
     else:
         message = Message("read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure")
-        # Letters beyond Latin where every byte is also common Chinese: U+5986 in GB2312 is U+05F1 in UTF-8.
+        # Non-Latin letters whose bytes are also common Chinese: those of U+05F1 in UTF-8 are U+5986 in GB2312.
         characters = [item for item in sorted(set(text)) if ord(item) >= _BEYOND_LATIN]
         if name != "utf-8" or not _fits(content.decode, "gb2312"):
             return ()
@@ -124,7 +124,7 @@ def _fits(turn: Callable[[str], object], encoding: str) -> bool:
 
 
 def _split(text: str) -> Rows:
-    """Rows with the line they start on; leading comment lines are left out but counted."""
+    """Split a text into rows, each with the line on which it starts; leading comments are skipped but counted."""
     lines = text.lstrip("\ufeff").splitlines(keepends=True)
     skipped = 0
     for line in lines:
@@ -134,9 +134,9 @@ def _split(text: str) -> Rows:
     body = lines[skipped:]
     if not body:
         return []
-    # One unclosed quote makes the rest of the file one cell; it is reported, not refused for its length.
+    # An unclosed quote makes the rest of the file one cell; the higher limit allows it to be reported.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    # The line that has most marks is a row of the table, whatever stands above it.
+    # The line with most delimiters is a row of the table, whatever precedes it.
     at = max(range(len(body[:_LOOKED_AT])), key=lambda place: max(map(body[place].count, _DELIMITERS)))
     lines = body[:2] if any(body[0].count(mark) for mark in _DELIMITERS) else body[at : at + 2]
     reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(*lines))
@@ -144,7 +144,7 @@ def _split(text: str) -> Rows:
 
 
 def _delimiter(header: str, first: str = "") -> str:
-    """The mark that is there most often in the header, and in the first row as well: units and numbers have commas."""
+    """Delimiter that is most frequent in both header and first row; units and numbers may contain commas."""
     if "\\TIME" in header.upper().partition("\t")[0] and "\t" in header:
         return "\t"
     return max(_DELIMITERS, key=lambda mark: (min(header.count(mark), first.count(mark)), header.count(mark)))
@@ -177,7 +177,7 @@ def _read_workbook(path: Path, sheet: str | None) -> TextFile:
 
 
 def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows, list[Finding]] | TextFile:
-    """Name and rows of the sheet and what to doubt, or a table that says why there are none."""
+    """Name and rows of the sheet with warnings, or a failed `TextFile` with the reason."""
     import openpyxl
 
     with zipfile.ZipFile(stream) as archive:
@@ -194,7 +194,7 @@ def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows,
                 expected=Message("one of {names}", names=names),
             )
         chosen = book[sheet] if sheet is not None else book.worksheets[0]
-        # What a sheet says of its size may be wrong.
+        # The dimensions stored in a sheet may be wrong.
         chosen.reset_dimensions()
         rows: Rows = []
         width = 1
@@ -209,7 +209,7 @@ def _rows_of(stream: BinaryIO, name: str, sheet: str | None) -> tuple[str, Rows,
 
 
 def _filled(cells: list[str]) -> list[str]:
-    """Cells up to the last that is not empty: columns and rows far beyond a table often have a format and no value."""
+    """Remove trailing empty cells: formatted cells without values often extend far beyond the table."""
     while cells and not cells[-1]:
         cells.pop()
     return cells
@@ -231,7 +231,7 @@ def _after_comments(rows: Rows) -> Rows:
 
 
 def _padded(rows: Rows) -> Rows:
-    """Pad rows of a sheet up to the last that is not empty; cells never written are empty."""
+    """Remove trailing empty rows of a sheet, and pad the others to equal length."""
     while rows and not rows[-1][1]:
         rows.pop()
     width = max((len(cells) for _, cells in rows), default=0)
@@ -265,7 +265,7 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Fi
 
 
 def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Finding]:
-    """Formulas whose result was never stored read as empty cells: a missing value that is none."""
+    """Report formulas without a stored result, which would otherwise be read as missing values."""
     with zipfile.ZipFile(stream) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
         if not any(re.search(rb"<f[ >]", archive.read(name)) for name in sheets):
@@ -294,7 +294,7 @@ def _unsaved_formulas(stream: BinaryIO, sheet: str, rows: Rows) -> list[Finding]
 
 
 def _assemble(rows: Rows) -> TextFile:
-    """Header, data rows of the header's length, and the faults of shape."""
+    """Separate header and data rows, fit the rows to the header's length, and report faults of shape."""
     if not rows:
         return TextFile.failed(
             "empty-file",
@@ -342,7 +342,7 @@ def _no_heading(row: int, place: int, header: tuple[str, ...]) -> Finding:
 
 
 def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Finding]]:
-    """Take lines above the header away: they fill a cell, or two where the table has four columns or more."""
+    """Remove title lines above the header: one filled cell, or up to two if the table has four columns or more."""
     filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
     most = 1 if max(filled) < _WIDE_TABLE else 2
     start = next((place for place, count in enumerate(filled) if count > most), 0)
@@ -366,7 +366,7 @@ def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Finding]]:
 
 
 def _without_footer(body: Rows) -> Rows:
-    """Take notes on source and method away that stand below the table."""
+    """Remove notes on source and method below the table."""
     end = len(body)
     while end and (not (told := [cell for cell in body[end - 1][1] if cell.strip()]) or _is_note(told)):
         end -= 1

@@ -1,4 +1,4 @@
-"""Data as tables, labelled arrays, workbooks and hashes."""
+"""Convert data to tables, labelled arrays and workbooks, and hash their content."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _NAMES = ("name_en", "name_zh", "group")
 
 
 def contents(data: "Data") -> "pd.DataFrame":
-    """What data hold, one row a column."""
+    """Summary table of data, one row per column."""
     import pandas as pd
 
     rows = []
@@ -46,7 +46,7 @@ def contents(data: "Data") -> "pd.DataFrame":
 
 
 def frame(data: "Data") -> "pd.DataFrame":
-    """Every observation in a row of its own; of a panel also those that are missing, with units and marks."""
+    """Long table, one row per observation; for a panel also missing ones, with units and marks."""
     import pandas as pd
 
     labels = {axis: np.array(codes, dtype=object) for axis, codes in data.labels.items()}
@@ -69,7 +69,7 @@ def frame(data: "Data") -> "pd.DataFrame":
 
 
 def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
-    """One column by time, without moments at which nothing was observed."""
+    """Values of one column by time, without times at which nothing was observed."""
     import pandas as pd
 
     column = data.column(name)
@@ -83,7 +83,7 @@ def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
 
 
 def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
-    """Columns as a labelled data set."""
+    """Columns as an xarray data set."""
     import xarray as xr
 
     arrays = {
@@ -101,7 +101,7 @@ def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
 
 
 def workbook(data: "Data", path: str | Path) -> Path:
-    """Observations and contents as a workbook."""
+    """Write the observations and the summary table to a workbook."""
     observed = data.to_frame()
     if not data.entities:
         observed = observed.pivot_table(index=data.axis, columns="column", values="value").reset_index()
@@ -127,7 +127,7 @@ def hash_of_panel(data: "Data") -> str:
 
 
 def hash_of_table(data: "Data") -> str:
-    """Hash of the moments and all values."""
+    """Hash of times, values, names, units and entity labels."""
     digest = hashlib.sha256(np.ascontiguousarray(data.times).tobytes())
     for name, values in sorted(data.values.items()):
         column = data.columns[name]

@@ -1,4 +1,4 @@
-"""What each heading of a panel file means, which of three shapes the file so has, and the cells it holds."""
+"""Interpret the headings of a panel file, determine which of three shapes it has, and collect its cells."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -44,32 +44,32 @@ Shape = Literal["long", "wide", "years"]
 _CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
     set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
 )
-# Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
+# Minimum similarity of a mapping target to a known name to count as a typo, and of headings that are suggested.
 _SLIP = 0.85
 _NEAR = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What one column is."""
+    """Interpretation of one column."""
 
     position: int  # column, counted from zero
-    heading: str  # as it stands in the file
-    name: str  # A role, a variable, or empty when it is not used
+    heading: str  # as in the file
+    name: str  # a role or a variable; empty if the column is not used
     unit: str = ""  # unit named in the heading
-    explicit: bool = False  # whether a mapping said so
-    unit_row: int | None = None  # row of the file that gives the unit, when it is not the row of the headings
+    explicit: bool = False  # whether `name` comes from a mapping
+    unit_row: int | None = None  # file row that gives the unit, if it is not the header row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """The shape of a panel file."""
+    """Layout of a panel file: its shape, and the columns of roles, variables and years."""
 
     shape: Shape
     roles: Mapping[str, Meaning] = field(default_factory=dict)  # column of each role
-    observed: tuple[Meaning, ...] = ()  # columns that hold a variable each
-    years: Mapping[int, int] = field(default_factory=dict)  # columns that hold a year each: position to year
-    value_variable: str = ""  # variable of the cells of a file with a column for each year and no variable column
+    observed: tuple[Meaning, ...] = ()  # columns of one variable each
+    years: Mapping[int, int] = field(default_factory=dict)  # columns of one year each: year by position
+    value_variable: str = ""  # variable of all cells, if there is a column for each year but none of variables
 
     def position(self, role: str) -> int | None:
         """Column of a role, or None."""
@@ -77,7 +77,7 @@ class Layout:
 
 
 def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Finding]]:
-    """Find the meaning of each heading."""
+    """Interpret the headings of a panel file."""
     problems = _mapping_faults(columns)
     meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
     problems += _repeated(header, row)
@@ -148,7 +148,7 @@ def _repeated(header: Sequence[str], row: int) -> list[Finding]:
 
 
 def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Finding]]:
-    """Give each role and variable to one column; a tie that cannot be decided is a problem."""
+    """Assign each role and variable to one column, and report headings that are ambiguous."""
     meanings = _codes_before_names(_countries_as_groups(meanings))
     settled = list(meanings)
     problems = []
@@ -157,7 +157,7 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Find
         winner = _winner(rivals, name)
         for loser in rivals:
             if loser is not (winner or rivals[0]):
-                # A tie is a problem already; the loser of a decision is reported as not read.
+                # A tie is reported below; a column that loses to another is reported as unused.
                 settled[loser.position] = replace(loser, name="" if winner else IGNORE)
         if winner is None and len({rival.heading for rival in rivals}) > 1:
             headings = ", ".join(repr(rival.heading) for rival in rivals)
@@ -173,7 +173,7 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Find
 
 
 def _countries_as_groups(meanings: list[Meaning]) -> list[Meaning]:
-    """Beside a column of regions, one of countries is their group, unless there is a group."""
+    """Use a column of countries as the group of regions, if there is a region column and no group column."""
     names, headings = {meaning.name for meaning in meanings}, {key(meaning.heading) for meaning in meanings}
     if "group" in names or not headings & _WITHIN_NATIONS:
         return meanings
@@ -186,7 +186,7 @@ def _countries_as_groups(meanings: list[Meaning]) -> list[Meaning]:
 
 
 def _codes_before_names(meanings: list[Meaning]) -> list[Meaning]:
-    """With a code column, another region column holds labels."""
+    """If exactly one of the region columns holds codes, use the others as names."""
     regions = [meaning for meaning in meanings if meaning.name == "region"]
     codes = [meaning for meaning in regions if key(meaning.heading) in _CODE_HEADINGS or meaning.explicit]
     if len(regions) < 2 or len(codes) != 1:
@@ -261,7 +261,7 @@ def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Finding]:
 
 
 def nearest_heading(name: str, headings: Sequence[str]) -> str:
-    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text."""
+    """Return the first heading that resembles a spelling of a role or variable, or an empty string."""
     spellings = [spelling for spelling, meant in (ROLE_OF | VARIABLE_OF).items() if meant == name]
     for heading in headings:
         label = key(split_unit(heading)[0])
@@ -271,7 +271,7 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
 
 
 def missing_column(name: str, found: Sequence[str], row: int) -> Finding:
-    """Finding that a required column or variable is not there."""
+    """Create the finding for a missing required column or variable."""
     near = nearest_heading(name, found)
     advice = Message(" Is it {near!r}?", near=near) if near else ""
     what = Message("output (or output_per_head)") if name == "output" else name
@@ -286,7 +286,7 @@ def missing_column(name: str, found: Sequence[str], row: int) -> Finding:
 
 
 def take_unit_row(table: TextFile, layout: Layout) -> tuple[TextFile, Layout]:
-    """Move a row of units from the data to the meaning of the columns."""
+    """Remove a row of units from the data, and store the units in the layout."""
     if layout.shape != "wide" or not len(table.rows) or not _is_unit_row(table, layout):
         return table, layout
     row = int(table.rows[0])
@@ -363,7 +363,7 @@ def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tupl
 
 
 def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding]]:
-    """Columns that say what a row is about as texts, names without characters that cannot be seen."""
+    """Convert the columns with roles to text, and remove invisible characters from names."""
     import pandas as pd
 
     columns = list(table.columns)
@@ -385,7 +385,7 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
                 expected=seen,
             )
             for found in pd.unique(columns[position])
-            # Composed letters look as they did.
+            # Unicode normalisation alone does not change how a name looks.
             if (seen := visible(found)) != unicodedata.normalize("NFC", " ".join(found.split()))
         ]
         columns[position] = each_once(visible, columns[position])
@@ -395,7 +395,7 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
 def _named(
     table: TextFile, layout: Layout, columns: Mapping[str, str], units: TextArray
 ) -> tuple[list[tuple[str, IndexArray, TextArray]], list[Finding]]:
-    """Rows of each variable that a column names, and the units of all rows as it gives them."""
+    """Rows of each variable named in the variable column, with the units that it gives."""
     import pandas as pd
 
     meaning = layout.roles["variable"]
@@ -424,7 +424,7 @@ def _named(
 def _variables(
     names: Sequence[str], columns: Mapping[str, str], firsts: Sequence[int], heading: str
 ) -> tuple[dict[int, str], list[Finding]]:
-    """Choose the variable of each name; an alias of what the user mapped keeps its own name."""
+    """Choose the variable of each name; an alias of a variable that the user has mapped keeps its own name."""
     explicit = {
         code: variable_name(target) for code, name in enumerate(names) if (target := mapped(name, columns)) is not None
     }

@@ -1,4 +1,4 @@
-"""The front doors: load data, or list everything that is wrong with them; and those of earlier versions."""
+"""Public entry points to load and check data, and the functions of earlier versions that they replace."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from pysd_runner.data.series import Clock
 from pysd_runner.data.sources import Source, sources_of
 
 logger = logging.getLogger(__name__)
-# Doubts are told to those who load; those who check see them anyway.
+# `load_data` logs that there are warnings; `check_data` returns them and therefore lowers the level.
 _level = ContextVar("level", default=logging.WARNING)
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Roles = PanelMapping | Mapping[str, str] | str | Path | None
 
 
-def load_data(  # noqa: PLR0913 - a front door
+def load_data(  # noqa: PLR0913 - a public entry point
     source: "AnySource | Data",
     *,
     roles: Roles = None,
@@ -45,61 +45,60 @@ def load_data(  # noqa: PLR0913 - a front door
     sheet: str | None = None,
     panel: bool | None = None,
 ) -> Data:
-    """Read observations of anything over time; regions by year with their output become a panel.
+    """Read observed time series of any kind; regions by year with their output become a panel.
 
-    A file has a row for each moment and a column for each quantity (``day, infected, recovered``), or a row for each
-    value (``day, variable, value``), or a column for each moment. Entities have a column of their own (``region``), or
-    stand in the headings (``infected[north]``). Cells may be empty, and series of any length and frequency stand
-    beside each other. Headings are in English or Chinese; tables of China's NBS, Eurostat and the World Bank are read
-    as they export them.
+    A file has one row per time and one column per quantity (``day, infected, recovered``), or one row per value
+    (``day, variable, value``), or one column per time. Entities are named in a column of their own (``region``) or in
+    the headings (``infected[north]``). Cells may be empty, and series may differ in length and frequency. Headings are
+    in English or Chinese; tables exported by China's NBS, Eurostat and the World Bank are read as they are.
 
     Parameters
     ----------
     source
-        ``"china"``, a CSV or xlsx file, data frame, dictionary of columns, or xarray object. A list of them is one
-        panel, for instance output and population from two downloads.
+        ``"china"``, a CSV or xlsx file, data frame, dictionary of columns, or xarray object. A list of these is read
+        as one panel, for instance output and population from two downloads.
     roles
-        What headings mean, ``{"heading": "variable"}``: ``"region"``, ``"year"`` and the like, a variable of a panel,
-        the variable of the model that a column observes, or ``"ignore"``; a `PanelMapping`, or the path of a mapping
-        file, which say more, as which texts stand for a missing value.
+        Meaning of headings, ``{"heading": "variable"}``: a role such as ``"region"`` or ``"year"``, a panel variable,
+        the model variable that a column observes, or ``"ignore"``. A `PanelMapping` or the path of a mapping file has
+        further settings, such as the texts that stand for missing values.
     units
-        Unit by variable or heading, where the file does not give it: ``{"output": "100 million yuan"}``.
+        Unit by variable or heading, if the file does not give it: ``{"output": "100 million yuan"}``.
     regions
-        Region file of a panel with names, groups and tiles, the name of a shipped panel whose regions these are, or
-        the regions themselves: a data frame or dictionary of the columns of such a file, a list of rows, or `Entity`
-        objects. The panel may then name a region by code or by either name.
+        Region file of a panel with names, groups and tiles; the name of a shipped panel with the same regions; or the
+        regions as a data frame or dictionary with the columns of such a file, a list of rows, or `Entity` objects. The
+        panel may then identify regions by code or by name in either language.
     national
-        National series by name and year, a data frame of them, or a file; None takes a ``national.csv`` beside a
-        panel.
+        National series by name and year, as a data frame, or as a file; None uses a ``national.csv`` in the folder of
+        the panel.
     yuan_per_unit
-        Yuan for one unit of a panel's currency; None keeps its currency.
+        Exchange rate, in yuan per unit of the panel's currency; None keeps that currency.
     entity
-        Headings of the columns that name entities; None takes those that hold texts.
+        Headings of the columns that name entities; None uses the text columns.
     time
-        Heading of the times; None finds it. Times are numbers in any unit, or dates (``2020-03-01``, ``2020-03``,
+        Heading of the time column; None detects it. Times are numbers or dates (``2020-03-01``, ``2020-03``,
         ``2020Q1``).
     time_unit
-        Unit of the times; for dates the one in which they are counted, from the first of them.
+        Unit of the times; dates are converted to this unit, counted from the first date.
     encoding, sheet
-        Encoding of a text file, None recognises UTF-8, UTF-16 by its mark, and GB18030 (which includes GBK); sheet of
-        a workbook.
+        Encoding of a text file; None detects UTF-8, UTF-16 (by its byte-order mark) and GB18030 (which includes GBK).
+        Sheet of a workbook; None uses the first.
     panel
-        Whether these are regions by year with their output, which are checked as such, put into canonical units and
-        completed by what can be derived; None takes them for it where they have all three columns.
+        Whether to read the data as a panel (regions by year with their output), which is checked as such, converted to
+        canonical units and completed with derived variables; None does so if region, year and output are found.
 
     Returns
     -------
     Data
-        The observations; doubts are in their `problems`.
+        The observations, with warnings in `problems`.
 
     Raises
     ------
     InvalidPanel
-        If anything is wrong with them; the message shows the first problems, `check_data` lists all.
+        If the data have errors; the message shows the first ones, `check_data` lists all.
     UnknownName
         If there is no such file or shipped panel.
     InvalidInput
-        If the source is of another kind, or there is no such unit of time.
+        If the source has an unsupported type, or the time unit is unknown.
 
     Examples
     --------
@@ -134,27 +133,27 @@ class FaultyData(InvalidPanel):
 
 
 def check_data(source: "AnySource | Data", **settings: Any) -> list[Finding]:
-    """List everything that is wrong with observations, in one pass.
+    """List all errors and warnings of observations in one pass.
 
     Parameters
     ----------
     source
         As for `load_data`.
     **settings
-        Of `load_data`.
+        Other arguments of `load_data`.
 
     Returns
     -------
     list of Finding
-        Errors, which stop `load_data`, and warnings in the order of the file's rows, those of the whole file first;
-        empty when all is well.
+        Errors, which make `load_data` fail, and warnings, in the order of the file's rows, those about the whole file
+        first; empty if there are none.
 
     Raises
     ------
     UnknownName
         If there is no such file or shipped panel.
     InvalidPanel
-        If the mapping file itself is not usable.
+        If the mapping file itself is invalid.
 
     Examples
     --------
@@ -178,7 +177,7 @@ def _examined(
     national: National,
     panel: bool | None,
 ) -> tuple[list[Finding], Data | None]:
-    """Problems in the order of the file, those of the whole file first, and the data unless there is an error."""
+    """Findings in order of rows, those about the whole file first, and the data (None after an error)."""
     tables = [file.table(asked.encoding, asked.sheet) for file in files]
     unreadable = next((place for place, table in enumerate(tables) if not table.header), None)
     if panel is None:
@@ -195,7 +194,7 @@ def _examined(
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row), data
 
 
-# Scripts of earlier versions have data under two names.
+# Classes and functions of earlier versions, which distinguished panels and tables.
 _FIELDS = {item.name for item in fields(Data)}
 
 
@@ -231,12 +230,12 @@ class Table(Data):
 
     @property
     def axes(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the entities, by name of the axis."""
+        """Entity labels by axis name."""
         return self.labels
 
     @property
     def source(self) -> str:
-        """Where they come from."""
+        """File from which the data were read."""
         return str(self.provenance.get("file", ""))
 
     def __getitem__(self, name: str) -> "pd.Series[float] | pd.DataFrame":  # type: ignore[override]
@@ -245,25 +244,25 @@ class Table(Data):
 
 
 def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:
-    """Load a shipped panel or a panel of your own; `load_data` is its name now."""
+    """Load a shipped panel or a panel of your own; replaced by `load_data`."""
     data = load_data(name_or_path, roles=mapping, panel=True, **settings)
     return Panel(**{name: getattr(data, name) for name in _FIELDS})
 
 
 def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> list[Finding]:
-    """List everything that is wrong with a panel; `check_data` is its name now."""
+    """List all errors and warnings of a panel; replaced by `check_data`."""
     return check_data(name_or_path, roles=mapping, panel=True, **settings)
 
 
 def load_table(source: Any, *, name: str | None = None, **settings: Any) -> Table:
-    """Read observations of anything over time; `load_data` is its name now."""
+    """Read observed time series of any kind; replaced by `load_data`."""
     data = load_data(source, **_of_table(**settings))
     fields = {field: getattr(data, field) for field in _FIELDS}
     return Table(**(fields if name is None else fields | {"name": name}))
 
 
 def check_table(source: Any, **settings: Any) -> list[Finding]:
-    """List everything that is wrong with observations; `check_data` is its name now."""
+    """List all errors and warnings of observations; replaced by `check_data`."""
     return check_data(source, **_of_table(**settings))
 
 

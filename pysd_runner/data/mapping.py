@@ -1,4 +1,4 @@
-"""What is said of a panel in files beside it: the mapping of somebody else's, the declarations of a shipped one."""
+"""Files that describe a panel: mappings for user panels, declarations for shipped ones."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,24 +18,24 @@ from pysd_runner.data.numbers import DECIMALS
 IGNORE = "ignore"
 DECLARATIONS = "sources.toml"
 SCHEMA = 1
-# No currency is worth more or less, in yuan; beyond it products leave what a number can be.
+# Plausible exchange rates to the yuan; beyond them products could overflow or underflow.
 LEAST_RATE, GREATEST_RATE = 1e-15, 1e15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelMapping:
-    """How to read a panel whose headings are its owner's.
+    """Settings for reading a panel with the user's own headings.
 
     Parameters
     ----------
     columns
-        Heading (or, in a long file, variable name) to variable or role.
+        Variable or role by heading (in a long file, by variable name).
     units
         Unit by variable or heading.
     drop
-        Rows to leave out: ``{heading: (values,)}``. What is left out is reported.
+        Rows to leave out: ``{heading: (values,)}``. The number of rows left out is reported.
     keep
-        Rows to read, all others being left out and reported: ``{heading: (values,)}``.
+        Rows to keep, the number of all others being reported: ``{heading: (values,)}``.
     missing
         Texts that stand for a missing value, besides an empty cell.
     regions
@@ -45,11 +45,11 @@ class PanelMapping:
     encoding, sheet
         Encoding of a text file; sheet of a workbook.
     decimal
-        Decimal point of the numbers, ``"."`` or ``","``; None finds it.
+        Decimal point of the numbers, ``"."`` or ``","``; None detects it.
     yuan_per_unit
-        Yuan for one unit of the panel's currency; None keeps the currency.
+        Exchange rate, in yuan per unit of the panel's currency; None keeps the currency.
     price_basis
-        Price basis of the money values when the units do not say.
+        Price basis of the monetary values; overrides that of the units.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class PanelMapping:
             _rate(self.yuan_per_unit, "yuan_per_unit")
 
     def merged(self, **given: object) -> "PanelMapping":
-        """Return a copy in which every given value that is not None wins; `columns` and `units` are merged."""
+        """Return a copy updated by the given values that are not None; `columns` and `units` are merged."""
         chosen = {name: value for name, value in given.items() if value is not None}
         columns = {**self.columns, **chosen.pop("columns", {})}  # type: ignore[dict-item]
         units = {**self.units, **chosen.pop("units", {})}  # type: ignore[dict-item]
@@ -78,7 +78,7 @@ class PanelMapping:
 
 
 def mapped(name: str, columns: Mapping[str, str]) -> str | None:
-    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs."""
+    """Look a name up in the user's mapping: the exact spelling first, then ignoring case, separators and unit."""
     if name in columns:
         return columns[name]
     loose = {key(given): target for given, target in columns.items()}
@@ -86,14 +86,14 @@ def mapped(name: str, columns: Mapping[str, str]) -> str | None:
 
 
 def variable_name(target: str) -> str:
-    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own."""
+    """Return the target of a mapping: a role, a known variable in any spelling, or a name of the user's own."""
     if target in (*ROLES, IGNORE) or target in VARIABLES:
         return target
     return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
 
 
 def selected_rows(table: TextFile, mapping: PanelMapping) -> tuple[TextFile, list[Finding]]:
-    """Rows the mapping leaves out, each selection reported."""
+    """Apply the `drop` and `keep` settings of a mapping, and report each selection."""
     kept = np.ones(len(table.rows), dtype=bool)
     problems: list[Finding] = []
     for selections, dropping in ((mapping.drop, True), (mapping.keep, False)):
@@ -111,7 +111,7 @@ def selected_rows(table: TextFile, mapping: PanelMapping) -> tuple[TextFile, lis
 
 
 def no_such_heading(heading: str, table: TextFile, what: str) -> Finding:
-    """Problem that a heading of the mapping is not in the file."""
+    """Create the finding for a heading of the mapping that is not in the file."""
     near = suggest(heading, table.header)
     return Finding(
         "unknown-column",
@@ -141,7 +141,7 @@ _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
 def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
-    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping."""
+    """Convert None, a dictionary of columns, the path of a mapping file or a mapping to a `PanelMapping`."""
     if given is None:
         return PanelMapping()
     if isinstance(given, PanelMapping):
@@ -164,7 +164,7 @@ def load_mapping(path: str | Path) -> PanelMapping:
     Returns
     -------
     PanelMapping
-        File names in it are taken from the folder of the mapping file.
+        The mapping; files that it names are first looked up in the folder of the mapping file.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def _read(file: Path) -> dict[str, object]:
         content = reader().load(text)
     except InvalidPanel:
         raise
-    except (YAMLError, ValueError) as error:  # the latter of a number that is too long and a date that is none
+    except (YAMLError, ValueError) as error:  # ValueError: an overlong number or an invalid date
         raise InvalidPanel(
             "{file}: not readable as YAML in UTF-8: {reason}", file=file, reason=" ".join(str(error).split())
         ) from error
@@ -293,7 +293,7 @@ def _rate(value: object, where: str) -> float:
     return number
 
 
-# Reader of what stands under a key; under the others stands one text.
+# Reader of the value of each key; all other keys hold one text.
 _READERS: Mapping[str, Callable[[object, str], object]] = {
     "columns": _texts,
     "units": _texts,
@@ -307,7 +307,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mark:
-    """A mark on some years of a column."""
+    """Mark on a range of years of a column."""
 
     flag: str
     first: int
@@ -316,7 +316,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declarations:
-    """What the file beside a panel says of it."""
+    """Declarations of a panel, from the file in its folder."""
 
     name: str = ""  # name of the panel
     units: Mapping[str, str] = field(default_factory=dict)
@@ -326,7 +326,7 @@ class Declarations:
 
 
 def declarations_beside(path: Path) -> Declarations:
-    """Read the declarations of a panel file, when the file beside it names that panel."""
+    """Read the declarations of a panel, if its folder has a declarations file that names that panel."""
     file = path.parent / DECLARATIONS
     if not file.is_file():
         return Declarations()

@@ -1,4 +1,4 @@
-"""What things are called: variables of a panel, headings as people write them in Chinese and English, and entities."""
+"""Names: the variables of a panel, spellings of headings in Chinese and English, and entities."""
 
 import json
 import re
@@ -15,11 +15,11 @@ Kind = Literal["money", "money per head", "person", "user", "port", "share", "pe
 
 CURRENCY = "currency"
 
-# More than the world has or will have; output per head and output in the smallest currency, so that no product of two
-# values leaves what a number can be.
+# Upper limits of people and of output per head in the smallest currency; low enough that the product of two values
+# cannot overflow.
 MOST_PEOPLE, MOST_PER_HEAD = 2e10, 1e30
 
-# Unit in which a panel holds each kind; `currency` is replaced by the panel's own.
+# Canonical unit of each kind of variable; `currency` is replaced by the panel's currency.
 CANONICAL: dict[Kind, str] = {
     "money": "currency/Year",
     "money per head": "currency/(Year*Person)",
@@ -36,19 +36,19 @@ CANONICAL: dict[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelVariable:
-    """A variable the panel reader knows."""
+    """A variable known to the panel reader."""
 
     name: str  # name in the panel
     kind: Kind  # what it measures; fixes its canonical unit
     lower: float = 0.0
     upper: float = float("inf")
-    lower_allowed: bool = True  # whether the least value itself is possible
-    needs: tuple[str, ...] = ()  # variables that it is computed of where it is not observed
-    formula: Callable[..., Any] | None = None  # and how
+    lower_allowed: bool = True  # whether `lower` itself is possible
+    needs: tuple[str, ...] = ()  # variables from which it is derived if not observed
+    formula: Callable[..., Any] | None = None  # function of `needs` that derives it
 
     @property
     def limits(self) -> str:
-        """The possible values in words."""
+        """Description of the possible values."""
         values = {"low": self.lower, "high": self.upper, "unit": self.unit}
         if self.upper != float("inf"):
             if self.lower_allowed:
@@ -60,7 +60,7 @@ class PanelVariable:
 
     @property
     def unit(self) -> str:
-        """Canonical unit, with ``currency`` where the panel's own currency goes."""
+        """Canonical unit, with ``currency`` as a placeholder for the panel's currency."""
         return CANONICAL[self.kind]
 
 
@@ -109,7 +109,7 @@ _KNOWN = (
         lambda employed, everybody: employed / everybody,
     ),
     _share("firms_with_ecommerce"),
-    # Of the two, which may be of another vintage than the population.
+    # Derived from these two, because the population may be from another vintage of the data.
     _share("urban_share", ("urban_population", "rural_population"), lambda town, country: town / (town + country)),
     _share("access"),
     _share("skills"),
@@ -128,21 +128,21 @@ VARIABLES: dict[str, PanelVariable] = {variable.name: variable for variable in _
 
 REQUIRED = ("output", "output_per_head")
 
-# What a column can be besides a variable.
+# Roles of columns that do not hold a variable.
 ROLES = ("region", "region_name", "year", "group", "variable", "value", "unit", "flag", "source")
 
-# As people write them: roles, variables, headings of codes, and names of rows that are totals.
+# Spellings of roles, variables, headings of codes, names of totals and others.
 SPELLINGS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("headings.json").read_text(encoding="utf-8"))
 
-# How offices export tables.
+# Conventions of tables exported by statistical offices.
 OFFICES: dict[str, Any] = SPELLINGS["offices"]
 
-# Kinds of Chinese regions at the end of a name: with it and without it is one region.
+# Suffixes of Chinese region names, such as those for province and city; they are optional.
 CHINESE_ENDING = re.compile(rf"(?<=..)(?:{'|'.join(SPELLINGS['endings'])})$")
 
 _SPACES = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
-# No blank and no letter is looked at again from another start, so that a long text takes no long time.
+# Possessive quantifiers limit backtracking, so that long texts are matched quickly.
 _SUFFIX = re.compile(
     r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$",
 )
@@ -150,19 +150,19 @@ _YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*+\u5e74?(?:\s*\[YR\d{4}\])?")
 
 
 def tidy(text: str) -> str:
-    """Heading without byte-order marks, full-width signs or outer space."""
+    """Normalise a heading (NFKC), without byte-order marks and surrounding space."""
     return unicodedata.normalize("NFKC", text.replace("\ufeff", "")).strip()
 
 
-# They change how letters of some scripts are joined.
+# Zero-width characters that affect how letters of some scripts are joined.
 _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """A name without invisible characters, which would make two of it, composed (NFC), without outer space."""
+    """Normalise a name (NFC), without surrounding space and invisible characters that make equal names differ."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    # A line break or a space of another kind parts words as a space does.
+    # Line breaks and other kinds of space become a plain space.
     spaced = _SPACES.sub(" ", text)
     seen = "".join(sign for sign in spaced if sign in _JOINERS or not _is_invisible(sign))
     return unicodedata.normalize("NFC", seen).strip().strip(_JOINERS)
@@ -174,7 +174,7 @@ def _is_invisible(sign: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def key(text: str) -> str:
-    """Form of a name in which case, spaces, underscores, dashes and what cannot be seen do not matter."""
+    """Comparison key of a name: ignores case, spaces, other separators and invisible characters."""
     plain = text.strip() if text.isascii() else "".join(sign for sign in tidy(text) if not _is_invisible(sign))
     return _SEPARATORS.sub("", plain.casefold())
 
@@ -189,7 +189,7 @@ VARIABLE_OF = _table(SPELLINGS["variables"], VARIABLES)
 
 
 def split_unit(heading: str) -> tuple[str, str]:
-    """Heading without the unit in brackets at its end, and that unit.
+    """Split a heading into its label and the unit in brackets at its end.
 
     >>> split_unit("output [100 million yuan]")
     ('output', '100 million yuan')
@@ -207,18 +207,18 @@ def year_heading(heading: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entity:
-    """Something that is observed again and again; a region also has names, a class and a place on the tile grid.
+    """An observed entity; a region also has names, a group and a position on the tile grid.
 
     Parameters
     ----------
     code
-        What the data call it; unique.
+        Name in the data; unique.
     name_en, name_zh
-        Labels.
+        Labels in English and Chinese.
     group
-        Class of entities it belongs to; empty when none is known.
+        Group of entities to which it belongs; empty if unknown.
     row, column
-        Tile, counted from zero at the top left.
+        Position on the tile grid, counted from zero at the top left.
     """
 
     code: str
@@ -230,7 +230,7 @@ class Entity:
 
     @classmethod
     def of(cls, code: str) -> "Entity":
-        """An entity of which only the code is known."""
+        """Create an entity of which only the code is known."""
         return cls(code=code, name_en=code, name_zh=code)
 
     def name(self, language: str = "en") -> str:
@@ -239,7 +239,7 @@ class Entity:
 
 
 def by_label(entities: Iterable[Entity]) -> dict[str, Entity]:
-    """Entities by each of their labels in the form of `label_key`; the first of equal ones."""
+    """Map the `label_key` of each label to its entity, the first one if several share a label."""
     found: dict[str, Entity] = {}
     for entity in entities:
         for label in (entity.code, entity.name_en, entity.name_zh):
@@ -248,5 +248,5 @@ def by_label(entities: Iterable[Entity]) -> dict[str, Entity]:
 
 
 def label_key(text: str) -> str:
-    """Form of a label in which case, spaces, signs and the kind of a Chinese region do not matter."""
+    """Comparison key of a label: as `key`, and without the suffix of a Chinese region name."""
     return CHINESE_ENDING.sub("", key(text))

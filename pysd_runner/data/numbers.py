@@ -1,4 +1,4 @@
-"""Texts as numbers: how a file writes them, and which cells are none or cannot be."""
+"""Convert texts to numbers: detect the number format of a file, and report invalid and impossible cells."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,21 +24,21 @@ _THOUSANDS = {"": "", ",": Message("commas"), ".": Message("points"), " ": Messa
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NumberStyle:
-    """What the marks in a file's numbers mean."""
+    """Number format: decimal point and thousands separator."""
 
     decimal: str = "."  # the decimal point: ``"."`` or ``","``
-    thousands: str = ""  # what sets thousands apart; empty for nothing
+    thousands: str = ""  # thousands separator; empty for none
 
     def fits(self, text: str) -> bool:
         """Whether a text is a number of this style."""
         return _PATTERNS[self].fullmatch(text.translate(_SIGNS)) is not None
 
     def plain(self, text: str) -> str:
-        """A number of this style in plain digits with a point."""
+        """Convert a number of this style to plain digits with a decimal point."""
         return text.translate(_SIGNS).replace(self.thousands, "").replace(self.decimal, ".")
 
     def __str__(self) -> str:
-        """In words."""
+        """Describe the style in words."""
         point = Message("decimal point") if self.decimal == "." else Message("decimal comma")
         if not self.thousands:
             return point
@@ -47,12 +47,12 @@ class NumberStyle:
 
 def _pattern(style: NumberStyle) -> re.Pattern[str]:
     point, mark = re.escape(style.decimal), re.escape(style.thousands)
-    # No number begins with a group of zeros: 0.512 is a fraction.
+    # The first group cannot begin with zero: 0.512 is a fraction.
     apart = f"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|" if mark else ""
     return re.compile(rf"[+-]?(?:(?:{apart}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
-# In the order of preference among those that read every number alike.
+# In order of preference among styles that give the same values.
 STYLES = tuple(
     NumberStyle(decimal=decimal, thousands=mark) for decimal in DECIMALS for mark in _THOUSANDS if mark != decimal
 )
@@ -63,17 +63,17 @@ _PATTERNS = {style: _pattern(style) for style in STYLES}
 def styles_of(
     observed: Sequence[Cells], missing: frozenset[str], decimal: str | None
 ) -> tuple[dict[str, NumberStyle], list[Finding]]:
-    """Find the one way in which all numbers of a file can be read."""
-    # A file whose numbers are all plain is read as it stands: a point is the decimal point. Otherwise the decimal point
-    # is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could
-    # be read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of
-    # its variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
+    """Determine the number style of each variable of a file."""
+    # If all numbers are plain, a point is the decimal point. Otherwise the decimal point must be the same in the whole
+    # file, and the thousands separator the same in all cells of a variable. If numbers are ambiguous (``1,234`` alone),
+    # fit no style, or use the separator inconsistently, nothing is guessed: in the plain style, which is then used,
+    # such cells are reported as not numbers.
     texts = {cells.variable: _written(cells.entries) - missing - {""} for cells in observed}
     if decimal in (None, PLAIN.decimal) and all(PLAIN.fits(text) for found in texts.values() for text in found):
         return dict.fromkeys(texts, PLAIN), []
     marks = DECIMALS if decimal is None else (decimal,)
     ways = [_in_one_way(texts, mark) for mark in marks]
-    # A variable that cannot be read in any way is at fault itself and decides nothing for the others.
+    # A variable that fits no style is reported itself, and does not affect the others.
     fewest = min(len(texts) - len(way) for way in ways)
     ways = [way for way in ways if len(texts) - len(way) == fewest]
     plain = NumberStyle(decimal=marks[0])
@@ -88,14 +88,14 @@ def styles_of(
 
 
 def _written(entries: Entries) -> set[str]:
-    """Texts of a column; of numbers of a typed frame one with a decimal point is enough."""
+    """Distinct texts of a column; for a numeric column one number that is not an integer is enough."""
     if is_typed(entries):
         return set(map(text_of, entries[(entries % 1 != 0) & np.isfinite(entries)][:1]))
     return set(map(str, entries))
 
 
 def _in_one_way(texts: Mapping[str, set[str]], decimal: str) -> dict[str, NumberStyle]:
-    """Styles in which all numbers of a variable can be read with a decimal point; without those that have none."""
+    """Style of each variable for a given decimal point; variables that fit none are omitted."""
     found = {}
     for variable, held in texts.items():
         numbers = {text for text in held if any(style.fits(text) for style in STYLES)}
@@ -110,7 +110,7 @@ def _reading(way: Mapping[str, NumberStyle], texts: Mapping[str, set[str]]) -> t
 
 
 def _even(style: NumberStyle, held: Iterable[str]) -> bool:
-    """Whether thousands are set apart in all numbers or in none; of four digits a space is often left out."""
+    """Whether the thousands separator is used consistently; four-digit numbers may lack a space."""
     least = 5 if style.thousands == " " else 4
     return not style.thousands or not any(re.match(rf"[+-]?[0-9]{{{least}}}", text.translate(_SIGNS)) for text in held)
 
@@ -120,7 +120,7 @@ def _values(style: NumberStyle, numbers: Iterable[str]) -> tuple[float, ...]:
 
 
 def _told(observed: Sequence[Cells], styles: Mapping[str, NumberStyle]) -> list[Finding]:
-    """Say for each variable how its numbers are read, with the first for which it matters."""
+    """Report the style of each variable that is not plain, at the first number that it affects."""
     problems = []
     for cells in observed:
         if (style := styles[cells.variable]) == PLAIN or is_typed(cells.entries):
@@ -140,18 +140,18 @@ def _told(observed: Sequence[Cells], styles: Mapping[str, NumberStyle]) -> list[
 
 
 def _read_otherwise(style: NumberStyle, text: str) -> bool:
-    """Whether a number is none in plain style, or another one."""
+    """Whether the plain style cannot read a number or gives it another value."""
     return not PLAIN.fits(text) or float(PLAIN.plain(text)) != float(style.plain(text))
 
 
 def numbers_of(
     cells: Cells, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
 ) -> tuple[Numbers, list[Finding]]:
-    """Read the cells of one variable."""
+    """Convert the cells of one variable to numbers, and report those that are invalid."""
     raw, bad = _parse(cells, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
-    with np.errstate(over="ignore"):  # what is no number any more is impossible
+    with np.errstate(over="ignore"):  # overflow is reported as an impossible value
         values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
     impossible = _impossible(cells, raw, values, measure)
     faulty = unclear.copy()
@@ -162,7 +162,7 @@ def numbers_of(
 
 
 def _parse(cells: Cells, missing: frozenset[str], style: NumberStyle) -> tuple[Array, list[int]]:
-    """Numbers, and the cells that are none."""
+    """Numbers, and the indices of cells that are not numbers."""
     empty = is_empty(cells.entries, missing)
     if is_typed(cells.entries):
         numbers = np.where(empty, np.nan, cells.entries.astype(float))
@@ -203,7 +203,7 @@ def _impossible(cells: Cells, raw: Array, values: Array, measure: Measure) -> li
     expected = known.limits if known is not None else Message("a finite number")
     found = []
     if known is not None and known.upper == 1.0 and measure.factor == 1.0 and _looks_like_percent(raw):
-        # The unit of the column is said once; values that no percentage could be stay problems of their own.
+        # The unit is reported once for the column, and values that cannot be percentages one by one.
         above = [place for place in bad if 1 < raw[place] <= 100]
         message = Message(
             "{variable} is read as a fraction but looks like percent ({count} above 1)",
@@ -225,12 +225,12 @@ def _looks_like_percent(raw: Array) -> bool:
     return len(held) > 0 and float(np.mean(held > 1)) > 0.5 and float(np.mean(held <= 100)) > 0.5
 
 
-# A share this many times below the middle of its column is more likely a fraction among percentages.
+# A share this many times below the median of its column is probably a fraction among percentages.
 FAR_BELOW = 30
 
 
 def _fraction_for_percent(cells: Cells, raw: Array, measure: Measure) -> list[Finding]:
-    """Doubt a share in percent that looks like a fraction: a spreadsheet shows 8 % where it stores 0.08."""
+    """Warn of percentages that look like fractions: a spreadsheet shows 8 % where it stores 0.08."""
     held: IndexArray = np.flatnonzero(np.isfinite(raw))
     known = VARIABLES.get(cells.variable)
     if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held):

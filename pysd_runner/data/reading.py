@@ -1,4 +1,4 @@
-"""From tables to data: cells on the grid of their entities and moments, and for a panel the passes over them."""
+"""Convert tables to data: put cells on a grid of entities and times, and check and assemble panels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,19 +50,19 @@ if TYPE_CHECKING:
 
     Rows = pd.DataFrame | Mapping[str, Sequence[object]] | Sequence[Mapping[str, object]]
 
-# A file, or what stands for one: a data frame, a dictionary of columns, a list of rows.
+# A file, or its contents as a data frame, a dictionary of columns or a list of rows.
 Regions: TypeAlias = "str | Path | Sequence[Entity] | Rows | None"
 National: TypeAlias = "str | Path | Mapping[str, Mapping[int, float]] | pd.DataFrame | None"
 _Read = TypeVar("_Read")
 SIDECAR = "national.csv"
 MONEY = ("money", "money per head")
-# Makes a problem of a cell whose place an earlier one has.
+# Creates the finding for a cell whose grid point is already taken.
 Repeated = Callable[[Grid, int, tuple[int, ...]], Finding]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Context:
-    """Everything besides the file itself."""
+    """Inputs of the panel reader other than tables."""
 
     files: tuple[Source, ...]
     mapping: PanelMapping
@@ -79,7 +79,7 @@ def gridded(
     repeated: Repeated,
     measured: Mapping[str, Measure] = {},
 ) -> tuple[list[Grid], list[Finding]]:
-    """Put quantities whose numbers are written alike on a grid, at the places of their cells where they are known."""
+    """Convert the cells of quantities to numbers, and put them on a grid if their positions are known."""
     missing = frozenset(mapping.missing)
     styles, problems = styles_of(observed, missing, mapping.decimal)
     numbers: list[Numbers] = []
@@ -93,12 +93,12 @@ def gridded(
         grid, again = to_grid(cells, read, of, shape)
         grids.append(grid)
         repeats += [repeated(grid, cell, place) for cell, place in again]
-    # A row of a panel repeats every variable at once: one problem a row.
+    # A repeated row repeats every variable, but is one problem.
     return grids, [*problems, *dict.fromkeys(repeats)]
 
 
 def read_series(file: Source, raw: TextFile, mapping: PanelMapping, clock: Clock) -> tuple[list[Finding], Data | None]:
-    """Read a file as series of anything, as they stand in it."""
+    """Read a file as time series of any kind, in the units of the file."""
     table, told = selected_rows(raw, mapping)
     problems = [*table.problems, *told]
     if errors_of(problems):
@@ -175,18 +175,18 @@ def read_panel(
         observations, names = observe(table, layout, mapping.columns)
         found = [*table.problems, *selected, *headings, *names]
         if len(files) > 1:
-            # Another file may hold what this one lacks; what none holds is said below.
+            # Output may be in another file; if it is in none, that is reported below.
             found = [item for item in found if (item.rule, item.column) != ("missing-column", "output")]
         problems += in_file(found, file, files)
         unused.append({item.column: item for item in _unused_mapping(table, layout, mapping)})
         parts.append((table, layout, observations))
-    # What the mapping names stands in one of the files at least.
+    # Report headings of the mapping that are in none of the files.
     problems += [item for heading, item in unused[0].items() if all(heading in other for other in unused)]
     table, layout, observations = parts[0]
     if len(parts) > 1:
         roles = {role: meaning for _, other, _ in reversed(parts) for role, meaning in other.roles.items()}
         if "year" not in roles and "region" in roles:
-            # Where each year has a column of its own, nothing heads the years.
+            # If each year has a column of its own, the years have no heading.
             roles["year"] = replace(roles["region"], name="year", heading="year")
         layout = Layout(shape="long", roles=roles)
         observations = joined([(file.name("panel"), part[2]) for file, part in zip(files, parts, strict=True)])
@@ -244,7 +244,7 @@ def _assembled(
 
 
 def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray], list[Finding]]:
-    """Year of every cell; the year column is checked once, whatever the number of variables."""
+    """Year of every cell; the year column is checked only once for all variables."""
     if layout.shape == "years":
         return [np.array(list(map(int, cells.years)), dtype=np.int64) for cells in observations.cells], []
     if "year" not in layout.roles:
@@ -255,7 +255,7 @@ def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray]
 
 
 def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) -> Data:
-    """The data in canonical units, what can be derived put beside what was observed."""
+    """Assemble the panel in canonical units, and add derived variables to the observed ones."""
     rate = context.mapping.yuan_per_unit or 1.0
     currency = draft.currency if context.mapping.yuan_per_unit is None else YUAN
     columns = {}
@@ -297,7 +297,7 @@ def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) ->
 
 
 def derived(values: Mapping[str, Array]) -> dict[str, Array]:
-    """Variables that can be computed and are not there."""
+    """Compute the variables that were not observed but can be derived."""
     found = {}
     for name, variable in VARIABLES.items():
         if variable.formula is not None and name not in values and set(variable.needs) <= set(values):
@@ -308,7 +308,7 @@ def derived(values: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def holds_panel(table: TextFile, mapping: PanelMapping) -> bool:
-    """Whether a file has regions, years and their output."""
+    """Whether a file has regions, years and output."""
     if not table.header:
         return False
     layout, _ = interpret(table.header, table.header_row, mapping.columns)
@@ -321,7 +321,7 @@ def holds_panel(table: TextFile, mapping: PanelMapping) -> bool:
 
 
 def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) -> list[Finding]:
-    """Problems with the name of their file, where there are several."""
+    """Add the file name to findings, if there are several files."""
     if len(files) == 1:
         return list(problems)
     return [replace(item, message=f"{file.name('panel')}: {item.message}") for item in problems]
@@ -370,7 +370,7 @@ def _book(regions: Regions) -> RegionBook | None:
 
 
 def _apart(regions: Sequence[Entity]) -> list[Entity]:
-    """Give every region a tile of its own when some share one, as regions made without tiles do."""
+    """Give every region its own tile if some share one, as regions created without tiles do."""
     shared = len({(region.row, region.column) for region in regions}) < len(regions)
     return with_tiles([replace(region, row=-1, column=-1) for region in regions] if shared else regions)
 

@@ -1,4 +1,4 @@
-"""Side files of a panel, its regions and its national series, and the region that each row means."""
+"""Read region files and national series of a panel, and identify the region of each row."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,24 +29,24 @@ _NO_VALUE = frozenset({"nan", "none", "null", "n/a", "#n/a", "<na>"})
 
 
 class RegionBook:
-    """The regions of a region file, found by code or by either name."""
+    """Regions of a region file, which can be looked up by code or by name in either language."""
 
     def __init__(self, regions: Sequence[Entity]) -> None:
         self.regions = tuple(regions)
         self._known = by_label(regions)
 
     def find(self, text: str) -> Entity | None:
-        """Return the region meant by a code or name, or None."""
+        """Return the region with this code or name, or None."""
         return self._known.get(label_key(text))
 
     def suggestion(self, text: str) -> str:
-        """Return ``" Did you mean 'x'?"``, or an empty text when no label is near."""
+        """Return ``" Did you mean 'x'?"``, or an empty string if no label is similar."""
         labels = [label for region in self.regions for label in (region.name_en, region.name_zh, region.code) if label]
         return suggest(text, labels)
 
 
 def regions_of(file: TextFile | Path, path: Path) -> RegionBook:
-    """Regions of a region file, or of what stands for one; the path is what messages call it."""
+    """Read the regions of a region file or equivalent table; messages call it `path`."""
     table = _readable(file, path)
     records = _records(table, path)
     regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
@@ -124,7 +124,7 @@ def _no_repeats(labels: Sequence[str], table: TextFile, path: Path, what: str) -
 
 
 def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
-    """Place regions that have no tile on a near-square grid, below the tiles that are taken."""
+    """Place regions without a tile on a near-square grid below the existing tiles."""
     placed = list(regions)
     homeless = [position for position, region in enumerate(placed) if region.row < 0 or region.column < 0]
     below = 1 + max((region.row for region in placed if region.row >= 0 and region.column >= 0), default=-1)
@@ -136,7 +136,7 @@ def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """The regions of a file, and the one each row is about."""
+    """Regions of a file, and the region of each row."""
 
     regions: tuple[Entity, ...]  # in order of first appearance
     index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
@@ -182,7 +182,7 @@ def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places
 
 
 def _spelling(names: Sequence[str], rows: IndexArray, heading: str) -> list[Finding]:
-    """Doubt regions that are called as a missing value, or spelt almost as another."""
+    """Warn of region names that look like missing values, or are spelt almost like another."""
     spelled: dict[str, str] = {}
     problems = []
 
@@ -211,7 +211,7 @@ def _unknown(
     heading: str,
     book: RegionBook,
 ) -> list[Finding]:
-    """Regions that the region file lacks, and those of it that the panel lacks."""
+    """Report regions that are not in the region file, and regions of that file that are not in the panel."""
     problems = []
     for name, region, row, count in zip(names, found, rows, counts, strict=True):
         if region is None and name:
@@ -235,7 +235,7 @@ def _unknown(
 def _one_each(
     regions: Sequence[Entity], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
 ) -> tuple[list[str], list[Finding]]:
-    """Name or group of each region from a column of the panel itself, and where another row says another."""
+    """Take the name or group of each region from a column of the panel, and report contradicting rows."""
     chosen = [""] * len(regions)
     problems = []
     seen: set[tuple[int, str]] = set()
@@ -255,7 +255,7 @@ def _one_each(
 
 
 def national_of(file: TextFile | Path, path: Path) -> YearSeries:
-    """National series of a file, or of what stands for one; the path is what messages call it."""
+    """Read national series from a file or equivalent table; messages call it `path`."""
     table = _readable(file, path)
     roles = {
         ROLE_OF[key(heading)]: position
@@ -309,7 +309,7 @@ def _add(series: YearSeries, name: str, year_text: str, text: str, unit: str, wh
 
 
 def _converted(value: float, unit: str) -> float:
-    """Convert what has a unit; counts of things without one here (platforms) stay as they are."""
+    """Convert a value to the canonical unit; without a unit, or with an unknown one, it is unchanged."""
     if not unit:
         return value
     try:

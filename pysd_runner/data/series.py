@@ -1,4 +1,4 @@
-"""What a table of anything over time says: its quantities as cells, their moments, and the entities they are of."""
+"""Interpret a table of time series: its quantities as cells, their times and their entities."""
 
 import datetime
 import re
@@ -30,9 +30,9 @@ from pysd_runner.data.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.data.numbers import STYLES, NumberStyle
 from pysd_runner.data.times import checked_unit, counted, read_dates, unit_of_time
 
-# What a column may hold beside names and numbers.
+# Roles of columns that hold neither entities nor observations.
 _BESIDE = ("unit", "flag", "source")
-# Headings of a column of times beside those a panel knows.
+# Headings of a time column, in addition to those of the years of a panel.
 _TIMES = {
     "t",
     "time",
@@ -54,7 +54,7 @@ _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clock:
-    """What the caller says of times and entities; None lets them be found."""
+    """Columns of times and entities and the time unit, as given by the caller; None to detect them."""
 
     time: str | None = None
     entity: Sequence[str] | None = None
@@ -63,7 +63,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class RowTimes:
-    """The moment of each row, NaN where it has none; their unit, and dates by moment if they are such."""
+    """Time of each row (NaN if it has none), the unit, and the dates by time if the times are dates."""
 
     numbers: Array
     unit: str
@@ -72,23 +72,23 @@ class RowTimes:
 
 @dataclass(slots=True)
 class ObservedQuantity:
-    """One observed quantity: its unit, the variable it observes, its cells column by column, and their places."""
+    """One observed quantity: its unit, the variable it observes, its cells by column, and their positions."""
 
     name: str
     unit: str = ""
     target: str = ""
     parts: list[Cells] = field(default_factory=list)
     axes: list[str] = field(default_factory=list)
-    places: list[IndexArray] = field(default_factory=list)  # of each cell, on each axis
+    places: list[IndexArray] = field(default_factory=list)  # position of each cell on each axis
 
     @property
     def cells(self) -> Cells:
-        """All its cells."""
+        """All cells, once the parts have been merged."""
         return self.parts[0]
 
 
 class SeriesTable:
-    """What a table says; `problems` grows."""
+    """Interpretation of a table; findings are added to `problems`."""
 
     quantities: Mapping[str, ObservedQuantity]  # by name
     moments: RowTimes
@@ -97,7 +97,7 @@ class SeriesTable:
         self._asked, self._clock = asked, clock
         self.problems: list[Finding] = []
         self.labels: dict[str, tuple[str, ...]] = {}  # names of the entities on each axis
-        # Characters that cannot be seen would make two names of one.
+        # Invisible characters would make equal names differ.
         self._table = replace(
             table, columns=tuple(column if is_typed(column) else each_once(visible, column) for column in table.columns)
         )
@@ -120,7 +120,7 @@ class SeriesTable:
         self.problems.append(Finding(rule, message, row=row, **fields))  # type: ignore[arg-type]
 
     def _check_mapping(self) -> None:
-        """Every heading the caller names must be there."""
+        """Report headings named by the caller that are not in the table."""
         variable = self._role("variable")
         values = [] if variable is None else [text for text in _different(self._table.columns[variable]) if text]
         header = self._table.header
@@ -168,7 +168,7 @@ class SeriesTable:
         return None
 
     def _turn(self, across: Sequence[int]) -> None:
-        """A column for each moment becomes a row for each value."""
+        """Reshape a table with one column per time to one row per value."""
         table, count = self._table, len(across)
         kept = [place for place in range(len(table.header)) if place not in across]
         headings = [table.header[place] for place in kept]
@@ -182,7 +182,7 @@ class SeriesTable:
         self._table = replace(table, header=(*headings, "time", "value"), columns=columns, rows=rows)
 
     def _entities(self, taken: set[int]) -> list[int]:
-        """Columns that name entities: those named, or those of names, in which no cell is a number."""
+        """Columns that name entities: those given by the caller, or text columns in which no cell is a number."""
         if self._clock.entity is not None:
             return [place for item in self._clock.entity if (place := self._position(item)) is not None]
         return [
@@ -200,7 +200,7 @@ class SeriesTable:
         return bool(held) and not any(style.fits(text) for text in held for style in STYLES)
 
     def _wide(self, taken: set[int]) -> dict[str, ObservedQuantity]:
-        """Cells of a file with a column for each quantity, or for each element of one."""
+        """Quantities of a file with one column for each quantity, or for each element of one."""
         found: dict[str, ObservedQuantity] = {}
         header = self._table.header
         left = {
@@ -239,11 +239,11 @@ class SeriesTable:
         return found
 
     def _unit(self, *headings: str) -> str:
-        """Unit that the caller gives."""
+        """Unit that the caller gives for one of the headings."""
         return next((unit for item in headings if (unit := mapped(item, self._asked.units))), "")
 
     def _add(self, quantity: ObservedQuantity, place: int, rows: IndexArray, labels: Sequence[str] = ()) -> None:
-        """Add the cells of some rows of a column that hold something."""
+        """Add the non-empty cells of a column in the given rows."""
         take = rows[~is_empty(self._table.columns[place][rows], self._asked.missing)]
         whos = tuple(np.full(len(take), label, dtype=object) for label in labels)
         cells = self._table.cells(place, take, variable=Message("column {column}", column=quantity.name), labels=whos)
@@ -263,7 +263,7 @@ class SeriesTable:
         )
 
     def _long(self, variable: int, value: int) -> dict[str, ObservedQuantity]:
-        """Cells of a file with a row for each value."""
+        """Quantities of a file with one row for each value."""
         import pandas as pd
 
         texts = texts_of(self._table.columns[variable])
@@ -340,7 +340,7 @@ class SeriesTable:
         return np.nan if number is None else number
 
     def _place(self, entities: Sequence[int]) -> None:
-        """Find the entities of all axes, and the place of each cell among them."""
+        """Find the entities of all axes, and the position of each cell on them."""
         import pandas as pd
 
         items = self.quantities.values()
@@ -358,7 +358,7 @@ class SeriesTable:
     def _add_axis(
         self, axis: str, items: Collection[ObservedQuantity], codes: Sequence[IndexArray], texts: TextArray
     ) -> None:
-        """Add an axis to some quantities, its entities in order of first appearance."""
+        """Add an axis to some quantities, with its entities in order of first appearance."""
         import pandas as pd
 
         used = pd.unique(np.concatenate([np.empty(0, dtype=np.int64), *codes]))

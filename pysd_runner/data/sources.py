@@ -1,8 +1,8 @@
-"""What data are read from: a file, a shipped panel, a data frame, a dictionary or a labelled data set.
+"""Sources of data: files, shipped panels, data frames, dictionaries and xarray objects.
 
-Tables as statistical offices export them are put into the form of a panel file: China's National Bureau of Statistics
-(one indicator a file, named above the table with its unit), Eurostat (SDMX-CSV, TSV) and the World Bank (a column for
-each year, the indicator in a column). Layouts as documented in 2025.
+Tables exported by statistical offices are converted to the form of a panel file: China's National Bureau of Statistics
+(one indicator per file, named above the table with its unit), Eurostat (SDMX-CSV, TSV) and the World Bank (a column for
+each year, the indicator in a column). Layouts are as documented in 2025.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     OneSource = str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
 
-# geo\TIME_PERIOD heads the first column of a TSV, and the names of the others stand before it.
+# First heading of a TSV, which names the keys of a row, such as ``freq,unit,geo\TIME_PERIOD``.
 _KEYS = re.compile(r"(?P<names>[\w,]+)\\(?:time(?:_period)?)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?P<number>[-+\d.eE]++)?\s*(?P<flags>[:a-z]*)")
 _FLOW = re.compile(r"(?:[A-Z_]+:)?(?P<code>\w+)")
@@ -50,7 +50,7 @@ def shipped_panels() -> dict[str, Path]:
 
 
 def panel_file(name_or_path: str | Path) -> Path:
-    """File of a shipped panel or of a path."""
+    """Return the file of a shipped panel, or of a path."""
     if not isinstance(name_or_path, str | Path):
         raise UnknownName("a panel is the name of a shipped one or a path; found {found!r}", found=name_or_path)
     path = Path(name_or_path)
@@ -71,27 +71,27 @@ def panel_file(name_or_path: str | Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A file, or what stands for one."""
+    """A file, or a table in memory."""
 
-    called: str  # as the caller wrote it
-    path: Path  # without a file for what stands in memory
+    called: str  # path or name given by the caller, or the kind of object
+    path: Path  # a placeholder for a table in memory
     held: TextFile | None = None
 
     def table(self, encoding: str | None, sheet: str | None) -> TextFile:
-        """What it holds, as it stands."""
+        """Read the contents, unchanged."""
         return read_table(self.path, encoding=encoding, sheet=sheet) if self.held is None else self.held
 
     def in_form(self, table: TextFile) -> TextFile:
-        """What it holds in the form of a panel file, where an office exported it."""
+        """Convert a table exported by a statistical office to the form of a panel file."""
         return _in_form(table, self.path) if self.held is None else table
 
     def name(self, unnamed: str) -> str:
-        """Name of the file, or what stands for it in memory."""
+        """Name of the file, or `unnamed` for a table in memory."""
         return self.path.name if self.held is None else unnamed
 
     @property
     def sha256(self) -> str:
-        """Hash of its content."""
+        """SHA-256 of the contents."""
         if self.held is None:
             return hashlib.sha256(self.path.read_bytes()).hexdigest()
         digest = hashlib.sha256(repr([(name, is_typed(column)) for name, column in self.held.named]).encode())
@@ -101,7 +101,7 @@ class Source:
 
 
 def sources_of(source: "AnySource") -> tuple[Source, ...]:
-    """The files, or what stands for them, that are read together."""
+    """List the files or tables that are read together."""
     if isinstance(source, list | tuple) and source:
         return tuple(file for item in source for file in sources_of(item))
     if isinstance(source, str | Path):
@@ -126,7 +126,7 @@ def sources_of(source: "AnySource") -> tuple[Source, ...]:
 
 
 def columns_of(frame: "pd.DataFrame") -> TextFile:
-    """A data frame as a file; an index that has a name, or holds dates, is a column."""
+    """Convert a data frame; an index that has a name or holds dates becomes a column."""
     import pandas as pd
 
     names = frame.index.names
@@ -137,7 +137,7 @@ def columns_of(frame: "pd.DataFrame") -> TextFile:
 
 
 def _frame_of_labelled(source: Any, kind: str) -> "pd.DataFrame":
-    """A labelled data set with its units in the headings."""
+    """Convert an xarray object to a data frame, with units in the headings."""
     if kind == "xarray.DataArray":
         source = source.to_dataset(name=source.name or "value")
     units = {str(item): str(source[item].attrs.get("units", "")) for item in source.data_vars}
@@ -148,7 +148,7 @@ def _frame_of_labelled(source: Any, kind: str) -> "pd.DataFrame":
 
 
 def _in_form(table: TextFile, path: Path) -> TextFile:
-    """Put the export of an office into the form of a panel file; any other table stays as it is."""
+    """Convert a table exported by a statistical office to the form of a panel file; leave others unchanged."""
     if not table.header:
         return table
     if _KEYS.fullmatch(table.header[0]):
@@ -161,7 +161,7 @@ def _in_form(table: TextFile, path: Path) -> TextFile:
 
 
 def _of_tsv(table: TextFile, path: Path) -> TextFile:
-    """Part the keys of the first column, and flags from numbers."""
+    """Convert a Eurostat TSV: split the keys in the first column, and remove flags from numbers."""
     match = _KEYS.fullmatch(table.header[0])
     assert match is not None  # noqa: S101
     names = match["names"].split(",")
@@ -184,13 +184,13 @@ def _of_tsv(table: TextFile, path: Path) -> TextFile:
 
 
 def _plain(text: str) -> str:
-    """A number without its flags; a colon stands for none."""
+    """Remove the flags from a number; a colon means a missing value."""
     match = _NUMBER.fullmatch(text)
     return text if match is None else match["number"] or ""
 
 
 def _of_sdmx(table: TextFile) -> TextFile:
-    """Leave out what describes the file, and name the variable by the data set."""
+    """Convert a Eurostat SDMX-CSV: drop descriptive columns, and name the variable by the data set."""
     flow = next((place for place, name in enumerate(table.header) if key(name) in ("dataflow", "structureid")), None)
     told = str(table.columns[flow][0]) if flow is not None and len(table.rows) else ""
     match = _FLOW.match(told)
@@ -198,7 +198,7 @@ def _of_sdmx(table: TextFile) -> TextFile:
 
 
 def _without(table: TextFile, names: Iterable[str]) -> TextFile:
-    """Leave out the columns of some headings."""
+    """Drop columns by the keys of their headings."""
     gone = set(names)
     return _chosen(table, [place for place, name in enumerate(table.header) if key(name) not in gone])
 
@@ -209,7 +209,7 @@ def _chosen(table: TextFile, places: Sequence[int]) -> TextFile:
 
 
 def _named(table: TextFile, code: str) -> TextFile:
-    """Name the variable by data set and unit, say units in words, and leave out keys that are the same in all rows."""
+    """Name the variable by data set and unit, spell units out, and drop keys that are the same in all rows."""
     plain = [key(name) for name in table.header]
     unit = plain.index("unit") if "unit" in plain else None
     constant = [
@@ -229,18 +229,18 @@ def _named(table: TextFile, code: str) -> TextFile:
 
 
 def _beside(table: TextFile, names: Entries) -> TextFile:
-    """Put a column of variables behind the others."""
+    """Append a column of variable names."""
     return replace(table, header=(*table.header, "variable"), columns=(*table.columns, names))
 
 
 def _of_world_bank(table: TextFile) -> TextFile:
-    """Leave out the codes of indicators, which say what their names say, and take two points for no value."""
+    """Convert a World Bank table: drop indicator codes, which repeat the names, and read ``..`` as missing."""
     kept = _without(table, map(key, OFFICES["world_bank"]["described"]))
     return replace(kept, columns=tuple(np.where(column == "..", "", column) for column in kept.columns))
 
 
 def _with_indicator(table: TextFile) -> TextFile:
-    """Put the indicator that stands above a table beside each of its rows."""
+    """Add the indicator named above a table to each of its rows."""
     plain = [ROLE_OF.get(key(split_unit(name)[0])) for name in table.header]
     years = [name for name in table.header if year_heading(name) is not None]
     if not table.titles or "variable" in plain or not (len(years) > 1 or "value" in plain):
@@ -252,7 +252,7 @@ def _with_indicator(table: TextFile) -> TextFile:
 
 
 def _indicator(titles: Sequence[str]) -> str:
-    """Name and unit of what a table holds, from the lines above it."""
+    """Name and unit of a table's indicator, from the lines above the table."""
     found, unit = "", ""
     for title in titles:
         for line in title.split("\n"):
@@ -267,7 +267,7 @@ def _indicator(titles: Sequence[str]) -> str:
 
 
 def nearest_layout(header: Sequence[str]) -> str:
-    """Name the known layout that a heading row comes nearest to, with what it needs."""
+    """Describe the known layout that is most similar to a header row."""
     names = {key(split_unit(name)[0]) for name in header}
     if {"geo", "timeperiod", "obsvalue"} & names or any("\\" in name for name in header):
         return Message("Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year")

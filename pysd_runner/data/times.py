@@ -1,4 +1,4 @@
-"""Moments of observations: years, numbers in any unit, or dates that are counted in one."""
+"""Times of observations: years, numbers in any unit, or dates converted to numbers in a unit."""
 
 import calendar
 import datetime
@@ -39,13 +39,13 @@ _QUARTER = re.compile(r"(\d{4})[-/ ]?[Qq\u7b2c]([1-4])(?:\u5b63\u5ea6)?")
 
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 _WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
-# 2004/05 or 2004-2005, and 2004-12-31, as workbooks give it with the hour.
+# Two-year spans (2004/05, 2004-2005), and dates (2004-12-31), to which workbooks add a time of day.
 _SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
 _DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")
 
 
 def unit_of_time(text: str) -> str:
-    """One of `UNITS` for a unit of time as people write it; empty where it is none of them.
+    """Return the member of `UNITS` that a time unit means, or an empty string if there is none.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def unit_of_time(text: str) -> str:
 
 
 def checked_unit(text: str) -> str:
-    """One of `UNITS`."""
+    """Return the member of `UNITS` that a time unit means; raise `InvalidInput` if there is none."""
     found = unit_of_time(text)
     if not found:
         raise InvalidInput(
@@ -80,7 +80,7 @@ def checked_unit(text: str) -> str:
 
 
 def read_dates(texts: Iterable[str]) -> tuple[list[datetime.datetime], str] | None:
-    """Read dates of one form: days with or without the hour, months, or quarters.
+    """Read dates that share one format: days with or without a time of day, months, or quarters.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def read_dates(texts: Iterable[str]) -> tuple[list[datetime.datetime], str] | No
     Returns
     -------
     tuple or None
-        The dates, and the unit in which they are written: ``"day"``, ``"month"`` or ``"quarter"``; None where not all
-        of them are of one form.
+        The dates, and the unit in which they are written: ``"day"``, ``"month"`` or ``"quarter"``; None if they do not
+        share one format.
 
     Examples
     --------
@@ -120,22 +120,22 @@ def _of_day(found: re.Match[str]) -> datetime.datetime:
 
 
 def counted(dates: Iterable[datetime.datetime], unit: str, since: datetime.datetime) -> list[float]:
-    """Dates as numbers.
+    """Convert dates to numbers.
 
     Parameters
     ----------
     dates
         The dates.
     unit
-        One of `UNITS`. Years are those of the calendar, 2020.5 in the middle of one; everything else is counted from
+        One of `UNITS`. Years are calendar years, with 2020.5 in the middle of one; other units are counted from
         `since`, months and quarters by the calendar.
     since
-        Where counting starts.
+        Date of time zero.
 
     Returns
     -------
     list of float
-        In that unit.
+        Times in `unit`.
 
     Examples
     --------
@@ -168,9 +168,9 @@ def _year(date: datetime.datetime) -> float:
 
 
 def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Finding]]:
-    """Read the year column of a panel; -1 where there is none."""
-    # A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
-    # of the year as their years. Both are said. A column that mixes forms is not read.
+    """Read the year column of a panel; -1 for cells without a valid year."""
+    # A column of two-year spans such as 2004/05 is read as the first years, and a column of dates on one day of the
+    # year as their years, both with a warning. A column of mixed formats is not read.
     import pandas as pd
 
     codes, found = pd.factorize(texts)
@@ -207,10 +207,10 @@ def _no_year(text: str) -> str:
 
 
 def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
-    """The form in which all cells can be read, and what is to be said of it."""
+    """Pattern that reads all cells, and the warning that it needs (empty for none)."""
     held = {str(text) for text in texts} - {""}
     spans = [match for text in held if (match := _SPAN.fullmatch(text))]
-    # 2010-11 and 2011-12 could be months; of three years, or where no month has that number, they are not.
+    # 2010-11 and 2011-12 could be months; three or more spans, or numbers that are not months, are years.
     years = len(spans) > 2 or any(len(span[2]) == 4 or not 1 <= int(span[2]) <= 12 for span in spans)
     if years and len(spans) == len(held) > 1 and all(str(int(span[1]) + 1).endswith(span[2]) for span in spans):
         return _SPAN, "years that span two are read as the one they begin in"
@@ -221,7 +221,7 @@ def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
 
 
 def _day(date: re.Match[str]) -> tuple[int, int] | None:
-    """Month and day of a date; None where there is no such day."""
+    """Month and day of a date; None if there is no such day."""
     month, day = map(int, re.split(r"[-/.]", date[2]))
     try:
         datetime.date(int(date[1]), month, day)

@@ -1,4 +1,4 @@
-"""Units as statistical offices and analysts write them, in Chinese and English, and those of a file's columns."""
+"""Parse units as statistical offices write them, in Chinese and English, and find those of a file's columns."""
 
 import json
 import math
@@ -26,7 +26,7 @@ YUAN = "Yuan"
 
 _WORDS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("units.json").read_text(encoding="utf-8"))
 _CURRENCIES: dict[str, list[str]] = _WORDS["currencies"]
-# Others are written as their ISO 4217 code; what they are worth is the user's to say.
+# Other currencies are given by their ISO 4217 code, and their exchange rates by the user.
 _CODES = frozenset(_WORDS["codes"])
 _NOUNS: dict[str, tuple[Dimension, float]] = {
     word: (noun["dimension"], noun["factor"]) for noun in _WORDS["nouns"] for word in noun["words"]
@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"(?:10\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?(?:e\d+)?))
 
 EXAMPLES: dict[Kind, str] = _WORDS["examples"]
 
-# The canonical units in words.
+# Descriptions of the canonical units.
 PLAIN: dict[Kind, str] = {
     "money": Message("single units of the currency a year, not thousands or millions"),
     "money per head": Message("single units of the currency per person and year"),
@@ -55,7 +55,7 @@ PLAIN: dict[Kind, str] = {
     "rate": Message("a fraction per year"),
 }
 
-# What each kind of variable may be given in; a bare "10 thousand" counts whatever the variable counts.
+# Dimensions accepted for each kind of variable; a bare "10 thousand" is a count of the variable's own unit.
 _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
     "money": ("money",),
     "money per head": ("money per head", "money"),
@@ -72,23 +72,23 @@ _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """A unit that was read."""
+    """A parsed unit."""
 
-    text: str  # as it was written
+    text: str  # as written
     dimension: Dimension
     factor: float  # value in the unit times `factor` is the value in the canonical unit
     currency: str = ""  # for money, its currency
     price_basis: str = ""  # for money, ``"current prices"``, ``"constant 2017 prices"`` or empty
 
     def same_as(self, other: "Unit") -> bool:
-        """Whether both stand for the same quantity, however they are spelt."""
+        """Whether both are the same unit, however they are spelt."""
         mine = (self.dimension, self.factor, self.currency, self.price_basis)
         return mine == (other.dimension, other.factor, other.currency, other.price_basis)
 
 
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Unit:
-    """Read a unit.
+    """Parse a unit.
 
     >>> parse_unit("100 million yuan").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
     (100000000.0, 10000.0, 0.01)
@@ -173,7 +173,7 @@ def _numerator(text: str) -> Unit | None:
 
 
 def _split_multiplier(text: str) -> tuple[float, str]:
-    """Leading multiplier words and what follows, the longest word first."""
+    """Split off a leading multiplier, the longest that matches, and return its value and the rest."""
     scale, rest = 1.0, text
     for word in sorted(_MULTIPLIERS, key=len, reverse=True):
         separate = word.isascii()
@@ -191,7 +191,7 @@ def _currency(noun: str) -> str:
 
 
 def greatest_per_head(currency: str) -> float:
-    """Largest yearly output per head that is no mistake of units; some currencies count in tens of thousands."""
+    """Maximum plausible output per head a year; lower for major currencies than for others, some of low value."""
     return 1e7 if currency in _CURRENCIES else 1e11
 
 
@@ -208,14 +208,14 @@ def factor_for(unit: Unit, kind: Kind) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measure:
-    """How one variable is measured in the file."""
+    """Unit of one variable in the file, and its conversion to that of the panel."""
 
-    text: str = ""  # unit as written; empty when none was given and the canonical one was taken
-    unit: str = ""  # unit of the panel, with ``currency`` for its own
+    text: str = ""  # unit as written; empty if none was given and the canonical one is assumed
+    unit: str = ""  # unit in the panel, with ``currency`` as a placeholder
     factor: float = 1.0  # value in the file times `factor` is the value in the panel
     currency: str = ""
     price_basis: str = ""
-    unclear: NDArray[np.bool_] | None = None  # cells whose unit is not known: their numbers mean nothing
+    unclear: NDArray[np.bool_] | None = None  # cells with an unknown or different unit, whose numbers are not used
 
 
 def measures(
@@ -224,7 +224,7 @@ def measures(
     declared: Mapping[str, str],
     missing: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Measure], list[Finding]]:
-    """Find the unit of each variable: the file's own, the caller's, or that of the declarations beside the file."""
+    """Find the unit of each variable: from the file, else from the caller, else from the declarations."""
     found: dict[str, Measure] = {}
     problems = _unknown_targets(observed, given)
     for cells in observed:
@@ -267,7 +267,7 @@ def _unknown_targets(observed: Sequence[Cells], given: Mapping[str, str]) -> lis
 
 
 def _file_unit(cells: Cells, missing: frozenset[str]) -> tuple[str, list[Finding]]:
-    """Find the unit the file gives, and where it changes its mind."""
+    """Find the unit that the file gives, and report cells with a different one."""
     import pandas as pd
 
     codes, texts = pd.factorize(cells.units)
@@ -329,7 +329,7 @@ def _measure(cells: Cells, text: str) -> tuple[Measure, list[Finding]]:
 
 
 def _first_row_with(cells: Cells, unit: str) -> int | None:
-    """Find the row that first gives this unit; None when it came from outside."""
+    """Find the row that first gives this unit; None if the file does not give it."""
     places = np.flatnonzero(cells.units == unit)
     if not len(places):
         return None
@@ -337,7 +337,7 @@ def _first_row_with(cells: Cells, unit: str) -> int | None:
 
 
 def _two_currencies(found: Mapping[str, Measure], observed: Sequence[Cells]) -> list[Finding]:
-    """Hold output and output per head to one currency."""
+    """Report monetary variables that are in different currencies."""
     currencies = {name: measure.currency for name, measure in found.items() if measure.currency}
     first = next(iter(currencies), "")
     name = next((name for name, currency in currencies.items() if currency != currencies[first]), None)
