@@ -1,1 +1,1 @@
-"""What every other part may use: errors, checks of plain values, places of shipped models, numbers for people."""
+"""Utilities for all other packages: errors, findings, paths of shipped models, number formatting, parallel work."""

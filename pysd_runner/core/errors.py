@@ -1,4 +1,4 @@
-"""Errors of the whole house: those of the engine, and what else is raised on purpose."""
+"""Exceptions of the package: those of the engine, and those for panels, scenarios and calibration."""
 
 from collections.abc import Iterable
 
@@ -49,12 +49,12 @@ class CalibrationFailed(GapsimError):
 
 
 def of_system(error: OSError) -> Message:
-    """What the operating system says of a file; its words are known in Chinese as well."""
+    """Message of the operating system about a file, in a form that can be translated."""
     return Message(error.strerror or str(error))
 
 
 def apart(names: Iterable[str], others: Iterable[str]) -> Message:
-    """Say which names stand in one of two lists alone, the first five of them.
+    """Describe which names appear in only one of two lists, at most five of them.
 
     >>> apart(["a", "b"], ["b", "c"])
     'a, c appear in only one of the two'

@@ -1,4 +1,4 @@
-"""What was found in a file, a scenario, a fit or an installation: one value for each thing a reader must know."""
+"""Findings: errors, warnings and passed checks of a file, a scenario, a fit or an installation."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -7,35 +7,35 @@ from typing import Literal
 from pysd_runner.core.errors import Message, joined
 
 Severity = Literal["ok", "warning", "error"]
-# An unclosed quote makes the rest of a file one cell.
+# Maximum length of `found`: an unclosed quote makes the rest of a file one cell.
 LONGEST_FOUND = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was found.
+    """An error, a warning or a passed check.
 
     Parameters
     ----------
     rule
         Short name of the rule that was broken or of what was examined, stable for programs: ``"not-a-number"``.
     message
-        What it is in one sentence, with what to do.
+        Description in one sentence, with advice.
     severity
-        ``"error"`` stops the work, or says that a diagnostic failed; ``"warning"`` does not; ``"ok"``: all is well.
+        ``"error"``: the work stops, or a diagnostic failed; ``"warning"``: the work goes on; ``"ok"``: a passed check.
     where
         File, or name of the scenario; empty for the one file that is read.
     row
         Row or line of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes
         first); None where it is not in one row.
     column
-        Heading as it stands in the file, or keys that lead to the entry, as ``policy.mix.access``.
+        Heading as in the file, or path of keys to the entry, such as ``policy.mix.access``.
     found
-        What stands there, cut after 500 characters.
+        Value that was found, cut after 500 characters.
     expected
-        What should stand there.
+        Description of a valid value.
     remedy
-        What to do, or the nearest known name.
+        Advice, or the most similar known name.
     """
 
     rule: str
@@ -53,11 +53,11 @@ class Finding:
             object.__setattr__(self, "found", f"{self.found[:LONGEST_FOUND]}...")
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """Return the fields as plain values, for JSON; without those that a file of one table does not need."""
+        """Return the fields as plain values for JSON, without `where` and `remedy`."""
         return {name: value for name, value in asdict(self).items() if name not in {"where", "remedy"}}
 
     def __str__(self) -> str:
-        """One line: severity or file, place, sentence, found and expected."""
+        """Format as one line: severity or file, position, message, found and expected."""
         if self.where:
             return self._of_entry()
         if self.row is None and not (self.column or self.found or self.expected):
@@ -75,7 +75,7 @@ class Finding:
         return "; ".join(parts).replace("\n", " ")
 
     def _of_entry(self) -> str:
-        """One line on an entry of a file with keys."""
+        """Format a finding about an entry of a file with keys as one line."""
         parts = [self.message] if self.message else []
         parts += [Message("found {what}", what=self.found)] if self.found else []
         parts += [Message("expected {expected}", expected=self.expected)] if self.expected else []
@@ -90,10 +90,10 @@ class Finding:
 
 
 def errors_of(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that stop the work."""
+    """Return the findings of severity ``"error"``."""
     return [item for item in findings if item.severity == "error"]
 
 
 def with_hint(suggestion: str) -> str:
-    """How a message ends: with a name that may have been meant, or without one."""
+    """End of a message: a full stop and the suggestion, if there is one."""
     return Message(".{suggestion}", suggestion=suggestion) if suggestion else "."

@@ -1,4 +1,4 @@
-"""Names that packages export, imported when they are first used, and names that modules had before."""
+"""Lazy imports of the names that packages export, and imports of modules by their former names."""
 
 import sys
 import warnings
@@ -14,12 +14,12 @@ __all__ = ["Moved", "lazy_exports", "let_old_names_work"]
 
 
 class Moved(MetaPathFinder, Loader):
-    """Finds modules by the names they had; asked last, so that it costs nothing where no old name is used.
+    """Import modules by their former names; this is the last finder, so that other imports are not slowed down.
 
     Parameters
     ----------
     homes
-        New module, or several of which each holds some of the names, by the old one.
+        New module by former name, or several modules if its names were divided among them.
     """
 
     def __init__(self, homes: Mapping[str, str | tuple[str, ...]]) -> None:
@@ -31,12 +31,12 @@ class Moved(MetaPathFinder, Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        """A module of one of the old names, or a package above some."""
+        """Return the spec of a module with a former name, or of a package that contains one."""
         is_package = any(old.startswith(f"{fullname}.") for old in self._homes)
         return ModuleSpec(fullname, self, is_package=is_package) if is_package or fullname in self._homes else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Let the names of the old module be looked up in the new one."""
+        """Look up the names of the former module in the new one, with a deprecation warning."""
         homes = self._homes.get(module.__name__, ())
 
         def get(name: str) -> object:
@@ -51,5 +51,5 @@ class Moved(MetaPathFinder, Loader):
 
 
 def let_old_names_work(homes: Mapping[str, str | tuple[str, ...]]) -> None:
-    """Take imports of modules by the names they had."""
+    """Enable imports of modules by their former names."""
     sys.meta_path.append(Moved(homes))

@@ -1,4 +1,4 @@
-"""How numbers are written for people: one rounding everywhere, a true minus sign, a dash where there is none."""
+"""Format numbers for display: consistent rounding, a typographic minus sign, a dash for NaN."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from math import floor, isfinite, isnan, log10
@@ -7,7 +7,7 @@ MINUS = "−"
 
 
 def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
-    """Write a number with so many decimals and commas between thousands, halves away from zero.
+    """Format a number with `digits` decimals and commas between thousands, rounding halves away from zero.
 
     >>> written(0.645, 2), written(-0.004, 2), written(2.5), written(1.0, 1, signed=True)
     ('0.65', '0.00', '3', '+1.0')
@@ -16,7 +16,7 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
         return "–"
     if not isfinite(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    # The shortest decimal that is the number, so that 0.645 counts as a half although no binary number is one.
+    # The shortest decimal representation, so that 0.645 is rounded as a half although its binary value is not.
     exact = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
     text = f"{abs(exact):,f}"
     if exact == 0:
@@ -25,7 +25,7 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
 
 
 def three_digits(value: float, *, signed: bool = False) -> str:
-    """Write the three digits of a number that count, and large numbers that can be read without an exponent.
+    """Format a number to three significant digits; large numbers below 1e15 have no exponent.
 
     >>> three_digits(4_593_210), three_digits(0.02718), three_digits(-1234, signed=True), three_digits(1e23)
     ('4,590,000', '0.0272', '-1,230', '1e+23')
@@ -36,7 +36,7 @@ def three_digits(value: float, *, signed: bool = False) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Write a share of 1 in per cent, without a sign for it.
+    """Format a fraction as a percentage, without the percent sign.
 
     >>> percent(0.645), percent(0.005, 1)
     ('65', '0.5')
@@ -45,7 +45,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def interval(low: float, high: float, digits: int = 0, errors: tuple[float, float] = (0.0, 0.0)) -> str:
-    """Write the two ends of an interval, each to a multiple of 1, 2 or 5 of its Monte Carlo error's size.
+    """Format the two ends of an interval, each rounded according to its Monte Carlo error.
 
     >>> interval(-0.5, 1.25, 1), interval(0.68, 3.84, 1, (0.02, 0.13)), interval(8.3, 31.4, 1, (0.6, 3.0))
     ('−0.5 … 1.3', '0.7 … 3.8', '8 … 30')
@@ -54,7 +54,7 @@ def interval(low: float, high: float, digits: int = 0, errors: tuple[float, floa
 
 
 def _to_error(value: float, digits: int, error: float) -> str:
-    """Write a number to a step that is at least its error: 1, 2 or 5 times a power of ten."""
+    """Format a number rounded to a multiple of 1, 2 or 5 times a power of ten that is at least its error."""
     step = 10.0**-digits
     if not (isfinite(value) and isfinite(error) and error > step):
         return written(value, digits)

@@ -1,4 +1,4 @@
-"""Work divided over threads, processes or machines; what comes out does not depend on which."""
+"""Run work in threads, processes or on a cluster; the results do not depend on which."""
 
 import logging
 import os
@@ -32,34 +32,34 @@ Result = TypeVar("Result")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Items that wait for each worker: enough that none stands idle, few enough to bound memory.
+# Items submitted per worker: enough that none is idle, few enough to bound memory.
 AHEAD = 2
-# Workers of executors that do not say how many they have.
+# Items submitted to an executor whose number of workers is unknown.
 UNKNOWN_WORKERS = 64
-# Seconds within which a scheduler has to answer.
+# Timeout for connecting to a scheduler, in seconds.
 CONNECT_SECONDS = 10
 
 UNGUARDED = Message(
     "the processes could not start: each begins by importing the script that called; put the call under "
     '`if __name__ == "__main__":` in a file, or take another executor'
 )
-# What Python says to a process that starts others while it imports the script.
+# Part of Python's error message if a process starts others while it imports the main script.
 IMPORTING = "bootstrapping phase"
 
 
 class WorkerLost(InvalidInput):
-    """A worker ended before its work did."""
+    """A worker ended before its work was finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Workers for items of work; without an executor this thread does it. Made by `open_pool`."""
+    """Pool of workers, created by `open_pool`; without an executor, work runs in the calling thread."""
 
     executor: Executor | None
     limit: int
 
     def finished(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[int, Result]]:
-        """Do some work for every item."""
+        """Apply `work` to every item, and yield item numbers and results as they are finished."""
         if self.executor is None:
             for number, item in enumerate(items):
                 yield number, work(item)
@@ -77,7 +77,7 @@ class Pool:
                     yield running.pop(future), future.result()
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The same in the order of the items; few results wait for their turn, so that memory is bounded."""
+        """Apply `work` to every item, and yield results in order; the number of pending results is bounded."""
         if self.executor is None:
             yield from map(work, items)
             return
@@ -93,7 +93,7 @@ class Pool:
 
 @contextmanager
 def _watched(futures: Collection[Future[Any]]) -> Iterator[None]:
-    """Say what became of workers that are lost, and let go of work that nobody waits for."""
+    """Raise `WorkerLost` if workers are lost, and cancel pending work in the end."""
     try:
         yield
     except BrokenExecutor as error:
@@ -106,9 +106,9 @@ def _watched(futures: Collection[Future[Any]]) -> Iterator[None]:
 
 
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function with its matrix decompositions on one thread."""
-    # Matrices of some sixty rows gain nothing from a second thread, and lose a great deal where another process keeps
-    # it busy. Workers have one thread as well, and with more a product can differ in its last bit.
+    """Decorate a function to run its linear algebra on one thread."""
+    # Matrices of about sixty rows gain nothing from a second thread, and lose much if another process occupies its
+    # core. Workers also have one thread; with more, products can differ in the last bit.
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -120,7 +120,7 @@ def one_thread(function: Callable[P, R]) -> Callable[P, R]:
 
 def _limited_algebra() -> Any:
     """Limit linear algebra to one thread, from now on or within a block."""
-    # Loaded first: limits reach only the libraries that are there, and SciPy brings one of its own.
+    # Imported first: limits apply only to loaded libraries, and SciPy brings its own BLAS.
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
@@ -128,13 +128,13 @@ def _limited_algebra() -> Any:
 
 
 def _alone(work: Callable[[Item], Result], item: Item) -> Result:
-    """One item on one core: the others are for the other workers."""
+    """Process one item on one core, leaving the other cores to the other workers."""
     with one_core():
         return work(item)
 
 
 def check_executor(executor: str) -> None:
-    """Refuse a name that is none."""
+    """Raise `InvalidInput` for an unknown name of an executor."""
     if executor not in ("threads", "processes") and "://" not in executor:
         raise InvalidInput(
             "executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
@@ -147,7 +147,7 @@ def check_executor(executor: str) -> None:
 def open_pool(
     executor: str | Executor | None, workers: int | None = None, *, items: int | None = None
 ) -> Iterator[Pool]:
-    """Open workers, and close those that were opened here."""
+    """Open a pool of workers; executors that are created here are closed at the end."""
     if executor is None:
         yield Pool(None, 1)
         return
@@ -175,7 +175,7 @@ def open_pool(
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    """A client of a dask scheduler."""
+    """Connect to a dask scheduler."""
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:
@@ -186,7 +186,7 @@ def _client(address: str) -> Iterator[Any]:
         raise InvalidInput(
             "{address}: no dask scheduler answers there within {time} s", address=address, time=CONNECT_SECONDS
         ) from error
-    # What it logs of a lost connection is said by the error.
+    # A lost connection is reported by the error, not by log messages of dask.
     logger = logging.getLogger("distributed.client")
     level = logger.level
     try:
@@ -203,7 +203,7 @@ def _client(address: str) -> Iterator[Any]:
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins."""
+    """Open processes that ignore Ctrl-C; after an interruption or failure they are terminated at once."""
     others = set(active_children())
     own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
     try:
@@ -218,7 +218,7 @@ def processes(count: int) -> Iterator[Executor]:
 
 
 def _start(own: Executor, count: int) -> None:
-    """Begin all processes, deaf to Ctrl-C from their first moment, and wait until they are there."""
+    """Start all processes, which ignore Ctrl-C from the beginning, and wait until they are ready."""
     try:
         with _interruption_held():
             started = [own.submit(_ignore_interruption) for _ in range(count)]
@@ -229,13 +229,13 @@ def _start(own: Executor, count: int) -> None:
     except RuntimeError as error:
         if IMPORTING not in str(error):
             raise
-        # A worker that still imports the script: the process that started it says what is wrong.
+        # A worker that still imports the script: the process that started it reports the error.
         raise SystemExit(1) from None
 
 
 @contextmanager
 def _interruption_held() -> Iterator[None]:
-    """Hold Ctrl-C back, for processes started meanwhile too: they inherit what is held. Not known on Windows."""
+    """Block Ctrl-C, also for processes started meanwhile, which inherit the mask; no effect on Windows."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -247,12 +247,12 @@ def _interruption_held() -> Iterator[None]:
 
 
 def _ignore_interruption() -> None:
-    """Leave Ctrl-C to the process that gives the work."""
+    """Ignore Ctrl-C, which the parent process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that gives the work, end when it ends, even if killed, and take one core."""
+    """Initialise a worker: ignore Ctrl-C, exit when the parent process ends, limit linear algebra to one thread."""
     _ignore_interruption()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limited_algebra()

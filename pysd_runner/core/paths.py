@@ -1,4 +1,4 @@
-"""Where models lie: those that ship, in a checkout and when installed, and those of a user."""
+"""Paths of models: those shipped with the package (in a checkout or installed), and those of the user."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ def models_folder() -> Path:
 
 
 def model_file(name: str | Path) -> Path:
-    """The file of a shipped model, of a folder with a ``model.mdl``, or that a path names."""
+    """Return the file of a shipped model, of a folder with a ``model.mdl``, or of a path."""
     path = Path(name)
-    # A shipped name comes before a folder that happens to have it.
+    # The name of a shipped model takes precedence over a folder of the same name.
     is_own = is_there(path / FILE) and not is_shipped(name)
     if path.suffix and not is_own:
         return path
@@ -25,7 +25,7 @@ def model_file(name: str | Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is none."""
+    """Whether a file exists; False for an invalid file name."""
     try:
         return path.is_file()
     except OSError:
@@ -33,12 +33,12 @@ def is_there(path: Path) -> bool:
 
 
 def is_shipped(name: str | Path) -> bool:
-    """Whether a model of this name ships."""
+    """Whether a model of this name is shipped with the package."""
     return (models_folder() / name / FILE).is_file() and Path(name).name == str(name)
 
 
 def declarations_beside(file: Path) -> Path:
-    """Where the declarations of a model file stand, if there are any."""
+    """Path of the declarations of a model file, whether or not they exist."""
     return file.with_suffix(".toml")
 
 

@@ -1,4 +1,4 @@
-"""Long work at a terminal: a bar with the time that remains, and ends that are asked for, none lost and all orderly."""
+"""Progress bars of long work at a terminal, and orderly handling of interruptions (Ctrl-C and other signals)."""
 
 import signal
 import sys
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """A stage drawn as a bar."""
+    """Progress bar of one stage of the work."""
 
     def __init__(self, progress: "Progress", task: "TaskID", title: str) -> None:
         self._progress, self._task, self._title = progress, task, title
 
     def advance(self, steps: int) -> None:
-        """Count steps that were finished since the last call."""
+        """Advance by the number of steps finished since the last call."""
         self._progress.advance(self._task, steps)
 
     def at(self, what: str, done: int, total: int) -> None:
-        """Say what is being done now, and how many steps of how many are finished."""
+        """Show the current activity, and the number of finished steps and of all."""
         self._progress.update(self._task, description=f"{self._title}: {what}", completed=done, total=total)
 
 
 @contextmanager
 def bar(title: str, total: int | None) -> Iterator[Bar]:
-    """Show a bar while a stage runs; what remains on the screen is its title and how long it took."""
+    """Show a progress bar while a stage runs; its title and duration remain on the screen."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -48,53 +48,53 @@ def bar(title: str, total: int | None) -> Iterator[Bar]:
         progress.update(task, description=title, total=total or 1, completed=total or 1)
 
 
-# Ctrl-C; what `timeout` and services send; a terminal that is closed (not known on Windows).
+# Signals for Ctrl-C, for termination by `timeout` and services, and for a closed terminal (not on Windows).
 ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interruption:
-    """Remembers that an interruption was asked for."""
+    """Handle signals, and remember that an interruption was requested."""
 
-    # The interpreter drops an exception that a signal raises inside the callbacks of C libraries. Work that checks here
-    # from time to time stops all the same.
+    # An exception that a signal handler raises inside a callback of a C library is lost. Work that calls `check` from
+    # time to time stops nevertheless.
 
     def __init__(self) -> None:
         self._is_asked = False
         self._former: dict[int, Any] = {}
-        self.kind: int = signal.SIGINT  # what asked last
+        self.kind: int = signal.SIGINT  # the last signal received
 
     def ask(self, kind: int, _: FrameType | None) -> None:
-        """Handle a signal at once."""
+        """Handle a signal at once, by raising `KeyboardInterrupt`."""
         self._is_asked, self.kind = True, kind
         raise KeyboardInterrupt
 
     def ask_later(self, kind: int, frame: FrameType | None) -> None:
-        """Handle a signal at the next `check`; whoever asks again is heard by the former handler."""
+        """Handle a signal at the next `check`; a second signal is passed to the former handler."""
         if self._is_asked:
             self._former[kind](kind, frame)
         self._is_asked = True
 
     def check(self) -> None:
-        """Stop if an interruption was asked for."""
+        """Raise `KeyboardInterrupt` if an interruption was requested."""
         if self._is_asked:
             self._is_asked = False
             raise KeyboardInterrupt
 
     def hear(self, kind: int, handler: Callable[[int, FrameType | None], None]) -> None:
-        """Handle a signal until `leave`."""
+        """Install a signal handler until `leave`."""
         self._former[kind] = signal.signal(kind, handler)
 
     def leave(self) -> None:
-        """Give the signals back to the handlers of before."""
+        """Restore the former signal handlers."""
         for kind, former in self._former.items():
             signal.signal(kind, former)
 
 
 @contextmanager
 def listening() -> Iterator[Interruption]:
-    """Listen for Ctrl-C and what else asks to end while a command runs; the former handlers come back afterwards."""
+    """Handle Ctrl-C and other signals to terminate while a command runs; restore the former handlers afterwards."""
     interruption = Interruption()
-    # Signals can only be handled in the main thread, and a caller that ignores them wants that.
+    # Signals can only be handled in the main thread; those that the caller ignores stay ignored.
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
@@ -112,7 +112,7 @@ def listening() -> Iterator[Interruption]:
 
 @contextmanager
 def between_steps() -> Iterator[Interruption]:
-    """Hold Ctrl-C back until a step of the work is finished and `check` is called."""
+    """Defer Ctrl-C until a step of the work is finished and `check` is called."""
     interruption = Interruption()
     if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
         interruption.hear(signal.SIGINT, interruption.ask_later)

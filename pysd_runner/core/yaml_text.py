@@ -1,4 +1,4 @@
-"""YAML of strangers: bounds on what a file may hold, found before any of it is built."""
+"""Safe reading of untrusted YAML: limits of size and nesting are checked before objects are created."""
 
 import io
 from collections.abc import Callable
@@ -13,17 +13,17 @@ LARGEST_FILE = 256 * 1024
 MOST_EVENTS = 20_000
 DEEPEST = 16
 
-# Makes an error of a message, with `line`, `expected` and `remedy` where there are any.
+# Creates an error from a message, with optional `line`, `expected` and `remedy`.
 Stop = Callable[..., Exception]
 
 
 def reader() -> YAML:
-    """A reader of YAML 1.2 that makes plain values alone."""
+    """Return a reader of YAML 1.2 that creates only plain values."""
     return YAML(typ="safe", pure=True)
 
 
 def read_text(file: Path, stop: Stop) -> str:
-    """Text of a file that is neither too large nor in another encoding."""
+    """Read a UTF-8 file; raise an error if it is too large or in another encoding."""
     try:
         with file.open("rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
@@ -39,7 +39,7 @@ def read_text(file: Path, stop: Stop) -> str:
 
 
 def guard(text: str, stop: Stop) -> None:
-    """Refuse what no file of settings needs."""
+    """Reject aliases, several documents, other YAML versions, and files that are too large or too deeply nested."""
     depth = documents = 0
     for count, event in enumerate(reader().parse(io.StringIO(text))):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)

@@ -1,4 +1,4 @@
-"""Texts in English and Chinese: those with a key, from two files of equal keys, and messages, by their templates."""
+"""Texts in English and Chinese: keyed texts from one file per language, and translated message templates."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ LANGUAGES = ("en", "zh")
 
 
 def say(key: str, lang: str, **values: object) -> str:
-    """Text of a key in a language, with its blanks filled in; spaces in a key stand for underscores.
+    """Return the text of a key in a language, with placeholders filled in; spaces in a key mean underscores.
 
     >>> say("axis.year", "en")
     'Year'
@@ -26,7 +26,7 @@ def say(key: str, lang: str, **values: object) -> str:
 
 
 def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
-    """Say a message or an error in a language, with the names that variables have in it; any other text stays.
+    """Translate a message or error, or a variable name found in `names`; other texts are returned unchanged.
 
     >>> said(Message("{file} has no column {column!r}", file="a.csv", column="year"), "en")
     "a.csv has no column 'year'"
@@ -36,18 +36,18 @@ def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
 
 
 def panel_title(name: str, lang: str) -> str:
-    """Title of a shipped panel; any other goes by its name."""
+    """Title of a shipped panel; the name of any other panel."""
     return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
-    """What variables are called in a language, from their declarations, by variable."""
+    """Names of variables in a language, by variable, from their declarations."""
     return {item.variable: str(getattr(item, lang)) for item in entries}
 
 
 @cache
 def templates(lang: str) -> Mapping[str, str]:
-    """Templates of messages in a language, by the English template; English stands in the code alone."""
+    """Message templates in a language by English template; empty for English, which is in the code."""
     if lang == LANGUAGES[0]:
         return MappingProxyType({})
     found: dict[str, str] = json.loads(_file(f"messages.{lang}.json"))
@@ -55,7 +55,7 @@ def templates(lang: str) -> Mapping[str, str]:
 
 
 def has_text(key: str) -> bool:
-    """Whether there is a text of a key."""
+    """Whether a key has a text."""
     return _plain(key) in texts(LANGUAGES[0])
 
 
@@ -64,13 +64,13 @@ def _plain(key: str) -> str:
 
 
 def in_both(key: str, **values: object) -> dict[str, str]:
-    """Text of a key by language."""
+    """Texts of a key by language."""
     return {lang: say(key, lang, **values) for lang in LANGUAGES}
 
 
 @cache
 def texts(lang: str, room: str = "") -> Mapping[str, str]:
-    """All texts of a language, or those whose keys begin with the name of a room, without that name."""
+    """All texts of a language by key, or those whose keys begin with `room`, without that prefix."""
     if lang not in LANGUAGES:
         raise InvalidInput(f"lang={lang!r} is not a language of the texts; choose one of {', '.join(LANGUAGES)}")
     if room:
@@ -86,7 +86,7 @@ def _file(name: str) -> str:
 
 
 def blanks(text: str) -> frozenset[str]:
-    """Names of the blanks in a text.
+    """Names of the placeholders in a text.
 
     >>> sorted(blanks("{low} to {high}"))
     ['high', 'low']
