@@ -1,4 +1,4 @@
-"""The command line: it parses, calls and writes; nothing is computed here."""
+"""The command line: parses options, calls the package and writes results; nothing is computed here."""
 
 from pysd_runner.cli.application import main
 

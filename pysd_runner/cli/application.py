@@ -1,4 +1,4 @@
-"""The application: its own commands, and those other packages bring."""
+"""The command-line application: its own commands, and those registered by other packages."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from pysd_runner.text import LANGUAGES, said
 
 ENTRY_POINTS = "gapsim.commands"
 
-# The order in which a newcomer meets them; commands of other packages that are not named here come last.
+# Order of the commands in the help, roughly that of a study; commands not listed here come last.
 ORDER = (
     "init",
     "demo",
@@ -83,7 +83,7 @@ class OrderedGroup(typer.core.TyperGroup):
 
 
 def application() -> typer.Typer:
-    """Put the application together."""
+    """Assemble the application."""
     app = typer.Typer(
         name="gapsim",
         cls=OrderedGroup,
@@ -121,10 +121,10 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options of the program itself; its help is given to the application."""
+    """Options of the program itself, whose help text is set in `application`."""
 
 
-# The parser's own family of errors; its module moved between versions of typer, its children did not.
+# Base class of parser errors, taken from a subclass because its module differs between versions of typer.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -134,16 +134,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        Words after the name of the program; None takes those of the process.
+        Command-line arguments after the name of the program; None takes those of the process.
 
     Returns
     -------
     int
         Exit code: 0 ok, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed (its result is written), 4 a
-        simulation failed, 130 interrupted, 143 asked to end (SIGTERM), 129 without its terminal; finished work is kept.
+        simulation failed, 130 interrupted, 143 terminated (SIGTERM), 129 terminal closed; finished work is kept.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    # A stream that was closed before the start is None, and its number would go to the next file that is opened.
+    # A stream closed before the start is None, and its descriptor would be given to the next file that is opened.
     sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         never_refuse(stream)
@@ -178,7 +178,7 @@ def _answered(given: list[str]) -> int:
     except UsageError as error:
         return _usage(error, _language(given), as_json="--json" in given)
     except (typer.Abort, KeyboardInterrupt):
-        # Before the command began to listen.
+        # Interrupted before the command installed its signal handlers.
         message = "Interrupted.\n  Nothing had been finished; nothing was written."
         write_line(message, err=True)
         if "--json" in given:
@@ -188,7 +188,7 @@ def _answered(given: list[str]) -> int:
 
 
 def _language(given: Sequence[str]) -> str:
-    """Language asked for by words that could not be read."""
+    """Language requested by arguments that could not be parsed."""
     asked = [word.removeprefix("--lang=") for word in given if word.startswith("--lang=")]
     asked += [after for word, after in pairwise(given) if word == "--lang"]
     return next((lang for lang in asked if lang in LANGUAGES), LANGUAGES[0])
@@ -210,13 +210,13 @@ def _usage(error: Any, lang: str, *, as_json: bool) -> int:
 
 
 def _fail(kind: str, message: str, code: int) -> None:
-    """Write the object of a command that never began."""
+    """Write the JSON object of a command that was not started."""
     failure = {"kind": kind, "message": message, "exit_code": code}
     answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
     write_line(json.dumps(answer, indent=2))
 
 
-# The reader is a library that formats its messages itself, so here alone they are recognised by their words.
+# Messages of the argument parser, which formats them itself: they can only be recognised by their text.
 TEMPLATES = (
     "No such option: {option} Did you mean {name}?",
     "No such option: {option} (Possible options: {options})",
@@ -251,7 +251,7 @@ TEMPLATES = (
 
 
 def usage_message(text: str) -> Message:
-    """A text of the reader as a message; one that is not known stays.
+    """Convert a message of the argument parser to a `Message`; an unknown one keeps its text.
 
     >>> usage_message("Missing option '--fit'.").template
     'Missing option {option}.'

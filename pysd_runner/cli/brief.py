@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.panels import Area
     from pysd_runner.study.future import Future
 
-# What is compared where nothing is asked for.
+# Policy mixes compared by default.
 MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
 FORMATS = "html,docx,xlsx"
 RUN, RECORD = "run", "brief.json"
@@ -97,7 +97,7 @@ def brief(
 
 
 def _projected(session: Session, job: Job, folder: "WholeFolder") -> "Future":
-    """Make a run, and keep it beside the pages."""
+    """Project the scenarios, and save the results in the folder of the pages."""
     from pysd_runner.reports.results import save_with_inputs
 
     projection, inputs, _ = projected(session, job)
@@ -113,7 +113,7 @@ def _projected(session: Session, job: Job, folder: "WholeFolder") -> "Future":
 
 
 def _formats(text: str) -> list[str]:
-    """Read the kinds of files asked for."""
+    """Parse the requested file formats."""
     wanted = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
     known = FORMATS.split(",")
     unknown = [name for name in wanted if name not in known]
@@ -125,7 +125,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _places(names: Sequence[str], regions: "Sequence[Entity]") -> "list[Area]":
-    """Each place once, in the order asked."""
+    """Find the requested regions and groups, each once, in the given order."""
     from pysd_runner.reports.panels import find_place
 
     places = [find_place(name, regions) for name in names]
@@ -133,7 +133,7 @@ def _places(names: Sequence[str], regions: "Sequence[Entity]") -> "list[Area]":
 
 
 def _asked(projection: "Future", given: Sequence[str]) -> list[str]:
-    """Names of the scenarios that were asked for by name or file: a run adds what they are compared with."""
+    """Names of the requested scenarios, without those that a run adds for comparison."""
     from pysd_runner.scenarios import load_scenario
 
     names = [load_scenario(name).name for name in given]
@@ -151,7 +151,7 @@ def _write(
     *,
     explorer: str = "",
 ) -> None:
-    """Write the pages, and a record that marks the folder as ours."""
+    """Write the pages, and a record by which the folder is recognised as one written by gapsim."""
     from pysd_runner.export import write_text_whole
     from pysd_runner.reports.brief import brief as brief_of
     from pysd_runner.reports.document import Paragraph
@@ -174,7 +174,7 @@ def _write(
 
 
 def _explorer_beside(results: Path, folder: "WholeFolder") -> str:
-    """Name of a copy of the explorer of some results, where `gapsim explore` wrote one beside them; else nothing."""
+    """Copy the page of `gapsim explore` from a folder of results; return its name, empty if there is none."""
     import shutil
 
     from pysd_runner.cli.explore import NAME
@@ -187,7 +187,7 @@ def _explorer_beside(results: Path, folder: "WholeFolder") -> str:
 
 
 def _stems(places: "Sequence[Area]") -> list[str]:
-    """Names of files, one for each place."""
+    """File names without suffix, one for each region or group."""
     stems: list[str] = []
     for place in places:
         stems.append(place.file_name if place.file_name not in stems else f"{place.file_name}-{len(stems) + 1}")

@@ -1,4 +1,4 @@
-"""``gapsim data check``: everything that is wrong with a panel, or with the table of a model of one's own."""
+"""``gapsim data check``: list all problems of a panel, or of a table for the user's own model."""
 
 import re
 from collections import Counter
@@ -87,7 +87,7 @@ def check(
 
 
 def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
-    """What a table holds, and what each column is to the model."""
+    """Describe the columns of a table, and how the model uses each of them."""
     import numpy as np
 
     entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.labels.items())
@@ -101,7 +101,7 @@ def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
 
 
 def _write(data: "Data", out: Path) -> None:
-    """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
+    """Write the data as a long table with codes and names of regions, without derived variables."""
     from pysd_runner.data.cells import DERIVED
     from pysd_runner.export import save_csv
 
@@ -124,7 +124,7 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 
 
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:
-    """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
+    """Lines for all problems, but only for the first ones of each kind in each column."""
     from pysd_runner.data.checks import SHOWN
     from pysd_runner.reports.panels import problem_line
 

@@ -1,4 +1,4 @@
-"""Turns a function into a command: common options, an example in its help, failures as exit codes."""
+"""Turn a function into a command, with common options, examples in its help, and exit codes for failures."""
 
 import inspect
 import logging
@@ -39,7 +39,7 @@ class Command:
     function: Callable[..., int | None]
 
     def add_to(self, app: typer.Typer) -> None:
-        """Add it to an application."""
+        """Add the command to an application."""
         own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
 
         def invoke(**arguments: Any) -> None:
@@ -62,12 +62,12 @@ class Command:
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., int | None]], Command]:
-    """Make a function a command."""
+    """Decorate a function as a command."""
     return lambda function: Command(name, examples, function)
 
 
 def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:
-    """A parameter as an option, or the options of a group."""
+    """Yield a parameter as an option, or the options of a group."""
     if not is_dataclass(item.annotation):
         yield item.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         return
@@ -79,7 +79,7 @@ def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:
 
 
 def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
-    """What was given for a parameter: the value of an option, or a group with the values of its options."""
+    """Argument for a parameter: the value of an option, or a group with the values of its options."""
     if not is_dataclass(item.annotation):
         return arguments[item.name]
     group: Any = item.annotation
@@ -92,12 +92,12 @@ def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any])
 
 
 def _examples(lines: Sequence[str]) -> str:
-    """Examples as a paragraph that is not filled; the sign in front tells the help writer so."""
+    """Format examples as a paragraph that is not rewrapped, marked by a leading control character."""
     return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
 
 
 def _listen(session: Session) -> None:
-    """Send warnings of the packages to the session; those of other libraries only show with ``--debug``."""
+    """Send warnings of the packages to the session; show those of other libraries only with ``--debug``."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if category.__module__.partition(".")[0] in PACKAGES:
@@ -112,13 +112,13 @@ def _listen(session: Session) -> None:
 
 
 BUG, BAD_INPUT = 1, 2
-# To this the number of the signal that interrupted is added, as shells do.
+# Base of the exit codes after a signal, to which the signal number is added, as shells do.
 SIGNALLED = 128
 INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
 def guarded(session: Session, work: Callable[[], int | None]) -> int:
-    """Run a command and turn whatever it raises into an exit code and a message."""
+    """Run a command, and convert any exception to an exit code and a message."""
     try:
         with listening() as session.interruption:
             code = work() or 0

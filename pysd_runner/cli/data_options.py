@@ -1,4 +1,4 @@
-"""The model and the data of a command, as its options name them."""
+"""Model and data of a command, as selected by its options."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.spec import FittedParameters
 
-# Doubts about scale, which does not matter where regions are compared.
+# Rules of warnings about scale, which does not matter if regions are only compared.
 SCALE = ("no-unit", "no-population", "magnitude")
 
 
 def choose(
     model: Path | None, source: str | None, options: DataOptions, *groups: Any, others: Sequence[str] = ()
 ) -> "DataChoice":
-    """A model and its data, the shipped ones where none are named; options that mean nothing to it are refused."""
+    """Select a model and its data, by default the shipped ones; reject options that do not apply to the model."""
     from pysd_runner.spec.load import binds
 
     is_regional = model is None or binds(model)
@@ -32,7 +32,7 @@ def choose(
 
 @dataclass(frozen=True, kw_only=True)
 class DataChoice:
-    """A model, its data, and how these are read."""
+    """A model, its data, and the options for reading them."""
 
     model: Path | None = None
     source: str | None = SHIPPED_PANEL
@@ -42,7 +42,7 @@ class DataChoice:
 
     @property
     def files(self) -> list[str | Path]:
-        """What is read, whether file or shipped name; a command writes over none of it."""
+        """Files and shipped names that are read, which a command must not overwrite."""
         from pysd_runner.core.paths import declarations_beside, model_file
 
         file = None if self.model is None else model_file(self.model)
@@ -52,12 +52,12 @@ class DataChoice:
 
     @property
     def words(self) -> list[str]:
-        """Options that name the same model and read the same data."""
+        """Command-line options that select the same model and data."""
         model = [] if self.model is None else ["--model", str(self.model)]
         return [*model, *(word for pair in given(self.options) for word in pair)]
 
     def load_model(self, data: "Data | None" = None) -> "Model":
-        """Load the model, with as many regions as a panel."""
+        """Load the model, with as many regions as the panel has."""
         from pysd_runner.data.dataset import is_panel
         from pysd_runner.model import load_model
 
@@ -78,18 +78,18 @@ class DataChoice:
         until: float | None = None,
         is_compared: bool = False,
     ) -> "Data":
-        """Read the data, and say what weighs most of what is doubtful and which regions are left out.
+        """Read the data, and report the most important warning and the regions that are left out.
 
         Parameters
         ----------
         session
-            Where that is said.
+            Session that writes the messages.
         fitted
-            A fit, whose regions alone are taken of a panel that holds them.
+            A fit: only its regions are kept, if the panel has all of them.
         start, until
-            Ends of the window that was asked for.
+            Ends of the requested window.
         is_compared
-            Whether regions are only compared, also those that come late or end early.
+            Whether regions are only compared with each other; then none is left out for a late start or early end.
         """
         from pysd_runner.data import check_size, of_regions, with_output
 
@@ -117,7 +117,7 @@ class DataChoice:
         return cut
 
     def _loaded(self, session: Session, unsaid: Sequence[str]) -> "Data":
-        """Read the data; why they cannot be read is told in the language of the reader."""
+        """Read the data; report failures in the language of the session."""
         from pysd_runner.core.findings import errors_of
         from pysd_runner.data.checks import heaviest_first
         from pysd_runner.data.load import FaultyData
@@ -137,12 +137,12 @@ class DataChoice:
 
     @property
     def sources(self) -> "str | list[str]":
-        """What `load_data` reads."""
+        """Argument `source` of `load_data`."""
         return [str(self.source), *self.others] if self.others else str(self.source)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How it reads that."""
+        """Keyword arguments of `load_data`."""
         options = self.options
         return {
             "roles": self._roles(),
@@ -157,7 +157,7 @@ class DataChoice:
         }
 
     def _roles(self) -> "PanelMapping":
-        """The mapping file with the columns of the command line on top."""
+        """The mapping file, updated by the columns given on the command line."""
         from pysd_runner.data.mapping import as_mapping
 
         options, columns = self.options, pairs(self.options.columns, "--map", "Jahr=year")
@@ -168,7 +168,7 @@ class DataChoice:
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
-    """Read ``left=right`` texts; the last sign divides, because headings may hold one."""
+    """Parse ``left=right`` texts, split at the last equals sign, because headings may contain one."""
     found = {}
     for text in texts or ():
         left, sign, right = text.rpartition("=")
@@ -184,7 +184,7 @@ def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, s
 
 
 def names_of(text: str | None) -> list[str] | None:
-    """Names separated by commas; a comma within brackets belongs to the name."""
+    """Split names at commas, except at those within brackets."""
     if text is None:
         return None
     found, depth, current = [], 0, ""

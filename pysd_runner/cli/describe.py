@@ -1,4 +1,4 @@
-"""What there is: ``gapsim list``, ``describe``, ``schema``, and ``doctor`` for the installation and model files."""
+"""Reference commands ``gapsim list``, ``describe`` and ``schema``, and ``doctor`` to check installation or model."""
 
 import json
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def describe(
     session.say("\n\n".join("\n".join(item.lines()) for item in found))
 
 
-# What an analyst starts with; the other kinds are long and are listed on request.
+# Kinds listed by default; the lists of other kinds are long and are printed on request.
 FIRST = ("models", "panels", "scenarios", "outcomes")
 
 
@@ -181,7 +181,7 @@ def _examine_model(session: Session, name: str) -> int:
 
 
 def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
-    """What a file asks for, by what is done with it."""
+    """Features that a model file uses, grouped by how they are treated."""
     found: dict[str, list[str]] = {}
     for item in features:
         if not item.warns:

@@ -27,7 +27,7 @@ DRAWS = 256
 
 
 class Kind(StrEnum):
-    """How parameters are drawn."""
+    """Sampling design."""
 
     LHS = "lhs"
     SOBOL = "sobol"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How parameters are drawn."""
+    """Options for the draws of parameters."""
 
     bound: Annotated[
         list[str] | None,
@@ -57,7 +57,7 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Storing:
-    """Where finished blocks of draws are kept, and what computes them."""
+    """Options for storing finished blocks of draws, and for computing them."""
 
     store: Annotated[
         Path | None,
@@ -132,7 +132,7 @@ def ensemble(
     keep: Keep = Statistics() if statistics else "full"
     if storing.store is not None:
         if storing.verify:
-            load_job(storing.store)  # refuses what is no stored ensemble, which would be made otherwise
+            load_job(storing.store)  # raises if there is no stored ensemble; `ensemble_job` would create one
         cases = _drawn(loaded, sampling)
         job = ensemble_job(
             loaded,
@@ -159,7 +159,7 @@ def ensemble(
             keep=keep,
             progress=stage.advance,
         )
-    # A part of the draws does not take the place of an earlier result.
+    # Incomplete results do not replace an earlier file.
     out = out if found.complete else fresh_file(out)
     save_whole(out, ".nc", found.save, replace=force)
     _tell(session, found, out)
@@ -178,7 +178,7 @@ def _run(
     *,
     force: bool,
 ) -> int:
-    """Compute the blocks of a stored ensemble that are missing; with all of them, write their statistics."""
+    """Compute the missing blocks of a stored ensemble; once all are complete, write their statistics."""
     recipe, path, part = job.store.recipe, job.store.path, _share(storing.part)
     share = sum(recipe.part(number).stop - recipe.part(number).start for number in job.numbers(part))
     with session.stage(f"Running {share} draws of {job.model.name}", total=share) as stage:
@@ -198,7 +198,7 @@ def _run(
 
 
 def _verify(session: Session, job: "EnsembleJob") -> int:
-    """Name the blocks that are no longer as they were written."""
+    """Report blocks whose files are damaged."""
     damaged = job.damaged()
     session.data = {"store": job.store.path, "blocks": job.store.recipe.blocks, "done": job.done, "damaged": damaged}
     if damaged:
@@ -212,7 +212,7 @@ def _verify(session: Session, job: "EnsembleJob") -> int:
 
 
 def _share(text: str) -> tuple[int, int]:
-    """A share of the work, such as 3/64."""
+    """Parse a share of the work, such as 3/64."""
     share, sign, shares = text.partition("/")
     if not (sign and share.isdecimal() and shares.isdecimal()):
         raise InvalidInput("--part {text!r}: expected K/N, for instance 3/64", text=text)
@@ -220,7 +220,7 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def _drawn(loaded: "Model", asked: Sampling) -> "Draws | Design | None":
-    """What varies between draws; blocks make it for themselves where the design can be made in parts."""
+    """Design of the draws; if it can be generated in parts, a `Draws` from which each block generates its own."""
     from pysd_runner.ensemble import Draws
     from pysd_runner.ensemble.designs import intervals
 
@@ -235,7 +235,7 @@ def _drawn(loaded: "Model", asked: Sampling) -> "Draws | Design | None":
 
 @contextmanager
 def _naming_bounds(loaded: "Model") -> Iterator[None]:
-    """Say which option gives bounds that the model does not."""
+    """Name the option for missing bounds, if the model gives none."""
     from pysd_runner.ensemble.designs import NoBounds
 
     try:
@@ -251,7 +251,7 @@ def _naming_bounds(loaded: "Model") -> Iterator[None]:
 
 
 def _design(loaded: "Model", asked: Sampling) -> "Design | None":
-    """What varies between draws; None where that is left to chance in the model's own equations."""
+    """Design of the draws; None if draws differ only by random functions in the model's equations."""
     from pysd_runner import ensemble as designs
     from pysd_runner.ensemble.cases import is_random
 
@@ -274,7 +274,7 @@ def _design(loaded: "Model", asked: Sampling) -> "Design | None":
 
 
 def _table(path: Path) -> "pd.DataFrame":
-    """A CSV file of numbers."""
+    """Read a CSV file of numbers."""
     import pandas as pd
 
     try:
@@ -300,7 +300,7 @@ def _table(path: Path) -> "pd.DataFrame":
 
 
 def _range(text: str) -> tuple[str, tuple[float, float] | None]:
-    """A parameter and its bounds; names may hold an equals sign."""
+    """Parse a parameter and its bounds; names may contain an equals sign."""
     name, sign, interval = text.rpartition("=")
     if not sign:
         return text, None

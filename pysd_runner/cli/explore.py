@@ -29,13 +29,13 @@ if TYPE_CHECKING:  # these load numpy
 
 DRAWS = 32
 NAME, ENDING = "explorer.html", ".html"
-# What a page starts with that nobody gave scenarios: the policy and its yardstick.
+# Scenarios of a page by default: a policy, and the one with which it is compared.
 OFFERED = ("zoned_need", "uniform_per_head")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageOptions(RunOptions):
-    """What a page shows, and what it starts from."""
+    """Options for the inputs and contents of a page."""
 
     draws: Annotated[int | None, typer.Option("--draws", min=1, help="Draws written into the page.")] = DRAWS
     outcome: Annotated[
@@ -103,7 +103,7 @@ def explore(
 
 
 def _target(out: Path | None, source: Path | None) -> Path:
-    """File that is written: beside results, else in the folder one works in."""
+    """File to write, by default in the folder of the results or the current folder."""
     if out is not None:
         if not out.resolve().parent.is_dir():
             raise InvalidInput("--out: there is no folder {folder!r}", folder=str(out.resolve().parent))
@@ -112,7 +112,7 @@ def _target(out: Path | None, source: Path | None) -> Path:
 
 
 def _results_of(source: Path | None) -> Path | None:
-    """Folder of results, where that is what was given."""
+    """Folder of results; None if the source is a model or was not given."""
     from pysd_runner.core.paths import FILE
     from pysd_runner.reports.replay import is_record
     from pysd_runner.study.keeping import RECORD
@@ -131,7 +131,7 @@ def _results_of(source: Path | None) -> Path | None:
 
 
 def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tuple[Callable[[], Explored], str]":
-    """A model with its data and fit, and the command that runs a scenario of the page."""
+    """Page contents for a model with its data and fit, and the command that runs a scenario of the page."""
     from pysd_runner.cli.starting import read_fit, started
     from pysd_runner.explorer.page import constants_explored
     from pysd_runner.explorer.policies import policies_explored
@@ -158,7 +158,7 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
 
 
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
-    """What the scenarios of a folder of results started from, what its summary says of them, and the command."""
+    """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
     from pysd_runner.cli.starting import RunStart
     from pysd_runner.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.model import load_model

@@ -74,7 +74,7 @@ def initialise(
 
 
 def _templates(folder: Path) -> tuple[dict[str, str], str]:
-    """Files to start a study of regions from, by name, and the commands that go on."""
+    """Template files of a study of regions, by name, and the commands to run next."""
     from pysd_runner.scenarios import scenario_template
 
     panel, mapping = folder / "panel.csv", folder / "mapping.yaml"
@@ -93,18 +93,18 @@ def panel_templates() -> Mapping[str, str]:
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
 
 
-# A constant with more elements than this is left to its file.
+# Maximum number of elements of a constant that is declared; larger ones are left in the model file.
 MOST_ELEMENTS = 20
 
 
 def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[dict[str, str], str]:
-    """Declarations of a model and a scenario, by name of their files, and the commands that go on."""
+    """Declarations of a model and a scenario, by file name, and the commands to run next."""
     data = None if choice.source is None else choice.read(session)
     model = choice.load_model(data)
     declared = f"{model.path.stem}.toml"
     calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", "fit"]
     run = ["run", str(place / SCENARIO_FILE), "--model", str(choice.model), "--fit", "fit", "--out", "results"]
-    # Only what stands beside the model is read with it.
+    # Declarations are read only from the model's own folder.
     moved = "" if place == model.path.parent else f"put {shlex.quote(str(place / declared))} beside {choice.model}, "
     return {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}, (
         f"Next: {moved}look at what is declared, then\n  gapsim {shlex.join(calibrate)}\n  gapsim {shlex.join(run)}"
@@ -112,14 +112,14 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
 
 
 def declarations_text(model: "Model", table: "Data | None") -> str:
-    """Declarations as TOML: constants become parameters, limits bounds, comments labels, columns measurements.
+    """Write declarations as TOML: parameters from constants and their limits, measurements from columns.
 
     Parameters
     ----------
     model
         Any model.
     table
-        Its data; None for none.
+        Data of the model; None if there are none.
     """
     lines = [
         f"# Declarations for {model.path.name}. Everything may be left out: the model file then fills it in.",
@@ -222,7 +222,7 @@ def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
 
 
 def scenario_text(model: "Model") -> str:
-    """A scenario to start from, with the first constants of the model.
+    """Write a scenario template with the first constants of the model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``gapsim optimise``: the best policy under uncertainty; ``gapsim advise``: which to take when much is unknown."""
+"""``gapsim optimise`` finds the best policy under uncertainty; ``gapsim advise`` recommends a robust one."""
 
 import shutil
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PERIOD = 5
 
 
 class Choice(StrEnum):
-    """What is chosen."""
+    """Decision variables of the optimisation."""
 
     CLASSES = "classes"
     UNIFORM = "uniform"
@@ -37,7 +37,7 @@ class Choice(StrEnum):
 
 
 class StatisticName(StrEnum):
-    """What is made large over draws."""
+    """Statistic over draws that is optimised."""
 
     MEAN = "mean"
     CVAR = "cvar"
@@ -47,7 +47,7 @@ class StatisticName(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """What is chosen, what is made large, and how it is looked for."""
+    """Options for the decision variables, the objective and the search."""
 
     choose: Annotated[
         Choice,
@@ -114,7 +114,7 @@ def optimise(
     choice = choose(None, asked.data, reading, asked)
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
-    # Slow to load, so after what cannot be done was refused.
+    # Slow imports: only after invalid requests have been rejected.
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import front
     from pysd_runner.policy.optimisation import optimise as optimised
@@ -166,7 +166,7 @@ def optimise(
     with folder, session.stage(Message("Drawing and writing")):
         write_optimum(found, labels, folder.draft, lang, between=between)
         scenario.save(folder.draft / "optimised.yaml")
-    # The same command beside this one may have ended first.
+    # Another process with the same command may have finished first.
     shutil.rmtree(kept, ignore_errors=True)
     session.kept.clear()
     session.data = {"folder": folder.path, **_data(found)}
@@ -177,7 +177,7 @@ def optimise(
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
-    """Shipped policies at the budget, the start and under the assumptions of a scenario; each once."""
+    """Shipped policies with the budget, the start and the assumptions of a scenario, without duplicates."""
     from dataclasses import replace
 
     from pysd_runner.scenarios import load_scenario, shipped_scenarios
@@ -206,7 +206,7 @@ def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tup
 
 
 def _data(found: Any) -> dict[str, Any]:
-    """What the JSON object holds."""
+    """Contents of the JSON object."""
     return {
         "outcome": found.outcome.key,
         "in_sample": found.in_sample,

@@ -1,4 +1,4 @@
-"""Options that several commands share, alone and in groups, and which of them were given."""
+"""Options shared by several commands, single and in groups, and functions to find which were given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ MODEL, SHIPPED_PANEL = "regional_digital", "china"
 
 @dataclass(frozen=True)
 class Needs:
-    """The kind of model that an option needs to mean anything."""
+    """Kind of model to which an option applies."""
 
     what: Message
     is_regional: bool
@@ -105,7 +105,7 @@ Free = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """How data are read."""
+    """Options for reading data."""
 
     columns: Annotated[
         list[str] | None,
@@ -149,7 +149,7 @@ class DataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Which times are used."""
+    """Options for the times that are used."""
 
     FORMER: ClassVar = {"first_year": "start", "last_year": "until"}
 
@@ -166,7 +166,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a run starts from: data, fit, horizon, draws; None stands for what is usual."""
+    """Options for data, fit, horizon and draws of a run; None means the default."""
 
     data: Annotated[
         str | None,
@@ -195,24 +195,24 @@ class RunOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Numbers of the run that were given."""
+        """Numerical settings of the run that were given."""
         asked = {"until": moment(self.until), "draws": self.draws, "seed": self.seed}
         asked["yuan_per_unit"] = self.yuan_per_unit
         return {name: value for name, value in asked.items() if value is not None}
 
     @property
     def folder(self) -> Path | None:
-        """Folder of the fit, which keeps the forecast without policy."""
+        """Folder of the fit, in which the forecast without policy is stored."""
         return self.fit if self.fit is not None and self.fit.is_dir() else None
 
 
 def moment(value: float | None) -> float | None:
-    """A moment, as a whole number where it is one: years are."""
+    """Convert a time to an integer if it is a whole number, as years are."""
     return int(value) if value is not None and value.is_integer() else value
 
 
 def given(*groups: Any) -> list[tuple[str, str]]:
-    """Options of groups that differ from their defaults, with what was given, as on a command line."""
+    """Options of groups that differ from their defaults, with their values, as on a command line."""
     found = []
     for group in groups:
         for name, option, value, _ in _options(group):
@@ -222,13 +222,13 @@ def given(*groups: Any) -> list[tuple[str, str]]:
 
 
 def _options(group: Any) -> list[tuple[str, str, Any, Needs | None]]:
-    """Field, option, value and what it needs, of every option of a group."""
+    """Field, option, value and required kind of model, for every option of a group."""
     hints = get_type_hints(type(group), include_extras=True)
     found = []
     for item in fields(group):
         notes = hints[item.name].__metadata__
         spelled = next(note for note in notes if isinstance(note, OptionInfo))
-        # Without a default of its own, the first spelling stands in its place.
+        # Without a default, typer stores the first spelling as the default.
         option = next(text for text in (spelled.default, *(spelled.param_decls or ())) if isinstance(text, str))
         need = next((note for note in notes if isinstance(note, Needs)), None)
         found.append((item.name, option, getattr(group, item.name), need))
@@ -236,19 +236,19 @@ def _options(group: Any) -> list[tuple[str, str, Any, Needs | None]]:
 
 
 def need(options: Sequence[str], what: str) -> None:
-    """Refuse options that mean nothing without something that was not given."""
+    """Reject options that require something that was not given."""
     if options:
         raise InvalidInput("{options} needs {what}", options=options[0], what=what)
 
 
 def alone(options: Sequence[str], why: str) -> None:
-    """Refuse options beside something that is used as it is."""
+    """Reject options that cannot be combined with an input that is used unchanged."""
     if options:
         raise InvalidInput("{why}; leave {options} away", why=why, options=", ".join(dict.fromkeys(options)))
 
 
 def check_needs(is_regional: bool, *groups: Any) -> None:
-    """Refuse options of groups that mean nothing to a model."""
+    """Reject options of groups that do not apply to the kind of model."""
     for group in groups:
         for name, option, value, needs in _options(group):
             if needs is not None and needs.is_regional != is_regional and value != getattr(type(group), name):

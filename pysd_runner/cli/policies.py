@@ -1,4 +1,4 @@
-"""Studies of policies that the commands share, and ``gapsim attribute``: what each lever of a policy contributes."""
+"""Policy studies shared by several commands, and ``gapsim attribute``: the contribution of each lever."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
-# A search runs the model hundreds of times with every draw; the help says so many as well.
+# Default number of draws, repeated in the help: a search runs the model hundreds of times for each draw.
 SEARCH_DRAWS = 200
-# Multiples of the budget of a policy at which the next money is looked at.
+# Multiples of a policy's budget at which the effect of additional money is computed.
 MULTIPLES = (0.0, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyOptions(RunOptions):
-    """What is asked of a policy, and what it starts from."""
+    """Options for the outcome of a policy and the inputs of its runs."""
 
     outcome: Annotated[
         str | None,
@@ -47,7 +47,7 @@ class PolicyOptions(RunOptions):
 
 
 def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) -> "ProjectionInputs":
-    """Draw what every policy starts from, with the forecast as the run without policy."""
+    """Draw the inputs shared by all policies, with the forecast as the run without policy."""
     fitted = None if asked.fit is None else read_fit(asked.fit)
     panel = choice.read(session, fitted)
     start = started(session, choice.load_model(panel), panel, fitted, asked, draws=SEARCH_DRAWS)
@@ -58,7 +58,7 @@ def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) ->
 
 
 def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None, lang: str) -> "Study":
-    """The study of some inputs, with a known outcome and its notes as warnings."""
+    """Create the study of some inputs; check the name of the outcome, and report the study's notes as warnings."""
     from pysd_runner.policy.studies import study_of
 
     study = study_of(inputs, lang=lang)
@@ -69,7 +69,7 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
 
 
 def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
-    """A scenario that spends money, by its shipped name or file."""
+    """Load a scenario by shipped name or file; raise `InvalidInput` if it spends no money."""
     from pysd_runner.scenarios import load_scenario
 
     found = load_scenario(name, model=inputs.model, regions=inputs.panel.regions)
@@ -169,7 +169,7 @@ def _money(
     none: Mapping[str, Any],
     lang: str,
 ) -> "tuple[Costs, Costs, dict[str, str]] | None":
-    """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
+    """Costs of a policy and of marginal additional money; None if its budget or mix changes over time."""
     from pysd_runner.policy.cost import costs, money_variables, more_money, spent_money
 
     money = (spent_money(study.model), money_variables(study.model))
@@ -190,7 +190,7 @@ def _curves(
     outcome: str,
     at: Callable[[str, int, int], None],
 ) -> "dict[float, Costs]":
-    """What the next money buys at several multiples of the budget of a policy."""
+    """Effects of additional money at several multiples of a policy's budget."""
     from pysd_runner.policy.cost import cost_curves, money_variables, more_money, spent_money
     from pysd_runner.scenarios.policy import BUDGET_LIMIT
 

@@ -1,4 +1,4 @@
-"""From data, scenarios and a fit to a folder of results; shared by the commands that project."""
+"""Project scenarios from data and a fit, and write a folder of results; shared by several commands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,35 +27,35 @@ DEFAULT_PARENT = Path("results")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """What is to be projected."""
+    """Inputs and settings of a projection."""
 
     model: "Model"
     data: "Data | None"
     source: str = ""  # shipped name or file the data were read from
     scenarios: Sequence[str]  # shipped names and files
     asked: RunOptions
-    fitted: "FittedParameters | None" = None  # what a calibration found, or None
+    fitted: "FittedParameters | None" = None  # result of a calibration, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
     compared: Sequence["Scenario"] = ()
-    regions: Sequence[str] = ()  # regions shown in figures; empty for some spread over all
-    events: Sequence[str] = ()  # events whose probability under each scenario is wanted
+    regions: Sequence[str] = ()  # regions shown in figures; empty for a selection
+    events: Sequence[str] = ()  # events whose probability is reported for each scenario
     lang: str = "en"  # language of figures and tables
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What is said about results once their folder stands."""
+    """Summary of results, printed once their folder is complete."""
 
     lines: Sequence[str]
     data: Mapping[str, Any]
     page: str = "summary"  # name of the page to start with
-    again: str = ""  # file of the folder that makes them again
+    again: str = ""  # file in the folder that reproduces them
     broken: Sequence[str] = ()  # rules of the model that some draw breaks
 
 
 def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | Path] = ()) -> "WholeFolder":
-    """Folder a command will write, checked before any work is done."""
+    """Folder that a command will write, checked before any work is done."""
     from pysd_runner.reports.folders import WholeFolder, check_inputs, fresh_folder
 
     if out is not None:
@@ -64,7 +64,7 @@ def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | P
 
 
 def files_of(path: Path | None) -> list[Path]:
-    """What is read of a file or of a folder of results, which no command replaces."""
+    """A file, or a folder of results and its files, which a command must not replace."""
     return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
 
 
@@ -82,7 +82,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
 
 
 def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
-    """Project, with what a projection of regions was made from and what was checked of the model."""
+    """Project, and return the projection, its inputs (None without regions) and the checks of the model."""
     from pysd_runner.checks.behaviour import ModelChecks
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.replay import Inputs
@@ -143,7 +143,7 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
 
 
 def _cast(job: Job) -> "tuple[list[Scenario], int]":
-    """The scenarios that were asked for, and how many are run with those they are compared with."""
+    """The requested scenarios, and the number of all runs including those for comparison."""
     from pysd_runner.scenarios import load_scenario, with_comparisons
     from pysd_runner.study.projection import cast_of
 
@@ -155,7 +155,7 @@ def _cast(job: Job) -> "tuple[list[Scenario], int]":
 
 
 def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
-    """Compare the policies, with those that split the effect of the first, under each definition."""
+    """Rank the policies, and the variants that decompose the first one's effect, under each definition."""
     from pysd_runner.model import load_model
     from pysd_runner.policy.ranking import answer, start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
@@ -242,17 +242,17 @@ def write(
 
 
 def counted_draws(count: int) -> Message:
-    """So many draws."""
+    """Number of draws as text, such as ``5 draws``."""
     return Message("{count} {draws}", count=count, draws="draw" if count == 1 else "draws")
 
 
 def counted_scenarios(count: int) -> Message:
-    """So many scenarios."""
+    """Number of scenarios as text, such as ``3 scenarios``."""
     return Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios")
 
 
 def figures_of(future: "Future") -> "list[tuple[str, Callable[..., ReportFigure]]]":
-    """Figures a projection without regions is read by: outcomes that are single numbers, or observed."""
+    """Figures of a projection without regions: one for each outcome that is scalar or observed."""
     return [
         ("".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome", drawn)
         for name in map(str, future.data.data_vars)
@@ -262,7 +262,7 @@ def figures_of(future: "Future") -> "list[tuple[str, Callable[..., ReportFigure]
 
 
 def _write_any(session: Session, future: "Future", folder: Path) -> Report:
-    """Write the results of a model without regions: what every scenario changes and is, with figures."""
+    """Write the results of a model without regions: effects and descriptions of scenarios, with figures."""
     from pysd_runner.plots.figure import save_figure
     from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, Picture, ReportDocument, save_document
 

@@ -41,7 +41,7 @@ from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Regions and events that results tell of."""
+    """Options for the regions and events in the results."""
 
     region: Annotated[ShownRegions, OF_REGIONS] = None
     events: Annotated[
@@ -133,7 +133,7 @@ def run(
 
 
 def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
-    """Run a record again; its results are written only where that was asked for."""
+    """Run a record again; write its results only if a folder was given."""
     from pysd_runner.reports.replay import draws_of, replay
     from pysd_runner.reports.results import event_lines, event_shares, overview
 

@@ -1,4 +1,4 @@
-"""What one command says, and where it says it: data on standard output, everything else on standard error."""
+"""Output of one command: data on standard output, everything else on standard error."""
 
 import json
 import math
@@ -20,19 +20,19 @@ SCHEMA_VERSION = 1
 
 
 class Stage:
-    """A stage of the work that is told how far it is, and stops between steps when that was asked for."""
+    """Stage of the work: shows progress, and stops between steps if an interruption was requested."""
 
     def __init__(self, session: "Session", shown: Bar | None = None) -> None:
         self._session, self._bar, self._last = session, shown, ""
 
     def advance(self, steps: int) -> None:
-        """Count steps that were finished since the last call; without a terminal a line for each would be noise."""
+        """Advance by the number of steps finished since the last call; shown only at a terminal."""
         self._session.interruption.check()
         if self._bar is not None:
             self._bar.advance(steps)
 
     def at(self, what: str, done: int, total: int) -> None:
-        """Say what is being done now, and how many steps of how many are finished."""
+        """Show the current activity, and the number of finished steps and of all."""
         self._session.interruption.check()
         if self._bar is not None:
             self._bar.at(what, done, total)
@@ -46,39 +46,39 @@ class Session:
     """Standard output and standard error of one command."""
 
     as_json: bool = False  # whether standard output gets one JSON object instead of text
-    quiet: bool = False  # whether standard error gets errors alone
+    quiet: bool = False  # whether standard error gets errors only
     debug: bool = False  # whether a failure shows its traceback
-    lang: str = "en"  # language of what is said
-    data: Any = None  # what the JSON object holds under ``data``
-    warnings: list[str] = field(default_factory=list)  # what a reader of the data should know
-    stages: int = 0  # how many stages the work has where that is known; each then says its number
-    begun: int = 0  # stages that were begun
-    kept: list[str] = field(default_factory=list)  # finished work that an interruption leaves behind, one sentence each
-    interruption: Interruption = field(default_factory=Interruption)  # asked between steps whether to stop
+    lang: str = "en"  # language of the output
+    data: Any = None  # value of ``data`` in the JSON object
+    warnings: list[str] = field(default_factory=list)  # warnings in the JSON object
+    stages: int = 0  # number of stages, if known; it is then shown in their titles
+    begun: int = 0  # number of stages started
+    kept: list[str] = field(default_factory=list)  # sentences about finished work that is kept
+    interruption: Interruption = field(default_factory=Interruption)  # checked between steps
 
     def say(self, text: str = "") -> None:
-        """Write a line of data for people; nothing with ``--json``."""
+        """Write a line to standard output; nothing with ``--json``."""
         if not self.as_json:
             write_line(self.said(text))
 
     def note(self, text: str) -> None:
-        """Write a line about the work itself to standard error; nothing with ``--quiet``."""
+        """Write a line about the progress of the work to standard error; nothing with ``--quiet``."""
         if not self.quiet:
             write_line(self.said(text), err=True)
 
     def warn(self, text: str) -> None:
-        """Keep a warning for the JSON object, and write it to standard error; each once."""
+        """Store a warning for the JSON object, and write it to standard error, unless it is a repeat."""
         text = self.said(text)
         if text not in self.warnings:
             self.warnings.append(text)
             self.note(Message("warning: {said}", said=text))
 
     def said(self, text: str, names: Mapping[str, str] = NOTHING) -> str:
-        """A message in the language of the reader, with names of variables; any other text stays."""
+        """Translate a message and names of variables to the session's language; other text is unchanged."""
         return text if self.lang == "en" else said(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:
-        """Write the JSON object, if one is wanted."""
+        """Write the JSON object, if ``--json`` was given."""
         if not self.as_json:
             return
         answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": self.data, "warnings": self.warnings}
@@ -88,8 +88,8 @@ class Session:
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Stage]:
-        """Show that a stage of the work runs, and how far it is."""
-        # A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
+        """Show a stage of the work and its progress."""
+        # A bar with the remaining time if standard error is a terminal, otherwise a line for each new activity.
         self.begun += 1
         if self.stages:
             number = f"[{self.begun}/{max(self.stages, self.begun)}]"
@@ -104,7 +104,7 @@ class Session:
 
 
 def plain(value: Any) -> Any:
-    """Turn a value into what JSON can hold.
+    """Convert a value to types that JSON supports.
 
     >>> plain({"gap": float("nan"), "file": Path("a.csv"), "years": (2025, 2030)})
     {'gap': None, 'file': 'a.csv', 'years': [2025, 2030]}
@@ -128,7 +128,7 @@ STANDARD_OUTPUT = "standard output"
 
 
 def write_line(text: str, *, err: bool = False) -> None:
-    """Write a line; when nobody reads any more, the work goes on in silence."""
+    """Write a line; after the output pipe was closed, continue without output."""
     stream = sys.stderr if err else sys.stdout
     try:
         typer.echo(text, err=err)
@@ -142,7 +142,7 @@ def write_line(text: str, *, err: bool = False) -> None:
 
 
 def finish(stream: TextIO) -> bool:
-    """Write what a stream holds back; whether that worked, or nobody reads it any more."""
+    """Flush a stream; return whether this worked or the output pipe was closed."""
     try:
         stream.flush()
     except OSError as error:
@@ -152,7 +152,7 @@ def finish(stream: TextIO) -> bool:
 
 
 def silence(stream: TextIO) -> None:
-    """Send everything that is still written to a stream nowhere, so that closing it cannot fail either."""
+    """Redirect a stream to the null device, so that writing and closing cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -164,7 +164,7 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 def never_refuse(stream: TextIO) -> None:
-    """Write a question mark rather than stop where a terminal cannot show a character."""
+    """Let a stream write a question mark for characters that it cannot encode, instead of raising an error."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and not is_unicode(stream):
         reconfigure(errors="replace")

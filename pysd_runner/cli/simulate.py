@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.simulation import Run
 
-# As many series are shown on the screen, at so many moments.
+# Maximum number of series, and number of times, shown on the screen.
 MOST_ROWS, MOMENTS = 20, 5
 
 
@@ -79,7 +79,7 @@ def run_once(
 
 
 def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
-    """Values by variable; an element stands in the array of the file."""
+    """Values by variable; single elements are set in a copy of the array in the file."""
     from pysd_runner.simulation.run import constant_values, located
 
     values: dict[str, Any] = {}
@@ -109,7 +109,7 @@ def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
 
 
 def _assignment(text: str) -> tuple[str, float]:
-    """A name and its number; names may hold an equals sign."""
+    """Parse a name and its number; names may contain an equals sign."""
     name, sign, value = text.rpartition("=")
     try:
         number = float(value)
@@ -123,7 +123,7 @@ def _assignment(text: str) -> tuple[str, float]:
 
 
 def _table(model: "Model", run: "Run") -> tuple[dict[str, Any], dict[str, str]]:
-    """Every series by its label, stocks first and constants last, and its unit."""
+    """Values and units of all series by label, stocks first and constants last."""
     import numpy as np
 
     from pysd_runner.simulation.run import element_name

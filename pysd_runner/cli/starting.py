@@ -1,4 +1,4 @@
-"""What every scenario starts from: model, data, a fit and the forecast without policy, which is kept beside it."""
+"""Inputs shared by all scenarios: model, data, fit, and the forecast without policy, stored with the fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ GROUP = "gapsim.baselines"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStart:
-    """What every scenario starts from."""
+    """Inputs and settings shared by all scenarios."""
 
     model: "Model"
-    data: "Data | None"  # of regions as far as the forecast knows them
+    data: "Data | None"  # a panel ends at the origin of the projection
     fitted: "FittedParameters | None"
     baseline: "Baseline | None"
     settings: Mapping[str, Any]
 
     def drawn(self, session: Session, title: str) -> "ProjectionInputs":
-        """Draw it."""
+        """Draw the inputs of a projection."""
         from pysd_runner.study.inputs import inputs_of
 
         with session.stage(title):
@@ -47,13 +47,13 @@ def read_fit(path: Path) -> "FittedParameters":
     from pysd_runner.spec import load_fitted
 
     file = path / FITTED_FILE if path.is_dir() else path
-    # Results of the demonstration have the fit in a folder of its own.
+    # Results of the demonstration have the fit in a subfolder.
     inside = path / FIT / FITTED_FILE
     return load_fitted(inside if inside.is_file() and not file.is_file() else file)
 
 
 def read_others(path: Path | None) -> "dict[str, FittedParameters]":
-    """Read the fits under other definitions that stand in the folder of a fit."""
+    """Read the fits under alternative definitions from the subfolders of a fit."""
     if path is None or not path.is_dir():
         return {}
     found = {file.parent.name: read_fit(file) for file in sorted(path.glob(f"*/{FITTED_FILE}"))}
@@ -61,12 +61,12 @@ def read_others(path: Path | None) -> "dict[str, FittedParameters]":
 
 
 def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
-    """National series that a fit read where a measurement has several."""
+    """National series that a fit uses for measurements with several alternative series."""
     return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
 
 
 def usual_end(last: int) -> int:
-    """Last year where none is asked for."""
+    """Default last year of a projection."""
     from pysd_runner.spec.baseline import FARTHEST
 
     return max(last + 1, min(UNTIL, last + FARTHEST))
@@ -81,7 +81,7 @@ def settings_of(
     draws: int = DRAWS,
     scenarios: int = 1,
 ) -> dict[str, Any]:
-    """What was asked for, else what is usual; refused before any work where it cannot be done."""
+    """Requested settings, completed by defaults; invalid ones are rejected before any work is done."""
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.study.draws import check_fit, check_rate
     from pysd_runner.study.inputs import check_size, last_origin
@@ -109,7 +109,7 @@ def started(
     regions: Sequence[str] = (),
     events: Sequence[str] = (),
 ) -> RunStart:
-    """What every scenario starts from, with the forecast of regions; what cannot be done is refused before that."""
+    """Prepare the inputs shared by all scenarios; reject invalid requests before regions are forecast."""
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.study.inputs import DRAWS as OTHERS
     from pysd_runner.study.inputs import last_origin
@@ -130,7 +130,7 @@ def started(
 
 
 def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
-    """Find the regions that are to be shown before the work is done."""
+    """Check the names of regions to be shown, before any work is done."""
     from pysd_runner.core.errors import UnknownName, suggest
 
     known = [name for place in panel.regions for name in (place.code, place.name_en, place.name_zh) if name]
@@ -146,7 +146,7 @@ def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
 
 
 def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:
-    """Read events before the work is done, not after it."""
+    """Check the events, before any work is done."""
     import numpy as np
 
     from pysd_runner.indicators.events import chances, event_draws
@@ -170,7 +170,7 @@ def baseline_of(
     draws: int,
     seed: int,
 ) -> "Baseline | None":
-    """Read or make the forecast of a panel."""
+    """Read the stored forecast of a panel, or compute it."""
     kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
     if kept is not None:
         return kept
@@ -196,7 +196,7 @@ def baseline_of(
 def kept_in(
     folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
 ) -> "Baseline | None":
-    """Read the forecast in the folder of a fit."""
+    """Read the forecast in the folder of a fit; None if there is none that fits the request."""
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
 
@@ -214,7 +214,7 @@ def kept_in(
 
 
 def keep(session: Session, made: "Baseline", folder: Path) -> None:
-    """Write a forecast into the folder of a fit; warn where that cannot be done."""
+    """Save a forecast in the folder of a fit; warn if that fails."""
     try:
         path = made.save(folder)
     except OSError as error:
