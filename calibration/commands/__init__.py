@@ -1,4 +1,4 @@
-"""The commands that calibrate and forecast, a file each; the command line finds them through an entry point."""
+"""Commands for calibration and forecasting, one module each, registered through an entry point."""
 
 from typing import TYPE_CHECKING
 

@@ -34,12 +34,12 @@ if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting.scored import Backtest
     from pysd_runner.data import Data
 
-# Cells of output per head, regions times years, up to which one process is the fastest.
+# Maximum number of cells (regions times years) for which one process is the fastest.
 SMALL_PANEL = 400
-# The best single member, told beside the final forecast.
+# The best single member, reported next to the final forecast.
 ALONE = "error_correction_shrunken"
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
-# Columns that are printed with their interval, and what its ends are called in the table.
+# Columns that are printed with intervals, and the prefix of the columns of the interval's ends in the table.
 WITH_INTERVALS = {
     "rmse_ratio_to_persistence": "rmse_ratio",
     "crps_ratio_to_persistence": "crps_ratio",
@@ -50,7 +50,7 @@ WITH_INTERVALS = {
 
 @dataclass(frozen=True, kw_only=True)
 class BacktestOptions(Window):
-    """What is scored, from which origins, and where it is computed."""
+    """Options for the forecasters, origins and execution of a back-test."""
 
     forecasters: Annotated[
         list[str] | None,
@@ -140,7 +140,7 @@ def backtest(
     with session.stage("Forecasting from past years") as stage:
         result = scored(read, executor=asked.executor, workers=workers, progress=stage.at, **settings)
     session.kept.clear()
-    # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
+    # Save before printing, since the output pipe may be closed; print even if saving fails.
     try:
         if out is not None:
             from pysd_runner.export.tables import save_csv
@@ -154,7 +154,7 @@ def backtest(
 
 
 def _within(data: "Data", asked: Window) -> "Data":
-    """The data within the window that was asked for."""
+    """Restrict the data to the requested window."""
     if asked.start is None and asked.until is None:
         return data
     first = data.times[0] if asked.start is None else asked.start
@@ -163,12 +163,12 @@ def _within(data: "Data", asked: Window) -> "Data":
 
 
 def _processes(data: "Data") -> int:
-    """Every core, or one for data so small that starting others would take longer than the work."""
+    """Number of processes: all cores, or one if the data are so small that more would be slower."""
     return cores() if len(data.codes) * len(data.times) > SMALL_PANEL else 1
 
 
 def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | None:
-    """Years between the bounds that were given, without those of which nothing is known; None when none was given."""
+    """Origins between the given bounds, without years that have no data; None if no bound was given."""
     if first is None and last is None:
         return None
     from calibration.forecasting.plan import FIRST_ORIGIN
@@ -194,7 +194,7 @@ def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | 
 
 
 def _say(session: Session, result: "Backtest") -> None:
-    """Print the table, and keep everything for programs."""
+    """Print the table, and store all results for the JSON object."""
     table = result.table()
     origins = [moment(float(time)) for time in result.scores["origin"].values]
     codes = [str(code) for code in result.scores[result.rows].values]
@@ -236,7 +236,7 @@ def _say(session: Session, result: "Backtest") -> None:
 
 
 def _counted(table: "pd.DataFrame") -> str:
-    """How many origins each number of years ahead has, and whether they are enough."""
+    """Describe the number of origins at each horizon, and whether it is sufficient."""
     from calibration.forecasting.words import LEAST_ORIGINS
 
     counts = table.groupby("horizon")["origins"].max()
@@ -246,7 +246,7 @@ def _counted(table: "pd.DataFrame") -> str:
 
 
 def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Scores of one forecaster with their intervals, horizons down."""
+    """Scores of one forecaster with their intervals, one row per horizon."""
     import pandas as pd
 
     cells = {
@@ -263,5 +263,5 @@ def _cell(value: float | None, low: float | None, high: float | None) -> str:
 
     if pd.isna(value):
         return "-"
-    # Where no sample of origins differs from another the bootstrap cannot tell.
+    # If all bootstrap samples of origins have the same score, there is no interval.
     return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # these load numpy
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(Window):
-    """What is fitted, and what is found out about the fit."""
+    """Options for the fit and its diagnostics."""
 
     profiles: Annotated[
         bool,
@@ -127,7 +127,7 @@ def calibrate(
 def _forecast(
     session: Session, panel: "Data", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
 ) -> None:
-    """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
+    """Save the forecast without policy in the folder of the fit, if the panel can be forecast."""
     from pysd_runner.study.inputs import last_origin
 
     seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
@@ -136,7 +136,7 @@ def _forecast(
 
 
 def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", lang: str) -> None:
-    """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
+    """Print the parameters with their verdicts, and remarks on the fit."""
     from pysd_runner.reports.evidence import certainty_lines
 
     names = variable_names(problem.spec.parameters.values(), lang)

@@ -1,4 +1,4 @@
-"""The command that goes the whole way on the shipped panel."""
+"""The command that runs all steps of a study on the shipped panel."""
 
 from dataclasses import replace
 from functools import partial
@@ -35,9 +35,9 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.scenarios import Scenario
 
-# Policies whose paths the demonstration draws.
+# Policies that the demonstration projects.
 DEMONSTRATED = ("zoned_need", "skills_programme")
-# Mixes that it compares, each with its money per head and by need, beside every single lever.
+# Mixes that it compares, each with money per head and by need, in addition to every single lever.
 CROSSED = (
     "zoned",
     "uniform_mean_mix",
@@ -50,8 +50,8 @@ CROSSED = (
 DRAWS_KEPT = 2500
 # Figures of the fit; `gapsim calibrate` draws paths and residuals of every region as well.
 OF_FIT = ("parameters", "series")
-# What the demonstration goes through: a fit and its sample, verdicts and report of it, forecast, paths, comparison and
-# drawing; a fit and its sample once more for each other definition.
+# Number of stages: fit and posterior sample (again for each alternative definition), verdicts and report of the fit,
+# forecast, projection, comparison and drawing.
 _STAGES_OF_FIT = 2
 _STAGES = _STAGES_OF_FIT + 6
 
@@ -141,7 +141,7 @@ def demo(
 
 
 def _compared(model: "Model") -> "Sequence[Scenario]":
-    """The mixes of the demonstration and every lever alone, each with its money per head and by need."""
+    """The mixes of the demonstration and every single lever, each with money per head and by need."""
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.scenarios.crossing import crossed, single_levers
 

@@ -29,13 +29,13 @@ if TYPE_CHECKING:  # these load numpy
     from calibration.evaluation import Evaluation, Subject
     from calibration.fitting.results import FitResult
 
-# Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
+# Sections of an evaluation whose failures are faults of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedOptions:
-    """What a fit is evaluated on."""
+    """Options for the data on which a fit is evaluated."""
 
     panel: Annotated[
         str | None,
@@ -84,7 +84,7 @@ def evaluate(
     name = "evaluation" if choice.is_regional else f"evaluation-{Path(str(model)).stem}"
     if not choice.is_regional:
         need(["FIT"] * (fit is not None), OF_REGIONS.what)
-    # What nobody named is that of the fit.
+    # Unless given, the panel is that of the fit.
     choice = replace(choice, source=asked.panel)
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
     if choice.is_regional:
@@ -102,7 +102,7 @@ def evaluate(
 
 
 def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: float | None, seed: int) -> "Subject":
-    """A fit with its panel; made first where there is none."""
+    """Load a fit with its panel; calibrate first if no fit is given."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
@@ -121,7 +121,7 @@ def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: 
 
 
 def _panel_of(found: "FitResult") -> str:
-    """Shipped name of the panel a fit was made on."""
+    """Name of the shipped panel to which a fit was made."""
     from pysd_runner.data.sources import shipped_panels
 
     name = found.fitted.panel
@@ -135,7 +135,7 @@ def _panel_of(found: "FitResult") -> str:
 
 
 def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int:
-    """Print the summary and what failed, and give the exit code."""
+    """Print the summary and the failed tests, and return the exit code."""
     from calibration.evaluation.judgement import judgement_rows
     from calibration.reporting.evaluation import counts, summary_line
 

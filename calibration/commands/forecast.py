@@ -31,13 +31,13 @@ if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
 
 AHEAD = 10
-# The name of the final forecaster, as in `calibration.forecasting.models`, which loads numpy.
+# Name of the final forecaster, as in `calibration.forecasting.models`, which would import numpy.
 FINAL = "gapsim"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastOptions:
-    """What is forecast, how far and how."""
+    """Options for the horizon, forecaster, events and draws of a forecast."""
 
     until: Annotated[
         float | None,
@@ -144,7 +144,7 @@ def forecast(
         result = forecast_of(read, past=asked.past, kept=kept, progress=stage.at, **settings)
     if beside is not None and kept is None and asked.forecaster == FINAL:
         keep(session, result.baseline, beside)
-    # Written before anything is printed: who reads may be gone.
+    # Save before printing, since the output pipe may be closed.
     if folder is not None:
         with folder:
             _write(result, folder.draft, lang.value)
@@ -155,7 +155,7 @@ def forecast(
 
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
-    """Print what is forecast, of regions with the last year and the events; keep everything for programs."""
+    """Print the forecast, for regions with the last year and the events; store all results for the JSON object."""
     from calibration.forecasting.words import chance, paragraph
     from calibration.reporting.outlook import last_year
 
@@ -194,7 +194,7 @@ def _events(result: "Outlook") -> list[dict[str, Any]]:
 
 
 def _write(result: "Outlook", out: Path, lang: str) -> None:
-    """Write the report, the table, the draws, and what was asked of events and the past."""
+    """Write the report, the table, the draws, and the events and past scores, if requested."""
     import pandas as pd
 
     from calibration.reporting.outlook import write_outlook

@@ -1,4 +1,4 @@
-"""What several commands do: fit a panel, judge, sample and draw the fit, and say what failed."""
+"""Steps shared by several commands: fit, assess, sample and draw, and report failed diagnostics."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ Starts = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
+    """Options for the search of a calibration; the fields are arguments of `calibration.fitting.fit.fit`."""
 
     starts: Starts = STARTS
     seed: Seed = 0
@@ -50,7 +50,7 @@ class Search:
     store: StoreFolder = None
 
     def check(self) -> None:
-        """Refuse an unknown optimiser or executor before anything is read."""
+        """Reject an unknown optimiser or executor before anything is read."""
         from calibration.optimisers import optimiser_named
 
         if self.optimiser is not None:
@@ -61,18 +61,18 @@ class Search:
             check_executor(self.executor)
 
     def pool(self, items: int) -> "AbstractContextManager[Pool]":
-        """Workers for so many items; threads where only their number was given."""
+        """Open workers for a number of items; threads if only the number of workers was given."""
         from pysd_runner.core.parallel import open_pool
 
         return open_pool(self.executor or ("threads" if self.workers else None), self.workers, items=items)
 
     def tell(self, session: Session) -> None:
-        """Say where finished parts are kept, should the work be interrupted."""
+        """Register where finished parts are kept, for the message after an interruption."""
         if self.store is not None:
             session.kept.append(f"Finished parts are kept in {self.store}; the same command goes on from there.")
 
     def part(self, name: str) -> Path | None:
-        """Where a part of the work is kept."""
+        """Folder in which a part of the work is stored, or None."""
         return None if self.store is None else self.store / name
 
     def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
@@ -93,7 +93,7 @@ class Search:
 
 
 def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
-    """The fit of a problem, with progress."""
+    """Fit a problem, and show the progress."""
     with session.stage(Message("Calibrating")) as stage:
         return search.run(problem, stage.at)
 
@@ -107,7 +107,7 @@ def alternatives(
     *,
     sample: int | None,
 ) -> "dict[str, FitResult]":
-    """Fits under the other definitions of what was measured, each in a folder of its own."""
+    """Fit under each alternative definition of a measurement, and save each fit in its own folder."""
     found = {}
     for definitions in problem.alternatives:
         name = next(iter(definitions.values()))
@@ -132,7 +132,7 @@ def judged(
     *,
     profiles: bool = True,
 ) -> "FitResult":
-    """The fit with a verdict on every parameter; the tables behind the verdicts go into the folder."""
+    """Add a verdict on the identifiability of every parameter to the fit, and save the underlying tables."""
     from calibration.uncertainty import identify
     from pysd_runner.export.tables import save_csv
 
@@ -159,7 +159,7 @@ def judged(
 def sampled(
     session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, search: Search, *, draws: int
 ) -> "FitResult":
-    """The fit with draws of its posterior; a sample that has not converged is told at once and at the end."""
+    """Add posterior draws to the fit; warn if the sample has not converged."""
     from calibration.uncertainty import sample
     from pysd_runner.export.tables import save_csv
 
@@ -188,7 +188,7 @@ def draw(
     *,
     only: Sequence[str] | None = None,
 ) -> None:
-    """Draw the fit beside its files, and write its report."""
+    """Draw the figures of the fit, and write its report."""
     from calibration.reporting import draw_fit, plot_predictive, write_report
     from calibration.reporting.report import write_table_report
     from calibration.uncertainty import predictive_checks
@@ -210,7 +210,7 @@ def draw(
 
 
 def data_of(found: "FitResult") -> dict[str, Any]:
-    """The fit for programs."""
+    """Results of the fit, for the JSON object."""
     return {
         "status": found.fitted.status,
         "message": found.fitted.message,
@@ -226,7 +226,7 @@ def data_of(found: "FitResult") -> dict[str, Any]:
 
 
 def refuse_failed(found: "FitResult", folder: Path) -> None:
-    """Raise when a diagnostic failed."""
+    """Raise `CalibrationFailed` if a diagnostic failed."""
     failed = found.check()
     if failed:
         lines = "\n  ".join(item.message for item in failed)
