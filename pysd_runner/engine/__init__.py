@@ -1,6 +1,6 @@
 """Read a model file and simulate it: the public entry point of the engine, together with `engine.ir`.
 
-``frontend`` reads a file into the intermediate representation of ``ir``, ``passes`` rewrite it, the targets ``numpy``
+``frontend`` reads a file into the intermediate representation of ``ir``, ``passes`` rewrite it, the engines ``numpy``
 and ``llvm`` run it for all scenarios and draws at once, and ``reference`` runs the model with PySD, for comparison.
 Names listed here are imported when they are first used.
 """

@@ -62,7 +62,7 @@ def _loads() -> bool:
     return False
 
 
-# Models of at most this many equations are always compiled: in well under half a second, and cached for later runs.
+# Maximum number of equations of models that are compiled without comparing costs: it takes under half a second, once.
 BIG = 400
 
 COMPILE, COMPILE_BLOCK = 0.1, 3.5e-4  # seconds to compile one kernel: fixed, and per equation

@@ -20,7 +20,7 @@ HIDDEN = "\x1f"
 # Label prefix of hidden variables whose value does not change within a step.
 HELD = "held"
 
-# Label prefix of hidden variables that contain the order of a delay, a number of steps.
+# Label prefix of hidden variables that contain the order of a delay (its number of stages).
 ORDER = "order"
 
 # Label prefix of hidden variables that contain the maximum order of a delay under Euler's method: its number of steps.

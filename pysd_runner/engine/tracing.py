@@ -34,7 +34,7 @@ class Failure:
 
     scenario: int
     draw: int
-    variable: str  # the first variable that is not finite
+    variable: str  # the first variable with a non-finite value
     element: tuple[str, ...]  # its element, empty for a variable without subscripts
     time: float
     value: float  # nan, inf or -inf

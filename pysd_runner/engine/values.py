@@ -136,7 +136,7 @@ def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
     name
         The variable.
     value
-        A number, an array over the subscripts with (scenario, draw) in front if it varies, or a `TimePath` of these.
+        A number, an array over the subscripts, after axes (scenario, draw) if it varies, or a `TimePath` of these.
 
     Returns
     -------

@@ -342,7 +342,7 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     OSError
         If there is no such file or it is not netCDF-4.
     """
-    # Values in units of time must stay numbers.
+    # Without this, xarray would convert numbers in units of time to time differences.
     with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as opened:
         return opened.load()
 

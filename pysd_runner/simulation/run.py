@@ -40,7 +40,7 @@ class Run(Labelled, Tabled):
     ranges
         Elements of the subscript ranges.
     failed
-        Cases with a value that is not finite, shape (scenario, draw).
+        Whether each case has a non-finite value, shape (scenario, draw).
     failures
         First non-finite value of each of the first few failed cases.
     provenance
@@ -154,7 +154,7 @@ def simulate(
     throw
         Whether a case with a non-finite value raises; otherwise it is reported in the result.
     progress
-        Called with the number of draws finished.
+        Function that is called with the number of draws that have just been finished.
     **settings
         ``start``, ``stop``, ``step``, ``save_every``, ``engine``, ``seed`` and ``method``: see `RunSettings`.
 

@@ -94,7 +94,7 @@ def jacobian(
     throw
         Whether a case with a non-finite value raises; otherwise it is marked in the result.
     progress
-        Called with the number of draws finished.
+        Function that is called with the number of draws that have just been finished.
     **settings
         As for `simulate`; PySD computes no derivatives, and random numbers do not depend on parameters.
 

@@ -1,1 +1,1 @@
-"""Runs a lowered model as machine code: vectors over draws or regions, compiled by LLVM."""
+"""The compiled engine: runs a lowered model as machine code from LLVM, vectorised over draws or subscripts."""

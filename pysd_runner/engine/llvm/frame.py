@@ -79,7 +79,7 @@ class Frame:
         return self._literals[identity]
 
     def integers(self, values: Sequence[int]) -> str:
-        """Name of a literal array of integers, padded likewise."""
+        """Name of a literal array of integers, padded for vector reads beyond its end."""
         identity = ("integer", *values)
         if identity not in self._literals:
             room = [*values, *[0] * self.types.lanes]

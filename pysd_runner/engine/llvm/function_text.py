@@ -26,7 +26,7 @@ from pysd_runner.engine.llvm.signature import (
     Slot,
 )
 
-# Scalar outcomes above this number are saved in a loop, as compilation time grows faster than the length of the code.
+# Maximum number of scalar outcomes saved without a loop: compilation time grows faster than the length of the code.
 MANY = 64
 
 _POINTERS = {

@@ -16,7 +16,7 @@ from pysd_runner.engine.ir import SMALL, Interpolation, Operation, Random
 from pysd_runner.engine.llvm.emitter import Value, function_name
 from pysd_runner.engine.random_numbers import FIRST, GOLDEN, SECOND
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # not imported at runtime, because these modules load NumPy
     from pysd_runner.engine.llvm.nest_code import NestCode
     from pysd_runner.engine.llvm.schedule import Item
 

@@ -115,7 +115,7 @@ class Program:
     """A compiled program, ready to be called."""
 
     recipe: Recipe  # what it was compiled for
-    frame: Signature  # how it is called
+    frame: Signature  # its interface
     code: Loaded = field(repr=False)
 
     @property

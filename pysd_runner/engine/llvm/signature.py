@@ -137,7 +137,7 @@ class ArrayCall:
 class Signature:
     """The interface of a program."""
 
-    inputs: tuple[Input, ...]  # inputs in order
+    inputs: tuple[Input, ...]  # in the order of the argument table
     outputs: tuple[Slot, ...]  # slots of the saved outcomes, in order
     arrays: tuple[ArrayCall, ...]  # array functions it calls by callback
     size: int  # size of its working memory, in numbers
