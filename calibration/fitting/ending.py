@@ -43,7 +43,8 @@ NINETY = 1.6448536269514722
 
 # Distance from a bound, in prior standard deviations, below which an estimate counts as at the bound.
 AT_BOUND = 1e-3
-# The same as a share of the interval, for priors whose limits are infinite on the unbounded scale.
+# Distance from a limit of the prior, as a share of its interval, below which an estimate counts as at the bound, for
+# priors on an interval, whose limits are infinite on the unbounded scale.
 AT_END = 1e-4
 # Number of standard deviations of a known error beyond which an observed level is reported as missed by the fit.
 MISSED = 2.0

@@ -21,7 +21,7 @@ EVIDENCE = (
     (0.05, Message("mostly prior")),
 )
 PRIOR_ONLY = Message("prior")
-# Minimum contraction for tables to show a parameter whose role is not FREE.
+# Minimum contraction for tables to show a parameter whose role is neither FREE nor FREE*.
 LEAST_SHOWN = 0.05
 # Distance between the end of the stages and the joint optimum, in posterior standard deviations, to report as conflict.
 STAGES_APART = 2.0
@@ -69,16 +69,16 @@ class ParameterEstimate:
     prior_low: float
     prior_high: float
     score: float  # distance of the estimate from the prior median in prior standard deviations
-    contraction: float  # one minus posterior over prior variance
+    contraction: float  # one minus ratio of posterior to prior variance
     at_bound: str  # ``""``, ``"lower"`` or ``"upper"``
     words: str  # phrase for the sources of the estimate, see `evidence`
-    price_basis: str  # prices of a money-valued parameter; empty otherwise
+    price_basis: str  # price basis of a monetary parameter; empty otherwise
     en: str
     zh: str
 
     @property
     def is_shown(self) -> bool:
-        """Whether tables show the parameter: its role is FREE, or its contraction exceeds `LEAST_SHOWN`."""
+        """Whether tables show the parameter: its role is FREE or FREE*, or its contraction exceeds `LEAST_SHOWN`."""
         return self.role.startswith("FREE") or self.contraction > LEAST_SHOWN
 
 
@@ -91,7 +91,7 @@ class RidgeEstimate:
     estimate: float
     low: float
     high: float
-    contraction: float  # one minus ratio of posterior to prior variance, of the logarithm (of a share: the logit)
+    contraction: float  # one minus ratio of posterior to prior variance of the logarithm (for shares, the logit)
     en: str
     zh: str
 

@@ -151,7 +151,7 @@ class CalibrationProblem(Comparison):
     (2019, 2024, 31)
     """
 
-    def __init__(  # noqa: PLR0913 - a front door
+    def __init__(  # noqa: PLR0913 - a public entry point
         self,
         model: Model,
         data: Data,

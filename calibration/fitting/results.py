@@ -141,7 +141,7 @@ class FitResult(Tabled):
 
     @property
     def shown(self) -> tuple[ParameterEstimate, ...]:
-        """Estimates that tables show: parameters of a FREE role, then others about which the panel is informative."""
+        """Estimates that tables show: roles FREE and FREE* first, then others about which the panel is informative."""
         found = [item for item in self.parameters if item.is_shown]
         return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
 

@@ -139,7 +139,7 @@ class ParameterSpace:
     def part(
         self, linearised: Callable[[Array], tuple[Array, Array]], base: Array, columns: Sequence[int]
     ) -> SumOfSquares:
-        """Objective of some parameters, others fixed at `base`; `linearised` maps whole vectors to their Jacobian."""
+        """Objective of some parameters, others fixed at `base`; `linearised` takes vectors of all parameters."""
         lower, upper = self.bounds
         places = list(columns)
         return SumOfSquares(

@@ -165,11 +165,11 @@ class TargetValues:
         raise KeyError(key)
 
     def memory(self, parameters: Parameters) -> float:  # noqa: ARG002
-        """Zero: there is no momentum of growth."""
+        """Share of momentum of growth that remains after a year: zero."""
         return 0.0
 
     def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> None:  # noqa: ARG002
-        """Return None: there is no momentum of growth."""
+        """Derivatives of `memory`: None, since it is constant."""
         return
 
     def _base(self, target: Target) -> Array:
@@ -213,7 +213,7 @@ def _has_prior(model: Model, target: Target) -> bool:
         return False
 
 
-def tied_to_table(  # noqa: PLR0913 - the settings of a front door
+def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     model: Model,
     table: Data,
     *,

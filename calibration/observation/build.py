@@ -27,9 +27,9 @@ REGIONS = ("region",)
 class Absent:
     """A declared measurement that this panel has no usable data for."""
 
-    measurement: str  # its key
+    measurement: str  # key of the measurement
     indicator: str  # name of the panel variable or national series
-    why: str  # reason, as a clause
+    why: str  # reason, phrased as a clause
 
     def __str__(self) -> str:
         return Message(
@@ -42,7 +42,7 @@ def build_series(
 ) -> tuple[tuple[Series, ...], tuple[Absent, ...]]:
     """Build the observed series from the first year, which gives no residual, to the last; list those that are absent.
 
-    Both are in the order of the declarations.
+    Both lists are in the order of the declarations.
     If the panel contains the outcome itself (a variable named like the outcome's key), it is used in addition to its
     indicators, with loading 1 and in levels; its declared error is the measurement's divided by the declared loading.
     """

@@ -93,7 +93,7 @@ def _persistence(now: Array, before: Array) -> float:
 
 OUTPUT = "output_per_head"
 
-# Maximum degrees of freedom estimated: with so many, a Student-t is practically normal.
+# Maximum degrees of freedom estimated, at which a Student-t is practically normal.
 MOST_DEGREES = 100.0
 # Minimum number of shocks to estimate tails.
 _FEWEST = 30
@@ -103,7 +103,7 @@ _FEWEST = 30
 class Shocks:
     """Summary statistics of the residual regional shocks to yearly relative growth."""
 
-    sd: float  # standard deviation of one year's shock in log points, tails included
+    sd: float  # standard deviation of a yearly shock in log points, including outliers
     persistence: float = 0.0  # lag-1 autocorrelation; if positive, errors grow faster than the root of the horizon
     long_run_sd: float  # long-run standard deviation per root year, ``sd sqrt((1 + rho) / (1 - rho))``
     degrees: float = float("nan")  # degrees of freedom of a fitted Student-t, at most `MOST_DEGREES`; NaN if too few

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import ErrorModel
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # avoids a circular import
     from calibration.observation.series import Series
 
 Array = NDArray[np.float64]
@@ -214,43 +214,43 @@ def held(values: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class NormalLoss:
-    """``loss(e) = e^2 / 2``."""
+    """Normal errors: ``loss(e) = e^2 / 2``."""
 
     @property
     def log_mass(self) -> float:
-        """``log sqrt(2 pi)``."""
+        """Logarithm of the normalising constant, ``log sqrt(2 pi)``."""
         return 0.5 * log(2 * pi)
 
     def bent(self, errors: Array) -> Array:
-        """The errors unchanged."""
+        """Deviance residual: the error itself."""
         return errors
 
     def slope(self, errors: Array) -> Array:
-        """One."""
+        """Derivative of `bent`, which is one."""
         return np.ones_like(errors)
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
-        """``s^2 = (sum e^2 + weight declared^2) / (freedom + weight)``."""
+        """Standard deviation, with ``s^2 = (sum e^2 + weight declared^2) / (freedom + weight)``."""
         return sqrt((float((values**2).sum()) + weight * declared**2) / (freedom + weight))
 
 
 @dataclass(frozen=True, slots=True)
 class HuberLoss:
-    """``loss(e) = e^2 / 2`` within ``k = 2.5``, ``k |e| - k^2 / 2`` beyond; see `calibration.observation.noise`."""
+    """Huber loss: ``loss(e) = e^2 / 2`` if ``|e| <= k = 2.5``, otherwise ``k |e| - k^2 / 2``."""
 
     @property
     def log_mass(self) -> float:
-        """``log(sqrt(2 pi) (2 Phi(k) - 1) + 2 exp(-k^2 / 2) / k)``."""
+        """Log of the normalising constant, ``log(sqrt(2 pi) (2 Phi(k) - 1) + 2 exp(-k^2 / 2) / k)``."""
         return log(sqrt(2 * pi) * erf(BEND / sqrt(2)) + 2 * exp(-0.5 * BEND**2) / BEND)
 
     def bent(self, errors: Array) -> Array:
-        """The errors within ``k``, ``sign(e) sqrt(2 k |e| - k^2)`` beyond."""
+        """Deviance residual: ``e`` if ``|e| <= k``, otherwise ``sign(e) sqrt(2 k |e| - k^2)``."""
         size = np.abs(errors)
         beyond = np.sqrt(np.maximum(2 * BEND * size - BEND**2, 0.0))
         return np.where(size <= BEND, errors, np.sign(errors) * beyond)
 
     def slope(self, errors: Array) -> Array:
-        """One within ``k``, ``k / sqrt(2 k |e| - k^2)`` beyond."""
+        """Derivative of `bent`: one if ``|e| <= k``, otherwise ``k / sqrt(2 k |e| - k^2)``."""
         return np.asarray(BEND / np.sqrt(np.maximum(2 * BEND * np.abs(errors) - BEND**2, BEND**2)))
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
@@ -271,23 +271,23 @@ class HuberLoss:
 
 @dataclass(frozen=True, slots=True)
 class StudentLoss:
-    """Student-t with ``nu`` degrees of freedom and standard deviation one."""
+    """Student-t errors with ``nu`` degrees of freedom, with ``t = e sqrt(nu / (nu - 2))``."""
 
     degrees: float  # ``nu``, more than 2
 
     @property
     def log_mass(self) -> float:
-        """``log(sqrt((nu - 2) pi) Gamma(nu / 2) / Gamma((nu + 1) / 2))``."""
+        """Log of the normalising constant, ``log(sqrt((nu - 2) pi) Gamma(nu / 2) / Gamma((nu + 1) / 2))``."""
         nu = self.degrees
         return 0.5 * log((nu - 2) * pi) + lgamma(nu / 2) - lgamma((nu + 1) / 2)
 
     def bent(self, errors: Array) -> Array:
-        """``sign(t) sqrt((nu + 1) log(1 + t^2 / nu))``."""
+        """Deviance residual, ``sign(t) sqrt((nu + 1) log(1 + t^2 / nu))``."""
         t = self._widened(errors)
         return t * np.sqrt((1 + 1 / self.degrees) * self._ratio(t))
 
     def slope(self, errors: Array) -> Array:
-        """``sqrt(nu / (nu - 2)) (nu + 1) t / (nu + t^2) / bent``, finite at 0."""
+        """Derivative of `bent`, ``sqrt(nu / (nu - 2)) (nu + 1) t / (nu + t^2) / bent``, finite at 0."""
         t, nu = self._widened(errors), self.degrees
         return sqrt(nu / (nu - 2)) * np.sqrt((1 + 1 / nu) / self._ratio(t)) / (1 + t**2 / nu)
 
@@ -334,7 +334,7 @@ def _relative(u: Array) -> Array:
 
 
 def _half_over_square(counts: Array, expected: Array, size: float) -> Array:
-    """Half the deviance over ``(m - y)^2``, where the count is positive."""
+    """Half the deviance divided by ``(m - y)^2``, for positive counts."""
     safe = np.where(counts > 0, counts, 1.0)
     moved = expected - safe
     part = _relative(moved / safe) / safe
@@ -344,7 +344,7 @@ def _half_over_square(counts: Array, expected: Array, size: float) -> Array:
 
 
 def deviance_residual(counts: Array, expected: Array, size: float) -> Array:
-    """``sign(m - y) sqrt(D)``."""
+    """Deviance residual of counts, ``sign(m - y) sqrt(D)``."""
     some = (expected - counts) * np.sqrt(2 * _half_over_square(counts, expected, size))
     none = np.sqrt(2 * (expected if not np.isfinite(size) else size * np.log1p(expected / size)))
     return np.where(counts > 0, some, none)

@@ -106,11 +106,11 @@ class Series:
     kind: str = "level"  # as in `pysd_runner.spec.Observation`
     loading: str = ""  # key of the parameter by which the outcome is multiplied on the scale; empty for 1
     relative: bool = False  # whether the mean over rows is subtracted at each time
-    increments: bool = False  # whether changes are compared
+    increments: bool = False  # whether changes from one time to the next are compared
     labels: tuple[str, ...] = ()  # name of each row
     elements: NDArray[np.intp] | None = None  # index of each row among the elements of the expression; None for all
     weights: Array | None = None  # weights of saved times per observation, (row or 1, time, saved time); None: identity
-    is_first_given: bool = True  # whether the first gives no residual and the next is conditioned on it (`Whitening`)
+    is_first_given: bool = True  # whether the first observation gives no residual, only conditions the next
     raw: Array | None = None  # observations in original units; None if reports show `values`
     errors: ErrorModel = USUAL_ERRORS  # distribution of the errors
     sd: float | None = None  # standard deviation of the errors if given; otherwise estimated

@@ -100,12 +100,12 @@ class SumOfSquares:
         Parameters
         ----------
         points
-            Shape (draw, variable).
+            Points, shape (draw, variable).
 
         Returns
         -------
         ndarray
-            Shape (draw,); infinite where a residual is not finite.
+            Costs, shape (draw,); infinite where a residual is not finite.
         """
         return half_squares(self.residuals(points))
 
@@ -147,7 +147,7 @@ class Minimum:
     outcome
         How the search ended.
     slope
-        Largest component of the scaled gradient, 0 at an exact optimum; components that a bound blocks do not count.
+        Largest component of the scaled gradient, 0 at an exact optimum, without components blocked by a bound.
     evaluations
         Number of evaluations of the residuals.
     """
@@ -278,7 +278,7 @@ def interior(point: Array, objective: SumOfSquares) -> Array:
 
 
 def scaled_slope(objective: SumOfSquares, point: Array, gradient: Array) -> float:
-    """Largest scaled component of a gradient that does not point out of the bounds."""
+    """Largest scaled component of the gradient, without components that are blocked by a bound."""
     near = 1e-6 * objective.scale
     blocked = ((point - objective.lower < near) & (gradient > 0)) | ((objective.upper - point < near) & (gradient < 0))
     scaled = np.where(blocked, 0.0, np.abs(gradient * objective.scale))

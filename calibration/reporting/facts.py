@@ -26,10 +26,10 @@ class SeriesCells:
     """A series as arrays (region, year), with NaN in cells that were not used."""
 
     regions: tuple[str, ...]  # region codes; a single empty string for a national series
-    years: tuple[int, ...]  # years after the first of the window
+    years: tuple[int, ...]  # years of the calibration window without the first
     observed: Array
     fitted: Array
-    standardised: Array  # innovations in standard deviations
+    standardised: Array  # standardised innovations
 
 
 def cells_of(result: FitResult, series: SeriesFit) -> SeriesCells:

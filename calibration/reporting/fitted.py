@@ -114,7 +114,7 @@ def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:
 
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3
 _MOST_COLUMNS = 7
-# Number of regions drawn if there are too many for one figure: a square of charts.
+# Number of regions drawn if there are too many for one figure: as many rows of charts as columns.
 _SHOWN = _MOST_COLUMNS**2
 
 
@@ -324,8 +324,8 @@ class _Row:
     """A row of intervals, relative to a reference value (1)."""
 
     name: str
-    prior: Sequence[float]  # low, high
-    posterior: Sequence[float]  # low, middle, high
+    prior: Sequence[float]  # limits of the interval
+    posterior: Sequence[float]  # lower limit, centre and upper limit
     words: str = ""
 
 

@@ -112,7 +112,7 @@ class PosteriorSample(Tabled):
         return table
 
     def _repr_html_(self) -> str:
-        """The parameters as a table."""
+        """HTML table of the parameters."""
         from pysd_runner.export.tables import one_screen
 
         return one_screen(self.table())
