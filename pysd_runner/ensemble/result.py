@@ -233,7 +233,7 @@ class Ensemble(Labelled, Tabled):
         name
             The outcome; None takes the first.
         ax
-            Where to draw; None makes a figure, with a small chart for each element.
+            Axes to draw on; None makes a figure, with a small chart for each element.
 
         Returns
         -------

@@ -29,9 +29,8 @@ def label_array(
     Parameters
     ----------
     values
-        Numbers with the axes (scenario, draw, region, year); the axes for which no labels are given may be
-        left out: (draw, region, year) without ``scenarios``, (region, year) is history, (year,) a national
-        series.
+        Numbers with the axes (scenario, draw, region, year); leading axes may be left out: (draw, region, year)
+        without ``scenarios``, (region, year) for observations, (year,) for a national series.
     years
         Years along the last axis.
     scenarios
@@ -228,7 +227,7 @@ _GAPS = frozenset(
 class Quantity:
     """Title, units and number format of a variable in figures."""
 
-    name: str  # its name in the data
+    name: str  # name in the data
     title: str  # title in the language of the figure
     inline: str  # title as written within a sentence
     unit: str  # unit of the axis, in words

@@ -71,7 +71,7 @@ def plot_differences(
     region
         Code or name of the region or class; needed when there are several.
     scenarios
-        In the order of the panels; default: all but the baseline.
+        Scenarios to draw, in the order of the panels; default: all but the baseline.
     baseline
         Scenario they are compared with; or a mapping from scenarios to baselines, where assumptions differ.
     year
@@ -85,7 +85,7 @@ def plot_differences(
     Returns
     -------
     ReportFigure
-        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
 
     Raises
     ------

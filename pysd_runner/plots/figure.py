@@ -109,7 +109,7 @@ class Sheet:
 class KeyEntry:
     """One entry of the legend."""
 
-    text: str  # what the mark means
+    text: str  # label of the entry
     colours: tuple[str, ...]  # one for a line; several for a band, drawn side by side
     style: LineStyle = "-"  # line style, ignored for bands
 

@@ -73,9 +73,9 @@ def plot_gaps(
         Codes or names, in the order of the panels; default: all, or six spaced evenly by rank when there are
         more than twelve, without a leader whose gap is zero throughout.
     scenario
-        Drawn as the fan; default: the first that is not the baseline.
+        Scenario drawn as the fan; default: the first that is not the baseline.
     baseline
-        Drawn as the dashed line; ``None`` for no line.
+        Scenario drawn as the dashed line; ``None`` for no line.
     includes
         Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
         ``includes`` of the data, or parameters only.
@@ -85,12 +85,12 @@ def plot_gaps(
     Returns
     -------
     ReportFigure
-        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
 
     Raises
     ------
     InvalidInput
-        If ``gaps`` has no labels, no draw without missing values, or more than twelve regions were asked for.
+        If ``gaps`` has no labels, no draw without missing values, or more than twelve regions are requested.
     UnknownName
         If there is no such scenario or region.
     """
@@ -222,9 +222,9 @@ def plot_dispersion(
     origin
         Last observed year; default: attribute ``origin`` of ``class_gap``, else the last year of ``history``.
     scenario
-        Drawn as lines and fans; default: the first that is not the baseline.
+        Scenario drawn as lines and fans; default: the first that is not the baseline.
     baseline
-        Drawn as the dashed line in the charts of Theil and sigma; ``None`` for no line.
+        Scenario drawn as the dashed line in the charts of Theil and sigma; ``None`` for no line.
     includes
         Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
         ``includes`` of the data, or parameters only.
@@ -234,7 +234,7 @@ def plot_dispersion(
     Returns
     -------
     ReportFigure
-        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
 
     Raises
     ------

@@ -83,7 +83,7 @@ def plot_mixes(
     Returns
     -------
     ReportFigure
-        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def plot_fan(
         Observed values by time, with a column for each entity where `values` has one more dimension; or a column of
         data, ``data["infected"]``.
     ax
-        Where to draw; None makes a figure, with a small chart for each entity.
+        Axes to draw on; None makes a figure, with a small chart for each entity.
     title
         Title of the figure; empty for the name of the outcome.
     time_unit
@@ -271,7 +271,7 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
 
 
 def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":
-    """Draw fitted against observed values over time."""
+    """Draw fitted and observed values over time, one small chart per series."""
     if frame.empty:
         raise InvalidInput("there is no value to draw")
     grouped = frame.groupby(["indicator", "region"], sort=False)

@@ -179,7 +179,7 @@ def plot_regret(
 def plot_switches(
     switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str
 ) -> ReportFigure:
-    """Draw switching values of costs."""
+    """Draw the switching values of unit costs, at which the best policy changes."""
     with drawing():
         height = 0.42 * len(switches)
         sheet = open_sheet(

@@ -82,9 +82,9 @@ def plot_tiles(
     origin
         Last observed year; default: attribute ``origin`` of ``values``, else the last year of ``history``.
     scenario
-        Drawn as the fan; default: the first that is not the baseline.
+        Scenario drawn as the fan; default: the first that is not the baseline.
     baseline
-        Drawn as the dashed line; ``None`` for no line.
+        Scenario drawn as the dashed line; ``None`` for no line.
     includes
         Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
         ``includes`` of the data, or parameters only.
@@ -96,7 +96,7 @@ def plot_tiles(
     Returns
     -------
     ReportFigure
-        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
 
     Raises
     ------

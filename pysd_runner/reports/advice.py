@@ -26,7 +26,7 @@ from pysd_runner.text import say
 
 # Maximum number of policies, switching values and factors shown; the files contain all.
 MOST_ROWS = 10
-# A value of information is reported if it is more than this number of standard errors.
+# A value of information is reported if it exceeds this multiple of its standard error.
 ERRORS = 2
 # Maximum number of losing regions in a table, and of binding constraints named.
 MOST_LOSERS, MOST_NAMED = 8, 5
@@ -97,7 +97,7 @@ def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[s
 
 
 def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
-    """Write the page, tables and figures of an advice into a folder."""
+    """Write the page, tables and figures of the advice into a folder."""
     from pysd_runner.plots.policies import plot_regret, plot_switches
     from pysd_runner.plots.style import usable_language
 

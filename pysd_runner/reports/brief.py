@@ -82,7 +82,7 @@ class Brief:
         return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.paths.mixes) or 'no policy'}>"
 
     def save(self, path: str | Path) -> Path:
-        """Write the page as HTML, Word or Excel file, atomically.
+        """Write the page as an HTML, Word or Excel file, atomically.
 
         Parameters
         ----------

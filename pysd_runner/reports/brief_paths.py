@@ -279,7 +279,7 @@ def around(projection: Future, place: Area, mix: str) -> Around:
 
 # Minimum number of draws: with fewer, each third has too few to compare.
 LEAST_DRAWS = 60
-# Maximum number of causes reported, and probability of finding any by chance.
+# Maximum number of causes reported, and probability of finding any by chance (Bonferroni).
 MOST_CAUSES, CHANCE = 3, 0.05
 
 

@@ -67,7 +67,7 @@ class Bullets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextTable:
-    """A table of texts."""
+    """A table whose cells are texts."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]

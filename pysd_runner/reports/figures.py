@@ -170,7 +170,7 @@ def _of_each(
 class Kind:
     """A kind of figure."""
 
-    jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # from a projection, scenarios and regions
+    jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # arguments: projection, scenarios and regions
     is_usual: bool = True  # drawn by default
     of_all: bool = False  # shows all policies at once
     of_places: bool = False  # shows the nation if no region is requested

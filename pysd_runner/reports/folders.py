@@ -34,8 +34,8 @@ KINDS = {".csv", ".html", ".json", ".md", ".nc", ".ods", ".parquet", ".pdf", ".p
 class WholeFolder:
     """A folder that appears under its name only when everything in it has been written."""
 
-    # Until then it is a hidden folder in the same place. If the work ends early, parts marked `finished` are kept under
-    # the name, or under a similar one if an earlier result has it; without such parts, nothing is left.
+    # Until then it is a hidden folder in the same parent folder. If the work ends early, parts marked `finished` are
+    # kept under the name, or under a similar one if an earlier result has it; without such parts, nothing is left.
 
     def __init__(self, path: str | Path, *, replace: bool = False) -> None:
         self.path = Path(path)
@@ -174,7 +174,7 @@ def fresh_folder(path: str | Path) -> Path:
 
 
 def fresh_file(path: Path) -> Path:
-    """Name of a file that does not exist yet, with the same ending."""
+    """Name of a file that does not exist yet, with the same extension."""
     return _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 NAMED = 4
 # Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
-# Minimum drift of the forecast from the model that is reported, in log points a year.
+# Minimum drift of the forecast from the model that is reported, as a log difference per year.
 TOLD_DRIFT = 0.003
 
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}

@@ -23,8 +23,8 @@ class Area:
     """A region, a class of regions or the nation."""
 
     kind: Literal["region", "class", "nation"]
-    code: str  # of the region, or the class; empty for the nation
-    names: dict[str, str]  # by language
+    code: str  # code of the region, or name of the class; empty for the nation
+    names: dict[str, str]  # names by language
 
     @property
     def file_name(self) -> str:

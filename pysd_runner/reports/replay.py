@@ -41,7 +41,7 @@ class Inputs:
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
     baseline: Baseline | None = None  # the forecast it started from, or None
     compared: tuple[Scenario, ...] = ()  # policies that are compared but not projected
-    regions: tuple[str, ...] = ()  # regions shown in figures; empty for some spread over all
+    regions: tuple[str, ...] = ()  # regions shown in figures; empty for a selection spread over all
     events: tuple[str, ...] = ()  # events whose probability under each scenario is requested
 
     def store(self, folder: Path) -> dict[str, Any]:
