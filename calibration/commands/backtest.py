@@ -28,7 +28,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
-if TYPE_CHECKING:  # loads numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
 
     from calibration.forecasting.scored import Backtest

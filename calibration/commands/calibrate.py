@@ -18,7 +18,7 @@ from pysd_runner.cli.starting import DRAWS, baseline_of, usual_end
 from pysd_runner.core.errors import Message
 from pysd_runner.text import variable_names
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.data import Data

@@ -29,7 +29,7 @@ from pysd_runner.cli.starting import settings_of
 from pysd_runner.core.errors import Message
 from pysd_runner.text import variable_names
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from collections.abc import Sequence
 
     from pysd_runner.model import Model

@@ -25,7 +25,7 @@ from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.evaluation import Evaluation, Subject
     from calibration.fitting.results import FitResult
 
@@ -121,7 +121,7 @@ def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: 
 
 
 def _panel_of(found: "FitResult") -> str:
-    """Name of the shipped panel to which a fit was made."""
+    """Name of the shipped panel to which the model was fitted."""
     from pysd_runner.data.sources import shipped_panels
 
     name = found.fitted.panel

@@ -27,7 +27,7 @@ from pysd_runner.cli.starting import keep, kept_in, read_fit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.text import LANGUAGES, say
 
-if TYPE_CHECKING:  # loads numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.forecasting import Outlook
 
 AHEAD = 10

@@ -12,7 +12,7 @@ from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.core.parallel import Pool

@@ -15,7 +15,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Entity
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area

@@ -14,7 +14,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
 from pysd_runner.reports.folders import check_file, save_whole
 
-if TYPE_CHECKING:  # reading panels loads pandas
+if TYPE_CHECKING:  # slow imports (pandas)
     from pysd_runner.core.findings import Finding
     from pysd_runner.data import Data
 

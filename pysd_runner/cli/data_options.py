@@ -9,7 +9,7 @@ from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, DataOptions, check_nee
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data, PanelMapping
     from pysd_runner.model import Model
     from pysd_runner.spec import FittedParameters

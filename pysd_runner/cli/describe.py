@@ -12,7 +12,7 @@ from pysd_runner.cli.options import MODEL, DeclaredModel, Lang, Language
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidModel, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.checks import EquationProblem
     from pysd_runner.engine.ir import Feature
 

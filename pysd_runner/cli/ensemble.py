@@ -16,7 +16,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.reports.folders import check_file, fresh_file, save_whole
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
 
     from pysd_runner.ensemble import Design, Draws, Ensemble, EnsembleJob

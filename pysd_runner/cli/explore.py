@@ -24,7 +24,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.explorer.page import Explored
 
 DRAWS = 32

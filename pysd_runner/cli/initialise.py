@@ -15,7 +15,7 @@ from pysd_runner.cli.options import DataOptions, Force, ModelPath, given, need
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data
     from pysd_runner.model import Model
 

@@ -18,7 +18,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, read_others
 from pysd_runner.core.errors import Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.policy.space import Space
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs

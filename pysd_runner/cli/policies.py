@@ -16,7 +16,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit, started
 from pysd_runner.core.errors import InvalidInput, Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
     from pysd_runner.scenarios import Scenario

@@ -10,7 +10,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, started
 from pysd_runner.core.errors import Message
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.checks.behaviour import ModelChecks
     from pysd_runner.data import Data
     from pysd_runner.model import Model
@@ -37,7 +37,7 @@ class Job:
     fitted: "FittedParameters | None" = None  # result of a calibration, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
     compared: Sequence["Scenario"] = ()
-    regions: Sequence[str] = ()  # regions shown in figures; empty for a selection
+    regions: Sequence[str] = ()  # regions shown in figures; empty for an automatic selection
     events: Sequence[str] = ()  # events whose probability is reported for each scenario
     lang: str = "en"  # language of figures and tables
     check: bool = False  # whether the behaviour rules and units of the model are checked
@@ -50,7 +50,7 @@ class Report:
     lines: Sequence[str]
     data: Mapping[str, Any]
     page: str = "summary"  # name of the page to start with
-    again: str = ""  # file in the folder that reproduces them
+    again: str = ""  # file in the folder from which the run can be repeated
     broken: Sequence[str] = ()  # rules of the model that some draw breaks
 
 

@@ -13,7 +13,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.reports.folders import check_file, save_whole
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.model import Model
     from pysd_runner.simulation import Run
 

@@ -10,7 +10,7 @@ from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, of_system
 
-if TYPE_CHECKING:  # these load numpy
+if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data
     from pysd_runner.model import Model
     from pysd_runner.spec import Baseline, FittedParameters
@@ -196,7 +196,7 @@ def baseline_of(
 def kept_in(
     folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
 ) -> "Baseline | None":
-    """Read the forecast in the folder of a fit; None if there is none that fits the request."""
+    """Read the forecast in the folder of a fit; None if there is none that matches the request."""
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
 

@@ -25,7 +25,7 @@ _BEYOND_LATIN = 0x250
 _DELIMITERS = (",", ";", "\t")
 # Maximum number of lines searched for the delimiter.
 _LOOKED_AT = 30
-# Minimum number of columns from which a line with two filled cells is a title; maximum filled cells of a footnote.
+# Minimum number of columns at which a line with two filled cells is a title; maximum filled cells of a footnote.
 _WIDE_TABLE, _NOTE = 4, 2
 # Maximum size of an unpacked workbook, and number of cells and rows of a sheet (the format allows no more rows).
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576

@@ -46,7 +46,7 @@ class RegionBook:
 
 
 def regions_of(file: TextFile | Path, path: Path) -> RegionBook:
-    """Read the regions of a region file or equivalent table; messages call it `path`."""
+    """Read the regions of a region file or equivalent table, which is called `path` in messages."""
     table = _readable(file, path)
     records = _records(table, path)
     regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
@@ -255,7 +255,7 @@ def _one_each(
 
 
 def national_of(file: TextFile | Path, path: Path) -> YearSeries:
-    """Read national series from a file or equivalent table; messages call it `path`."""
+    """Read national series from a file or equivalent table, which is called `path` in messages."""
     table = _readable(file, path)
     roles = {
         ROLE_OF[key(heading)]: position
