@@ -1,6 +1,6 @@
 """Forecasts of relative output per head, or of any table with a model: forecasters, scores, and the back-test.
 
-Everything a forecaster learns, it learns from data up to its origin. Error = forecast - observed.
+A forecaster uses only data up to its origin. Error = forecast - observed.
 """
 
 from calibration.forecasting.backtest import backtest

@@ -1,4 +1,4 @@
-"""The back-test: forecast from every origin with what was known then, and score with realisations."""
+"""The back-test: forecast from every origin with the data available then, and score against realisations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -71,33 +71,32 @@ def backtest(  # noqa: PLR0913 - a front door
         Any model, which a table needs; with a panel, a model of regions as the other commands take it, on which
         forecasts do not depend.
     forecasters
-        Of a panel: names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence``
-        among them; None for all.
+        For a panel: names of forecasters (see `calibration.forecasting.models`), or forecasters by name, which must
+        include ``persistence``; None for all.
     horizons
-        Years or intervals of the table ahead; None for 1 to 5, and 10 where a panel has thirty years, or 1, 2, 3 and 5
-        intervals.
+        Years ahead, or intervals of the table; None for 1 to 5, and 10 if a panel has thirty years, or for a table 1,
+        2, 3 and 5 intervals.
     origins
-        Of a panel: years; None from the ninth year to the last but one, those in which a region was observed.
+        For a panel: years; None for all observed years from the ninth to the last but one.
     draws
-        Predictive draws of each forecast.
+        Number of predictive draws of each forecast.
     seed
-        Decides every random number.
+        Seed of the random numbers.
     executor
-        Runs origins, or the fits of a model, at the same time: ``"threads"``, ``"processes"``, the address of a dask
-        scheduler, or any executor of `concurrent.futures`; None for processes when `workers` is above 1. Results do
+        Runs origins, or the fits of a model, in parallel: ``"threads"``, ``"processes"``, the address of a dask
+        scheduler, or any executor of `concurrent.futures`; None for processes if `workers` is above 1. Results do
         not depend on it.
     workers
-        Number of processes or threads; None for every core of an executor that was named. Each process begins by
-        importing the script that calls, so that in a script the call belongs under ``if __name__ == "__main__":``.
+        Number of processes or threads; None for all cores if an executor is given. Each process starts by importing
+        the calling script, so in a script the call belongs under ``if __name__ == "__main__":``.
     checkpoint
-        Folder that keeps finished origins and fits; the same call goes on from there.
+        Folder that stores finished origins and fits, from which the same call resumes.
     progress
-        Called with what is being done, how much is finished and of how much.
+        Called with the current task, the number of finished items and their total number.
     memory
-        Keeps what methods would have said at earlier times, for who goes on from there; None for one that is thrown
-        away.
+        Cache of forecasts at earlier times, to reuse in later calls; None for a temporary one.
     **settings
-        Of a table: those of `CalibrationProblem`, such as ``free``, ``priors`` or ``observations``.
+        For a table: arguments of `CalibrationProblem`, such as ``free``, ``priors`` or ``observations``.
 
     Returns
     -------
@@ -109,8 +108,8 @@ def backtest(  # noqa: PLR0913 - a front door
     InvalidPanel
         If a panel holds no output per head, one region or too few years.
     InvalidInput
-        If an origin or horizon makes no sense, a horizon cannot be scored from any origin, there are too few
-        observations, or the checkpoint belongs to another back-test, or the processes cannot start.
+        If an origin or horizon is invalid, a horizon cannot be scored from any origin, there are too few observations,
+        the checkpoint belongs to another back-test, or the processes cannot start.
     UnknownName
         If there is no such forecaster.
     """
@@ -142,7 +141,7 @@ def check_backtest(
     checkpoint: str | Path | None = None,
     **settings: Any,
 ) -> tuple[BacktestPlan, Checkpoint]:
-    """Refuse what `backtest` would refuse, before anything long begins."""
+    """Raise the errors of invalid arguments of `backtest` before any long computation."""
     if data.is_panel:
         refuse_others("backtest", settings)
         check_model(model)
@@ -170,14 +169,14 @@ def scored_by(
     progress: Progress | None = None,
     memory: Memory | None = None,
 ) -> Backtest:
-    """Do what was planned."""
+    """Run a planned back-test."""
     run = _Run(plan, finished, pool, progress or (lambda *_: None), Memory() if memory is None else memory)
     run.prepare()
     return assembled(plan, run.scores())
 
 
 def refuse_others(function: str, settings: Mapping[str, object]) -> None:
-    """Refuse arguments that do not go with the data, as Python refuses those that it does not know."""
+    """Raise for arguments that do not apply to the data, as Python does for unknown ones."""
     if "models" in settings:
         raise InvalidInput("models of a back-test are called forecasters now: backtest(panel, forecasters=[...])")
     for name in settings:
@@ -185,20 +184,20 @@ def refuse_others(function: str, settings: Mapping[str, object]) -> None:
 
 
 def needed(model: Model | None) -> Model:
-    """The model that a table needs."""
+    """Return the model, which is required for a table."""
     if model is None:
         raise TypeError("a table is forecast with a model: model=load_model(...)")
     return model
 
 
 def _mark(plan: BacktestPlan, data: str) -> str:
-    """What a checkpoint belongs to: the plan, all of the data, and the program."""
+    """Identify the back-test of a checkpoint: digests of plan and data, and the program's version."""
     return " ".join([plan.digest, data, version("gapsim")])
 
 
 @dataclass(slots=True)
 class _Run:
-    """One back-test under way."""
+    """A running back-test."""
 
     plan: BacktestPlan
     finished: Checkpoint
@@ -207,7 +206,7 @@ class _Run:
     memory: Memory
 
     def prepare(self) -> None:
-        """Learn once what several origins need: points of methods, and what takes long in workers."""
+        """Compute once what several origins need: the points of methods, and model fits in parallel."""
         self._repeat_points()
         todo = [time for time in self.plan.origins if self.finished.get(f"origin-{time}") is None]
         for model in self._members():
@@ -215,7 +214,7 @@ class _Run:
                 model.prepare([origin_at(self.plan.target, time) for time in todo], self.plan.seed, self.pool)
 
     def _repeat_points(self) -> None:
-        """Compute the points of every method at every time, which all later origins learn from."""
+        """Compute the points of every method at every time, whose errors are used at all later origins."""
         methods = [m.method_for(self.plan.target) for m in self._members() if isinstance(m, EmpiricalIntervals)]
         values, years = self.plan.target.values, self.plan.seen
         todo = []
@@ -251,7 +250,7 @@ class _Run:
         return {year: result[year] for year in self.plan.origins}
 
     def _members(self) -> list[Forecaster]:
-        """The forecasters, and the members of mixtures, each once."""
+        """The forecasters, mixtures replaced by their members, each once."""
         found: dict[str, Forecaster] = {}
         for name, model in self.plan.models.items():
             members = model.members if isinstance(model, Mixture | Combination) else ()
@@ -259,7 +258,7 @@ class _Run:
         return list(found.values())
 
     def _origin(self, year: int) -> Origin:
-        """An origin, with a copy of the memory where origins do not share it."""
+        """An origin, with a copy of the cache unless origins share it."""
         memory = self.memory if self.plan.is_in_order else Memory(self.memory.known)
         return origin_at(self.plan.target, year, memory=memory)
 
@@ -270,7 +269,7 @@ class _Run:
 
 
 def _packed(scores: Mapping[str, Scores]) -> dict[str, Array]:
-    """Scores of an origin as one flat table of arrays."""
+    """Scores of an origin as one flat dictionary of arrays."""
     return {SEPARATOR.join((name, score)): array for name, of in scores.items() for score, array in of.items()}
 
 
@@ -304,7 +303,7 @@ def _forecast(plan: BacktestPlan, origin: Origin) -> dict[str, Scores]:
 
 
 def _scored(forecast: Forecast, target: Target, observed: Array, horizon: int) -> Scores:
-    """Scores of a forecast, NaN at horizons that it does not reach."""
+    """Scores of a forecast, NaN at horizons beyond those of the forecast."""
     found = all_scores(forecast.point, forecast.draws, observed, naive_scale(target.values))
     if target.is_relative:
         found |= dispersion_scores(forecast.draws, observed, target.values)

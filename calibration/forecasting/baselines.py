@@ -1,4 +1,4 @@
-"""Forecasts that need no model: each method gives points, `EmpiricalIntervals` adds widths."""
+"""Baseline point forecasts that need no model; `EmpiricalIntervals` adds predictive distributions."""
 
 import math
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
-# Pairs of a level and a later change that a slope is estimated from at least.
+# Minimum number of observations of a regression.
 LEAST_PAIRS = 10
-# Changes of logs that are no changes.
+# Changes of logs up to this size are rounding errors.
 ROUNDING = 1e-12
-# Weights of the latest observation that are tried; one is persistence.
+# Grid of smoothing weights of the latest observation; a weight of one is persistence.
 WEIGHTS = np.round(np.arange(0.05, 1.01, 0.05), 2)
 LEAST_YEARS = 4
 
 
 def carried(history: Array) -> Array:
-    """Carry the last level of each region forward over holes."""
+    """Carry the last level of each region forward over gaps."""
     seen = np.isfinite(history)
     last = np.maximum.accumulate(np.where(seen, np.arange(history.shape[1]), 0), axis=1)
     return np.take_along_axis(history, last, axis=1)
@@ -36,12 +36,12 @@ def last_level(history: Array) -> Array:
 
 
 def held(level: Array, horizon: int) -> Array:
-    """The same level at every horizon, shape (region, horizon)."""
+    """Repeat the level at every horizon, shape (region, horizon)."""
     return np.repeat(level[:, None], horizon, axis=1)
 
 
 def pace(history: Array, window: int) -> Array:
-    """Mean yearly change over the last years, shape (region,); 0 where a region was not yet seen."""
+    """Mean yearly change over the last years, shape (region,); 0 for a region not yet observed."""
     years = min(window, history.shape[1] - 1)
     if years < 1:
         return np.zeros(len(history))
@@ -53,16 +53,16 @@ def pace(history: Array, window: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class DampedDrift:
-    r"""Own drift that fades, or goes on, :math:`\hat r_{T+h} = r_T + \sum_{k=1}^{h} \phi^k (r_T - r_{T-w})/w`.
+    r"""Damped or constant drift of each row, :math:`\hat r_{T+h} = r_T + \sum_{k=1}^{h} \phi^k (r_T - r_{T-w})/w`.
 
     Gardner & McKenzie (2011), *Why the damped trend works*, J. Oper. Res. Soc. 62: 1177-1180.
 
     Attributes
     ----------
     window
-        Years over which the pace is measured.
+        Years over which the drift is measured.
     damping
-        What is left of the pace after a year; 1 for all of it.
+        Damping factor of the drift per year; 1 for constant drift.
     """
 
     window: int = 5
@@ -76,7 +76,7 @@ class DampedDrift:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Mean of the points of other methods, each counting the same.
+    """Unweighted mean of the points of other methods.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class MeanReversion:
     Attributes
     ----------
     rate
-        Part of the gap that is closed in a year; 0 for persistence, the random walk.
+        Share of the gap to the mean that is closed in a year; 0 for persistence, the random walk.
     """
 
     rate: float = 0.02
@@ -111,11 +111,11 @@ class MeanReversion:
 
 @dataclass(frozen=True, slots=True)
 class PooledConvergence:
-    r"""Convergence estimated over all regions and past years, directly at each horizon.
+    r"""Convergence estimated by pooling regions and past years, directly at each horizon.
 
     :math:`\hat r_{i,T+h} = (1 + \hat b_h) r_{iT}` with :math:`\hat b_h` from the regression of
-    :math:`r_{i,t+h} - r_{it}` on :math:`r_{it}`. Where fewer than ten pairs exist at a horizon, the estimate of the
-    longest horizon that has them is compounded.
+    :math:`r_{i,t+h} - r_{it}` on :math:`r_{it}`. At a horizon with fewer than ten pairs, the estimate of the longest
+    horizon with enough pairs is compounded.
     """
 
     def points(self, history: Array, horizon: int) -> Array:
@@ -135,7 +135,7 @@ class PooledConvergence:
 
 
 def _slope(history: Array, step: int) -> float | None:
-    """Pooled slope of the change over some years on the level; None when there is too little to tell."""
+    """Pooled regression slope of the change over `step` years on the level; None if there are too few data."""
     before, change = history[:, :-step], history[:, step:] - history[:, :-step]
     both = np.isfinite(before) & np.isfinite(change)
     size = float((before[both] ** 2).sum())
@@ -163,7 +163,7 @@ class FixedEffects:
         if square <= 0:
             return result
         persistence = product / square
-        # A region without a pair has no mean of its own and keeps its level.
+        # A region without a pair of successive years has no fixed effect and keeps its level.
         intercept = np.where(count > 0, means[1] - persistence * means[0], (1 - persistence) * level)
         for step in range(horizon):
             level = intercept + persistence * level
@@ -173,10 +173,10 @@ class FixedEffects:
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    r"""Simple exponential smoothing of each row, with a part of the drift of its whole history or none.
+    r"""Simple exponential smoothing of each row, with a share of the drift of its whole history.
 
-    The level is :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}` with the weight that foretold the row best: Brown
-    (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8. Half the drift makes it
+    The level is :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}` with the weight that minimises one-step errors: Brown
+    (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8. Half the drift gives
     the Theta method, :math:`l_T + \frac{b}{2}\left(h - 1 + \frac{1 - (1 - \alpha)^T}{\alpha}\right)`, b the slope of a
     line through all years: Assimakopoulos & Nikolopoulos (2000), Int. J. Forecasting 16: 521-530; Hyndman & Billah
     (2003), 19: 287-290.
@@ -184,9 +184,9 @@ class Smoothing:
     Attributes
     ----------
     drift
-        Part of the drift.
+        Share of the drift; 0 for none.
     least
-        Years below which the last level is kept.
+        Minimum number of years; with fewer, the forecast is the last level.
     """
 
     drift: float = 0.0
@@ -206,7 +206,7 @@ class Smoothing:
 
 
 def smoothed(series: Array) -> tuple[float, float]:
-    """The last level under the weight with the smallest one-step errors, and the weight; ties take the largest."""
+    """Final level and weight of the smoothing with the smallest squared one-step errors; the largest weight in ties."""
     levels = np.full(len(WEIGHTS), series[0])
     squares = np.zeros(len(WEIGHTS))
     for value in series[1:]:
@@ -217,7 +217,7 @@ def smoothed(series: Array) -> tuple[float, float]:
 
 
 def coefficients(history: Array, step: int) -> tuple[float, float] | None:
-    r"""Least squares of the change over some years on level and last change, pooled over regions and years.
+    r"""Regress the change over `step` years on level and last change, pooled over regions and years.
 
     :math:`r_{i,t+h} - r_{it} = a_h r_{it} + b_h (r_{it} - r_{i,t-1})`.
     """
@@ -225,7 +225,7 @@ def coefficients(history: Array, step: int) -> tuple[float, float] | None:
 
 
 def least_squares(level: Array, change: Array, following: Array) -> tuple[float, float] | None:
-    """Coefficients of what followed on level and change, all of one shape with NaN where missing; None as above."""
+    """Regress the following change on level and last change (NaN where missing); None if there are too few data."""
     whole = np.isfinite(level + change + following)
     regressors = np.column_stack((level[whole], change[whole]))
     if len(regressors) < LEAST_PAIRS or np.linalg.matrix_rank(regressors) < 2:
@@ -235,13 +235,13 @@ def least_squares(level: Array, change: Array, following: Array) -> tuple[float,
 
 
 def pairs(history: Array, step: int) -> tuple[Array, Array, Array]:
-    """Levels, changes of the last year and of the years that followed; each of shape (region, year - step - 1)."""
+    """Levels, changes over the last year and over the next `step` years, each of shape (region, year - step - 1)."""
     level = history[:, 1:-step]
     return level, np.diff(history, axis=1)[:, : level.shape[1]], history[:, 1 + step :] - level
 
 
 def group_means(values: Array, places: NDArray[np.intp]) -> Array:
-    """Mean over the regions of each one's group that were seen in the same year."""
+    """Mean of each region's group over the regions observed in the same year."""
     member = np.eye(places.max() + 1)[places].T
     total, count = member @ np.nan_to_num(values), member @ np.isfinite(values)
     means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
@@ -249,12 +249,12 @@ def group_means(values: Array, places: NDArray[np.intp]) -> Array:
 
 
 def kept(years: float, against: float) -> float:
-    """What is kept of an estimate from some years when what is assumed counts for others; nothing of no years."""
+    """Shrinkage weight of an estimate from `years` when the prior is worth `against` years; 0 for no years."""
     return years / (years + against) if years > 0 else 0.0
 
 
 def usual_size(values: Array) -> float:
-    """Size without the largest: 1.4826 times the median, a standard deviation if values are normal about zero."""
+    """Robust scale: 1.4826 times the median size, the standard deviation if values are normal about zero."""
     middle = median_size(values)
     return MAD_TO_SD * middle if middle > ROUNDING else math.inf
 
@@ -262,7 +262,7 @@ def usual_size(values: Array) -> float:
 def last_state(history: Array) -> tuple[Array, Array]:
     """Last level of each region and its change in the last year, 0 where unknown; shape (region,)."""
     level = last_level(history)
-    # A change over more years, as after a hole, says nothing about one year.
+    # A change over several years, as after a gap, is not used as a yearly change.
     return level, np.nan_to_num(history[:, -1] - history[:, -2]) if history.shape[1] > 1 else np.zeros(len(level))
 
 
@@ -270,14 +270,14 @@ def last_state(history: Array) -> tuple[Array, Array]:
 class ErrorCorrection:
     r"""Pooled second-order error correction, estimated directly at each horizon.
 
-    :math:`\hat r_{i,T+h} = r_{iT} + s\,(\hat a_h r_{iT} + \hat b_h \Delta r_{iT})`. Where a horizon has too few
-    rows, the change of the longest one that has enough. Carvalho & Harvey (2005), *Growth, cycles and convergence in
-    US regional time series*, Int. J. Forecasting 21: 667-686, have its convergence component.
+    :math:`\hat r_{i,T+h} = r_{iT} + s\,(\hat a_h r_{iT} + \hat b_h \Delta r_{iT})`. A horizon with too few observations
+    uses the coefficients of the longest one with enough. The convergence component is that of Carvalho & Harvey (2005),
+    *Growth, cycles and convergence in US regional time series*, Int. J. Forecasting 21: 667-686.
 
     Attributes
     ----------
     strength
-        What is kept of both estimates, s; 0 is persistence.
+        Factor on both coefficients, s; 0 is persistence.
     """
 
     strength: float = 1.0
@@ -295,42 +295,42 @@ class ErrorCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ShrunkenErrorCorrection:
-    r"""Error correction whose coefficients are shrunken to prior ones, and those of groups and regions to common ones.
+    r"""Error correction with coefficients shrunk to a prior, and those of groups and regions to common coefficients.
 
     :math:`\hat r_{i,T+h} = r_{iT} + a_h \psi(r_{iT}) + b_h \psi(\Delta r_{iT})` with
     :math:`a_h = \frac{n_h \hat a_h + n_a p_h}{n_h + n_a}` and :math:`b_h = \frac{n_h}{n_h + n_b} \hat b_h`, where
-    :math:`\psi` bounds what is far out. Regions share the shocks of a year and changes over h years overlap, so that
-    what counts is the number of years without overlap, :math:`n_h`, and not the number of rows. Gaps are not taken to
-    grow by themselves: :math:`a_h` is at most 0, as mean reversion of the filter is at least 0. The prior mean
-    reversion :math:`p_h` is the mean of :math:`(1 - \kappa)^h - 1` over some rates, each weighed by
-    :math:`S_\kappa^{-n_h / 2}`, S the squared errors it would have made, as if each year were one observation.
-    Shrinking to what other panels say: Lindley & Smith (1972), J. R. Stat. Soc. B 34: 1-41; about 2 % a year: Barro &
-    Sala-i-Martin (1992), J. Polit. Econ. 100: 223-251.
+    :math:`\psi` clips outlying values. Regions share the shocks of a year and changes over h years overlap, so the
+    effective sample size is the number of non-overlapping years, :math:`n_h`, and not the number of rows. Gaps are
+    assumed not to grow by themselves: :math:`a_h` is at most 0, as mean reversion of the filter is at least 0. The
+    prior mean reversion :math:`p_h` is the mean of :math:`(1 - \kappa)^h - 1` over the rates, weighted by
+    :math:`S_\kappa^{-n_h / 2}`, S the sum of squared errors under a rate, as if each year were one observation.
+    Shrinkage to estimates from other panels: Lindley & Smith (1972), J. R. Stat. Soc. B 34: 1-41; about 2 % a year:
+    Barro & Sala-i-Martin (1992), J. Polit. Econ. 100: 223-251.
 
-    Where regions have groups (countries, classes) the means of groups have coefficients of their own, and so have the
-    deviations from them: the between and the within estimate, each shrunken to the common one by
+    If regions have groups (countries, classes), the means of groups have their own coefficients, and so have the
+    deviations from them: the between and the within estimate, each shrunk to the common one by
     :math:`m / (m + m_0)` (partial pooling), with the degrees of freedom :math:`m = n_h (G - 1)` of G groups and
     :math:`n_h (N - G)` of N regions in them.
 
     Attributes
     ----------
     rates
-        Parts of a gap that may be closed in a year, :math:`\kappa`.
+        Candidate yearly rates of mean reversion (shares of the gap that are closed), :math:`\kappa`.
     level_years
-        Years that the prior mean reversion counts for, :math:`n_a`.
+        Weight of the prior mean reversion, in years, :math:`n_a`.
     change_years
-        Years that no effect of the last change counts for, :math:`n_b`.
+        Weight of the prior that the last change has no effect, in years, :math:`n_b`.
     most
-        Last changes beyond so many times their `usual_size` count as if they were so large: they are shocks to the
-        level more than news about what comes. The function is that of Huber (1964, Ann. Math. Stat. 35: 73-101), who
-        bounds errors, and 1.345 the bound it is mostly given there; that it suits a regressor is a judgement. Infinite
-        takes changes as they are.
+        Last changes are clipped at this multiple of their `usual_size`: larger ones are more often shocks to the level
+        than signs of future growth. The function is that of Huber (1964, Ann. Math. Stat. 35: 73-101), who bounds
+        errors, and 1.345 its usual tuning constant; applying it to a regressor is a judgement. Infinite for no
+        clipping.
     most_level
-        The same for levels, of which a few are far out: capitals, oil.
+        Multiple of the `usual_size` of levels at which they are clipped, for outlying regions such as capitals.
     common_freedom
-        Degrees of freedom that common coefficients count for against those of means or deviations, :math:`m_0`.
+        Weight of the common coefficients against those of means or deviations, in degrees of freedom, :math:`m_0`.
     groups
-        Of each region; empty for none.
+        Group of each region; empty for none.
     """
 
     rates: tuple[float, ...] = (0.0, 0.01, 0.02)
@@ -366,7 +366,7 @@ class ShrunkenErrorCorrection:
         return result
 
     def _change(self, rows: Array, state: Array, step: int) -> Array:
-        """Change over some years, from rows of shape (3, region, year) and a state of shape (2, region)."""
+        """Predicted change over `step` years, from rows of shape (3, region, year) and a state of shape (2, region)."""
         found = least_squares(*rows)
         years = float(np.isfinite(rows[0]).any(axis=0).sum()) / step if found else 0.0
         prior = self._prior(rows, years, step)
@@ -398,7 +398,7 @@ class ShrunkenErrorCorrection:
         """Means of groups and deviations from them, each with its state and degrees of freedom; none without groups."""
         if len(set(self.groups)) < 2:
             return
-        # A region without a group is one of its own.
+        # A region without a group forms a group of its own.
         labels = [group or f"{place}" for place, group in enumerate(self.groups)]
         places = np.unique(labels, return_inverse=True)[1]
         means = np.stack([group_means(part, places) for part in rows])

@@ -1,4 +1,4 @@
-"""Mixtures of forecasts: with weights that are given, or with weights and widths that follow how members did before."""
+"""Mixtures of forecasts, with fixed weights, or with weights and widths estimated from the members' past scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
-# A predictive distribution is remembered as so many quantiles of equal probability.
+# Number of equally spaced quantiles that represent a predictive distribution.
 KEPT = 20
-# Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change what is learnt.
+# Horizons at which members are scored. Fixed, so that weights do not depend on the horizon of the forecast.
 SCORED_YEARS = 5
-# Draws that members are judged by, if not fewer are asked for: 20 quantiles of them are kept.
+# Maximum number of draws from which members are scored (by `KEPT` quantiles of them).
 SCORED_DRAWS = 500
-# First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
+# Number of observed times before the first scored origin: members have at least one error to estimate widths from.
 FIRST_SCORED = 6
-# Factors that are tried.
+# Grid of inflation factors.
 FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EarlierOrigin:
-    """Forecasts of the members at one earlier origin, and what is known of realisations."""
+    """Forecasts of the members at one earlier origin, and the realisations known so far."""
 
     kept: Array  # quantiles of the members, shape (member, quantile, region, horizon)
     between: Array  # mean distance between members, shape (member, member, region, horizon)
     realised: Array  # realisations, shape (region, horizon)
-    known: NDArray[np.bool_]  # where that and the forecasts are known
-    weight: float  # what the origin counts
+    known: NDArray[np.bool_]  # where both realisations and forecasts are known
+    weight: float  # weight of the origin
 
 
 def centre(item: EarlierOrigin, weights: Array) -> Array:
@@ -42,7 +42,7 @@ def centre(item: EarlierOrigin, weights: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Learnt:
-    """What a combination learnt from earlier origins."""
+    """Weights and inflation factors of a combination, estimated from earlier origins."""
 
     weights: Array  # of the members, shape (member,), summing to 1
     inflation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
@@ -57,36 +57,35 @@ class Mixture:
     weights: tuple[float, ...]
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Each draw is a joint draw of one member; their mean is the point."""
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member; the point is the weighted mean."""
         return mixed(self.members, np.array(self.weights), origin, horizon=horizon, draws=draws, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Combination:
-    r"""A mixture of forecasters that learns from earlier origins.
+    r"""A mixture of forecasters whose weights and width are estimated from earlier origins.
 
-    Weights are prior ones before anything is known, then :math:`w_m \propto w^0_m \exp(-\eta L_m)` with the loss L
-    that `losses` counts: a member that does worse for all to see is soon left out, members that do alike keep their
-    weights (exponentially weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2).
-    Draws are moved towards or away from their mean by factors that would have served best, held near one
+    Weights start from the prior weights and become :math:`w_m \propto w^0_m \exp(-\eta L_m)` with the loss L computed
+    by `losses`: the weight of a clearly worse member vanishes quickly, similar members keep their weights
+    (exponentially weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). The
+    distance of draws from their mean is multiplied by the factors with the lowest past CRPS, shrunk towards one
     (`fit_inflation`).
 
     Attributes
     ----------
     name
-        What tables call it.
+        Name shown in tables.
     members
         The forecasters.
     prior
-        Weights before anything is known, any positive numbers; empty for equal ones.
+        Prior weights, any positive numbers; empty for equal ones.
     rate
-        How fast weights move, :math:`\eta`: at 1, a member that scores a tenth above the mean of the members one year
-        ahead loses a tenth of its weight with each origin. Zero leaves them equal.
+        Learning rate of the weights, :math:`\eta`: at 1, a member that scores a tenth above the mean of the members
+        one year ahead loses a tenth of its weight with each origin. Zero keeps the prior weights.
     half_life
-        Years after which an origin counts half.
+        Years after which the weight of an origin has halved.
     no_inflation
-        Number of origins that the width of the mixture as it is counts for (`fit_inflation`); infinite leaves it as it
-        is.
+        Prior weight of no inflation, as a number of origins (`fit_inflation`); infinite for no inflation.
     """
 
     name: str
@@ -105,14 +104,14 @@ class Combination:
             )
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. As of a `Mixture`, with draws inflated about the point."""
+        """Forecast; see `Forecaster`. As in `Mixture`, with draws inflated about the point."""
         learnt = self.learn(origin, draws=draws, seed=seed)
         found = mixed(self.members, learnt.weights, origin, horizon=horizon, draws=draws, seed=seed)
         factors = learnt.inflation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
         return Forecast(point=found.point, draws=found.point + factors * (found.draws - found.point))
 
     def learn(self, origin: Origin, *, draws: int, seed: int) -> Learnt:
-        """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
+        """Estimate weights and inflation from the data up to the origin; arguments as for `forecast`."""
         judged = self._judged(origin, draws, seed)
         loss = losses(judged) if judged else np.zeros(len(self.members))
         weights = np.array(self.prior or [1.0] * len(loss)) * np.exp(-self.rate * (loss - loss.min()))
@@ -121,7 +120,7 @@ class Combination:
         return Learnt(weights=weights, inflation=inflation)
 
     def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
-        """Quantiles of the members' forecasts at a year up to the origin, and the distances between members.
+        """Quantiles of the members' forecasts made at an earlier year, and the distances between members; cached.
 
         The quantiles have shape (member, quantile, region, `SCORED_YEARS`).
         """
@@ -138,7 +137,7 @@ class Combination:
         return origin.memory.recall(("quantiles", repr(self.members), draws, seed, digest(seen)), compute)
 
     def _judged(self, origin: Origin, draws: int, seed: int) -> list[EarlierOrigin]:
-        """Every earlier origin with what is known of realisations."""
+        """Every earlier origin with the realisations known so far."""
         years, observed = origin.target.times, origin.target.values
         result = []
         for place in (place for place in origin.target.places[FIRST_SCORED - 1 :] if place < len(years) - 1):
@@ -153,11 +152,11 @@ class Combination:
 
 
 def losses(judged: Sequence[EarlierOrigin]) -> Array:
-    r"""What each member has lost at earlier origins, shape (member,).
+    r"""Loss of each member summed over earlier origins, shape (member,).
 
     :math:`L_m = \sum_h \frac1h \sum_t \omega_t s_{mht} / \bar s_h`: s the CRPS averaged over regions, :math:`\bar s_h`
-    its mean over members and origins, so that far horizons do not count for more; :math:`\omega` the weight of an
-    origin. Errors over h years overlap with those of h - 1 other origins, hence 1/h.
+    its mean over members and origins, so that long horizons do not dominate; :math:`\omega` the weight of an origin.
+    Errors over h years overlap with those of h - 1 other origins, hence 1/h.
     """
     members, horizons = len(judged[0].kept), judged[0].realised.shape[1]
     total, origins = np.zeros((members, horizons)), np.zeros(horizons)
@@ -174,7 +173,7 @@ def losses(judged: Sequence[EarlierOrigin]) -> Array:
 
 
 def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Forecast:
-    """The forecast of a member, computed once for an origin."""
+    """The forecast of a member, computed once per origin."""
     key = ("forecast", repr(member), horizon, draws, seed, origin.digest)
     return origin.memory.recall(key, lambda: member.forecast(origin, horizon=horizon, draws=draws, seed=seed))
 
@@ -182,17 +181,17 @@ def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int
 def mixed(
     members: Sequence[Forecaster], weights: Array, origin: Origin, *, horizon: int, draws: int, seed: int
 ) -> Forecast:
-    """Whole draws of members in numbers by their weights, moved to the mean that the members have together."""
+    """Joint draws of the members in proportion to their weights, shifted to the weighted mean of their points."""
     forecasts = [member_forecast(member, origin, horizon, draws, seed) for member in members]
     point = np.tensordot(weights, np.stack([item.point for item in forecasts]), axes=1)
     chosen = np.random.default_rng((seed, origin.time, len(members))).permutation(shares(weights, draws))
     found = np.stack([item.draws for item in forecasts])[chosen, np.arange(draws)]
-    # Of each member only some draws are taken, whose mean is off by chance.
+    # Only some draws of each member are used, so their mean has sampling error.
     return Forecast(point=point, draws=point + found - found.mean(axis=0))
 
 
 def distances(kept: Array) -> Array:
-    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles."""
+    r"""Mean distance :math:`E|X_m - X_n|` between members, computed from their quantiles."""
     count = len(kept)
     result = np.zeros((count, count, *kept.shape[2:]))
     for one in range(count):
@@ -203,7 +202,7 @@ def distances(kept: Array) -> Array:
 
 
 def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
-    """Member of each draw, ascending: whole numbers of draws nearest to the weights (largest remainders)."""
+    """Member of each draw, ascending: draws are allocated by the weights (largest-remainder method)."""
     wanted = np.asarray(weights) * draws
     counts = np.floor(wanted).astype(np.int64)
     for place in np.argsort(counts - wanted, kind="stable")[: draws - int(counts.sum())]:
@@ -214,11 +213,11 @@ def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
 def fit_inflation(judged: Sequence[EarlierOrigin], weights: Array, no_inflation: float) -> Array:
     r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
 
-    :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
-    :math:`p_h = \frac{n_h / h}{n_h / h + n_0}` and :math:`c = \hat c^{\,n_1 / (n_1 + n_0)}` of the one factor that
-    would have served best at all horizons; :math:`n_h` the origins whose realisations h years later are known, recent
-    ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
-    horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
+    :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor with the lowest CRPS h years ahead,
+    :math:`p_h = \frac{n_h / h}{n_h / h + n_0}` and :math:`c = \hat c^{\,n_1 / (n_1 + n_0)}`, :math:`\hat c` the single
+    factor with the lowest CRPS over all horizons; :math:`n_h` the weighted number of origins whose realisations h years
+    later are known. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. The factor
+    is c at a horizon without realisations, and 1 if there are none at all.
     """
     scores = inflated_scores(judged, weights)
     told = np.isfinite(scores).all(axis=0)
@@ -232,7 +231,7 @@ def fit_inflation(judged: Sequence[EarlierOrigin], weights: Array, no_inflation:
 
 
 def inflated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
-    r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to the score as it was.
+    r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to that without inflation.
 
     The score of a mixture inflated by c about its mean :math:`\mu` is
     :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &

@@ -1,4 +1,4 @@
-"""Any point method with widths learnt from how wrong it was before."""
+"""Predictive distributions for any point method, estimated from its past errors."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,40 +14,40 @@ from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
-# A method is first judged when it has seen this many years.
+# Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4
-# Probabilities of |error| at which its quantiles are kept; beyond the last one Student's t goes on.
+# Probabilities of the quantiles of |error|; beyond the last one, to FAR, Student's t is used.
 GRID = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99])
 FAR = 0.9999
 LEAST, MOST = 0.1, 0.95
-# How fast past errors are forgotten and how strongly estimates are shrunk; weights count origins.
-HALF_LIFE = 3.0  # years after which an error counts half for the size of errors
-SHAPE_HALF_LIFE = 20.0  # the same for their shape
+# Half-lives of past errors, and prior weights, which are in numbers of origins.
+HALF_LIFE = 3.0  # years, for the size of errors
+SHAPE_HALF_LIFE = 20.0  # years, for the shape of their distribution
 GROWTH, GROWTH_WEIGHT = 0.6, 4.0
-LAW_WEIGHT = 4.0  # what the law of growth counts against the errors of a horizon alone
-REGION_WEIGHT = 6.0  # what the pooled size counts against a region's own
-SHAPE_WEIGHT = 10.0  # what Student's t counts against the pooled shape of past errors
-TAILS = 3.0  # its degrees of freedom
+LAW_WEIGHT = 4.0  # of the power law of growth, against a horizon's own errors
+REGION_WEIGHT = 6.0  # of the pooled size, against a region's own
+SHAPE_WEIGHT = 10.0  # of Student's t, against the pooled shape of past errors
+TAILS = 3.0  # degrees of freedom of Student's t
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
-    """Mean absolute error to expect: that of the horizon times that of the region."""
+    """Expected mean absolute error: that of the horizon times a factor of the region."""
 
     by_horizon: Array  # shape (horizon,), in units of the target
     by_region: Array
     growth: float  # exponent of the growth with the horizon
 
     def standardised(self, errors: Array) -> Array:
-        """Divide errors of shape (..., region, horizon) by what was to be expected."""
+        """Divide errors of shape (..., region, horizon) by their expected mean absolute size."""
         result: Array = errors / (self.by_region[:, None] * self.by_horizon)
         return result
 
 
 def learn_spread(errors: Array, ages: Array) -> Spread | None:
-    r"""Size of errors by horizon, a law :math:`c\,h^\gamma` blended with each horizon's own, and by region."""
-    # Everything is an average of absolute errors in which newer ones count more, so that one outlier counts once. A
-    # horizon that has few origins without overlap leans on the law, a region on all regions.
+    r"""Estimate the size of errors by horizon, shrunk to a power law :math:`c\,h^\gamma`, and by region."""
+    # Sizes are averages of absolute errors, newer ones with more weight, which limits the effect of an outlier. A
+    # horizon with few non-overlapping origins is shrunk to the power law, a region to the mean of all regions.
     size = np.abs(errors)
     known = np.isfinite(size)
     weight = np.where(known, 0.5 ** (np.maximum(ages, 0)[:, None, :] / HALF_LIFE), 0.0)
@@ -67,7 +67,7 @@ def learn_spread(errors: Array, ages: Array) -> Spread | None:
 
 
 def _grown(own: Array, origins: Array) -> tuple[Array, float]:
-    """Blend the sizes of horizons with a power law fitted to them; each counts its origins without overlap."""
+    """Shrink the sizes by horizon to a power law fitted to them, weighted by the number of non-overlapping origins."""
     steps = np.arange(1, len(own) + 1)
     held = own > 0
     apart = np.where(held, origins / steps, 0.0)
@@ -76,7 +76,7 @@ def _grown(own: Array, origins: Array) -> tuple[Array, float]:
     middle = (apart * along).sum() / apart.sum()
     level = (apart * logs).sum() / apart.sum()
     about = along - middle
-    # The prior on the exponent counts like that many origins spread over horizons 1 to 5, whose log steps vary by 0.3.
+    # The prior on the exponent weighs as GROWTH_WEIGHT origins at horizons 1 to 5, whose logs have a variance of 0.3.
     prior = GROWTH_WEIGHT * 0.3
     slope = ((apart * about * (logs - level)).sum() + prior * GROWTH) / ((apart * about**2).sum() + prior)
     growth = float(np.clip(slope, LEAST, MOST))
@@ -87,31 +87,31 @@ def _grown(own: Array, origins: Array) -> tuple[Array, float]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
-    """The errors a method made before an origin."""
+    """The errors of a method at the origins before a given one."""
 
-    errors: Array  # forecast less observed, shape (origin, region, horizon); NaN where not yet known
-    ages: Array  # years since each became known, shape (origin, horizon); negative where not yet
+    errors: Array  # forecast minus observation, shape (origin, region, horizon); NaN where not yet known
+    ages: Array  # years since each error became known, shape (origin, horizon); negative where not yet known
 
     def known(self, back: int) -> "Past":
-        """What was known some years earlier."""
+        """The errors that were known `back` years earlier."""
         errors = np.where(self.ages[:, None, :] >= back, self.errors, np.nan)
         return Past(errors=errors, ages=self.ages - back)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmpiricalIntervals:
-    """A point method as a forecaster.
+    """A point method with empirical predictive distributions, as a forecaster.
 
-    At the origin it repeats itself at every earlier origin and learns from the errors known by then: their size by
-    horizon and region (`spread`), the shape of what is left after division by the size *that was expected at the
-    time*, and how regions move together (`shape`). The draws are a Gaussian copula with these margins.
+    The method is applied at every earlier origin, and the errors known at the origin give the size of errors by
+    horizon and region (`learn_spread`), the distribution of errors divided by the size *that was expected at the
+    time*, and the correlation of regions. The draws have a Gaussian copula with these margins.
 
     Attributes
     ----------
     name
-        What tables call it.
+        Name shown in tables.
     method
-        Gives the points.
+        The method of point forecasts.
     """
 
     name: str
@@ -123,12 +123,12 @@ class EmpiricalIntervals:
         Raises
         ------
         InvalidInput
-            If no error other than zero is known: the widths cannot be learnt.
+            If all known errors are zero, so that widths cannot be estimated.
         """
         past = self.past(origin, horizon)
         spread = learn_spread(past.errors, past.ages)
         if spread is None:
-            # Holes may leave nothing but the first years, in which most methods are persistence.
+            # With gaps in the data, only errors of the first years may be known, when most methods equal persistence.
             past = self.past(origin, horizon, first=1)
             spread = learn_spread(past.errors, past.ages)
         if spread is None:
@@ -143,24 +143,24 @@ class EmpiricalIntervals:
             )
         sizes, together = self._shape(past, spread, origin, horizon)
         point = self.points(origin, horizon)
-        # By name, so that the order of the rows moves no random number from one region to another.
+        # Sorted by name, so that the random numbers of a region do not depend on the order of rows.
         together = together[:, np.argsort(origin.target.rows)]
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.time))
         width = spread.by_region[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
         if not origin.target.is_relative:
             return Forecast(point=point, draws=point + away)
-        # What all regions share is no change of relative output.
+        # A change common to all regions does not change relative output.
         point = point - np.nanmean(point - last_level(origin.target.values)[:, None], axis=0)
         return Forecast(point=point, draws=point + away - np.nanmean(away, axis=1, keepdims=True))
 
     def method_for(self, target: Target) -> PointMethod:
-        """The method, with the groups of the regions where it knows what to do with them."""
+        """The method, with the groups of the regions if it uses groups."""
         method = self.method
         return replace(method, groups=target.groups) if isinstance(method, ShrunkenErrorCorrection) else method
 
     def points(self, origin: Origin, horizon: int) -> Array:
-        """The points at an origin, shape (region, horizon)."""
+        """Point forecasts from an origin, shape (region, horizon)."""
         return self._points(origin, len(origin.target.times), horizon)
 
     def _points(self, origin: Origin, seen: int, horizon: int) -> Array:
@@ -169,10 +169,10 @@ class EmpiricalIntervals:
         return origin.memory.recall(key, lambda: method.points(history.copy(), horizon))
 
     def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> Past:
-        """Errors of every earlier origin that has seen so many years, or of the last one, as known at this one."""
+        """Errors known at this origin of every earlier one with `first` observed years, or else of the last one."""
         values = origin.target.values
         years = values.shape[1]
-        # Numbers of years up to those in which something was observed, and of which so many were.
+        # Lengths of the histories that end in an observed year, then those with at least `first` observed years.
         counts = np.array([place + 1 for place in origin.target.places if place < years - 1], dtype=int)
         seen = counts[min(first, len(counts)) - 1 :]
         steps = np.arange(1, horizon + 1)
@@ -184,7 +184,7 @@ class EmpiricalIntervals:
         return Past(errors=errors, ages=(years - seen)[:, None] - steps)
 
     def _shape(self, past: Past, spread: Spread, origin: Origin, horizon: int) -> tuple[Array, Array]:
-        """Quantiles of standardised errors, and the correlation of regions."""
+        """Quantiles of standardised errors, and the square root of the correlation matrix of regions."""
         standardised = np.full(past.errors.shape, np.nan)
         count = len(past.errors)
         for place in range(1, count):
@@ -204,7 +204,7 @@ class EmpiricalIntervals:
         return sizes, root(over_regions(spread.standardised(past.errors)[:, :, 0]))
 
     def _spread_then(self, past: Past, back: int, origin: Origin, horizon: int) -> Spread | None:
-        """The spread expected some years earlier."""
+        """The spread estimated `back` years earlier."""
         seen = len(origin.target.times) - back
         key = ("spread", repr(self.method), horizon, digest(origin.target.values[:, :seen]))
 
@@ -216,7 +216,7 @@ class EmpiricalIntervals:
 
 
 def joint_normal(draws: int, over_time: Array, together: Array, entropy: tuple[int, ...]) -> Array:
-    """Standard normal draws with given correlations over regions and horizons; each draw has its mirror image."""
+    """Standard normal draws with given correlations over regions and horizons, in antithetic pairs."""
     half = np.random.default_rng(entropy).standard_normal(((draws + 1) // 2, len(together), len(over_time)))
     normal = together @ (half @ np.linalg.cholesky(over_time).T)
     return np.concatenate((normal, -normal))[:draws]
@@ -238,7 +238,7 @@ def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: flo
     reached = np.cumsum(weights[order]) - weights[order] / 2
     found = np.interp(GRID, reached / weights.sum(), sizes[order])
     found[0] = 0.0
-    # Beyond the grid as far again as Student's t goes.
+    # Beyond the grid, extrapolated by the ratio of the quantiles of Student's t.
     found = np.append(found, found[-1] * assumed[-1] / assumed[-2])
     part = origins / (origins + shape_weight)
     result: Array = np.maximum.accumulate(part * found + (1 - part) * assumed)
@@ -246,7 +246,7 @@ def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: flo
 
 
 def stretched(normal: Array, sizes: Array) -> Array:
-    """Turn standard normal draws into draws whose absolute values have the given quantiles; signs and ranks stay."""
+    """Transform standard normal draws so that their absolute values have the given quantiles; signs and ranks stay."""
     marks = ndtri((1 + np.append(GRID, FAR)) / 2)
     magnitude = np.abs(normal)
     result: Array = np.sign(normal) * np.interp(magnitude, marks, sizes)
@@ -257,7 +257,7 @@ def over_horizons(growth: float, horizon: int) -> Array:
     r"""Correlation of errors at two horizons when errors grow like :math:`h^\gamma`: fractional Brownian motion.
 
     :math:`\rho_{hk} = (h^{2\gamma} + k^{2\gamma} - |h - k|^{2\gamma}) / (2 h^\gamma k^\gamma)`; Mandelbrot & Van Ness
-    (1968), SIAM Review 10: 422-437. With an exponent of one half, the random walk.
+    (1968), SIAM Review 10: 422-437. An exponent of one half gives the random walk.
     """
     steps = np.arange(1.0, horizon + 1)
     power = steps ** (2 * growth)
@@ -267,14 +267,14 @@ def over_horizons(growth: float, horizon: int) -> Array:
 
 
 def over_regions(errors: Array) -> Array:
-    r"""Correlation of regions, shrunk by as much as the number of origins asks for.
+    r"""Shrinkage estimate of the correlation of errors between regions.
 
-    Relative output sums to zero over the regions, and so do its errors: where nothing else is known two of n regions
-    that were seen correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the
+    Relative output sums to zero over the regions, and so do its errors: the shrinkage target for two of n observed
+    regions is a correlation of :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the
     correlations: Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
     """
     origins, regions = errors.shape
-    # Regions never seen yet have no part in the sum.
+    # Regions that were never observed are not part of the sum.
     seen = np.isfinite(errors).any(axis=0)
     assumed = np.where(np.outer(seen, seen), -1 / max(int(seen.sum()) - 1, 1), 0.0)
     np.fill_diagonal(assumed, 1.0)
@@ -294,7 +294,7 @@ def over_regions(errors: Array) -> Array:
 
 
 def root(correlation: Array) -> Array:
-    """Symmetric square root, which does not depend on the order of regions."""
+    """Symmetric square root of a matrix, which does not depend on the order of regions."""
     values, vectors = np.linalg.eigh(correlation)
     result: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return result

@@ -1,4 +1,4 @@
-"""The front door of forecasts: what comes next, how sure that is, and how such forecasts did before."""
+"""Public entry point of forecasts: predictive draws, event probabilities, and scores of past forecasts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-# Years ahead at which it is told how such forecasts did.
+# Horizons in years at which past scores are reported.
 PAST_HORIZONS = (1, 3, 5)
-# Every region is forecast only where widths have something to be learnt from.
+# Minimum number of observed years, so that the widths of intervals can be estimated.
 LEAST_YEARS = FIRST_SEEN + 2
-# What is told of a fit.
+# Attributes of a fit that are recorded in the provenance.
 OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year", "sha256")
-# Intervals of a table that are forecast at most.
+# Maximum forecast horizon for a table, in time intervals.
 MOST_AHEAD = 500
 
 
@@ -76,31 +76,31 @@ def forecast(  # noqa: PLR0913 - a front door
         A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
         columns are forecast with `model`.
     until
-        Last year, or last moment in the model's unit of time.
+        Last year, or last time in the model's unit of time.
     model
-        Any model, which a table needs; with a panel that of the fit, None for the shipped one.
+        Any model, required for a table; with a panel, the model of the fit, None for the shipped one.
     forecaster
-        Of a panel: name of a forecaster, see `calibration.forecasting.models`; the final one as a rule.
+        For a panel: name of a forecaster, see `calibration.forecasting.models`; by default the final mixture.
     fit
-        Of a panel: a calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs
-        start from the forecast; its parameters move no forecast. Of a table: a fit to all observations (`FitResult`),
-        whose measurements are taken too; None fits.
+        For a panel: a calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs
+        start from the forecast; the forecast does not depend on its parameters. For a table: a fit to all observations
+        (`FitResult`), whose observation settings are used too; None to fit the model here.
     events
-        Of a panel in words, see `pysd_runner.indicators.events`; of a table such as ``"infected above 100 at 80"``;
-        ``below`` and ``by`` are known as well.
+        For a panel, events in words, see `pysd_runner.indicators.events`; for a table, such as
+        ``"infected above 100 at 80"``, also with ``below`` and ``by``.
     draws
         Number of predictive draws.
     seed
-        Decides every random number.
+        Seed of the random numbers.
     past
-        Whether the same forecaster is scored at past origins as `backtest` does, which says what to expect of it.
+        Whether to score the same forecaster at past origins, as `backtest` does.
     kept
-        Of a panel: the same forecast as it was made before, say for a run: its draws are taken, if there are enough of
-        them and they go far enough. One with another forecaster, seed, panel or fit is passed over.
+        For a panel: a stored forecast whose draws are reused if it has enough draws and years. It is ignored if it was
+        made with another forecaster, seed, panel or fit.
     progress
-        Called with what is being done, how much is finished and of how much.
+        Called with the current task, the number of finished items and their total number.
     **settings
-        Of a table: those of `CalibrationProblem`: ``free``, ``priors``, ``observations``, ``values``, ``start``.
+        For a table: arguments of `CalibrationProblem`: ``free``, ``priors``, ``observations``, ``values``, ``start``.
 
     Returns
     -------
@@ -110,8 +110,8 @@ def forecast(  # noqa: PLR0913 - a front door
     Raises
     ------
     InvalidInput
-        If the data are too short, the times make no sense, an event is not understood, or the fit saw later years or
-        is one of another model or of other regions.
+        If there are too few data, the times are invalid, an event is not understood, or the fit used later years,
+        another model or other regions.
     UnknownName
         If there is no such forecaster, region or class.
     """
@@ -123,7 +123,7 @@ def forecast(  # noqa: PLR0913 - a front door
         )
         chosen = models_named([forecaster])[forecaster]
         start = origin_at(target, target.times[-1])
-        # The past comes first: points of earlier years, from which widths are learnt, are not computed again.
+        # Past origins first: the forecast then reuses their cached points to estimate its widths.
         scored = _past(data, target, chosen, seed, start.memory, progress) if past else None
         told = None if fitted is None else {name: getattr(fitted, name) for name in OF_FIT}
         made = {"model": forecaster, "seed": seed, "fit": told, "gapsim": metadata.version("gapsim")}
@@ -152,7 +152,7 @@ def _of_regions(
     fit: FittedParameters | None,
     made: Mapping[str, Any],
 ) -> Outlook:
-    """An outlook of relative output, draws of shape (draw, region, year)."""
+    """Build the outlook of relative output from draws of shape (draw, region, year)."""
     years = tuple(range(target.times[-1] + 1, target.times[-1] + 1 + draws.shape[2]))
     weights = _weights(chosen)
     return Outlook(
@@ -181,7 +181,7 @@ def _of_columns(
     past: bool,
     tell: Progress,
 ) -> Outlook:
-    """An outlook of what a table observes, with a model of one's own."""
+    """Forecast the columns of a table with the user's model."""
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
     from calibration.forecasting.words import disturbance, moved, verdict
 
@@ -225,7 +225,7 @@ def _of_columns(
 def _problem(
     data: Data, model: Model, fit: FitResult | None, settings: Mapping[str, Any], seed: int
 ) -> "CalibrationProblem":
-    """Model and table joined, as in a fit where there is one."""
+    """The calibration problem of a model and a table, with the settings of the fit if there is one."""
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.table_tying import measurements_of
 
@@ -238,7 +238,7 @@ def _problem(
 
 
 def _intervals(target: Target, until: float) -> int:
-    """Intervals of the data to a moment."""
+    """Number of time intervals from the end of the data to a time, rounded up."""
     last = float(target.grid[-1])
     if not until > last:
         raise InvalidInput("the data end at {end:g}; a forecast goes further than {until:g}", end=last, until=until)
@@ -255,7 +255,7 @@ def _intervals(target: Target, until: float) -> int:
 
 
 def _mixed(whole: Combination, origin: Origin, count: int, draws: int, seed: int) -> tuple[dict[str, float], Array]:
-    """Weights of the members and draws of shape (draw, row, time); the model alone where no baseline can forecast."""
+    """Weights of the members and draws of shape (draw, row, time); the model alone if there are too few times."""
     asked = {"horizon": count, "draws": draws, "seed": seed}
     if len(origin.target.times) <= FIRST_OF_TABLE:
         return {MODEL: 1.0}, whole.members[0].forecast(origin, **asked).draws
@@ -265,7 +265,7 @@ def _mixed(whole: Combination, origin: Origin, count: int, draws: int, seed: int
 
 
 def _past_of_columns(whole: Combination, least: int, origin: Origin, seed: int) -> Backtest | None:
-    """How the mixture and its members did; None where there are too few observations to say."""
+    """Score the mixture and its members at past origins; None if there are too few observations."""
     try:
         plan = mixture_plan(origin.target, whole, least, horizons=None, draws=DRAWS, seed=seed)
     except InvalidInput:
@@ -274,7 +274,7 @@ def _past_of_columns(whole: Combination, least: int, origin: Origin, seed: int) 
 
 
 def _is_this(kept: Baseline, panel: Data, target: Target, made: Mapping[str, Any], draws: int, horizon: int) -> bool:
-    """Whether a forecast that was kept is the one that is asked for."""
+    """Whether a stored forecast is the requested one and has enough draws and years."""
     return (
         (kept.origin, kept.regions, kept.panel_sha256) == (target.times[-1], target.rows, panel.sha256)
         and all(kept.provenance.get(name) == value for name, value in made.items())
@@ -284,7 +284,7 @@ def _is_this(kept: Baseline, panel: Data, target: Target, made: Mapping[str, Any
 
 
 def _weights(chosen: Forecaster) -> dict[str, float]:
-    """Part of each forecaster."""
+    """Weight of each member of a mixture, or 1 for a single forecaster."""
     if not isinstance(chosen, Mixture):
         return {chosen.name: 1.0}
     return {member.name: weight for member, weight in zip(chosen.members, chosen.weights, strict=True)}
@@ -301,7 +301,7 @@ def check_forecast(
     draws: int = 1000,
     seed: int = 0,
 ) -> Target:
-    """Refuse what `forecast` would refuse, before anything long begins."""
+    """Raise the errors of invalid arguments of `forecast` before any long computation."""
     target = target_of(panel)
     _check_numbers(target, until, draws)
     whole("seed", seed, least=0)
@@ -310,13 +310,13 @@ def check_forecast(
     if fit is not None:
         _check_fit(fit, shipped_model() if model is None else model, target)
     years = tuple(range(target.times[-1] + 1, int(until) + 1))
-    # Names and years of events are understood without knowing a single draw.
+    # Parsing the events with dummy draws checks their names and years.
     chances(events, _futures(target, panel, np.zeros((1, len(target.rows), len(years))), years))
     return target
 
 
 def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
-    """Refuse a fit of another model, of other regions, or one that knows what came after the origin."""
+    """Raise if a fit is of another model or other regions, or used data after the origin."""
     if set(fit.regions) != set(target.rows):
         raise InvalidInput(
             "the fit was made on {count} regions of panel {panel!r}, and {regions} are forecast; {why}; calibrate on "
@@ -355,7 +355,7 @@ def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) 
 def _past(
     panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
 ) -> Backtest:
-    """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
+    """Back-test the forecaster on the panel, from earlier origins than usual if the panel is short."""
     years = target.seen
     usual = len(years) > FIRST_ORIGIN
     origins = None if usual else years[FIRST_SEEN:-1]
@@ -371,12 +371,12 @@ def _past(
 
 
 def _rows(scored: Backtest, name: str) -> tuple[dict[str, object], ...]:
-    """What is told of a back-test."""
+    """Skill rows of one model at the reported horizons."""
     return tuple(row for row in scored.skill() if row["model"] == name and row["horizon"] in PAST_HORIZONS)
 
 
 def _origins(scored: Backtest) -> tuple[float, ...]:
-    """Times that were scored."""
+    """Origins of a back-test."""
     return tuple(scored.scores["origin"].values.tolist())
 
 
@@ -390,6 +390,6 @@ def baseline_for(
     model: Model | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Baseline:
-    """The forecast of a panel that runs start from: what the entry point of the package names."""
+    """The forecast of a panel as the baseline from which runs start; registered as an entry point of the package."""
     found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
     return found.baseline

@@ -1,4 +1,4 @@
-"""The one protocol of everything that forecasts: what it may see, and what it answers."""
+"""The protocol of all forecasters: the data available at an origin, and the forecast returned."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,16 +17,16 @@ Key = tuple[Hashable, ...]
 
 
 class Memory:
-    """Results by what they were computed from."""
+    """Cache of results, keyed by the inputs they were computed from."""
 
-    # Keys hold a digest of the data, so a result never serves other data: a memory changes the time an answer takes and
-    # not one bit of it.
+    # Keys hold a digest of the data, so a result is never used for other data: the cache saves time and changes no
+    # result.
 
     def __init__(self, known: Mapping[Key, Any] | None = None) -> None:
         self.known: dict[Key, Any] = dict(known or {})
 
     def recall(self, key: Key, compute: Callable[[], Value]) -> Value:
-        """Return what is known under a key; compute and keep it when nothing is."""
+        """Return the result stored under a key; compute and store it if there is none."""
         if key not in self.known:
             self.known[key] = compute()
         value: Value = self.known[key]
@@ -34,7 +34,7 @@ class Memory:
 
 
 def digest(values: NDArray[np.float64]) -> str:
-    """Digest of an array: its shape and its bits, every NaN the same."""
+    """Digest of an array: its shape and its bits, with all NaNs treated as equal."""
     plain = np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8")
     return hashlib.blake2b(plain.tobytes() + repr(plain.shape).encode(), digest_size=16).hexdigest()
 
@@ -44,14 +44,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Origin:
-    """What a forecaster may see, and nothing else: everything up to its last time.
+    """A forecast origin: the data available to a forecaster, which end at the origin's time.
 
     Attributes
     ----------
     target
-        Ends at the origin.
+        The target, cut at the origin.
     memory
-        Shared by the origins of a back-test.
+        Cache of results, shared by the origins of a back-test.
     """
 
     target: Target
@@ -59,7 +59,7 @@ class Origin:
 
     @property
     def time(self) -> int:
-        """The last time that may be seen."""
+        """The last time whose observations may be used."""
         return self.target.times[-1]
 
     @property
@@ -78,7 +78,7 @@ def origin_at(target: Target, time: int, *, memory: Memory | None = None) -> Ori
     Raises
     ------
     InvalidInput
-        If the target does not hold the time.
+        If the time is not a time of the target.
     """
     return Origin(target=target.until(time), memory=memory if memory is not None else Memory())
 
@@ -90,7 +90,7 @@ class Forecast:
     Attributes
     ----------
     point
-        Shape (row, horizon), horizons 1, 2, ... times after the origin; NaN for a row never seen.
+        Shape (row, horizon), horizons 1, 2, ... times after the origin; NaN for a row that was never observed.
     draws
         Joint over rows and horizons, shape (draw, row, horizon).
     """
@@ -110,12 +110,12 @@ class Forecast:
 class Forecaster(Protocol):
     """Anything that forecasts the target from an origin.
 
-    Its ``repr`` tells all its settings: a memory and a checkpoint know a forecaster by it.
+    Its ``repr`` must contain all its settings: caches and checkpoints identify a forecaster by it.
     """
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name shown in tables."""
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast the times after the origin.
@@ -123,13 +123,13 @@ class Forecaster(Protocol):
         Parameters
         ----------
         origin
-            What may be seen.
+            The data that may be used.
         horizon
             Number of times ahead.
         draws
             Number of predictive draws.
         seed
-            Decides every random number; the same seed gives the same draws.
+            Seed of the random numbers; the same seed gives the same draws.
 
         Returns
         -------
@@ -140,14 +140,14 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class FittedForecaster(Protocol):
-    """A forecaster that is fitted, once for several origins."""
+    """A forecaster whose fits can be computed in advance and shared by several origins."""
 
     def prepare(self, origins: Sequence[Origin], seed: int, pool: Pool) -> None:
-        """Fit for all of them, in workers."""
+        """Fit for all origins, in parallel."""
 
 
 class PointMethod(Protocol):
-    """A method that gives numbers without widths; `calibration.forecasting.empirical_intervals` adds those."""
+    """A method of point forecasts; `calibration.forecasting.empirical_intervals` adds predictive distributions."""
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast.
@@ -162,6 +162,6 @@ class PointMethod(Protocol):
         Returns
         -------
         Array
-            Shape (region, horizon); NaN for a region never seen. Where the history is too short for the method, the
-            last level.
+            Shape (region, horizon); NaN for a region that was never observed. If the history is too short for the
+            method, the last level.
         """

@@ -1,4 +1,4 @@
-"""Any model as a forecaster: fitted to what an origin may see, its stocks filtered up to it."""
+"""Any model as a forecaster: fitted to the data up to an origin, its stocks filtered up to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -28,26 +28,26 @@ from pysd_runner.study.inputs import fitted_values
 Array = NDArray[np.float64]
 
 MEMBERS = 240
-# Baselines that the model is mixed with, and their prior weights; that of the model is one.
+# Baselines in the mixture with the model, and their prior weights; that of the model is one.
 BASELINES: dict[str, tuple[PointMethod, float]] = {
     REFERENCE: (MeanReversion(rate=0.0), 0.25),
     "damped_drift": (DampedDrift(), 0.25),
     "smoothing": (Smoothing(), 0.25),
     "autoregression": (FixedEffects(), 0.25),
 }
-# The model is fitted anew at every origin of so many observations, then whenever they have grown by this share.
+# The model is refitted at every origin with fewer than EACH observed times, then when their number grew by this factor.
 EACH, ANEW = 50, 1.05
-# Observations that a first fit needs beside one for each parameter.
+# Number of observations that a first fit needs in addition to one per parameter.
 FEWEST = 6
-# One series tells little of how wide a mixture should have been: its own width counts for this many origins.
+# Prior weight of no inflation, in origins: high, since a single series says little about the width of a mixture.
 NO_INFLATION = 30.0
-# One series tells members apart slowly: weights that follow its last errors follow chance.
+# Learning rate and half-life of the weights: slow, since the last errors of a single series are mostly chance.
 RATE, HALF_LIFE = 0.3, 20.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StockFilter:
-    """The stocks of a model and how they are disturbed, as learnt up to some moment."""
+    """The stocks of a model and the noise on them, as estimated from data up to some time."""
 
     law: StockLaw
     setup: FilterSetup
@@ -55,7 +55,7 @@ class StockFilter:
     passes: list[FilteredEnsemble] = field(default_factory=list)
 
     def over_all(self, seed: int, members: int) -> FilteredEnsemble:
-        """Members at all moments, filtered once; states at a moment only know what came up to it."""
+        """Filter the members over all times, once; the state at a time depends only on data up to it."""
         if not self.passes:
             self.passes.append(filtered(self.law, self.setup, self.disturbance, seed=seed, members=members))
         return self.passes[0]
@@ -63,7 +63,7 @@ class StockFilter:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LearntModel:
-    """A fit up to some moment, and the filter that goes with it; None for a model whose state cannot be set."""
+    """A fit up to some time and its filter, which is None for a model whose state cannot be set."""
 
     fit: FitResult
     problem: CalibrationProblem
@@ -72,7 +72,7 @@ class LearntModel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelForecaster:
-    """The model, its parameters and disturbances estimated from what an origin may see, its stocks filtered to it."""
+    """A model whose parameters, disturbances and stocks are estimated from the data up to the origin."""
 
     problem: CalibrationProblem
     target: Target
@@ -83,12 +83,12 @@ class ModelForecaster:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name shown in tables."""
         return MODEL
 
     @property
     def least(self) -> int:
-        """Observations that a first fit needs: a few beside one for each parameter."""
+        """Number of observations that a first fit needs: a few more than the number of parameters."""
         return FEWEST + len(self.problem.space.keys)
 
     @property
@@ -122,20 +122,20 @@ class ModelForecaster:
         return Forecast(point=np.median(paths, axis=0), draws=paths)
 
     def prepare(self, origins: Sequence[Origin], seed: int, pool: Pool) -> None:
-        """Fit and filter for many origins at the same time; they share the fits."""
+        """Fit and filter for many origins in parallel; nearby origins share a fit."""
         blocks = sorted({self._block(origin) for origin in origins} - set(self.known))
         for place, known in pool.finished(partial(_prepared, replace(self, known={}), seed), blocks):
             self.known[blocks[place]] = known
 
     def learnt(self, origin: Origin, seed: int) -> LearntModel:
-        """What is known at an origin; fits are kept while the observations have not grown much."""
+        """The fit and filter used at an origin; a fit is reused until the number of observations has grown enough."""
         block = self._block(origin)
         if block not in self.known:
             self.known[block] = self.learn(block, seed)
         return self.known[block]
 
     def _block(self, origin: Origin) -> int:
-        """The earlier moment whose fit is taken: every one at first, later thresholds that grow by a share."""
+        """Index of the time whose fit is used: each time at first, later thresholds that grow by `ANEW`."""
         seen = int(np.isfinite(origin.target.values).any(axis=0).sum())
         block = self.least
         while (further := block + 1 if block < EACH else int(np.ceil(block * ANEW))) <= seen:
@@ -146,7 +146,7 @@ class ModelForecaster:
         return int(places[min(block, len(places)) - 1])
 
     def learn(self, place: int, seed: int) -> LearntModel:
-        """Fit to the observations up to a moment, and learn how the stocks are disturbed."""
+        """Fit to the observations up to a time, and estimate the disturbance of the stocks."""
         whole, series = self.problem, self.problem.series
         problem = whole.again(until=float(self.target.grid[place]) + 1e-6 * self.target.spacing, free=whole.space.keys)
         fit = self.given
@@ -174,7 +174,7 @@ class ModelForecaster:
         )
 
     def _filtered(self, known: StockFilter, place: int, later: Array, draws: int, seed: int) -> Array:
-        """Draws of the filtered members gone on, with errors of observation."""
+        """Simulate draws of the filtered members ahead, with observation errors."""
         found = known.over_all(seed, self.members)
         paths = ahead(known.law, known.setup, found, place, later, draws=draws, seed=seed)
         rng = np.random.default_rng([seed, place, 7])
@@ -197,7 +197,7 @@ class ModelForecaster:
         return found
 
     def _noise(self, item: Series, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
-        """Errors of observation on the scale of the series."""
+        """Draws of observation errors on the scale of the series."""
         spread = law.errors[item.label]
         if not item.errors.is_count:
             return np.asarray(spread * rng.standard_normal(raw.shape))
@@ -207,7 +207,7 @@ class ModelForecaster:
         return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)
 
     def _open(self, known: LearntModel, place: int, later: Array, draws: int, seed: int) -> Array:
-        """Draws of the fitted path, errors going on from the last residual: for models that cannot be filtered."""
+        """Draws about the fitted path, errors continuing the last residual: for models that cannot be filtered."""
         times = np.concatenate([self.target.grid[: place + 1], later])
         run, step = known.problem.runs_to(float(times[-1]))
         rng = np.random.default_rng([seed, place, 9])
@@ -234,7 +234,7 @@ def _prepared(forecaster: ModelForecaster, seed: int, block: int) -> LearntModel
 
 
 def mixture(model: ModelForecaster) -> Combination:
-    """A model with its baselines, weights learnt from past origins."""
+    """A mixture of a model and the baselines, with weights estimated from past origins."""
     members: list[Forecaster] = [model]
     members += [EmpiricalIntervals(name=name, method=method) for name, (method, _) in BASELINES.items()]
     return Combination(

@@ -1,6 +1,6 @@
 """The forecasters by name, with their defaults.
 
-What the defaults were chosen on, and what else was tried, is written in ``docs/forecast_choices.md``.
+``docs/forecast_choices.md`` describes how the defaults were chosen, and which alternatives were tried.
 """
 
 import math
@@ -28,7 +28,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 REFERENCE = "persistence"
 FINAL = "gapsim"
 FILTERED = "filtered"
-# A model of one's own in a mixture.
+# Name of the user's model in a mixture.
 MODEL = "model"
 
 GOOD: tuple[PointMethod, ...] = (MeanReversion(rate=0.0), DampedDrift(), MeanReversion(), ErrorCorrection())
@@ -37,7 +37,7 @@ METHODS: dict[str, PointMethod] = {
     REFERENCE: MeanReversion(rate=0.0),
     "drift": DampedDrift(damping=1.0),
     "damped_drift": DampedDrift(),
-    # Fewer years say nothing about a drift of a region's own.
+    # The drift of a single region cannot be estimated from fewer years.
     "theta": Smoothing(drift=0.5, least=8),
     "fixed_effects": FixedEffects(),
     "mean_reversion": MeanReversion(),
@@ -53,23 +53,23 @@ MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, REFERENCE: 0.1}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilteredModel:
-    """The law of relative output, its states filtered up to the origin and gone on with shocks.
+    """State-space model of relative output: states are filtered up to the origin, then simulated with shocks.
 
     Attributes
     ----------
     name
-        What tables call it.
+        Name shown in tables.
     settings
-        Grids and priors.
+        Grids and priors of the filter.
     """
 
     name: str
     settings: FilterSettings = field(default_factory=FilterSettings)
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Regions never seen stay unknown."""
+        """Forecast; see `Forecaster`. Regions that were never observed are NaN."""
         target = origin.target
-        # By code, so that the order of the rows moves no random number from one region to another.
+        # Sorted by code, so that the random numbers of a region do not depend on the order of rows.
         order = np.argsort(target.rows)
         order = order[np.isfinite(target.values[order]).any(axis=1)]
         known = estimate(target.values[order], [target.groups[place] for place in order], self.settings)
@@ -81,7 +81,7 @@ class FilteredModel:
 
 
 def baselines() -> dict[str, Forecaster]:
-    """Every baseline with learnt widths, by name."""
+    """Every baseline by name, each with empirical intervals."""
     return {name: EmpiricalIntervals(name=name, method=method) for name, method in METHODS.items()}
 
 
@@ -95,7 +95,7 @@ def models() -> dict[str, Forecaster]:
 
 
 def ablations() -> dict[str, Forecaster]:
-    """The filter with one part taken out, by name: what the part is worth. Scored when they are asked for."""
+    """The filtered model with one component removed, by name, to measure its value; scored only on request."""
     whole = FilterSettings()
     without = {
         "momentum": replace(whole, momenta=(0.0,)),
@@ -108,12 +108,12 @@ def ablations() -> dict[str, Forecaster]:
 
 
 def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
-    """Choose forecasters; the reference always comes first, because skill is measured against it.
+    """Select forecasters by name; the reference always comes first, because skill is measured against it.
 
     Parameters
     ----------
     names
-        As in `models` and `ablations`.
+        Names of `models` and `ablations`.
 
     Raises
     ------

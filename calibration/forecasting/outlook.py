@@ -1,4 +1,4 @@
-"""A forecast: its draws, what it is made of, and how such forecasts did before."""
+"""The result of a forecast: its draws, the weights of its members, and the scores of past forecasts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
 
-# Edges of the 30 %, 60 % and 90 % intervals, and the median; of what a table observes, quartiles and the 90 % interval.
+# Bounds of the 30 %, 60 % and 90 % intervals, and the median; for a table, quartiles and the 90 % interval.
 LEVELS, OF_TABLE = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95), (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Outlook(Tabled):
-    """A forecast of relative output of regions, or of what a table observes.
+    """A forecast of the relative output of regions, or of the columns of a table.
 
     Attributes
     ----------
@@ -35,31 +35,31 @@ class Outlook(Tabled):
         Predictive draws by name, joint over rows and times: ``relative_output`` with dimensions (draw, region, year) in
         log points, 0 the mean of the regions; or the columns of a table, (draw, entity, time), in their units.
     target
-        What was forecast, as far as it was observed.
+        The observations of the forecast quantity.
     data
         The panel or table.
     model
-        The forecaster.
+        Name of the forecaster.
     weights
-        Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
+        Weights of the members of a mixture by name, or the forecaster itself with weight 1.
     chances
-        Probabilities of the events that were asked for.
+        Probabilities of the requested events.
     past
-        How the same forecaster did at past origins, rows as in `Backtest.skill`; empty when it was not asked for. They
-        are those of `backtest` with its defaults; on a panel too short for it, from every origin that can be scored.
+        Scores of the same forecaster at past origins, rows as in `Backtest.skill`; empty if not requested. The origins
+        are the defaults of `backtest`; on a panel too short for these, every origin that can be scored.
     past_origins
-        Those origins; each row says how many of them were early enough for its horizon.
+        The past origins; each row gives the number of them that were early enough for its horizon.
     dispersion
-        How well it predicted from them whether dispersion falls (`Backtest.dispersion`); empty when it was not asked
-        for, and for a table.
+        How well the forecaster predicted at past origins whether dispersion falls (`Backtest.dispersion`); empty if
+        not requested, and for a table.
     verdict, disturbance, moved
-        Of a table, in words: whether anything is gained over holding the last value, how the stocks of the model are
-        disturbed, and why it ends elsewhere than was asked, if so.
+        For a table, in words: whether the forecast was better than persistence, how the stocks of the model are
+        disturbed, and why the forecast ends at another time than requested, if it does.
     fit
-        Of a panel, the calibration beside which the forecast is kept for runs, None for none; of a table, what was
-        fitted to all observations.
+        For a panel, the calibration with which the forecast is stored for runs, or None; for a table, the fit to all
+        observations.
     provenance
-        Everything needed to make it again.
+        Everything needed to reproduce the forecast.
     """
 
     draws: Mapping[str, xr.DataArray]
@@ -106,17 +106,17 @@ class Outlook(Tabled):
 
     @property
     def origin(self) -> int:
-        """The last year that was seen."""
+        """The last year of the data."""
         return self.target.times[-1]
 
     @property
     def last(self) -> Array:
-        """Last level that was observed of each row, shape (row,)."""
+        """Last observed level of each row, shape (row,)."""
         return last_level(self.target.values)
 
     @property
     def last_years(self) -> NDArray[np.int64]:
-        """Year of it, shape (region,); the origin where there is none."""
+        """Year of the last observed level, shape (region,); the origin if there is none."""
         seen = np.isfinite(self.target.values)[:, ::-1]
         return np.asarray(np.array(self.target.times[::-1])[seen.argmax(axis=1)], dtype=np.int64)
 
@@ -127,7 +127,7 @@ class Outlook(Tabled):
 
     @property
     def baseline(self) -> Baseline:
-        """The draws as the future without policy from which `pysd_runner.project` starts."""
+        """The draws as the baseline (future without policy) from which `pysd_runner.project` starts."""
         return Baseline(
             paths=self.paths.to_numpy(),
             regions=tuple(map(str, self.paths["region"].to_numpy())),
@@ -145,10 +145,10 @@ class Outlook(Tabled):
         return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(self.paths.attrs))
 
     def table(self) -> pd.DataFrame:
-        """One line a region and year, or column, entity and time.
+        """Quantiles of the draws, one row per region and year, or per column, entity and time.
 
-        Of regions, per cent of their geometric mean: median, bands, last level, its year. Of a table, quantiles in the
-        units of the columns.
+        For regions, in per cent of their geometric mean, with the last observed level and its year. For a table, in
+        the units of the columns.
         """
         if not self.target.is_relative:
             return pd.concat(
@@ -167,7 +167,7 @@ class Outlook(Tabled):
         return self.table()
 
     def sentences(self) -> tuple[str, ...]:
-        """What it says, in words."""
+        """The main results in sentences."""
         from calibration.forecasting.words import sentences
 
         return sentences(self)
@@ -180,7 +180,7 @@ class Outlook(Tabled):
         return f"<Outlook by {self.model!r} on {self.target.name!r}: {what}>"
 
     def _repr_html_(self) -> str:
-        """The last time as a table."""
+        """The forecast for the last time as a table."""
         from pysd_runner.export.tables import one_screen
 
         frame = self.table()
@@ -188,26 +188,26 @@ class Outlook(Tabled):
         return one_screen(frame[frame[time] == frame[time].max()])
 
     def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
-        """Fan of a region or column behind what was observed; of regions in per cent of their geometric mean.
+        """Fan chart of a region or column, with the observations; regions in per cent of their geometric mean.
 
         Parameters
         ----------
         name
-            Code or name of a region, or column; None draws a small chart for each region, or the first column.
+            Code or name of a region, or column; None for a small chart of each region, or for the first column.
         ax
-            Where to draw one of them; None makes a figure.
+            Axes to draw a single chart in; None for a new figure.
 
         Returns
         -------
         ReportFigure or Axes
-            The axes where some were given.
+            The axes if they were given.
 
         Raises
         ------
         UnknownName
             If there is no such region or column.
         InvalidInput
-            If there are too many regions for one picture.
+            If there are too many regions for one figure.
         """
         from pysd_runner.plots.over_time import plot_fan
 
@@ -238,7 +238,7 @@ class Outlook(Tabled):
         return plot_fan(one, seen.iloc[:, 0].dropna(), ax=ax, title=title, time_unit="year")
 
     def _code(self, text: str, codes: Sequence[str]) -> str:
-        """Code of a region by code or name."""
+        """Code of the region with a given code or name."""
         for code in codes:
             if text.casefold() in {code.casefold(), *(name.casefold() for name in self.names[code])}:
                 return code
@@ -248,7 +248,7 @@ class Outlook(Tabled):
         )
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write the quantiles, scores of the past and weights into a workbook."""
+        """Write the quantiles, past scores and weights into an Excel workbook."""
         from pysd_runner.export.tables import save_workbook
 
         weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
@@ -282,13 +282,13 @@ class Outlook(Tabled):
 
 
 def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
-    """English and Chinese name of each region by its code, which stands where there is none."""
+    """English and Chinese name of each region by its code, which is used if a name is missing."""
     found = {code: panel.entity(code) for code in target.rows}
     return {code: (region.name_en or code, region.name_zh or code) for code, region in found.items()}
 
 
 def _lines(values: xr.DataArray, levels: Sequence[float]) -> pd.DataFrame:
-    """Quantiles over draws, one line a row and time."""
+    """Quantiles over draws, one row per region or entity and time."""
     _, row, time = map(str, values.dims)
     rows, times = values[row].to_numpy(), values[time].to_numpy()
     found = np.quantile(values.to_numpy(), levels, axis=0)
@@ -297,6 +297,6 @@ def _lines(values: xr.DataArray, levels: Sequence[float]) -> pd.DataFrame:
 
 
 def _unit_after(values: xr.DataArray) -> str:
-    """Unit of the times, to stand after one."""
+    """Unit of time with a leading space, to append to a time; empty if there is none."""
     unit = values["time"].attrs.get("units", "")
     return f" {unit}" if unit else ""

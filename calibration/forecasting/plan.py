@@ -1,4 +1,4 @@
-"""What a back-test is to do: which years are origins, how far ahead, with which forecasters."""
+"""The plan of a back-test: its origins, horizons and forecasters."""
 
 import hashlib
 import json
@@ -14,33 +14,33 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 
-# The first origin has seen this many years.
+# Number of observed years up to the first origin.
 FIRST_ORIGIN = 9
 NEAR, FAR = (1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 10)
-# The same of a table, whose model needs enough for a fit as well, and intervals ahead.
+# For a table: minimum number of times up to the first origin (a fit may need more), and default horizons.
 FIRST_OF_TABLE, OF_TABLE = 8, (1, 2, 3, 5)
-# Panels of so many years are scored ten years ahead as well.
+# Minimum number of years of a panel to be scored ten years ahead as well.
 LONG = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class BacktestPlan:
-    """Settings of a back-test, checked."""
+    """Validated settings of a back-test."""
 
-    target: Target  # what is forecast, all times
-    models: Mapping[str, Forecaster]  # forecasters by name, the reference among them
-    horizons: tuple[int, ...]  # times ahead that are reported
-    origins: tuple[int, ...]  # times that are scored
+    target: Target  # the target with all times
+    models: Mapping[str, Forecaster]  # forecasters by name, including the reference
+    horizons: tuple[int, ...]  # reported horizons
+    origins: tuple[int, ...]  # times from which forecasts are scored
     draws: int
     seed: int
 
     @property
     def horizon(self) -> int:
-        """Times that are forecast: to the longest horizon, at least so many that fewer horizons score alike."""
+        """Number of times to forecast: the longest horizon, at least 5, so that fewer horizons give equal scores."""
         return max(*self.horizons, NEAR[-1])
 
     def ahead(self, origin: int) -> int:
-        """Times that are forecast from an origin: those of a table end with what can be scored."""
+        """Number of times to forecast from an origin; for a table, up to the longest horizon that can be scored."""
         if self.target.is_relative:
             return self.horizon
         left = len(self.target.times) - 1 - self.target.position(origin)
@@ -48,12 +48,12 @@ class BacktestPlan:
 
     @property
     def is_in_order(self) -> bool:
-        """Whether a forecaster learns from what others forecast at earlier origins, which then come first."""
+        """Whether a forecaster uses the forecasts from earlier origins, so that origins must run in order."""
         return any(isinstance(model, Combination) for model in self.models.values())
 
     @property
     def seen(self) -> tuple[int, ...]:
-        """Every year a forecaster may have to repeat itself at: from the first with enough years to the last origin."""
+        """Observed years at which points may be needed: from the first with enough data to the last origin."""
         first = min(self.target.seen[FIRST_SEEN - 1], self.origins[0])
         return tuple(year for year in self.target.seen if first <= year <= self.origins[-1])
 
@@ -78,7 +78,7 @@ def make_plan(
     draws: int,
     seed: int,
 ) -> BacktestPlan:
-    """Fill in defaults and check everything before anything is computed."""
+    """Fill in defaults and check all settings before anything is computed."""
     whole("seed", seed, least=0)
     check_draws(draws)
     years, seen = target.times, target.seen
@@ -113,7 +113,7 @@ def make_plan(
             else Message("a back-test needs {least} years", least=FIRST_SEEN + 2),
         )
     unscored = [step for step in ahead if not _reach(target, step) & set(chosen)]
-    # Defaults ask for what there is.
+    # Default horizons that cannot be scored are ignored.
     if unscored and (horizons is not None or len(unscored) == len(ahead)):
         raise InvalidInput(_too_far(target, unscored[0], chosen))
     known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
@@ -129,7 +129,7 @@ def make_plan(
 def mixture_plan(
     target: Target, whole: Combination, least: int, *, horizons: Sequence[int] | None, draws: int, seed: int
 ) -> BacktestPlan:
-    """Score a mixture and its members from every time that has so many before it and something to score after it."""
+    """Plan to score a mixture and its members from every time after the first `least` that can be scored."""
     ahead = tuple(sorted(set(horizons))) if horizons else OF_TABLE
     if ahead[0] < 1:
         raise InvalidInput("horizons are {horizons}; expected whole numbers from 1", horizons=list(ahead))
@@ -144,7 +144,7 @@ def mixture_plan(
 
 
 def check_yearly(target: Target) -> None:
-    """Refuse a panel whose years are so far apart that hardly a yearly change is known: forecasts are made of these."""
+    """Raise if a panel has too few changes between successive years, from which forecasts are made."""
     if target.yearly < FIRST_SEEN <= len(target.seen) - 1:
         raise InvalidPanel(
             "panel {panel!r} has output per head in {years}, and forecasts are made from changes between one year and "
@@ -157,7 +157,7 @@ def check_yearly(target: Target) -> None:
 
 
 def check_model(model: object) -> None:
-    """Refuse what is no model that declares bindings; None is the shipped one."""
+    """Raise unless `model` is a model that declares bindings, or None for the shipped one."""
     if isinstance(model, str):
         raise InvalidInput(
             "model is what load_model returned; found the text {found!r}; a forecaster is named by `forecaster` "
@@ -171,7 +171,7 @@ def check_model(model: object) -> None:
 
 
 def check_draws(draws: int) -> None:
-    """Refuse fewer draws than a distribution needs."""
+    """Raise if there are fewer than the two draws that a distribution needs."""
     if draws < 2:
         raise InvalidInput(
             "draws is {draws}; a distribution needs at least 2, and 500 or more to be of use", draws=draws
@@ -179,12 +179,12 @@ def check_draws(draws: int) -> None:
 
 
 def _reach(target: Target, step: int) -> set[int]:
-    """Years from which forecasts so many years ahead can be scored."""
+    """Years from which forecasts `step` years ahead can be scored."""
     return {year - step for year in target.seen} & set(target.seen[FIRST_SEEN:])
 
 
 def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
-    """Why no origin can be scored so many years ahead, and what to do."""
+    """Message that no origin can be scored `step` years ahead, with advice."""
     earlier = [year for year in _reach(target, step) if year < origins[0]]
     return Message(
         "{years} cannot be scored: the origins run from {first} to {end} and the data of {panel!r} to {year}; ask for "

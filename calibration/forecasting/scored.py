@@ -1,4 +1,4 @@
-"""The result of a back-test: scores by forecaster, origin, region and horizon, and the tables made of them."""
+"""The result of a back-test: scores by forecaster, origin, region and horizon, and tables of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class Backtest(Tabled):
     panel
         Name of the panel or table.
     scores
-        One variable a score (see `calibration.forecasting.scores.all_scores`), dims model, origin, region (row for a
-        table) and horizon; coordinate ``group`` on regions. NaN where nothing was realised.
+        One variable per score (see `calibration.forecasting.scores.all_scores`), dimensions model, origin, region (row
+        for a table) and horizon; coordinate ``group`` on regions. NaN where there is no realisation.
     draws, seed
-        Of every forecast.
+        Number of draws and seed of every forecast.
     """
 
     panel: str
@@ -40,12 +40,12 @@ class Backtest(Tabled):
     seed: int
 
     def skill(self) -> list[dict[str, Any]]:
-        """Scores pooled over origins and regions, a row for each forecaster and horizon, against persistence.
+        """Scores pooled over origins and regions, relative to persistence, one row per forecaster and horizon.
 
         Ratios below 1 are better than persistence. ``..._low`` and ``..._high`` bound 90 % block-bootstrap intervals
         over origins; ``dm_...`` is the Diebold-Mariano test of squared errors or CRPS against persistence, negative
-        when better. Errors are of log relative output. A value that cannot be told is None; a horizon at which nothing
-        came has no row.
+        if better. Errors are those of log relative output. An undefined value is None; a horizon without realisations
+        has no row.
         """
         rows = [
             self._row(str(model), int(horizon))
@@ -95,14 +95,14 @@ class Backtest(Tabled):
         Parameters
         ----------
         model
-            Its name.
+            Name of the forecaster.
 
         Returns
         -------
         dict
-            ``held``: by horizon, from how many origins the likelier side came, and from how many it could be told.
+            ``held``: by horizon, the number of origins with a correct prediction, and of those with a realisation.
             ``brier`` and ``brier_base``: Brier score over all origins and horizons, and that of the base rate known at
-            the time; None where nothing came.
+            the time; None without realisations.
         """
         chosen = self.scores.sel(model=model)
         falls, fell, base = (
@@ -121,7 +121,7 @@ class Backtest(Tabled):
         }
 
     def regret(self, model: str) -> dict[int, float]:
-        """RMSE over that of the best of the other forecasters, picked with hindsight, less 1; by horizon.
+        """RMSE relative to the best of the other forecasters in hindsight, minus 1, by horizon.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Backtest(Tabled):
 
     @property
     def rows(self) -> str:
-        """What the rows of the target are called."""
+        """Name of the dimension of rows: region, or row for a table."""
         return str(next(dim for dim in self.scores["error"].dims if dim not in ("model", "origin", "horizon")))
 
     def _of(self, score: str, model: str, horizon: int) -> Array:
@@ -195,17 +195,17 @@ def _mean(values: Array) -> float:
 
 
 def _ratio(value: float, to: float) -> float:
-    """NaN where there is nothing to compare with."""
+    """Ratio of two values; NaN unless the second is positive."""
     return value / to if to > 0 else float("nan")
 
 
 def _told(value: Any) -> Any:
-    """None for what cannot be told, so that a row is valid JSON."""
+    """Replace a non-finite number by None, so that a row is valid JSON."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def assembled(plan: BacktestPlan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
-    """Put the scores of all origins into one labelled data set."""
+    """Combine the scores of all origins in one labelled data set."""
     import xarray as xr
 
     target, row = plan.target, plan.target.axes[0]

@@ -1,8 +1,8 @@
-"""Scores of predictive draws against realisations, and how sure it is that one forecast is better than another.
+"""Scores of predictive draws against realisations, with tests and intervals for the difference between forecasts.
 
-Error = forecast - observed, and lower is better unless said. CRPS, interval, pinball and energy scores are those of the
-scoringrules library. Regions of one year share its shocks, so that only origins count in tests and intervals: losses
-are averaged over regions first. Forecasts of several years from successive origins overlap, so that neighbouring
+Error = forecast - observed; lower scores are better unless noted. CRPS, interval, pinball and energy scores are those
+of the scoringrules library. Regions share the shocks of a year, so tests and intervals treat origins as the sample:
+losses are averaged over regions first. Forecasts of several years from successive origins overlap, so that neighbouring
 origins are dependent.
 """
 
@@ -18,14 +18,14 @@ Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
-# The energy score compares all pairs of draws; so many are enough for the mean over origins.
+# Maximum number of draws of the energy score, which compares all pairs; enough for the mean over origins.
 ENERGY_DRAWS = 100
-# Origins that a test needs at least.
+# Minimum number of origins of a test or interval.
 LEAST_ORIGINS = 4
 
 
 def crps(draws: Array, observed: Array) -> Array:
-    r"""Continuous ranked probability score, :math:`E|X - y| - \frac12 E|X - X'|`; from 0, in units of the target."""
+    r"""Continuous ranked probability score, :math:`E|X - y| - \frac12 E|X - X'|`, at least 0; units of the target."""
     # Gneiting & Raftery (2007), J. Amer. Statist. Assoc. 102: 359-378.
     from scoringrules import crps_ensemble
 
@@ -50,7 +50,7 @@ def pinball(quantile: Array, observed: Array, level: float) -> Array:
 
 
 def energy_score(draws: Array, observed: Array) -> float:
-    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`; from 0, in units of the target."""
+    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`, at least 0; units of the target."""
     from scoringrules import es_ensemble
 
     seen = np.isfinite(observed) & np.isfinite(draws[0])
@@ -60,7 +60,7 @@ def energy_score(draws: Array, observed: Array) -> float:
 
 
 def pit(draws: Array, observed: Array) -> Array:
-    """Probability integral transform: share of draws below the realisation, ties by half; uniform when calibrated."""
+    """Probability integral transform: share of draws below the realisation, ties count half; uniform if calibrated."""
     below = (draws < observed).mean(axis=0)
     ties = (draws == observed).mean(axis=0)
     result: Array = np.where(np.isfinite(observed) & np.isfinite(draws[0]), below + ties / 2, np.nan)
@@ -68,8 +68,8 @@ def pit(draws: Array, observed: Array) -> Array:
 
 
 def naive_scale(history: Array) -> Array:
-    """Mean absolute yearly change of each region up to the origin, by which MASE divides; shape (region,)."""
-    # Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN where nothing ever changed or was seen.
+    """Mean absolute yearly change of each region up to the origin, the scale of MASE; shape (region,)."""
+    # Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN if a region never changed or was not observed.
     changes = np.abs(np.diff(history, axis=1))
     known = np.isfinite(changes)
     total = np.where(known, changes, 0.0).sum(axis=1)
@@ -78,7 +78,7 @@ def naive_scale(history: Array) -> Array:
 
 
 def dispersion_scores(draws: Array, observed: Array, history: Array) -> dict[str, Array]:
-    """Whether dispersion falls: its probability, its realisation (1 or 0), and the base rate; each (horizon,)."""
+    """Predicted probability that dispersion falls, whether it fell (1 or 0), and the base rate; each (horizon,)."""
     last, horizon = last_level(history), observed.shape[1]
     falls, fell, base = (np.full(horizon, np.nan) for _ in range(3))
     for step in range(horizon):
@@ -96,7 +96,7 @@ def dispersion_scores(draws: Array, observed: Array, history: Array) -> dict[str
 
 
 def _fell(then: Array, now: Array) -> bool:
-    """Whether dispersion over the regions seen both times is less than it was."""
+    """Whether the dispersion over the regions observed at both times has decreased."""
     both = np.isfinite(then) & np.isfinite(now)
     return bool(now[both].std() < then[both].std())
 
@@ -129,15 +129,15 @@ def percent(level: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DieboldMariano:
-    """Result of the test that two forecasts lose the same on average."""
+    """Result of the test that two forecasts have equal expected loss."""
 
-    statistic: float  # negative when the first loses less; NaN when it cannot be told
+    statistic: float  # negative if the first has less loss; NaN if undefined
     p_value: float
     origins: int
 
 
 def by_origin(loss: Array) -> Array:
-    """Mean over regions of losses of shape (origin, region), NaN left out; shape (origin,)."""
+    """Mean over regions of losses of shape (origin, region), ignoring NaN; shape (origin,)."""
     known = np.isfinite(loss)
     total = np.where(known, loss, 0.0).sum(axis=1)
     result: Array = np.divide(total, known.sum(axis=1), out=np.full(len(loss), np.nan), where=known.any(axis=1))
@@ -145,10 +145,10 @@ def by_origin(loss: Array) -> Array:
 
 
 def diebold_mariano(loss: Array, benchmark: Array, horizon: int) -> DieboldMariano:
-    r"""Test of equal accuracy for forecasts that overlap.
+    r"""Diebold-Mariano test of equal accuracy for overlapping forecasts.
 
-    :math:`d_t` is the difference of losses averaged over regions; its long-run variance has the autocovariances up to
-    lag h - 1, with Bartlett weights where plain ones give no positive variance. The statistic
+    :math:`d_t` is the difference of losses averaged over regions; its long-run variance sums the autocovariances up to
+    lag h - 1, with Bartlett weights if the unweighted sum is not positive. The statistic
     :math:`\bar d / \sqrt{\hat V/n}` is multiplied by :math:`\sqrt{(n + 1 - 2h + h(h-1)/n)/n}` and compared with
     Student's t with n - 1 degrees of freedom.
 
@@ -174,7 +174,7 @@ def diebold_mariano(loss: Array, benchmark: Array, horizon: int) -> DieboldMaria
 
 
 def long_run_variance(series: Array, lags: int) -> float:
-    """Variance of a mean times the length: autocovariances up to some lag, with Bartlett weights if they must."""
+    """Long-run variance from autocovariances up to `lags`, with Bartlett weights if the plain sum is not positive."""
     centred = series - series.mean()
     count = len(series)
     covariances = np.array([centred[lag:] @ centred[: count - lag] / count for lag in range(lags + 1)])
@@ -186,7 +186,7 @@ def long_run_variance(series: Array, lags: int) -> float:
 
 
 def blocks(count: int, length: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Circular block bootstrap: positions of origins, shape (repetition, origin)."""
+    """Circular block bootstrap: resampled indices of origins, shape (repetition, origin)."""
     # Politis & Romano (1992), in *Exploring the Limits of Bootstrap*.
     length = min(length, count)
     starts = rng.integers(0, count, size=(repetitions, -(-count // length)))
@@ -195,18 +195,18 @@ def blocks(count: int, length: int, repetitions: int, rng: np.random.Generator) 
 
 
 def block_length(count: int, horizon: int) -> int:
-    """Length of a block: the overlap, and not less than the cube root of the number of origins."""
+    """Length of a block: the horizon, but at least the cube root of the number of origins."""
     return max(horizon, round(float(np.cbrt(count))))
 
 
 def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
-    r"""How much wider an interval of a mean must be than the block bootstrap finds it.
+    r"""Factor by which the block-bootstrap interval of a mean is widened to correct its small-sample bias.
 
-    Blocks drawn from few origins about their own mean vary too little, and cut the dependence of origins at their ends.
+    Blocks drawn from few origins vary too little about their own mean, and cut the dependence of origins at their ends.
     Forecasts over h years from origins k years apart share h - k of their shocks, so that errors correlate by
-    :math:`\max(1 - k/h, 0)`. With that the variance of the mean and the one the bootstrap is expected to find are
-    known; the factor is the root of their ratio, times the quantile of Student's t with n - 1 degrees of freedom over
-    the normal one, as in the correction of Harvey, Leybourne & Newbold (1997).
+    :math:`\max(1 - k/h, 0)`. This gives the variance of the mean and the expected variance of the bootstrap; the
+    factor is the square root of their ratio, times the quantile of Student's t with n - 1 degrees of freedom divided
+    by the normal one, as in the correction of Harvey, Leybourne & Newbold (1997).
     """
     from scipy.special import ndtri, stdtrit
 
@@ -219,7 +219,7 @@ def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
 
 
 def _block_variance(correlation: Array, length: int) -> float:
-    """Expected variance, over where it starts, of the sum of a circular block about the mean of all."""
+    """Expected variance of the sum of a circular block about the overall mean, averaged over its start."""
     count = len(correlation)
     places = (np.arange(count)[:, None] + np.arange(length)) % count
     block = np.zeros((count, count))
@@ -238,20 +238,20 @@ def ratio_interval(
     seed: int = 0,
     repetitions: int = 999,
 ) -> tuple[float, float]:
-    """Block-bootstrap interval of a ratio of pooled losses over origins, widened by `spread_factor`."""
+    """Block-bootstrap interval over origins of the ratio of pooled losses, widened by `spread_factor`."""
     both = np.isfinite(loss) & np.isfinite(benchmark)
     above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
     found, low, high, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
     if not found > 0:
         return found**power, found**power
-    # Ratios cannot be negative: their logs are widened.
+    # Ratios are positive, so the interval is widened on the log scale.
     return (found * (low / found) ** factor) ** power, (found * (high / found) ** factor) ** power
 
 
 def mean_interval(
     values: Array, horizon: int, *, level: float = 0.9, seed: int = 0, repetitions: int = 999
 ) -> tuple[float, float]:
-    """Interval like `ratio_interval` of a pooled mean of ones and zeros, a coverage; parameters as above."""
+    """Block-bootstrap interval of a coverage, the pooled mean of ones and zeros; parameters as in `ratio_interval`."""
     known = np.isfinite(values)
     above = np.where(known, values, 0.0).sum(axis=1)
     below = known.sum(axis=1).astype(float)
@@ -265,7 +265,7 @@ def mean_interval(
 def _bootstrap(
     above: Array, below: Array, horizon: int, level: float, seed: int, repetitions: int
 ) -> tuple[float, float, float, float]:
-    """A ratio of sums over origins, the quantiles of its block bootstrap, and how much wider they should be apart."""
+    """Ratio of sums over origins, two quantiles of its block bootstrap, and the factor by which to widen them."""
     if not 0 < level < 1:
         raise InvalidInput("the level of an interval is {level}; expected a probability between 0 and 1", level=level)
     held = below > 0
@@ -278,5 +278,5 @@ def _bootstrap(
     ratios = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
     found = float(above.sum() / below.sum())
     low, high = (float(end) for end in np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2)))
-    # An interval holds its estimate, also where the bootstrap is lopsided.
+    # The interval includes the estimate even if the bootstrap distribution is skewed.
     return found, min(low, found), max(high, found), spread_factor(count, length, horizon, level)

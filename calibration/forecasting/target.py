@@ -1,4 +1,4 @@
-"""What is forecast: log output per head of regions relative to their mean, or the columns of a table."""
+"""The target of forecasts: log output per head of regions relative to their mean, or the columns of a table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,41 +21,42 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 VARIABLE = "output_per_head"
-# What a forecast of it is called.
+# Name of the forecast quantity of a panel.
 RELATIVE = "relative_output"
 LEAST_REGIONS = 2
-# Years that are left when early ones before a long gap are not used.
+# Minimum number of observed years that must remain for years before a long gap to be dropped.
 ENOUGH = 6
-# Movement of all others by a newcomer, log points, from which on it is said.
+# Smallest shift of the other regions' relative output by a new region that is reported, in log points.
 WORTH_SAYING = 0.005
-# Rows of years that a message names.
+# Maximum number of ranges of years listed in a message.
 TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Target:
-    """What is forecast, at times that are evenly spaced: relative output of regions, or what a table observes.
+    """Observations to forecast, at evenly spaced times: relative output of regions, or the columns of a table.
 
     Attributes
     ----------
     name
-        Of the data.
+        Name of the data.
     rows
-        Codes of the regions; columns of a table and their entities.
+        Codes of the regions, or columns of a table and their entities.
     groups
-        Class of each row; empty where none is known.
+        Class of each row; empty if there are none.
     times
-        Whole numbers in a row: years, or places among `moments`.
+        Consecutive whole numbers: years, or indices of `moments`.
     values
         Shape (row, time), log points or on the scales of the columns; NaN where nothing was observed.
     back
-        Draws of shape (draw, row, time) and their times as arrays by name, in the units that they are told in.
+        Function that converts draws of shape (draw, row, time) and their times to labelled arrays by name, in the
+        units of the data.
     axes
-        What rows and times are called.
+        Names of the two dimensions of `values`.
     is_relative
-        Whether values are relative to the mean of the rows, so that what all share is no change.
+        Whether values are relative to the mean of the rows, so that a change common to all rows cancels.
     moments
-        Where the times lie, in the unit of the data; None where they are it.
+        The times in the unit of the data; None if `times` are in that unit.
     """
 
     name: str
@@ -85,12 +86,12 @@ class Target:
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Positions of the times at which some row was observed."""
+        """Indices of the times at which some row was observed."""
         return tuple(int(place) for place in np.flatnonzero(np.isfinite(self.values).any(axis=0)))
 
     @property
     def yearly(self) -> int:
-        """Number of times whose change from the one before was observed for some row."""
+        """Number of times at which the change from the previous time was observed for some row."""
         seen = np.isfinite(self.values)
         return int((seen[:, 1:] & seen[:, :-1]).any(axis=0).sum())
 
@@ -101,20 +102,20 @@ class Target:
 
     @property
     def spacing(self) -> float:
-        """Distance of two times in that unit."""
+        """Interval between successive times in the unit of the data."""
         return float(self.grid[1] - self.grid[0])
 
     def later(self, count: int) -> Array:
-        """So many times after the last one, in the unit of the data."""
+        """The next `count` times after the last one, in the unit of the data."""
         return np.asarray(self.grid[-1] + self.spacing * np.arange(1, count + 1), dtype=float)
 
     def position(self, time: int) -> int:
-        """Position of a time.
+        """Index of a time.
 
         Raises
         ------
         InvalidInput
-            If the target does not hold it.
+            If the time is not a time of the target.
         """
         if not self.times[0] <= time <= self.times[-1]:
             raise InvalidInput(
@@ -127,18 +128,18 @@ class Target:
         return time - self.times[0]
 
     def until(self, time: int) -> "Target":
-        """Everything up to a time, this one included; a copy, so that nothing later can be reached from it."""
+        """The target up to and including a time; a copy, so that later values cannot be accessed through it."""
         stop = self.position(time) + 1
         moments = None if self.moments is None else self.moments[:stop]
         return replace(self, times=self.times[:stop], values=self.values[:, :stop].copy(), moments=moments)
 
 
 def relative(levels: Array) -> Array:
-    r"""Subtract from logs the mean over the regions of each year.
+    r"""Subtract from log levels the mean over the regions of each year.
 
     :math:`r_{it} = y_{it} - \bar y_t`, :math:`\bar y_t` the unweighted mean. A region that was observed before and is
-    missing this year counts with its last relative level, so that the others do not jump when it drops out:
-    :math:`\bar y_t = (\sum_{seen} y_{it} + \sum_{missing} r_{i,last}) / n_{seen}`. Uses nothing of later years.
+    missing this year enters with its last relative level, so that the others do not jump when it drops out:
+    :math:`\bar y_t = (\sum_{seen} y_{it} + \sum_{missing} r_{i,last}) / n_{seen}`. No later years are used.
     """
     result = np.full(levels.shape, np.nan)
     last = np.full(len(levels), np.nan)
@@ -154,12 +155,12 @@ def relative(levels: Array) -> Array:
 
 
 def doubts(panel: Data, target: Target) -> tuple[str, ...]:
-    """Sentences about what a user may not expect of a target: years left out, and regions that begin late."""
+    """Warnings about a target: years left out, and regions that begin late."""
     return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target))
 
 
 def early_years(panel: Data, target: Target) -> tuple[str, ...]:
-    """A sentence about years before a gap longer than themselves, which are not used."""
+    """A warning about early years that are not used, because a longer gap follows them."""
     held = np.isfinite(panel.array(VARIABLE)).sum(axis=0) >= LEAST_REGIONS
     early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.times[0]]
     if not early:
@@ -171,7 +172,7 @@ def early_years(panel: Data, target: Target) -> tuple[str, ...]:
 
 
 def years_told(years: Sequence[int]) -> str:
-    """Years in words, those in a row as a range: ``1995, 2000-2010``."""
+    """Years as text, consecutive ones as a range: ``1995, 2000-2010``."""
     rows: list[list[int]] = []
     for year in years:
         if rows and year == rows[-1][-1] + 1:
@@ -183,9 +184,9 @@ def years_told(years: Sequence[int]) -> str:
 
 
 def late_entries(target: Target) -> tuple[str, ...]:
-    """Sentences about regions that begin later than others and so move the relative output of those."""
-    # The mean is that of the regions that are there, so a poor newcomer lifts all others in its first year. Movements
-    # of less than half a per cent are not worth a sentence.
+    """Warnings about regions that begin later than others and so shift the relative output of those."""
+    # The mean is over the regions observed in a year, so a poor new region raises all others in its first year. Shifts
+    # of less than half a per cent are not reported.
     seen = np.isfinite(target.values)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), len(target.times))
     last = np.full(len(seen), np.nan)
@@ -206,7 +207,7 @@ def late_entries(target: Target) -> tuple[str, ...]:
 
 
 def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:
-    """Sentences about years after the last one of a target, in which one region alone has output per head."""
+    """Warnings about years after the last one of a target, in which only one region has output per head."""
     sentences = []
     for place, year in enumerate(panel.years):
         names = [
@@ -226,15 +227,15 @@ def target_of(source: "Data | CalibrationProblem") -> Target:
     Parameters
     ----------
     source
-        A panel that holds output per head, or output and population; or a problem, whose observations are put on an
-        even grid of moments.
+        A panel with output per head, or output and population; or a problem, whose observations are assigned to an
+        evenly spaced grid of times.
 
     Raises
     ------
     InvalidPanel
-        If there is no output per head, fewer than two regions with it, or if it never changes.
+        If there is no output per head, fewer than two regions have it, or it never changes.
     InvalidInput
-        If a problem has observations at one moment alone.
+        If a problem has observations at only one time.
     """
     return _relative_output(source) if isinstance(source, Data) else _columns(source)
 
@@ -283,7 +284,7 @@ def _relative_output(panel: Data) -> Target:
 
 
 def by_region(codes: Sequence[str], values: Array, years: Sequence[float]) -> "dict[str, xr.DataArray]":
-    """Relative output of regions as a labelled array, log points; dimensions (draw, region, year), or without draws."""
+    """Relative output of regions as a labelled array, log points; dimensions (draw, region, year) or (region, year)."""
     import xarray as xr
 
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
@@ -292,7 +293,7 @@ def by_region(codes: Sequence[str], values: Array, years: Sequence[float]) -> "d
 
 
 def _columns(problem: "CalibrationProblem") -> Target:
-    """Observations of a problem under each other, each at the nearest moment of an even grid."""
+    """Observations of a problem stacked into rows, each at the nearest time of an evenly spaced grid."""
     series = problem.series
     moments = np.unique(np.concatenate([item.times for item in series]))
     if len(moments) < 2:
@@ -318,7 +319,7 @@ def _columns(problem: "CalibrationProblem") -> Target:
 
 
 def _on_grid(item: "Series", times: Array, spacing: float) -> Array:
-    """Values of a series at the moments nearest to theirs, shape (row, time)."""
+    """Values of a series at the nearest times of the grid, shape (row, time)."""
     result = np.full((len(item.labels), len(times)), np.nan)
     places = np.round((item.times - times[0]) / spacing).astype(int)
     for column, place in enumerate(places):
@@ -346,7 +347,7 @@ def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[floa
 
 
 def _first_kept(seen: NDArray[np.intp]) -> int:
-    """Where to begin: what comes before a gap longer than itself tells nothing that is not out of date by then."""
+    """Index of the first year to use: years before a gap longer than themselves are out of date and dropped."""
     begin = 0
     for place in range(1, len(seen)):
         if seen[place] - seen[place - 1] - 1 > place - begin:
@@ -355,7 +356,7 @@ def _first_kept(seen: NDArray[np.intp]) -> int:
 
 
 def consecutive(years: Sequence[int], values: Array) -> tuple[tuple[int, ...], Array]:
-    """Put columns on consecutive years, missing ones filled with NaN."""
+    """Reindex columns to consecutive years, missing ones filled with NaN."""
     whole = tuple(range(years[0], years[-1] + 1))
     result = np.full((len(values), len(whole)), np.nan)
     result[:, np.asarray(years) - years[0]] = np.where(np.isfinite(values), values, np.nan)

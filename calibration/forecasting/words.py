@@ -1,4 +1,4 @@
-"""What a forecast says in words, made from its numbers: a paragraph of regions, sentences of a table."""
+"""Summarise a forecast in words: one paragraph for a panel of regions, a list of sentences for a table."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from calibration.forecasting.model_forecaster import LearntModel, StockFilter
     from calibration.forecasting.outlook import Outlook
 
-# Moves of less than this are not told.
+# Smallest relative change of a region that is reported.
 MOVE = 0.005
-# A dispersion that moves by less than this share of itself is said to stay.
+# Relative change of dispersion below which it is reported as unchanged.
 STILL = 0.01
-# Regions that a sentence names before it counts the others.
+# Maximum number of regions named in a sentence; further ones are counted.
 NAMED = 3
-# What a ratio of errors to those of persistence is away from 1 where the forecast did better or worse.
+# Minimum distance from 1 of the error ratio to persistence for a forecast to be called better or worse.
 APART = 0.005
-# Brier score of one chance in two, always.
+# Brier score of a constant probability of 1/2.
 COIN = 0.25
-# Scores from fewer origins are reported, not counted.
+# Minimum number of origins for a score to count in the verdict; scores from fewer are only reported.
 LEAST_ORIGINS = 8
-# A mixture that is not this much better than persistence has gained nothing.
+# Maximum ratio of error and CRPS to those of persistence for a mixture to count as better.
 GAIN = 0.98
 
 
 def paragraph(outlook: "Outlook", lang: str = "en") -> str:
-    """What is likely, how sure, how such forecasts did before, and what of it is the model."""
+    """Describe the forecast of a panel, its uncertainty, event probabilities, past scores and members."""
     words = texts(lang, "forecast")
     parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
     parts += [
@@ -50,20 +50,20 @@ def paragraph(outlook: "Outlook", lang: str = "en") -> str:
 
 
 def percent(share: float, *, signed: bool = False) -> str:
-    """A share in whole per cent, halves away from zero as a reader rounds them."""
-    # What is a half in decimals is a little less in binary.
+    """A share in whole per cent, halves rounded away from zero."""
+    # A decimal half may be slightly less in binary.
     whole = math.copysign(math.floor(abs(100 * share) + 0.5 + 1e-9), share) + 0.0
     return f"{whole:+.0f}%" if signed else f"{whole:.0f}%"
 
 
 def chance(share: float) -> str:
-    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %."""
+    """A probability in whole per cent; "<1%" instead of 0 % and ">99%" instead of 100 %."""
     whole = percent(share)
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
 def _made_of(outlook: "Outlook", words: Mapping[str, str]) -> str:
-    """What the forecast is made of."""
+    """Name the forecaster, or the members of the mixture with their weights."""
     if len(outlook.weights) == 1:
         return words["baseline"].format(model=outlook.model)
     parts = [
@@ -93,7 +93,7 @@ def _spread(outlook: "Outlook", words: Mapping[str, str]) -> str:
 
 
 def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str, str]) -> str:
-    """How often it was predicted rightly whether dispersion falls, and its probability where such ones had worth."""
+    """How often the direction of dispersion was predicted correctly, and the probability of a fall if skilful."""
     steps = [step for step in past.get("held", ()) if step <= after]
     if not steps:
         return ""
@@ -105,7 +105,7 @@ def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str
 
 
 def _silent(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str]:
-    """Regions without output in the last year, whose level is older."""
+    """Name the regions without output in the last year, whose last level is from an earlier year."""
     unseen = np.flatnonzero(np.isnan(outlook.history.to_numpy()[:, -1]) & np.isfinite(outlook.last))
     if not len(unseen):
         return []
@@ -124,7 +124,7 @@ def _regions(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[st
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
     if not len(known):
         return []
-    # Medians, so that the table shows the same moves.
+    # Medians, so that the changes agree with the table.
     moves = np.median(draws[:, known], axis=0) - last[known]
     low, high = np.quantile(draws[:, known], (0.05, 0.95), axis=0)
     half, move = float((high - low).mean()) / 2, float(np.abs(moves).mean())
@@ -161,7 +161,7 @@ def _past(outlook: "Outlook", words: Mapping[str, str]) -> str:
 
 
 def _verdict(past: Sequence[Mapping[str, Any]]) -> str:
-    """Whether forecasts from enough origins did better or worse than persistence, all of them."""
+    """Whether forecasts were better or worse than persistence at all horizons with enough origins."""
     ratios = [row["rmse_ratio_to_persistence"] for row in past if not _few(row)]
     ratios = [ratio for ratio in ratios if ratio is not None]
     if ratios and max(ratios) < 1 - APART:
@@ -174,7 +174,7 @@ def _few(row: Mapping[str, Any]) -> bool:
 
 
 def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> str:
-    """Errors at one horizon; `told` when the sentence says already that origins are few."""
+    """Errors at one horizon; `told` if the sentence already says that there are few origins."""
     number, ahead = int(row["origins"]), int(row["horizon"])
     count = words["count" if number == 1 else "counts"].format(count=number)
     return words["error"].format(
@@ -187,7 +187,7 @@ def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> s
 
 
 def _error_range(row: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    """Where the change of errors lies with nine chances in ten; nothing where origins are too few to tell."""
+    """The 90 % interval of the change of errors; empty if there are too few origins for one."""
     low, high = row.get("rmse_ratio_low"), row.get("rmse_ratio_high")
     if low is None or high is None:
         return ""
@@ -195,7 +195,7 @@ def _error_range(row: Mapping[str, Any], words: Mapping[str, str]) -> str:
 
 
 def _change(ratio: float | None, words: Mapping[str, str]) -> str:
-    """Errors beside those of persistence; None for a ratio to nothing."""
+    """Describe the errors relative to those of persistence; a ratio of None is undefined."""
     if ratio is None:
         return words["untold"]
     change = percent(abs(ratio - 1))
@@ -205,7 +205,7 @@ def _change(ratio: float | None, words: Mapping[str, str]) -> str:
 
 
 def sentences(outlook: "Outlook") -> tuple[str, ...]:
-    """The paragraph of regions; of a table a sentence for each column and entity, events, verdict and disturbance."""
+    """Describe a forecast: one paragraph for regions; for a table, its values, events, skill and disturbance."""
     if outlook.target.is_relative:
         return (paragraph(outlook),)
     found = []
@@ -222,7 +222,7 @@ def sentences(outlook: "Outlook") -> tuple[str, ...]:
 
 
 def moved(until: float, later: NDArray[np.float64], spacing: float) -> str:
-    """A forecast goes on in whole intervals of the data."""
+    """Explain why the forecast ends at another time than requested; empty if it does not."""
     if abs(later[-1] - until) <= 1e-6 * spacing:
         return ""
     return (
@@ -231,7 +231,7 @@ def moved(until: float, later: NDArray[np.float64], spacing: float) -> str:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Whether a mixture did better than holding the last value, from rows of `Backtest.skill`."""
+    """Say whether a mixture was better than persistence, from rows of `Backtest.skill`."""
     import pandas as pd
 
     if not rows:
@@ -256,7 +256,7 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def disturbance(known: "LearntModel", spacing: float) -> str:
-    """How the stocks of a model are disturbed."""
+    """Describe how the stocks of a model are disturbed."""
     from calibration.filtering.ensemble import FAR
 
     if known.filter is None:
