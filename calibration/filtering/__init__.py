@@ -1,8 +1,8 @@
 """State estimation at the origin of a forecast: a Kalman filter of relative output.
 
-Level and momentum are filtered exactly under each law of motion on a grid, and laws are weighed
-by how they predicted the panel up to the origin. From there states go on with shocks. Only relative output is read, so
-that neither the unit of money nor anything else in a panel moves a forecast.
+Level and momentum are filtered exactly under each candidate trend model of a grid, and the models are weighted by how
+well they predicted the panel up to the origin. From there states are simulated with shocks. Only relative output is
+used, so forecasts do not depend on the currency or on any other variable of the panel.
 """
 
 from calibration.filtering.laws import Filtered, Laws, ahead, estimate, learn_laws

@@ -1,10 +1,10 @@
 r"""Ensemble Kalman filter over the stocks of any model.
 
-Members hold draws of the parameters. Between observations each runs through the model; at every moment of the grid its
-disturbed stocks are moved by :math:`d_k = \phi d_{k-1} + q \varepsilon_k` (in logarithms for stocks that are always
-positive), and an observation moves all stocks and disturbances by the gain of their covariances over members, with
-perturbed observations. Size and persistence of the disturbances and the size of errors are those under which the
-observations, each foretold from those before, were most likely (Evensen 2003, Ocean Dynamics 53: 343-367).
+Each member has its own draw of the parameters. Between observations the model is run for each member; at every time of
+the grid :math:`d_k = \phi d_{k-1} + q \varepsilon_k` is added to its disturbed stocks (in logarithms for stocks that
+are always positive), and observations update all stocks and disturbances with the ensemble Kalman gain and perturbed
+observations (Evensen 2003, Ocean Dynamics 53: 343-367). Size and persistence of the disturbances and the size of errors
+maximise the likelihood of one-step-ahead predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,22 @@ from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
 
-# Members with which candidates are weighed, and rounds of finer candidates.
+# Number of members when candidates are compared, and number of rounds in which the grid is refined.
 FEW = 48
 ROUNDS = 2
-# Sizes of disturbances and errors that are tried, in units of the errors of the fit, and persistences.
+# Grids of the sizes of disturbances and errors, in units of the errors of the fit, and of persistences.
 SIZES = (0.1, 0.35, 1.0)
 ERRORS = (0.05, 0.35, 1.0)
 MEMORIES = (0.0, 0.6, 0.9)
 LEAST = 1e-12
-# Members further from an observation than this many robust deviations of what was seen are resampled, once so many
-# moments were.
+# Members further from an observation than FAR robust standard deviations are resampled; minimum number of observations
+# from which that deviation is estimated.
 FAR, TOLD = 8.0, 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Disturbance:
-    """How the stocks of a model are disturbed, and how wrong observations are."""
+    """Size and persistence of the disturbances of stocks, and standard deviations of observation errors."""
 
     size: float
     memory: float
@@ -46,7 +46,7 @@ class Disturbance:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FilterSetup:
-    """Moments, observations and coordinates of a filter."""
+    """Times, observations and coordinates of a filter."""
 
     times: Array
     observed: Mapping[str, Array]
@@ -58,20 +58,20 @@ class FilterSetup:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FilteredEnsemble:
-    """Members at every moment of the grid, after its observations.
+    """Members at every time of the grid, after its observations.
 
     Attributes
     ----------
     states
-        In the coordinates of the filter, shape (time, member, state).
+        States in the coordinates of the filter, shape (time, member, state).
     disturbances
-        Shape (time, member, disturbed).
+        Disturbances, shape (time, member, disturbed).
     rows
-        Whose parameters each member holds, shape (time, member).
+        Index of the parameter draw of each member, shape (time, member).
     law
-        With what they were filtered.
+        Disturbances and errors used in the filter.
     resampled
-        How many members left the data, over all moments.
+        Number of members replaced because they were too far from the data or not finite, over all times.
     """
 
     states: Array
@@ -122,7 +122,7 @@ def _free_path(law: StockLaw, times: Array) -> Array:
 
 
 def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: NDArray[np.intp]) -> Array:
-    """One where state and observation may belong together: not where they are different elements of one range."""
+    """Localisation mask of states and observations: 0 where they are different elements of one subscript range."""
     places = [law.element_of(place) for place in (*range(law.size), *map(int, disturbed))]
     states = [(model.ir.variables[name].dims, place) for name, place in places]
     columns = []
@@ -134,7 +134,7 @@ def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: NDAr
 
 
 def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str, ...], set[int]]:
-    """Flat places that an observation of an element reads, by the subscripts that they are places of."""
+    """Flat indices of the elements that an observation reads, by the subscripts they belong to."""
     found = {expression.dims: {element}} if expression.dims else {}
     for variable, position in expression.read:
         if position is not None:
@@ -151,7 +151,7 @@ def learn(
     *,
     seed: int,
 ) -> Disturbance:
-    """Learn disturbances and errors from how well observations are foretold from those before."""
+    """Estimate process and observation noise from one-step-ahead predictions."""
     in_logs = bool(grid.logs[grid.disturbed].all())
     scale = float(np.mean([errors[item.label] / _unit(item, in_logs=in_logs) for item in law.series]))
 
@@ -188,7 +188,7 @@ def _best(
 
 
 def _unit(series: Series, *, in_logs: bool) -> float:
-    """Unit of the errors of a series in those of disturbances: levels are relative to their size or their spread."""
+    """Scale that relates errors of a series to disturbances; for levels, their mean size or standard deviation."""
     seen = series.values[np.isfinite(series.values)]
     if series.scale != "level":
         return 1.0
@@ -212,7 +212,7 @@ def filtered(
 
 
 def _worked(law: StockLaw, grid: FilterSetup, candidates: Sequence[Disturbance], *, seed: int, members: int) -> "_Pass":
-    """Filter with several disturbances at once, which share the random numbers, in one batch of simulations."""
+    """Filter with several candidate disturbances in one batch of simulations, with common random numbers."""
     work = _Pass(law, grid, candidates, members, np.random.default_rng([seed, members]))
     now = law.start
     for place, time in enumerate(grid.times):
@@ -224,7 +224,7 @@ def _worked(law: StockLaw, grid: FilterSetup, candidates: Sequence[Disturbance],
 
 
 class _Pass:
-    """A filter under way; `states` has shape (candidate, member, state), in coordinates."""
+    """A running filter; `states` has shape (candidate, member, state), in the coordinates of the filter."""
 
     def __init__(
         self,
@@ -249,7 +249,7 @@ class _Pass:
         self.kept: list[tuple[Array, Array, NDArray[np.intp]]] = []
 
     def forward(self, begin: float, end: float, *, is_first: bool) -> None:
-        """Run on to a moment and disturb."""
+        """Prediction step: run the members to a time and add disturbances."""
         if not is_first and end > begin:
             flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
             stretch = self.law.advance(flat, begin, end, self.rows.ravel())
@@ -268,7 +268,7 @@ class _Pass:
             self.states[:, :, self.grid.disturbed] += self.moved * self.grid.units
 
     def update(self, place: int, time: float) -> None:
-        """Take the observations of a moment in."""
+        """Update step: assimilate the observations of a time."""
         if not any(np.isfinite(value[:, place]).any() for value in self.grid.observed.values()):
             return
         predicted, observed, noise, near, spread = self._predicted(place, time)
@@ -278,12 +278,12 @@ class _Pass:
         self.likelihood += self._assimilate(predicted, observed, noise, near)
 
     def _stay(self, predicted: Array, observed: Array, spread: Array) -> NDArray[np.bool_]:
-        """Members within `FAR` deviations of the data; all of them where most left: then the data left the model."""
+        """Members within `FAR` deviations of the data; all members if most are further away (the model is wrong)."""
         near = (np.abs(predicted - observed) <= FAR * spread[:, None]).all(axis=2) | ~np.isfinite(predicted).all(axis=2)
         return np.asarray(near | (2 * near.sum(axis=1, keepdims=True) < self.members), dtype=bool)
 
     def _resample(self, good: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Put others of their candidate in the place of members that are not good; tell who stands where."""
+        """Replace members that are not good by good ones of the same candidate; return the indices taken."""
         source = np.tile(np.arange(self.members), (self.count, 1))
         for candidate in np.flatnonzero(~good.all(axis=1) & good.any(axis=1)):
             bad = np.flatnonzero(~good[candidate])
@@ -296,7 +296,7 @@ class _Pass:
         return taken
 
     def _predicted(self, place: int, time: float) -> tuple[Array, Array, Array, Array, Array]:
-        """What members say of what was seen, shape (candidate, member, observation), and what goes with it."""
+        """Predictions of shape (candidate, member, observation), observations, errors, localisation and deviations."""
         flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
         levels = self.law.seen(flat, time, self.rows.ravel())
         columns, observed, noise, near, spread = [], [], [], [], []
@@ -377,12 +377,12 @@ class _Pass:
 
 
 def _together(near: Array) -> Array:
-    """Which observations may vary together: those that share a state they may move, or are one."""
+    """Localisation mask between observations: 1 where two share a state they may update (or are the same)."""
     return np.asarray(((near.T @ near) > 0).astype(float)) if near.size else np.ones((near.shape[1],) * 2)
 
 
 def _deviation(row: Array) -> float:
-    """Robust standard deviation of what was seen; infinite where too little was or nothing ever changed."""
+    """Robust standard deviation of observations; infinite if there are too few or they never change."""
     seen = row[np.isfinite(row)]
     if seen.size < TOLD:
         return np.inf
@@ -390,12 +390,12 @@ def _deviation(row: Array) -> float:
 
 
 def centred(noise: Array) -> Array:
-    """Random numbers whose mean over members is zero."""
+    """Subtract from random numbers their mean over members."""
     return np.asarray(noise - noise.mean(axis=0)) if len(noise) > 2 else noise
 
 
 def to_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
-    """Stocks in the coordinates of the filter; not finite where one that is always positive no longer is."""
+    """Stocks in the coordinates of the filter; not finite where a stock in logarithms is not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(logs, np.log(states), states)
 
@@ -409,10 +409,10 @@ def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
 def ahead(
     law: StockLaw, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
 ) -> dict[str, Array]:
-    """Run members on from a moment of the grid without observations, to later moments that are as far apart.
+    """Run members from a time of the grid to later times with the same spacing, without observations.
 
-    What would be observed without errors, on the model's scale, by label, shape (draw, row, time); NaN where a member
-    overflows. A total goes on from nought at the origin.
+    Returns error-free predictions on the model's scale by label, shape (draw, row, time); NaN if a member overflows.
+    Cumulative series start from zero at the origin.
     """
     rng = np.random.default_rng([seed, place, draws])
     chosen = rng.permutation(np.resize(np.arange(found.states.shape[1]), draws))

@@ -1,7 +1,7 @@
-"""Laws of relative output, weighed by the innovations of the Kalman filter up to the origin, and the paths from there.
+"""Candidate trend models of relative output, weighted by Kalman-filter predictions up to the origin, and their paths.
 
-Random growth has heavy tails and is in part common to a class. A grid of laws is weighted by prior times the composite
-likelihood of one to five years ahead.
+Shocks have heavy tails and are partly common to a class. The models of a grid are weighted by prior times the composite
+likelihood of predictions one to five years ahead.
 """
 
 from collections.abc import Sequence
@@ -26,22 +26,22 @@ from calibration.filtering.trend import (
 
 Array = NDArray[np.float64]
 
-# A region's own size of shocks counts against the pooled one from this many years of it.
+# Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0
 SCALE_ROUNDS = 4
 SMALLEST = 1e-9
-# Laws of less weight than this share of the largest do not matter.
+# Minimum weight of a candidate model that is used, relative to the largest.
 LEAST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Laws:
-    """Laws of motion with their weights.
+    """Candidate trend models with their weights.
 
     Attributes
     ----------
     trend
-        The laws.
+        Parameters of the models.
     sd
         Yearly standard deviation of shocks to the level, shape (law,), log points.
     weight
@@ -49,7 +49,7 @@ class Laws:
     by_region
         Size of shocks of each region relative to the pooled one, shape (region,).
     shared
-        Share of the variance that regions of a class have in common.
+        Share of the variance of shocks that is common to the regions of a class.
     """
 
     trend: Trend
@@ -60,13 +60,13 @@ class Laws:
 
     @property
     def likely(self) -> "Laws":
-        """The laws that matter, those of at least 2 % of the largest weight, with weights that sum to 1 again."""
+        """The models with at least 2 % of the largest weight, with weights normalised to sum to 1."""
         chosen = np.flatnonzero(self.weight >= LEAST_WEIGHT * self.weight.max())
         weight = self.weight[chosen] / self.weight[chosen].sum()
         return replace(self, trend=self.trend.of(chosen), sd=self.sd[chosen], weight=weight)
 
     def drawn(self, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Positions of so many laws: systematic resampling, in random order."""
+        """Draw `count` indices of models by weight: systematic resampling, in random order."""
         reached = np.cumsum(self.weight)
         marks = (np.arange(count) + rng.uniform()) / count
         places = np.minimum(np.searchsorted(reached, marks * reached[-1]), len(reached) - 1)
@@ -74,14 +74,14 @@ class Laws:
 
 
 def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
-    """Weigh the laws of the grid by log relative output up to the origin, shape (region, year), NaN where missing."""
+    """Weight the models of the grid, given log relative output up to the origin (region, year), NaN where missing."""
     grid = _grid(settings)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / HALF_LIFE)
     plain = _innovations(values, grid, np.full(len(grid), np.inf), settings)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
     by_region = _by_region(plain[0] / sd[0], weights)
-    # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
+    # Second pass: with the sizes of shocks known, outliers are downweighted, and all parameters are estimated again.
     innovations = _innovations(values, grid, sd[:, None] * by_region, settings)
     sd = _scale(innovations, weights, by_region, settings.tails)
     size = sd[:, None] * by_region
@@ -101,7 +101,7 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
 
 
 def _grid(settings: FilterSettings) -> Trend:
-    """Distinct laws: without momentum its memory does not matter."""
+    """Grid of distinct models: without momentum there is a single memory."""
     moving = [(memory, size) for size in settings.momenta for memory in settings.memories if size > 0]
     still = [(settings.memories[0], 0.0)] if 0 in settings.momenta else []
     reversions = sorted(settings.reversions, key=lambda rate: rate > 0)
@@ -115,7 +115,7 @@ def _innovations(values: Array, grid: Trend, sd: Array, settings: FilterSettings
 
 
 def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:
-    """Scale of Student's t for each law, turned into a standard deviation; shape (law,)."""
+    """Estimate the scale of Student's t for each model, as a standard deviation; shape (law,)."""
     relative = innovations / by_region[:, None]
     known = np.isfinite(relative[0])
     if not known.any():
@@ -143,19 +143,19 @@ def _by_region(standard: Array, weights: Array) -> Array:
 
 
 def composite_likelihood(values: Array, grid: Trend, sd: Array, weights: Array, settings: FilterSettings) -> Array:
-    r"""Composite log-likelihood of laws over horizons.
+    r"""Composite log-likelihood of the candidate models over horizons.
 
-    :math:`\ell = \sum_{h=1}^{H} \frac1h \sum_t \omega_t \sum_i \log p(r_{it} \mid r_{\cdot, \le t-h})`. A law that is
-    true has its maximum here as in the likelihood of one year ahead; one that is only near is chosen for what it is to
-    do, and slow reversion shows after years, not after one. Errors over h years overlap with those of h - 1 other
-    origins, hence 1/h. Composite likelihoods: Varin, Reid & Firth (2011), Statistica Sinica 21: 5-42; criteria of
-    several steps: Xia & Tong (2011), Statist. Sci. 26: 21-46.
+    :math:`\ell = \sum_{h=1}^{H} \frac1h \sum_t \omega_t \sum_i \log p(r_{it} \mid r_{\cdot, \le t-h})`. A true model
+    maximises it as it does the one-year likelihood; an approximate one is chosen for its forecasts at these horizons,
+    and slow reversion is visible only after several years. Errors over h years overlap with those of h - 1 other
+    origins, hence 1/h. Composite likelihoods: Varin, Reid & Firth (2011), Statistica Sinica 21: 5-42; multi-step
+    criteria: Xia & Tong (2011), Statist. Sci. 26: 21-46.
     """
     total = np.zeros(len(grid))
     for ahead in forecasts(values, grid, sd, settings, settings.horizons):
         known = ahead.known
         error = ahead.at.level[:, known] - values[known, ahead.year]
-        # A shift common to all regions is a change of their number, not news.
+        # A shift common to all regions is due to a change of their number, and is not an error.
         error = error - error.mean(axis=1, keepdims=True)
         variance = ahead.at.var_level[:, known] * sd[:, known] ** 2
         total += weights[ahead.year] / ahead.step * log_student(error, variance, settings.tails).sum(axis=1)
@@ -171,10 +171,10 @@ def log_student(error: Array, variance: Array, tails: float) -> Array:
 
 
 def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: float, tails: float) -> Array:
-    r"""Student's t with unit variance, in part common to regions of a class.
+    r"""Draws of Student's t with unit variance, partly common to the regions of a class.
 
-    :math:`x_i = \sqrt{s}\, c_{g(i)} + \sqrt{1 - s}\, e_i`. What all regions of a nation share cancels in relative
-    output and is left out.
+    :math:`x_i = \sqrt{s}\, c_{g(i)} + \sqrt{1 - s}\, e_i`. A shock common to all regions cancels in relative output
+    and is left out.
     """
     names = sorted({name for name in groups if name})
     half = (draws + 1) // 2
@@ -189,17 +189,17 @@ def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: f
 
 
 def _unit(rng: np.random.Generator, tails: float, shape: tuple[int, int]) -> Array:
-    """Student's t with unit variance."""
+    """Draws of Student's t with unit variance."""
     if np.isinf(tails):
         return rng.standard_normal(shape)
     return np.asarray(np.sqrt((tails - 2) / tails) * rng.standard_t(tails, size=shape))
 
 
 def left_of_relative(groups: Sequence[str], shared: float) -> float:
-    r"""Part of the standard deviation of `heavy` that is left, on average, when the mean over regions is taken out.
+    r"""Average share of the standard deviation of `heavy` that remains after subtracting the mean over regions.
 
-    :math:`\sqrt{1 - \frac{1}{n^2} \sum_{ij} \rho_{ij}}`. Sizes are learnt from relative output, so that noise has to be
-    divided by this to have them again.
+    :math:`\sqrt{1 - \frac{1}{n^2} \sum_{ij} \rho_{ij}}`. Shock sizes are estimated from relative output, so simulated
+    noise is divided by this factor to reproduce them.
     """
     labels = np.array(groups)
     correlations = np.where((labels[:, None] == labels) & (labels != ""), shared, 0.0)
@@ -209,7 +209,7 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
 
 
 def shared_part(innovations: Array, groups: Sequence[str]) -> float:
-    """Share of the variance of innovations that regions of a class have in common, by moments."""
+    """Share of the variance of innovations that is common to regions of a class, by the method of moments."""
     seen = np.isfinite(innovations)
     if not seen.any():
         return 0.0
@@ -229,14 +229,14 @@ def shared_part(innovations: Array, groups: Sequence[str]) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Filtered:
-    """What is known at the origin.
+    """Filtered models and states at the origin.
 
     Attributes
     ----------
     laws
-        What was learnt about output.
+        Candidate trend models with their weights.
     at
-        States by law and region.
+        States by model and region.
     values
         Log relative output up to the origin, shape (region, year).
     groups
@@ -255,7 +255,7 @@ class Filtered:
 
 
 def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
-    """Filter the years up to the origin, shape (region, year); every region is seen at least once."""
+    """Filter the years up to the origin, shape (region, year); every region must be observed at least once."""
     laws = learn_laws(values, groups, settings)
     sizes = laws.sd[:, None] * laws.by_region
     seen = values if settings.is_filtered else _last(values)
@@ -264,7 +264,7 @@ def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> 
 
 
 def _last(values: Array) -> Array:
-    """Level that each region was last seen at, shape (region, 1)."""
+    """Last observed level of each region, shape (region, 1)."""
     back = np.isfinite(values)[:, ::-1].argmax(axis=1, keepdims=True)
     return np.take_along_axis(values, values.shape[1] - 1 - back, axis=1)
 
@@ -272,9 +272,9 @@ def _last(values: Array) -> Array:
 def ahead(
     filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Log relative output after the origin: its mean over the laws, shape (region, horizon), and draws about it.
+    """Forecast log relative output: its mean over the models, shape (region, horizon), and draws.
 
-    Draws have shape (draw, region, horizon); their deviations are stretched as past errors ask for.
+    Draws have shape (draw, region, horizon); their deviations from the mean are scaled by `learn_widths`.
     """
     mean = _mean(filtered, horizon)
     paths = _paths(filtered, settings, horizon, draws, rng)
@@ -284,7 +284,7 @@ def ahead(
 
 
 def _mean(filtered: Filtered, horizon: int) -> Array:
-    """What the laws expect, by their weights."""
+    """Weighted mean of the forecasts of the models."""
     at, trend, found = filtered.at, filtered.laws.trend, []
     for _ in range(horizon):
         at = moved(at, trend)
@@ -294,7 +294,7 @@ def _mean(filtered: Filtered, horizon: int) -> Array:
 
 
 def _paths(filtered: Filtered, settings: FilterSettings, horizon: int, draws: int, rng: np.random.Generator) -> Array:
-    """Output of laws drawn by their weights, from states drawn at the origin, with shocks."""
+    """Simulated paths of models drawn by weight, from states drawn at the origin, with shocks."""
     chosen = filtered.laws.drawn(draws, rng)
     trend = filtered.laws.trend.of(chosen)
     memory, momentum, stay, left = (
@@ -310,17 +310,17 @@ def _paths(filtered: Filtered, settings: FilterSettings, horizon: int, draws: in
 
 
 def noise(filtered: Filtered, chosen: NDArray[np.intp], tails: float, rng: np.random.Generator) -> Array:
-    """Shocks of the size that chosen laws have, shape (draw, region)."""
+    """Shocks scaled to the chosen candidate trend models, shape (draw, region)."""
     groups, shared = filtered.groups, filtered.laws.shared
     unit = heavy(rng, len(chosen), groups, shared, tails) / left_of_relative(groups, shared)
     return np.asarray(filtered.sizes[chosen] * unit)
 
 
 def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draws of level and drift at the origin under chosen laws, each of shape (draw, region)."""
+    """Draws of level and drift at the origin under chosen models, each of shape (draw, region)."""
     at = filtered.at
     one, other = (noise(filtered, chosen, np.inf, rng) for _ in range(2))
-    # The Cholesky root: a level that was seen has no variance, and shocks have the same sign in all regions.
+    # Cholesky factor of the covariance of level and drift; an observed level has no variance.
     size = np.sqrt(at.var_level)
     along = np.divide(at.level_drift, size, out=np.zeros(size.shape), where=size > 0)
     alone = np.sqrt(np.maximum(at.var_drift - along**2, 0.0))
@@ -328,10 +328,10 @@ def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generato
 
 
 def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
-    r"""Factor on the width of the forecast at each horizon.
+    r"""Estimate the factor on the width of the forecast at each horizon.
 
-    The filter forecasts from every earlier year; the mean absolute error is set against the one its law expects.
-    The ratio counts as many origins as do not overlap, and is shrunk to the law by `width_weight`:
+    The filter forecasts from every earlier year; the mean absolute error is compared with the one the models expect.
+    The ratio is weighted by the number of non-overlapping origins and shrunk to 1 by `width_weight`:
     :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
     """
     likely = laws.likely
@@ -352,7 +352,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
 
 
 def _mean_of_unit(tails: float, years: int) -> float:
-    """Mean absolute value at unit variance: of Student's t after a year, ever nearer to the normal after more."""
+    """Mean absolute value at unit variance: of Student's t after one year, approaching the normal with more years."""
     normal = np.sqrt(2 / np.pi)
     heavy = 2 * np.sqrt(tails - 2) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
     return float(normal + (heavy - normal) / years)

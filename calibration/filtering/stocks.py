@@ -1,4 +1,4 @@
-"""Any model as a law of its stocks: from their values at one moment to those at a later one, for many members."""
+"""Any model as a transition model of its stocks: from their values at one time to a later one, for many members."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,22 +16,23 @@ from pysd_runner.study.equations import PREFIX, stocks_of, with_starts, without_
 
 Array = NDArray[np.float64]
 
-# Numbers to step, states of all members times steps, below which starting threads takes longer than the work.
+# Minimum work (number of states of all members times steps) for which several threads are faster.
 WORTH_THREADS = 1_000_000
-# Size of a small move of a stock, relative to its value or to one; part of the answer that may change at half the step.
+# Size of a small perturbation of a stock, relative to its value or to one; maximum relative change of the response
+# when the step is halved.
 MOVE, UNSTEADY = 1e-3, 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stretch:
-    """What a run over one stretch of time gave."""
+    """States at the end of a run over an interval, and the totals of flows over it by series."""
 
     states: Array
     flowed: Mapping[str, Array]
 
 
 class StockLaw:
-    """A model as a law of its stocks."""
+    """A model as a transition model of its stocks."""
 
     def __init__(self, model: Model, values: Mapping[str, Any], series: Sequence[Series], *, start: float) -> None:
         stuck = without_start(model.ir)
@@ -54,7 +55,7 @@ class StockLaw:
         )
         self._model = model
         first = self._first_states(model)
-        # What a model froze at its start must not be frozen anew at a later one.
+        # INITIAL values are those of the first start, and must not be evaluated again at a later one.
         self.first = first
         self._law = with_starts(model, self.names)
         steady = self._is_steady()
@@ -64,7 +65,7 @@ class StockLaw:
             self._values, self.first = self._of(kept), self.first[kept]
 
     def _is_steady(self) -> NDArray[np.bool_]:
-        """Members whose answer to a small move over one time step changes little when the step is halved."""
+        """Members whose response to a small perturbation over one time step changes little if the step is halved."""
         size = MOVE * np.maximum(np.abs(self.first), 1.0)
         moved = self.first + size * np.random.default_rng(0).choice([1.0, 2.0], self.first.shape)
         both, rows = np.concatenate([self.first, moved]), np.tile(np.arange(self.members), 2)
@@ -118,7 +119,7 @@ class StockLaw:
         }
 
     def _given(self, states: Array, members: NDArray[np.intp] | None) -> dict[str, Any]:
-        """Values of a run of members from their states."""
+        """Model inputs that start a run of the ensemble members from their states."""
         return {
             **self._of(members),
             **{f"{PREFIX}{name}": part[None] for name, part in self._by_stock(states).items()},
@@ -127,7 +128,7 @@ class StockLaw:
     def advance(
         self, states: Array, begin: float, end: float, members: NDArray[np.intp] | None = None, *, finer: int = 1
     ) -> Stretch:
-        """Run members on from one moment to another."""
+        """Run members from one time to a later one."""
         names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
         steps = finer * max(round((end - begin) / self.step), 1)
         every = (end - begin) / steps
@@ -152,7 +153,7 @@ class StockLaw:
         return Stretch(states=self._flat(ends, len(states)), flowed=flowed)
 
     def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:
-        """What members say of the series observed as levels at a moment, on the model's scale, (member, row) each."""
+        """Predictions of the series observed as levels at a time, on the model's scale, each of shape (member, row)."""
         levels = [item for item in self.series if item.kind == "level"]
         if not levels:
             return {}
@@ -192,7 +193,7 @@ class StockLaw:
         }
 
     def element_of(self, place: int) -> tuple[str, int]:
-        """Stock and flat element of a state."""
+        """Stock and flat element index of a state."""
         for name, size in zip(self.names, self.sizes, strict=True):
             if place < size:
                 return name, place

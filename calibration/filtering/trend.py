@@ -1,11 +1,11 @@
-r"""The Kalman filter: what the model does to relative output of one region, to first order, and what is assumed of it.
+r"""The Kalman filter of relative output of one region, with a first-order approximation of the model, and its settings.
 
 .. math:: l_{t+1} = l_t + g d_t - \kappa l_t + \sigma \epsilon,\quad
           d_{t+1} = \phi d_t + \sigma s_d \eta,
 
-l the level, which is observed as it is, and g what mean reversion leaves of momentum within the year. Regions and laws
-are filtered side by side, with the same assumptions for every panel; what was tried is written in
-``docs/forecast_choices.md``.
+l the level, which is observed without error, and g the share of momentum that mean reversion leaves within the year.
+Regions and candidate trend models are filtered in one vectorised pass, with the same settings for every panel;
+``docs/forecast_choices.md`` lists the alternatives that were tried.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-# Years after which an innovation counts half when sizes are learnt.
+# Half-life in years of the weight of innovations in the estimation of shock sizes.
 HALF_LIFE = 8.0
 # Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
 MOMENTUM_SCALE, REVERSION_SCALE = 0.3, 0.02
@@ -23,32 +23,32 @@ MOMENTUM_SCALE, REVERSION_SCALE = 0.3, 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterSettings:
-    """Grids of what is learnt, and priors. What makes a simple forecast of it is one value here.
+    """Grids of the estimated parameters, and priors. Each component can be switched off by a single value.
 
     Attributes
     ----------
     is_filtered
-        Whether states at the origin come from the years before it; without, the level is what was observed last, and
-        momentum, which is not observed, zero with the spread of its long run.
+        Whether states at the origin are filtered from earlier years; otherwise the level is the last observation, and
+        momentum, which is not observed, has mean zero and its long-run variance.
     horizons
-        Years ahead at which laws are weighed by what they predicted.
+        Longest horizon, in years, of the predictions by which the candidate trend models are weighted.
     memories
-        Shares of momentum that are left a year later.
+        Grid of the share of momentum that is left a year later.
     momenta
-        Yearly standard deviations of what is added to momentum, relative to that of shocks to the level.
+        Grid of the yearly standard deviation of shocks to momentum, relative to that of shocks to the level.
     reversions
-        Parts of a gap that are closed in a year.
+        Grid of the share of a gap that is closed in a year.
     tails
         Degrees of freedom of shocks.
     clip
-        Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
+        Standard deviations beyond which an innovation is treated as a shock to the level and not to momentum.
     ordinary_regions
-        Number of regions that an ordinary year counts for when it is asked whether most were shaken at once
-        (`trend.recent_volatility`); infinite for years that are all alike.
+        Prior weight, as a number of regions, of normal volatility when a year's volatility is estimated
+        (`trend.recent_volatility`); infinite for the same volatility in all years.
     width_weight
-        Number of origins that the widths of the law count against those of past errors.
+        Weight of the model's interval widths against those of past errors, as a number of origins.
     width_half_life
-        Years after which a past error counts half for widths.
+        Half-life in years of the weight of past errors in the estimation of widths.
     """
 
     is_filtered: bool = True
@@ -65,13 +65,13 @@ class FilterSettings:
 
 Array = NDArray[np.float64]
 
-# Steps that the model takes in a year.
+# Time steps of the model per year.
 STEPS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
-    """Laws of motion, one row each."""
+    """Parameters of candidate trend models, one element per model."""
 
     memory: Array  # share of momentum left a year later, phi
     momentum: Array
@@ -82,7 +82,7 @@ class Trend:
 
     @property
     def left(self) -> Array:
-        r"""What mean reversion leaves at the end of a year of what momentum adds over it, shape (law,).
+        r"""Share of the momentum added over a year that mean reversion leaves at its end, shape (law,).
 
         :math:`g = \sum_{k=1}^{n} w_k (1 - \kappa)^{(n - k) / n}`, with :math:`w_k \propto \phi^{k / n}` what momentum
         adds in each of the n steps of the model.
@@ -94,7 +94,7 @@ class Trend:
         )
 
     def of(self, chosen: NDArray[np.intp]) -> "Trend":
-        """The same for chosen laws."""
+        """The parameters of chosen models."""
         return Trend(
             memory=self.memory[chosen],
             momentum=self.momentum[chosen],
@@ -104,10 +104,10 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One year of the filter, all of shape (law, region); variances in units of that of shocks."""
+    """State of the filter in one year, arrays of shape (law, region); variances relative to that of shocks."""
 
     year: int
-    innovation: Array  # surprise divided by its relative standard deviation; NaN where there is none
+    innovation: Array  # prediction error divided by its relative standard deviation; NaN without one
     level: Array
     drift: Array
     var_level: Array
@@ -151,16 +151,16 @@ def steps(values: Array, trend: Trend, sd: Array, settings: FilterSettings) -> I
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead:
-    """What the filter forecast from one year for another."""
+    """A forecast of the filter from one year for a later one."""
 
     step: int
     year: int
-    at: Step  # the state, with what was known when the forecast was made
+    at: Step  # the predicted state, given the data up to the year of the forecast
     known: NDArray[np.bool_]
 
 
 def forecasts(values: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int) -> Iterator[Ahead]:
-    """Forecasts from every year that was observed for the years after it that were."""
+    """Forecasts from every observed year for the observed years after it."""
     seen = np.isfinite(values)
     begun = seen.cumsum(axis=1) > 1
     for at in steps(values, trend, sd, settings):
@@ -175,7 +175,7 @@ def forecasts(values: Array, trend: Trend, sd: Array, settings: FilterSettings, 
 
 
 def moved(at: Step, trend: Trend) -> Step:
-    """A year later, before it is seen."""
+    """Prediction step: the state a year later, before its observations."""
     memory, stay, left = trend.memory[:, None], 1 - trend.reversion[:, None], trend.left[:, None]
     return replace(
         at,
@@ -188,21 +188,21 @@ def moved(at: Step, trend: Trend) -> Step:
 
 
 def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, settings: FilterSettings) -> Step:
-    """After what was observed of the regions that were seen before, `old`."""
+    """Update step: the state given the observations of the regions that were observed before, `old`."""
     if not old.any():
         return replace(at, innovation=np.full(at.level.shape, np.nan))
     surprise = np.where(old, observed - at.level, 0.0)
-    # A shift common to all regions is a change of their number, not news.
+    # A shift common to all regions is due to a change of their number, and is not an innovation.
     common = surprise.sum(axis=1, keepdims=True) / old.sum()
     surprise = np.where(old, surprise - common, 0.0)
     total = at.var_level
     standard = surprise / (sd * np.sqrt(total))
     most = np.maximum((standard / settings.clip) ** 2, recent_volatility(standard[:, old], settings)[:, None])
-    # Of a surprise far out of the ordinary the level keeps all, and momentum learns little.
+    # An outlying innovation is attributed to the level; its effect on momentum is reduced.
     gain = np.where(old, at.level_drift / (total * np.maximum(most, 1.0)), 0.0)
     return replace(
         at,
-        # All that a lone region does is common: it can surprise nobody.
+        # With a single region the whole error is common, so there is no innovation.
         innovation=np.where(old & (old.sum() > 1), surprise / np.sqrt(total), np.nan),
         level=at.level + common + surprise,
         drift=at.drift + gain * surprise,
@@ -213,11 +213,11 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, set
 
 
 def recent_volatility(standard: Array, settings: FilterSettings) -> Array:
-    r"""How many times the variance of a year's surprises is what the law expects, at least 1.
+    r"""Ratio of the variance of a year's innovations to the one the model expects, at least 1.
 
-    :math:`v = \max(1, \operatorname{med}_i |z_i| / m)^{2 n / (n + n_0)}`, m the median that the law expects. In a war,
-    a crisis or the year of a census most regions are shaken at once; such shocks move levels and say little about
-    momentum.
+    :math:`v = \max(1, \operatorname{med}_i |z_i| / m)^{2 n / (n + n_0)}`, m the median that the model expects. In a
+    war, a crisis or the year of a census most regions have large shocks at once, which change levels and contain little
+    information on momentum.
     """
     count = standard.shape[1]
     usual = stdtrit(settings.tails, 0.75) * np.sqrt((settings.tails - 2) / settings.tails)
