@@ -1,4 +1,4 @@
-"""Everything a system-dynamics model is put through: what passed, what failed, what could not be tested and why."""
+"""Evaluate a system dynamics model: the tests passed and failed, and those not possible, with reasons."""
 
 from calibration.evaluation.evaluate import evaluate
 from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict

@@ -1,4 +1,4 @@
-"""The whole evaluation of a model, section by section."""
+"""The complete evaluation of a model, section by section."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
@@ -24,10 +24,10 @@ from calibration.sdeval import report_tables
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
 
-# Packages whose versions decide the numbers.
+# Packages whose versions affect the results.
 PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
 
-# What is told of the progress: what is being done, steps done, steps in all.
+# Progress callback: current task, number of finished steps, total number of steps.
 Progress = Callable[[str, int, int], None]
 KEY = "guidelines"
 
@@ -42,25 +42,25 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
     Parameters
     ----------
     subject
-        A calibrated model, or a model by itself: then what needs observations or declared parameters is not tested.
+        A calibrated model, or a model alone, without the tests that need observations or declared parameters.
     seed
-        Decides the designs and draws, a whole number from 0.
+        Seed of designs and draws, a non-negative integer.
     quick
-        Whether designs are smaller, for a first look.
+        Whether to use smaller designs, for a first look.
     progress
-        Called with what is being done.
+        Called with the current task, the number of finished steps and their total number.
 
     Returns
     -------
     Evaluation
-        Every test with its verdict, and the tables behind them.
+        Every test with its verdict, and the tables they are based on.
 
     Raises
     ------
     InvalidInput
-        If the seed is no whole number from 0.
+        If the seed is not a non-negative integer.
     UnsupportedFeature
-        If the engine does not cover the model.
+        If the engine does not support the model.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InvalidInput("seed must be a whole number from 0; found {found!r}", found=seed)
@@ -71,7 +71,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
 
 
 class _Steps:
-    """Tells how far the work is."""
+    """Counts finished steps and reports the progress."""
 
     TOTAL = 9
 
@@ -98,7 +98,7 @@ def _sections(subject: Subject, effort: Effort, seed: int, tell: _Steps) -> Iter
 
 
 def _observed(subject: Subject) -> Iterator[Section]:
-    """What needs observations."""
+    """The sections that need observations."""
     if subject.calibrated is None:
         tests = {"fit": "efficiency", "residuals": "autocorrelation", "patterns": "pattern_trend"}
         for key, test in tests.items():
@@ -144,7 +144,7 @@ def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> dic
 
 
 def guideline_tests(subject: Subject, made: Mapping[str, Any]) -> Section:
-    """Fill the tables and look whether the minimum is reported."""
+    """Fill the tables of the reporting guidelines and check that the required minimum is reported."""
     given = {**_of_model(subject), **_of_runs(subject, made)}
     if subject.calibrated is not None:
         given |= _of_fit(subject.calibrated)

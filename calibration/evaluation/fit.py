@@ -1,4 +1,4 @@
-"""Tests of a fit: how near it comes in the terms of the calibration and in levels, its patterns, and what it leaves."""
+"""Tests of a fit: point fit of the calibrated series and of levels, behaviour patterns, and residuals."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,25 +47,25 @@ class ComparedSeries:
     simulated: xr.DataArray
     standardised: xr.DataArray | None = None
     is_relative: bool = False
-    is_increment: bool = False  # whether yearly changes are compared
+    is_increment: bool = False  # whether the values are yearly changes
 
     @property
     def paths(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Observed and simulated paths in levels: ratios to the mean of the regions, or the values as they are."""
-        # Changes are summed from the first year they are there for, where the ratio is one.
+        # Changes are cumulated from the first year with one; the ratio is one before it.
         return _path(self, self.observed), _path(self, self.simulated)
 
 
 def _path(pair: ComparedSeries, values: xr.DataArray) -> xr.DataArray:
     if not pair.is_relative:
         return values
-    # A sum past a gap would hide it: from the first missing change on there is no path.
+    # The path is NaN from the first missing change on, since a sum across a gap would hide it.
     logs = values.cumsum("year", skipna=False) if pair.is_increment else values
     return xr.DataArray(np.exp(logs))
 
 
 def fitted_pairs(result: FitResult) -> Iterator[ComparedSeries]:
-    """Series of a fit in its own terms, without the first year, which the model meets by construction."""
+    """Series of a fit as calibrated, without the first year, which the model matches by construction."""
     frame = result.to_frame()
     frame = frame[frame["used"]]
     for item in result.series:
@@ -100,7 +100,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[ComparedSeries]:
     fitted, panel = calibrated.result.fitted, calibrated.panel
     tied = RegionalModel(model=calibrated.model, panel=panel, yuan_per_unit=calibrated.yuan_per_unit)
     names = calibrated.model.bindings.variables
-    # Variables of the model that a panel observes in the same unit, by the panel's name.
+    # Model variables that a panel observes in the same unit, by their name in the panel.
     levels = {"output_per_head": names.output_per_head, "population": names.population}
     first, last = fitted.first_year, fitted.last_year
     runs = ModelRuns(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
@@ -139,7 +139,7 @@ def gap_pairs(levels: Mapping[str, ComparedSeries]) -> Iterator[ComparedSeries]:
 
 
 def _national(name: str, unit: str, measure: Callable[..., Array], *pairs: ComparedSeries) -> ComparedSeries:
-    """A measure of the nation from one series of its regions or several."""
+    """A national measure computed from one or more regional series."""
     observed, simulated = (
         _series(parts[0], measure(*(part.to_numpy() for part in parts)))
         for parts in ([pair.observed for pair in pairs], [pair.simulated for pair in pairs])
@@ -154,21 +154,21 @@ def _series(like: xr.DataArray, values: Array) -> xr.DataArray:
 
 KEY = "fit"
 
-# Theil's share of bias in the mean squared error above which the error is systematic.
+# Bias share of the mean squared error (Theil) above which the error is systematic.
 BIAS = 0.1
 
-# Of values around zero percentages mean nothing.
+# Percentage statistics, which are meaningless for values around zero.
 PERCENTAGES = ("mape", "rmspe", "mae_over_mean")
 PATTERNS_KEY = "patterns"
 
-# Steps with a verdict; the phase is an estimate and has none.
+# Steps of the pattern comparison with a verdict; the phase is only an estimate.
 STEPS = ("trend", "period", "mean", "variation", "discrepancy")
 
 
 def point_fit_tests(
     fitted: Sequence[ComparedSeries], levels: Sequence[ComparedSeries], gaps: Sequence[ComparedSeries]
 ) -> Section:
-    """Test how near the simulation comes to what was observed, moment by moment."""
+    """Test the fit of simulated to observed values at each time."""
     judgements = [item for pair in fitted for item in _in_terms(pair)]
     judgements += [item for pair in (*levels, *gaps) for item in _in_levels(pair)]
     table = _point_fits([*fitted, *levels, *gaps])
@@ -188,7 +188,7 @@ def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
     found = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pool=(0,))
     yield _judged("efficiency", pair, float(found.efficiency), above=0.0)
     if pair.is_relative:
-        # The mean over regions of every year was taken away on both sides: the mean error is zero whatever the model.
+        # The mean over regions is subtracted from both in every year, so the mean error is zero for any model.
         yield Judgement.untested("bias", "bias_by_construction", pair.name)
     else:
         yield _judged("bias", pair, float(found.um), most=BIAS)
@@ -224,7 +224,7 @@ def _judged(
 
 
 def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
-    """Point fit of every region of each series, and of all pooled."""
+    """Point-fit statistics of each series, by region and pooled."""
     parts = []
     for pair in pairs:
         table = fit_table(pair.observed, pair.simulated, time="year").rename_axis("region").reset_index()
@@ -234,12 +234,12 @@ def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
 
 
 def first_columns(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The same table with some of its columns first."""
+    """Reorder a table so that some columns come first."""
     return table[[*names, *(name for name in table.columns if name not in names)]]
 
 
 def pattern_tests(fitted: Sequence[ComparedSeries], gaps: Sequence[ComparedSeries]) -> Section:
-    """Compare the patterns of simulated and observed paths."""
+    """Compare the behaviour patterns of simulated and observed paths."""
     judgements: list[Judgement] = []
     rows: list[pd.DataFrame] = []
     for pair in (*gaps, *fitted):
@@ -252,7 +252,7 @@ def pattern_tests(fitted: Sequence[ComparedSeries], gaps: Sequence[ComparedSerie
 
 
 def _compared(pair: ComparedSeries) -> tuple[dict[str, BehaviourPatterns], list[str]]:
-    """Patterns of every region, and why there are none of the others."""
+    """Pattern comparison of each region, and error messages of the regions where it is impossible."""
     observed, simulated = (values.transpose("region", "year").to_numpy() for values in pair.paths)
     found, reasons = {}, []
     for place, region in enumerate(pair.observed["region"].to_numpy()):
@@ -264,7 +264,7 @@ def _compared(pair: ComparedSeries) -> tuple[dict[str, BehaviourPatterns], list[
 
 
 def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns], reasons: Sequence[str]) -> Judgement:
-    """One step over all paths that came so far."""
+    """Judge one step of the comparison over all paths for which it was made."""
     steps = [step for item in found.values() for step in item.steps if step.name == name]
     done = [step for step in steps if step.status != "skipped"]
     test = f"pattern_{name}"
@@ -286,12 +286,12 @@ def _numbers(values: Mapping[str, float]) -> str:
 
 RESIDUALS = "residuals"
 
-# Level of every test; with so many years a series is long enough to have an autocorrelation at all.
+# Significance level, minimum number of years for autocorrelation tests, and maximum lag.
 LEVEL, SHORTEST, LAGS = 0.05, 6, 3
 
 
 def residual_tests(pairs: Sequence[ComparedSeries]) -> Section:
-    """Test what the fit leaves: its innovations, which the calibration takes to be independent and alike."""
+    """Test the innovations of the fit, which the calibration assumes to be independent and identically distributed."""
     judgements = [item for pair in pairs for item in _of_series(pair)]
     tables = {"residuals": pd.concat([_table(pair) for pair in pairs], ignore_index=True)}
     several = [pair for pair in pairs if pair.observed.sizes["region"] > 1]
@@ -322,7 +322,7 @@ def _of_series(pair: ComparedSeries) -> Iterator[Judgement]:
 
 
 def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
-    """Products of neighbouring innovations, summed over all regions: ten years of one region would show nothing."""
+    """Test first-order autocorrelation pooled over regions, since a single region has too few years."""
     products = values[:, 1:] * values[:, :-1]
     products = products[np.isfinite(products)]
     size = float(np.sqrt((products**2).sum()))
@@ -331,7 +331,7 @@ def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
 
 
 def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Judgement:
-    """Fails when more regions are outside than chance would put there in 95 of 100 panels."""
+    """Fail if the number of rejections exceeds the 95th percentile under independence of the regions."""
     count, regions = int(outside.sum()), int(outside.size)
     most = int(stats.binom.ppf(1 - LEVEL, regions, LEVEL))
     return Judgement.of(
@@ -345,14 +345,14 @@ def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Jud
 
 
 def _spread(pair: ComparedSeries, values: np.ndarray) -> Judgement:
-    """Whether the size of innovations goes with the fitted value."""
+    """Test whether the variance of innovations depends on the fitted value (Breusch-Pagan)."""
     used = np.isfinite(values)
     found = breusch_pagan(values[used], pair.simulated.to_numpy()[used])
     return _significant("heteroscedasticity", pair, float(found.p_value))
 
 
 def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
-    """Whether regions err together; where their mean is taken away the test has no power left."""
+    """Test cross-sectional dependence of errors; not applied if the regional mean is subtracted (no power)."""
     if pair.is_relative:
         expected = f"{-1 / (values.shape[0] - 1):+.3f}"
         return Judgement.untested("cross_dependence", "mean_removed", pair.name, expected=expected)

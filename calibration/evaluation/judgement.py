@@ -1,4 +1,4 @@
-"""What a test said of a model: passed, failed, or not tested and why; and the phrases it says it in."""
+"""Results of the tests of a model (passed, failed, or not tested with a reason), and the phrases of their report."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A sentence of the report, in whatever language it is read."""
+    """A sentence of the report, available in every language."""
 
-    key: str = ""  # which sentence; empty for none
-    parts: Mapping[str, Any] = field(default_factory=dict)  # what goes into its blanks
+    key: str = ""  # key of the sentence; empty for none
+    parts: Mapping[str, Any] = field(default_factory=dict)  # values of its placeholders
 
     def text(self, lang: str) -> str:
         """The sentence in a language, ``"en"`` or ``"zh"``."""
@@ -27,12 +27,12 @@ NOTHING = Phrase()
 
 
 def has_phrase(key: str) -> bool:
-    """Whether there is a sentence of that key."""
+    """Whether there is a sentence with this key."""
     return has_text(f"evaluation.{key}")
 
 
 class Verdict(StrEnum):
-    """How a test ended."""
+    """Result of a test."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -40,30 +40,30 @@ class Verdict(StrEnum):
 
     @classmethod
     def of(cls, holds: bool | None) -> "Verdict":
-        """Passed when a criterion holds, failed when it does not, and not tested where nobody can tell (None)."""
+        """Passed if a criterion holds, failed if it does not, and not tested if it could not be evaluated (None)."""
         return cls.NOT_TESTED if holds is None else cls.PASSED if holds else cls.FAILED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
-    """One test of one thing.
+    """The result of one test of one subject.
 
     Parameters
     ----------
     test
-        Key of the test; its title and criterion are phrases of that key.
+        Key of the test; its title and criterion are phrases with that key.
     subject
-        What was tested: a series, an equation, a parameter, an experiment.
+        Name of the tested series, equation, parameter or experiment.
     verdict
-        How it ended.
+        Result of the test.
     value
-        The number the verdict rests on; None where there is none.
+        The number that decides the verdict, or None.
     bound
-        What it was held against; None where there is none.
+        The number that `value` is compared with, or None.
     note
-        What was found, or why it was not tested; empty when there is nothing to say.
+        Explanation of the result, or the reason why it was not tested; may be empty.
     section
-        Part of the report, as the section that holds it is called.
+        Key of the section of the report that contains the test.
     """
 
     test: str
@@ -85,12 +85,12 @@ class Judgement:
         bound: float | None = None,
         note: Phrase = NOTHING,
     ) -> "Judgement":
-        """A test whose criterion holds, does not, or could not be tried (None)."""
+        """Build the result of a test whose criterion holds, does not, or could not be evaluated (None)."""
         return cls(test=test, subject=subject, verdict=Verdict.of(holds), value=value, bound=bound, note=note)
 
     @classmethod
     def untested(cls, test: str, reason: str, subject: str = "", **parts: object) -> "Judgement":
-        """A test that was not made; the reason is the key of a phrase, `parts` go into its blanks."""
+        """Build the result of a test that was not made; `reason` is the key of a phrase, `parts` its placeholders."""
         return cls.of(test, subject, None, note=Phrase(reason, parts))
 
 
@@ -101,11 +101,11 @@ class Section:
     Parameters
     ----------
     key
-        Name, also the key of its heading.
+        Name of the section, also the key of its heading.
     judgements
-        What was tested.
+        Results of its tests.
     tables
-        The numbers, by name.
+        Tables of numbers, by name.
     """
 
     key: str
@@ -117,22 +117,22 @@ class Section:
         object.__setattr__(self, "judgements", own)
 
     def count(self, verdict: Verdict) -> int:
-        """How many tests ended so."""
+        """Number of tests of the section with a verdict."""
         return sum(item.verdict is verdict for item in self.judgements)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """Everything an evaluation found.
+    """The results of an evaluation.
 
     Parameters
     ----------
     sections
-        In the order of the report.
+        Sections in the order of the report.
     title
-        What was evaluated, in a few words.
+        Name of the evaluated model, and of the panel if it is calibrated.
     provenance
-        Everything needed to make it again.
+        Everything needed to reproduce the evaluation.
     """
 
     sections: tuple[Section, ...]
@@ -141,26 +141,26 @@ class Evaluation:
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
-        """Every test, in the order of the report."""
+        """Results of all tests, in the order of the report."""
         return tuple(item for section in self.sections for item in section.judgements)
 
     def section(self, key: str) -> Section:
-        """Give one part.
+        """Return one section.
 
         Parameters
         ----------
         key
-            Its name.
+            Name of the section.
 
         Returns
         -------
         Section
-            The part.
+            The section.
 
         Raises
         ------
         UnknownName
-            If there is no such part.
+            If there is no such section.
         """
         from pysd_runner.core.errors import UnknownName, suggest
 
@@ -173,7 +173,7 @@ class Evaluation:
         )
 
     def count(self, verdict: Verdict) -> int:
-        """How many tests ended so."""
+        """Number of tests with a verdict."""
         return sum(section.count(verdict) for section in self.sections)
 
     @property
@@ -182,12 +182,12 @@ class Evaluation:
         return tuple(item for item in self.judgements if item.verdict is Verdict.FAILED)
 
     def to_frame(self, *, lang: str = "en") -> "pd.DataFrame":
-        """Every test, one row each: section, test, subject, verdict, value, bound, criterion, note.
+        """Table of all tests, one row each: section, test, subject, verdict, value, bound, title, criterion, note.
 
         Parameters
         ----------
         lang
-            ``"en"`` or ``"zh"``, the language of titles, criteria and notes.
+            Language of titles, criteria and notes, ``"en"`` or ``"zh"``.
         """
         import pandas as pd
 
@@ -198,7 +198,7 @@ COLUMNS = ("section", "test", "subject", "verdict", "value", "bound", "title", "
 
 
 def judgement_rows(judgements: Iterable[Judgement], *, lang: str) -> list[dict[str, Any]]:
-    """Tests as plain rows."""
+    """Results of tests as dictionaries, one per row of a table."""
     return [
         {
             "section": item.section,

@@ -1,4 +1,4 @@
-"""Numerics: integration error, conservation, non-negativity, and where a run first stops being a number."""
+"""Numerical tests: integration error, conservation, non-negativity, and the first non-finite value of a run."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -16,13 +16,13 @@ from pysd_runner.engine.ir import Method
 
 KEY = "numerics"
 
-# Relative to the largest value of the outcome.
+# Tolerance of integration errors, relative to the largest value of the outcome.
 TOLERANCE = 0.01
 COLUMNS = {"halving": "error_halved", "runge_kutta": "error_reference"}
 
 
 def numerical_tests(subject: Subject) -> Section:
-    """Test how a model is computed."""
+    """Test the numerical accuracy of a model."""
     judgements = [_finite(subject)]
     table = pd.DataFrame()
     if subject.base.failed.any():
@@ -30,7 +30,7 @@ def numerical_tests(subject: Subject) -> Section:
     else:
         steps, table = _integration(subject)
         judgements += steps
-    # Flows that only move something, and totals that follow from natural growth alone.
+    # Balances of transfers, and of totals that change only by natural growth.
     balances = [_balance(subject, item) for item in experiments_of(subject.model).balances]
     judgements += balances or [Judgement.untested("balance", "not_declared")]
     return Section(
@@ -41,7 +41,7 @@ def numerical_tests(subject: Subject) -> Section:
 
 
 def _finite(subject: Subject) -> Judgement:
-    """Where the base run first stops being a number, if it does."""
+    """Test that the base run is finite, and report where it first is not."""
     run = subject.base
     text = "; ".join(str(item) for item in run.failures)
     note = Phrase("verbatim", {"text": text}) if text else NOTHING
@@ -49,7 +49,7 @@ def _finite(subject: Subject) -> Judgement:
 
 
 def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
-    """Half the step, and Runge and Kutta's method, against the step and method of the model."""
+    """Compare half the time step, and the Runge-Kutta method, with the step and method of the model."""
     names = list(dict.fromkeys((*subject.outcomes, *subject.stocks)))
 
     def integrate(step: float, method: str) -> Mapping[str, np.ndarray]:
@@ -62,7 +62,7 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
     except UnknownName:
         raise
     except InvalidInput as error:
-        # A model may not run with half its step, or not by this method: that is no verdict on it.
+        # A model may not support half its step or this method; this is not a failure.
         note = Phrase("verbatim", {"text": str(error)})
         return [Judgement.of(test, "", None, note=note) for test in ("halving", "runge_kutta")], pd.DataFrame()
     table = found.table.reset_index()
@@ -71,7 +71,7 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
 
 
 def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float) -> Iterator[Judgement]:
-    """Every outcome that moves too much, or the one that moves most."""
+    """One failure per outcome that changes too much, or else the outcome that changes most."""
     errors = table[column].fillna(np.inf)
     wrong = table[errors > TOLERANCE]
     rows = wrong if len(wrong) else table.loc[[errors.idxmax()]]
@@ -91,7 +91,7 @@ def _balance(subject: Subject, balance: Balance) -> Judgement:
         sum(subject.base[name][0, 0].reshape(-1, subject.base.years.size).sum(axis=0) for name in names)
         for names in (balance.inflows, balance.outflows)
     )
-    # What has moved in all, so that a leak that adds up is seen.
+    # Cumulative net flow, so that a small leak is detected.
     moved = np.cumsum(np.asarray(into) - np.asarray(out_of))
     scale = float(np.abs(out_of).max(initial=0.0)) or 1.0
     drift = float(np.abs(conservation(np.concatenate([[0.0], moved])).drift)) / scale
@@ -106,7 +106,7 @@ def _balance(subject: Subject, balance: Balance) -> Judgement:
 
 
 def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
-    """Stocks that start at or above zero and fall below it; where rules are declared, they alone decide."""
+    """Report stocks that start non-negative and become negative; skipped if the model declares behaviour rules."""
     if rules_of(subject.model):
         return
     run = subject.base

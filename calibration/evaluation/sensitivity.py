@@ -1,4 +1,4 @@
-"""Sensitivity to the parameters: of the gaps in size and pattern, and of the ranking of the shipped policies."""
+"""Sensitivity to parameters: numerical and behavioural, of the gaps, and of the ranking of the shipped policies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,31 +34,31 @@ Path = dict[str, Array | xr.DataArray]
 
 KEY, RANKING = "sensitivity", "ranking"
 
-# Outcomes the analysis is of, by key; their units are those of the model.
+# Keys of the analysed outcomes; their units are those of the model.
 GAPS = ("gap_to_leader", "sigma", "theil")
 
-# Normal score of the ends of a 90 % interval, and how many parameters Sobol's indices are worked out for.
+# Normal quantile of the bounds of a 90 % interval, and maximum number of parameters with Sobol indices.
 NINETY, MOST = 1.6448536269514722, 8
 
-# Years that are shown; all others are between them.
+# Number of evenly spaced years in the tables.
 SHOWN_YEARS = 4
 
-# How far one parameter at a time is moved.
+# Relative change of a parameter in the one-at-a-time analysis.
 CHANGE = 0.1
 
-# Shares of draws in which the best policy, or the order of two of them, may be another one.
+# Maximum share of draws with another best policy, and with another order of a pair of policies.
 BEST_FLIPS, PAIR_FLIPS = 0.1, 0.25
 
-# How many parameters are looked at for flips of the ranking.
+# Maximum number of parameters tested for rank reversals.
 MOST_FLIPPING = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
-    """How much is computed."""
+    """Sample sizes of the sensitivity analyses."""
 
-    trajectories: int = 10  # of Morris's design; each has one run more than there are parameters
-    samples: int = 128  # of Sobol's design; each has two runs more than there are parameters
+    trajectories: int = 10  # of the Morris design; each has one run more than there are parameters
+    samples: int = 128  # of the Sobol design; each has two runs more than there are parameters
     draws: int = 200  # of the parameters, for the ranking of policies
 
 
@@ -66,7 +66,7 @@ QUICK = Effort(trajectories=4, samples=32, draws=50)
 
 
 def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
-    """Parameters that are moved, and between which values."""
+    """Parameters to vary, with their lower and upper values."""
     spec = calibrated.model.spec
     fitted = {item.key: (item.low, item.high) for item in calibrated.result.parameters}
     fixed = set(calibrated.result.fitted.fixed)
@@ -91,7 +91,7 @@ def _prior_range(item: Parameter) -> tuple[float, float] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GapRuns:
-    """Runs a calibrated model for vectors of parameters, and reads the gaps."""
+    """Runs a calibrated model for parameter vectors and returns the paths of the gaps."""
 
     subject: Subject
     known: dict[frozenset[tuple[str, float]], Path | None] = field(default_factory=dict)
@@ -105,13 +105,13 @@ class GapRuns:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """Variables of the model by key of the outcome."""
+        """Model variables of the analysed outcomes, by key."""
         spec = self.subject.model.spec
         declared = {} if spec is None else spec.outcomes
         return {key: declared[key].variable for key in GAPS if key in declared}
 
     def one(self, parameters: Mapping[str, float]) -> Path:
-        """Gaps of one vector, in every year."""
+        """Gaps for one parameter vector, in every year; cached."""
         place = frozenset(parameters.items())
         if place not in self.known:
             self.known[place] = self._all([parameters])[0]
@@ -119,7 +119,7 @@ class GapRuns:
         return self._nothing() if found is None else found
 
     def ahead(self, central: Mapping[str, float], change: float) -> None:
-        """Make all runs that move one parameter at a time, in one ensemble."""
+        """Run all one-at-a-time changes of parameters in one ensemble and cache the results."""
         rows = [dict(central)]
         for key, value in central.items():
             rows += [{**central, key: moved} for moved in (value * (1 - change), value * (1 + change))]
@@ -127,13 +127,13 @@ class GapRuns:
         self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
 
     def batch(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
-        """Gaps of many vectors in the years that are shown."""
+        """Gaps for many parameter vectors in the years shown."""
         places = [self.years.index(year) for year in self.shown_years]
         found = [
             None if item is None else {name: path[..., places] for name, path in item.items()}
             for item in self._all(rows)
         ]
-        # The first run names the axes of all; labels on thousands of runs would take longer than the runs.
+        # Only the first run is labelled; it names the axes of all, as labelling every run would be slow.
         first = next((place for place, item in enumerate(found) if item is not None), None)
         if first is not None:
             found[first] = {name: self._labelled(np.asarray(path)) for name, path in (found[first] or {}).items()}
@@ -141,17 +141,17 @@ class GapRuns:
 
     @property
     def years(self) -> list[int]:
-        """All saved years."""
+        """All saved years of the base run."""
         return [round(year) for year in self.subject.base.years]
 
     @property
     def shown_years(self) -> list[int]:
-        """Some years from the first after the origin to the last."""
+        """Evenly spaced years after the origin, up to the last."""
         start, stop = (round(self.subject.clock[name]) for name in ("start", "stop"))
         return sorted({round(year) for year in np.linspace(start, stop, SHOWN_YEARS + 1)[1:]})
 
     def _all(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
-        """Gaps of all rows from one ensemble; row by row where the start of one cannot be worked out."""
+        """Gaps of all rows from one ensemble; row by row if the initial state of some row cannot be computed."""
         from pysd_runner.ensemble import run_ensemble
 
         central = self.calibrated.estimates
@@ -188,7 +188,7 @@ class GapRuns:
 
 
 def _by_draw(value: Any, draws: int) -> Any:
-    """A value with its draws first, as an ensemble takes it."""
+    """Broadcast a value to the layout of an ensemble, with draws as the first axis."""
     array = np.asarray(value, dtype=float)
     if array.ndim < 2:
         return np.broadcast_to(array, (draws,))
@@ -198,7 +198,7 @@ def _by_draw(value: Any, draws: int) -> Any:
 def sensitivity_tests(
     subject: Subject, effort: Effort, *, seed: int = 0, progress: Callable[[str], None] | None = None
 ) -> Section:
-    """Work out how the gaps answer to the parameters."""
+    """Analyse the sensitivity of the gaps to the parameters."""
     if subject.calibrated is None or subject.base.failed.any():
         reason = "no_ranges" if subject.calibrated is None else "base_fails"
         found = tuple(Judgement.untested(test, reason) for test in ("draws_fail", "modes"))
@@ -230,7 +230,7 @@ def sensitivity_tests(
 
 
 def leading_parameters(screened: Sensitivity) -> tuple[str, ...]:
-    """Parameters with the largest elementary effects in the last year, over all outcomes."""
+    """Parameters with the largest elementary effects in the last year, summed over outcomes."""
     sizes = np.zeros(len(screened.parameters))
     for found in screened.indices.values():
         effects = found["mu_star"].isel(year=-1)
@@ -268,7 +268,7 @@ def _modes(table: pd.DataFrame) -> Judgement:
 
 
 def _national_table(found: Sensitivity) -> pd.DataFrame:
-    """Indices of each outcome in the last year; of regions their mean."""
+    """Indices of each outcome in the last year, averaged over regions."""
     parts = []
     for name, indices in found.indices.items():
         last = indices.isel(year=-1)
@@ -288,7 +288,7 @@ def _regional_table(found: Sensitivity) -> pd.DataFrame:
 
 
 def _numbers(indices: xr.Dataset) -> xr.Dataset:
-    """The indices without those of pairs of parameters."""
+    """Indices of single parameters, without those of pairs."""
     kept = [
         name for name, values in indices.data_vars.items() if "parameter" in values.dims and "other" not in values.dims
     ]
@@ -322,7 +322,7 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
 def weighty(
     parameters: Mapping[str, Array], scores: Mapping[str, Array], most: int = MOST_FLIPPING
 ) -> dict[str, Array]:
-    """Parameters that go most with how policies differ."""
+    """Parameters with the largest rank correlation with the differences between policies."""
     table = np.stack(list(scores.values()))
     complete = np.isfinite(table).all(axis=0)
     apart = (table - table.mean(axis=0))[:, complete]
@@ -339,7 +339,7 @@ def _ranks(values: Array) -> Array:
 
 
 def policy_scores(subject: Subject, parameters: Mapping[str, Array]) -> dict[str, Array]:
-    """National gap to the leading region that each shipped policy closes in the last year, against its own baseline."""
+    """Reduction of the national gap to the leading region in the last year by each policy, against its own baseline."""
     calibrated = subject.calibrated
     if calibrated is None:
         return {}

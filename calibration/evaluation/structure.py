@@ -1,4 +1,4 @@
-"""Structure: units of every equation, extreme conditions, plausible parameters, reality checks, loops switched off."""
+"""Structural tests: units, extreme conditions, plausible parameters, reality checks, and loops switched off."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ from pysd_runner.simulation import Run
 
 KEY = "structure"
 
-# A loop that moves what it is there to move by less than this share of the base run's own variation does nothing.
+# A loop is inactive if removing it changes its target variable by less than this share of the base run's variation.
 LEAST_CHANGE = 1e-3
 Array = NDArray[np.float64]
 
-# Any other number would do; rounding alone may remain.
+# Factor of the change of units (arbitrary), and tolerance of the differences, which are only due to rounding.
 FACTOR, TOLERANCE = 7.0, 1e-9
 DIRECTED: tuple[Relation, ...] = ("rises", "falls", "below base", "above base")
 ROUNDING = 1e-12
@@ -57,7 +57,7 @@ def structure_tests(subject: Subject) -> Section:
 
 
 def _units(subject: Subject, problems: Sequence[EquationProblem]) -> Iterator[Judgement]:
-    """One judgement for each equation whose units do not fit, or one for all of them."""
+    """One judgement per equation with inconsistent units, or one for all equations if there are none."""
     failures = [item for item in problems if item.is_failure]
     equations = sum(len(item.blocks) for item in subject.model.variables.values())
     silent = [item for item in problems if not item.is_failure]
@@ -81,7 +81,7 @@ def _unit_table(problems: Sequence[EquationProblem]) -> pd.DataFrame:
 
 
 def _rules(subject: Subject) -> Iterator[Judgement]:
-    """The behaviour rules beside the model, in its base run."""
+    """Check the behaviour rules declared for the model in its base run."""
     rules = rules_of(subject.model)
     if not rules:
         yield Judgement.untested("rule", "no_rules")
@@ -105,7 +105,7 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
 
 
 def _parameters(subject: Subject) -> Iterator[Judgement]:
-    """Estimates inside their bounds and in keeping with their source."""
+    """Test that estimates are inside their bounds and consistent with their sources."""
     if subject.calibrated is None:
         yield Judgement.untested("parameter", "no_fit")
         return
@@ -126,7 +126,7 @@ def _plausibility(item: ParameterEstimate) -> Phrase:
 
 
 def _parameter_table(subject: Subject) -> pd.DataFrame:
-    """Estimates beside their bounds, priors and sources."""
+    """Table of estimates with their bounds, priors and sources."""
     if subject.calibrated is None or subject.model.spec is None:
         return pd.DataFrame()
     declared = subject.model.spec.parameters
@@ -139,7 +139,7 @@ def _parameter_table(subject: Subject) -> pd.DataFrame:
 
 
 def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Judgement], pd.DataFrame]:
-    """What is lost when a loop is switched off."""
+    """Measure the effect of switching each loop off."""
     if not loops:
         return [Judgement.untested("loop", "not_declared")], pd.DataFrame()
     judgements, parts = [], []
@@ -153,7 +153,7 @@ def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Ju
 
 
 def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
-    """Whether a loop moves everything it is there to move."""
+    """Test that a loop affects all its target variables."""
     note = Phrase("declared", {"en": loop.en, "zh": loop.zh})
     broken = moved.loc[moved["status"] != "run", "status"]
     if len(broken):
@@ -165,7 +165,7 @@ def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
 
 
 def _compared(subject: Subject) -> tuple[str, ...]:
-    """Measures of the gaps and of output, beside which the loss of every loop is shown."""
+    """Measures of the gaps and of output for which the effect of every loop is shown."""
     spec = subject.model.spec
     keys = ("sigma", "theil", "national_output_per_head")
     return () if spec is None else tuple(spec.outcomes[key].variable for key in keys if key in spec.outcomes)
@@ -183,11 +183,11 @@ def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd
 
 
 def invariance_tests(subject: Subject) -> Iterator[Judgement]:
-    """Measure in other units, and put the regions in another order.
+    """Test invariance to a change of units and to the order of regions.
 
-    With every input multiplied by :math:`c^p`, :math:`p` the power of a unit in its own unit, every variable must be
-    :math:`c^p` times what it was: no number hidden in an equation has a unit. Time is left alone, because the step has
-    its unit.
+    If every input is multiplied by :math:`c^p`, :math:`p` the power of a base unit in the input's unit, every variable
+    must change by its own :math:`c^p`; otherwise an equation contains a constant with a hidden unit. Time units are not
+    changed, because the time step has them.
 
     References
     ----------
@@ -206,7 +206,7 @@ def invariance_tests(subject: Subject) -> Iterator[Judgement]:
 
 
 def _other_units(subject: Subject) -> dict[str, UnitProduct]:
-    """Units of the variables, as far as they can be read."""
+    """Units of the variables, without those that cannot be parsed."""
     found = {}
     for name, item in subject.model.variables.items():
         try:
@@ -221,7 +221,7 @@ def _time(units: Mapping[str, UnitProduct]) -> str:
 
 
 def _constants(subject: Subject) -> dict[str, Array]:
-    """All inputs of the base run."""
+    """Values of all constants in the base run."""
     names = [name for name, item in subject.model.variables.items() if item.kind == "constant"]
     return {name: np.asarray(subject.base[name][0, 0, ..., 0]) for name in names if name in subject.base.data}
 
@@ -252,7 +252,7 @@ def _reordered(subject: Subject) -> Judgement:
 
 
 def _outcomes_differ(test: str, subject: str, found: Mapping[str, Array], expected: Mapping[str, Array]) -> Judgement:
-    """The variable that departs most, relative to its largest value."""
+    """Judge the largest deviation from the expected values, relative to the largest value of the variable."""
     apart = {}
     for name, values in expected.items():
         size = float(np.abs(values).max(initial=0.0)) or 1.0
@@ -273,14 +273,14 @@ def _outcomes_differ(test: str, subject: str, found: Mapping[str, Array], expect
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Breach:
-    """One thing an experiment should have implied and did not."""
+    """An expectation of an experiment that was not met."""
 
-    message: str  # what was expected of which variable where, and what was found
+    message: str  # the expectation, its variable and elements, and the deviation found
     value: float
 
 
 def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | BehaviourProblem]:
-    """Run an experiment and list what it should have implied and did not."""
+    """Run an experiment and list the expectations that were not met."""
     tried, pulse = subject, experiment.pulse
     if experiment.regions is not None:
         tried = tried.with_regions(min(experiment.regions, len(subject.model.ranges[subject.model.region_range])))
@@ -302,7 +302,7 @@ def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | Be
 
 
 def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, object]:
-    """Numbers as arrays over the subscripts of their variables."""
+    """Broadcast numbers to the subscripts of their variables."""
     found: dict[str, object] = {}
     for name, value in values.items():
         variable = subject.model.find(name)
@@ -312,7 +312,7 @@ def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, obje
 
 
 def _path(subject: Subject, pulse: Pulse) -> TimePath:
-    """What the pulse makes of its input: its value of the base run, but for one year."""
+    """Time path of the input of a pulse: its value in the base run, except in one year."""
     variable = subject.model.find(pulse.variable)
     base = np.asarray(subject.base[variable][0, 0, ..., 0], dtype=float)
     high = base.copy()
@@ -326,20 +326,20 @@ def _path(subject: Subject, pulse: Pulse) -> TimePath:
 
 
 def _hit(subject: Subject, pulse: Pulse | None) -> int | None:
-    """Position of the element that is hit; None for all or none."""
+    """Index of the element that receives the pulse; None for all elements or without a pulse."""
     if pulse is None or not pulse.highest_of:
         return None
     return int(np.argmax(subject.base[pulse.highest_of][0, 0, ..., 0]))
 
 
 def _departure(run: Run, base: Run, expectation: Expectation, hit: int | None) -> Breach | None:
-    """The worst departure from an expectation; None when it holds everywhere."""
+    """The largest deviation from an expectation; None if it holds everywhere."""
     values, before = (_chosen(item[expectation.variable][0, 0], expectation, hit) for item in (run, base))
     scale = max(1.0, float(np.abs(values).max(initial=0.0)), float(np.abs(before).max(initial=0.0)))
-    # What must move has to move by more than rounding; what must stay may move by the tolerance.
+    # An expected change must exceed rounding; an unexpected change may be up to the tolerance.
     allowed = -ROUNDING if expectation.relation in DIRECTED else expectation.tolerance
     excess = _EXCESS[expectation.relation](values, before, expectation) - allowed * scale
-    # Compared the other way round, NaN would pass.
+    # Written so that NaN counts as a breach.
     if bool((excess <= 0).all()):
         return None
     worst = float(np.max(excess)) if np.isfinite(excess).all() else float("nan")
@@ -354,7 +354,7 @@ def _departure(run: Run, base: Run, expectation: Expectation, hit: int | None) -
 
 
 def _chosen(values: Array, expectation: Expectation, hit: int | None) -> Array:
-    """The elements an expectation speaks of, time last."""
+    """The elements to which an expectation applies, time last."""
     if expectation.over == "mean" and values.ndim > 1:
         return np.asarray(values.mean(axis=tuple(range(values.ndim - 1))))
     if hit is None or values.ndim < 2:
@@ -364,7 +364,7 @@ def _chosen(values: Array, expectation: Expectation, hit: int | None) -> Array:
     return values[hit : hit + 1] if expectation.over == "pulsed" else values
 
 
-# How far each value departs from what is expected: positive where it does.
+# Deviation of each value from the expectation: positive if it is not met.
 _EXCESS: Mapping[Relation, Callable[[Array, Array, Expectation], Array]] = {
     "zero": lambda values, _, __: np.abs(values),
     "constant": lambda values, _, __: np.abs(values - values[..., :1]),

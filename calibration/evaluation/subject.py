@@ -1,4 +1,4 @@
-"""The model that is evaluated, in its base run, and the same model under other inputs."""
+"""The evaluated model, in its base run and with other inputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ UNTIL = 2040
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Calibrated:
-    """A fit, the panel it was made on, and how parameters become inputs of the model."""
+    """A fit, its panel, and the conversion of parameters to inputs of the model."""
 
     result: FitResult
     panel: Data  # observations up to the origin
@@ -36,7 +36,7 @@ class Calibrated:
 
     @property
     def origin(self) -> int:
-        """Last year the fit saw, where projections start."""
+        """Last year of the data of the fit, where projections start."""
         return self.result.fitted.last_year
 
     @property
@@ -46,14 +46,14 @@ class Calibrated:
 
     @property
     def estimates(self) -> dict[str, float]:
-        """Estimates and declared values by key, policy choices left out."""
+        """Estimates and declared values by key, without policy parameters."""
         spec = self.model.spec
         declared = {} if spec is None else spec.parameters
         central = {key: item.value for key, item in declared.items() if item.role != "POL"}
         return central | self.result.fitted.as_values()
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Inputs of a run from the origin on, as `pysd_runner.project` makes them, without shocks."""
+        """Inputs of a run that starts at the origin, as in `pysd_runner.project`, without shocks."""
         bound = RegionalModel(
             model=self.model,
             panel=self.panel,
@@ -74,9 +74,9 @@ class Subject:
     values
         Inputs of the base run, by variable.
     start, stop, save_every
-        Years of the base run and how often it is saved; None takes those of the file.
+        First and last year of the base run and its saving interval; None for those of the model file.
     calibrated
-        The fit behind the inputs; None for a model by itself.
+        The fit that determined the inputs; None for a model without a fit.
     """
 
     model: Model
@@ -88,7 +88,7 @@ class Subject:
 
     @classmethod
     def of_fit(cls, result: FitResult, panel: Data, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
-        """A calibrated model, run from the last year its fit saw.
+        """A calibrated model, run from the last year of its fit.
 
         Parameters
         ----------
@@ -99,17 +99,17 @@ class Subject:
         until
             Last year of the base run.
         model
-            The model of the fit, with any number of regions; None for the shipped one of its name.
+            The model of the fit, with any number of regions; None for the shipped model of that name.
 
         Returns
         -------
         Subject
-            Without policy, at the estimates.
+            The model at the estimates, without policy.
 
         Raises
         ------
         InvalidInput
-            If the fit belongs to another panel or another version of the model, or the years do not fit.
+            If the fit belongs to another panel or another version of the model, or `until` is invalid.
         """
         fitted = result.fitted
         differences = panel_differences(fitted, panel)
@@ -141,30 +141,30 @@ class Subject:
 
     @classmethod
     def of_model(cls, model: Model) -> "Subject":
-        """A model by itself, run as its file says.
+        """A model without a fit, run with the settings of its file.
 
         Parameters
         ----------
         model
-            What `load_model` returned.
+            The model, from `load_model`.
 
         Returns
         -------
         Subject
-            Without a fit: what needs observations is not tested.
+            The model; tests that need observations are left out.
         """
         return cls(model=model, values={})
 
     @cached_property
     def base(self) -> Run:
-        """The base run with every variable; not finite values are there to be found."""
+        """The base run with every variable; non-finite values are kept so that tests can report them."""
         return self._simulated({**self.steady, **self.values}, stop=self.stop)
 
     @cached_property
     def steady(self) -> Values:
         """Values in the base run of all inputs that some declared experiment changes.
 
-        Handed to every run: a program is compiled for a set of inputs, and so one serves base and experiments.
+        They are inputs of every run, so that one compiled program serves base run and experiments.
         """
         declared = experiments_of(self.model)
         named = [name for item in (*declared.extremes, *declared.realities) for name in (*item.values, *item.given)]
@@ -178,7 +178,7 @@ class Subject:
 
     @cached_property
     def clock(self) -> Mapping[str, float]:
-        """Start, stop, step and interval of saving of the base run, in units of its time."""
+        """Start, stop, time step and saving interval of the base run, in its time unit."""
         made = self.base.provenance
         return {name: float(made[name]) for name in ("start", "stop", "step", "save_every")}
 
@@ -189,7 +189,7 @@ class Subject:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """Variables whose paths are compared: the declared outcomes of regions and the nation, or else the stocks."""
+        """Variables whose paths are compared: the declared regional and national outcomes, or else the stocks."""
         spec = self.model.spec
         if spec is None:
             return self.stocks
@@ -209,12 +209,12 @@ class Subject:
         changes
             Inputs that differ from the base run, by variable or key.
         years
-            How long; None runs as long as the base.
+            Length of the run; None for that of the base run.
 
         Returns
         -------
         Run
-            Cases that are not finite are described in it.
+            The run; it describes non-finite cases and does not raise for them.
         """
         given = {self.model.find(name): value for name, value in (changes or {}).items()}
         start = self.clock["start"] if self.start is None else self.start
@@ -222,8 +222,8 @@ class Subject:
         return self._simulated({**self.steady, **self.values, **given}, stop=stop)
 
     def integrated(self, step: float, method: Method, outcomes: Sequence[str]) -> Run:
-        """The base run with another step or method, saved at the same moments; failures are described in it."""
-        # The program of the base run is there already.
+        """The base run with another step or method, saved at the same times; failures are described in it."""
+        # With the same method, saving every variable reuses the compiled program of the base run.
         saved = None if method == self.base.provenance["method"] else outcomes
         return self._simulated(
             {**self.steady, **self.values},
@@ -261,7 +261,7 @@ class Subject:
         return {name: run[name][0, 0] for name in (run.data if names is None else names)}
 
     def with_regions(self, count: int) -> "Subject":
-        """The same with the first regions alone; refused where there are fewer."""
+        """The subject with only its first `count` regions; raises if there are fewer."""
         has = len(self.model.ranges.get(self.model.region_range, ()))
         if count > has:
             raise InvalidInput("{count} regions were asked for; the model has {held}", count=count, held=has)
@@ -270,12 +270,12 @@ class Subject:
         return replace(self, model=model, values=cut)
 
     def alike(self) -> "Subject":
-        """The same with the inputs of the first region in every region."""
+        """The subject with the inputs of the first region in every region."""
         first = np.zeros(len(self.model.ranges.get(self.model.region_range, ())), dtype=int)
         return replace(self, values={key: self._region_wise(key, value, first) for key, value in self.values.items()})
 
     def _region_wise(self, name: str, value: Any, kept: Any) -> Any:
-        """An input with some of its regions, or each region given the values of another."""
+        """Index an input along its axis of regions by `kept`."""
         dims, region = self.model.variables[name].dims, self.model.region_range
         if isinstance(value, TimePath) or region not in dims:
             return value
