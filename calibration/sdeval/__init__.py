@@ -1,9 +1,9 @@
 """Evaluation statistics of system dynamics, for any arrays and any model.
 
-What takes a pair takes two aligned arrays of any shape with an axis of time, plain or labelled; what needs a model
-takes a callable that runs it. Nothing here knows how a model is written. Error = simulated - observed.
+Statistics of a pair take two aligned arrays of any shape with a time axis, plain or labelled; tests of a model take a
+callable that runs it, in whatever software. Error = simulated - observed.
 
-The distribution called ``sdeval`` on PyPI measures generated images and has nothing to do with this package.
+The distribution called ``sdeval`` on PyPI measures generated images and is not related to this package.
 """
 
 from typing import TYPE_CHECKING

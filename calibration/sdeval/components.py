@@ -1,4 +1,4 @@
-"""Trend and cycle of one series, and how far those of two are apart."""
+"""Trend and cycle of a series, and their differences between two series."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,11 +21,12 @@ class FittedTrend:
     Attributes
     ----------
     coefficients
-        Of the powers of time from 0 up, time counted from the first moment; of the logarithm if exponential.
+        Coefficients of the powers of time, starting with 0, time measured from the first value; of the logarithm if
+        exponential.
     standard_errors
-        Of each coefficient, as if what is left were independent.
+        Standard errors of the coefficients, assuming independent residuals.
     left
-        The series less its trend.
+        The series minus its trend.
     """
 
     coefficients: FloatArray
@@ -34,13 +35,13 @@ class FittedTrend:
 
 
 def check_trend(trend: str) -> None:
-    """Refuse an unknown kind of trend."""
+    """Raise if the kind of trend is unknown."""
     if trend not in DEGREES:
         raise InvalidInput(f"trend is {trend!r}; it must be one of {', '.join(DEGREES)}")
 
 
 def fit_trend(series: FloatArray, *, trend: Trend, step: float = 1.0) -> FittedTrend:
-    r"""Fit a polynomial in time, or a straight line to the logarithm, by least squares.
+    r"""Fit a polynomial in time, or a line to the logarithm, by least squares.
 
     .. math:: \hat\beta = (X^\top X)^{-1}X^\top y, \qquad
        \operatorname{Var}\hat\beta = \frac{\lVert y-X\hat\beta\rVert^2}{n-p}(X^\top X)^{-1}
@@ -48,11 +49,11 @@ def fit_trend(series: FloatArray, *, trend: Trend, step: float = 1.0) -> FittedT
     Parameters
     ----------
     series
-        Values at equal steps, none missing, shape ``(time,)``.
+        Equally spaced values without gaps, shape ``(time,)``.
     trend
-        ``"none"`` takes out nothing: the mean is left in.
+        Kind of trend; ``"none"`` removes nothing, not even the mean.
     step
-        Time between two values.
+        Time between successive values.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def fit_trend(series: FloatArray, *, trend: Trend, step: float = 1.0) -> FittedT
     Raises
     ------
     InvalidInput
-        If an exponential trend meets a value that is not positive, or there are too few values.
+        If the trend is exponential and a value is not positive, or there are too few values.
 
     References
     ----------
@@ -92,7 +93,7 @@ def fit_trend(series: FloatArray, *, trend: Trend, step: float = 1.0) -> FittedT
 
 
 def trend_difference(observed: FittedTrend, simulated: FittedTrend) -> tuple[FloatArray, FloatArray]:
-    r"""Compare the coefficients of two trends but the level.
+    r"""Compare the coefficients of two trends, without the intercepts.
 
     .. math::
        z_j =
@@ -108,7 +109,7 @@ def trend_difference(observed: FittedTrend, simulated: FittedTrend) -> tuple[Flo
     -------
     tuple of FloatArray
         Differences in standard errors, :math:`z`, and relative to the observed coefficient, :math:`d`; 0 is best; NaN
-        where the divisor is zero.
+        if the divisor is zero.
     """
     gap = (simulated.coefficients - observed.coefficients)[1:]
     error = np.hypot(simulated.standard_errors, observed.standard_errors)[1:]
@@ -116,7 +117,7 @@ def trend_difference(observed: FittedTrend, simulated: FittedTrend) -> tuple[Flo
 
 
 def autocorrelation_errors(coefficients: FloatArray) -> FloatArray:
-    r"""Standard errors of autocorrelations of a series that does have memory.
+    r"""Standard errors of the autocorrelations of an autocorrelated series.
 
     .. math::
        \operatorname{Var}(r_k) \approx \frac{1}{N(N+2)}\sum_{i=1}^{N-1}(N-i)\left(r_{k-i}+r_{k+i}-2r_kr_i\right)^2
@@ -129,7 +130,7 @@ def autocorrelation_errors(coefficients: FloatArray) -> FloatArray:
     Returns
     -------
     FloatArray
-        Shape ``(N,)``, from 0 up; beyond lag N - 1 the autocorrelation counts as 0.
+        Shape ``(N,)``, at least 0; autocorrelations beyond lag N - 1 are taken as 0.
 
     References
     ----------
@@ -153,7 +154,7 @@ def compare_autocorrelations(
     Parameters
     ----------
     observed, simulated
-        Series at equal steps, none missing, shape ``(time,)``.
+        Equally spaced series without gaps, shape ``(time,)``.
     lags
         Longest lag.
 
@@ -177,14 +178,14 @@ def period(series: FloatArray, *, step: float = 1.0) -> float:
     Parameters
     ----------
     series
-        Values at equal steps without trend, none missing, shape ``(time,)``.
+        Equally spaced values without trend and gaps, shape ``(time,)``.
     step
-        Time between two values.
+        Time between successive values.
 
     Returns
     -------
     float
-        In units of time, to the nearest step; NaN where no lag up to half the series is a positive peak.
+        Period in units of time, to the nearest step; NaN if there is no positive peak up to half the series.
 
     References
     ----------
@@ -213,15 +214,15 @@ def lagged_correlation(observed: FloatArray, simulated: FloatArray, *, lags: int
     Parameters
     ----------
     observed, simulated
-        Series at equal steps, none missing, shape ``(time,)``.
+        Equally spaced series without gaps, shape ``(time,)``.
     lags
-        Longest lag to either side.
+        Longest lag in either direction.
 
     Returns
     -------
     FloatArray
-        Shape ``(2 * lags + 1,)``, lags ``-lags`` to ``lags``, from -1 to 1. A peak at a positive lag says that the
-        simulated comes later than the observed, at a negative one earlier. NaN where one does not vary.
+        Shape ``(2 * lags + 1,)``, lags ``-lags`` to ``lags``, from -1 to 1. A peak at a positive lag means that the
+        simulated series lags behind the observed one, at a negative lag that it leads. NaN if a series is constant.
 
     References
     ----------

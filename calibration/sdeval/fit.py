@@ -1,4 +1,4 @@
-"""Point fit: how far a simulated series lies from what was observed, and where the squared error comes from."""
+"""Point fit: error statistics of a simulated against an observed series, and decomposition of the squared error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,12 +11,12 @@ from calibration.sdeval.pairs import Axis, FloatArray, Pair, line_up, ratio
 
 
 def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
-    """Mean over the moments that are given."""
+    """Mean over the times at which both values are present."""
     return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
 
 
 def deviations(values: FloatArray, pair: Pair) -> FloatArray:
-    """Deviations from the mean, exactly zero where all values are equal."""
+    """Deviations from the mean, exactly zero if all values are equal."""
     mean = np.expand_dims(mean_over(values, pair), pair.axes)
     highest = np.where(pair.present, values, -np.inf).max(axis=pair.axes, keepdims=True)
     lowest = np.where(pair.present, values, np.inf).min(axis=pair.axes, keepdims=True)
@@ -24,8 +24,8 @@ def deviations(values: FloatArray, pair: Pair) -> FloatArray:
 
 
 def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Bias, variation and covariation over the mean squared error."""
-    # Written in deviations of the error, so that a small error of a large quantity keeps its digits: s_S^2 - s_A^2 =
+    """Shares of bias, unequal variation and unequal covariation in the mean squared error."""
+    # Written in deviations of the error, so that a small error of a large quantity keeps its precision: s_S^2 - s_A^2 =
     # mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
     of_error = deviations(error, pair)
     simulated, observed = deviations(pair.simulated, pair), deviations(pair.observed, pair)
@@ -38,7 +38,7 @@ def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArr
 
 
 def _against_no_change(pair: Pair, error: FloatArray) -> FloatArray:
-    """U2 on changes: sums over moments whose predecessor was observed as well."""
+    """U2 on changes: sums over times for which the previous time was observed as well."""
     change = np.diff(pair.observed, axis=-1)
     later = np.where(np.isnan(change), np.nan, error[..., 1:])
     sums = (np.nansum(part**2, axis=pair.axes) for part in (later, change))
@@ -47,40 +47,39 @@ def _against_no_change(pair: Pair, error: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointFit:
-    """Fit statistics; each an array of the axes that were neither time nor pooled. Error = simulated - observed.
+    """Fit statistics, each an array over the axes that are neither time nor pooled. Error = simulated - observed.
 
     Attributes
     ----------
     n
-        Moments compared.
+        Number of times compared.
     missing
-        Moments left out because either value was missing.
+        Number of times left out because either value was missing.
     mean_error
-        Unit of the data; 0 is best, positive is too high.
+        Mean error, unit of the data; 0 is best, positive is too high.
     mae, rmse
-        Mean absolute and root mean squared error, unit of the data, from 0; lower is better.
+        Mean absolute and root mean squared error, unit of the data, at least 0; lower is better.
     mse
-        Mean squared error, unit squared, from 0; lower is better.
+        Mean squared error, unit squared, at least 0; lower is better.
     mape, rmspe
-        Mean absolute and root mean squared error relative to the observed value, as fractions from 0; lower is better.
-        NaN where an observed value is zero.
+        Mean absolute and root mean squared error relative to the observed value, fractions, at least 0; lower is
+        better. NaN if an observed value is zero.
     mae_over_mean
-        MAE over the absolute mean of the observed, a fraction from 0; lower is better.
+        MAE divided by the absolute mean of the observed values, a fraction, at least 0; lower is better.
     squared_correlation
-        R2 as the squared correlation, from 0 to 1; higher is better; blind to bias and scale.
+        R2 as the squared correlation, from 0 to 1; higher is better; insensitive to bias and scale.
     efficiency
-        R2 as 1 - SSE/SST, up to 1; higher is better; below 0 the mean of the observed fits better.
+        R2 as 1 - SSE/SST, at most 1; higher is better; if negative, the mean of the observed values fits better.
     u1
         Theil's inequality coefficient of 1961, from 0 (perfect) to 1; lower is better.
     u2
-        Coefficient of 1966 on changes, from 0 (perfect) up; 1 is as good as "no change"; lower is better. NaN where
-        nothing observed changes.
+        Theil's coefficient of 1966 on changes, at least 0 (perfect); 1 is as good as "no change"; lower is better. NaN
+        if the observed values never change.
     u_levels
-        Coefficient of 1966 on levels, from 0 (perfect) up; 1 is as good as forecasting zero; lower is better.
+        Theil's coefficient of 1966 on levels, at least 0 (perfect); 1 is as good as forecasting zero; lower is better.
     um, us, uc
         Shares of bias, unequal variation and unequal covariation in the mean squared error, from 0 to 1, summing to 1;
-        NaN where there is no error. A good fit of a model of trends has its error in ``uc``: unsystematic, point by
-        point.
+        NaN if there is no error. If a model fits the trend well, the error is mostly in ``uc``, which is unsystematic.
     """
 
     n: FloatArray
@@ -107,7 +106,7 @@ def point_fit(
 ) -> PointFit:
     r"""Point fit of a simulated to an observed array.
 
-    With the error :math:`e_t = S_t - A_t` of :math:`n` moments:
+    With the error :math:`e_t = S_t - A_t` at :math:`n` times:
 
     .. math::
        MAE = \frac1n\sum|e_t|, \quad MSE = \frac1n\sum e_t^2, \quad RMSE = \sqrt{MSE}, \quad
@@ -128,30 +127,30 @@ def point_fit(
        U_c = \frac{2(1-r)s_S s_A}{MSE}, \qquad U_m+U_s+U_c = 1
 
     with means :math:`\bar A, \bar S`, population standard deviations :math:`s_A, s_S` (divided by :math:`n`) and their
-    correlation :math:`r`. Two coefficients go by the name of U2. Theil (1966) applies his to changes; with the change
-    forecast from the last observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The same
-    formula on levels, as `DescTools::TheilU` in R and others have it, is ``u_levels``.
+    correlation :math:`r`. Two coefficients are called U2. Theil (1966) applies his to changes; with the change forecast
+    from the last observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The formula on
+    levels, as in `DescTools::TheilU` in R, is ``u_levels``.
 
     Parameters
     ----------
     observed, simulated
-        Arrays of one shape in one unit, labelled or not.
+        Arrays of the same shape and unit, labelled or not.
     time
-        The axis of time, which must be in order: ``u2`` compares each moment with the one before.
+        The time axis, in chronological order: ``u2`` compares each time with the previous one.
     pool
-        Further axes to sum over, for example the regions: each moment of each region counts once.
+        Further axes to sum over, for example the regions; each value has the same weight.
 
     Returns
     -------
     PointFit
-        Ranges and better directions are those of its attributes. Missing data: a moment where either value is NaN is
-        left out of every sum and counted in ``missing``, and from ``u2`` also the moment after; a number that is not
-        defined is NaN, never a substitute.
+        The attributes describe ranges and which direction is better. Missing data: a time at which either value is NaN
+        is left out of every sum and counted in ``missing``; ``u2`` also leaves out the next time. An undefined
+        statistic is NaN.
 
     Raises
     ------
     InvalidInput
-        If the pair does not line up or a value is infinite.
+        If the arrays cannot be aligned or a value is infinite.
 
     References
     ----------
@@ -172,7 +171,7 @@ def point_fit(
 
 
 def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> pd.DataFrame:
-    """Point fit of every series, and of all of them pooled.
+    """Point fit of every series, and of all series pooled.
 
     Parameters
     ----------
@@ -182,12 +181,12 @@ def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> 
     Returns
     -------
     pandas.DataFrame
-        A row for each series under its label, then ``pooled``; the columns are the attributes of `PointFit`.
+        One row per series, indexed by its label, then ``pooled``; the columns are the attributes of `PointFit`.
 
     Raises
     ------
     InvalidInput
-        As `point_fit`.
+        As in `point_fit`.
 
     Examples
     --------
@@ -207,10 +206,10 @@ def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> 
 
 
 def _fit_of(pair: Pair) -> PointFit:
-    """Every number of a pair that is lined up."""
+    """All fit statistics of an aligned pair."""
     error = pair.simulated - pair.observed
     relative = np.where(np.isnan(error), np.nan, ratio(error, pair.observed))
-    # A relative error that is not defined makes the mean missing; one that is left out does not.
+    # An undefined relative error makes the mean NaN; a missing value is only left out.
     undefined = ((pair.observed == 0) & pair.present).any(axis=pair.axes)
     squares = mean_over(error**2, pair)
     simulated, about_mean = deviations(pair.simulated, pair), deviations(pair.observed, pair)

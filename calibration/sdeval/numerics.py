@@ -1,4 +1,4 @@
-"""Numerical tests: the error of the integration, what must be conserved or not negative, and where the first NaN is."""
+"""Numerical tests: integration error, conservation, non-negativity, and the first NaN."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from numpy.typing import ArrayLike
 from calibration.sdeval.pairs import Axis, FloatArray, Run, arrays_of, first_where, ratio, series_of
 from pysd_runner.core.errors import InvalidInput
 
-#: Runs a model with a step of time and a method; outcomes are at the same moments whatever the step.
+#: Function that runs a model with a time step and a method; outcomes are saved at the same times for every step.
 Integrate = Callable[[float, str], Run]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntegrationError:
-    """How far the numbers of a run depend on its step of time and its method.
+    """Dependence of a run on its time step and integration method.
 
     Attributes
     ----------
     table
-        A row for each outcome: ``error_halved``, ``error_reference``, ``order``, ``acceptable``.
+        One row per outcome: ``error_halved``, ``error_reference``, ``order``, ``acceptable``.
     """
 
     table: pd.DataFrame
@@ -34,14 +34,14 @@ class IntegrationError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conservation:
-    """How well a total is conserved.
+    """Conservation of a total.
 
     Attributes
     ----------
     drift
-        Largest absolute departure from what the total should be, in its unit; 0 is best.
+        Largest absolute deviation from the expected total, in its unit; 0 is best.
     relative
-        The same over the largest absolute total; 0 is best, rounding gives about 1e-15.
+        ``drift`` divided by the largest absolute total; 0 is best, rounding gives about 1e-15.
     """
 
     drift: FloatArray
@@ -50,16 +50,16 @@ class Conservation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Negative:
-    """An outcome that goes below zero.
+    """An outcome with negative values.
 
     Attributes
     ----------
     name
-        The outcome.
+        Name of the outcome.
     index
-        Where it first does.
+        Index of the first negative value.
     value
-        What it is there.
+        The first negative value.
     """
 
     name: str
@@ -69,18 +69,18 @@ class Negative:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstNan:
-    """Where a run first stops being a number.
+    """The first NaN or infinity of a run.
 
     Attributes
     ----------
     name
-        The outcome.
+        Name of the outcome.
     moment
-        Index on the axis of time.
+        Index on the time axis.
     index
         Index on all axes of the outcome.
     also
-        Other outcomes that are no number at that moment, in order.
+        Other outcomes that are first not finite at that time, in order.
     """
 
     name: str
@@ -98,7 +98,7 @@ def integration_error(
     outcomes: Sequence[str] | None = None,
     tolerance: float = 0.01,
 ) -> IntegrationError:
-    r"""Halve the step of time twice, and compare the method with a better one.
+    r"""Estimate the integration error by halving the time step twice and by comparing with a more accurate method.
 
     .. math:: E_h = \frac{\max|y_h-y_{h/2}|}{\max|y_{h/2}|}, \qquad
        E_\text{reference} = \frac{\max|y_h-y^\text{reference}_{h/2}|}{\max|y^\text{reference}_{h/2}|}, \qquad
@@ -111,19 +111,19 @@ def integration_error(
     step
         The step under test.
     method, reference
-        Names that ``integrate`` knows; no comparison of methods if ``reference`` is None.
+        Names of methods for ``integrate``; None for no comparison of methods.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to compare; by default all.
     tolerance
         Largest acceptable error, as a fraction of the largest absolute value of the outcome.
 
     Returns
     -------
     IntegrationError
-        For each outcome ``error_halved`` :math:`E_h` and ``error_reference``, fractions from 0, lower is better;
-        ``order`` :math:`p`, which should be near the order of the method (1 for Euler, 4 for RK4) - NaN where halving
-        changes nothing, low where the model has jumps the step does not meet; ``acceptable``, whether both errors keep
-        to the tolerance. An error that is not a number is not acceptable.
+        For each outcome ``error_halved`` :math:`E_h` and ``error_reference``, fractions, at least 0, lower is better;
+        ``order`` :math:`p`, which should be near the order of the method (1 for Euler, 4 for RK4), NaN if halving
+        changes nothing, low if the model has discontinuities between the steps; ``acceptable``, whether both errors are
+        within the tolerance. A NaN error is not acceptable.
 
     Raises
     ------
@@ -169,25 +169,25 @@ def integration_error(
 def conservation(
     total: ArrayLike, *, net_inflow: ArrayLike | None = None, step: float = 1.0, time: Axis = -1
 ) -> Conservation:
-    r"""How far a total departs from where it began plus what flowed in.
+    r"""Deviation of a total from its initial value plus the cumulated net inflow.
 
     .. math:: D = \max_t\left|y_t - y_0 - h\sum_{s<t} f_s\right|
 
     Parameters
     ----------
     total
-        The sum of the stocks that hold the same thing, at every step of the integration.
+        The sum of the stocks of the conserved quantity, at every integration step.
     net_inflow
-        :math:`f`, what flows in less what flows out per unit of time, same shape; nothing if not given.
+        :math:`f`, inflow minus outflow per unit of time, same shape; by default zero.
     step
-        :math:`h`, time between two moments. The sum is that of Euler's method: exact for a model integrated so.
+        :math:`h`, the time step. Flows are cumulated as by Euler's method, exact for models integrated with it.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     Conservation
-        From 0, lower is better; shape without time; NaN where a value is missing.
+        At least 0, lower is better; shape without time; NaN if a value is missing.
 
     Raises
     ------
@@ -214,26 +214,26 @@ def conservation(
 
 
 def non_negativity(run: Run, *, names: Sequence[str] | None = None, tolerance: float = 0.0) -> tuple[Negative, ...]:
-    """Outcomes that go below zero.
+    """Find outcomes with negative values.
 
     Parameters
     ----------
     run
         Outcomes by name.
     names
-        Which must not be negative; all if not given.
+        Outcomes that must not be negative; by default all.
     tolerance
-        How far below zero still counts as zero, in the unit of the outcome.
+        Largest negative deviation from zero that is accepted, in the unit of the outcome.
 
     Returns
     -------
     tuple of Negative
-        The first place of each outcome that does; empty is best. A missing value is not negative: `first_nan` finds it.
+        The first negative value of each such outcome; empty is best. Missing values are ignored; see `first_nan`.
 
     Raises
     ------
     UnknownName
-        If the run has no such outcome.
+        If an outcome does not exist.
 
     Examples
     --------
@@ -249,16 +249,16 @@ def non_negativity(run: Run, *, names: Sequence[str] | None = None, tolerance: f
 
 
 def first_nan(run: Run, *, order: Sequence[str] | None = None, time: int = -1) -> FirstNan | None:
-    """Origin of the first NaN or infinity: the earliest moment, and there the outcome that is computed first.
+    """Find the origin of the first NaN or infinity: at the earliest time, the outcome that is computed first.
 
     Parameters
     ----------
     run
         Outcomes by name.
     order
-        Names in the order in which the model computes them; that of the run if not given.
+        Names in the order in which the model computes them; by default that of the run.
     time
-        The axis of time of every outcome that has one.
+        The time axis of every outcome that has one.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def first_nan(run: Run, *, order: Sequence[str] | None = None, time: int = -1) -
     Raises
     ------
     UnknownName
-        If the run has no such outcome.
+        If an outcome does not exist.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def first_nan(run: Run, *, order: Sequence[str] | None = None, time: int = -1) -
         bad = np.moveaxis(~np.isfinite(np.atleast_1d(values)), time, 0)
         where = first_where(bad)
         if where is not None:
-            # Back to the order of the axes of the outcome.
+            # Restore the axis order of the outcome.
             place = list(where[1:])
             place.insert(time % bad.ndim, where[0])
             broken.append((where[0], name, tuple(place)))

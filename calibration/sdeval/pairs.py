@@ -1,7 +1,6 @@
-"""What statistics take: an observed and a simulated array, lined up; or a model as a callable.
+"""Inputs of the statistics: an aligned pair of observed and simulated arrays, or a model as a callable.
 
-A moment counts where both are given. A missing value (NaN) in either leaves that moment out of both, and it is counted;
-an infinite value raises.
+Times with a missing value (NaN) in either array are left out of both, and counted; infinite values raise.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -18,35 +17,35 @@ from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName,
 
 FloatArray = NDArray[np.float64]
 
-# What an axis of time is called in labelled arrays.
+# Names of the time axis in labelled arrays.
 _TIMES = ("year", "time")
 
-#: An axis by its number, or by its name where the array carries labels.
+#: An axis by its number, or by its name if the array is labelled.
 Axis = int | str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Two arrays of one shape, time on the last axis."""
+    """Two arrays of the same shape, time on the last axis."""
 
     observed: FloatArray
     simulated: FloatArray
-    pooled: int  # how many axes before time are pooled with it
+    pooled: int  # number of axes before time that are pooled with it
     labels: tuple[str, ...]
 
     @property
     def axes(self) -> tuple[int, ...]:
-        """Axes a statistic sums over."""
+        """Axes over which statistics sum."""
         return tuple(range(-1 - self.pooled, 0))
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Where both are given."""
+        """Where both values are present."""
         return np.asarray(~np.isnan(self.observed))
 
 
 def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Pair:
-    """Check a pair and bring it to one layout."""
+    """Check a pair of arrays, align them and move time to the last axis."""
     first, second = _labelled("observed", observed), _labelled("simulated", simulated)
     names: tuple[Hashable, ...] | None = None
     if isinstance(first, xr.DataArray) and isinstance(second, xr.DataArray):
@@ -78,7 +77,7 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
 
 
 def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = None) -> int:
-    """Number of an axis that is given by its number or its name."""
+    """Non-negative number of an axis given by number or name."""
     if isinstance(axis, str):
         if names is None:
             raise InvalidInput(f"the axis {axis!r} is given by name, but the arrays carry no labels; give its number")
@@ -92,7 +91,7 @@ def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = 
 
 
 def series_of(values: ArrayLike, *, time: Axis = -1, what: str = "residuals") -> FloatArray:
-    """Bring one array to series by time."""
+    """Convert an array to numbers with time on the last axis."""
     given = _labelled(what, values)
     names = given.dims if isinstance(given, xr.DataArray) else None
     numbers = numbers_of(what, given)
@@ -102,7 +101,7 @@ def series_of(values: ArrayLike, *, time: Axis = -1, what: str = "residuals") ->
 
 
 def _time_axis(time: Axis, dimensions: int, names: Sequence[Hashable] | None) -> int:
-    """Number of the axis of time; a number that points past an axis called so is taken for a slip."""
+    """Number of the time axis; raises if the number given is not that of an axis named as time."""
     found = axis_number(time, dimensions, names)
     called = [name for name in names or () if name in _TIMES]
     if isinstance(time, str) or not called or (names or ())[found] in _TIMES:
@@ -114,7 +113,7 @@ def _time_axis(time: Axis, dimensions: int, names: Sequence[Hashable] | None) ->
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """Quotient that is missing where it is not defined."""
+    """Quotient, NaN where the denominator is zero."""
     below = np.asarray(denominator, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         quotient = np.asarray(numerator, dtype=float) / below
@@ -122,7 +121,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
 
 
 def _labelled(what: str, values: ArrayLike) -> Any:
-    """Give the array itself; what pandas made becomes a labelled array."""
+    """Return the array; pandas objects are converted to labelled arrays."""
     if isinstance(values, xr.DataArray):
         return values
     if isinstance(values, (pd.Series, pd.DataFrame)):
@@ -133,7 +132,7 @@ def _labelled(what: str, values: ArrayLike) -> Any:
 
 
 def _aligned(observed: xr.DataArray, simulated: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Bring both to the axis order of the observed; the labels must be the same."""
+    """Transpose both to the axis order of the observed array; raises if their labels differ."""
     if set(observed.dims) != set(simulated.dims):
         raise InvalidInput(
             f"observed has the dimensions {observed.dims} and simulated {simulated.dims}; they must be the same: "
@@ -149,7 +148,7 @@ def _aligned(observed: xr.DataArray, simulated: xr.DataArray) -> tuple[xr.DataAr
 
 
 def numbers_of(what: str, values: ArrayLike) -> FloatArray:
-    """Finite or missing numbers, with at least one axis."""
+    """Convert to an array of finite or missing numbers with at least one axis."""
     try:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as fault:
@@ -163,7 +162,7 @@ def numbers_of(what: str, values: ArrayLike) -> FloatArray:
 
 
 def _series_labels(template: xr.DataArray | None, kept: Sequence[int], shape: tuple[int, ...]) -> tuple[str, ...]:
-    """One name for each series of the axes kept."""
+    """Name of each series, from the labels of the axes other than time."""
     if not kept:
         return ("all",)
     single = [
@@ -173,7 +172,7 @@ def _series_labels(template: xr.DataArray | None, kept: Sequence[int], shape: tu
 
 
 def _axis_labels(template: xr.DataArray | None, axis: int, size: int) -> tuple[Any, ...]:
-    """Coordinates of one axis, or its positions."""
+    """Coordinates of an axis, or indices if it has none."""
     if template is None or template.dims[axis] not in template.coords:
         return tuple(range(size))
     return tuple(template.coords[template.dims[axis]].to_numpy().tolist())
@@ -182,10 +181,10 @@ def _axis_labels(template: xr.DataArray | None, axis: int, size: int) -> tuple[A
 #: The outcomes of one run by name.
 Run = Mapping[str, ArrayLike]
 
-#: Runs a model: parameters that differ from the base in, outcomes out. It may raise, or give NaN, where a run fails.
+#: Function that runs a model with changed parameters and returns outcomes. It may raise, or return NaN, if a run fails.
 Simulate = Callable[[Mapping[str, float]], Run]
 
-# What a callable raises when its model breaks down; anything else is a fault of the caller and goes through.
+# Exceptions that mean that a run of the model failed; all others are errors of the caller and are not caught.
 BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)
 
 
@@ -205,6 +204,6 @@ def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatAr
 
 
 def first_where(mask: ArrayLike) -> tuple[int, ...] | None:
-    """Index of the first true element in the order of the array."""
+    """Index of the first true element in C order, or None."""
     found = np.argwhere(np.asarray(mask))
     return tuple(int(index) for index in found[0]) if len(found) else None

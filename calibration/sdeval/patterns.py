@@ -1,4 +1,4 @@
-"""Barlas's sequence of tests whether the model makes the pattern that was observed."""
+"""Barlas's sequence of tests of whether the model reproduces the observed behaviour pattern."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,30 +27,30 @@ StepName = Literal["trend", "period", "phase", "mean", "variation", "discrepancy
 #: The steps in their order.
 STEPS: tuple[str, ...] = get_args(StepName)
 
-# Fewer moments than this say nothing about a pattern.
+# Minimum number of times for a comparison of patterns.
 FEWEST = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatternLimits:
-    """What still passes.
+    """Limits of the differences that pass.
 
     Attributes
     ----------
     standard_errors
-        A coefficient of the trend or an autocorrelation may differ by this many; Barlas takes 2.
+        Maximum difference of trend coefficients and autocorrelations in standard errors; Barlas uses 2.
     trend
-        A coefficient of the trend may also differ by this fraction: small noise makes any difference significant.
+        Relative difference of trend coefficients that always passes; with little noise any difference is significant.
     lags_outside
-        Share of lags at which the autocorrelations may differ by more; Barlas takes none.
+        Maximum share of lags at which autocorrelations differ by more than `standard_errors`; Barlas uses 0.
     phase
-        A lag, in steps, that is not worth a note.
+        Maximum lag, in steps, that is not noted.
     mean
-        Fraction by which the means may differ.
+        Maximum relative difference of means.
     variation
-        Fraction by which the standard deviations may differ.
+        Maximum relative difference of standard deviations.
     discrepancy
-        Largest discrepancy coefficient.
+        Maximum discrepancy coefficient.
     """
 
     standard_errors: float = 2.0
@@ -71,9 +71,9 @@ class PatternStep:
     name
         One of `STEPS`.
     status
-        ``"noted"`` is an estimate that is no test; ``"skipped"`` was not done, and the message says why.
+        ``"noted"`` is an estimate without a test; ``"skipped"`` was not done, and the message gives the reason.
     values
-        The numbers of the step.
+        The statistics of the step.
     message
         One sentence.
     """
@@ -93,9 +93,9 @@ class BehaviourPatterns(Tabled):
     steps
         The steps.
     n
-        Moments compared.
+        Number of times compared.
     missing
-        Moments left out.
+        Number of times left out.
     """
 
     steps: tuple[PatternStep, ...]
@@ -109,7 +109,7 @@ class BehaviourPatterns(Tabled):
 
     @property
     def stopped_at(self) -> str | None:
-        """The failed step after which the sequence was broken off, if it was."""
+        """The failed step after which the sequence was stopped, or None."""
         failed = [step.name for step in self.steps if step.status == "failed"]
         return next((name for name in failed if name in ("trend", "period")), None)
 
@@ -124,7 +124,7 @@ class BehaviourPatterns(Tabled):
         return f"The pattern is there, but it differs in {' and '.join(failed)}."
 
     def table(self) -> pd.DataFrame:
-        """One row for each number of each step.
+        """One row per statistic of each step.
 
         Returns
         -------
@@ -152,42 +152,42 @@ def behaviour_patterns(
 
     1. *Trend*: fitted to both, the coefficients compared, then removed (`fit_trend`, `trend_difference`).
     2. *Period*: the autocorrelation functions compared lag by lag up to half the series (`compare_autocorrelations`).
-    3. *Phase*: the lag at which the cross-correlation function peaks (`lagged_correlation`). An estimate, no test: a
-       shift may be harmless, but errors moment by moment then say little.
+    3. *Phase*: the lag at which the cross-correlation function peaks (`lagged_correlation`). An estimate without a
+       test: a phase shift may be harmless, but makes point-by-point errors uninformative.
     4. *Mean*, of the series with their trends: :math:`E_1 = (\bar S-\bar A)/|\bar A|`.
     5. *Variation*, about the trend: :math:`E_2 = (s_S-s_A)/s_A`.
     6. *Discrepancy*, about the trend, of the series shifted by the lag of step 3:
 
     .. math:: U = \frac{\sqrt{\sum(S_i-\bar S-A_i+\bar A)^2}}{\sqrt{\sum(A_i-\bar A)^2}+\sqrt{\sum(S_i-\bar S)^2}}
 
-    A trend or a period that differs ends the sequence: what comes after assumes that they agree, so the model is to be
-    revised first, and the steps left are ``"skipped"``. A mean or a variation that differs does not. (Which steps end
-    it is our reading of the logic of the procedure.)
+    If the trends or periods differ, the sequence ends: later steps assume that they agree, so the model should be
+    revised first, and the remaining steps are ``"skipped"``. A different mean or variation does not end it. (Which
+    steps end the sequence is our interpretation of the procedure.)
 
     Parameters
     ----------
     observed, simulated
-        One series each, in one unit.
+        One series each, in the same unit.
     time
-        The axis of time, if there are others of length one.
+        The time axis, if there are others of length one.
     step
-        Time between two moments; they must be equally spaced.
+        Time between successive values, which must be equally spaced.
     trend
-        What is fitted and removed; ``"none"`` for a series without.
+        Trend to fit and remove; ``"none"`` for none.
     limits
-        What still passes; the defaults are those of `PatternLimits`.
+        Limits of the differences that pass; the defaults are those of `PatternLimits`.
 
     Returns
     -------
     BehaviourPatterns
-        Every number is best at 0, but the periods, which should be equal; the discrepancy coefficient lies between 0
-        (perfect) and 1 (opposite). Missing data: the longest unbroken stretch of moments both have is compared.
+        Every statistic is best at 0, except the periods, which should be equal; the discrepancy coefficient lies
+        between 0 (perfect) and 1 (opposite). Missing data: the longest interval without gaps in both is compared.
 
     Raises
     ------
     InvalidInput
-        If the pair does not line up, there is more than one series, the longest stretch is shorter than 8 moments, or
-        an exponential trend meets a value that is not positive.
+        If the arrays cannot be aligned, there is more than one series, the longest interval without gaps has fewer
+        than 8 times, or an exponential trend is requested for values that are not positive.
 
     References
     ----------
@@ -232,23 +232,23 @@ def patterns_table(
     trend: Trend = "linear",
     limits: PatternLimits | None = None,
 ) -> pd.DataFrame:
-    """Behaviour patterns of every series.
+    """Compare the behaviour patterns of every series.
 
     Parameters
     ----------
     observed, simulated, time, step, trend, limits
-        As `behaviour_patterns`, for any number of series.
+        As in `behaviour_patterns`, for any number of series.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each series: the status of each of `STEPS`, every number as ``step statistic``, and the ``verdict``. A
+        One row per series: the status of each of `STEPS`, every statistic as ``step statistic``, and the ``verdict``. A
         series that cannot be compared has the reason as its verdict and "skipped" for every step.
 
     Raises
     ------
     InvalidInput
-        If the pair does not line up.
+        If the arrays cannot be aligned.
     """
     check_trend(trend)
     pair = line_up(observed, simulated, time=time)
@@ -268,19 +268,19 @@ def patterns_table(
 
 @dataclass
 class _Comparison:
-    """The steps of one pair without gaps; each may use what those before it found."""
+    """The steps of the comparison of a pair without gaps; later steps use results of earlier ones."""
 
     observed: FloatArray
     simulated: FloatArray
     step: float
     trend: Trend
     limits: PatternLimits
-    # What is left of both once their trends are out, and the lag in steps.
+    # Detrended series (observed, simulated), and the lag in steps.
     left: tuple[FloatArray, FloatArray] = field(init=False)
     lag: int = 0
 
     def steps(self) -> list[PatternStep]:
-        """All steps, broken off after a trend or a period that fails."""
+        """All steps; those after a failed trend or period are skipped."""
         makers: dict[StepName, Callable[[], PatternStep]] = {
             "trend": self._trend,
             "period": self._period,
@@ -337,7 +337,7 @@ class _Comparison:
         longest = len(self.observed) // 2
         function = lagged_correlation(*self.left, lags=longest)
         lags = np.arange(-longest, longest + 1)
-        # Of lags that do equally well the shortest.
+        # The shortest of the lags with the highest correlation.
         best = lags[np.lexsort((np.abs(lags), -function.round(12)))[0]]
         self.lag = int(best)
         values = {
@@ -376,7 +376,7 @@ class _Comparison:
         return _judged("discrepancy", coefficient <= self.limits.discrepancy, values, message)
 
     def _is_rounding(self, gap: FloatArray) -> NDArray[np.bool_]:
-        """Whether a difference of trends moves nothing over the whole series, but for the last digits."""
+        """Whether a difference of trends changes the series by no more than rounding."""
         span = (len(self.observed) * self.step) ** np.arange(1, len(gap) + 1)
         size = 1.0 if self.trend == "exponential" else max(np.abs(self.observed).max(), np.abs(self.simulated).max())
         return np.asarray(np.abs(gap) * span <= 1e-9 * size)
@@ -399,7 +399,7 @@ def discrepancy(observed: FloatArray, simulated: FloatArray) -> float:
     Returns
     -------
     float
-        From 0 (perfect but for the mean) to 1 (opposite); lower is better; NaN where neither varies.
+        From 0 (perfect except for the mean) to 1 (opposite); lower is better; NaN if both are constant.
 
     References
     ----------
@@ -416,7 +416,7 @@ def discrepancy(observed: FloatArray, simulated: FloatArray) -> float:
 
 
 def _longest_stretch(present: NDArray[np.bool_]) -> slice:
-    """First of the longest runs of moments both series have."""
+    """The longest interval without gaps in both series (the first one in ties)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], present, [False]])))
     starts, ends = edges[::2], edges[1::2]
     if not len(starts):
@@ -426,13 +426,13 @@ def _longest_stretch(present: NDArray[np.bool_]) -> slice:
 
 
 def _without_rounding(left: FloatArray, series: FloatArray) -> FloatArray:
-    """What is left of a trend, exactly zero where it is nothing but rounding."""
+    """Detrended series, set to zero if it is only rounding error."""
     noise = 1e-12 * np.abs(series).max()
     return np.where(np.ptp(left) <= noise, 0.0, left)
 
 
 def _shifted(observed: FloatArray, simulated: FloatArray, *, lag: int) -> tuple[FloatArray, FloatArray]:
-    """Both series where they overlap once the simulated is moved back by the lag."""
+    """Overlapping parts of both series after the simulated one is shifted back by the lag."""
     n = len(observed)
     return observed[max(-lag, 0) : n - max(lag, 0)], simulated[max(lag, 0) : n + min(lag, 0)]
 

@@ -1,4 +1,4 @@
-"""The tables of Rahmandad and Sterman: what a reader needs to run a model, a simulation and an optimisation again."""
+"""Reporting guidelines of Rahmandad and Sterman: information that makes models and simulations reproducible."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ Level = Literal["minimum", "preferred"]
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing a report of simulation research should give.
+    """One item that a report of simulation research should include.
 
     Attributes
     ----------
     key
-        Short name, stable for programs.
+        Stable identifier.
     part
-        What it is about.
+        Part of the work: model, simulation or optimisation.
     level
-        ``"minimum"``: without it the work cannot be reproduced; ``"preferred"``: it can be understood and judged.
+        ``"minimum"`` if it is needed to reproduce the work, ``"preferred"`` if it helps to understand and assess it.
     text
-        What is asked for, in our words.
+        Description of the item, in our words.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Requirement:
     text: str
 
 
-#: What is asked for, in order.
+#: The requirements of the guidelines, in order.
 REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("equations", "model", "minimum", "every equation or rule the model computes at each step"),
     Requirement("parameter_values", "model", "minimum", "the value of every parameter and every initial value"),
@@ -84,12 +84,12 @@ REQUIREMENTS: tuple[Requirement, ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportTables:
-    """One table each.
+    """The tables of the guidelines.
 
     Attributes
     ----------
     model, simulation, optimisation
-        A row for each requirement: ``key``, ``level``, ``requirement``, ``reported``.
+        One row per requirement: ``key``, ``level``, ``requirement``, ``reported``.
     """
 
     model: pd.DataFrame
@@ -97,24 +97,24 @@ class ReportTables:
     optimisation: pd.DataFrame
 
     def missing(self, level: Level = "minimum") -> tuple[str, ...]:
-        """Keys for which nothing was given.
+        """Keys of the requirements that were not reported.
 
         Parameters
         ----------
         level
-            Of which level.
+            Level of the requirements.
 
         Returns
         -------
         tuple of str
-            In order; none is best.
+            Keys in order; an empty tuple is best.
         """
         whole = pd.concat([self.model, self.simulation, self.optimisation])
         return tuple(whole.loc[(whole["level"] == level) & (whole["reported"] == NOT_REPORTED), "key"])
 
 
 def requirements() -> pd.DataFrame:
-    """What is asked for.
+    """Table of all requirements.
 
     Returns
     -------
@@ -126,24 +126,24 @@ def requirements() -> pd.DataFrame:
 
 
 def report_tables(given: Mapping[str, object]) -> ReportTables:
-    """Fill the minimum and preferred requirements with what is known.
+    """Fill in the minimum and preferred requirements of the reporting guidelines.
 
-    The requirements follow Rahmandad and Sterman, in our words and cut into single items.
+    The requirements follow Rahmandad and Sterman, in our words and split into single items.
 
     Parameters
     ----------
     given
-        By key what there is to report: a sentence, a number, a file name. None or an empty text counts as nothing.
+        Reported information by key: a sentence, a number, a file name. None or an empty text counts as not reported.
 
     Returns
     -------
     ReportTables
-        "not reported" where nothing was given. A table says what was reported, not whether it is right.
+        The tables, with "not reported" for missing items. They show what was reported, not whether it is correct.
 
     Raises
     ------
     UnknownName
-        If a key is none of the requirements.
+        If a key is not one of the requirements.
 
     References
     ----------
@@ -166,7 +166,7 @@ def report_tables(given: Mapping[str, object]) -> ReportTables:
 
 
 def _table(part: Part, given: Mapping[str, object]) -> pd.DataFrame:
-    """Requirements of one part with what was given."""
+    """Table of the requirements of one part and the information reported for each."""
     rows = [
         (item.key, item.level, item.text, _reported(given.get(item.key))) for item in REQUIREMENTS if item.part == part
     ]

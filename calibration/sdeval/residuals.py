@@ -1,6 +1,6 @@
-"""What is left over in the errors: memory, dependence between series, and variance that is not constant.
+"""Residual tests: autocorrelation, dependence between series, and heteroscedasticity.
 
-A good model leaves errors without pattern. A missing residual is left out of every sum it would enter.
+The residuals of a good model have no pattern. Missing residuals are left out of every sum.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from pysd_runner.core.errors import InvalidInput
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HypothesisTest:
-    """A test statistic and the chance of one as large if there is nothing to find.
+    """A test statistic and its p-value under the null hypothesis of no pattern.
 
     Attributes
     ----------
     statistic
-        The statistic; larger is further from the hypothesis.
+        The statistic; larger values are further from the null hypothesis.
     p_value
-        From 0 to 1; higher is better here: small values say that the residuals do have the pattern.
+        From 0 to 1; higher is better: small values indicate that the residuals have the pattern.
     """
 
     statistic: FloatArray
@@ -32,19 +32,19 @@ class HypothesisTest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResidualTests:
-    """Every test of the residuals of a pair.
+    """Results of all residual tests of a pair.
 
     Attributes
     ----------
     table
-        A row for each series: ``n``, ``durbin_watson``, ``autocorrelation_1`` with its ``band``; statistic and p-value
+        One row per series: ``n``, ``durbin_watson``, ``autocorrelation_1`` with its ``band``; statistic and p-value
         (``..._p``) of ``ljung_box``, ``breusch_pagan`` and ``white``.
     autocorrelation
-        Series by lag, from lag 1.
+        Autocorrelations, series by lag, from lag 1.
     cross_correlation
-        Series by series.
+        Correlation matrix of the series.
     dependence
-        Pesaran's test of dependence between the series; missing for one series.
+        Pesaran's test of cross-sectional dependence; NaN for a single series.
     """
 
     table: pd.DataFrame
@@ -54,21 +54,21 @@ class ResidualTests:
 
 
 def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
-    r"""Durbin-Watson statistic of memory from one moment to the next.
+    r"""Durbin-Watson statistic of first-order autocorrelation.
 
     .. math:: d = \frac{\sum_{t=2}^{n}(e_t-e_{t-1})^2}{\sum_{t=1}^{n}e_t^2} \approx 2(1-r_1)
 
     Parameters
     ----------
     residuals
-        Errors, any unit, not centred; NaN where missing: a difference counts where both its values are given.
+        Errors, any unit, not centred; NaN where missing: differences with a missing value are left out.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     FloatArray
-        From 0 to 4; 2 is best, towards 0 errors persist, towards 4 they alternate. NaN where all errors are zero.
+        From 0 to 4; 2 is best; near 0 errors persist, near 4 they alternate. NaN if all errors are zero.
 
     Raises
     ------
@@ -97,21 +97,21 @@ def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Floa
     Parameters
     ----------
     residuals
-        Errors, any unit; NaN where missing: a product counts where both its values are given.
+        Errors, any unit; NaN where missing: products with a missing value are left out.
     lags
-        Longest lag, below the number of moments.
+        Longest lag, less than the number of times.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     FloatArray
-        Shape ``(*series, lags + 1)``, from -1 to 1; lag 0 is 1; nearer 0 is better. NaN where all are equal.
+        Shape ``(*series, lags + 1)``, from -1 to 1; lag 0 is 1; nearer 0 is better. NaN if all errors are equal.
 
     Raises
     ------
     InvalidInput
-        If ``lags`` is not between 0 and the number of moments less one, or a value is infinite.
+        If ``lags`` is negative or not less than the number of times, or a value is infinite.
 
     References
     ----------
@@ -133,21 +133,21 @@ def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Floa
 
 
 def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
-    r"""Half the width of the band that autocorrelations of independent errors keep to.
+    r"""Half-width of the confidence band of autocorrelations of independent errors.
 
     .. math:: \pm z_{(1+\text{level})/2}/\sqrt n
 
     Parameters
     ----------
     n
-        Moments.
+        Number of times.
     level
-        Share of independent series whose autocorrelation at one lag lies within; from 0 to 1.
+        Confidence level, between 0 and 1.
 
     Returns
     -------
     FloatArray
-        The half width; an autocorrelation within is in keeping with no memory.
+        The half-width; an autocorrelation inside the band is consistent with independence.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
 
 
 def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = -1) -> HypothesisTest:
-    r"""Ljung-Box test that the first lags hold no memory.
+    r"""Ljung-Box test of no autocorrelation at the first lags.
 
     .. math:: Q = n(n+2)\sum_{k=1}^{h}\frac{r_k^2}{n-k} \sim \chi^2_{h-\text{fitted}}
 
@@ -178,21 +178,21 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
     residuals
         Errors, any unit; NaN where missing.
     lags
-        How many lags, :math:`h`.
+        Number of lags, :math:`h`.
     fitted
-        Parameters of a time-series model fitted to these residuals; 0 for the errors of a simulation.
+        Number of parameters of a time-series model fitted to these residuals; 0 for the errors of a simulation.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     HypothesisTest
-        Statistic from 0 up, lower is better; p-value, higher is better.
+        Statistic, at least 0, lower is better; p-value, higher is better.
 
     Raises
     ------
     InvalidInput
-        If ``lags`` is not above ``fitted``, or as `autocorrelation`.
+        If ``lags`` is not above ``fitted``, or as in `autocorrelation`.
 
     References
     ----------
@@ -213,7 +213,7 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
 
 
 def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
-    r"""Breusch-Pagan test, in Koenker's form, that the variance of the errors does not go with the regressors.
+    r"""Breusch-Pagan test, in Koenker's form, of no dependence of the error variance on the regressors.
 
     .. math:: LM = nR^2 \sim \chi^2_p, \qquad e_t^2 = \gamma_0 + \gamma^\top x_t + u_t
 
@@ -222,16 +222,16 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     residuals
         Errors, any unit; NaN where missing.
     regressors
-        What the variance may go with, for example the simulated value or time: shape of ``residuals``, or several of
-        them stacked on a new first axis.
+        Variables on which the variance may depend, such as the simulated value or time: an array of the shape of
+        ``residuals``, or several stacked on a new first axis.
     time
-        The axis of time, of both.
+        The time axis of both.
 
     Returns
     -------
     HypothesisTest
-        Statistic from 0 to n, lower is better; p-value, higher is better. NaN where the squared errors or every
-        regressor do not vary.
+        Statistic from 0 to n, lower is better; p-value, higher is better. NaN if the squared errors or all regressors
+        are constant.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
 
 
 def white(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
-    r"""White's test: as Breusch-Pagan, on the regressors, their squares and their products.
+    r"""White's test: the Breusch-Pagan test with the regressors, their squares and their products.
 
     .. math::
        LM = nR^2 \sim \chi^2_q, \qquad
@@ -256,17 +256,17 @@ def white(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> Hy
     Parameters
     ----------
     residuals, regressors, time
-        As `breusch_pagan`.
+        As in `breusch_pagan`.
 
     Returns
     -------
     HypothesisTest
-        As `breusch_pagan`; columns that others make up are left out of :math:`q`.
+        As in `breusch_pagan`; linearly dependent columns do not count in :math:`q`.
 
     Raises
     ------
     InvalidInput
-        As `breusch_pagan`.
+        As in `breusch_pagan`.
 
     References
     ----------
@@ -277,7 +277,7 @@ def white(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> Hy
 
 
 def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
-    r"""Correlation of the errors of each series with those of each other at the same moment.
+    r"""Correlation matrix of the errors of the series at the same time.
 
     .. math::
        \rho_{ij} =
@@ -286,15 +286,15 @@ def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
     Parameters
     ----------
     residuals
-        Errors, any unit; all axes but time are series, in order; NaN where missing.
+        Errors, any unit; all axes except time are series, in order; NaN where missing.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     FloatArray
         Shape ``(series, series)``, from -1 to 1; nearer 0 off the diagonal is better. Sums and means are over the
-        moments both series have; NaN where one of them does not vary there.
+        times at which both series have values; NaN if one of them is constant there.
 
     Raises
     ------
@@ -310,22 +310,22 @@ def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
 
 
 def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
-    r"""Pesaran's test that the series do not move together.
+    r"""Pesaran's CD test of cross-sectional independence of the series.
 
     .. math:: CD = \sqrt{\frac{2}{N(N-1)}}\sum_{i<j}\sqrt{T_{ij}}\,\rho_{ij} \sim N(0, 1)
 
     Parameters
     ----------
     residuals
-        Errors, any unit; all axes but time are series; NaN where missing.
+        Errors, any unit; all axes except time are series; NaN where missing.
     time
-        The axis of time.
+        The time axis.
 
     Returns
     -------
     HypothesisTest
         Statistic of either sign, nearer 0 is better; two-sided p-value, higher is better. Opposite correlations may
-        cancel. NaN for one series, or where a correlation is not defined.
+        cancel. NaN for a single series, or if a correlation is undefined.
 
     Raises
     ------
@@ -349,16 +349,16 @@ def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest
 def residual_tests(
     observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, lags: int | None = None, level: float = 0.95
 ) -> ResidualTests:
-    """Every test of the errors of a pair: memory, dependence between series, variance.
+    """All tests of the errors of a pair: autocorrelation, dependence between series, heteroscedasticity.
 
     Parameters
     ----------
     observed, simulated, time
-        As `calibration.sdeval.point_fit`; all axes but time are series.
+        As in `calibration.sdeval.point_fit`; all axes except time are series.
     lags
-        Longest lag; a fifth of the moments, at most 10 and at least 1, if not given.
+        Longest lag; by default a fifth of the number of times, at most 10 and at least 1.
     level
-        Of the band of the autocorrelations.
+        Confidence level of the band of the autocorrelations.
 
     Returns
     -------
@@ -368,7 +368,7 @@ def residual_tests(
     Raises
     ------
     InvalidInput
-        If the pair does not line up, there are fewer than three moments, or as the tests.
+        If the arrays cannot be aligned, there are fewer than three times, or as in the tests.
     """
     pair = line_up(observed, simulated, time=time)
     moments = pair.observed.shape[-1]
@@ -402,18 +402,18 @@ def residual_tests(
 
 
 def _centred(values: FloatArray) -> FloatArray:
-    """Deviations from the mean of what is given, exactly zero where all are equal."""
+    """Deviations from the mean of the values present, exactly zero if all are equal."""
     given = np.isfinite(values)
     highest = np.where(given, values, -np.inf).max(axis=-1, keepdims=True)
     lowest = np.where(given, values, np.inf).min(axis=-1, keepdims=True)
-    # From the lowest: the mean of large numbers close together has lost the digits that tell them apart.
+    # Subtract the minimum first: the mean of large, nearly equal numbers would lose digits.
     above = values - lowest
     mean = ratio(np.nansum(above, axis=-1), given.sum(axis=-1))[..., np.newaxis]
     return np.asarray(np.where(highest == lowest, values * 0, above - mean))
 
 
 def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatArray]:
-    """Correlations of every two series over the moments both have, and how many those are."""
+    """Pairwise correlations of the series over their common times, and the numbers of these."""
     errors = series_of(residuals, time=time)
     errors = errors.reshape(-1, errors.shape[-1])
     series = errors.shape[0]
@@ -429,7 +429,7 @@ def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatAr
 
 
 def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, with_products: bool) -> HypothesisTest:
-    """Regress the squared errors of each series on the regressors."""
+    """Test the dependence of the squared errors of each series on the regressors."""
     errors = series_of(residuals, time=time)
     several = numbers_of("regressors", regressors)
     if several.ndim == np.ndim(residuals):
@@ -450,7 +450,7 @@ def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, w
 
 
 def _number(time: Axis, residuals: ArrayLike) -> int:
-    """Number of the axis of time, for regressors that carry no labels."""
+    """Number of the time axis, for regressors without labels."""
     if isinstance(time, int):
         return time
     return list(getattr(residuals, "dims", ())).index(time)

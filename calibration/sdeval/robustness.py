@@ -1,4 +1,4 @@
-"""Numerical, behaviour mode and policy sensitivity: do the numbers, the behaviour or the ranking of policies change."""
+"""Numerical, behaviour mode and policy sensitivity: whether numbers, behaviour modes or policy rankings change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
 
-# A step smaller than this share of the range of a series is no movement.
+# Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9
 
 
 def turning_points(values: FloatArray) -> NDArray[np.int_]:
-    """How often each series turns from rising to falling or back.
+    """Number of turning points of each series.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def turning_points(values: FloatArray) -> NDArray[np.int_]:
     Returns
     -------
     ndarray of int
-        Counts, shape without time. A stretch without change is passed over; a step smaller than 1e-9 of the range of
-        the series counts as none.
+        Counts, shape without time. Intervals without change are ignored; changes smaller than 1e-9 of the range of the
+        series count as none.
 
     Examples
     --------
@@ -40,18 +40,17 @@ def turning_points(values: FloatArray) -> NDArray[np.int_]:
 
 
 def mode_differs(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
-    """Whether two runs of a series show another mode of behaviour.
+    """Whether two runs of a series have different modes of behaviour.
 
     Parameters
     ----------
     first, second
-        Arrays of one shape, time on the last axis.
+        Arrays of the same shape, time on the last axis.
 
     Returns
     -------
     ndarray of bool
-        Shape without time: true where the turning points are not as many, or one ends above where it began and the
-        other does not.
+        Shape without time: true if the numbers of turning points or the signs of the net change over time differ.
     """
     turns = turning_points(first) != turning_points(second)
     ends = [np.sign(_net_change(np.asarray(array, dtype=float))) for array in (first, second)]
@@ -83,16 +82,16 @@ def numerical_sensitivity(
     base
         The parameters and their values.
     change
-        :math:`c`, a fraction.
+        Relative change of the parameters, :math:`c`.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to analyse; by default all.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each parameter and outcome: ``elasticity_end``, the mean over series at the last moment, per cent for
-        a per cent, of either sign; ``elasticity_largest``, the largest absolute one anywhere, from 0 up; ``status``,
-        "run" or why there was none. Nearer 0 is more robust. Moments where the base outcome is zero are left out.
+        One row per parameter and outcome: ``elasticity_end``, the mean over series at the last time, per cent per per
+        cent, of either sign; ``elasticity_largest``, the largest absolute elasticity, at least 0; ``status``, "run" or
+        why there was no run. Nearer 0 is more robust. Times at which the base outcome is zero are left out.
 
     Raises
     ------
@@ -141,7 +140,7 @@ def numerical_sensitivity(
 def behavioural_sensitivity(
     simulate: Simulate, base: Mapping[str, float], *, change: float = 0.1, outcomes: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Whether moving a parameter changes the mode of behaviour, not only the numbers.
+    """Whether a change of a parameter changes the mode of behaviour, and not only numerical values.
 
     Parameters
     ----------
@@ -150,16 +149,16 @@ def behavioural_sensitivity(
     base
         The parameters and their values.
     change
-        Each parameter is lowered and raised by this fraction; one that is zero is lowered and raised by this much.
+        Fraction by which each parameter is decreased and increased; the absolute change of a parameter that is zero.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to analyse; by default all.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each parameter, direction ("lower", "upper") and outcome: ``series_changed``, the share of series
-        whose mode differs from the base as in `calibration.sdeval.mode_differs`, from 0 to 1, nearer 0 is more robust;
-        ``status``, "run" or why there was none.
+        One row per parameter, direction ("lower", "upper") and outcome: ``series_changed``, the share of series whose
+        mode differs from the base run (`calibration.sdeval.mode_differs`), from 0 to 1, nearer 0 is more robust;
+        ``status``, "run" or why there was no run.
 
     Raises
     ------
@@ -195,7 +194,7 @@ def behavioural_sensitivity(
 def _base(
     simulate: Simulate, base: Mapping[str, float], change: float, outcomes: Sequence[str] | None
 ) -> dict[str, FloatArray]:
-    """Outcomes of the base run, with at least an axis of time."""
+    """Outcomes of the base run, which must have a time axis."""
     if not 0 < change < 1:
         raise InvalidInput(f"change is {change}; it must be a fraction between 0 and 1, as 0.1")
     try:
@@ -209,7 +208,7 @@ def _base(
 
 
 def _mode_change(whole: FloatArray, moved: FloatArray) -> dict[str, object]:
-    """Share of series whose mode differs, where there are numbers to look at."""
+    """Share of series whose mode differs; not computed unless all values are finite."""
     if not (np.isfinite(whole).all() and np.isfinite(moved).all()):
         return {"status": "not run: a value is not finite"}
     return {"series_changed": float(np.mean(mode_differs(whole, moved))), "status": "run"}
@@ -231,27 +230,27 @@ def _largest(values: FloatArray) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RankingSensitivity:
-    """How firm a ranking of policies is over draws.
+    """Robustness of a ranking of policies over draws.
 
     Attributes
     ----------
     order
         Policies by their mean score, best first.
     used, failed
-        Draws in which every policy has a score and every parameter a value, and those left out.
+        Number of draws in which all scores and parameters are finite, and of draws left out.
     probability_best
-        By policy the share of draws in which it is best, from 0 to 1, summing to 1; tied policies share a draw.
+        Share of draws in which each policy is best, from 0 to 1, summing to 1; tied policies share a draw.
     best_flips
-        Share of draws in which the first of ``order`` is not best, from 0 (firm) to 1.
+        Share of draws in which the first of ``order`` is not best, from 0 (robust) to 1.
     kendall
-        Mean of Kendall's tau between the ranking of a draw and ``order``, from 1 (firm) to -1.
+        Mean of Kendall's tau between the ranking of a draw and ``order``, from 1 (robust) to -1.
     flips
-        A row for each pair: ``better`` and ``worse`` by the mean, ``share`` of draws in which the worse scores higher,
-        from 0 (firm) to about 0.5.
+        One row per pair: ``better`` and ``worse`` by the mean, ``share`` of draws with a reversal, in which the worse
+        one scores higher, from 0 (robust) to about 0.5.
     along
-        A row for each pair and parameter: ``ks``, the Kolmogorov-Smirnov distance between its values in draws that flip
-        and in those that do not, from 0 (the flip has nothing to do with it) to 1; its ``p_value``; and its means
-        ``when_flipped`` and ``otherwise``. Largest distance first within a pair; NaN where no or every draw flips.
+        One row per pair and parameter: ``ks``, the Kolmogorov-Smirnov distance between the parameter's values in draws
+        with and without a reversal, from 0 (unrelated) to 1; its ``p_value``; and the parameter's means
+        ``when_flipped`` and ``otherwise``. Largest distance first within a pair; NaN if no or every draw is reversed.
     """
 
     order: tuple[str, ...]
@@ -267,7 +266,7 @@ class RankingSensitivity:
 def ranking_sensitivity(
     scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike], *, higher_is_better: bool = True
 ) -> RankingSensitivity:
-    r"""How often a ranking of policies flips over draws, and which parameters the flips go with.
+    r"""How often the ranking of policies is reversed over draws, and the parameters related to the reversals.
 
     .. math:: \text{share}_{ij} = \frac1n\sum_d \mathbf 1[s_{jd} > s_{id}] \text{ for } \bar s_i \ge \bar s_j, \qquad
        \bar\tau = \frac{1}{|P|}\sum_{(i,j)\in P}\frac1n\sum_d\operatorname{sign}(s_{id}-s_{jd})
@@ -275,26 +274,26 @@ def ranking_sensitivity(
     Parameters
     ----------
     scores
-        By policy its score in each draw, the same draws for all, shape ``(draw,)``.
+        Scores of each policy by draw, with the same draws for all, shape ``(draw,)``.
     parameters
-        By name the value in each draw.
+        Values of each parameter by draw.
     higher_is_better
-        Which way a score counts.
+        Whether higher scores are better.
 
     Returns
     -------
     RankingSensitivity
-        Draws in which a score or a parameter is not finite are left out for every policy, and counted.
+        Draws in which a score or a parameter is not finite are left out for all policies, and counted.
 
     Raises
     ------
     InvalidInput
-        If there are fewer than two policies or two draws are not left, or the lengths differ.
+        If there are fewer than two policies or two complete draws, or the lengths differ.
 
     References
     ----------
     Hornberger, G. M. and Spear, R. C. (1981), An approach to the preliminary analysis of environmental systems, Journal
-    of Environmental Management 12, 7-18 (which parameters go with a behaviour). Kendall, M. G. (1938), A new measure of
+    of Environmental Management 12, 7-18 (parameters related to a behaviour). Kendall, M. G. (1938), A new measure of
     rank correlation, Biometrika 30(1-2), 81-93.
 
     Examples
@@ -341,34 +340,34 @@ def ranking_along(
     score: Callable[[Run], float],
     higher_is_better: bool = True,
 ) -> pd.DataFrame:
-    """Ranking of policies along one parameter, and where it flips.
+    """Ranking of policies along the values of one parameter.
 
     Parameters
     ----------
     simulate
         Runs the model.
     policies
-        By name the parameters a policy sets.
+        Parameter values set by each policy, by its name.
     parameter
-        What is varied.
+        The parameter to vary.
     values
-        Its values, in order.
+        Values of the parameter, in order.
     score
-        Takes a run, gives the score of a policy.
+        Function of a run that returns the score of the policy.
     higher_is_better
-        Which way a score counts.
+        Whether higher scores are better.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each value: ``best``, the best policy; ``order``, all that have a score, best first, joined with " >
-        "; ``flips``, whether the order is another than at the value before; ``failed``, policies whose run broke down
-        or whose score is not finite; and the score of each policy under ``score <name>``. Fewer flips are firmer.
+        One row per value: ``best``, the best policy; ``order``, all policies with a score, best first, joined by " > ";
+        ``flips``, whether the order differs from that at the previous value; ``failed``, the number of policies whose
+        run failed or whose score is not finite; and the scores as ``score <name>``. Fewer flips are more robust.
 
     Raises
     ------
     InvalidInput
-        If there are fewer than two policies, or a policy sets the parameter itself.
+        If there are fewer than two policies, or a policy sets the varied parameter.
 
     References
     ----------
@@ -402,7 +401,7 @@ def _score(simulate: Simulate, parameters: Mapping[str, float], score: Callable[
 def _draws(
     scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike]
 ) -> tuple[FloatArray, dict[str, FloatArray], int]:
-    """Scores as (policy, draw) and parameters of the draws that are complete, and how many are not."""
+    """Scores (policy, draw) and parameters of the complete draws, and the number of incomplete ones."""
     if len(scores) < 2:
         raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")
     rows, values = (
@@ -420,11 +419,11 @@ def _draws(
 
 
 def _separation(values: FloatArray, flipped: NDArray[np.bool_]) -> dict[str, float]:
-    """How differently a parameter is distributed where a pair flips."""
+    """Compare the distributions of a parameter in draws with and without a reversal of a pair."""
     nothing = float("nan")
     if flipped.all() or not flipped.any():
         return {"ks": nothing, "p_value": nothing, "when_flipped": nothing, "otherwise": nothing}
-    # scipy.stats takes half a second to import and only this needs it.
+    # Imported here because scipy.stats takes half a second to import.
     from scipy.stats import ks_2samp
 
     found = ks_2samp(values[flipped], values[~flipped])

@@ -1,6 +1,6 @@
-"""Global sensitivity of every outcome at every place and moment: Morris's screening and Sobol's shares, by SALib.
+"""Global sensitivity of every outcome for every element and time: Morris screening and Sobol indices, by SALib.
 
-SALib draws the designs and computes the indices. What is added here: any shape of outcome, and runs that fail.
+SALib draws the designs and computes the indices. This module adds support for outcomes of any shape and failed runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +14,16 @@ import xarray as xr
 from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
 
-#: Runs many parameter sets at once; None where a run failed.
+#: Function that runs many parameter sets at once and returns None for each failed run.
 Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
 
-# Fewer complete blocks than this give no index.
+# Minimum number of complete blocks of a design for an index.
 FEWEST_BLOCKS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sensitivity:
-    """Indices of every outcome.
+    """Sensitivity indices of every outcome.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class Sensitivity:
     parameters
         Names, in order.
     runs
-        Runs made.
+        Number of runs.
     failed
-        Runs that broke down as a whole.
+        Number of runs that failed entirely.
     indices
-        By outcome a dataset with the dims ``(parameter, *dims of the outcome)``, and ``used``, the blocks of the design
-        (trajectories of Morris, base samples of Sobol) an element could use, with the dims of the outcome.
+        By outcome, a dataset with the dims ``(parameter, *dims of the outcome)``, and ``used``, the number of blocks of
+        the design (trajectories of Morris, base samples of Sobol) used for an element, with the dims of the outcome.
     """
 
     method: Literal["morris", "sobol"]
@@ -63,38 +63,38 @@ def morris(
        EE_i = \frac{y(x + \Delta e_i) - y(x)}{\Delta}, \qquad \mu_i = \overline{EE_i}, \qquad
        \mu^*_i = \overline{|EE_i|}, \qquad \sigma_i = \operatorname{sd}(EE_i)
 
-    with every parameter scaled to its bounds: an effect is in the unit of the outcome, over the whole range of the
-    parameter.
+    with every parameter scaled to its bounds: an effect is the change of the outcome, in its unit, over the whole range
+    of the parameter.
 
     Parameters
     ----------
     simulate
         Runs the model.
     bounds
-        Lower and upper end of each parameter.
+        Lower and upper bound of each parameter.
     trajectories
-        How many; each takes one run more than there are parameters.
+        Number of trajectories; each takes one run more than there are parameters.
     levels
         Levels of the grid, an even number.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to analyse; by default all.
     seed
-        Of the design and the resampling.
+        Seed of the design and the resampling.
     batch
-        Runs all parameter sets at once, in place of ``simulate``.
+        Runs all parameter sets at once, instead of ``simulate``.
 
     Returns
     -------
     Sensitivity
-        ``mu`` of either sign; ``mu_star`` from 0 up, larger matters more; ``sigma`` from 0 up, large against
-        ``mu_star`` says interaction or curvature; ``mu_star_conf``, half the width of the 95 % interval of ``mu_star``,
-        smaller is better. An element of an outcome that is not finite in some run loses the whole trajectory of that
-        run, for itself alone; ``used`` says how many were left. With fewer than two the indices are NaN.
+        ``mu`` of either sign; ``mu_star``, at least 0, larger is more influential; ``sigma``, at least 0, large
+        relative to ``mu_star`` for interactions or nonlinearity; ``mu_star_conf``, half-width of the 95 % interval of
+        ``mu_star``, smaller is better. If an element of an outcome is not finite in a run, the trajectory of that run
+        is left out for this element; ``used`` is the number left. With fewer than two the indices are NaN.
 
     Raises
     ------
     InvalidInput
-        If a bound is not an interval, the design is too small, every run fails or outcomes change their shape.
+        If bounds are invalid, the design is too small, every run fails or outcomes change their shape.
 
     References
     ----------
@@ -132,7 +132,7 @@ def sobol(
     seed: int = 0,
     batch: Batch | None = None,
 ) -> Sensitivity:
-    r"""Share of the variance of an outcome that each parameter accounts for, alone and with others.
+    r"""Sobol indices: share of the variance of an outcome due to each parameter, alone and with interactions.
 
     .. math::
        S_i = \frac{\operatorname{Var}[E(y\mid x_i)]}{\operatorname{Var}(y)}, \qquad
@@ -145,33 +145,33 @@ def sobol(
     simulate
         Runs the model.
     bounds
-        Lower and upper end of each parameter.
+        Lower and upper bound of each parameter.
     samples
-        Base samples, a power of two; each takes two runs more than there are parameters, with ``second_order`` twice as
-        many.
+        Number of base samples, a power of two; each takes two runs more than there are parameters, or 2p + 2 runs for p
+        parameters with ``second_order``.
     second_order
-        Also estimate ``S2``, the share of each two parameters together beyond those alone.
+        Whether to estimate ``S2``, the share due to the interaction of each pair of parameters.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to analyse; by default all.
     seed
-        Of the design and the resampling.
+        Seed of the design and the resampling.
     batch
-        Runs all parameter sets at once, in place of ``simulate``.
+        Runs all parameter sets at once, instead of ``simulate``.
 
     Returns
     -------
     Sensitivity
-        ``S1`` and ``ST``, from 0 to 1 but for sampling error, larger matters more; ``ST - S1`` is interaction;
-        ``S1_conf`` and ``ST_conf``, half the width of their 95 % intervals, smaller is better; ``S2`` with the dims
-        ``(parameter, with, ...)``, NaN on and below the diagonal. An element that is not finite in some run loses the
-        base sample of that run, for itself alone; ``used`` says how many were left. The parameters that are left are
-        then no longer uniform: read indices of elements with many losses as those of the region where the model works.
-        With fewer than two base samples, or where the outcome does not vary, the indices are NaN.
+        ``S1`` and ``ST``, from 0 to 1 except for sampling error, larger is more influential; ``ST - S1`` is the share
+        of interactions; ``S1_conf`` and ``ST_conf``, half-widths of their 95 % intervals, smaller is better; ``S2``
+        with the dims ``(parameter, with, ...)``, NaN on and below the diagonal. If an element is not finite in a run,
+        the base sample of that run is left out for this element; ``used`` is the number left. The remaining samples
+        are not uniform: indices of elements with many losses apply to the region where the model can be run. With
+        fewer than two base samples, or if the outcome does not vary, the indices are NaN.
 
     Raises
     ------
     InvalidInput
-        If a bound is not an interval, ``samples`` is no power of two, every run fails or outcomes change their shape.
+        If bounds are invalid, ``samples`` is not a power of two, every run fails or outcomes change their shape.
 
     References
     ----------
@@ -189,7 +189,7 @@ def sobol(
     names = ["S1", "S1_conf", "ST", "ST_conf", *(["S2", "S2_conf"] if second_order else [])]
 
     def indices(_: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
-        # SALib takes a seed of 0 for none; a generator it uses as it is.
+        # SALib treats a seed of 0 as None, hence a generator.
         found = analysis.analyze(problem, values, calc_second_order=second_order, seed=np.random.default_rng(seed))
         return {name: np.asarray(found[name], dtype=float) for name in names}
 
@@ -200,7 +200,7 @@ def sobol(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Results:
-    """All runs of a design: every outcome with the run on its first axis, NaN where a run failed."""
+    """All runs of a design: outcomes with runs on the first axis, NaN if a run failed."""
 
     parameters: tuple[str, ...]
     design: FloatArray
@@ -216,7 +216,7 @@ class _Results:
         indices: Callable[[FloatArray, FloatArray], dict[str, FloatArray]],
         needs_variation: bool,
     ) -> Sensitivity:
-        """Indices of every element of every outcome, from the blocks of the design it is finite in."""
+        """Indices of every element of every outcome, from the blocks of the design in which it is finite."""
         found = {name: self._dataset(name, block, indices, needs_variation=needs_variation) for name in self.values}
         return Sensitivity(
             method=method,
@@ -237,7 +237,7 @@ class _Results:
         shape = self.values[name].shape[1:]
         elements = self.values[name].reshape(len(self.design), -1).T
         whole = np.asarray(np.isfinite(elements).reshape(len(elements), -1, block).all(axis=-1))
-        # Any values give the shapes of the indices; a ramp does vary.
+        # A ramp, since any values that vary give the shapes of the indices.
         ramp = indices(self.design, np.arange(float(len(self.design))))
         collected = {key: np.full((*value.shape, len(elements)), np.nan) for key, value in ramp.items()}
         for number, (values, kept) in enumerate(zip(elements, whole, strict=True)):
@@ -261,7 +261,7 @@ class _Results:
 
 
 def _problem(bounds: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
-    """Write the parameters as SALib wants them."""
+    """Check the bounds and define the problem for SALib."""
     if not bounds:
         raise InvalidInput("bounds names no parameter")
     for name, (lower, upper) in bounds.items():
@@ -281,7 +281,7 @@ def _run_design(
     design: FloatArray,
     outcomes: Sequence[str] | None,
 ) -> _Results:
-    """Run every row of a design; a run that breaks down is missing in every outcome."""
+    """Run every row of a design; outcomes of failed runs are NaN."""
     rows = [dict(zip(parameters, map(float, row), strict=True)) for row in design]
     runs = [_attempt(simulate, row) for row in rows] if batch is None else list(batch(rows))
     if len(runs) != len(rows):

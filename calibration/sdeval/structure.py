@@ -1,4 +1,4 @@
-"""Structure tests that run a model under declared inputs: extreme conditions, reality checks, loops knocked out."""
+"""Structure tests that run a model with declared inputs: extreme conditions, reality checks, and loop knock-out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arra
 from calibration.sdeval.robustness import mode_differs, turning_points
 from pysd_runner.core.errors import InvalidInput
 
-#: Takes the run under the test input and the base run; says whether, or where, the constraint holds.
+#: Function of the run with the test input and the base run that returns whether, or where, the constraint holds.
 Constraint = Callable[[Run, Run], ArrayLike]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RealityCheck:
-    """Test input implies constraint: what must follow in any model of this system.
+    """A test input and the constraint it implies in any valid model of the system.
 
     Attributes
     ----------
     name
         Short name.
     inputs
-        Parameters that are set, for example ``{"births": 0.0}``.
+        Parameter values of the test input, for example ``{"births": 0.0}``.
     constraint
-        What they imply, usually against the base run.
+        The implied constraint, usually relative to the base run.
     because
-        Why, in one sentence.
+        The reason for the constraint, in one sentence.
     """
 
     name: str
@@ -39,23 +39,23 @@ class RealityCheck:
 
 
 class ExtremeCondition(RealityCheck):
-    """What must hold if an input is as extreme as it can be."""
+    """A constraint that must hold when an input takes an extreme value."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnockOut:
-    """A feedback loop and the parameters that cut it.
+    """A feedback loop and the parameter values that cut it.
 
     Attributes
     ----------
     name
         Short name.
     inputs
-        Parameters that open the loop, for example a strength of zero.
+        Parameter values that cut the loop, for example a strength of zero.
     because
-        What the loop does, in one sentence.
+        The effect of the loop, in one sentence.
     """
 
     name: str
@@ -65,20 +65,20 @@ class KnockOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckOutcome:
-    """How one declared test ended.
+    """The result of one declared test.
 
     Attributes
     ----------
     kind
         ``"extreme condition"`` or ``"reality check"``.
     name
-        That of the declaration.
+        Name of the test.
     status
-        ``"not run"``: the model broke down, or the constraint could not be worked out.
+        ``"not run"`` means that the simulation failed or the constraint could not be evaluated.
     message
         One sentence.
     first
-        Index of the first breach in the array the constraint gave; None if it held or gave one truth value.
+        Index of the first violation in the array returned by the constraint; None if it held or returned a scalar.
     """
 
     kind: str
@@ -91,22 +91,22 @@ class CheckOutcome:
 def extreme_conditions(
     simulate: Simulate, conditions: Sequence[ExtremeCondition], *, base: Mapping[str, float] | None = None
 ) -> tuple[CheckOutcome, ...]:
-    """Run a model at the ends of its inputs and look at what must hold there.
+    """Run a model with extreme inputs and test the constraints that must hold.
 
     Parameters
     ----------
     simulate
         Runs the model.
     conditions
-        What is tried.
+        The conditions to test.
     base
-        Parameters of the run that constraints may compare with; also kept in the tests, where they do not set them.
+        Parameters of the base run; they also apply in the tests unless a condition sets them.
 
     Returns
     -------
     tuple of CheckOutcome
-        In the order of the conditions. A missing or infinite value in what the model gives fails a condition, whatever
-        its constraint: an extreme input is no excuse.
+        Results in the order of the conditions. A condition also fails if any outcome of the model is missing or
+        infinite.
 
     References
     ----------
@@ -133,21 +133,21 @@ def extreme_conditions(
 def reality_checks(
     simulate: Simulate, checks: Sequence[RealityCheck], *, base: Mapping[str, float] | None = None
 ) -> tuple[CheckOutcome, ...]:
-    """Run a model under test inputs and look whether what they imply follows.
+    """Run a model with test inputs and check the constraints they imply.
 
     Parameters
     ----------
     simulate
         Runs the model.
     checks
-        Test inputs and their implications.
+        Test inputs and their constraints.
     base
         As in `extreme_conditions`.
 
     Returns
     -------
     tuple of CheckOutcome
-        In the order of the checks. A comparison with a missing value is a breach.
+        Results in the order of the checks. A comparison with a missing value is a violation.
 
     References
     ----------
@@ -159,12 +159,12 @@ def reality_checks(
 
 
 def checks_table(outcomes: Sequence[CheckOutcome]) -> pd.DataFrame:
-    """Outcomes of declared tests, a row each.
+    """Table of the results of declared tests, one row each.
 
     Parameters
     ----------
     outcomes
-        From `extreme_conditions` or `reality_checks`.
+        Results of `extreme_conditions` or `reality_checks`.
 
     Returns
     -------
@@ -182,40 +182,40 @@ def knock_out(
     outcomes: Sequence[str] | None = None,
     base: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    r"""Cut one loop at a time, and measure how much of the behaviour goes with it.
+    r"""Cut one feedback loop at a time and measure the change of behaviour.
 
     .. math::
        \text{change} = \sqrt{\frac{\overline{(y^0_t-y_t)^2}}{\overline{s^2_y}}}, \qquad
        \text{end change} = \frac{\overline{y^0_T-y_T}}{\overline{|y_T|}}
 
     with :math:`y` the base run, :math:`y^0` the run without the loop, time on the last axis, :math:`s_y` the standard
-    deviation over time, and means over moments and series.
+    deviation over time, and means over times and series.
 
     Parameters
     ----------
     simulate
         Runs the model.
     loops
-        What cuts each loop.
+        The loops, with the parameter values that cut them.
     outcomes
-        Which outcomes; all if not given.
+        Outcomes to compare; by default all.
     base
         Parameters of the base run.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each loop and outcome: ``change`` from 0 (the loop does nothing here) up, relative to the movement
-        of the base run; ``end_change`` of either sign; ``turning_points_base`` and
-        ``turning_points_without`` summed over series; ``mode_changes``, as `mode_differs` for any series; ``status``,
-        "run" or why there was none. No direction is better: a loop that is said to matter should show a change.
+        One row per loop and outcome: ``change``, at least 0 (no effect), relative to the variation of the base run;
+        ``end_change`` of either sign; ``turning_points_base`` and ``turning_points_without`` summed over series;
+        ``mode_changes``, whether `mode_differs` for any series; ``status``, "run" or why there was no run. Neither
+        direction is better: a loop that is claimed to matter should have an effect.
 
     Raises
     ------
     InvalidInput
         If the base run fails.
     UnknownName
-        If the run has no such outcome.
+        If an outcome does not exist.
 
     References
     ----------
@@ -238,7 +238,7 @@ _MEASURES = ("change", "end_change", "turning_points_base", "turning_points_with
 
 
 def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
-    """How a run without a loop differs from the base run."""
+    """Measures of the difference between a run without a loop and the base run."""
     if whole.shape != without.shape:
         raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
     if not (np.isfinite(whole).all() and np.isfinite(without).all()):
@@ -256,7 +256,7 @@ def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
 
 
 def _base_run(simulate: Simulate, base: Mapping[str, float] | None) -> Run:
-    """Run the base; it must work, or nothing can be compared with it."""
+    """Run the model with the base parameters; raises if this run fails."""
     try:
         return simulate(dict(base or {}))
     except BREAKDOWNS as fault:
@@ -272,7 +272,7 @@ def _judge(
     *,
     finite: bool,
 ) -> CheckOutcome:
-    """Run one declared test."""
+    """Run and judge one declared test."""
     try:
         run = simulate({**(base or {}), **item.inputs})
     except BREAKDOWNS as fault:
@@ -295,7 +295,7 @@ def _judge(
 
 
 def _verdict(kind: str, item: RealityCheck, holds: NDArray[np.bool_]) -> CheckOutcome:
-    """Say whether the constraint holds everywhere."""
+    """Result of a test from the truth values of its constraint."""
     if holds.all():
         return CheckOutcome(kind=kind, name=item.name, status="passed", message=f"Holds, because {item.because}.")
     first = first_where(~holds) or None
