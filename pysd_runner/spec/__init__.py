@@ -1,6 +1,6 @@
-"""Declarations of a model, the parameters a calibration found for it, and the forecast its projections start from.
+"""Declarations of a model, its fitted parameters, and the baseline forecast from which projections start.
 
-Fitted parameters and forecasts are looked up when they are first used: loading a model needs none.
+Fitted parameters and forecasts are imported on first use; loading a model does not need them.
 """
 
 from typing import TYPE_CHECKING

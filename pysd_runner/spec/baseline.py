@@ -1,4 +1,4 @@
-"""The forecast without policy as draws, from which every projection starts."""
+"""The baseline: draws of a forecast without policy, from which projections start."""
 
 import json
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ Array = NDArray[np.float64]
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"
-# Sets the order of a baseline's draws apart from other uses of the seed.
+# Additional seed for the order of draws, to make it independent of other uses of the seed.
 ORDER = 7
-# Means over regions below this, in log points, are zero.
+# Means over regions up to this size, in log points, are rounding errors.
 ROUNDING = 1e-12
-# So many years ahead a forecast says nothing that its bands do not.
+# Maximum forecast horizon in years; beyond it a forecast is uninformative.
 FARTHEST = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Baseline:
-    """Draws of where regions are going without policy.
+    """Draws of the paths of regions without policy.
 
     Attributes
     ----------
@@ -33,20 +33,20 @@ class Baseline:
         Log output per head relative to the mean of the regions, shape (draw, region, year), log points; the mean over
         regions is 0 in every draw and year.
     regions
-        Codes, in the order of the axis.
+        Codes of the regions, in the order of the axis.
     years
-        Years after the origin, ascending, without a hole.
+        Consecutive years after the origin.
     origin
-        Last year the forecast saw.
+        Last year of the data of the forecast.
     panel, panel_sha256
-        Name of the panel it was made from, and digest of its content.
+        Name of the panel of the forecast, and digest of its content.
     provenance
-        How it was made: anything JSON can hold.
+        How the forecast was made, as values that JSON can represent.
 
     Raises
     ------
     InvalidInput
-        If shapes or years do not fit together, or a value is not finite.
+        If shapes or years are inconsistent, or a value is not finite.
     """
 
     paths: Array
@@ -75,7 +75,7 @@ class Baseline:
         if not np.isfinite(self.paths).all():
             raise InvalidInput("a baseline holds values that are not finite")
         mean = self.paths.mean(axis=1, keepdims=True)
-        # What is centred already keeps its bits, so that a file is read as it was written.
+        # Paths that are already centred are not changed, so that reading a saved file is exact.
         if np.abs(mean).max(initial=0) > ROUNDING:
             object.__setattr__(self, "paths", self.paths - mean)
 
@@ -90,24 +90,24 @@ class Baseline:
         )
 
     def drawn(self, draws: int, seed: int) -> Array:
-        """Take some draws, in an order that the seed alone decides: more draws keep those there were.
+        """Take some draws in an order that depends only on the seed; more draws begin with the same ones.
 
         Parameters
         ----------
         draws
-            How many; 1 gives the median path of every region.
+            Number of draws; 1 gives the median path of every region.
         seed
-            A whole number from 0.
+            A non-negative integer.
 
         Returns
         -------
         ndarray
-            Shape (draw, region, year).
+            Draws of shape (draw, region, year).
 
         Raises
         ------
         InvalidInput
-            If there are not so many.
+            If the baseline has fewer draws.
         """
         if draws > len(self):
             raise InvalidInput(
@@ -121,12 +121,12 @@ class Baseline:
         return self.paths[np.random.default_rng([seed, ORDER]).permutation(len(self))[:draws]]
 
     def save(self, path: str | Path) -> Path:
-        """Write a netCDF file, whole or not at all.
+        """Write a netCDF file atomically.
 
         Parameters
         ----------
         path
-            The file, or the folder that gets it as ``baseline.nc``.
+            The file, or the folder in which to write ``baseline.nc``.
 
         Returns
         -------
@@ -156,17 +156,17 @@ def load_baseline(path: str | Path) -> Baseline:
     Parameters
     ----------
     path
-        The file, or the folder that holds it as ``baseline.nc``.
+        The file, or the folder that contains it as ``baseline.nc``.
 
     Returns
     -------
     Baseline
-        What was saved.
+        The saved baseline.
 
     Raises
     ------
     InvalidInput
-        If there is no such file, or it holds no baseline.
+        If there is no such file, or it does not contain a baseline.
     """
     from pysd_runner.export import load_netcdf, provenance_of
 
@@ -194,7 +194,7 @@ def _file(path: Path) -> Path:
 
 
 def check_ahead(until: float, last: int) -> None:
-    """Refuse a year too far ahead."""
+    """Raise if a year is too far ahead."""
     if until > last + FARTHEST:
         raise InvalidInput(
             "until is {until}; expected at most {count} years after the last one of the panel, {end}",

@@ -1,4 +1,4 @@
-"""What the names of a regional model mean: which are output, population, shocks, shares and the rest."""
+"""Bindings of a regional model: the names of its output, population, shocks, shares and other quantities."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.spec.reader import Fail
 
-# Settings of a policy in scenario files.
+# Settings of a policy in scenario files, each of which must be bound to a variable.
 POLICY_SETTINGS = (
     "start",
     "budget",
@@ -25,7 +25,7 @@ POLICY_SETTINGS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RangeNames:
-    """Subscript ranges of the model file."""
+    """Names of the subscript ranges in the model file."""
 
     region: str
     lever: str
@@ -34,7 +34,7 @@ class RangeNames:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariableNames:
-    """Variables of the model file."""
+    """Names of the variables in the model file."""
 
     output: str
     output_per_head: str
@@ -50,7 +50,7 @@ class VariableNames:
     infrastructure_investment: str  # private, as a share of output
     capital: str
     investment: str  # as a share of output
-    shock: str  # growth from outside
+    shock: str  # exogenous growth
     partner_weights: str
     national_access: str
     national_skills: str
@@ -59,12 +59,12 @@ class VariableNames:
     policy_money: str
     region_money_share: str
     spent_money_share: str
-    evaluation_noise: str  # errors of what evaluators report on pilots, in standard deviations
+    evaluation_noise: str  # errors of the reported evaluations of pilots, in standard deviations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputKeys:
-    """Keys of what each region brings to the first year."""
+    """Keys of the initial values of each region."""
 
     population: str
     output_per_head: str
@@ -86,7 +86,7 @@ class InputKeys:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterKeys:
-    """Keys of parameters."""
+    """Keys of the parameters."""
 
     access_ceiling: str
     affordable_income: str
@@ -100,15 +100,15 @@ class ParameterKeys:
     catch_up_asymmetry: str
     momentum_decay: str
     shock_size: str
-    # Nothing reads it; files of earlier versions hold it.
+    # Unused; accepted because files of earlier versions contain it.
     couplings: tuple[str, ...] = ()
-    # Assumptions about policy without an estimate; a future has each of them or not.
+    # Policy assumptions without an estimate, each of which may hold or not in a future.
     doubted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bindings:
-    """What the names of a regional model mean, read from ``[bindings]`` of its ``model.toml``."""
+    """Bindings of a regional model, read from ``[bindings]`` of its ``model.toml``."""
 
     ranges: RangeNames
     variables: VariableNames
@@ -117,12 +117,12 @@ class Bindings:
     policy: dict[str, str]
 
     def named(self) -> tuple[str, ...]:
-        """Every variable that is bound."""
+        """Names of all bound variables."""
         return (*_values(self.variables), *self.policy.values())
 
 
 def check_bindings(found: Bindings, fail: Fail) -> None:
-    """Every setting of a policy is bound, and nothing else."""
+    """Check that all policy settings are bound, and nothing else."""
     for setting in POLICY_SETTINGS:
         if not found.policy.get(setting):
             fail(f"policy.{setting}", Message("is missing"))
@@ -133,7 +133,7 @@ def check_bindings(found: Bindings, fail: Fail) -> None:
 
 
 def bound_keys(names: InputKeys | ParameterKeys) -> tuple[tuple[str, str], ...]:
-    """Pairs of what is meant and the key that means it."""
+    """Pairs of a field of the bindings and a key bound to it."""
     pairs: list[tuple[str, str]] = []
     for item in fields(names):
         value = getattr(names, item.name)

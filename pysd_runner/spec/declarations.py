@@ -1,4 +1,4 @@
-"""What a model declares about itself: parameters, inputs, outcomes, measurements, levers and classes."""
+"""Declarations of a model: parameters, inputs, outcomes, measurements, levers and classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,30 +23,30 @@ class Parameter:
     Attributes
     ----------
     key, variable
-        Short key; name in the model file, empty for a parameter of the measurement equations alone.
+        Short key; name in the model file, empty for a parameter that is only in the measurement equations.
     unit
-        Unit in the spelling of the model file.
+        Unit as written in the model file.
     value, lower, upper
-        Central value and the finite bounds no estimate, draw or scenario may leave.
+        Central value, and finite bounds of all estimates, draws and scenarios.
     prior
-        Belief before the panel; None for policy choices and structural alternatives (compared, not drawn).
+        Prior distribution; None for policy choices and structural alternatives (compared, not drawn).
     role
-        ``FREE`` what a panel is asked for first; ``FREE*`` the same, a panel says little; ``FIX`` from literature;
-        ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice. A calibration moves
-        all but the last that have a prior; tables show ``FREE`` ones first.
+        ``FREE`` mainly estimated from a panel; ``FREE*`` estimated, but weakly identified; ``FIX`` from literature;
+        ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice. A calibration
+        estimates all with a prior except ``POL``; tables show ``FREE`` ones first.
     sources
         Keys of ``references.bib``.
     judgement
-        True where the central value rests on judgement rather than on a cited estimate.
+        Whether the central value is based on judgement rather than on a cited estimate.
     note
-        What the value rests on, in words.
+        Basis of the value, in words.
     price_basis
-        Prices in which money is expressed; empty where the unit holds no money.
+        Price basis of monetary units; empty for other units.
     en, zh
         One-line meaning in English and Chinese.
     switch
-        Key of the parameter that must not be 0 for this one to act, or the setting of a policy without which it does
-        not (``"policy.targets.pilots"``); empty where it always acts.
+        Key of the parameter that must not be 0 for this one to have an effect, or the policy setting that must be used
+        (``"policy.targets.pilots"``); empty if it always has an effect.
     """
 
     key: str
@@ -68,12 +68,12 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proxy:
-    """How a missing starting share is inferred from indicators of the panel.
+    """How a missing initial share is inferred from indicators of the panel.
 
     The national value is ``level`` times the national value of ``of`` (another input, or a national series).
-    A region gets it times ``(indicator / mean over regions) ** (1 / loading)``, at most ``cap`` times the
-    ceiling of the share. Several indicators enter by their geometric mean. Without an indicator a region gets
-    ``level`` times its own ``of``.
+    A region's value is this times ``(indicator / mean over regions) ** (1 / loading)``, at most ``cap`` times the
+    ceiling of the share. Several indicators enter by their geometric mean. Without an indicator the value of a region
+    is ``level`` times its own ``of``.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class Proxy:
     loading
         Key of the parameter that is the exponent.
     of
-        Key of the input, or name of the national series, that gives the level; empty: ``level`` is the level.
+        Key of the input, or name of the national series, that ``level`` multiplies; empty if ``level`` is the value.
     level, cap
-        Dimensionless; a level that is uncertain is the key of a parameter. ``cap`` is 0 where no ceiling applies.
+        Dimensionless; an uncertain level is given by the key of a parameter. ``cap`` is 0 if there is no ceiling.
     """
 
     indicators: tuple[str, ...] = ()
@@ -96,27 +96,27 @@ class Proxy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionInput:
-    """A number each region brings to the first simulated year.
+    """A value of each region for the first simulated year.
 
     Attributes
     ----------
     key, variable, unit
-        Short key; name in the model file without its subscript; unit in the spelling of the model file.
+        Short key; name in the model file without its subscript; unit as written in the model file.
     panel
-        Panel variable that gives it, empty when no panel column does.
+        Panel variable that contains it; empty if there is none.
     rule
-        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``, or ``latest``: the
-        last value before, else the first after, else the constant.
+        Rule for values missing in the panel: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``, or
+        ``latest``: the last earlier value, else the first later one, else the constant.
     fallback
-        The constant used when nothing else is known; None where there is none.
+        The constant used if nothing else is known, or None.
     proxy
-        How it is inferred from indicators; None where no proxy exists.
+        How the value is inferred from indicators, or None.
     lower, upper
         Finite bounds of a plausible value.
     price_basis
-        Prices in which money is expressed; empty where the unit holds no money.
+        Price basis of monetary units; empty for other units.
     note
-        What the fallback rests on.
+        Basis of the fallback, in words.
     en, zh
         One-line meaning in English and Chinese.
     """
@@ -138,16 +138,16 @@ class RegionInput:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredOutcome:
-    """A model variable that is read, with its labels.
+    """A model variable reported as an outcome, with its labels.
 
     Attributes
     ----------
     key, variable, unit
-        Short key; name in the model file without its subscript; unit in the spelling of the model file.
+        Short key; name in the model file without its subscript; unit as written in the model file.
     en, zh
-        Labels.
+        Labels in English and Chinese.
     better
-        ``"higher"`` or ``"lower"``; empty where nobody said which direction is better.
+        ``"higher"`` or ``"lower"``; empty if the better direction was not declared.
     """
 
     key: str
@@ -158,18 +158,18 @@ class DeclaredOutcome:
     better: str = ""
 
 
-# Families of errors about what is measured, and of counts, which have no errors beside their own chance.
+# Error distributions: of counts, which have only sampling variation, and all.
 COUNT_FAMILIES = ("poisson", "negative_binomial")
 ERROR_FAMILIES = ("huber", "normal", "student", *COUNT_FAMILIES)
 ERROR_MEMORIES = ("ar1", "independent", "momentum")
 ERROR_SCALES = ("series", "region")
-# Degrees of freedom at and below this have no standard deviation.
+# Student's t has a standard deviation only for more degrees of freedom than this.
 LEAST_DEGREES = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorModel:
-    """How the errors of a measurement are distributed.
+    """Distribution of the errors of a measurement.
 
     Attributes
     ----------
@@ -179,17 +179,17 @@ class ErrorModel:
     degrees
         Degrees of freedom of ``"student"``, more than 2.
     memory
-        ``"ar1"``: a share of an error, estimated, is left a year later; ``"independent"``: none; ``"momentum"``: the
-        share that is left of extra growth in the model itself, for yearly changes of output.
+        Autocorrelation of errors: ``"ar1"``: first-order, estimated; ``"independent"``: none; ``"momentum"``: as that
+        of extra growth in the model itself, for yearly changes of output.
     scale
-        ``"series"``: one standard deviation; ``"region"``: one for each region, pulled towards the common one.
+        ``"series"``: one standard deviation; ``"region"``: one for each region, shrunk to the common one.
     known
-        Whether the declared standard deviation holds; otherwise it is estimated again from the residuals.
+        Whether the declared standard deviation is used as it is; otherwise it is estimated from the residuals.
 
     Raises
     ------
     InvalidInput
-        If a word is not known or the degrees of freedom leave no standard deviation.
+        If a word is not known or the degrees of freedom are not more than 2.
     """
 
     family: str = "huber"
@@ -210,12 +210,12 @@ class ErrorModel:
 
     @property
     def is_count(self) -> bool:
-        """Whether counts are observed, which vary by chance alone or more."""
+        """Whether the observations are counts, Poisson or overdispersed."""
         return self.family in COUNT_FAMILIES
 
     @property
     def words(self) -> str:
-        """One clause for a report."""
+        """Description of the errors for a report."""
         if self.is_count:
             spread = "" if self.family == "poisson" else ", spread known" if self.known else ", spread estimated"
             return f"counts, {self.family.replace('_', ' ')}{spread}"
@@ -255,23 +255,23 @@ class Measurement:
     key, outcome
         Short key; name of the observed variable in the model file.
     indicators
-        Panel variables, each an observation of its own; empty for a national series.
+        Panel variables, each of which is a separate observation; empty for a national series.
     loading
         Key of the loading parameter; empty for 1.
     relative, increments
-        Whether the year's mean is removed; whether yearly changes are compared.
+        Whether the mean over regions is removed in each year; whether yearly changes are compared.
     sd
         Standard deviation of the error: log points, or the unit of the outcome for a national series.
     national
         Name of the national series; empty for an observation by region.
     alternatives
-        National series that measure the same thing by another definition; a calibration reads one of them.
+        National series of the same quantity by other definitions; a calibration uses one of them.
     requires
         Panel variable without which the measurement is left out; empty for none.
     errors
-        How ``e`` is distributed.
+        Distribution of ``e``.
     note
-        What the error rests on.
+        Basis of the error, in words.
     en, zh
         One-line meaning in English and Chinese.
     """
@@ -299,9 +299,9 @@ DIRECTIONS = ("", "higher", "lower")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """How a column of a table observes a model of any kind.
+    """How a column of a table observes a model variable, for any model.
 
-    ``f(column) = f(outcome) + e`` with ``f`` the scale; counts vary by chance about the outcome.
+    ``f(column) = f(outcome) + e`` with ``f`` the scale; counts are random with the outcome as their mean.
 
     Attributes
     ----------
@@ -310,21 +310,21 @@ class Observation:
     outcome
         A variable, an element of one (``Infected[north]``), or an expression of them (``Infected + Recovered``).
     scale
-        ``"level"``, ``"log"`` or ``"logit"``; ``"auto"`` is the logarithm where all values are positive and the largest
-        is at least ten times the smallest, else the level.
+        ``"level"``, ``"log"`` or ``"logit"``; ``"auto"`` is the logarithm if all values are positive and the largest is
+        at least ten times the smallest, else the level.
     kind
-        ``"level"``: the value at that moment; ``"flow"``: what flowed since the moment before, in total;
-        ``"cumulative"``: what has flowed since the start of the run.
+        ``"level"``: the value at the time of the observation; ``"flow"``: the total flow since the previous
+        observation; ``"cumulative"``: the total flow since the start of the run.
     errors
-        How ``e`` is distributed.
+        Distribution of ``e``.
     sd
-        Standard deviation of ``e``, on the scale; for negative binomial counts the relative standard deviation beyond
-        Poisson's. None estimates it.
+        Standard deviation of ``e``, on the scale; for negative binomial counts the relative standard deviation in
+        excess of Poisson's. None to estimate it.
 
     Raises
     ------
     InvalidInput
-        If a word is not known, or the parts do not fit together.
+        If a word is not known, or settings are inconsistent.
     """
 
     column: str
@@ -360,7 +360,7 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """One of several national series that measure the same thing."""
+    """One of several national series that measure the same quantity by different definitions."""
 
     key: str  # name of the series
     en: str
@@ -369,7 +369,7 @@ class Definition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlausibleRange:
-    """Where an effect of policy is believed to lie by evidence from outside the model."""
+    """Plausible range of a policy effect, by evidence from outside the model."""
 
     key: str  # effect of policy, see `pysd_runner.policy.effects.effects`
     lower: float
@@ -386,19 +386,19 @@ RIDGE_FORMS: Mapping[RidgeForm, int] = {"product": 2, "turnover": 3}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ridge:
-    """Parameters that observations hold together: along the ridge they say next to nothing.
+    """Parameters of which only a combination is identified: along a ridge the likelihood is nearly flat.
 
     Attributes
     ----------
     key
         Short key.
     form
-        ``"product"`` of two parameters, which data know better than the second alone; ``"turnover"`` of a stock with
-        two gains, the second for each unit of another share, and a loss: data know its equilibrium and its speed.
+        ``"product"`` of two parameters, better identified than the second alone; ``"turnover"`` of a stock with two
+        gains, the second per unit of another share, and a loss: its equilibrium and speed are identified.
     keys
         The parameters, in the order of the form.
     reference
-        Share at which the second gain of a turnover is taken, positive.
+        Positive value of the other share at which the equilibrium and speed of a turnover are computed.
     en, zh
         One-line meaning in English and Chinese.
     """
@@ -413,7 +413,7 @@ class Ridge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PolicyClass:
-    """A type of region the policy distinguishes.
+    """A class of regions distinguished by policy.
 
     Attributes
     ----------
@@ -440,12 +440,11 @@ class DeclaredLever(PolicyClass):
     Attributes
     ----------
     element
-        Element of the model's ``Lever`` range, or in a model of one's own the constant, or the element of one, that
-        carries it.
+        Element of the model's ``Lever`` range, or in a user's model the constant, or the element of one, that it sets.
     off, upper
-        Value that means it is left, and the most it may be; None where nobody said.
+        Value without the policy, and maximum value; None if not declared.
     cost
-        What one unit of it takes from the budget.
+        Cost of one unit of the lever, in units of the budget.
     """
 
     off: float = 0.0
@@ -464,11 +463,11 @@ class ModelSpec:
     parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible
         Declarations by key, in the order of the file.
     observations
-        How columns of a table observe a model that is no regional one, by key.
+        How columns of a table observe a model that is not regional, by key.
     budget
-        What the levers of a model of one's own may cost together; None where nobody said.
+        Maximum total cost of the levers of a user's model; None if not declared.
     bindings
-        What the names of a regional model mean; None for any other model.
+        Bindings of the names of a regional model; None for other models.
     """
 
     name: str
@@ -486,7 +485,7 @@ class ModelSpec:
     bindings: Bindings | None = None
 
     def parameter(self, name: str) -> Parameter:
-        """Give the parameter with this key or this name in the model file.
+        """Return the parameter with this key or this name in the model file.
 
         Parameters
         ----------
@@ -516,7 +515,7 @@ class ModelSpec:
         return tuple(item.proxy for item in self.inputs.values() if item.proxy is not None)
 
     def acts(self, parameter: Parameter) -> bool:
-        """Whether a parameter stands in the model, a measurement or the start values of regions, and is switched on."""
+        """Whether a parameter is used in the model, a measurement or the initial values, and is switched on."""
         switch = self.parameters.get(parameter.switch)
         if parameter.switch and (switch is None or not switch.value):
             return False

@@ -1,4 +1,4 @@
-"""The file in which a calibration leaves its parameters, and from which a projection draws them."""
+"""Fitted parameters of a calibration, their file, and draws from them for projections."""
 
 import hashlib
 import json
@@ -17,22 +17,22 @@ from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import FloatArray, Prior
 
 SCHEMA = 2
-# What every file of an earlier schema is refused with.
+# Error message for files of earlier schemas.
 EARLIER = Message("calibrated by an earlier version, which estimated only part of the parameters; calibrate again")
 REMEDY = Message("calibrate again")
 AT_BOUND = ("", "lower", "upper")
 
-# Share of a bound by which rounding may lead past it.
+# Relative tolerance of the bounds, for rounding.
 ROUNDING = 1e-9
-# Normal draws are made in blocks of so many, and given up when so many for each one wanted were made.
+# Size of the blocks of normal draws, and maximum number of draws tried per draw requested.
 BLOCK, MOST_TRIES = 256, 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FittedParameters:
-    """Parameters of a model as one panel sees them.
+    """Parameters of a model estimated from one panel.
 
-    Everything indexed by parameter follows the order of ``keys``; the unbounded scale is that of its prior.
+    Arrays over parameters are in the order of ``keys``; the unbounded scale of a parameter is that of its prior.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class FittedParameters:
     panel, panel_sha256
         Name of the panel and digest of its content.
     first_year, last_year
-        Years of the panel that were used, or bounds of the run that was fitted; the last is the origin.
+        First and last year of the data, or start and end of the fitted run; the last year is the origin.
     regions
         Region codes, in the order of the panel.
     keys
@@ -49,26 +49,26 @@ class FittedParameters:
     estimates
         Point estimates, each in the unit of its parameter.
     standard_errors
-        By the delta method, in the unit of the parameter; NaN where not available.
+        Standard errors by the delta method, in the unit of the parameter; NaN if not available.
     covariance
-        On the unbounded scale, square, symmetric.
+        Covariance matrix on the unbounded scale.
     contraction
-        One minus posterior over prior variance on the unbounded scale; NaN where not available.
+        One minus the ratio of posterior to prior variance on the unbounded scale; NaN if not available.
     at_bound
         ``""``, ``"lower"`` or ``"upper"`` for each parameter.
     status, message
-        One word and one sentence about how the search ended.
+        Status of the search in one word and in one sentence.
     residual_sd
         Standard deviation of the residuals by measurement key, in the unit of that measurement.
     shock_sd
         Yearly standard deviation of the regional shock to log output.
     fixed
-        Parameters the user set instead of having them estimated, by key; they hold in every draw.
+        Values of parameters fixed by the user, by key; they are the same in every draw.
     provenance
-        How it was made: anything JSON can hold.
+        How the fit was made, as values that JSON can represent.
     draws
-        Draws of the posterior in the units of the parameters, one row each in the order of ``keys``; empty when it was
-        not sampled, and then the normal approximation serves.
+        Posterior draws in the units of the parameters, one row each in the order of ``keys``; empty if the posterior
+        was not sampled, in which case the normal approximation is used.
 
     Raises
     ------
@@ -119,7 +119,7 @@ class FittedParameters:
 
     @property
     def sha256(self) -> str:
-        """Digest of everything that a draw hangs on."""
+        """Digest of everything on which draws depend."""
         told = asdict(self)
         for name in ("provenance", "message"):
             del told[name]
@@ -157,12 +157,12 @@ class FittedParameters:
             raise InvalidInput("fitted parameters: estimates and covariance must be finite")
         if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
             raise InvalidInput("fitted parameters: covariance must be symmetric")
-        # Draws hold a little rounding below zero at zero; more than that is no covariance.
+        # Zero eigenvalues may be slightly negative by rounding.
         if size and np.linalg.eigvalsh(matrix).min() < -1e-8 * np.abs(matrix).max():
             raise InvalidInput("fitted parameters: covariance has a negative variance in some direction")
 
     def as_values(self) -> dict[str, float]:
-        """Point estimates and set values by parameter key.
+        """Point estimates and fixed values by parameter key.
 
         Returns
         -------
@@ -172,17 +172,17 @@ class FittedParameters:
         return {**self.fixed, **dict(zip(self.keys, self.estimates, strict=True))}
 
     def bound_of(self, key: str) -> str:
-        """At which of its bounds an estimate stands; empty for none, and for what was not estimated.
+        """Bound at which an estimate is; empty for none, and for parameters that were not estimated.
 
         Parameters
         ----------
         key
-            Of a parameter.
+            Key of the parameter.
         """
         return dict(zip(self.keys, self.at_bound, strict=True)).get(key, "")
 
     def check_bounds(self, spec: ModelSpec) -> None:
-        """Refuse estimates and draws outside the declared bounds, which no calibration leaves.
+        """Raise if estimates or draws are outside the declared bounds.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class FittedParameters:
         Raises
         ------
         InvalidInput
-            If there is one.
+            If a value is outside its bounds.
         """
         rows = np.array([self.estimates, *self.draws])
         for key, column in zip(self.keys, rows.T, strict=True):
@@ -212,33 +212,33 @@ class FittedParameters:
                 )
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
-        """Draw parameter vectors: from the sampled posterior where there is one, else from its normal approximation.
+        """Draw parameter vectors from the posterior sample if there is one, else from its normal approximation.
 
-        The approximation is normal on the unbounded scale, mapped back. A draw past a declared bound is drawn again, so
-        that none lies on one; more draws keep those there were.
+        The approximation is normal on the unbounded scale and transformed back. Draws outside the declared bounds are
+        rejected. With the same seed, more draws begin with the same ones.
 
         Parameters
         ----------
         rng
-            Source of randomness.
+            Random number generator.
         draws
-            How many vectors, at least 1.
+            Number of vectors, at least 1.
         spec
             Declarations of the model, for the scale of each parameter.
 
         Returns
         -------
         dict
-            Parameter key to array of shape ``(draws,)``, in the unit of the parameter; a set value is the same in
+            Parameter key to array of shape ``(draws,)``, in the unit of the parameter; a fixed value is the same in
             every draw.
 
         Raises
         ------
         InvalidInput
-            If ``draws`` is below 1, a parameter has no prior and so no scale, or hardly a normal draw lies within the
-            bounds.
+            If ``draws`` is below 1, a parameter has no prior and hence no scale, or too few normal draws are within
+            the bounds.
         UnknownName
-            If the model declares no such parameter.
+            If the model does not declare a parameter.
         """
         if draws < 1:
             raise InvalidInput("at least one draw is needed, found draws={draws}", draws=draws)
@@ -254,22 +254,22 @@ class FittedParameters:
         }
 
     def _places(self, rng: np.random.Generator, draws: int) -> NDArray[np.intp]:
-        """Rows of the sample in another order; each once before any comes again."""
+        """Row indices of the sample in random order, without repetition until all are used."""
         rounds = -(-draws // len(self.draws))
         return np.concatenate([rng.permutation(len(self.draws)) for _ in range(rounds)])[:draws]
 
     def walkers(self, parameters: Mapping[str, FloatArray]) -> NDArray[np.intp]:
-        """Say which walker of the sampler made each draw: draws of one are correlated, those of two are not.
+        """Walker of the sampler from which each draw comes; draws of the same walker are correlated.
 
         Parameters
         ----------
         parameters
-            What `sample` gave.
+            Draws from `sample`.
 
         Returns
         -------
         ndarray
-            Number of the walker, shape (draw,); another for each row where no walkers are known.
+            Index of the walker, shape (draw,); different for each row if walkers are unknown.
         """
         drawn = list(zip(*(parameters[key].tolist() for key in self.keys), strict=True))
         if not self.draws:
@@ -279,16 +279,16 @@ class FittedParameters:
         return np.array([places[row] * count // len(self.draws) for row in drawn])
 
     def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> FloatArray:
-        """Normal draws on the unbounded scale, shape (draw, parameter): the first ones that keep all bounds."""
+        """Normal draws on the unbounded scale, shape (draw, parameter): the first ones within all bounds."""
         centre = np.array([float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)])
         lower, upper = np.array([prior.unbounded_bounds for prior in priors], dtype=float).reshape(-1, 2).T
-        # Not Cholesky: a direction that is pinned down exactly has variance zero. The symmetric root, because signs and
-        # order of eigenvectors are arbitrary: nearly the same covariance must give nearly the same draws.
+        # Not Cholesky, since the covariance may be singular. The symmetric root does not depend on the arbitrary signs
+        # and order of eigenvectors, so similar covariances give similar draws.
         variances, vectors = np.linalg.eigh(self._covariance_matrix())
         root = (vectors * np.sqrt(np.clip(variances, 0, None))) @ vectors.T
         kept = np.empty((0, len(self.keys)))
         for _ in range(-(-draws * MOST_TRIES // BLOCK)):
-            # Blocks of one size, because the last digits of a product hang on the shape of its factors.
+            # Blocks of a fixed size, because rounding in a matrix product depends on the shape of its factors.
             block = centre + rng.standard_normal((BLOCK, len(self.keys))) @ root
             kept = np.concatenate([kept, block[((block >= lower) & (block <= upper)).all(axis=1)]])
             if len(kept) >= draws:
@@ -307,7 +307,7 @@ class FittedParameters:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the file, whole or not at all.
+        """Write the file atomically.
 
         Parameters
         ----------
@@ -322,7 +322,7 @@ class FittedParameters:
         Raises
         ------
         InvalidInput
-            If the provenance holds something JSON cannot.
+            If the provenance contains values that JSON cannot represent.
         OSError
             If the file cannot be written.
         """
@@ -336,7 +336,7 @@ class FittedParameters:
 
 
 def load_fitted(path: str | Path) -> FittedParameters:
-    """Read a file written by `FittedParameters.save`, without loss.
+    """Read a file written by `FittedParameters.save`, without loss of precision.
 
     Parameters
     ----------
@@ -346,13 +346,13 @@ def load_fitted(path: str | Path) -> FittedParameters:
     Returns
     -------
     FittedParameters
-        What was saved.
+        The saved parameters.
 
     Raises
     ------
     InvalidInput
-        If the file is missing, is not JSON, has another schema (earlier ones are refused by name), lacks or adds an
-        entry, or was changed after it was written.
+        If the file is missing, is not JSON, has another schema, has missing or additional entries, or was changed after
+        it was written.
     """
     path = Path(path)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""From ``model.toml`` to a `ModelSpec`."""
+"""Read the declarations of a model from ``model.toml`` into a `ModelSpec`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
 from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
 
 SCHEMA = 1
-# A switch that begins so is a setting of a policy, off unless a scenario writes it.
+# Prefix of switches that are policy settings, which are off unless a scenario uses them.
 POLICY = "policy."
 MONEY = "Yuan"
 
@@ -39,22 +39,22 @@ def load_spec(path: str | Path) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        Everything the file declares, in its order.
+        All declarations, in the order of the file.
 
     Raises
     ------
     InvalidModel
-        If the file is missing, is not TOML, has another schema, an unknown or missing key, a wrong value, or
-        names that do not fit together. The message carries the path inside the file.
+        If the file is missing, is not TOML, has another schema, an unknown or missing key, an invalid value, or
+        inconsistent names. The message contains the path inside the file.
     """
     path = Path(path)
     return _spec(_text(path), path.name)
 
 
-# Reports ask a hundred times what a model declares.
+# Cached, as reports read the declarations many times.
 @lru_cache(maxsize=8)
 def _spec(text: str, file: str) -> ModelSpec:
-    """Read declarations; the same text gives the same object."""
+    """Parse declarations; cached by the text of the file."""
     place = f"{file}: "
     spec = READER.read(ModelSpec, without_schema(_toml(text, file), place, SCHEMA), place, without=OTHERS)
     _check_names(spec, file)
@@ -66,7 +66,7 @@ def _spec(text: str, file: str) -> ModelSpec:
 
 
 def load_bound_spec(model: str | Path) -> ModelSpec:
-    """Read the declarations of a regional model."""
+    """Read the declarations of a regional model; raises if they have no bindings."""
     if not binds(model):
         raise InvalidInput(
             "{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
@@ -77,18 +77,18 @@ def load_bound_spec(model: str | Path) -> ModelSpec:
 
 
 def binds(model: str | Path) -> bool:
-    """Whether declarations beside a model file tie it to panels of regions."""
+    """Whether the declarations of a model file have bindings to panels of regions."""
     path = declarations_beside(model_file(model))
     return path.is_file() and "bindings" in parsed(path)
 
 
 def schema_of(path: Path) -> Any:
-    """Schema that a file of declarations says it has; None where it says nothing."""
+    """Schema stated in a declarations file, or None."""
     return parsed(path).get("schema")
 
 
 def parsed(path: Path, what: str = "declarations") -> dict[str, Any]:
-    """Read a TOML file, not to be changed: the same text gives the same object."""
+    """Read a TOML file; the result is cached and must not be modified."""
     return _toml(_text(path, what), path.name)
 
 
@@ -105,14 +105,14 @@ def _text(path: Path, what: str = "declarations") -> str:
 def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # TOML, or a whole number of thousands of digits
+    except (ValueError, RecursionError) as error:  # invalid TOML, or an integer with too many digits
         raise InvalidModel(f"{file}: not valid TOML: {error}") from error
 
 
 def without_schema(
     content: Mapping[str, Any], place: str, schema: int, says: str = "this version reads"
 ) -> dict[str, Any]:
-    """What a file declares, refused where it has another schema."""
+    """Content of a file without its schema; raises if the schema is another one."""
     rest = dict(content)
     if "schema" not in rest:
         fail_at(place)("schema", Message("is missing"))
@@ -142,7 +142,7 @@ def read_prior(given: Any, place: str, lower: float, upper: float) -> Prior:
 
 def _prior_of(given: Any, place: str, parameter: Mapping[str, Any]) -> Prior | None:
     lower, upper = parameter["lower"], parameter["upper"]
-    # Where the bounds are out of order, the check of the parameter says so.
+    # Bounds in the wrong order are reported by the check of the parameter.
     return read_prior(given, place, lower, upper) if lower < upper else None
 
 
@@ -222,12 +222,12 @@ READER = Reader(
     },
     readers={Prior: _prior_of},
 )
-# What a model without regions declares.
+# Declarations that only models without regions have.
 OTHERS = ("observations", "budget")
 
 
 def _check_names(spec: ModelSpec, file: str) -> None:
-    """Keys and model names must lead to one declaration each, whatever their case."""
+    """Check that keys and model names are unique, ignoring case."""
     sections: dict[str, Mapping[str, Any]] = {
         "parameters": spec.parameters,
         "inputs": spec.inputs,

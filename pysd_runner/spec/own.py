@@ -1,4 +1,4 @@
-"""Declarations of a model of one's own: all are optional, the model file and weak beliefs fill in what is left out."""
+"""Declarations of a user's model: all are optional; defaults come from the model file and weakly informative priors."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -22,15 +22,15 @@ from pysd_runner.spec.priors import FAMILIES, Beta, LogNormal, Normal, Prior, Un
 from pysd_runner.spec.reader import Fail, Reader, fail_at
 
 SCHEMA = 2
-# Standard deviation of the logarithm: nine times in ten between a fifth and five times the value of the file.
+# Standard deviation of the logarithm: a 90 % interval from a fifth to five times the value in the file.
 SDLOG = 1.0
-# Without limits an estimate may be this many times larger or smaller than the file's value.
+# Without limits, the bounds of an estimate are this factor above and below the value in the file.
 FARTHEST = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """What a model file says of one of its numbers."""
+    """A number of the model file, with its unit, label and limits."""
 
     name: str
     value: float | None
@@ -40,13 +40,13 @@ class Fact:
 
 
 def loose(name: str) -> str:
-    """Form of a name in which case, spaces and underscores do not matter."""
+    """Normalise a name, ignoring case, repeated spaces and underscores."""
     return " ".join(name.casefold().replace("_", " ").split())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Number:
-    """What may be declared of a number of the model file."""
+    """Declaration of a number of the model file."""
 
     value: float | None = None
     lower: float | None = None
@@ -58,7 +58,7 @@ class _Number:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Seen:
-    """What may be declared of a variable that is looked at."""
+    """Declaration of an outcome variable."""
 
     variable: str = ""
     better: str = ""
@@ -67,7 +67,7 @@ class _Seen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Setting:
-    """What may be declared of a constant that a policy sets."""
+    """Declaration of a constant that is a policy lever."""
 
     constant: str = ""
     off: float | None = None
@@ -83,7 +83,7 @@ class _Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Declarations:
-    """The whole file."""
+    """All declarations of the file."""
 
     name: str = ""
     parameters: Mapping[str, _Number] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class _Declarations:
 
 
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
-    """Read the declarations that stand beside a model of one's own."""
+    """Read the declarations file of a user's model."""
     path = Path(path)
     place = f"{path.name}: "
     content = without_schema(parsed(path), place, SCHEMA, "declarations of a model of your own have")
@@ -128,7 +128,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
 
 
 def _with_columns(content: dict[str, Any]) -> dict[str, Any]:
-    """A measurement is of the column that is called like it, unless it says another."""
+    """Set the column of each measurement to the measurement's name, unless it declares another one."""
     measurements = content.get("measurements")
     if not isinstance(measurements, dict):
         return content
@@ -211,30 +211,30 @@ def weak_parameter(
 ) -> Parameter:
     """Declare a number of a model file with a weakly informative prior.
 
-    A share of one (limits 0 and 1) is uniform. A positive number is lognormal about its value with a standard deviation
-    of one in the logarithm, nine times in ten within a factor of five; any other number is normal, with the standard
-    deviation of its own size or, where the file gives limits, of a quarter of their distance. Limits are bounds.
+    A share (limits 0 and 1) is uniform. A positive number is lognormal with its value as the median and a standard
+    deviation of the logarithm of one, with 90 % within a factor of five; any other number is normal, with a standard
+    deviation of its absolute value or, if the file gives limits, of a quarter of their distance. Limits are bounds.
 
     Parameters
     ----------
     key
-        How it is called: its name in the model file with its element.
+        Name in the model file, with its element.
     value
-        As in the file.
+        Value in the file.
     unit, label
-        Unit and meaning as in the file.
+        Unit and description in the file.
     limits
-        Lower and upper end, or none.
+        Lower and upper limit, or empty.
 
     Returns
     -------
     Parameter
-        To be estimated; its note says where the prior comes from.
+        The parameter, to be estimated; its note states the origin of the prior.
 
     Raises
     ------
     InvalidInput
-        If the value is zero or not finite and there are no limits to tell a scale.
+        If the value is not finite, or zero without limits that give a scale.
 
     Examples
     --------
@@ -283,12 +283,12 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
 
 
 def prior_words(prior: Prior) -> str:
-    """A prior in words.
+    """Describe a prior in words.
 
     Parameters
     ----------
     prior
-        One of the families that can be declared.
+        The prior, of a family that can be declared.
 
     Examples
     --------
@@ -306,7 +306,7 @@ def prior_words(prior: Prior) -> str:
 
 
 def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
-    """The same parameter with a prior of the caller's own, whose bounds become its bounds where they are finite."""
+    """Replace the prior of a parameter; finite bounds of the prior become its bounds."""
     lower, upper = (getattr(prior, name) for name in ("lower", "upper"))
     size = max(abs(parameter.value), 1.0) * FARTHEST
     lower, upper = (lower if isfinite(lower) else -size), (upper if isfinite(upper) else size)
@@ -316,20 +316,20 @@ def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
 
 
 def record_of(parameter: Parameter) -> dict[str, Any]:
-    """A declaration as JSON can hold it, for a fit that is read where the declarations are not at hand."""
+    """Convert a declaration for JSON, so that a fit can be read without the declarations file."""
     content = {**asdict(parameter), "sources": list(parameter.sources)}
     prior = parameter.prior
     family = next((name for name, kind in FAMILIES.items() if isinstance(prior, kind)), None)
     if prior is None or family is None:
         return {**content, "prior": None}
     numbers = {name: getattr(prior, name) for name in type(prior).__dataclass_fields__}  # type: ignore[attr-defined]
-    # JSON has no infinity: an end that is missing is one.
+    # Infinite bounds are left out, since JSON has no infinity.
     finite = {name: value for name, value in numbers.items() if isfinite(value)}
     return {**content, "prior": {"family": family, **finite}}
 
 
 def parameter_of(record: Mapping[str, Any]) -> Parameter:
-    """The declaration `record_of` wrote."""
+    """Restore a declaration from the output of `record_of`."""
     try:
         content = dict(record)
         prior = content.pop("prior")

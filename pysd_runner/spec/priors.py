@@ -1,4 +1,4 @@
-"""What is believed about a parameter before any panel is seen: a density, a sampler and two scales."""
+"""Prior distributions of parameters: density, sampling, and transformation to an unbounded scale."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from pysd_runner.core.errors import InvalidInput
 
 FloatArray = NDArray[np.float64]
 
-# Keeps normal scores finite at the ends of an interval (a score of about 7).
+# Smallest probability of a normal score, which keeps scores finite at the bounds of an interval (about 7).
 _EDGE = 1e-12
-# Scores beyond this have the quantiles of it: those of a beta are not computed for smaller probabilities.
+# Normal scores are clipped at this value, beyond which beta quantiles cannot be computed.
 _FARTHEST = 20.0
 
 
 class Prior:
-    """A proper density on an interval, with an unbounded scale on which estimates are near normal.
+    """A proper density on an interval, with an unbounded scale on which estimates are nearly normal.
 
-    Every argument and result has the shape of ``x`` or ``z``; a prior carries the unit of its parameter. Unless a prior
-    says otherwise its unbounded scale is its own normal score, on which it is standard normal.
+    Results have the shape of ``x`` or ``z``; ``x`` is in the unit of the parameter. By default the unbounded scale is
+    the normal score, on which the prior is standard normal.
     """
 
     __slots__ = ()
@@ -31,7 +31,7 @@ class Prior:
 
     @property
     def unbounded_bounds(self) -> tuple[float, float]:
-        """The declared bounds on the unbounded scale; infinite where the scale itself has no end."""
+        """The declared bounds on the unbounded scale; may be infinite."""
         return (-inf, inf)
 
     @property
@@ -40,7 +40,7 @@ class Prior:
         return 1.0
 
     def supports(self, x: float) -> bool:
-        """Whether the density at ``x`` is above zero."""
+        """Whether the density at ``x`` is positive."""
         return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
@@ -52,25 +52,25 @@ class Prior:
         raise NotImplementedError
 
     def to_unbounded(self, x: ArrayLike) -> FloatArray:
-        """``x`` on the unbounded scale."""
+        """Transform ``x`` to the unbounded scale."""
         return self.residual(x)
 
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
-        """Inverse of `to_unbounded`; a value past a declared bound becomes the bound."""
+        """Inverse of `to_unbounded`, clipped to the declared bounds."""
         raise NotImplementedError
 
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """Derivative of ``x`` along the unbounded scale; at a bound that of the inside."""
-        # The standard normal density over that of x; 0 where both vanish.
+        """Derivative of ``x`` with respect to its unbounded value; at a bound, the one-sided derivative from inside."""
+        # The standard normal density divided by that of x; 0 if both are zero.
         exponent = self.unbounded_log_density(self.to_unbounded(x)) - self.log_density(x)
         return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
 
     def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
-        """Natural logarithm of the density per unit of the unbounded scale; ``-inf`` past a declared bound."""
+        """Natural logarithm of the density on the unbounded scale; ``-inf`` outside the declared bounds."""
         return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
 
     def unbounded_score(self, z: ArrayLike) -> FloatArray:
-        """Derivative of `unbounded_log_density`; past a declared bound that of the inside."""
+        """Derivative of `unbounded_log_density`, continued beyond the declared bounds."""
         return -np.asarray(z, dtype=float)
 
     def residual(self, x: ArrayLike) -> FloatArray:
@@ -91,7 +91,7 @@ class Normal(Prior):
     Parameters
     ----------
     mean, sd
-        Centre and standard deviation before truncation, in the unit of the parameter.
+        Mean and standard deviation before truncation, in the unit of the parameter.
     lower, upper
         Declared bounds, in the unit of the parameter.
 
@@ -133,7 +133,7 @@ class Normal(Prior):
         return np.where((x >= self.lower) & (x <= self.upper), inside, -inf)
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """Draws by inversion, so that truncation costs no rejected draw."""
+        """Draws by inversion of the distribution function, which needs no rejection."""
         from scipy.special import ndtri
 
         score = np.asarray(ndtri(rng.uniform(*self._tails(), size=n)), dtype=float)
@@ -144,7 +144,7 @@ class Normal(Prior):
         return np.asarray(x, dtype=float)
 
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
-        """``z``, held inside the declared bounds."""
+        """``z``, clipped to the declared bounds."""
         return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
 
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
@@ -237,7 +237,7 @@ class LogNormal(Prior):
             return np.asarray(np.log(np.asarray(x, dtype=float)), dtype=float)
 
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
-        """``exp z``, held inside the declared bounds."""
+        """``exp z``, clipped to the declared bounds."""
         with np.errstate(over="ignore"):
             return np.asarray(np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float)
 
@@ -263,19 +263,19 @@ class LogNormal(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Beta(Prior):
-    """Beta prior stretched over an interval; its unbounded scale is its normal score.
+    """Beta prior scaled to an interval; its unbounded scale is its normal score.
 
     Parameters
     ----------
     a, b
         Shape parameters, dimensionless; the mean is ``lower + (upper - lower) * a / (a + b)``.
     lower, upper
-        Ends of the interval, in the unit of the parameter.
+        Bounds of the interval, in the unit of the parameter.
 
     Raises
     ------
     InvalidInput
-        If a shape is not positive and finite, or the ends are not finite and in order.
+        If a shape is not positive and finite, or the bounds are not finite and in order.
 
     Examples
     --------
@@ -294,7 +294,7 @@ class Beta(Prior):
         _require_interval(self.lower, self.upper)
 
     def supports(self, x: float) -> bool:
-        """Whether ``x`` lies in the interval; an end does where the density does not fall to zero there."""
+        """Whether ``x`` lies in the interval; the bounds are included if the density is not zero there."""
         inside = self.lower < x < self.upper
         return inside or (x == self.lower and self.a <= 1) or (x == self.upper and self.b <= 1)
 
@@ -332,12 +332,12 @@ class Uniform(Prior):
     Parameters
     ----------
     lower, upper
-        Ends of the interval, in the unit of the parameter.
+        Bounds of the interval, in the unit of the parameter.
 
     Raises
     ------
     InvalidInput
-        If the ends are not finite and in order.
+        If the bounds are not finite and in order.
 
     Examples
     --------
@@ -380,7 +380,7 @@ FAMILIES: Mapping[str, type[Normal] | type[LogNormal] | type[Beta] | type[Unifor
 
 
 def _score(probability: FloatArray) -> FloatArray:
-    """Normal score of a probability, finite also at 0 and 1."""
+    """Normal score of a probability, clipped so that it is finite at 0 and 1."""
     from scipy.special import ndtri
 
     return np.asarray(ndtri(np.clip(probability, _EDGE, 1 - _EDGE)), dtype=float)

@@ -1,4 +1,4 @@
-"""Data classes as schemas: reads the tables of a file of declarations, with errors that say what, where and why."""
+"""Read data classes from the tables of a TOML file, with error messages that name the entry and the problem."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     Declared = TypeVar("Declared", bound=DataclassInstance)
 
-# Raises an error that names an entry: its key, and what is wrong.
+# Function of a key and a message that raises an error about an entry.
 Fail = Callable[[str, str], NoReturn]
-# A field that no file gives, and one whose name in files is another.
+# Metadata of a field that is not read from files.
 NOT_READ: Mapping[str, Any] = {"key": None}
 
 
 def named(key: str) -> Mapping[str, Any]:
-    """Metadata of a field whose key in a file is another word."""
+    """Metadata of a field whose key in files differs from its name."""
     return {"key": key}
 
 
 class Reader:
-    """Reads data classes from tables: types are checked, keys that are not known are refused.
+    """Reads data classes from tables, checks types, and raises for unknown keys.
 
-    A text without a default must not be empty, numbers are finite, an ``int`` counts from 1, and entries of a tuple of
-    texts are distinct. In a mapping of data classes the name is the field ``key``.
+    A text without a default must not be empty, numbers must be finite, an ``int`` positive, and the entries of a tuple
+    of texts distinct. In a mapping of data classes the name of an entry is stored in its field ``key``.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Reader:
         checks: Mapping[type, Callable[[Any, Fail], None]] | None = None,
         readers: Mapping[object, Callable[[Any, str, Mapping[str, Any]], Any]] | None = None,
     ) -> None:
-        # What must hold between the fields of a data class; what reads a type that is no data class, from the entry,
-        # its place and the fields before it.
+        # Checks of the fields of a data class; readers of types that are not data classes, from the entry, its location
+        # and the fields already read.
         self._checks, self._readers = dict(checks or {}), dict(readers or {})
 
     def read(
         self, kind: "type[Declared]", values: Any, place: str, *, without: tuple[str, ...] = (), **given: object
     ) -> "Declared":
-        """Read a data class from the table at a place of a file; fields that are given are not looked for."""
+        """Read a data class from a table at `place` in the file; fields in `given` are not read from it."""
         if not isinstance(values, dict):
             raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=values)
         found: dict[str, Any] = dict(given)
@@ -70,9 +70,9 @@ class Reader:
         return made
 
     def value(self, hint: Any, value: Any, place: str, found: Mapping[str, Any] | None = None) -> Any:
-        """Read one entry as a type says."""
+        """Read one entry according to its type."""
         kinds = [part for part in get_args(hint) if part is not NoneType] if isinstance(hint, UnionType) else [hint]
-        # A number, or a name that stands for one.
+        # A number, or the name of one.
         kind = str if str in kinds and isinstance(value, str) else kinds[0]
         if kind in self._readers:
             return self._readers[kind](value, place, found or {})
@@ -88,7 +88,7 @@ class Reader:
         return self._table(inner[1], value, place)
 
     def _entries(self, kind: Any, values: Any, place: str) -> tuple[Any, ...]:
-        """Tables of a list, such as repeated ``[[rule]]``."""
+        """Read a list of tables, such as repeated ``[[rule]]``."""
         if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
             name = place.rpartition(".")[2].rpartition(" ")[2]
             raise InvalidModel(
@@ -100,7 +100,7 @@ class Reader:
         return tuple(self.read(kind, item, f"{place}[{number}]") for number, item in enumerate(values, start=1))
 
     def _table(self, kind: Any, values: Any, place: str) -> dict[str, Any]:
-        """Entries of one type under names of any kind, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
+        """Read entries of one type with arbitrary names, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
         is_section = is_dataclass(kind) and isinstance(kind, type)
         if not isinstance(values, dict):
             name = place.rpartition(" ")[2]
@@ -116,12 +116,12 @@ class Reader:
 
 
 def inside(place: str, key: str) -> str:
-    """Place of an entry of a table; that of a whole file ends with a colon."""
+    """Location of an entry of a table, for messages; the location of a whole file ends with a colon."""
     return f"{place}{'' if place.endswith(': ') else '.'}{key}"
 
 
 def fail_at(place: str) -> Fail:
-    """What raises errors about the entries of a table."""
+    """Return a function that raises errors about entries of a table."""
 
     def fail(key: str, message: str) -> NoReturn:
         raise InvalidModel("{where}: {said}", where=inside(place, key), said=message)
@@ -130,7 +130,7 @@ def fail_at(place: str) -> Fail:
 
 
 def refuse_unknown(values: Mapping[str, Any], keys: Mapping[str, Any], place: str) -> None:
-    """Refuse keys that mean nothing."""
+    """Raise for unknown keys."""
     for key in values:
         if key not in keys:
             fail_at(place)(key, f"unknown key; known: {', '.join(keys)}.{suggest(key, keys)}")
@@ -159,7 +159,7 @@ def _text(value: Any, place: str) -> str:
 def _number(value: Any, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidModel("{place}: expected a number without quotes, found {what!r}", place=place, what=value)
-    # A whole number may have more digits than any other.
+    # An integer may be too large for a float.
     if not abs(value) <= sys.float_info.max:
         raise InvalidModel("{place}: expected a finite number, found {what!r}", place=place, what=value)
     return float(value)
@@ -207,7 +207,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _key(item: "Field[Any]") -> str | None:
-    """The key of a field in a file; None where no file gives it."""
+    """The key of a field in files; None if it is not read from files."""
     key: str | None = item.metadata.get("key", item.name)
     return key
 
