@@ -1,4 +1,4 @@
-"""Checks of a model and of its runs: what stops it, units, behaviour rules and experiments declared beside a model."""
+"""Checks of a model and its runs: whether it can run, its units, and its declared behaviour rules and experiments."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Whether a model can run as it stands, and whether its runs keep to the rules declared beside it."""
+"""Check whether a model can run, and whether its runs satisfy the declared behaviour rules."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BehaviourProblem:
-    """One variable that breaks one rule; where it does so more than once, the worst place.
+    """The violation of a rule by a variable; if there are several, the largest.
 
     Parameters
     ----------
@@ -30,19 +30,19 @@ class BehaviourProblem:
     variable
         Name of the variable.
     element
-        Which of its elements, empty for a variable without subscripts or a sum over all.
+        Element of the variable; empty for a variable without subscripts or a sum over all.
     year
-        When.
+        Time of the violation.
     scenario, draw
-        Which case, counted from zero.
+        Indices of scenario and draw, counted from zero.
     value
-        What was found, in the unit of the variable.
+        Value found, in the unit of the variable.
     bound
-        What was allowed.
+        Value allowed.
     places
-        In how many places the variable breaks the rule.
+        Number of values of the variable that violate the rule.
     message
-        All of it in one sentence.
+        Description in one sentence.
     """
 
     rule: str
@@ -62,10 +62,10 @@ class BehaviourProblem:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Values of a variable that a rule looks at, what they may be, and by how much they miss it."""
+    """Values of a variable to which a rule applies, the allowed values, and the excess over them."""
 
-    # `values`, `allowed` and `excess` have the axes (scenario, draw, ..., year), with `dims` between; the excess is
-    # positive, or NaN, where the rule is broken.
+    # `values`, `allowed` and `excess` have the axes (scenario, draw, *dims, year); the excess is positive, or NaN,
+    # where the rule is violated.
 
     variable: str
     dims: tuple[str, ...]
@@ -76,17 +76,17 @@ class _Finding:
 
 
 def outcomes_of(rules: Sequence[BehaviourRule]) -> tuple[str, ...]:
-    """Variables a run must save so that rules can be applied to it.
+    """Variables that a run must save so that rules can be applied to it.
 
     Parameters
     ----------
     rules
-        What `load_rules` returned.
+        The rules, from `load_rules`.
 
     Returns
     -------
     tuple of str
-        Names as the rules write them, each once, without ``"*"``.
+        Names as written in the rules, each once, without ``"*"``.
     """
     named = [name for rule in rules for name in (*rule.variables, *rule.when) if name != EVERYTHING]
     return tuple(dict.fromkeys(named))
@@ -95,26 +95,26 @@ def outcomes_of(rules: Sequence[BehaviourRule]) -> tuple[str, ...]:
 def check_behaviour(run: Run, rules: Sequence[BehaviourRule]) -> list[BehaviourProblem]:
     """Apply behaviour rules to a run.
 
-    A value that is not a number breaks every rule that looks at it.
+    A NaN value violates every rule that applies to it.
 
     Parameters
     ----------
     run
-        What `simulate` returned; it must have saved the variables of `outcomes_of`.
+        The run, from `simulate`; it must contain the variables of `outcomes_of`.
     rules
-        What `load_rules` returned.
+        The rules, from `load_rules`.
 
     Returns
     -------
     list of BehaviourProblem
-        At most one per rule and variable, in the order of the rules; empty when all hold.
+        At most one per rule and variable, in the order of the rules; empty if all hold.
 
     Raises
     ------
     UnknownName
         If the run did not save a variable of a rule.
     InvalidModel
-        If a rule does not fit the subscripts of its variables.
+        If a rule is inconsistent with the subscripts of its variables.
     """
     problems = []
     for rule in rules:
@@ -143,7 +143,7 @@ def _names(run: Run, rule: BehaviourRule) -> list[str]:
 
 
 def _applies(run: Run, rule: BehaviourRule) -> NDArray[np.bool_]:
-    """Cases the rule is meant for, shape (scenario, draw) or ones instead."""
+    """Mask of the cases to which a rule applies, broadcastable to (scenario, draw)."""
     applies = np.ones((1, 1), dtype=bool)
     for name, wanted in rule.when.items():
         values = run.data[_saved(run, rule, name)]
@@ -157,7 +157,7 @@ def _allowance(rule: BehaviourRule, *parts: Array) -> float:
 
 
 def _alone(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
-    """What a rule says of each value by itself."""
+    """Apply a rule that concerns each value separately."""
     for name in _names(run, rule):
         values = run.data[name]
         if rule.kind == "finite":
@@ -218,7 +218,7 @@ _FINDINGS: Mapping[Kind, Callable[[Run, BehaviourRule], Iterator[_Finding]]] = {
 
 
 def _problem(run: Run, rule: BehaviourRule, finding: _Finding, applies: NDArray[np.bool_]) -> BehaviourProblem | None:
-    # Compared the other way round, NaN would pass.
+    # Written so that NaN counts as a violation.
     broken = ~(finding.excess <= 0)
     broken = broken & applies.reshape(*applies.shape, *(1,) * (broken.ndim - 2))
     if not broken.any():
@@ -255,25 +255,25 @@ def _sentence(rule: BehaviourRule, finding: _Finding, problem: BehaviourProblem)
 
 
 def check_running(model: Model) -> list[EquationProblem]:
-    """Everything that stops a model from running as it stands; nothing is run.
+    """Find everything that prevents a model from running, without running it.
 
-    Found are equations that the engine does not cover, data the file names no source of, bounds and steps that are
-    missing or contradict each other, and variables that depend on each other at the same moment.
+    This finds equations not supported by the engine, data without a source in the file, missing or inconsistent time
+    bounds and steps, and algebraic loops.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        The model, from `load_model`.
 
     Returns
     -------
     list of EquationProblem
-        In the order of the file; empty when the model can run.
+        Problems in the order of the file; empty if the model can run.
 
     Raises
     ------
     UnsupportedFeature
-        If the model could not be lowered at all.
+        If the model could not be compiled to the intermediate representation.
     """
     variables = model.ir.variables
     stopped = [item for item in variables.values() if item.uncovered]
@@ -285,7 +285,7 @@ def check_running(model: Model) -> list[EquationProblem]:
 
 
 def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[EquationProblem]:
-    """What is wrong with the clock and with the order of equations, taking what is stopped as given."""
+    """Problems of the clock and of the order of equations, treating the unsupported variables as given."""
     found = []
     outcomes = [name for name, item in model.variables.items() if item.kind != "lookup" and name not in stopped]
     ir, method = model.ir, model.ir.integration.method
@@ -303,19 +303,19 @@ def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[EquationProblem
 
 @dataclass(slots=True)
 class ModelChecks:
-    """Applies the behaviour rules beside a model to a simulation, and reads the units of its equations."""
+    """Applies the declared behaviour rules of a model to simulations, and checks the units of its equations."""
 
     model: Model
-    broken: list[str] = field(default_factory=list)  # what was found so far, one sentence each
+    broken: list[str] = field(default_factory=list)  # failures found so far, one sentence each
 
     @property
     def rules(self) -> tuple[BehaviourRule, ...]:
-        """Behaviour rules beside the model; empty when there are none."""
+        """Declared behaviour rules of the model; may be empty."""
         return rules_of(self.model)
 
     @property
     def outcomes(self) -> Sequence[str]:
-        """Variables a simulation must save so that the rules can be applied to it."""
+        """Variables that a simulation must save so that the rules can be applied to it."""
         return outcomes_of(self.rules)
 
     def inspect(self, run: Run) -> None:
@@ -323,11 +323,11 @@ class ModelChecks:
         self.broken += [problem.message for problem in check_behaviour(run, self.rules)]
 
     def inspect_units(self) -> None:
-        """Read the units of every equation."""
+        """Check the units of every equation."""
         self.broken += [problem.message for problem in check_dimensions(self.model) if problem.is_failure]
 
     @property
     def verdict(self) -> str:
-        """One sentence on all that was checked."""
+        """Summary of all checks in one sentence."""
         what = f"{len(self.rules)} behaviour rules in every draw, units of {len(self.model.variables)} variables"
         return f"Checks: {what}: " + (f"{len(self.broken)} broken" if self.broken else "all hold")

@@ -1,4 +1,4 @@
-"""What a model declares to be checked, in the ``checks.toml`` beside it: behaviour rules and experiments."""
+"""Declared checks of a model, in the ``checks.toml`` in its folder: behaviour rules and experiments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,12 +27,12 @@ YEARS = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BehaviourRule:
-    """One thing that must hold in every run.
+    """A condition that must hold in every run.
 
     Parameters
     ----------
     name
-        What the rule is called, unique in its file.
+        Name of the rule, unique in its file.
     kind
         ``finite``: no value is NaN or infinite; ``non_negative``: none is below zero; ``at_most``: none is above
         `bound`; ``ordered``: each variable is at most the next; ``sums_to``: the sum over the subscript range `over`
@@ -40,17 +40,17 @@ class BehaviourRule:
     variables
         Names of the variables; ``"*"`` stands for every saved one.
     tolerance
-        Allowed departure; relative to the largest magnitude of the variable where that is above one.
+        Allowed deviation; relative to the largest absolute value of the variable if that is above one.
     bound
-        For ``at_most``.
+        Upper bound, for ``at_most``.
     over
-        For ``sums_to``, a subscript range.
+        Subscript range to sum over, for ``sums_to``.
     value
-        For ``sums_to``.
+        Value of the sum, for ``sums_to``.
     when
-        The rule is applied only where these variables have these values.
+        Values of variables; the rule applies only to cases with these values.
     en, zh
-        The rule in words.
+        The rule in words, in English and Chinese.
     """
 
     name: str
@@ -67,50 +67,50 @@ class BehaviourRule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation:
-    """What a test input must imply."""
+    """A condition that a test input must imply."""
 
     variable: str  # name in the model
     relation: Relation = field(metadata=named("is"))
     over: Over = "every"
     bound: float | None = None  # for ``at most`` and ``at least``, in the unit of the variable
-    tolerance: float = 1e-9  # allowed departure
+    tolerance: float = 1e-9  # allowed deviation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pulse:
-    """An input that differs from its value for one year."""
+    """An input that differs from its base value for one year."""
 
     variable: str
-    size: float  # its value in that year, in its own unit
-    highest_of: str = ""  # the input of which the element with the highest value is hit; empty hits all elements
+    size: float  # value in that year, in the unit of the input
+    highest_of: str = ""  # variable whose largest element selects the pulsed element; empty for all elements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
-    """A test input, and what it must imply.
+    """A test input and the conditions it must imply.
 
     Parameters
     ----------
     kind
-        ``extreme``: the behaviour rules must hold as well; ``reality``: the expectations alone are tested.
+        ``extreme``: the behaviour rules must hold as well; ``reality``: only the expectations are tested.
     name
-        Unique in its file.
+        Name of the experiment, unique in its file.
     values
         The test input: inputs and parameters by name or key, one number for all elements.
     given
-        Inputs that hold in the run without the test input as well.
+        Inputs that are also set in the run without the test input.
     pulse
-        One input that differs for a year, from one year after the start on; None for none.
+        An input that peaks one year after the start and returns to its base value a year later, or None.
     regions
-        How many regions are kept; None keeps all.
+        Number of regions kept; None for all.
     is_alike
-        Whether every region gets the inputs of the first.
+        Whether all regions have the inputs of the first.
     years
-        How long it runs.
+        Length of the run.
     expectations
-        What must follow.
+        Conditions that must hold.
     en, zh
-        The experiment in words.
+        The experiment in words, in English and Chinese.
     """
 
     kind: Literal["extreme", "reality"] = field(default="extreme", metadata=NOT_READ)
@@ -131,18 +131,18 @@ class SwitchableLoop:
     """A feedback loop that parameters can switch off."""
 
     name: str  # unique in its file
-    # Parameters and the values that switch the loop off.
+    # Parameter values that switch the loop off.
     values: Mapping[str, float] = field(default_factory=dict, metadata=named("off"))
-    moves: tuple[str, ...] = ()  # variables that the loop is there to move
+    moves: tuple[str, ...] = ()  # variables that the loop should affect
     given: Mapping[str, float] = field(default_factory=dict)
-    years: float = YEARS  # how long it runs
+    years: float = YEARS  # length of the run
     en: str = ""
     zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Balance:
-    """Flows that only move something: what leaves in one place arrives in another."""
+    """Flows that transfer a conserved quantity, so that total outflow equals total inflow."""
 
     name: str  # unique in its file
     inflows: tuple[str, ...] = ()
@@ -154,18 +154,18 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiments:
-    """Everything a model declares to be checked and tried on it.
+    """All declared checks and experiments of a model.
 
     Parameters
     ----------
     extremes, realities
-        Test inputs.
+        Extreme conditions and reality checks.
     loops
         Loops to switch off.
     balances
         Flows that must balance.
     rules
-        What must hold in every run.
+        Behaviour rules, which must hold in every run.
     """
 
     extremes: tuple[Experiment, ...] = field(default=(), metadata=named("extreme"))
@@ -186,13 +186,13 @@ def load_rules(path: str | Path) -> tuple[BehaviourRule, ...]:
     Returns
     -------
     tuple of BehaviourRule
-        In the order of the file.
+        Rules in the order of the file.
 
     Raises
     ------
     InvalidModel
-        If the file is missing, is not TOML, has another schema, an unknown or missing key or a wrong value. The message
-        carries the path inside the file.
+        If the file is missing, is not TOML, has another schema, an unknown or missing key or an invalid value. The
+        message contains the path inside the file.
     """
     path = Path(path)
     rules = load_experiments(path).rules
@@ -202,58 +202,58 @@ def load_rules(path: str | Path) -> tuple[BehaviourRule, ...]:
 
 
 def rules_of(model: Model) -> tuple[BehaviourRule, ...]:
-    """Behaviour rules that stand beside a model file.
+    """Behaviour rules declared for a model file.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        The model, from `load_model`.
 
     Returns
     -------
     tuple of BehaviourRule
-        From ``<name of the file>.checks.toml`` or else ``checks.toml`` in its folder; empty when there is neither.
+        From ``<name of the file>.checks.toml`` or else ``checks.toml`` in its folder; empty if there is neither.
 
     Raises
     ------
     InvalidModel
-        If the file is not usable.
+        If the file is invalid.
     """
     found = checks_file(model)
     return () if found is None else load_rules(found)
 
 
 def checks_file(model: Model) -> Path | None:
-    """File that holds the rules and experiments of a model."""
+    """File with the rules and experiments of a model, or None."""
     folder = model.path.parent
     candidates = (folder / f"{model.path.stem}.{FILE}", folder / FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def experiments_of(model: Model) -> Experiments:
-    """Experiments that stand in the ``checks.toml`` beside a model file.
+    """Experiments declared in the ``checks.toml`` of a model file.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        The model, from `load_model`.
 
     Returns
     -------
     Experiments
-        Empty when there is no such file.
+        The experiments; empty if there is no such file.
 
     Raises
     ------
     InvalidModel
-        If the file is not usable.
+        If the file is invalid.
     """
     found = checks_file(model)
     return Experiments() if found is None else load_experiments(found)
 
 
 def load_experiments(path: str | Path) -> Experiments:
-    """Read everything that a ``checks.toml`` declares."""
+    """Read all declarations of a ``checks.toml``."""
     path = Path(path)
     place = f"{path.name}: "
     content = without_schema(parsed(path, "behaviour rules"), place, SCHEMA)

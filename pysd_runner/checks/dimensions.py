@@ -32,29 +32,29 @@ FAILURES = ("units differ", "unit not readable", "cannot run")
 
 TIME_WORD = "time"
 CLOCK_NAMES = ("time step", "initial time", "final time")
-# Settings stand behind the sketch; a line of kind 22 lists words for one unit.
+# Settings follow the sketch in a Vensim file; lines of type 22 list equivalent units.
 _SETTINGS = "///---\\\\\\"
 _EQUIVALENCE = re.compile(r"^22:(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EquationProblem:
-    """One thing that is wrong with a model or one of its equations, or that nobody can tell.
+    """A problem of a model or of one of its equations.
 
     Parameters
     ----------
     kind
-        ``"cannot run"``, ``"units differ"`` and ``"unit not readable"`` are failures. ``"no unit given"`` is a warning:
-        the unit then fits any other; so are ``"equation not covered"``: the engine cannot read the equation, so nothing
-        checked it, ``"method"`` and ``"not done"``: what the file asks for is done in another way or not at all.
+        ``"cannot run"``, ``"units differ"`` and ``"unit not readable"`` are failures. Warnings are ``"no unit given"``:
+        the unit is compatible with any other; ``"equation not covered"``: the engine cannot read the equation, so it
+        was not checked; ``"method"`` and ``"not done"``: a request of the file is done in another way or not at all.
     message
-        What it is, in one sentence: variable, equation and the two units, or what to do.
+        The problem in one sentence: variable, equation and the two units, or advice.
     variable
-        Name of the variable; empty where it is not one alone.
+        Name of the variable; empty if the problem is not of a single variable.
     equation
-        The equation as a person would write it.
+        The equation in readable notation.
     expected, found
-        Two units that differ; empty where there is none.
+        The two units that differ, or empty.
     """
 
     kind: Kind
@@ -66,7 +66,7 @@ class EquationProblem:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the model contradicts itself or cannot run, rather than being silent."""
+        """Whether the problem is a failure rather than a warning."""
         return self.kind in FAILURES
 
     def __str__(self) -> str:
@@ -76,26 +76,27 @@ class EquationProblem:
 def check_dimensions(model: Model) -> list[EquationProblem]:
     """Check the units of every equation of a model.
 
-    A literal number is dimensionless, except: the number nought fits any unit; a right side of literals alone states
-    the value in the unit of its variable; and what is added to or compared with ``Time`` is in units of time. Terms,
-    compared values and branches need equal units; EXP, LN, trigonometry and exponents need none; a quantity with a unit
-    may be raised to a literal power only. The unit of a stock is that of its flow times that of time. What a smooth,
-    delay or INITIAL holds has the unit of its parts. A table function has no unit of its own: its value fits any.
+    A literal number is dimensionless, except: zero is compatible with any unit; a right-hand side of only literals is
+    in the unit of its variable; and numbers added to or compared with ``Time`` are in units of time. Terms, compared
+    values and branches need equal units; arguments of EXP, LN and trigonometric functions and exponents must be
+    dimensionless; a quantity with a unit may only be raised to a literal power. The unit of a stock is that of its flow
+    times that of time. The content of a smooth, delay or INITIAL has the unit of its arguments. The value of a table
+    function is compatible with any unit.
 
     Parameters
     ----------
     model
-        What `load_model` returned.
+        The model, from `load_model`.
 
     Returns
     -------
     list of EquationProblem
-        Every problem, in the order of the file; empty when all units are given and fit.
+        All problems, in the order of the file; empty if all units are given and consistent.
 
     Raises
     ------
     UnsupportedFeature
-        If the model could not be lowered.
+        If the model could not be compiled to the intermediate representation.
     """
     ir = model.ir
     visible = [item for item in ir.variables.values() if not item.hidden]
@@ -115,7 +116,7 @@ def check_dimensions(model: Model) -> list[EquationProblem]:
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]
         if any(f"{HIDDEN}{label} " in variable.name for label in (ORDER, SPAN)):
-            # A delay time, in steps or as a literal, which has the unit of time: nothing to complain about.
+            # A delay time, in steps or as a literal, which has the unit of time by construction.
             continue
         for block in variable.blocks:
             problems += _block_problems(inference, variable, owner, block)
@@ -142,7 +143,7 @@ def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:
 
 
 def _in_time(unit: UnitProduct, time: MaybeUnit) -> UnitProduct:
-    """A unit in which the word `time` stands for the unit of time, as Stella writes a flow per time."""
+    """Replace the word `time` in a unit by the model's time unit, as in Stella's flows per time."""
     power = unit.powers.get(TIME_WORD)
     if power is None or time is None:
         return unit
@@ -150,7 +151,7 @@ def _in_time(unit: UnitProduct, time: MaybeUnit) -> UnitProduct:
 
 
 def _owners(model: ModelIr) -> dict[str, str]:
-    """The variable of the file that each hidden one was expanded from."""
+    """For each hidden variable, the variable of the file from which it was expanded."""
     owners: dict[str, str] = {}
     waiting = [(name, item) for name, item in model.variables.items() if not item.hidden]
     while waiting:
@@ -189,7 +190,7 @@ def _sides(inference: Inference, variable: Variable, block: Block) -> Iterator[t
     else:
         flow = None if own is None or inference.time is None else own / inference.time
         yield "net flow", flow, block.expression
-    # The start of a limited flow is a part of its running equation, and checked with it.
+    # The initial value of a limited flow is part of its equation and is checked with it.
     if block.initial is not None and block.initial not in children(block.expression):
         yield "initial value", own, block.initial
 
@@ -220,7 +221,7 @@ def _problem(kind: Kind, variable: Variable, message: str, found: str = "") -> E
 
 
 def unit_equivalences(path: Path) -> list[tuple[str, ...]]:
-    """Words for one unit that a model file lists."""
+    """Groups of equivalent units listed in a model file."""
     if not path.is_file():
         return []
     _, _, settings = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "").partition(_SETTINGS)

@@ -1,9 +1,9 @@
-"""Infers the unit of an expression; one table says what each node type and each operation does to units.
+"""Infer the units of expressions, by tables of rules for node types and operations.
 
-`None` stands for "any unit": nothing is known, or the number nought, which fits every unit. Other literal numbers are
-dimensionless, except beside the clock: what is added to, subtracted from or compared with ``Time`` is a moment or a
-duration and has the unit of time. This is also why the small tolerances that STEP, RAMP and PULSE become, and calendar
-years written as numbers, agree with ``Time``.
+`None` means "any unit": the unit is unknown, or the number is zero, which is compatible with every unit. Other literal
+numbers are dimensionless, except next to the clock: numbers added to, subtracted from or compared with ``Time`` are
+time points or durations in units of time. Hence the small tolerances in the expansions of STEP, RAMP and PULSE, and
+calendar years written as numbers, are consistent with ``Time``.
 """
 
 import math
@@ -43,12 +43,12 @@ CLOCK = frozenset({"initial time", "final time"})
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Two units that should agree and do not."""
+    """Two units that should be equal and are not."""
 
     expected: str
     found: str
-    place: str  # the part of the equation where they meet
-    reason: str  # which part gives which unit
+    place: str  # the part of the equation that combines them
+    reason: str  # the unit of each part
 
 
 @dataclass(slots=True)
@@ -56,9 +56,9 @@ class Inference:
     """Units of the expressions of one model."""
 
     model: ModelIr
-    declared: Mapping[str, MaybeUnit]  # unit of every variable of the file; None where it is not known
+    declared: Mapping[str, MaybeUnit]  # unit of every variable of the file; None if unknown
     time: MaybeUnit
-    mismatches: list[Mismatch] = field(default_factory=list)  # what was found since the list was last emptied
+    mismatches: list[Mismatch] = field(default_factory=list)  # mismatches found since the list was last cleared
     _hidden: dict[str, MaybeUnit] = field(default_factory=dict)
 
     def unit(self, expression: Expression, literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
@@ -68,7 +68,7 @@ class Inference:
         return NODES[type(expression)](self, expression, literal)
 
     def variable(self, name: str) -> MaybeUnit:
-        """Unit of a variable: the declared one, or for a stock inside a delay or smooth that of its parts."""
+        """Unit of a variable: the declared one, or for a stock inside a delay or smooth the inferred one."""
         if not self.model.variables[name].hidden:
             return self.declared[name]
         if name not in self._hidden:
@@ -78,7 +78,7 @@ class Inference:
         return self._hidden[name]
 
     def agree(self, whole: Expression, parts: Sequence[Expression], literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
-        """Common unit of parts that are added, compared or alternatives."""
+        """Common unit of parts that are added, compared or alternative branches."""
         if any(is_clock(part) for part in parts):
             literal = self.time
         first, common = parts[0], None
@@ -92,17 +92,17 @@ class Inference:
         return common
 
     def require(self, whole: Expression, part: Expression, expected: UnitProduct) -> None:
-        """Note a part that has another unit than the one it must have."""
+        """Record a mismatch if the unit of a part is not the required one."""
         found = self.unit(part)
         if found is not None and found != expected:
             self.note(whole, expected, found, f"{self.text(part)} is {found}")
 
     def note(self, whole: Expression, expected: UnitProduct | str, found: UnitProduct | str, reason: str) -> None:
-        """Note two units that do not agree."""
+        """Record a mismatch of two units."""
         self.mismatches.append(Mismatch(str(expected), str(found), self.text(whole), reason))
 
     def text(self, expression: Expression) -> str:
-        """An expression in words."""
+        """Text of an expression."""
         return wording(expression, self.model)
 
     def _of_hidden(self, variable: Variable) -> MaybeUnit:
@@ -118,7 +118,7 @@ class Inference:
         return None if flow is None or self.time is None else flow * self.time
 
     def start_of_hidden(self, variable: Variable) -> MaybeUnit:
-        """Unit of the initial value of a stock inside a delay or smooth; a literal there takes the unit it needs."""
+        """Unit of the initial value of a stock inside a delay or smooth; None (any unit) for a literal."""
         initial = variable.blocks[0].initial
         return None if initial is None else self.unit(initial, None)
 
@@ -138,14 +138,14 @@ class Inference:
 
 
 def is_nought(expression: Expression) -> bool:
-    """Whether an expression is the literal nought, or not a number at all."""
+    """Whether an expression is a literal zero or NaN."""
     if isinstance(expression, Number):
         return expression.value == 0 or expression.value != expression.value
     return isinstance(expression, Table) and not any(expression.values)
 
 
 def is_clock(expression: Expression) -> bool:
-    """Whether an expression is the time, or a sum, difference or choice with it."""
+    """Whether an expression is the time, or a sum, difference, minimum or similar function of it."""
     if isinstance(expression, Reference):
         return key(expression.variable) in CLOCK
     additive = isinstance(expression, Operation) and expression.name in ADDITIVE
@@ -188,7 +188,7 @@ def _factors(inference: Inference, operation: Operation, literal: MaybeUnit) -> 
 
 
 def _is_hidden_stock(inference: Inference, expression: Expression) -> bool:
-    """Whether this is the content of a delay, which the engine divides by its delay time."""
+    """Whether an expression is the content of a delay, which the engine divides by its delay time."""
     return isinstance(expression, Reference) and inference.model.variables[expression.variable].hidden
 
 
@@ -265,7 +265,7 @@ def _product(inference: Inference, expression: Reduction, _: MaybeUnit) -> Maybe
 
 
 def _count(expression: Reduction, model: ModelIr) -> int:
-    """How many numbers a reduction takes together."""
+    """Number of elements that a reduction combines."""
     lengths = dict(_lengths(expression.argument, model))
     count = 1
     for label in expression.over:
@@ -300,9 +300,9 @@ def _interpolation(inference: Inference, expression: Interpolation, _: MaybeUnit
 
 
 def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUnit) -> MaybeUnit:
-    """Ranks and places are numbers; what is sorted or shared out keeps its unit; of an inverse it is turned around."""
+    """Ranks and orders are dimensionless; sorted or allocated values keep their unit; a matrix inverse inverts it."""
     if expression.name == "market_price" or expression.name.endswith("_quantile"):
-        # Random numbers and prices have the unit that the file gives them.
+        # Random numbers and prices have the declared unit.
         return None
     first = inference.unit(expression.arguments[0])
     if expression.name in ("vector_sort_order", "vector_rank"):
@@ -346,7 +346,7 @@ _LONGEST = 80
 
 
 def wording(expression: Expression, model: ModelIr) -> str:
-    """Text of an expression in the notation of Vensim, on one line, its middle left out when it is long."""
+    """Text of an expression in Vensim's notation, on one line; the middle of a long text is elided."""
     text = _text(expression, model)
     half = _LONGEST // 2 - 2
     return text if len(text) <= _LONGEST else f"{text[:half].rstrip()} ... {text[-half:].lstrip()}"
@@ -384,7 +384,7 @@ def _reference(expression: Reference, model: ModelIr) -> str:
 
 
 def _hidden(name: str, model: ModelIr) -> str:
-    """Number or label of a variable made for a delay, smooth or macro; empty for one of the file."""
+    """Number or label of a variable generated for a delay, smooth or macro; empty for a variable of the file."""
     variable = model.variables[name]
     if not variable.hidden or HIDDEN not in name:
         return ""

@@ -1,7 +1,7 @@
-"""Units of measure as Vensim and XMILE files write them, and their algebra.
+"""Units of measure in the notation of Vensim and XMILE files, and their algebra.
 
-A unit is a product of powers of names. Nothing is converted: a day and a year are different units, as they are in
-Vensim, because a model computes with the numbers as they stand.
+A unit is a product of powers of names. Units are not converted: as in Vensim, a day and a year are different units,
+because a model computes with the numbers as they are.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pysd_runner.core.errors import InvalidInput
 
-# Vensim's own default equivalences, the plain words for "no unit", and the currency of the shipped model.
+# Vensim's default equivalences, further words for "no unit", and the currency of the shipped model.
 SYNONYMS = (
     ("Dmnl", "dimensionless", "fraction", "ratio", "unitless", "radian", "radians", "nodim"),
     ("$", "dollar", "dollars", "$s"),
@@ -37,7 +37,7 @@ _NO_UNIT = SYNONYMS[0][0]
 _RANGE_NOTE = re.compile(r"\[[^\]]*\]\s*$")
 _TOKEN = re.compile(r"\s*(?:(?P<sign>\*\*|[*/^()])|(?P<name>[^*/^()\[\]]+))")
 _PER = re.compile(r"(?:^|(?<=\s))per\s+(?!cent\b)", re.IGNORECASE)
-# Of a number in a unit.
+# Maximum number of digits of a number in a unit.
 MOST_DIGITS = 20
 _EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
@@ -51,7 +51,7 @@ class UnitProduct:
     """
 
     powers: Mapping[str, Fraction] = field(default_factory=dict)
-    written: Mapping[str, str] = field(default_factory=dict, compare=False)  # how each name is shown
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)  # display form of each name
 
     def __hash__(self) -> int:
         return hash(frozenset(self.powers.items()))
@@ -70,7 +70,7 @@ class UnitProduct:
 
     @property
     def is_dimensionless(self) -> bool:
-        """Whether nothing is left of any unit."""
+        """Whether the unit is dimensionless."""
         return not self.powers
 
     def __str__(self) -> str:
@@ -92,12 +92,12 @@ DIMENSIONLESS = UnitProduct()
 
 
 def parse_unit(text: str, synonyms: Synonyms = _TABLE) -> UnitProduct:
-    """Read a unit.
+    """Parse a unit.
 
     >>> parse_unit("Yuan/Year/Person") == parse_unit("Yuan / (people*years)")
     True
     """
-    # A name and its plural are one unit (`Task`, `Tasks`), and so are the words of `SYNONYMS`.
+    # A name and its plural are the same unit (`Task`, `Tasks`), and so are the synonyms of a group of `SYNONYMS`.
     plain = _RANGE_NOTE.sub("", text).strip()
     if not plain:
         raise InvalidInput("a unit is empty; write Dmnl for a number without a unit")
@@ -125,7 +125,7 @@ _EXPECTED = "expected names joined by *, / and ^, such as Yuan/(Year*Person)"
 
 
 class _Reader:
-    """Reads products, quotients and powers from left to right."""
+    """Parser of products, quotients and powers, evaluated from left to right."""
 
     def __init__(self, text: str, tokens: list[str], synonyms: Synonyms) -> None:
         self._text = text
@@ -215,14 +215,14 @@ def _named(part: str, synonyms: Synonyms) -> UnitProduct:
 
 
 def _singular(name: str) -> str:
-    """The name without the ending of a plural; short names such as ms, which is not m, are left as they are."""
+    """Strip the plural ending of a name; short names such as "ms" are not changed."""
     if re.search(r"\w(?:x|ch|sh|ss)es$", name, re.IGNORECASE):
         return name[:-2]
     return name[:-1] if re.search(r"\w{3}[^s\W]s$", name, re.IGNORECASE) else name
 
 
 def with_equivalences(groups: Iterable[Sequence[str]]) -> Synonyms:
-    """Add to the known synonyms what a model file says about its own units.
+    """Add the unit equivalences of a model file to the known synonyms.
 
     >>> parse_unit("m/s", with_equivalences([("s", "Second")])) == parse_unit("m/Second")
     True
