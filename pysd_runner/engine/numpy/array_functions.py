@@ -228,7 +228,7 @@ def allocate_available(request: Array, profile: Array, available: Array) -> Arra
 def allocate_by_priority(request: Array, priority: Array, width: Array, supply: Array) -> Array:
     """Allocate a supply among requests, higher priorities first."""
     # A lower priority is served only if it lies within `width` of one that is not yet satisfied, or once those are
-    # satisfied; requests served together receive amounts in proportion to their sizes. This is an allocation by
+    # satisfied; amounts of requests served together grow in proportion to their sizes. This is an allocation by
     # rectangular curves of one width.
     return _allocated(request, np.ones_like(priority), priority, width[..., None], supply)
 
