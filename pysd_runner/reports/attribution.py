@@ -111,7 +111,7 @@ def cost_sentences(
 
 
 def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
-    """Median effect per unit of money, by lever or by region."""
+    """Median effect divided by median spending, by lever or by region."""
     table = costs.table()
     own = table[[str(name).startswith(kind) for name in table.index]]
     return own["effect_p50"] / own["money_p50"]
