@@ -30,7 +30,7 @@ def numerical_tests(subject: Subject) -> Section:
     else:
         steps, table = _integration(subject)
         judgements += steps
-    # Balances of transfers, and of totals that change only by natural growth.
+    # Declared balances, such as transfers between stocks, which must conserve a total.
     balances = [_balance(subject, item) for item in experiments_of(subject.model).balances]
     judgements += balances or [Judgement.untested("balance", "not_declared")]
     return Section(

@@ -257,7 +257,7 @@ class Subject:
         )
 
     def paths(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
-        """Outcomes of a run with one scenario and one draw by variable, shape (..., year); `names` None for all."""
+        """Outcomes of a run with one scenario and draw, by variable, shape (..., year); all if `names` is None."""
         return {name: run[name][0, 0] for name in (run.data if names is None else names)}
 
     def with_regions(self, count: int) -> "Subject":

@@ -109,7 +109,7 @@ def setup_of(
 
 
 def _free_path(law: StockLaw, times: Array) -> Array:
-    """Stocks without observations, shape (time, member, state)."""
+    """Simulate the stocks without assimilating observations, shape (time, member, state)."""
     states, found, now = law.first, [law.first], law.start
     for time in times:
         if time > now:

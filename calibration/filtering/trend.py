@@ -116,7 +116,7 @@ class Step:
 
 
 def steps(values: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
-    """Filter year by year."""
+    """Run the Kalman filter and yield its state in every year."""
     shape = (len(trend), len(values))
     size = np.broadcast_to(sd.reshape(len(trend), -1), shape)
     long_run = np.broadcast_to((trend.momentum**2 / (1 - trend.memory**2))[:, None], shape)

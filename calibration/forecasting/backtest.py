@@ -44,7 +44,7 @@ BACKTEST = Computation(
 )
 
 
-def backtest(  # noqa: PLR0913 - a front door
+def backtest(  # noqa: PLR0913 - a public entry point
     data: Data,
     *,
     model: Model | None = None,
@@ -60,7 +60,7 @@ def backtest(  # noqa: PLR0913 - a front door
     memory: Memory | None = None,
     **settings: Any,
 ) -> Backtest:
-    """Forecast from rolling origins and score: everything is estimated again at each origin from data up to it.
+    """Forecast from rolling origins and score, with all estimates repeated at each origin from data up to it.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def backtest(  # noqa: PLR0913 - a front door
         A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
         columns are forecast with `model`.
     model
-        Any model, which a table needs; with a panel, a model of regions as the other commands take it, on which
-        forecasts do not depend.
+        Any model, required for a table; with a panel, a regional model as for the other commands, on which forecasts do
+        not depend.
     forecasters
         For a panel: names of forecasters (see `calibration.forecasting.models`), or forecasters by name, which must
         include ``persistence``; None for all.
@@ -106,7 +106,7 @@ def backtest(  # noqa: PLR0913 - a front door
     Raises
     ------
     InvalidPanel
-        If a panel holds no output per head, one region or too few years.
+        If a panel has no output per head, only one region or too few years.
     InvalidInput
         If an origin or horizon is invalid, a horizon cannot be scored from any origin, there are too few observations,
         the checkpoint belongs to another back-test, or the processes cannot start.
@@ -295,7 +295,7 @@ def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> lis
 
 
 def _forecast(plan: BacktestPlan, origin: Origin) -> dict[str, Scores]:
-    """Forecast first, score afterwards."""
+    """Forecast from an origin with every forecaster, then score the forecasts."""
     asked = {"horizon": plan.ahead(origin.time), "draws": plan.draws, "seed": plan.seed}
     found = {name: member_forecast(model, origin, **asked) for name, model in plan.models.items()}
     observed = realised(plan, origin.time)

@@ -103,8 +103,8 @@ class EmpiricalIntervals:
     """A point method with empirical predictive distributions, as a forecaster.
 
     The method is applied at every earlier origin, and the errors known at the origin give the size of errors by
-    horizon and region (`learn_spread`), the distribution of errors divided by the size *that was expected at the
-    time*, and the correlation of regions. The draws have a Gaussian copula with these margins.
+    horizon and region (`learn_spread`), the distribution of errors divided by the size *expected at the time*, and the
+    correlation of regions. The draws have a Gaussian copula with these margins.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ def student(tails: float) -> tuple[float, ...]:
 
 
 def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: float, tails: float) -> Array:
-    """Quantiles of standardised absolute errors, blended with those of Student's t."""
+    """Quantiles of standardised absolute errors, shrunk to those of Student's t."""
     assumed = np.array(student(tails))
     if not len(sizes):
         return assumed

@@ -53,7 +53,7 @@ OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_
 MOST_AHEAD = 500
 
 
-def forecast(  # noqa: PLR0913 - a front door
+def forecast(  # noqa: PLR0913 - a public entry point
     data: Data,
     *,
     until: float,
@@ -68,7 +68,7 @@ def forecast(  # noqa: PLR0913 - a front door
     progress: Progress | None = None,
     **settings: Any,
 ) -> Outlook:
-    """Forecast from the last time of the data.
+    """Forecast a panel or table beyond the last time of its data.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Memory:
 
 
 def digest(values: NDArray[np.float64]) -> str:
-    """Digest of an array: its shape and its bits, with all NaNs treated as equal."""
+    """Digest of the shape and values of an array, with all NaNs treated as equal."""
     plain = np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8")
     return hashlib.blake2b(plain.tobytes() + repr(plain.shape).encode(), digest_size=16).hexdigest()
 
@@ -150,7 +150,7 @@ class PointMethod(Protocol):
     """A method of point forecasts; `calibration.forecasting.empirical_intervals` adds predictive distributions."""
 
     def points(self, history: Array, horizon: int) -> Array:
-        """Forecast.
+        """Point forecasts from a history.
 
         Parameters
         ----------

@@ -33,7 +33,7 @@ class Outlook(Tabled):
     ----------
     draws
         Predictive draws by name, joint over rows and times: ``relative_output`` with dimensions (draw, region, year) in
-        log points, 0 the mean of the regions; or the columns of a table, (draw, entity, time), in their units.
+        log points relative to the mean of the regions; or the columns of a table, (draw, entity, time), in their units.
     target
         The observations of the forecast quantity.
     data
@@ -163,7 +163,7 @@ class Outlook(Tabled):
         return found
 
     def to_frame(self) -> pd.DataFrame:
-        """The same as `table`."""
+        """Alias of `table`."""
         return self.table()
 
     def sentences(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def crps(draws: Array, observed: Array) -> Array:
 
 
 def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
-    r"""Interval width plus :math:`2/\alpha` times the miss, :math:`\alpha` = 1 - level; at least 0."""
+    r"""Interval width plus :math:`2/\alpha` times the distance outside the interval, :math:`\alpha` = 1 - level."""
     from scoringrules import interval_score as score
 
     # The library drops dimensions of length one.

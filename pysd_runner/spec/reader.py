@@ -137,7 +137,7 @@ def refuse_unknown(values: Mapping[str, Any], keys: Mapping[str, Any], place: st
 
 
 def word(value: Any, place: str, allowed: tuple[str, ...]) -> str:
-    """Read one of several words."""
+    """Read a text that must be one of the allowed words."""
     found = _text(value, place)
     if found not in allowed:
         raise InvalidModel(
