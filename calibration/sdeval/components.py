@@ -178,7 +178,7 @@ def period(series: FloatArray, *, step: float = 1.0) -> float:
     Parameters
     ----------
     series
-        Equally spaced values without trend and gaps, shape ``(time,)``.
+        Equally spaced, detrended values without gaps, shape ``(time,)``.
     step
         Time between successive values.
 

@@ -64,7 +64,7 @@ class PatternLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatternStep:
-    """One step and its verdict.
+    """One step of the comparison and its verdict.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
 
 
 def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> FloatArray:
-    r"""Autocorrelation by lag.
+    r"""Autocorrelation function of residuals.
 
     .. math:: r_k = \frac{\sum_{t=k+1}^{n}(e_t-\bar e)(e_{t-k}-\bar e)}{\sum_{t=1}^{n}(e_t-\bar e)^2}
 

@@ -30,7 +30,7 @@ class Sensitivity:
     method
         ``"morris"`` or ``"sobol"``.
     parameters
-        Names, in order.
+        Names of the parameters, in order.
     runs
         Number of runs.
     failed

@@ -148,7 +148,7 @@ class Normal(Prior):
         return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
 
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """One."""
+        """One, since the unbounded scale is ``x`` itself."""
         return np.ones_like(np.asarray(x, dtype=float))
 
     def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
@@ -242,7 +242,7 @@ class LogNormal(Prior):
             return np.asarray(np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float)
 
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """``x`` itself."""
+        """``x``, the derivative of ``exp z``."""
         return np.asarray(x, dtype=float)
 
     def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
