@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
 
 # Policies that the demonstration projects.
 DEMONSTRATED = ("zoned_need", "skills_programme")
-# Mixes that it compares, each with money per head and by need, in addition to every single lever.
+# Mixes that the demonstration compares, each allocated per head and by need, besides single levers.
 CROSSED = (
     "zoned",
     "uniform_mean_mix",

@@ -117,7 +117,7 @@ class Section:
         object.__setattr__(self, "judgements", own)
 
     def count(self, verdict: Verdict) -> int:
-        """Number of tests of the section with a verdict."""
+        """Number of tests in the section with the given verdict."""
         return sum(item.verdict is verdict for item in self.judgements)
 
 

@@ -210,8 +210,8 @@ class LocalOptimum:
         if not self.furthest:
             return Message("{count} {searches} ended at the best optimum, cost {cost:.6g}", cost=self.cost, **count)
         return Message(
-            "{count} {searches} ended at another one, cost higher by {rise:.2g}, {distance:.2g} prior standard "
-            "deviations away in {parameter}",
+            "{count} {searches} ended at another local optimum, cost higher by {rise:.2g}, {distance:.2g} prior "
+            "standard deviations away in {parameter}",
             rise=self.rise,
             distance=self.distance,
             parameter=self.furthest,

@@ -299,7 +299,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
     return tuple(
         Message(
             "Errors of {measurement} ({indicator}) are declared independent although levels are compared: if they "
-            "persist, every year counts as news and standard errors are too small.",
+            "persist, every year is treated as independent information and standard errors are too small.",
             measurement=item.measurement,
             indicator=item.indicator,
         )

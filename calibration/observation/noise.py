@@ -380,7 +380,7 @@ def pearson(counts: Array, expected: Array, spread: float = 0.0) -> float:
 
 
 def spread_of(counts: Array, expected: Array, freedom: float) -> float:
-    """Relative standard deviation beyond Poisson's for which Pearson's statistic equals its degrees of freedom."""
+    """Relative standard deviation beyond Poisson variation at which Pearson's statistic is its degrees of freedom."""
     from scipy.optimize import brentq
 
     def excess(log_spread: float) -> float:

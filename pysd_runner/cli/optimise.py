@@ -163,7 +163,7 @@ def optimise(
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = space.scenario(study, found.point, name="optimised", label=names)
-    with folder, session.stage(Message("Drawing and writing")):
+    with folder, session.stage(Message("Writing figures and tables")):
         write_optimum(found, labels, folder.draft, lang, between=between)
         scenario.save(folder.draft / "optimised.yaml")
     # Another process with the same command may have finished first.
@@ -283,7 +283,7 @@ def advise(
             progress=stage.at,
         )
     labels = {item.name: item.label.get(lang, item.name) for item in cast}
-    with folder, session.stage(Message("Drawing and writing")):
+    with folder, session.stage(Message("Writing figures and tables")):
         write_advice(found, {item.name: item.label for item in cast}, folder.draft, lang)
     session.data = {
         "folder": folder.path,

@@ -139,7 +139,7 @@ def attribute(
             curves = _curves(study, policy_of(inputs, chosen), asked.outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
-    with folder, session.stage(Message("Drawing and writing")):
+    with folder, session.stage(Message("Writing figures and tables")):
         write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money, curves=curves)
     session.data = {
         "folder": folder.path,

@@ -211,7 +211,7 @@ def write(
             )
         ]
 
-    with session.stage(Message("Drawing and writing"), total=figure_count(projection)) as stage:
+    with session.stage(Message("Writing figures and tables"), total=figure_count(projection)) as stage:
         results = write_results(
             projection,
             folder.draft,

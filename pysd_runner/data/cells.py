@@ -96,7 +96,7 @@ def is_typed(entries: Entries) -> bool:
 
 
 def texts_of(entries: Entries) -> TextArray:
-    """Convert a column to texts, each distinct number once."""
+    """Convert a column to strings; each distinct number is converted only once."""
     return each_once(text_of, entries) if is_typed(entries) else entries
 
 
@@ -367,7 +367,7 @@ class Grid:
         return Origins(rows=self.rows, texts=None if is_typed(entries) else self._placed(entries))
 
     def marks(self) -> TextArray | None:
-        """Mark of each value; None if no value has one."""
+        """Flag of each value (such as "imputed"); None if no value has one."""
         if not (self.cells.flags != "").any():
             return None
         return self._placed(np.where(is_empty(self.cells.entries), "", self.cells.flags))

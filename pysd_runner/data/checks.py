@@ -295,13 +295,13 @@ def _strangers(draft: Draft) -> list[Finding]:
     codes = ", ".join(draft.regions[place].code for place in places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")
     times = f"{away[first]:,.0f}" if away[first] < 1e12 else f"{away[first]:.0e}"
     message = Message(
-        "output per head of {codes} is {times} times away from the middle of the regions; does the column hold two "
-        "units?",
+        "output per head of {codes} differs from the median of the regions by a factor of {times}; does the column mix "
+        "two units?",
         codes=codes,
         times=times,
     )
     expected = Message(
-        "regions within a factor of {factor:g} of their middle, {middle:,.0f}", factor=STRANGE, middle=middle
+        "regions within a factor of {factor:g} of their median, {middle:,.0f}", factor=STRANGE, middle=middle
     )
     place = (first, int(np.flatnonzero(np.isfinite(grid.values[first]))[0]))
     return [grid.problem(place, "mixed-units", message, expected)]

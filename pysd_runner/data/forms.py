@@ -109,7 +109,7 @@ def workbook(data: "Data", path: str | Path) -> Path:
 
 
 def hash_of_panel(data: "Data") -> str:
-    """Hash of regions and groups, years, values, units, marks and national series."""
+    """Hash of regions and groups, years, values, units, flags and national series."""
     header = {
         "regions": [[region.code, region.group] for region in data.regions],
         "years": list(data.years),

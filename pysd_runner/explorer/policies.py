@@ -28,7 +28,7 @@ PERCENT = ("relative_output", "gap_to_leader", "access", "skills", "application"
 # Policy settings that the page varies over time.
 MOVING = ("budget", "levers")
 
-# Effects for which the page shows the values in the folder of results, if it was made from one.
+# Effects whose values the page takes from the results folder, if the page was made from one.
 EFFECTS = ("gap_closed", "output_change")
 
 # Groups of parameters that can be changed, by role, and largest multiple of the median of the draws.
@@ -98,7 +98,7 @@ def policies_explored(
 
 
 def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
-    """Inputs shared by all scenarios, and the settings of no policy, as time paths where the page varies them."""
+    """Inputs shared by all scenarios and settings of the no-policy run, as time paths where the page varies them."""
     common = inputs.common.values
     values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.years)}
     for key in MOVING:

@@ -146,7 +146,7 @@ def present_value(money: Array, years: NDArray[np.intp]) -> Array:
     return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
 
 
-# Suffix of the key of an outcome by element.
+# Suffix of the key of an outcome that has one value per element.
 EACH = "each"
 
 

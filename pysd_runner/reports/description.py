@@ -64,7 +64,7 @@ class Described:
 
 
 def catalogue(kind: str, *, model: str) -> tuple[Described, ...]:
-    """All named items of one kind, with their units as facts."""
+    """All named items of one kind; the unit of each is in its `facts`."""
     if kind not in _LISTS:
         raise UnknownName(
             "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}",

@@ -115,7 +115,7 @@ def check_target(path: Path, *, replace: bool) -> None:
     is_ours = any((path / mark).exists() for mark in MARKS)
     if not is_ours:
         raise InvalidInput(
-            "{path} holds files that are no results of gapsim; give another folder with --out", path=path
+            "{path} holds files that were not written by gapsim; give another folder with --out", path=path
         )
     if not replace:
         raise InvalidInput(

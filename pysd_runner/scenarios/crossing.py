@@ -1,4 +1,4 @@
-"""Comparison scenarios: baselines, companions, and policies that cross mixes with allocation rules."""
+"""Baselines, scenarios named in `compare_with`, and policies that combine mixes with allocation rules."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -15,7 +15,7 @@ BAD = [
     (["run", "zoned", "--seed", "-1"], "'--seed'"),
     (["run", "zoned", "--lang", "fr"], "'fr' is not one of 'en', 'zh'"),
     (["run", "zoned", "--fit", "nosuch"], "nosuch: there is no such file or folder"),
-    (["run", "zoned", "--out", "notes"], "notes holds files that are no results of gapsim"),
+    (["run", "zoned", "--out", "notes"], "notes holds files that were not written by gapsim"),
     (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
     (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map Jahr=year"),
     (["run", "broken.yaml"], "broken.yaml:3"),

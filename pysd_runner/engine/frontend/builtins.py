@@ -1,4 +1,4 @@
-"""Translate calls of Vensim, XMILE and Stella functions to the names and argument order of the common tree."""
+"""Translate calls of Vensim, XMILE and Stella functions to the names and argument order of the common syntax tree."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def _with_lookup(argument: Node, table: Node) -> Node:
 
 
 # Key of the function name in the format -> number of arguments -> builder of its node. Functions that are in neither
-# table have the same name and arguments in the common tree.
+# table have the same name and arguments in the common syntax tree.
 VENSIM: Mapping[str, Forms] = {
     "integ": {2: Stock},
     "smooth": _from_value("smooth", 1.0),
@@ -187,12 +187,12 @@ NAMES: Mapping[str, Node] = {
 
 
 def vensim_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """Translate a call of a Vensim function; None if the common tree has it with the same name and arguments."""
+    """Translate a call of a Vensim function; None if the common syntax tree has the same function and arguments."""
     return _built(VENSIM, name, arguments)
 
 
 def xmile_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """Translate a call of an XMILE function; None if the common tree has it with the same name and arguments."""
+    """Translate a call of an XMILE function; None if the common syntax tree has it with the same name and arguments."""
     if name in ("time", "dt", "starttime", "stoptime") and not arguments:
         return Name(name)
     if name in NAMES and not arguments:

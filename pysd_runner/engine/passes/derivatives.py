@@ -101,7 +101,7 @@ class Direction:
 class Differentiated:
     """A model extended by derivatives."""
 
-    model: ModelIr  # the model with twins and hidden partial derivatives
+    model: ModelIr  # the model with tangent variables and hidden partial derivatives
     directions: tuple[Direction | None, ...]  # in the order of the last dimension of every twin
     twins: Mapping[str, str]  # name of the twin of each variable that has one; derivatives of others are zero
 

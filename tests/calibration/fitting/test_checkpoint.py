@@ -268,7 +268,7 @@ def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> N
     assert whole.optima[0].point["tau_m"] == pytest.approx(whole.parameter("tau_m").estimate)
     other = replace(whole.optima[0], starts=(3,), rise=2.5, distance=1.3, furthest="pi")
     assert other.words == (
-        "1 search ended at another one, cost higher by 2.5, 1.3 prior standard deviations away in pi"
+        "1 search ended at another local optimum, cost higher by 2.5, 1.3 prior standard deviations away in pi"
     )
     assert MultiStart(LeastSquares()).executor is None
 

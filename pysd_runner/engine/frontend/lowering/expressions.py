@@ -1,4 +1,4 @@
-"""Lower expressions of the common tree; tables map each type of node and each function to the code that lowers it."""
+"""Lower expressions of the common syntax tree: a table maps each type of node and each function to its lowering."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ LONG_SUM = 40
 
 
 def lower_expression(node: Node, scope: Scope) -> Expression:
-    """Lower one node of the common tree."""
+    """Lower one node of the common syntax tree."""
     return NODES[type(node)](node, scope)
 
 
@@ -222,7 +222,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "sample if true": _sample_if_true,
 }
 
-# Type of a node of the common tree -> function that lowers it.
+# Type of a node of the common syntax tree -> function that lowers it.
 NODES: dict[type, Callable[[Any, Scope], Expression]] = {
     syntax.Numeral: lambda node, _scope: Number(node.value),
     Text: _text,

@@ -70,7 +70,7 @@ class Scope:
     masks: list[Expression] = field(default_factory=list)
 
     def lowered(self, node: Node) -> Expression:
-        """Lower a node of the common tree in this scope."""
+        """Lower a node of the common syntax tree in this scope."""
         return self.lower(node, self)
 
     @property

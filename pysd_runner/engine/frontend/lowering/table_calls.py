@@ -265,7 +265,7 @@ def _nearest_inverse(node: Call, scope: Scope) -> Expression:
 
 
 def _area(node: Call, scope: Scope) -> Expression:
-    """LOOKUP AREA: the area below a table between two x; the table continues beyond its ends by its mode."""
+    """LOOKUP AREA: the area below a table function between two values of x, extrapolated by its mode."""
     chosen, mode, (start, end) = _chosen(node, scope, 2)
     return operation("subtract", *(area(chosen, mode, place) for place in (end, start)))
 

@@ -1,4 +1,4 @@
-"""Parse equations and subscript ranges of a Vensim file into the common tree."""
+"""Parse equations and subscript ranges of a Vensim file into the common syntax tree."""
 
 import math
 import re
@@ -66,7 +66,7 @@ def _parser(macros: frozenset[str], texts: tuple[tuple[str, str], ...]) -> Lark:
 
 
 class _Reader(ExpressionReader):
-    """Build nodes of the common tree from the matches of grammar rules."""
+    """Build nodes of the common syntax tree from the matches of grammar rules."""
 
     def __init__(self, macros: frozenset[str], texts: Mapping[str, str]) -> None:
         super().__init__(macros, vensim_call)

@@ -1,4 +1,4 @@
-"""Read a Vensim file into the common tree: split it into sections and entries, and merge their definitions."""
+"""Read a Vensim file into the common syntax tree: split it into sections and entries, and merge their definitions."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

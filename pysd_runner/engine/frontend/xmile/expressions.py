@@ -1,4 +1,4 @@
-"""Parse equations of an XMILE file into the common tree."""
+"""Parse equations of an XMILE file into the common syntax tree."""
 
 import re
 from dataclasses import replace
@@ -75,7 +75,7 @@ class _Path(str):
 
 
 class _Reader(ExpressionReader):
-    """Build nodes of the common tree from the matches of grammar rules."""
+    """Build nodes of the common syntax tree from the matches of grammar rules."""
 
     def __init__(self, defined: frozenset[str]) -> None:
         super().__init__(defined, xmile_call)

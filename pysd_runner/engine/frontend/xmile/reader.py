@@ -1,4 +1,4 @@
-"""Read an XMILE file into the common tree; names of variables in a module are prefixed with the name of the module."""
+"""Read an XMILE file into the common syntax tree; variables of a module get the name of the module as prefix."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace

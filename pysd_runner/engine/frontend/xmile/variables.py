@@ -1,4 +1,4 @@
-"""Read variables of an XMILE file into the common tree."""
+"""Read variables of an XMILE file into the common syntax tree."""
 
 import math
 from collections.abc import Mapping, Sequence
