@@ -62,7 +62,7 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
         if len(told) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(session._Lines, "advance", advance)
+    monkeypatch.setattr(session.Stage, "advance", advance)
     answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 64, code=130)
     assert "32 of 64 draws had been finished and are kept in ensemble.nc" in answer.err
     assert load_netcdf("ensemble.nc").sizes["draw"] == 32

@@ -19,7 +19,7 @@ PROGRAM = """
 import resource, sys, time
 from pysd_runner.cli import main
 from pysd_runner.ensemble import job
-from calibration.optimisers import local
+from calibration.optimisers import searches
 
 def slowed(work):
     def slow(*given):
@@ -29,7 +29,7 @@ def slowed(work):
 
 if __name__ == "__main__":
     job.BlockStore.write = slowed(job.BlockStore.write)
-    local.LeastSquares.minimise = slowed(local.LeastSquares.minimise)
+    searches.LeastSquares.minimise = slowed(searches.LeastSquares.minimise)
     if limit := int(sys.argv[2]):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     sys.exit(main(sys.argv[3:]))

@@ -228,14 +228,14 @@ def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
         compile_code = programs.object_code
         monkeypatch.setattr(programs, "object_code", lambda text, at: codes.append(text) or compile_code(text, at))
     else:
-        compile_model = numpy_target._compile
+        compile_model = numpy_target._compiled
 
         def compiled(*arguments):
             program = compile_model(*arguments)
             codes.append(program.text)
             return program
 
-        monkeypatch.setattr(numpy_target, "_compile", compiled)
+        monkeypatch.setattr(numpy_target, "_compiled", compiled)
     path = write(work / "models" / "model.mdl", "{UTF-8}\n" + EVERYWHERE + CONTROL.format(final=2, step=1, saveper=1))
     run = simulate(load_model(path), engine=engine)
     assert run["a"].shape == (1, 1, 3)

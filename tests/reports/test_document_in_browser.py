@@ -33,7 +33,7 @@ FOREIGN = "script, img, iframe, [onerror], [onload], a[href^='javascript']"
 
 def hostile_parts(folder):
     """Every kind of part, with nothing in it but names that look like code."""
-    figure = open_sheet(width=7.2, height=1, title=HOSTILE, subtitle=HOSTILE, caption=HOSTILE).figure
+    figure = open_sheet(height=1, title=HOSTILE, subtitle=HOSTILE, caption=HOSTILE).figure
     figure.sentence = HOSTILE
     figure.data = figure.data.assign(name=[HOSTILE])
     save_figure(figure, folder, "figure")
