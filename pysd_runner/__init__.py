@@ -37,6 +37,8 @@ else:
         __name__,
         __file__,
         {
+            "general.scenario_runs.project_any": "pysd_runner.study.project",
+            "regional.projection.projection_inputs": "pysd_runner.study.inputs_of",
             "check_panel": ("pysd_runner.data.load.check_panel", "check_data"),
             "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
             "load_projection": "pysd_runner.study.loading.load_future",

@@ -8,7 +8,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from pysd_runner.engine.lazy import lazy_exports
+from pysd_runner.engine.lazy import RENAMED, lazy_exports
 
 __all__ = ["Moved", "lazy_exports", "let_old_names_work"]
 
@@ -40,10 +40,15 @@ class Moved(MetaPathFinder, Loader):
         homes = self._homes.get(module.__name__, ())
 
         def get(name: str) -> object:
-            for home in homes if not name.startswith("__") else ():
-                found = getattr(import_module(home), name, None)
+            old = f"{module.__name__}.{name}"
+            for owner in (module.__name__,) if old in RENAMED else homes if not name.startswith("__") else ():
+                import_module(owner)  # which lists its own old names
+                full = f"{owner}.{name}"
+                place, told = RENAMED.get(full, (full, full))
+                home, _, new = place.rpartition(".")
+                found = getattr(import_module(home), new, None)
                 if found is not None:
-                    warnings.warn(f"{module.__name__}.{name} is now {home}.{name}", DeprecationWarning, stacklevel=2)
+                    warnings.warn(f"{old} is now {told}", DeprecationWarning, stacklevel=2)
                     return found
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pysd_runner.data.sources import shipped_panels as shipped_panels
 else:
     OLD = {
-        "Panel": ("pysd_runner.data.load.Panel", "Data; Data.by_region makes one of arrays"),
-        "Table": ("pysd_runner.data.load.Table", "Data"),
+        "Panel": ("pysd_runner.data.load.Panel", "pysd_runner.data.Data; its `by_region` makes one of arrays"),
+        "Table": ("pysd_runner.data.load.Table", "pysd_runner.data.Data"),
         "Problem": "pysd_runner.core.findings.Finding",
         "Region": "pysd_runner.data.names.Entity",
         "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),

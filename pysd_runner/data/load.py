@@ -198,7 +198,16 @@ def _examined(
 _FIELDS = {item.name for item in fields(Data)}
 
 
-class Panel(Data):
+class _Former(type):
+    """A name that data had before: what `load_data` returns is an instance of it."""
+
+    def __instancecheck__(cls, given: object) -> bool:
+        if type(given) is Data:
+            return cls is (Panel if given.is_panel else Table)
+        return super().__instancecheck__(given)
+
+
+class Panel(Data, metaclass=_Former):
     """Data by region and year; ``panel[name]`` is a plain array of shape (region, year)."""
 
     __slots__ = ()
@@ -223,7 +232,7 @@ class Panel(Data):
         return super().subset(**({"entities": regions, "times": years} | given))
 
 
-class Table(Data):
+class Table(Data, metaclass=_Former):
     """Data over any entities; ``table[name]`` is a pandas series by time, or a frame with a column for each entity."""
 
     __slots__ = ()

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
+# By full old name, once its package is imported: full name of the object to return, and the replacement to recommend.
+RENAMED: dict[str, tuple[str, str]] = {}
+
 
 def lazy_exports(
     package: str, file: str, renamed: Mapping[str, str | tuple[str, str]] | None = None
@@ -24,14 +27,14 @@ def lazy_exports(
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     homes = {alias.asname: node.module for node in imports for alias in node.names if alias.asname and node.module}
-    old = dict(renamed or {})
+    for old, new in (renamed or {}).items():
+        RENAMED[f"{package}.{old}"] = (new, new) if isinstance(new, str) else new
 
     def get(name: str) -> object:
         if name in homes:
             return getattr(import_module(homes[name]), name)
-        if name in old:
-            known = old[name]
-            found, told = (known, known) if isinstance(known, str) else known
+        if known := RENAMED.get(f"{package}.{name}"):
+            found, told = known
             home, _, new = found.rpartition(".")
             warnings.warn(f"{package}.{name} is now {told}", DeprecationWarning, stacklevel=2)
             return getattr(import_module(home), new)

@@ -1,6 +1,5 @@
 """Policy analysis: effects on common draws, their attribution to levers, optimal policies and decision robustness."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.lazy import lazy_exports
@@ -34,20 +33,19 @@ if TYPE_CHECKING:
     from pysd_runner.policy.study import Study as Study
     from pysd_runner.policy.study import effects_of as effects_of
 else:
-    _get, __dir__, __all__ = lazy_exports(
+    __getattr__, __dir__, __all__ = lazy_exports(
         __name__,
         __file__,
         {
+            "chosen_scenario": ("pysd_runner.policy.old.chosen_scenario", "space.scenario(study, point)"),
             "class_space": "pysd_runner.policy.spaces.space_of",
+            "lever_space": ("pysd_runner.policy.old.lever_space", "space_of(study)"),
             "model_futures": "pysd_runner.policy.futures.futures_of",
+            "model_study": ("pysd_runner.policy.old.model_study", "study_of(inputs_of(model, None, fitted))"),
             "policy_values": "pysd_runner.policy.studies.policy_of",
             "regional_futures": "pysd_runner.policy.futures.futures_of",
             "regional_study": "pysd_runner.policy.studies.study_of",
+            "space_scenario": ("pysd_runner.policy.old.space_scenario", "space.scenario(study, point)"),
+            "uniform_space": ("pysd_runner.policy.old.uniform_space", "space_of(study, scenario, by='lever')"),
         },
     )
-
-    def __getattr__(name: str) -> object:
-        """Look up a name; deprecated functions, whose signature has changed, come from `old` and warn when called."""
-        if name in ("chosen_scenario", "lever_space", "model_study", "space_scenario", "uniform_space"):
-            return getattr(import_module("pysd_runner.policy.old"), name)
-        return _get(name)
