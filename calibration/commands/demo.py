@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
     ShownRegions,
     StoreFolder,
     Until,
+    check_times,
 )
 from pysd_runner.cli.projecting import Job, project_job, target, tell
 from pysd_runner.cli.session import Session
@@ -90,6 +91,7 @@ def demo(
     model = choice.load_model(panel)
     years = f"{panel.years[0]}-{panel.years[-1]}"
     asked = RunOptions(until=until, draws=draws, seed=seed)
+    check_times(True, asked)
     settings_of(model, panel, None, asked.settings, scenarios=len(DEMONSTRATED) + 1)
     session.note(
         Message(

@@ -21,6 +21,7 @@ from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.data import Data
+from pysd_runner.engine.counts import year
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
@@ -54,15 +55,8 @@ def _tied(
         return tied_to_table(model, data, priors=priors, start=start, until=until, seed=seed, **asked)
     if priors:
         raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
-    return tied_to_panel(
-        model, data, start=_year("start", start), until=_year("until", until), yuan_per_unit=yuan_per_unit, **asked
-    )
-
-
-def _year(name: str, moment: float | None) -> int | None:
-    if moment is not None and moment != int(moment):
-        raise InvalidInput("{name} of a panel must be a year; found {value:g}", name=name, value=moment)
-    return None if moment is None else int(moment)
+    first, last = (None if at is None else year(name, at) for name, at in (("start", start), ("until", until)))
+    return tied_to_panel(model, data, start=first, until=last, yuan_per_unit=yuan_per_unit, **asked)
 
 
 # Deprecated keywords, and those that replace them.

@@ -28,7 +28,7 @@ from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
 from pysd_runner.data import Data
-from pysd_runner.engine.counts import whole
+from pysd_runner.engine.counts import whole, year
 from pysd_runner.export.records import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
@@ -330,6 +330,7 @@ def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
 
 
 def _check_numbers(target: Target, until: float, draws: int) -> None:
+    year("until", until)
     if until <= target.times[-1]:
         raise InvalidInput(
             "until is {until}; expected a year after the last one of the panel, {end}",

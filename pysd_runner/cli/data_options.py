@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, DataOptions, check_needs, given
+from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, DataOptions, check_needs, check_times, given
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
@@ -26,6 +26,7 @@ def choose(
 
     is_regional = model is None or binds(model)
     check_needs(is_regional, options, *groups)
+    check_times(is_regional, *groups)
     usual = SHIPPED_PANEL if is_regional else None
     return DataChoice(model=model, source=source or usual, others=others, options=options, is_regional=is_regional)
 

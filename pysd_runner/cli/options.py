@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import product
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_type_hints
 
@@ -10,6 +12,7 @@ import typer
 from typer.models import OptionInfo
 
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.engine.counts import year
 
 MODEL, SHIPPED_PANEL = "regional_digital", "china"
 
@@ -209,6 +212,16 @@ class RunOptions:
 def moment(value: float | None) -> float | None:
     """Convert a time to an integer if it is a whole number, as years are."""
     return int(value) if value is not None and value.is_integer() else value
+
+
+def check_times(is_regional: bool, *groups: Any) -> None:
+    """Reject times of groups that are not finite or, for a panel, not whole years."""
+    for group, name in product(groups, ("start", "until")):
+        if (value := getattr(group, name, None)) is not None:
+            if is_regional:
+                year(name, value)
+            elif not isfinite(value):
+                raise InvalidInput("{name} must be finite; found {found}", name=name, found=value)
 
 
 def given(*groups: Any) -> list[tuple[str, str]]:

@@ -26,6 +26,11 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     return number
 
 
+def year(what: str, value: Any) -> int:
+    """Check that a time of a panel is a whole number, of any type, and return it as an int."""
+    return whole(what, int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
 # Settings of the current thread.
 _here = threading.local()
 

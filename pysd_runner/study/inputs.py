@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
-from pysd_runner.engine.counts import whole
+from pysd_runner.engine.counts import whole, year
 from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, located, simulate
@@ -160,7 +160,7 @@ def _of_regions(
     settings: Mapping[str, Any],
     engine: Engine,
 ) -> ProjectionInputs:
-    until, draws = whole("until", settings["until"]), whole("draws", settings["draws"], least=1)
+    until, draws = year("until", settings["until"]), whole("draws", settings["draws"], least=1)
     seed, origin = whole("seed", settings["seed"], least=0), settings["origin"]
     _check_regions(model, panel)
     origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)

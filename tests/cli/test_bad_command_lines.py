@@ -40,6 +40,17 @@ BAD = [
     (["schema", "--out", "notes/plan.txt/schema.json"], "choose another file or folder"),
 ]
 
+# Commands that take years of a panel, and those options.
+OF_YEARS = [
+    *((name, "zoned_need", "--until") for name in ("run", "attribute", "advise")),
+    ("brief", "Gansu", "--until"),
+    *((name, "--until") for name in ("optimise", "explore", "demo", "forecast", "evaluate", "backtest")),
+    ("calibrate", "china", "--until"),
+    ("calibrate", "china", "--start"),
+    ("calibrate", "china", "--first-year"),
+    ("backtest", "--start"),
+]
+
 
 @pytest.fixture
 def wrong_files(tmp_path):
@@ -58,6 +69,23 @@ def test_bad_input_ends_with_2_and_says_what_to_do(gapsim, wrong_files, tmp_path
     assert message in answer.err
     assert answer.out == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", OF_YEARS, ids=" ".join)
+@pytest.mark.parametrize("year", ["2030.5", "nan", "inf"])
+def test_times_of_a_panel_are_whole_years(gapsim, command, year):
+    assert f"must be a whole number; found {year}\n" in gapsim(*command, year, code=2).err
+
+
+@pytest.mark.parametrize(
+    "command", ["run plan.yaml", "explore own.mdl", "calibrate obs.csv", "forecast obs.csv", "backtest obs.csv"]
+)
+@pytest.mark.parametrize("time", ["nan", "inf"])
+def test_times_of_other_models_are_finite(gapsim, tmp_path, command, time):
+    (tmp_path / "own.mdl").write_text("a = 1 ~~|")
+    name, item = command.split()
+    model = [] if item == "own.mdl" else ["--model", "own.mdl"]
+    assert f"until must be finite; found {time}\n" in gapsim(name, item, *model, "--until", time, code=2).err
 
 
 def test_options_of_a_replay_are_refused_rather_than_ignored(gapsim, results):

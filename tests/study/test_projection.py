@@ -262,7 +262,7 @@ def test_whole_numbers_of_any_kind_and_a_single_scenario_are_taken(model, panel,
     xr.testing.assert_identical(other.data, plain.data)
     assert other.provenance == plain.provenance
     other.save(tmp_path)
-    single = project(model, panel, load_scenario("zoned", model=model), draws=2, until=2026)
+    single = project(model, panel, load_scenario("zoned", model=model), draws=2, until=2026.0)
     xr.testing.assert_identical(single.data, plain.data)
 
 

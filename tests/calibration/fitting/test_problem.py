@@ -252,7 +252,7 @@ def test_keywords_of_earlier_versions_work_and_warn(panel: Data) -> None:
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        ({"start": FIRST + 0.5}, "start of a panel must be a year"),
+        ({"start": FIRST + 0.5}, "start must be a whole number"),
         ({"priors": {"alpha": None}}, "priors do not apply to a panel"),
         ({"observations": {"skill_level": {"nation": "x"}}}, "cannot be set. Did you mean 'national'"),
     ],
