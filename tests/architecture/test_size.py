@@ -6,9 +6,9 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 324,
-    "lines": 80_030,
-    "nodes": 601_700,
-    "functions": 4_904,
+    "lines": 80_080,
+    "nodes": 602_100,
+    "functions": 4_910,
     "docstring lines": 12_565,
     "lines of other texts": 5_466,
     "circles": 0,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_900,
+    "lines of tests": 42_960,
 }
 
 
