@@ -11,7 +11,7 @@ import typer
 from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import choose, names_of
-from pysd_runner.cli.options import DataOptions, Force, Free, Lang, Language, ModelPath, Window, YuanPerUnit
+from pysd_runner.cli.options import OF_REGIONS, DataOptions, Force, Free, Lang, Language, ModelPath, Window, YuanPerUnit
 from pysd_runner.cli.projecting import target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import DRAWS, baseline_of, usual_end
@@ -44,7 +44,7 @@ class FitOptions(Window):
         bool,
         typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
     ] = True
-    yuan_per_unit: YuanPerUnit = None
+    yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     free: Free = None
 
     @property

@@ -19,7 +19,6 @@ from pysd_runner.cli.options import (
     ModelPath,
     Seed,
     Until,
-    need,
 )
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
@@ -78,17 +77,21 @@ def evaluate(
     """
     from calibration.evaluation import Subject
     from calibration.evaluation import evaluate as all_tests
+    from calibration.fitting.results import FitResult
     from calibration.reporting.evaluation import write_evaluation
 
     choice = choose(model, asked.panel, reading, asked)
+    loaded = None if fit is None else FitResult.load(fit)
+    if loaded is not None and not (choice.is_regional and loaded.fitted.regions):
+        raise InvalidInput(
+            "evaluate takes no fits of models without regions; `gapsim evaluate --model mine.mdl` tests the model alone"
+        )
     name = "evaluation" if choice.is_regional else f"evaluation-{Path(str(model)).stem}"
-    if not choice.is_regional:
-        need(["FIT"] * (fit is not None), OF_REGIONS.what)
     # Unless given, the panel is that of the fit.
     choice = replace(choice, source=asked.panel)
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
     if choice.is_regional:
-        subject = _calibrated(session, fit, choice, asked.until, seed)
+        subject = _calibrated(session, loaded, choice, asked.until, seed)
     else:
         subject = Subject.of_model(choice.load_model())
     with session.stage("Evaluating") as stage:
@@ -101,14 +104,14 @@ def evaluate(
     return _tell(session, found, folder.path, lang)
 
 
-def _calibrated(session: Session, path: Path | None, choice: DataChoice, until: float | None, seed: int) -> "Subject":
-    """Load a fit with its panel; calibrate first if no fit is given."""
+def _calibrated(
+    session: Session, found: "FitResult | None", choice: DataChoice, until: float | None, seed: int
+) -> "Subject":
+    """Read the panel of a fit; calibrate first if no fit is given."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
-    from calibration.fitting.results import FitResult
 
-    found = None if path is None else FitResult.load(path)
     source = choice.source or (SHIPPED_PANEL if found is None else _panel_of(found))
     panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:

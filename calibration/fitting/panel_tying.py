@@ -152,7 +152,9 @@ def _check_national(item: Measurement, series: str) -> None:
             "measurement {name!r} cannot be read from {series!r}; {what}",
             name=item.key,
             series=series,
-            what=Message("expected {known}", known=" or ".join(known)) if known else Message("expected nothing else"),
+            what=Message("expected {expected}", expected=" or ".join(known))
+            if known
+            else Message("expected nothing else"),
         )
 
 
@@ -181,13 +183,13 @@ def window_of(spec: ModelSpec, panel: Data, first_year: int | None, last_year: i
             region=panel.codes[0],
         )
     complete = _complete_years(panel)
-    for name, year in (("first_year", first_year), ("last_year", last_year)):
+    for name, year in (("start", first_year), ("until", last_year)):
         if year is not None:
             _check_year(panel, complete, name, year)
     last = complete[-1] if last_year is None else last_year
     first = _first(spec, panel, complete, last) if first_year is None else first_year
     if first >= last:
-        raise InvalidInput("first_year must lie before last_year; found {first} and {end}", first=first, end=last)
+        raise InvalidInput("start must lie before until; found {first} and {end}", first=first, end=last)
     return first, last
 
 

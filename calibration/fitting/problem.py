@@ -69,21 +69,22 @@ _EARLIER = {
 }
 
 
-def _renamed(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace deprecated keywords by current ones, with warnings."""
-    found: dict[str, Any] = {}
+def _renamed(earlier: Mapping[str, Any], asked: dict[str, Any]) -> None:
+    """Enter deprecated keywords as current ones, with warnings; reject what is given as both."""
     for name, value in earlier.items():
         if name not in _EARLIER:
             raise TypeError(f"CalibrationProblem() got an unexpected keyword argument {name!r}")
-        warn(f"{name}= of CalibrationProblem is now {_EARLIER[name]}=", DeprecationWarning, stacklevel=3)
+        told = f"{name}= of CalibrationProblem is now {(new := _EARLIER[name])}="
+        warn(told, DeprecationWarning, stacklevel=3)
+        if value is None:
+            continue
         if name in ("errors", "definitions"):
             entry = "errors" if name == "errors" else "national"
-            changes = found.setdefault("observations", {})
-            for key, item in (value or {}).items():
-                changes[key] = {**changes.get(key, {}), entry: item}
-        elif value is not None:
-            found[_EARLIER[name]] = value
-    return found
+            changes = asked[new] or {}
+            value = {**changes, **{key: {**changes.get(key, {}), entry: item} for key, item in value.items()}}
+        elif asked[new] is not None:
+            raise InvalidInput("{why}; leave {options} away", why=told, options=name)
+        asked[new] = value
 
 
 class CalibrationProblem(Comparison):
@@ -161,7 +162,7 @@ class CalibrationProblem(Comparison):
         **earlier: Any,
     ) -> None:
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
-        asked |= _renamed(earlier)
+        _renamed(earlier, asked)
         tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self._hold(tied)
         if free is None and self.binding is not None:

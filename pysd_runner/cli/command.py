@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from pysd_runner.cli.options import alone
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import listening
@@ -46,8 +47,12 @@ class Command:
             session = Session(**{option: arguments.pop(option) for option in _COMMON})
             session.lang = str(arguments.get("lang", session.lang))
             _listen(session)
-            given = {item.name: _value(session, item, arguments) for item in own}
-            raise typer.Exit(guarded(session, lambda: self.function(session, **given)))
+            raise typer.Exit(
+                guarded(
+                    session,
+                    lambda: self.function(session, **{item.name: _value(session, item, arguments) for item in own}),
+                )
+            )
 
         added = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
@@ -86,7 +91,10 @@ def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any])
     values = {option.name: arguments[option.name] for option in fields(group)}
     for former, name in getattr(group, "FORMER", {}).items():
         if (value := values.pop(former)) is not None:
-            session.warn(Message("{former} is now {name}", former=f"--{former}".replace("_", "-"), name=f"--{name}"))
+            option = f"--{former}".replace("_", "-")
+            told = Message("{former} is now {name}", former=option, name=f"--{name}")
+            alone([option] * (values[name] is not None), told)
+            session.warn(told)
             values[name] = value
     return group(**values)
 

@@ -23,8 +23,6 @@ PARTS = 8
 RESAMPLED = 100
 # Number of grid levels of a cost in the search for switching values, and maximum bisection steps between two.
 LEVELS, BISECTIONS = 9, 12
-# Two policies are called alike if their mean effects differ by at most this share.
-ALIKE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

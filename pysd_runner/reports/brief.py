@@ -154,7 +154,7 @@ def brief(
     Parameters
     ----------
     projection
-        Result of `project` or `load_projection`.
+        Result of `project` or `load_future`.
     region
         Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``.
     mixes

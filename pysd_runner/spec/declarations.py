@@ -13,7 +13,6 @@ Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
 ROLES: tuple[str, ...] = get_args(Role)
 
 FallbackRule = Literal["required", "equal_shares", "proxy", "constant", "latest"]
-FALLBACK_RULES: tuple[str, ...] = get_args(FallbackRule)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ BAD = [
     (["run", "broken.yaml"], "broken.yaml:3"),
     (["run", "old.json"], "old.json: schema: this version reads the record of a projection"),
     (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),
-    (["calibrate", "china", "--first-year", "2050"], "first_year 2050"),
+    (["calibrate", "china", "--first-year", "2050"], "start 2050"),
     (["calibrate", "china", "--starts", "0"], "'--starts': Input should be greater than or equal to 1"),
     (["demo", "--draws", "-3"], "'--draws'"),
     (["data"], "Commands:\n  check"),

@@ -26,7 +26,8 @@ def files(tmp_path):
         ("calibrate obs.csv --model mine.mdl --free contct_rate", "has no variable"),
         ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
         ("calibrate obs.csv --model mine.mdl --map infected", "expected two names"),
-        ("calibrate obs.csv --model mine.mdl --yuan-per-unit 7", "yuan_per_unit does not apply to a table"),
+        ("calibrate obs.csv --model mine.mdl --yuan-per-unit 7", "--yuan-per-unit needs a model of regions"),
+        ("calibrate obs.csv --model mine.mdl --until 5 --last-year 8", "is now --until; leave --last-year away"),
         ("calibrate china --free alpa", "Did you mean 'alpha'?"),
         ("forecast china --free alpha", "--free needs a model that takes tables"),
         ("run nothing.yaml --model mine.mdl", "there is no scenario file"),
@@ -43,6 +44,12 @@ def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
     answer = gapsim(*words.split(), code=2)
     assert told in answer.err
     assert sorted(path.name for path in files.iterdir()) == before
+
+
+def test_a_fit_without_regions_is_not_evaluated(gapsim, files, no_pictures):
+    gapsim("calibrate", "obs.csv", "--model", "mine.mdl", "--starts", 1, "--no-profiles", "--out", "ofit", code=0)
+    for more in ([], ["--model", "mine.mdl"], ["--data", "obs.csv"]):
+        assert "`gapsim evaluate --model mine.mdl` tests" in gapsim("evaluate", "ofit", *more, code=2).err
 
 
 BAD_TABLES = pytest.mark.parametrize(

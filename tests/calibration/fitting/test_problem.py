@@ -228,23 +228,16 @@ def test_definitions_that_are_not_declared_are_refused(panel: Data, definitions:
 def test_keywords_of_earlier_versions_work_and_warn(panel: Data) -> None:
     both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
     errors = replace(CalibrationProblem(model_of(COUNT), both).series[-1].errors, known=False)
-    new = CalibrationProblem(
-        model_of(COUNT),
-        both,
-        start=FIRST + 1,
-        until=FIRST + 6,
-        observations={"skill_level": {"errors": errors, "national": "digital_skill_basic"}},
-    )
-    earlier = {
-        "first_year": FIRST + 1,
-        "last_year": FIRST + 6,
-        "errors": {"skill_level": errors},
-        "definitions": {"skill_level": "digital_skill_basic"},
-    }
-    with pytest.warns(DeprecationWarning, match="CalibrationProblem is now") as told:
-        old = CalibrationProblem(model_of(COUNT), both, **earlier)
-    assert len(told) == len(earlier)
-    assert old.digest() == new.digest()
+    definition = {"skill_level": "digital_skill_basic"}
+    asked = {"skill_level": {"errors": errors, "national": "digital_skill_basic"}}
+    new = CalibrationProblem(model_of(COUNT), both, start=FIRST + 1, until=FIRST + 6, observations=asked)
+    years = {"first_year": FIRST + 1, "last_year": FIRST + 6, "definitions": definition}
+    for more in ({"errors": {"skill_level": errors}}, {"observations": {"skill_level": {"errors": errors}}}):
+        with pytest.warns(DeprecationWarning, match="CalibrationProblem is now") as told:
+            assert CalibrationProblem(model_of(COUNT), both, **years, **more).digest() == new.digest()
+        assert len(told) == 3 + ("errors" in more)
+    with pytest.warns(DeprecationWarning, match="is now"), pytest.raises(InvalidInput, match="leave first_year away"):
+        CalibrationProblem(model_of(COUNT), panel, start=FIRST, first_year=FIRST + 1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'frist_year'"):
         CalibrationProblem(model_of(COUNT), panel, frist_year=FIRST)
 
@@ -341,10 +334,10 @@ def test_one_year_gets_one_clear_message() -> None:
 @pytest.mark.parametrize(
     ("years", "message"),
     [
-        ({"start": 1900}, "first_year 1900 is not in panel 'made', which has 2008 to 2018"),
-        ({"start": 2018}, "first_year must lie before last_year"),
-        ({"until": 2040}, "last_year 2040 is not in panel"),
-        ({"start": 2015, "until": 2012}, "first_year must lie before last_year"),
+        ({"start": 1900}, "start 1900 is not in panel 'made', which has 2008 to 2018"),
+        ({"start": 2018}, "start must lie before until"),
+        ({"until": 2040}, "until 2040 is not in panel"),
+        ({"start": 2015, "until": 2012}, "start must lie before until"),
     ],
 )
 def test_windows_that_do_not_fit(panel: Data, years: dict[str, int], message: str) -> None:
@@ -356,7 +349,7 @@ def test_a_first_year_with_a_gap_names_the_region(panel: Data) -> None:
     head = panel.array("output_per_head").copy()
     head[4, panel.years.index(2012)] = np.nan
     holed = panel.with_values({**panel.values, "output_per_head": head})
-    with pytest.raises(InvalidInput, match=f"first_year 2012: output per head is missing for {panel.codes[4]}"):
+    with pytest.raises(InvalidInput, match=f"start 2012: output per head is missing for {panel.codes[4]}"):
         CalibrationProblem(model_of(COUNT), holed, start=2012)
     assert CalibrationProblem(model_of(COUNT), holed).last_year == FIRST + 8
 
