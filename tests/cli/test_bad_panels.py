@@ -77,7 +77,7 @@ def test_two_units_in_a_column(gapsim, panel, where, factor, message) -> None:
     values[where] *= factor
     if message == "impossible":
         values[where] /= 10
-        message = "output per head of R2 is"
+        message = "output per head of R2 differs"
     told = refused(gapsim, panel(values))
     assert message in told
     assert "two units" in told

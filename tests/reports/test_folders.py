@@ -107,7 +107,7 @@ def test_it_says_where_finished_parts_will_be_kept(tmp_path):
 
 def test_folders_of_others_are_refused_even_with_replace(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InvalidInput, match="no results of gapsim"):
+    with pytest.raises(InvalidInput, match="not written by gapsim"):
         WholeFolder(tmp_path, replace=True)
     with pytest.raises(InvalidInput, match="is a file"):
         WholeFolder(tmp_path / "thesis.txt", replace=True)
@@ -150,7 +150,7 @@ def test_what_came_while_the_work_ran_stays_and_the_results_get_another_name(tmp
             results.mkdir()
             (results / "mine.txt").write_text("precious")
 
-    with pytest.raises(InvalidInput, match=r"no results of gapsim.*the results are in .*results-2$"):
+    with pytest.raises(InvalidInput, match=r"not written by gapsim.*the results are in .*results-2$"):
         work_beside_another()
     assert names(tmp_path) == ["mine.txt", "results", "results-2", "run.json"]
     file = tmp_path / "table.csv"
