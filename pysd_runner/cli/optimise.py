@@ -19,7 +19,9 @@ from pysd_runner.cli.starting import definitions_of, read_others
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
+    from pysd_runner.policy.optimisation import Front, Optimum
     from pysd_runner.policy.space import Space
+    from pysd_runner.policy.study import Study, Values
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
@@ -116,7 +118,6 @@ def optimise(
     inputs = policy_inputs(session, asked, choice)
     # Slow imports: only after invalid requests have been rejected.
     from pysd_runner.policy.objective import Objective
-    from pysd_runner.policy.optimisation import front
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
     from pysd_runner.policy.studies import policy_of
@@ -146,20 +147,7 @@ def optimise(
             checkpoint=kept,
             progress=stage.at,
         )
-    between = None
-    if aim.points:
-        with session.stage("Between two aims") as stage:
-            between = front(
-                study,
-                space,
-                first=found.outcome.key,
-                second="output_change" if found.outcome.key != "output_change" else "theil_closed",
-                points=max(aim.points, 2),
-                subject_to=constraints,
-                start=found.point,
-                none=none,
-                progress=stage.at,
-            )
+    between = _front(session, study, found, aim, none) if aim.points else None
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = space.scenario(study, found.point, name="optimised", label=names)
@@ -174,6 +162,24 @@ def optimise(
         session.say(line)
     tell_folder(session, folder.path)
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
+
+
+def _front(session: Session, study: "Study", found: "Optimum", aim: Aim, none: "Values") -> "Front":
+    """Optima between the outcome of an optimum and national output, or Theil's index where output is optimised."""
+    from pysd_runner.policy.optimisation import front
+
+    with session.stage("Between two aims") as stage:
+        return front(
+            study,
+            found.space,
+            first=found.outcome.key,
+            second="output_change" if found.outcome.key != "output_change" else "theil_closed",
+            points=max(aim.points, 2),
+            subject_to=found.constraints,
+            start=found.point,
+            none=none,
+            progress=stage.at,
+        )
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":

@@ -239,16 +239,7 @@ def optimise(
     points += [space.random(rng) for _ in range(starts - len(points))]
     question = "" if checkpoint is None else asked(study, space, objective, subject_to, seed)
     kept = Checkpoint(SEARCHES, checkpoint, question)
-    tell = progress or (lambda *_: None)
-    ends = kept_searches(kept, len(points))
-    tell("searches", len(ends), len(points))
-    waiting = [number for number in range(len(points)) if number not in ends]
-    with open_pool(settings.get("executor"), items=len(waiting)) as pool:
-        for place, end in pool.finished(partial(searched, coarse, fine), [points[number] for number in waiting]):
-            ends[waiting[place]] = end
-            keep_search(kept, waiting[place], end)
-            tell("searches", len(ends), len(points))
-    found = [ends[number] for number in range(len(points))]
+    found = _searched_from(points, coarse, fine, kept, settings.get("executor"), progress or (lambda *_: None))
     feasible = [item for item in found if item.miss <= SLACK]
     relaxation = 0.0
     if feasible:
@@ -297,6 +288,26 @@ def _spread(problem: SearchProblem, points: Sequence[Array]) -> float:
     """Largest mean absolute effect at some points: the scale of the objective and of its smoothing."""
     sizes = [np.abs(problem.effects(point)[problem.outcome.key]).mean() for point in points]
     return float(max([*sizes, 1e-12]))
+
+
+def _searched_from(
+    points: Sequence[Array],
+    coarse: SearchProblem,
+    fine: SearchProblem,
+    kept: Checkpoint,
+    executor: str | Executor | None,
+    tell: Told,
+) -> list[SearchEnd]:
+    """Ends of searches from all points; those kept by an earlier run are not repeated."""
+    ends = kept_searches(kept, len(points))
+    tell("searches", len(ends), len(points))
+    waiting = [number for number in range(len(points)) if number not in ends]
+    with open_pool(executor, items=len(waiting)) as pool:
+        for place, end in pool.finished(partial(searched, coarse, fine), [points[number] for number in waiting]):
+            ends[waiting[place]] = end
+            keep_search(kept, waiting[place], end)
+            tell("searches", len(ends), len(points))
+    return [ends[number] for number in range(len(points))]
 
 
 def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective, none: Values) -> Array | None:
