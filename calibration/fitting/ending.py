@@ -64,11 +64,6 @@ class Ending:
         """The estimate on the unbounded scale."""
         return self.ends.best.point
 
-    @property
-    def spread(self) -> Array:
-        """Posterior standard deviations on the unbounded scale."""
-        return np.sqrt(np.diag(self.curvature.covariance))
-
     def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
         """Assemble the result of the fit."""
         told = self.problem.fitted(self.point)
@@ -77,7 +72,7 @@ class Ending:
         series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
         searches = tuple(self._searches())
         optima = tuple(self._optima())
-        apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
+        apart = np.abs(self.staged - self.point) / self.curvature.spread if len(self.point) else np.zeros(0)
         shocks = self._shocks(residuals)
         return FitResult(
             fitted=self._fitted(
@@ -108,7 +103,7 @@ class Ending:
         for place, (item, prior) in enumerate(zip(space.parameters, space.priors, strict=True)):
             estimate = float(prior.from_unbounded(self.point[place]))
             contraction = float(self.curvature.contraction[place])
-            low, high = space.interval(place, self.point[place], NINETY * self.spread[place])
+            low, high = space.interval(place, self.point[place], NINETY * self.curvature.spread[place])
             yield ParameterEstimate(
                 key=item.key,
                 name=item.variable or item.en,
@@ -116,7 +111,7 @@ class Ending:
                 role=item.role,
                 stage=self.problem.stage_of(item.key).name,
                 estimate=estimate,
-                standard_error=float(abs(slopes[place]) * self.spread[place]),
+                standard_error=float(abs(slopes[place]) * self.curvature.spread[place]),
                 low=low,
                 high=high,
                 lower_bound=item.lower,
@@ -166,7 +161,7 @@ class Ending:
 
     def _searches(self) -> Iterator[Search]:
         for number, end in enumerate(self.ends.optima):
-            away = np.abs(end.point - self.point) / self.spread if len(self.point) else np.zeros(1)
+            away = np.abs(end.point - self.point) / self.curvature.spread if len(self.point) else np.zeros(1)
             yield Search(
                 start=Message("prior draw") if number else Message("staged"),
                 cost=end.cost if np.isfinite(end.cost) else float("nan"),

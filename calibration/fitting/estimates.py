@@ -228,6 +228,11 @@ class Laplace:
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
     flattest: float  # smallest eigenvalue of the curvature, in prior standard deviations; one if from the prior alone
 
+    @property
+    def spread(self) -> Array:
+        """Posterior standard deviations on the unbounded scale, shape (parameter,)."""
+        return np.sqrt(np.diag(self.covariance))
+
 
 def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
     """Normal approximation at the mode: ``covariance = (J'J)^-1``, with J including the rows of the priors."""

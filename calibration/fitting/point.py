@@ -43,7 +43,7 @@ class FittedPoint:
     @property
     def spread(self) -> Array:
         """Posterior standard deviations of the normal approximation, shape (parameter,)."""
-        return np.sqrt(np.diag(self.curvature.covariance))
+        return self.curvature.spread
 
     def digest(self, *settings: object) -> str:
         """Hash of everything on which results computed from this point depend, and of further settings."""

@@ -25,7 +25,7 @@ def model_file(name: str | Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file exists; False for an invalid file name."""
+    """Whether a file exists; False for an invalid file name, such as one that is too long."""
     try:
         return path.is_file()
     except OSError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.paths import model_file
+from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
@@ -265,11 +265,11 @@ class _Reader:
     def _parent(self, name: str, file: Path) -> Path | None:
         if _is_path(name):
             beside = file.parent / name
-            return beside if _is_file(beside) else None
+            return beside if is_there(beside) else None
         if name in self.shipped:
             return self.shipped[name]
         siblings = (file.parent / f"{name}{ending}" for ending in ENDINGS)
-        return next((sibling for sibling in siblings if _is_file(sibling)), None)
+        return next((sibling for sibling in siblings if is_there(sibling)), None)
 
     def _assumptions(self, document: ScenarioDocument, problems: list[Finding]) -> FrozenMapping[float]:
         """Assumptions of a file, by model variable if the model is loaded, else by key as written."""
@@ -373,11 +373,3 @@ def shipped_scenarios(model: "str | Model" = "regional_digital") -> tuple[str, .
 def _is_inside(path: Path, folder: Path) -> bool:
     """Whether a file is in a folder or below it, after resolving symbolic links."""
     return path.resolve().is_relative_to(folder.resolve())
-
-
-def _is_file(path: Path) -> bool:
-    """Whether a file exists; False for a name that is too long for a file."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pysd_runner.engine.ir import Axis, ModelIr
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.schedule import Item, Temporaries
-from pysd_runner.engine.llvm.signature import MemoryLayout
+from pysd_runner.engine.llvm.signature import MemoryLayout, Slot
 
 
 class Frame:
@@ -68,6 +68,10 @@ class Frame:
     def is_wide(self, name: str) -> bool:
         """Whether a variable has one number per lane."""
         return self.wide is not None and name in self.wide
+
+    def slot(self, name: str) -> Slot:
+        """Slot of a variable in the working memory."""
+        return self.layout.add(name, self.dims(name), wide=self.is_wide(name))
 
     def reals(self, values: Sequence[float]) -> str:
         """Name of a literal array of numbers, padded for vector reads beyond its end."""

@@ -68,15 +68,15 @@ class _Writer:
     def kernel(self) -> tuple[Signature, str]:
         """Signature and text of the program."""
         before, start, step, saved = self._phases()
-        inputs = [Input(name, self._slot(name), name in self.moving) for name in self.given]
+        inputs = [Input(name, self.frame.slot(name), name in self.moving) for name in self.given]
         prologue = self._code([*before, *start], "start")
         looked_at = frozenset(read.variable for nest in saved for item in nest.items for read in item.references)
         loop = self._code(step, "step", looked_at)
         saving = self._code(saved, "step")
-        outputs = [self._slot(name) for name in self.outcomes]
+        outputs = [self.frame.slot(name) for name in self.outcomes]
         text = self._function(inputs, outputs, (prologue, loop, saving))
         arrays = tuple(self._array_call(item) for item in self.frame.arrays)
-        delays = tuple(self._slot(name) for name in self.delays)
+        delays = tuple(self.frame.slot(name) for name in self.delays)
         size, pipes = self.frame.layout.size, self.frame.pipes
         return Signature(tuple(inputs), tuple(outputs), arrays, size, pipes, delays), text
 
@@ -84,9 +84,9 @@ class _Writer:
         call = item.expression
         if not isinstance(call, ArrayFunction):
             raise UnsupportedFeature(f"array function {item.text!r}")
-        arguments = tuple(self._slot(part.variable) for part in call.arguments if isinstance(part, Reference))
+        arguments = tuple(self.frame.slot(part.variable) for part in call.arguments if isinstance(part, Reference))
         core = tuple(len(axes) for axes in call.core)
-        return ArrayCall(call.name, arguments, core, self._slot(item.target))
+        return ArrayCall(call.name, arguments, core, self.frame.slot(item.target))
 
     # Phases of the computation -----------------------------------------------------------------------------------
 
@@ -188,16 +188,13 @@ class _Writer:
 
     # The function ------------------------------------------------------------------------------------------------
 
-    def _slot(self, name: str) -> Slot:
-        return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
-
     def _function(self, inputs: list[Input], outputs: list[Slot], code: tuple[list[str], list[str], list[str]]) -> str:
         prologue, loop, saving = code
         text = FunctionText(self.types, self.over_draws, self.frame.integers)
         stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
         others = [place for place, name in enumerate(self.outcomes) if name not in self.plan.stocks]
         base = HEADER + 2 * len(inputs)
-        copies = [(self._slot(name), self._slot(copy)) for name, copy in self.copies.items()]
+        copies = [(self.frame.slot(name), self.frame.slot(copy)) for name, copy in self.copies.items()]
         with text.blocks(self.frame.pipes):
             text.copies(inputs)
             text.lines += prologue

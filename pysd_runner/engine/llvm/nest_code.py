@@ -211,19 +211,15 @@ class NestCode:
 
     def load(self, name: str, places: tuple[Place, ...]) -> Value:
         """Load the value of a variable."""
-        slot = self.slot(name)
+        slot = self.frame.slot(name)
         return self.fetch("%ws", slot.offset, self._scale(slot), slot.strides, places)
-
-    def slot(self, name: str) -> Slot:
-        """Slot of a variable in the working memory."""
-        return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
 
     def _scale(self, slot: Slot) -> int:
         return self.frame.types.lanes if slot.wide else 1
 
     def store(self, name: str, places: tuple[Place, ...], value: Value, *, tail: int | None = None) -> None:
         """Store the value of a variable, in the innermost loop or, with `tail`, after the loops within a level."""
-        slot = self.slot(name)
+        slot = self.frame.slot(name)
         constant, parts, lanes = self._split(slot.strides, places)
         scale = self._scale(slot)
         wide = slot.wide or bool(lanes)

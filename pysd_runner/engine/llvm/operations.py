@@ -392,7 +392,7 @@ def push(code: NestCode, item: Item) -> None:
     if not isinstance(item.expression, Operation):
         raise UnsupportedFeature("a pipe without a delay")
     inflow, initial, delay = (code.real(part) for part in item.expression.arguments)
-    writer, slot = code.writer, code.slot(item.target)
+    writer, slot = code.writer, code.frame.slot(item.target)
     scale = code.frame.types.lanes if slot.wide else 1
     base = code.frame.pipe(item.target, slot.cells * scale)
     inflow = writer.splat(inflow) if slot.wide else inflow
