@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 324,
-    "lines": 80_080,
-    "nodes": 602_100,
-    "functions": 4_910,
-    "docstring lines": 12_565,
-    "lines of other texts": 5_466,
+    "files": 326,
+    "lines": 80_487,
+    "nodes": 605_041,
+    "functions": 4_925,
+    "docstring lines": 12_681,
+    "lines of other texts": 5_472,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
-    "entries of the largest room": 18,
-    "lines of tests": 42_960,
+    "entries of the largest room": 19,
+    "lines of tests": 43_144,
 }
 
 

@@ -1,0 +1,1 @@
+"""Measured effects: what they were, and what the model implies for the same experiments."""

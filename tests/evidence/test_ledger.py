@@ -1,0 +1,184 @@
+"""The shipped ledger, its pools against outside numbers, and damaged ledgers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.meta_analysis import combine_effects
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.paths import model_file
+from pysd_runner.evidence.ledger import QUANTITIES, VARIANTS, Ledger, load_ledger, pool
+
+EFFECTS = "evidence/effects.csv"
+
+studies = st.lists(st.tuples(st.floats(-50, 50), st.floats(0.1, 10)), min_size=3, max_size=12)
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return load_ledger("regional_digital")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A model with a copy of the shipped ledger, and a function that changes one cell of it."""
+    (tmp_path / "evidence").mkdir()
+    for name in ("effects.csv", "costs.csv"):
+        shipped = model_file("regional_digital").parent / "evidence" / name
+        (tmp_path / "evidence" / name).write_bytes(shipped.read_bytes())
+
+    def change(row, column, value):
+        table = pd.read_csv(tmp_path / EFFECTS, dtype=str, keep_default_na=False)
+        table.loc[table["id"] == row, column] = value
+        table.to_csv(tmp_path / EFFECTS, index=False)
+        return tmp_path / "model.mdl"
+
+    return change
+
+
+# ------------------------------------------------------------------------------------------- the shipped rows
+
+
+def test_every_row_has_an_experiment_or_says_why_not(ledger):
+    for table, letter in ((ledger.effects, "E"), (ledger.costs, "C")):
+        assert ((table["experiment"] == "") != (table["why_not"] == "")).all()
+        assert table["id"].is_unique
+        assert table["id"].str.fullmatch(rf"{letter}\d\d+").all()
+
+
+def test_returns_and_premiums_follow_from_what_was_published(ledger):
+    rows = ledger.effects[ledger.effects["return"].notna()]
+    assert len(rows[rows["pool"] == "yes"]) == 15
+    np.testing.assert_allclose(rows["size"] / rows["cost"], rows["return"], rtol=1e-4)
+    np.testing.assert_allclose(rows["error"] / rows["cost"], rows["return_se"], rtol=1e-4)
+    rows = ledger.effects[(ledger.effects["quantity"] == "P") & ledger.effects["control"].notna()]
+    np.testing.assert_allclose(100 * rows["size"] / rows["control"], rows["value"], rtol=2e-3)
+
+
+def test_what_was_recalled_or_assumed_is_in_no_pool_of_measured_errors(ledger):
+    for quantity in QUANTITIES:
+        found = ledger.chosen(quantity, "s.e. published or from p").merge(ledger.effects, on="id")
+        assert found["se_from_x"].isin(["published", "p"]).all()
+        assert (found["read_as"] != "recalled").all()
+
+
+@pytest.mark.parametrize(("quantity", "source"), [("P", "E46"), ("B", "E55"), ("B", "E57"), ("B", "E58")])
+def test_the_source_of_a_prior_never_tests_it(ledger, quantity, source):
+    assert source in set(ledger.chosen(quantity, "with sources of priors")["id"])
+    for variant in VARIANTS:
+        assert "sources" in variant or source not in set(ledger.chosen(quantity, variant)["id"])
+
+
+def test_at_least_four_in_five_trials_lie_where_the_others_predict(ledger):
+    found = pd.concat(ledger.leave_one_out(quantity) for quantity in QUANTITIES)
+    assert len(found) > 30
+    assert found["is_inside"].mean() >= 0.8
+
+
+# ------------------------------------------------------------------------------------------- pools
+
+
+@pytest.mark.parametrize(
+    ("quantity", "variant", "count", "mean", "low", "high", "tau", "ahead"),
+    [  # from a separate computation
+        ("R", "all", 15, 0.18073, 0.066483, 0.29499, 0.21278, (-0.21321, 0.57468)),
+        ("R", "training only", 14, 0.16482, 0.060505, 0.26913, 0.18835, (-0.18691, 0.51655)),
+        ("R", "training, rating 5", 4, 0.10447, -0.019055, 0.22798, 0.098696, (-0.22194, 0.43087)),
+        ("M", "rating >= 3", 5, 1.3753, 0.81933, 1.9312, 0.46139, (0.12801, 2.6225)),
+        ("PV", "rating >= 3", 5, 2.6099, 1.6203, 4.2039, 0, (1.542, 4.4174)),
+        ("PV", "all + nulls at 0", 11, 3.2493, 1.9322, 5.4639, 0.80904, (0.67365, 15.672)),
+        ("B", "with sources of priors", 9, 1.0141, 0.23646, 1.7917, 1.0276, (-1.0877, 3.1159)),
+        ("B", "with sources of priors + nulls at 0", 14, 0.54593, 0.077963, 1.0139, 0.80296, (-0.96068, 2.0525)),
+        ("P", "with sources of priors", 21, 10.733, 6.2281, 15.238, 10.48, (-7.9427, 29.409)),
+    ],
+)
+def test_pools_are_those_of_a_separate_computation(ledger, quantity, variant, count, mean, low, high, tau, ahead):
+    found = ledger.pool(quantity, variant)
+    assert found.count == count
+    computed = [found.mean, found.low, found.high, found.tau, found.predictive_low, found.predictive_high]
+    np.testing.assert_allclose(computed, [mean, low, high, tau, *ahead], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("quantity", ["R", "P", "M"])
+def test_pools_are_those_of_statsmodels(ledger, quantity):
+    rows = ledger.chosen(quantity)
+    found = pool(rows["value"], rows["se"])
+    theirs = combine_effects(rows["value"].to_numpy(), rows["se"].to_numpy() ** 2, "iterated", use_t=True, alpha=0.1)
+    assert found.mean == pytest.approx(theirs.mean_effect_re, rel=1e-4)
+    assert found.tau**2 == pytest.approx(theirs.tau2, rel=1e-4)
+    assert found.error == pytest.approx(max(theirs.sd_eff_w_re_hksj, theirs.sd_eff_w_re), rel=1e-4)
+    assert found.inconsistency == pytest.approx(theirs.i2, abs=1e-9)
+
+
+@given(studies, st.floats(-100, 100), st.randoms())
+def test_a_pool_moves_with_its_values_and_knows_no_order(given, shift, random):
+    values, errors = np.array(given).T
+    found, moved = pool(values, errors), pool(values + shift, errors)
+    np.testing.assert_allclose(
+        [moved.mean, moved.predictive_low], np.add([found.mean, found.predictive_low], shift), atol=1e-5
+    )
+    assert moved.tau == pytest.approx(found.tau, abs=1e-5)
+    random.shuffle(given)
+    assert pool(*np.array(given).T).mean == pytest.approx(found.mean, abs=1e-6)
+    assert found.predictive_low <= found.low <= found.mean <= found.high <= found.predictive_high
+
+
+@given(studies)
+def test_the_spread_between_studies_solves_its_equation(given):
+    values, errors = np.array(given).T
+    found = pool(values, errors)
+    weights = 1 / (errors**2 + found.tau**2)
+    left = weights @ (values - found.mean) ** 2 - (len(values) - 1)
+    assert left < 1e-6
+    assert found.tau == 0 or left > -1e-6
+
+
+def test_a_trial_is_left_out_with_all_its_rows(ledger):
+    found = ledger.leave_one_out("R").set_index("trial")
+    rows = ledger.chosen("R")
+    rest = rows[rows["trial"] != "JTPA"]
+    assert found.loc["JTPA", "rows"] == "E24 E25 E26 E27"
+    assert len(rest) == 11
+    assert found.loc["JTPA", "mean"] == pytest.approx(pool(rest["value"], rest["se"]).mean)
+    own = rows[rows["trial"] == "JTPA"]
+    assert found.loc["JTPA", "value"] == pytest.approx(np.average(own["value"], weights=own["se"] ** -2.0))
+
+
+def test_too_few_values_are_no_pool(ledger):
+    assert ledger.pool("M", "training only") is None
+    assert Ledger(ledger.effects.head(2), ledger.costs).leave_one_out("M").empty
+    with pytest.raises(InvalidInput, match="at least three"):
+        pool([1, 2], [1, 1])
+    with pytest.raises(InvalidInput, match=r"ledger: expected R \| M \| PV .* found 'Q'"):
+        ledger.pool("Q")
+
+
+# ------------------------------------------------------------------------------------------- damaged files
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "said"),
+    [
+        ("E05", "size", "much", "effects.csv, E05, size: expected a number or nothing, found 'much'"),
+        ("E05", "se", "0", "E05, se: expected a positive number"),
+        ("E05", "quantity", "Q", r"E05, quantity: expected R \| M"),
+        ("E05", "why_not", "too old", "E05, experiment: expected an experiment, or a reason"),
+        ("E05", "experiment", "", "E05, experiment: expected an experiment, or a reason"),
+        ("E05", "id", "E06", "E06, id: expected a name that no other row has"),
+        ("E05", "study", "", "E05, study: expected a text"),
+    ],
+)
+def test_a_damaged_cell_is_named(copied, row, column, value, said):
+    with pytest.raises(InvalidInput, match=said):
+        load_ledger(copied(row, column, value))
+
+
+def test_a_file_that_is_no_ledger_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"effects\.csv: the ledger cannot be read"):
+        load_ledger(tmp_path / "model.mdl")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / EFFECTS).write_text("id,study\nE01,a\n")
+    with pytest.raises(InvalidInput, match=r"effects\.csv, 1: expected control, cost, design"):
+        load_ledger(tmp_path / "model.mdl")
