@@ -24,7 +24,7 @@ engine = simulate(model, engine=sys.argv[2]).provenance["engine"]
 done = time.process_time()
 simulate(model, engine=sys.argv[2])
 again = time.process_time()
-from pysd_runner.engine.choice import Work
+from pysd_runner.engine.task import Work
 work = Work.of(model.ir, {steps} + 1, 1)
 predicted = work.by_numpy if engine == "numpy" else work.compiling
 print(json.dumps({{"whole": done, "load": loaded, "first run": done - loaded, "second run": again - done,

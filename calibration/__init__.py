@@ -5,7 +5,7 @@ The public functions and classes are imported on first use, so that importing th
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.fitting.fit import fit as fit

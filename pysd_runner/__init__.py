@@ -5,7 +5,7 @@ The public functions are imported when they are first used, so that importing th
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports, let_old_names_work
+from pysd_runner.engine.lazy import lazy_exports, let_old_names_work
 
 if TYPE_CHECKING:
     from pysd_runner.data import check_data as check_data
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     let_old_names_work(
         {
-            "pysd_runner.general.diagram": "pysd_runner.study.diagram",
+            "pysd_runner.general.diagram": "pysd_runner.study.equations",
             "pysd_runner.general.future": ("pysd_runner.study.future", "pysd_runner.study.loading"),
             "pysd_runner.general.scenario_runs": "pysd_runner.study.projection",
             "pysd_runner.panel": "pysd_runner.data",

@@ -15,7 +15,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
-from pysd_runner.study.matching import matched, same
+from pysd_runner.study.binding import matched, same
 
 Array = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from pysd_runner.simulation.run import constant_values, element_name, located, s
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
 from pysd_runner.spec.own import record_of, weak_parameter, with_prior
+from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
-from pysd_runner.study.matching import in_time_of
 
 Array = NDArray[np.float64]
 

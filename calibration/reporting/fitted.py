@@ -17,9 +17,8 @@ from calibration.observation import BEND
 from calibration.reporting.facts import cells_of, region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
-from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.style import (
     BASELINE,
     FAN,

@@ -10,7 +10,7 @@ from calibration.forecasting import Outlook
 from calibration.forecasting.words import paragraph
 from calibration.reporting.facts import region_name
 from pysd_runner.plots.bands import MEDIAN, Bands
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet, save_figure
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, joined_sentences, open_sheet, save_figure
 from pysd_runner.plots.marks import (
     MOST_CHARTS,
     Row,
@@ -23,7 +23,6 @@ from pysd_runner.plots.marks import (
     room_for,
     set_years,
 )
-from pysd_runner.plots.sentences import joined_sentences
 from pysd_runner.plots.style import INK, drawing, shortened, usable_language
 from pysd_runner.reports.document import (
     FEW_REGIONS,

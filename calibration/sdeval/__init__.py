@@ -8,7 +8,7 @@ The distribution called ``sdeval`` on PyPI measures generated images and is not 
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.sdeval.components import FittedTrend as FittedTrend

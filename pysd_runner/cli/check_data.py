@@ -54,7 +54,7 @@ def check(
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.data.load import check_data
     from pysd_runner.reports.panels import panel_facts, panel_lines
-    from pysd_runner.study.matching import problems_of, uses_of
+    from pysd_runner.study.binding import problems_of, uses_of
 
     choice = choose(model, files[0], reading, others=files[1:])
     if out is not None:

@@ -1,6 +1,7 @@
-"""``gapsim explore``: a model as one HTML page that runs it."""
+"""``gapsim explore``: a model as one HTML page that runs it; ``gapsim brief``: one page on a region."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,17 @@ from pysd_runner.cli.options import (
     alone,
     given,
 )
+from pysd_runner.cli.projecting import Job, files_of, projected, target
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
-if TYPE_CHECKING:  # slow imports (numpy)
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.data import Entity
     from pysd_runner.explorer.page import Explored
+    from pysd_runner.reports.folders import WholeFolder
+    from pysd_runner.reports.panels import Area
+    from pysd_runner.study.future import Future
 
 DRAWS = 32
 NAME, ENDING = "explorer.html", ".html"
@@ -115,7 +122,7 @@ def _results_of(source: Path | None) -> Path | None:
     """Folder of results; None if the source is a model or was not given."""
     from pysd_runner.core.paths import FILE
     from pysd_runner.reports.replay import is_record
-    from pysd_runner.study.keeping import RECORD
+    from pysd_runner.study.labelling import RECORD
 
     is_model = source is not None and source.suffix not in ("", ".json") and not source.is_dir()
     if source is None or is_model or (source / FILE).is_file():
@@ -165,7 +172,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     from pysd_runner.reports.replay import read_inputs
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.keeping import RECORD
+    from pysd_runner.study.labelling import RECORD
     from pysd_runner.study.loading import check_files, read_run_record
 
     record = read_run_record(folder / RECORD)
@@ -193,3 +200,181 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         options.append("--open-loop")
     told = {"draws": settings["draws"], "policies": summarised(folder, EFFECTS)}
     return partial(policies_explored, inputs, scenarios, told=told), " ".join(["gapsim run SCENARIO", *options])
+
+
+# Policy mixes compared by default.
+MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
+FORMATS = "html,docx,xlsx"
+RUN, RECORD = "run", "brief.json"
+
+
+@command(
+    "brief",
+    "gapsim brief Sichuan --run results/demo --out sichuan",
+    "gapsim brief Sichuan --mix zoned_need --mix uniform_per_head --fit results/demo/fit --format docx",
+    "gapsim brief West nation --run results/demo --lang zh",
+)
+def brief(
+    session: Session,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REGION", help="Regions by name in English or Chinese or by code, classes of regions, or nation."
+        ),
+    ],
+    *,
+    results: Annotated[
+        Path | None, typer.Option("--run", metavar="RESULTS", help="Results of `gapsim run` or `demo` to start from.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mix",
+            metavar="SCENARIO",
+            help="Policy mix, shipped or a file; repeatable, five at most [default: the first of RESULTS, "
+            "or zoned_need, uniform_per_head and skills_programme].",
+        ),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Kinds of files, with commas between.")] = FORMATS,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the files [default: a new one under results/].")
+    ] = None,
+    lang: Lang = Language.EN,
+    asked: RunOptions,
+    reading: DataOptions,
+    force: Force = False,
+) -> None:
+    """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
+
+    Writes a page for each region, for a browser, Word and Excel. Starts from results that are there (--run), or makes
+    a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
+    """
+    from pysd_runner.reports.brief_paths import regions_of
+    from pysd_runner.study.loading import load_future
+
+    wanted = _formats(formats)
+    if results is not None:
+        alone([name for name, _ in given(asked, reading)], Message("results are used as they are (--run)"))
+    choice = choose(None, asked.data, reading, asked)
+    read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
+    folder = target(out, "brief", force=force, inputs=read)
+    if results is not None:
+        projection = load_future(results.parent if results.is_file() else results)
+        places = _places(names, regions_of(projection))
+        with folder:
+            explorer = _explorer_beside(results, folder)
+            _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
+    else:
+        fitted = None if asked.fit is None else read_fit(asked.fit)
+        seen = choice.read(session, fitted)
+        places, model, mixes = _places(names, seen.regions), choice.load_model(seen), mix or MIXES
+        source = choice.source or ""
+        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted, lang=lang)
+        with folder:
+            projection = _projected(session, job, folder)
+            _write(session, projection, places, _asked(projection, mixes), wanted, lang, folder)
+            session.kept.clear()
+    _tell(session, folder.path, wanted, places, results or folder.path / RUN)
+
+
+def _projected(session: Session, job: Job, folder: "WholeFolder") -> "Future":
+    """Project the scenarios, and save the results in the folder of the pages."""
+    from pysd_runner.reports.results import save_with_inputs
+
+    projection, inputs, _ = projected(session, job)
+    assert inputs is not None  # noqa: S101
+    save_with_inputs(projection, inputs, folder.draft / RUN)
+    folder.finished(RUN)
+    session.kept[:] = [
+        Message("The projection is kept in {path}; `gapsim brief --run` starts from it.", path=folder.kept / RUN)
+    ]
+    for text in projection.warnings:
+        session.warn(text)
+    return projection
+
+
+def _formats(text: str) -> list[str]:
+    """Parse the requested file formats."""
+    wanted = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
+    known = FORMATS.split(",")
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise InvalidInput(
+            "--format {text!r}: expected one or more of {known}, with commas between", text=text, known=", ".join(known)
+        )
+    return wanted
+
+
+def _places(names: Sequence[str], regions: "Sequence[Entity]") -> "list[Area]":
+    """Find the requested regions and groups, each once, in the given order."""
+    from pysd_runner.reports.panels import find_place
+
+    places = [find_place(name, regions) for name in names]
+    return list({(place.kind, place.code): place for place in places}.values())
+
+
+def _asked(projection: "Future", given: Sequence[str]) -> list[str]:
+    """Names of the requested scenarios, without those that a run adds for comparison."""
+    from pysd_runner.scenarios import load_scenario
+
+    names = [load_scenario(name).name for name in given]
+    return [name for name in names if name in projection.policies]
+
+
+def _write(
+    session: Session,
+    projection: "Future",
+    places: "Sequence[Area]",
+    mixes: Sequence[str],
+    formats: Sequence[str],
+    lang: str,
+    folder: "WholeFolder",
+    *,
+    explorer: str = "",
+) -> None:
+    """Write the pages, and a record by which the folder is recognised as one written by gapsim."""
+    from pysd_runner.export import write_text_whole
+    from pysd_runner.reports.brief import brief as brief_of
+    from pysd_runner.reports.document import Paragraph
+
+    said: dict[str, list[str]] = {}
+    with session.stage(Message("Writing briefs"), total=len(places)) as stage:
+        for place, stem in zip(places, _stems(places), strict=True):
+            page = brief_of(projection, place.code or "nation", mixes=mixes, lang=lang)
+            for ending in formats:
+                shown = page.with_explorer(explorer) if explorer and ending == "html" else page
+                shown.save(folder.draft / f"{stem}.{ending}")
+            said[stem] = [part.text for part in page.document.parts if isinstance(part, Paragraph)][:2]
+            stage.advance(1)
+    write_text_whole(folder.draft / RECORD, json.dumps({"schema": 1, "said": said}, ensure_ascii=False) + "\n")
+    session.data = {"folder": folder.path, "said": said}
+    for lines in said.values():
+        for line in lines:
+            session.say(line)
+        session.say()
+
+
+def _explorer_beside(results: Path, folder: "WholeFolder") -> str:
+    """Copy the page of `gapsim explore` from a folder of results; return its name, empty if there is none."""
+    import shutil
+
+    found = (results.parent if results.is_file() else results) / NAME
+    if not found.is_file():
+        return ""
+    shutil.copyfile(found, folder.draft / NAME)
+    return NAME
+
+
+def _stems(places: "Sequence[Area]") -> list[str]:
+    """File names without suffix, one for each region or group."""
+    stems: list[str] = []
+    for place in places:
+        stems.append(place.file_name if place.file_name not in stems else f"{place.file_name}-{len(stems) + 1}")
+    return stems
+
+
+def _tell(session: Session, folder: Path, formats: Sequence[str], places: "Sequence[Area]", run: Path) -> None:
+    files = [folder / f"{stem}.{ending}" for stem in _stems(places) for ending in formats]
+    session.data = {**session.data, "files": files, "run": run}
+    for file in files:
+        session.say(str(file))

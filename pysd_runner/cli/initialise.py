@@ -193,7 +193,7 @@ def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
     if table is None:
         return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
     from pysd_runner.core.errors import suggest
-    from pysd_runner.study.matching import matched
+    from pysd_runner.study.binding import matched
 
     pairs = matched(model, table)
     found = []

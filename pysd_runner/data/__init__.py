@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.data.cells import Column as Column

@@ -12,17 +12,17 @@ from pysd_runner.engine.lazy import lazy_exports
 if TYPE_CHECKING:
     from pysd_runner.engine.cache import ModelFile as ModelFile
     from pysd_runner.engine.cache import load_lowered as load_lowered
-    from pysd_runner.engine.choice import Engine as Engine
-    from pysd_runner.engine.choice import Precision as Precision
-    from pysd_runner.engine.choice import chosen as chosen
     from pysd_runner.engine.frontend.source import SUFFIXES as SUFFIXES
     from pysd_runner.engine.frontend.syntax import Budgets as Budgets
+    from pysd_runner.engine.ir import Precision as Precision
     from pysd_runner.engine.linearised import Linearised as Linearised
     from pysd_runner.engine.llvm.programs import host as host
     from pysd_runner.engine.passes.derivatives import Direction as Direction
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan
+    from pysd_runner.engine.task import Engine as Engine
     from pysd_runner.engine.task import Task as Task
+    from pysd_runner.engine.task import chosen as chosen
     from pysd_runner.engine.task import prepared as prepared
     from pysd_runner.engine.tracing import Failure as Failure
     from pysd_runner.engine.values import TimePath as TimePath

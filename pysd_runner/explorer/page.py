@@ -23,8 +23,8 @@ from pysd_runner.simulation.run import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
+from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.inputs import inputs_of
-from pysd_runner.study.matching import in_time_of
 from pysd_runner.study.projection import observed_of, outcomes_of
 from pysd_runner.text import LANGUAGES, in_both, texts
 

@@ -7,7 +7,7 @@ infinite values raise an error where an indicator is not defined for them.
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 from pysd_runner.indicators.inequality import TheilParts as TheilParts
 from pysd_runner.indicators.inequality import coefficient_of_variation as coefficient_of_variation
 from pysd_runner.indicators.inequality import gini as gini

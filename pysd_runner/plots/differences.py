@@ -13,9 +13,17 @@ from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands, rows_of, table_of
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import (
+    LABEL_SIZE,
+    PAGE_WIDTH,
+    ReportFigure,
+    Sheet,
+    fan_caption,
+    joined_sentences,
+    open_sheet,
+    sources_of,
+)
 from pysd_runner.plots.marks import draw_fan, draw_intervals, label_room, limits_of, set_values, set_years
-from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.style import (
     BASELINE,
     BASELINE_DASHES,

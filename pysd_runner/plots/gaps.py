@@ -11,7 +11,15 @@ from matplotlib.colors import to_rgb
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
-from pysd_runner.plots.figure import ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import (
+    ReportFigure,
+    Sheet,
+    fan_caption,
+    figure_sentence,
+    joined_sentences,
+    open_sheet,
+    sources_of,
+)
 from pysd_runner.plots.marks import (
     common_limits,
     draw_end_labels,
@@ -21,7 +29,6 @@ from pysd_runner.plots.marks import (
     set_values,
     set_years,
 )
-from pysd_runner.plots.sentences import fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.style import (
     BASELINE,
     CLASSES,

@@ -12,7 +12,15 @@ from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
-from pysd_runner.plots.figure import LABEL_SIZE, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import (
+    LABEL_SIZE,
+    ReportFigure,
+    Sheet,
+    fan_caption,
+    joined_sentences,
+    open_sheet,
+    sources_of,
+)
 from pysd_runner.plots.marks import (
     draw_baseline,
     draw_end_labels,
@@ -23,7 +31,6 @@ from pysd_runner.plots.marks import (
     set_values,
     set_years,
 )
-from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.style import (
     BASELINE,
     CLASSES,

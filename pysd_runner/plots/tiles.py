@@ -10,7 +10,17 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
-from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import (
+    KeyEntry,
+    ReportFigure,
+    Sheet,
+    direction,
+    fan_caption,
+    figure_sentence,
+    joined_sentences,
+    open_sheet,
+    sources_of,
+)
 from pysd_runner.plots.marks import (
     MOST_CHARTS,
     Row,
@@ -24,7 +34,6 @@ from pysd_runner.plots.marks import (
     set_values,
     set_years,
 )
-from pysd_runner.plots.sentences import direction, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.style import (
     BASELINE,
     BASELINE_DASHES,

@@ -43,7 +43,7 @@ from pysd_runner.reports.headline import case_label, definition_label, headline_
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
-from pysd_runner.study.keeping import completed, headline
+from pysd_runner.study.labelling import completed, headline
 from pysd_runner.text import panel_title, say
 
 PAGES = ("summary.html", "summary.md")

@@ -5,7 +5,7 @@ Names are imported on first use, because the libraries that read files are slow 
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.core.findings import Finding as Finding

@@ -11,13 +11,16 @@ from pysd_runner.core.findings import Finding
 from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
-from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
 from pysd_runner.scenarios.document import (
     ENDINGS,
+    Delta,
     InvalidScenarioFile,
     KeyPath,
     ScenarioDocument,
+    add_settings,
+    both_languages,
     quoted,
+    read_delta,
     read_document,
     read_yaml,
 )

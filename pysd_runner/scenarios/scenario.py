@@ -280,7 +280,7 @@ class Scenario:
         """
         if not self.model:
             return tuple(f"{name}: {said_change(change)}" for name, change in self.changes.items())
-        from pysd_runner.scenarios.description import describe
+        from pysd_runner.scenarios.vocabulary import describe
 
         return describe(self, lang)
 
@@ -296,7 +296,7 @@ class Scenario:
             changes = {name: plain_change(change) for name, change in self.changes.items()}
             texts = {"label": self.label["en"], "note": self.note["en"]}
             return {"schema": CHANGES_SCHEMA, "name": self.name, **texts, "changes": changes}
-        from pysd_runner.scenarios.delta import plain_policy
+        from pysd_runner.scenarios.document import plain_policy
 
         return {
             "schema": SCHEMA_VERSION,
@@ -364,7 +364,7 @@ class Scenario:
         if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
             return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
         from pysd_runner.scenarios.checks import stored_file
-        from pysd_runner.scenarios.delta import both_languages, stored_policy
+        from pysd_runner.scenarios.document import both_languages, stored_policy
 
         file = stored_file(stored, _EXTRA)
         reference = stored.get("reference")

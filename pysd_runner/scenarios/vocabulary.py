@@ -1,20 +1,23 @@
-"""Resolve names in scenario files: levers, classes and constants of a model, and regions in usual spellings."""
+"""The words of scenarios: names of levers, classes, constants and regions are resolved, and a scenario is described."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pysd_runner.core.errors import Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
+from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.spec import PolicyClass
 from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
+from pysd_runner.text import LANGUAGES, texts
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these load numpy
     from pysd_runner.data import Entity
     from pysd_runner.model import Model
+    from pysd_runner.scenarios.scenario import Scenario
 
 MOST_LISTED = 8
 USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
@@ -172,3 +175,184 @@ def _out_of_bounds(name: str, value: float, model: "Model") -> str:
                 f"{parameter.lower:g} to {parameter.upper:g}"
             )
     return ""
+
+
+def describe(scenario: "Scenario", language: str) -> tuple[str, ...]:
+    """Describe every setting of a scenario, one per line; see `Scenario.describe`."""
+    if language not in LANGUAGES:
+        raise InvalidInput(
+            "no descriptions in language {language!r}; expected one of {known}",
+            language=language,
+            known=", ".join(LANGUAGES),
+        )
+    try:
+        known = load_vocabulary(scenario.model)
+    except UnknownName:
+        known = Vocabulary()
+    return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Writer:
+    """Formatter of settings in one language."""
+
+    language: str
+    phrases: Mapping[str, str]
+    vocabulary: Vocabulary
+
+    def say(self, phrase: str, **parts: object) -> str:
+        return self.phrases[phrase].format(**parts)
+
+    def line(self, head: str, body: str) -> str:
+        return f"{head}{self.phrases['colon']}{body}"
+
+    def label(self, name: str, words: Words) -> str:
+        word = find_word(name, words)
+        return name if word is None else word.label(self.language)
+
+    def percent(self, share: float) -> str:
+        return self.say("percent", value=f"{100 * share:.4g}")
+
+    def budget(self, amount: float) -> str:
+        return self.say("of_output", share=self.percent(amount)) if amount else self.phrases["no_money"]
+
+    def mix(self, mix: Mix) -> str:
+        """Format the share of every lever, including those of zero."""
+        levers = self.vocabulary.levers
+        names = list(levers) + [name for name in mix if find_word(name, levers) is None]
+        return self.phrases["comma"].join(
+            f"{self.label(name, levers)} {self.percent(mix.get(name, 0.0))}" for name in names
+        )
+
+    def switch(self, is_on: bool) -> str:
+        return self.phrases["on" if is_on else "off"]
+
+    def year(self, time: float, since_start: bool) -> str:
+        if not since_start:
+            return f"{time:.10g}"
+        return self.say("after_start", years=f"{time:g}") if time else self.phrases["at_start"]
+
+    def over_time(self, value: Any, write: Callable[[Any], str]) -> str:
+        """Format a value, or each value of a schedule with its year."""
+        if not isinstance(value, Schedule):
+            return write(value)
+        years = [self.year(time, value.since_start) for time in value.times]
+        parts = [
+            self.say("from", year=year, value=write(entry)) for year, entry in zip(years, value.values, strict=True)
+        ]
+        return self.say("path", way=self.phrases[value.interpolate], values=self.phrases["semicolon"].join(parts))
+
+
+def _lines(scenario: "Scenario", writer: _Writer) -> Iterator[str]:
+    yield writer.say("title", label=scenario.label.get(writer.language, scenario.name), name=scenario.name)
+    if scenario.note.get(writer.language):
+        yield scenario.note[writer.language]
+    yield from _policy_lines(scenario.policy, writer)
+    if scenario.reference is not None:
+        yield writer.line(writer.phrases["differs"], _differences(scenario, scenario.reference, writer))
+    if scenario.assumptions:
+        pairs = [f"{key} = {value:g}" for key, value in scenario.assumptions.items()]
+        yield writer.line(writer.phrases["assumptions"], writer.phrases["comma"].join(pairs))
+    if scenario.compare_with:
+        yield writer.line(writer.phrases["compare"], writer.phrases["comma"].join(scenario.compare_with))
+
+
+def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
+    yield writer.line(writer.phrases["budget"], _setting("budget", policy.budget, writer))
+    if not policy.spends:
+        return
+    yield writer.line(writer.phrases["start"], _setting("start", policy.start, writer))
+    yield writer.line(writer.phrases["class_weight"], _setting("differentiation", policy.differentiation, writer))
+    yield from _mix_lines(writer.phrases["unused_mix" if policy.differentiation == 1 else "mix"], policy, writer)
+    if policy.differentiation:
+        for name, mix in policy.class_mixes.items():
+            head = writer.say("class_mix", name=writer.label(name, writer.vocabulary.classes))
+            yield writer.line(head, writer.mix(mix))
+    for name, switch in policy.levers.items():
+        head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
+        yield writer.line(head, _setting("levers", switch, writer))
+    yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
+    if policy.rural_broadband:
+        yield writer.line(writer.phrases["villages"], _setting("rural_broadband", policy.rural_broadband, writer))
+    yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
+    yield writer.line(writer.phrases["targets"], _targets(policy, writer))
+    if policy.pilots:
+        yield writer.line(writer.phrases["pilots"], _setting("targets.pilots", policy.pilots, writer))
+
+
+def _mix_lines(head: str, policy: Policy, writer: _Writer) -> Iterator[str]:
+    """Format a mix on one line, or a schedule of mixes on one line per year."""
+    if not isinstance(policy.mix, Schedule):
+        yield writer.line(head, _setting("mix", policy.mix, writer))
+        return
+    yield writer.line(head, writer.phrases[policy.mix.interpolate])
+    for time, mix in zip(policy.mix.times, policy.mix.values, strict=True):
+        year = writer.year(time, policy.mix.since_start)
+        yield f"  {writer.say('from', year=year, value=writer.mix(mix))}"
+
+
+def _setting(key: str, value: Any, writer: _Writer) -> str:
+    if value is None:
+        return writer.phrases["default_start" if key == "start" else "model_value"]
+    return _FORMATS[key.partition(".")[0]](value, writer)
+
+
+def _weight(value: float, writer: _Writer) -> str:
+    return writer.say(f"weight_{value:g}" if value in (0, 1) else "weight", value=f"{value:g}")
+
+
+def _redistribution(value: float, writer: _Writer) -> str:
+    phrase = "need" if value > 0 else "output" if value < 0 else "per_head"
+    return writer.say(phrase, value=f"{value:g}")
+
+
+_FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
+    "start": lambda value, writer: writer.year(value, since_start=False),
+    "budget": lambda value, writer: writer.over_time(value, writer.budget),
+    "mix": lambda value, writer: writer.over_time(value, writer.mix),
+    "differentiation": _weight,
+    "class_mixes": lambda value, writer: writer.mix(value),
+    "levers": lambda value, writer: writer.over_time(value, writer.switch),
+    "redistribution": _redistribution,
+    "rural_broadband": lambda value, writer: writer.percent(value),
+    "rolling_evaluation": lambda value, writer: writer.phrases["on" if value else "off"],
+    "targets": lambda value, writer: writer.phrases["comma"].join(value),
+}
+
+
+def _targets(policy: Policy, writer: _Writer) -> str:
+    comma = writer.phrases["comma"]
+    places = [*(policy.regions or ()), *(policy.groups or ())]
+    classes = [writer.label(name, writer.vocabulary.classes) for name in policy.classes or ()]
+    return writer.phrases["semicolon"].join(
+        (
+            comma.join(places) or writer.phrases["all_regions"],
+            comma.join(classes) or writer.phrases["all_classes"],
+        )
+    )
+
+
+def _differences(scenario: "Scenario", reference: "Scenario", writer: _Writer) -> str:
+    before = reference.policy.settings()
+    changes = [
+        _difference(key, before.get(key), value, writer)
+        for key, value in scenario.policy.settings().items()
+        if key not in before or before[key] != value
+    ]
+    if scenario.assumptions != reference.assumptions:
+        changes.append(writer.phrases["key.assumptions"])
+    return writer.phrases["semicolon"].join(changes) or writer.phrases["differs_nothing"]
+
+
+def _difference(key: str, old: Any, new: Any, writer: _Writer) -> str:
+    kind, _, name = key.partition(".")
+    if kind == "class_mixes":
+        label = writer.label(name, writer.vocabulary.classes)
+        return writer.say("new", key=writer.say("key.class_mixes", name=label))
+    if kind == "levers":
+        label = writer.label(name, writer.vocabulary.levers)
+        return writer.line(label, _setting(key, new, writer))
+    word = writer.phrases[f"key.{key}"]
+    if kind in ("mix", "targets"):
+        return writer.say("new", key=word)
+    return writer.say("change", key=word, old=_setting(key, old, writer), new=_setting(key, new, writer))

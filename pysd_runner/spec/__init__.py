@@ -5,7 +5,7 @@ Fitted parameters and forecasts are imported on first use; loading a model does 
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.spec.baseline import Baseline as Baseline

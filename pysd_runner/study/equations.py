@@ -1,11 +1,14 @@
-"""Equations of a model: their hashes, its stocks, and initial values of stocks as constants."""
+"""Equations of a model: their hashes, its stocks, initial values as constants, and a stock-and-flow diagram as SVG."""
 
 import hashlib
+import html
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Reference, Variable
+from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
+from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model
 
 # Maximum number of changed variables that a message names.
@@ -87,3 +90,159 @@ def stocks_of(model: ModelIr) -> tuple[str, ...]:
 def without_start(model: ModelIr) -> tuple[str, ...]:
     """Variables with a memory whose initial value cannot be set: fixed delays, samples and forecasts."""
     return tuple(name for name, item in model.variables.items() if item.kind in ("memory", "pipe"))
+
+
+WIDTH, BOX, HEIGHT, ROW, LEFT = 920, 140, 38, 92, 24
+# Vertical distance between the flows on one side of a stock.
+APART = 26
+# Maximum number of variables for a detailed diagram; larger models show stocks and flows only, to stay readable.
+MOST_DETAILED = 60
+MOST_STOCKS = 100
+_STYLE = (
+    "text{font:11px system-ui,sans-serif;fill:#1a1a1a}.s{fill:#fff;stroke:#005B94;stroke-width:1.6}"
+    ".f{fill:#005B94}.l{fill:none;stroke:#b0b0b0;stroke-width:0.8;marker-end:url(#h)}.p{fill:none;stroke:#005B94;stroke-width:2.4}"
+    ".a{fill:#595959}.c{fill:#8A6D00}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An inflow or outflow of a stock; its name is empty for an expression."""
+
+    name: str
+    stock: str
+    is_inflow: bool
+
+
+def flows_of(model: Model) -> list[Flow]:
+    """Inflows and outflows of all stocks: the terms that are added and subtracted in their net flows."""
+    found = []
+    for name, item in model.variables.items():
+        if item.kind == "stock":
+            terms = dict.fromkeys(_terms(item))
+            found += [Flow(term, name, sign > 0) for term, sign in terms]
+    return found
+
+
+def _terms(stock: Variable) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    for block in stock.blocks:
+        stack: list[tuple[object, int]] = [(block.expression, 1)]
+        while stack:
+            item, sign = stack.pop()
+            if isinstance(item, Operation) and item.name in ("add", "+"):
+                stack += [(part, sign) for part in reversed(item.arguments)]
+            elif isinstance(item, Operation) and item.name in ("subtract", "sub", "-") and len(item.arguments) == 2:
+                stack += [(item.arguments[1], -sign), (item.arguments[0], sign)]
+            elif isinstance(item, Operation) and item.name in ("negative", "neg", "-") and len(item.arguments) == 1:
+                stack.append((item.arguments[0], -sign))
+            elif isinstance(item, Reference) and item.variable != stock.name:
+                found.append((item.variable, sign))
+            elif not isinstance(item, Number):
+                found.append(("", sign))
+    return found
+
+
+def diagram(model: Model) -> str:
+    """Draw the stocks, flows, auxiliaries and constants of a model with the arrows of its equations."""
+    every = {name: item for name, item in model.variables.items() if item.kind not in ("control", "lookup")}
+    flows = flows_of(model)
+    stocks = [name for name, item in every.items() if item.kind == "stock"]
+    if len(stocks) > MOST_STOCKS:
+        raise InvalidInput(
+            "a diagram holds at most {most} stocks; {model} has {count}",
+            most=MOST_STOCKS,
+            model=model.name,
+            count=len(stocks),
+        )
+    kept = {*stocks, *(flow.name for flow in flows)}
+    is_detailed = len(every) <= MOST_DETAILED
+    shown = every if is_detailed else {name: item for name, item in every.items() if name in kept}
+    places, height = _placed(shown, flows)
+    links = _links(shown, flows, places) if is_detailed else []
+    parts = [*links, *_pipes(flows, places), *_labels(shown, places)]
+    title = html.escape(f"Stocks and flows of {model.name}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">'
+        f"<title>{title}</title><style>{_STYLE}</style>"
+        '<defs><marker id="h" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<path d="M0 0L8 4L0 8z" fill="#8c8c8c"/></marker></defs>{"".join(parts)}</svg>\n'
+    )
+
+
+def save_diagram(model: Model, path: str | Path) -> Path:
+    """Write the diagram of a model to an SVG file (atomic write)."""
+    return write_text_whole(path, diagram(model))
+
+
+def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str, tuple[float, float]], int]:
+    places: dict[str, tuple[float, float]] = {}
+    stocks = [name for name, item in shown.items() if item.kind == "stock"]
+    sides = {
+        (name, side): [flow for flow in flows if flow.stock == name and flow.is_inflow == side and flow.name]
+        for name in stocks
+        for side in (True, False)
+    }
+    top = 20.0
+    for first in range(0, len(stocks), 2):
+        pair = stocks[first : first + 2]
+        row = max(ROW, APART * (1 + max(len(sides[name, side]) for name in pair for side in (True, False))))
+        for column, name in enumerate(pair):
+            x, y = LEFT + 230 + column * 440, top + row / 2
+            places[name] = (x, y)
+            for side in (True, False):
+                for number, flow in enumerate(sides[name, side]):
+                    shift = (number - (len(sides[name, side]) - 1) / 2) * APART
+                    places.setdefault(flow.name, (x - 124 if side else x + 124, y + shift))
+        top += row
+    left = [name for name in shown if name not in places]
+    columns = 5
+    for number, name in enumerate(sorted(left, key=lambda item: shown[item].kind == "constant")):
+        places[name] = (LEFT + 80 + (number % columns) * 176, top + 24 + (number // columns) * 34)
+    return places, int(top + -(-len(left) // columns) * 34 + 30)
+
+
+def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list[str]:
+    piped = {(flow.stock, flow.name) for flow in flows}
+    found = []
+    for name, item in shown.items():
+        x, y = places[name]
+        read: set[str] = set()
+        for block in item.blocks:
+            read |= references(block.expression)
+        for other in sorted(read & set(places) - {name}):
+            # The flow symbol already shows this link.
+            if (name, other) in piped:
+                continue
+            a, b = places[other]
+            bend = f"{(a + x) / 2:.0f} {(b + y) / 2 - 18:.0f}"
+            found.append(f'<path class="l" d="M{a:.0f} {b:.0f}Q{bend} {x:.0f} {y:.0f}"/>')
+    return found
+
+
+def _pipes(flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list[str]:
+    found = []
+    for flow in flows:
+        x, y = places[flow.stock]
+        side = -1 if flow.is_inflow else 1
+        edge = x + side * BOX / 2
+        a, b = places.get(flow.name, (edge + side * 50, y)) if flow.name else (edge + side * 50, y)
+        found.append(f'<path class="p" d="M{a:.0f} {b:.0f}L{edge:.0f} {y:.0f}"/>')
+        found.append(f'<path class="f" d="M{a - 5:.0f} {b - 5:.0f}h10l-10 10h10z"/>')
+    return found
+
+
+def _labels(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, float]]) -> list[str]:
+    found = []
+    for name, item in shown.items():
+        x, y = places[name]
+        most = 22 if item.kind == "stock" else 26
+        text = html.escape(name if len(name) <= most else f"{name[: most - 1]}…")
+        if item.kind == "stock":
+            box = f'<rect class="s" x="{x - BOX / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{BOX}" height="{HEIGHT}"/>'
+            found.append(box)
+        kind = {"constant": "c", "stock": "b"}.get(item.kind, "a")
+        shift = 4 if item.kind == "stock" else -9
+        tip = f"<title>{html.escape(item.equation[:300])}</title>"
+        found.append(f'<text class="{kind}" x="{x:.0f}" y="{y + shift:.0f}" text-anchor="middle">{text}{tip}</text>')
+    return found

@@ -16,7 +16,7 @@ from pysd_runner.export import save_netcdf
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.export.tables import Tabled, save_csv
 from pysd_runner.scenarios import Scenario
-from pysd_runner.study.keeping import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
+from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, chosen, quantiles, table
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.spec.own import parameter_of
+from pysd_runner.study.binding import check_end
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
-from pysd_runner.study.matching import check_end
 from pysd_runner.study.region_inputs import RegionInputs, time_step
 
 Array = NDArray[np.float64]

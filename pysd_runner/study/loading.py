@@ -11,7 +11,7 @@ from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.future import Future
-from pysd_runner.study.keeping import DATA, FUTURE, PARAMETERS, RECORD, SCHEMA, completed
+from pysd_runner.study.labelling import DATA, FUTURE, PARAMETERS, RECORD, SCHEMA, completed
 
 if TYPE_CHECKING:
     import pandas as pd

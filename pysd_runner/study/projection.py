@@ -22,11 +22,11 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import element_name, failure_message, located
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.draws import CommonDraws, panel_differences
 from pysd_runner.study.equations import equations_of, with_starts
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, entered, inputs_of, saved_outcomes, spec_of, starts_of
-from pysd_runner.study.matching import in_time_of
 from pysd_runner.study.region_inputs import RegionInputs
 from pysd_runner.study.values import changed_values, scenario_values
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.study.keeping import unknown
+from pysd_runner.study.labelling import unknown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 326,
-    "lines": 80_487,
-    "nodes": 605_041,
+    "files": 315,
+    "lines": 80_423,
+    "nodes": 604_903,
     "functions": 4_925,
-    "docstring lines": 12_681,
+    "docstring lines": 12_668,
     "lines of other texts": 5_472,
     "circles": 0,
     "functions of many parameters": 0,

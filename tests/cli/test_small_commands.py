@@ -122,7 +122,7 @@ class TestDoctor:
         assert all(item["verdict"] != "error" for item in found.values())
 
     def test_what_is_broken_is_named_and_ends_with_1(self, gapsim, monkeypatch):
-        from pysd_runner.reports import installation
+        from pysd_runner.cli import describe as installation
 
         monkeypatch.setattr(installation, "version", lambda name: missing(name) if name == "scipy" else "1")
         monkeypatch.setattr(installation, "_EXAMINATIONS", {"folder": lambda: fail()})

@@ -14,7 +14,7 @@ DOOR = '''"""A package."""
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.core.lazy import lazy_exports
+from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from shelf.books import Book as Book
@@ -82,5 +82,5 @@ def test_what_never_was_is_not_there():
 def test_importing_from_an_old_module_warns_in_a_script():
     code = "from pysd_runner.general.diagram import save_diagram; print(save_diagram.__module__)"
     done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "pysd_runner.study.diagram"
-    assert "pysd_runner.general.diagram.save_diagram is now pysd_runner.study.diagram.save_diagram" in done.stderr
+    assert done.stdout.strip() == "pysd_runner.study.equations"
+    assert "pysd_runner.general.diagram.save_diagram is now pysd_runner.study.equations.save_diagram" in done.stderr

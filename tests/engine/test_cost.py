@@ -6,7 +6,7 @@ import pytest
 from pysd_runner import load_model, prepare, run_ensemble, simulate
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import Budgets
-from pysd_runner.engine.choice import BIG, Work
+from pysd_runner.engine.task import BIG, Work
 from tests.engine.small_models import write_model
 
 pytest.importorskip("llvmlite")

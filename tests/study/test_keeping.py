@@ -11,7 +11,7 @@ from pysd_runner.core.errors import UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.reports.results import save_with_inputs
-from pysd_runner.study.keeping import KEPT, completed, computed, headline
+from pysd_runner.study.labelling import KEPT, completed, computed, headline
 from pysd_runner.study.projection import project
 
 

@@ -14,7 +14,7 @@ from pysd_runner.ensemble import latin_hypercube
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.plots.sensitivity import plot_pairs, plot_phase, plot_profile, plot_tornado
 from pysd_runner.scenarios import Scenario
-from pysd_runner.study.diagram import diagram, flows_of, save_diagram
+from pysd_runner.study.equations import diagram, flows_of, save_diagram
 from pysd_runner.study.projection import swings
 from tests.documentation.readme import ROOT
 from tests.study.models import REGIONS, SIR, infections, made

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pysd_runner import load_data, load_model
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
-from pysd_runner.study.matching import in_time_of
+from pysd_runner.study.binding import in_time_of
 
 
 def csv(folder, text, name="obs.csv"):

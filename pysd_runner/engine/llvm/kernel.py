@@ -20,7 +20,6 @@ from pysd_runner.engine.ir import (
     users_of,
 )
 from pysd_runner.engine.llvm import mathematics
-from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.function_text import FunctionText
 from pysd_runner.engine.llvm.hoisting import Hoisting, deciding_divisions
 from pysd_runner.engine.llvm.nest_code import NestCode
@@ -35,7 +34,7 @@ from pysd_runner.engine.llvm.schedule import (
     update_items,
     value_items,
 )
-from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Input, MemoryLayout, Recipe, Signature, Slot
+from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Frame, Input, MemoryLayout, Recipe, Signature, Slot
 from pysd_runner.engine.passes.order import Plan, at_start, running
 
 # Minimum length of an axis that is vectorised.

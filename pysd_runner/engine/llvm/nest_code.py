@@ -18,7 +18,6 @@ from pysd_runner.engine.ir import (
     Time,
 )
 from pysd_runner.engine.llvm.emitter import Value, Writer
-from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.operations import (
     COMPILED,
     OPERATIONS,
@@ -31,7 +30,7 @@ from pysd_runner.engine.llvm.operations import (
     uniform,
 )
 from pysd_runner.engine.llvm.schedule import Item, Nest
-from pysd_runner.engine.llvm.signature import Slot, strides_of
+from pysd_runner.engine.llvm.signature import Frame, Slot, strides_of
 
 Place = int | tuple[int, tuple[int, ...] | None]
 

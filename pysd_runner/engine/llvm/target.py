@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.choice import Precision
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import ModelIr, Precision
 from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
 from pysd_runner.engine.llvm.emitter import REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of

@@ -176,7 +176,7 @@ def test_without_llvmlite_numpy_takes_over_with_one_message(tmp_path, monkeypatc
     import importlib.util
 
     from pysd_runner.core.errors import UnsupportedFeature
-    from pysd_runner.engine import choice
+    from pysd_runner.engine import task as choice
 
     find = importlib.util.find_spec
     monkeypatch.setattr(

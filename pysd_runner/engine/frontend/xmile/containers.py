@@ -19,9 +19,8 @@ from pysd_runner.engine.frontend.syntax import (
     Stock,
     Text,
 )
-from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, text_of
-from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
-from pysd_runner.engine.frontend.xmile.variables import dimensions_of
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, plain_name, text_of
+from pysd_runner.engine.frontend.xmile.variables import dimensions_of, read_expression
 from pysd_runner.engine.ir import key
 
 _OTHERWISE = ("beginning", "even")

@@ -7,8 +7,7 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import SourcePlace, fault
-from pysd_runner.engine.frontend.xmile.expressions import plain_name
-from pysd_runner.engine.ir import Drawn
+from pysd_runner.engine.ir import Drawn, tidy
 
 VARIABLES = ("aux", "flow", "stock")
 # Elements that must follow all variables in a model.
@@ -20,6 +19,9 @@ ISEE = re.compile(r"https?://(?:www\.)?iseesystems\.com/XMILE", re.IGNORECASE)
 
 # Frequent but harmless XML errors: an undeclared namespace prefix, two hyphens in a comment.
 HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE", "ERR_HYPHEN_IN_COMMENT"})
+
+_ESCAPED = re.compile(r"\\([nrt\"'\\])")
+_SPACES = {"n": " ", "r": " ", "t": " "}
 
 # A document type declaration may include other files and expand entities without limit; no XMILE file needs one.
 # The group is atomic to prevent catastrophic backtracking over many comments.
@@ -125,6 +127,18 @@ def fault_at(item: Any, message: str) -> InvalidModel:
 def text_of(item: Any) -> str:
     """Text of an element, without surrounding whitespace."""
     return (item.text or "").strip()
+
+
+def plain_name(text: str) -> str:
+    """A name without quotes, and with spaces in place of escaped line breaks.
+
+    >>> plain_name('"Odd, name"')
+    'Odd, name'
+    """
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == '"':
+        bare = bare[1:-1]
+    return tidy(_ESCAPED.sub(lambda found: _SPACES.get(found[1], found[1]), bare))
 
 
 def name_of(item: Any) -> str:

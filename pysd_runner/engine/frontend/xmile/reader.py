@@ -33,11 +33,11 @@ from pysd_runner.engine.frontend.xmile.document import (
     fault_at,
     name_of,
     place_of,
+    plain_name,
     read_document,
     text_of,
 )
-from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
-from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
+from pysd_runner.engine.frontend.xmile.variables import Habits, read_expression, read_variable, says_yes
 from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key
 
 Read = Callable[[Any], list[DefinedVariable]]
