@@ -288,11 +288,8 @@ def _regional_table(found: Sensitivity) -> pd.DataFrame:
 
 
 def _numbers(indices: xr.Dataset) -> xr.Dataset:
-    """Indices of single parameters, without those of pairs."""
-    kept = [
-        name for name, values in indices.data_vars.items() if "parameter" in values.dims and "other" not in values.dims
-    ]
-    return indices[kept]
+    """Indices of the parameters, without the counts of blocks."""
+    return indices[[name for name, values in indices.data_vars.items() if "parameter" in values.dims]]
 
 
 def _range_table(ranges: Mapping[str, tuple[float, float]], subject: Subject) -> pd.DataFrame:

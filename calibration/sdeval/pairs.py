@@ -201,9 +201,3 @@ def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatAr
         except (TypeError, ValueError) as fault:
             raise InvalidInput(f"outcome {name!r} of the run is not an array of numbers: {fault}") from fault
     return found
-
-
-def first_where(mask: ArrayLike) -> tuple[int, ...] | None:
-    """Index of the first true element in C order, or None."""
-    found = np.argwhere(np.asarray(mask))
-    return tuple(int(index) for index in found[0]) if len(found) else None

@@ -96,34 +96,6 @@ class ReportTables:
     simulation: pd.DataFrame
     optimisation: pd.DataFrame
 
-    def missing(self, level: Level = "minimum") -> tuple[str, ...]:
-        """Keys of the requirements that were not reported.
-
-        Parameters
-        ----------
-        level
-            Level of the requirements.
-
-        Returns
-        -------
-        tuple of str
-            Keys in order; an empty tuple is best.
-        """
-        whole = pd.concat([self.model, self.simulation, self.optimisation])
-        return tuple(whole.loc[(whole["level"] == level) & (whole["reported"] == NOT_REPORTED), "key"])
-
-
-def requirements() -> pd.DataFrame:
-    """Table of all requirements.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``part``, ``level``, ``key``, ``requirement``.
-    """
-    rows = [(item.part, item.level, item.key, item.text) for item in REQUIREMENTS]
-    return pd.DataFrame(rows, columns=["part", "level", "key", "requirement"])
-
 
 def report_tables(given: Mapping[str, object]) -> ReportTables:
     """Fill in the minimum and preferred requirements of the reporting guidelines.
@@ -159,7 +131,7 @@ def report_tables(given: Mapping[str, object]) -> ReportTables:
     known = [item.key for item in REQUIREMENTS]
     for key in given:
         if key not in known:
-            raise UnknownName(f"{key!r} is none of the requirements.{suggest(key, known)} requirements() lists them")
+            raise UnknownName(f"{key!r} is none of the requirements.{suggest(key, known)}")
     return ReportTables(
         model=_table("model", given), simulation=_table("simulation", given), optimisation=_table("optimisation", given)
     )

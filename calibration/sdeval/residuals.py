@@ -6,11 +6,10 @@ The residuals of a good model have no pattern. Missing residuals are left out of
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from calibration.sdeval.pairs import Axis, FloatArray, line_up, numbers_of, ratio, series_of
+from calibration.sdeval.pairs import Axis, FloatArray, numbers_of, ratio, series_of
 from pysd_runner.core.errors import InvalidInput
 
 
@@ -28,29 +27,6 @@ class HypothesisTest:
 
     statistic: FloatArray
     p_value: FloatArray
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResidualTests:
-    """Results of all residual tests of a pair.
-
-    Attributes
-    ----------
-    table
-        One row per series: ``n``, ``durbin_watson``, ``autocorrelation_1`` with its ``band``; statistic and p-value
-        (``..._p``) of ``ljung_box``, ``breusch_pagan`` and ``white``.
-    autocorrelation
-        Autocorrelations, series by lag, from lag 1.
-    cross_correlation
-        Correlation matrix of the series.
-    dependence
-        Pesaran's test of cross-sectional dependence; NaN for a single series.
-    """
-
-    table: pd.DataFrame
-    autocorrelation: pd.DataFrame
-    cross_correlation: pd.DataFrame
-    dependence: HypothesisTest
 
 
 def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
@@ -243,37 +219,23 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     Breusch, T. S. and Pagan, A. R. (1979), Econometrica 47(5), 1287-1294. Koenker, R. (1981), A note on studentizing a
     test for heteroscedasticity, Journal of Econometrics 17(1), 107-112.
     """
-    return _variance_test(residuals, regressors, time, with_products=False)
-
-
-def white(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
-    r"""White's test: the Breusch-Pagan test with the regressors, their squares and their products.
-
-    .. math::
-       LM = nR^2 \sim \chi^2_q, \qquad
-       e_t^2 = \gamma_0 + \sum_i\gamma_i x_{it} + \sum_{i\le j}\delta_{ij} x_{it}x_{jt} + u_t
-
-    Parameters
-    ----------
-    residuals, regressors, time
-        As in `breusch_pagan`.
-
-    Returns
-    -------
-    HypothesisTest
-        As in `breusch_pagan`; linearly dependent columns do not count in :math:`q`.
-
-    Raises
-    ------
-    InvalidInput
-        As in `breusch_pagan`.
-
-    References
-    ----------
-    White, H. (1980), A heteroskedasticity-consistent covariance matrix estimator and a direct test for
-    heteroskedasticity, Econometrica 48(4), 817-838.
-    """
-    return _variance_test(residuals, regressors, time, with_products=True)
+    errors = series_of(residuals, time=time)
+    several = numbers_of("regressors", regressors)
+    if several.ndim == np.ndim(residuals):
+        several = several[np.newaxis]
+    stacked = [series_of(one, time=_number(time, residuals), what="regressors") for one in several]
+    if any(one.shape != errors.shape for one in stacked):
+        raise InvalidInput(
+            f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
+            "must have the shape of the residuals"
+        )
+    columns = np.stack(stacked, axis=-1).reshape(-1, errors.shape[-1], len(stacked))
+    rows = [
+        _lagrange_multiplier(own, regressor)
+        for own, regressor in zip(errors.reshape(-1, errors.shape[-1]), columns, strict=True)
+    ]
+    statistic, degrees = (np.array(part).reshape(errors.shape[:-1]) for part in zip(*rows, strict=True))
+    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
 
 
 def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
@@ -346,61 +308,6 @@ def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest
     return HypothesisTest(statistic=statistic, p_value=np.asarray(2 * special.ndtr(-np.abs(statistic))))
 
 
-def residual_tests(
-    observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, lags: int | None = None, level: float = 0.95
-) -> ResidualTests:
-    """All tests of the errors of a pair: autocorrelation, dependence between series, heteroscedasticity.
-
-    Parameters
-    ----------
-    observed, simulated, time
-        As in `calibration.sdeval.point_fit`; all axes except time are series.
-    lags
-        Longest lag; by default a fifth of the number of times, at most 10 and at least 1.
-    level
-        Confidence level of the band of the autocorrelations.
-
-    Returns
-    -------
-    ResidualTests
-        The regressor of ``breusch_pagan`` and ``white`` is the simulated value. Missing data as in each test.
-
-    Raises
-    ------
-    InvalidInput
-        If the arrays cannot be aligned, there are fewer than three times, or as in the tests.
-    """
-    pair = line_up(observed, simulated, time=time)
-    moments = pair.observed.shape[-1]
-    if moments < 3:
-        raise InvalidInput(f"residual tests need at least three moments; there are {moments}")
-    longest = max(1, min(10, moments // 5)) if lags is None else lags
-    simulated_series = pair.simulated.reshape(-1, moments)
-    errors = simulated_series - pair.observed.reshape(-1, moments)
-    memory = autocorrelation(errors, lags=longest)[..., 1:]
-    n = np.isfinite(errors).sum(axis=-1)
-    tests = {
-        "ljung_box": ljung_box(errors, lags=longest),
-        "breusch_pagan": breusch_pagan(errors, simulated_series),
-        "white": white(errors, simulated_series),
-    }
-    names = pd.Index(pair.labels, name="series")
-    columns = {
-        "n": n,
-        "durbin_watson": durbin_watson(errors),
-        "autocorrelation_1": memory[:, 0],
-        "band": autocorrelation_band(n, level=level),
-    }
-    for name, test in tests.items():
-        columns |= {name: test.statistic, f"{name}_p": test.p_value}
-    return ResidualTests(
-        table=pd.DataFrame(columns, index=names),
-        autocorrelation=pd.DataFrame(memory, index=names, columns=pd.RangeIndex(1, longest + 1, name="lag")),
-        cross_correlation=pd.DataFrame(cross_correlation(errors), index=names, columns=pd.Index(pair.labels)),
-        dependence=cross_dependence(errors),
-    )
-
-
 def _centred(values: FloatArray) -> FloatArray:
     """Deviations from the mean of the values present, exactly zero if all are equal."""
     given = np.isfinite(values)
@@ -428,27 +335,6 @@ def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatAr
     return found, moments
 
 
-def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, with_products: bool) -> HypothesisTest:
-    """Test the dependence of the squared errors of each series on the regressors."""
-    errors = series_of(residuals, time=time)
-    several = numbers_of("regressors", regressors)
-    if several.ndim == np.ndim(residuals):
-        several = several[np.newaxis]
-    stacked = [series_of(one, time=_number(time, residuals), what="regressors") for one in several]
-    if any(one.shape != errors.shape for one in stacked):
-        raise InvalidInput(
-            f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
-            "must have the shape of the residuals"
-        )
-    columns = np.stack(stacked, axis=-1).reshape(-1, errors.shape[-1], len(stacked))
-    rows = [
-        _lagrange_multiplier(own, regressor, with_products=with_products)
-        for own, regressor in zip(errors.reshape(-1, errors.shape[-1]), columns, strict=True)
-    ]
-    statistic, degrees = (np.array(part).reshape(errors.shape[:-1]) for part in zip(*rows, strict=True))
-    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
-
-
 def _number(time: Axis, residuals: ArrayLike) -> int:
     """Number of the time axis, for regressors without labels."""
     if isinstance(time, int):
@@ -456,14 +342,11 @@ def _number(time: Axis, residuals: ArrayLike) -> int:
     return list(getattr(residuals, "dims", ())).index(time)
 
 
-def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray, *, with_products: bool) -> tuple[float, float]:
+def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray) -> tuple[float, float]:
     """N R^2 of squared errors on regressors of shape (time, regressor), and the rank of the regressors."""
     given = np.isfinite(errors) & np.isfinite(regressors).all(axis=-1)
     columns = _centred(regressors[given].T)
     columns = columns / np.maximum(np.abs(columns).max(axis=-1, keepdims=True, initial=0.0), np.finfo(float).tiny)
-    if with_products:
-        first, second = np.triu_indices(len(columns))
-        columns = np.concatenate([columns, _centred(columns[first] * columns[second])])
     squares = _centred(errors[given] ** 2)
     if given.sum() < 3 or not squares.any():
         return np.nan, np.nan

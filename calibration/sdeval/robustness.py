@@ -1,18 +1,20 @@
-"""Numerical, behaviour mode and policy sensitivity: whether numbers, behaviour modes or policy rankings change."""
+"""What one change does, of a parameter, a feedback loop or the step of time: to numbers and to behaviour modes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9
+
+#: Function that runs a model with a time step and a method; outcomes are saved at the same times for every step.
+Integrate = Callable[[float, str], Run]
 
 
 def turning_points(values: FloatArray) -> NDArray[np.int_]:
@@ -109,7 +111,7 @@ def numerical_sensitivity(
     >>> round(float(numerical_sensitivity(simulate, {"side": 3.0})["elasticity_end"][0]), 12)
     2.0
     """
-    whole = _base(simulate, base, change, outcomes)
+    whole = _compared(simulate, base, change, outcomes)
     rows: list[dict[str, object]] = []
     for parameter, value in base.items():
         if value == 0:
@@ -169,7 +171,7 @@ def behavioural_sensitivity(
     ----------
     Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21.
     """
-    whole = _base(simulate, base, change, outcomes)
+    whole = _compared(simulate, base, change, outcomes)
     rows: list[dict[str, object]] = []
     for parameter, value in base.items():
         distance = change * abs(value) if value else change
@@ -191,16 +193,22 @@ def behavioural_sensitivity(
     return pd.DataFrame(rows, columns=["parameter", "direction", "outcome", "series_changed", "status"])
 
 
-def _base(
+def _compared(
     simulate: Simulate, base: Mapping[str, float], change: float, outcomes: Sequence[str] | None
 ) -> dict[str, FloatArray]:
-    """Outcomes of the base run, which must have a time axis."""
+    """Outcomes of the base run, for comparison with runs with a fraction more or less of a parameter."""
     if not 0 < change < 1:
         raise InvalidInput(f"change is {change}; it must be a fraction between 0 and 1, as 0.1")
+    return _base(simulate, base, outcomes)
+
+
+def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> dict[str, FloatArray]:
+    """Outcomes of the base run, which must have a time axis."""
     try:
-        found = arrays_of(simulate(dict(base)), outcomes)
+        run = simulate(dict(base))
     except BREAKDOWNS as fault:
         raise InvalidInput(f"the base run fails, so nothing can be compared with it: {fault}") from fault
+    found = arrays_of(run, outcomes)
     for name, array in found.items():
         if array.ndim == 0:
             raise InvalidInput(f"outcome {name!r} is one number; an array with time on its last axis is needed")
@@ -229,203 +237,185 @@ def _largest(values: FloatArray) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RankingSensitivity:
-    """Robustness of a ranking of policies over draws.
+class KnockOut:
+    """A feedback loop and the parameter values that cut it.
 
     Attributes
     ----------
-    order
-        Policies by their mean score, best first.
-    used, failed
-        Number of draws in which all scores and parameters are finite, and of draws left out.
-    probability_best
-        Share of draws in which each policy is best, from 0 to 1, summing to 1; tied policies share a draw.
-    best_flips
-        Share of draws in which the first of ``order`` is not best, from 0 (robust) to 1.
-    kendall
-        Mean of Kendall's tau between the ranking of a draw and ``order``, from 1 (robust) to -1.
-    flips
-        One row per pair: ``better`` and ``worse`` by the mean, ``share`` of draws with a reversal, in which the worse
-        one scores higher, from 0 (robust) to about 0.5.
-    along
-        One row per pair and parameter: ``ks``, the Kolmogorov-Smirnov distance between the parameter's values in draws
-        with and without a reversal, from 0 (unrelated) to 1; its ``p_value``; and the parameter's means
-        ``when_flipped`` and ``otherwise``. Largest distance first within a pair; NaN if no or every draw is reversed.
+    name
+        Short name.
+    inputs
+        Parameter values that cut the loop, for example a strength of zero.
+    because
+        The effect of the loop, in one sentence.
     """
 
-    order: tuple[str, ...]
-    used: int
-    failed: int
-    probability_best: pd.Series
-    best_flips: float
-    kendall: float
-    flips: pd.DataFrame
-    along: pd.DataFrame
+    name: str
+    inputs: Mapping[str, float]
+    because: str = ""
 
 
-def ranking_sensitivity(
-    scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike], *, higher_is_better: bool = True
-) -> RankingSensitivity:
-    r"""How often the ranking of policies is reversed over draws, and the parameters related to the reversals.
-
-    .. math:: \text{share}_{ij} = \frac1n\sum_d \mathbf 1[s_{jd} > s_{id}] \text{ for } \bar s_i \ge \bar s_j, \qquad
-       \bar\tau = \frac{1}{|P|}\sum_{(i,j)\in P}\frac1n\sum_d\operatorname{sign}(s_{id}-s_{jd})
-
-    Parameters
-    ----------
-    scores
-        Scores of each policy by draw, with the same draws for all, shape ``(draw,)``.
-    parameters
-        Values of each parameter by draw.
-    higher_is_better
-        Whether higher scores are better.
-
-    Returns
-    -------
-    RankingSensitivity
-        Draws in which a score or a parameter is not finite are left out for all policies, and counted.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer than two policies or two complete draws, or the lengths differ.
-
-    References
-    ----------
-    Hornberger, G. M. and Spear, R. C. (1981), An approach to the preliminary analysis of environmental systems, Journal
-    of Environmental Management 12, 7-18 (parameters related to a behaviour). Kendall, M. G. (1938), A new measure of
-    rank correlation, Biometrika 30(1-2), 81-93.
-
-    Examples
-    --------
-    >>> scores = {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 1.0, 1.0, 1.0]}
-    >>> found = ranking_sensitivity(scores, {"rate": [0.1, 0.2, 0.3, 0.4]})
-    >>> found.order, found.best_flips
-    (('a', 'b'), 0.25)
-    """
-    table, values, failed = _draws(scores, parameters)
-    signed = table if higher_is_better else -table
-    names = list(scores)
-    by_mean = np.argsort(-signed.mean(axis=1), kind="stable")
-    best = signed == signed.max(axis=0)
-    probability = (best / best.sum(axis=0)).mean(axis=1)
-    flips, along, agreement = [], [], []
-    for first, second in combinations(by_mean, 2):
-        pair = {"better": names[first], "worse": names[second]}
-        flipped = signed[second] > signed[first]
-        agreement.append(np.sign(signed[first] - signed[second]).mean())
-        flips.append({**pair, "share": float(flipped.mean())})
-        rows = [{**pair, "parameter": name} | _separation(values[name], flipped) for name in parameters]
-        along += sorted(rows, key=lambda row: -np.nan_to_num(float(str(row["ks"]))))
-    columns = ["better", "worse", "parameter", "ks", "p_value", "when_flipped", "otherwise"]
-    ordered = [names[index] for index in by_mean]
-    return RankingSensitivity(
-        order=tuple(ordered),
-        used=signed.shape[1],
-        failed=failed,
-        probability_best=pd.Series(probability, index=names, name="probability_best")[ordered],
-        best_flips=float(1 - probability[by_mean[0]]),
-        kendall=float(np.mean(agreement)),
-        flips=pd.DataFrame(flips),
-        along=pd.DataFrame(along, columns=columns),
-    )
-
-
-def ranking_along(
+def knock_out(
     simulate: Simulate,
-    policies: Mapping[str, Mapping[str, float]],
-    parameter: str,
-    values: Sequence[float],
+    loops: Sequence[KnockOut],
     *,
-    score: Callable[[Run], float],
-    higher_is_better: bool = True,
+    outcomes: Sequence[str] | None = None,
+    base: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Ranking of policies along the values of one parameter.
+    r"""Cut one feedback loop at a time and measure the change of behaviour.
+
+    .. math::
+       \text{change} = \sqrt{\frac{\overline{(y^0_t-y_t)^2}}{\overline{s^2_y}}}, \qquad
+       \text{end change} = \frac{\overline{y^0_T-y_T}}{\overline{|y_T|}}
+
+    with :math:`y` the base run, :math:`y^0` the run without the loop, time on the last axis, :math:`s_y` the standard
+    deviation over time, and means over times and series.
 
     Parameters
     ----------
     simulate
         Runs the model.
-    policies
-        Parameter values set by each policy, by its name.
-    parameter
-        The parameter to vary.
-    values
-        Values of the parameter, in order.
-    score
-        Function of a run that returns the score of the policy.
-    higher_is_better
-        Whether higher scores are better.
+    loops
+        The loops, with the parameter values that cut them.
+    outcomes
+        Outcomes to compare; by default all.
+    base
+        Parameters of the base run.
 
     Returns
     -------
     pandas.DataFrame
-        One row per value: ``best``, the best policy; ``order``, all policies with a score, best first, joined by " > ";
-        ``flips``, whether the order differs from that at the previous value; ``failed``, the number of policies whose
-        run failed or whose score is not finite; and the scores as ``score <name>``. Fewer flips are more robust.
+        One row per loop and outcome: ``change``, at least 0 (no effect), relative to the variation of the base run;
+        ``end_change`` of either sign; ``turning_points_base`` and ``turning_points_without`` summed over series;
+        ``mode_changes``, whether `mode_differs` for any series; ``status``, "run" or why there was no run. Neither
+        direction is better: a loop that is claimed to matter should have an effect.
 
     Raises
     ------
     InvalidInput
-        If there are fewer than two policies, or a policy sets the varied parameter.
+        If the base run fails.
+    UnknownName
+        If an outcome does not exist.
 
     References
     ----------
-    Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21 (policy sensitivity).
+    Ford, D. N. (1999), A behavioral approach to feedback loop dominance analysis, System Dynamics Review 15(1), 3-36.
     """
-    if len(policies) < 2:
-        raise InvalidInput(f"a ranking needs at least two policies; there are {len(policies)}")
-    setting = [name for name, inputs in policies.items() if parameter in inputs]
-    if setting:
-        raise InvalidInput(f"policy {setting[0]!r} sets {parameter!r} itself; vary a parameter that no policy sets")
+    whole = _base(simulate, base or {}, outcomes)
     rows: list[dict[str, object]] = []
-    for value in values:
-        scores = {name: _score(simulate, {**inputs, parameter: value}, score) for name, inputs in policies.items()}
-        known = {name: result for name, result in scores.items() if np.isfinite(result)}
-        order = sorted(known, key=lambda name: known[name], reverse=higher_is_better)
-        rows.append(
-            {parameter: value, "best": order[0] if order else "", "order": " > ".join(order)}
-            | {"flips": bool(rows) and rows[-1]["order"] != " > ".join(order), "failed": len(scores) - len(known)}
-            | {f"score {name}": result for name, result in scores.items()}
+    for loop in loops:
+        try:
+            without = arrays_of(simulate({**(base or {}), **loop.inputs}), list(whole))
+        except BREAKDOWNS as fault:
+            rows += [{"loop": loop.name, "outcome": name, "status": f"not run: {fault}"} for name in whole]
+            continue
+        rows += [{"loop": loop.name, "outcome": name} | _difference(whole[name], without[name]) for name in whole]
+    return pd.DataFrame(rows, columns=["loop", "outcome", *_MEASURES, "status"])
+
+
+_MEASURES = ("change", "end_change", "turning_points_base", "turning_points_without", "mode_changes")
+
+
+def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
+    """Measures of the difference between a run without a loop and the base run."""
+    if whole.shape != without.shape:
+        raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
+    if not (np.isfinite(whole).all() and np.isfinite(without).all()):
+        return {"status": "not run: a value is not finite"}
+    gap = without - whole
+    size, ends = np.sqrt((gap**2).mean()), np.abs(whole[..., -1]).mean()
+    return {
+        "status": "run",
+        "change": float(ratio(size, np.sqrt(whole.var(axis=-1).mean()))) if size else 0.0,
+        "end_change": float(ratio(gap[..., -1].mean(), ends)),
+        "turning_points_base": int(turning_points(whole).sum()),
+        "turning_points_without": int(turning_points(without).sum()),
+        "mode_changes": bool(mode_differs(whole, without).any()),
+    }
+
+
+def integration_error(
+    integrate: Integrate,
+    *,
+    step: float,
+    method: str = "euler",
+    reference: str | None = "rk4",
+    tolerance: float = 0.01,
+) -> pd.DataFrame:
+    r"""Estimate the integration error by halving the time step twice and by comparing with a more accurate method.
+
+    .. math:: E_h = \frac{\max|y_h-y_{h/2}|}{\max|y_{h/2}|}, \qquad
+       E_\text{reference} = \frac{\max|y_h-y^\text{reference}_{h/2}|}{\max|y^\text{reference}_{h/2}|}, \qquad
+       p = \log_2\frac{\max|y_h-y_{h/2}|}{\max|y_{h/2}-y_{h/4}|}
+
+    Parameters
+    ----------
+    integrate
+        Runs the model with a step and a method.
+    step
+        The step under test.
+    method, reference
+        Names of methods for ``integrate``; None for no comparison of methods.
+    tolerance
+        Largest acceptable error, as a fraction of the largest absolute value of the outcome.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per outcome: ``error_halved`` :math:`E_h` and ``error_reference``, fractions, at least 0, lower is
+        better; ``order`` :math:`p`, which should be near the order of the method (1 for Euler, 4 for RK4), NaN if
+        halving changes nothing, low if the model has discontinuities between the steps; ``acceptable``, whether both
+        errors are within the tolerance. A NaN error is not acceptable.
+
+    Raises
+    ------
+    InvalidInput
+        If ``step`` is not positive, or the outcomes do not have the same shape at every step.
+
+    References
+    ----------
+    Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21 and appendix A. Hairer, E., Norsett, S. P. and Wanner,
+    G. (1993), Solving Ordinary Differential Equations I, Springer, ch. II.
+
+    Examples
+    --------
+    >>> def integrate(step, method):
+    ...     factor = 1 - step if method == "euler" else 1 - step + step**2 / 2 - step**3 / 6 + step**4 / 24
+    ...     return {"level": factor ** (np.arange(5.0) / step)}
+    >>> found = integration_error(integrate, step=0.125).loc["level"]
+    >>> round(float(found["order"])), bool(found["acceptable"])
+    (1, False)
+    """
+    if not step > 0:
+        raise InvalidInput(f"step is {step}; it must be positive")
+    runs = [arrays_of(integrate(step / parts, method)) for parts in (1, 2, 4)]
+    better = None if reference is None else arrays_of(integrate(step / 2, reference), list(runs[0]))
+    rows = {}
+    for name in runs[0]:
+        coarse, half, quarter = (run[name] for run in runs)
+        against = half if better is None else better[name]
+        _same_shape(name, coarse, half, quarter, against)
+        first, second = _size(coarse - half), _size(half - quarter)
+        halved = float(ratio(first, _size(half))) if first else 0.0
+        gap = _size(coarse - against)
+        other = float(ratio(gap, _size(against))) if gap else 0.0
+        rows[name] = {
+            "error_halved": halved,
+            "error_reference": np.nan if better is None else other,
+            "order": float(np.log2(ratio(first, second))) if first else np.nan,
+            "acceptable": max(halved, other) <= tolerance and not np.isnan(halved + other),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("outcome")
+
+
+def _size(values: FloatArray) -> float:
+    return float(np.abs(values).max(initial=0.0))
+
+
+def _same_shape(name: str, *arrays: FloatArray) -> None:
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise InvalidInput(
+            f"{name} has the shapes {', '.join(map(str, sorted(shapes)))}; they must be the same: report at the same "
+            "moments whatever the step"
         )
-    return pd.DataFrame(rows)
-
-
-def _score(simulate: Simulate, parameters: Mapping[str, float], score: Callable[[Run], float]) -> float:
-    try:
-        return float(score(simulate(parameters)))
-    except BREAKDOWNS:
-        return float("nan")
-
-
-def _draws(
-    scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike]
-) -> tuple[FloatArray, dict[str, FloatArray], int]:
-    """Scores (policy, draw) and parameters of the complete draws, and the number of incomplete ones."""
-    if len(scores) < 2:
-        raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")
-    rows, values = (
-        {name: np.asarray(item, dtype=float) for name, item in given.items()} for given in (scores, parameters)
-    )
-    shapes = {item.shape for item in (*rows.values(), *values.values())}
-    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
-        told = ", ".join(f"{name} {item.shape}" for name, item in {**rows, **values}.items())
-        raise InvalidInput(f"scores and parameters must have one number for each draw; the shapes are {told}")
-    table = np.stack(list(rows.values()))
-    complete = np.isfinite(np.stack([*table, *values.values()])).all(axis=0)
-    if complete.sum() < 2:
-        raise InvalidInput(f"{int(complete.sum())} of {len(complete)} draws are complete; at least two are needed")
-    return table[:, complete], {name: array[complete] for name, array in values.items()}, int((~complete).sum())
-
-
-def _separation(values: FloatArray, flipped: NDArray[np.bool_]) -> dict[str, float]:
-    """Compare the distributions of a parameter in draws with and without a reversal of a pair."""
-    nothing = float("nan")
-    if flipped.all() or not flipped.any():
-        return {"ks": nothing, "p_value": nothing, "when_flipped": nothing, "otherwise": nothing}
-    # Imported here because scipy.stats takes half a second to import.
-    from scipy.stats import ks_2samp
-
-    found = ks_2samp(values[flipped], values[~flipped])
-    means = {"when_flipped": float(values[flipped].mean()), "otherwise": float(values[~flipped].mean())}
-    return {"ks": float(found.statistic), "p_value": float(found.pvalue), **means}

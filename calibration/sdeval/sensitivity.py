@@ -1,15 +1,18 @@
-"""Global sensitivity of every outcome for every element and time: Morris screening and Sobol indices, by SALib.
+"""Global sensitivity of every outcome for every element and time, by SALib, and of a ranking of policies.
 
 SALib draws the designs and computes the indices. This module adds support for outcomes of any shape and failed runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
@@ -19,6 +22,9 @@ Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
 
 # Minimum number of complete blocks of a design for an index.
 FEWEST_BLOCKS = 2
+
+# Levels of Morris's grid.
+LEVELS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +58,6 @@ def morris(
     bounds: Mapping[str, tuple[float, float]],
     *,
     trajectories: int = 20,
-    levels: int = 4,
     outcomes: Sequence[str] | None = None,
     seed: int = 0,
     batch: Batch | None = None,
@@ -74,8 +79,6 @@ def morris(
         Lower and upper bound of each parameter.
     trajectories
         Number of trajectories; each takes one run more than there are parameters.
-    levels
-        Levels of the grid, an even number.
     outcomes
         Outcomes to analyse; by default all.
     seed
@@ -103,19 +106,16 @@ def morris(
     analysis of large models, Environmental Modelling and Software 22(10), 1509-1518. Iwanaga, T., Usher, W. and Herman,
     J. (2022), Toward SALib 2.0, Socio-Environmental Systems Modelling 4, 18155.
     """
-    if trajectories < FEWEST_BLOCKS or levels < 2 or levels % 2:
-        raise InvalidInput(
-            f"trajectories is {trajectories} and levels {levels}; at least two trajectories "
-            "and an even number of levels are needed"
-        )
+    if trajectories < FEWEST_BLOCKS:
+        raise InvalidInput(f"trajectories is {trajectories}; at least two are needed")
     from SALib.analyze import morris as analysis
     from SALib.sample import morris as sampling
 
     problem = _problem(bounds)
-    design = sampling.sample(problem, trajectories, num_levels=levels, seed=np.random.default_rng(seed))
+    design = sampling.sample(problem, trajectories, num_levels=LEVELS, seed=np.random.default_rng(seed))
 
     def indices(rows: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
-        found = analysis.analyze(problem, rows, values, num_levels=levels, seed=np.random.default_rng(seed))
+        found = analysis.analyze(problem, rows, values, num_levels=LEVELS, seed=np.random.default_rng(seed))
         return {name: np.asarray(found[name], dtype=float) for name in ("mu", "mu_star", "sigma", "mu_star_conf")}
 
     results = _run_design(simulate, batch, tuple(bounds), design, outcomes)
@@ -127,7 +127,6 @@ def sobol(
     bounds: Mapping[str, tuple[float, float]],
     *,
     samples: int = 256,
-    second_order: bool = False,
     outcomes: Sequence[str] | None = None,
     seed: int = 0,
     batch: Batch | None = None,
@@ -147,10 +146,7 @@ def sobol(
     bounds
         Lower and upper bound of each parameter.
     samples
-        Number of base samples, a power of two; each takes two runs more than there are parameters, or 2p + 2 runs for p
-        parameters with ``second_order``.
-    second_order
-        Whether to estimate ``S2``, the share due to the interaction of each pair of parameters.
+        Number of base samples, a power of two; each takes two runs more than there are parameters.
     outcomes
         Outcomes to analyse; by default all.
     seed
@@ -162,11 +158,11 @@ def sobol(
     -------
     Sensitivity
         ``S1`` and ``ST``, from 0 to 1 except for sampling error, larger is more influential; ``ST - S1`` is the share
-        of interactions; ``S1_conf`` and ``ST_conf``, half-widths of their 95 % intervals, smaller is better; ``S2``
-        with the dims ``(parameter, with, ...)``, NaN on and below the diagonal. If an element is not finite in a run,
-        the base sample of that run is left out for this element; ``used`` is the number left. The remaining samples
-        are not uniform: indices of elements with many losses apply to the region where the model can be run. With
-        fewer than two base samples, or if the outcome does not vary, the indices are NaN.
+        of interactions; ``S1_conf`` and ``ST_conf``, half-widths of their 95 % intervals, smaller is better. If an
+        element is not finite in a run, the base sample of that run is left out for this element; ``used`` is the
+        number left. The remaining samples are not uniform: indices of elements with many losses apply to the region
+        where the model can be run. With fewer than two base samples, or if the outcome does not vary, the indices
+        are NaN.
 
     Raises
     ------
@@ -185,17 +181,15 @@ def sobol(
     from SALib.sample import sobol as sampling
 
     problem = _problem(bounds)
-    design = sampling.sample(problem, samples, calc_second_order=second_order, seed=np.random.default_rng(seed))
-    names = ["S1", "S1_conf", "ST", "ST_conf", *(["S2", "S2_conf"] if second_order else [])]
+    design = sampling.sample(problem, samples, calc_second_order=False, seed=np.random.default_rng(seed))
 
     def indices(_: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
         # SALib treats a seed of 0 as None, hence a generator.
-        found = analysis.analyze(problem, values, calc_second_order=second_order, seed=np.random.default_rng(seed))
-        return {name: np.asarray(found[name], dtype=float) for name in names}
+        found = analysis.analyze(problem, values, calc_second_order=False, seed=np.random.default_rng(seed))
+        return {name: np.asarray(found[name], dtype=float) for name in ("S1", "S1_conf", "ST", "ST_conf")}
 
-    block = 2 * len(bounds) + 2 if second_order else len(bounds) + 2
     results = _run_design(simulate, batch, tuple(bounds), design, outcomes)
-    return results.analysed("sobol", block=block, indices=indices, needs_variation=True)
+    return results.analysed("sobol", block=len(bounds) + 2, indices=indices, needs_variation=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,27 +231,23 @@ class _Results:
         shape = self.values[name].shape[1:]
         elements = self.values[name].reshape(len(self.design), -1).T
         whole = np.asarray(np.isfinite(elements).reshape(len(elements), -1, block).all(axis=-1))
-        # A ramp, since any values that vary give the shapes of the indices.
+        # A ramp, since any values that vary give the names of the indices.
         ramp = indices(self.design, np.arange(float(len(self.design))))
-        collected = {key: np.full((*value.shape, len(elements)), np.nan) for key, value in ramp.items()}
+        collected = {key: np.full((len(self.parameters), len(elements)), np.nan) for key in ramp}
         for number, (values, kept) in enumerate(zip(elements, whole, strict=True)):
             rows = np.repeat(kept, block)
             if kept.sum() < FEWEST_BLOCKS or (needs_variation and np.ptp(values[rows]) == 0):
                 continue
             for key, value in indices(self.design[rows], values[rows]).items():
-                collected[key][..., number] = value
+                collected[key][:, number] = value
         template = self.labels[name]
         dims = [str(dim) for dim in template.dims]
-        front = {1: ["parameter"], 2: ["parameter", "with"]}
         variables: dict[str, Any] = {
-            key: ([*front[value.ndim - 1], *dims], value.reshape(*value.shape[:-1], *shape))
-            for key, value in collected.items()
+            key: (["parameter", *dims], value.reshape(-1, *shape)) for key, value in collected.items()
         }
         variables["used"] = (dims, whole.sum(axis=-1).reshape(shape))
-        ahead = {
-            dim: list(self.parameters) for dim in ("parameter", "with") if any(dim in v[0] for v in variables.values())
-        }
-        return xr.Dataset(variables, coords={**template.coords, **ahead}, attrs={"blocks": whole.shape[1]})
+        coords = {**template.coords, "parameter": list(self.parameters)}
+        return xr.Dataset(variables, coords=coords, attrs={"blocks": whole.shape[1]})
 
 
 def _problem(bounds: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
@@ -319,3 +309,134 @@ def _labels(outcome: Any, array: FloatArray) -> xr.DataArray:
     if isinstance(outcome, xr.DataArray):
         return outcome
     return xr.DataArray(array, dims=[f"axis_{number}" for number in range(array.ndim)])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankingSensitivity:
+    """Robustness of a ranking of policies over draws.
+
+    Attributes
+    ----------
+    order
+        Policies by their mean score, best first.
+    used, failed
+        Number of draws in which all scores and parameters are finite, and of draws left out.
+    probability_best
+        Share of draws in which each policy is best, from 0 to 1, summing to 1; tied policies share a draw.
+    best_flips
+        Share of draws in which the first of ``order`` is not best, from 0 (robust) to 1.
+    kendall
+        Mean of Kendall's tau between the ranking of a draw and ``order``, from 1 (robust) to -1.
+    flips
+        One row per pair: ``better`` and ``worse`` by the mean, ``share`` of draws with a reversal, in which the worse
+        one scores higher, from 0 (robust) to about 0.5.
+    along
+        One row per pair and parameter: ``ks``, the Kolmogorov-Smirnov distance between the parameter's values in draws
+        with and without a reversal, from 0 (unrelated) to 1; its ``p_value``; and the parameter's means
+        ``when_flipped`` and ``otherwise``. Largest distance first within a pair; NaN if no or every draw is reversed.
+    """
+
+    order: tuple[str, ...]
+    used: int
+    failed: int
+    probability_best: pd.Series
+    best_flips: float
+    kendall: float
+    flips: pd.DataFrame
+    along: pd.DataFrame
+
+
+def ranking_sensitivity(scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike]) -> RankingSensitivity:
+    r"""How often the ranking of policies is reversed over draws, and the parameters related to the reversals.
+
+    .. math:: \text{share}_{ij} = \frac1n\sum_d \mathbf 1[s_{jd} > s_{id}] \text{ for } \bar s_i \ge \bar s_j, \qquad
+       \bar\tau = \frac{1}{|P|}\sum_{(i,j)\in P}\frac1n\sum_d\operatorname{sign}(s_{id}-s_{jd})
+
+    Parameters
+    ----------
+    scores
+        Scores of each policy by draw, with the same draws for all, shape ``(draw,)``; higher is better.
+    parameters
+        Values of each parameter by draw.
+
+    Returns
+    -------
+    RankingSensitivity
+        Draws in which a score or a parameter is not finite are left out for all policies, and counted.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than two policies or two complete draws, or the lengths differ.
+
+    References
+    ----------
+    Hornberger, G. M. and Spear, R. C. (1981), An approach to the preliminary analysis of environmental systems, Journal
+    of Environmental Management 12, 7-18 (parameters related to a behaviour). Kendall, M. G. (1938), A new measure of
+    rank correlation, Biometrika 30(1-2), 81-93.
+
+    Examples
+    --------
+    >>> scores = {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 1.0, 1.0, 1.0]}
+    >>> found = ranking_sensitivity(scores, {"rate": [0.1, 0.2, 0.3, 0.4]})
+    >>> found.order, found.best_flips
+    (('a', 'b'), 0.25)
+    """
+    table, values, failed = _draws(scores, parameters)
+    names = list(scores)
+    by_mean = np.argsort(-table.mean(axis=1), kind="stable")
+    best = table == table.max(axis=0)
+    probability = (best / best.sum(axis=0)).mean(axis=1)
+    flips, along, agreement = [], [], []
+    for first, second in combinations(by_mean, 2):
+        pair = {"better": names[first], "worse": names[second]}
+        flipped = table[second] > table[first]
+        agreement.append(np.sign(table[first] - table[second]).mean())
+        flips.append({**pair, "share": float(flipped.mean())})
+        rows = [{**pair, "parameter": name} | _separation(values[name], flipped) for name in parameters]
+        along += sorted(rows, key=lambda row: -np.nan_to_num(float(str(row["ks"]))))
+    columns = ["better", "worse", "parameter", "ks", "p_value", "when_flipped", "otherwise"]
+    ordered = [names[index] for index in by_mean]
+    return RankingSensitivity(
+        order=tuple(ordered),
+        used=table.shape[1],
+        failed=failed,
+        probability_best=pd.Series(probability, index=names, name="probability_best")[ordered],
+        best_flips=float(1 - probability[by_mean[0]]),
+        kendall=float(np.mean(agreement)),
+        flips=pd.DataFrame(flips),
+        along=pd.DataFrame(along, columns=columns),
+    )
+
+
+def _draws(
+    scores: Mapping[str, ArrayLike], parameters: Mapping[str, ArrayLike]
+) -> tuple[FloatArray, dict[str, FloatArray], int]:
+    """Scores (policy, draw) and parameters of the complete draws, and the number of incomplete ones."""
+    if len(scores) < 2:
+        raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")
+    rows, values = (
+        {name: np.asarray(item, dtype=float) for name, item in given.items()} for given in (scores, parameters)
+    )
+    shapes = {item.shape for item in (*rows.values(), *values.values())}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        told = ", ".join(f"{name} {item.shape}" for name, item in {**rows, **values}.items())
+        raise InvalidInput(f"scores and parameters must have one number for each draw; the shapes are {told}")
+    table = np.stack(list(rows.values()))
+    complete = np.isfinite(np.stack([*table, *values.values()])).all(axis=0)
+    if complete.sum() < 2:
+        raise InvalidInput(f"{int(complete.sum())} of {len(complete)} draws are complete; at least two are needed")
+    return table[:, complete], {name: array[complete] for name, array in values.items()}, int((~complete).sum())
+
+
+def _separation(values: FloatArray, flipped: NDArray[np.bool_]) -> dict[str, float]:
+    """Compare the distributions of a parameter in draws with and without a reversal of a pair."""
+    nothing = float("nan")
+    if flipped.all() or not flipped.any():
+        return {"ks": nothing, "p_value": nothing, "when_flipped": nothing, "otherwise": nothing}
+    # Imported here because scipy.stats takes half a second to import.
+    from scipy.stats import ks_2samp
+
+    found = ks_2samp(values[flipped], values[~flipped])
+    means = {"when_flipped": float(values[flipped].mean()), "otherwise": float(values[~flipped].mean())}
+    return {"ks": float(found.statistic), "p_value": float(found.pvalue), **means}

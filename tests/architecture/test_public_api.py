@@ -10,7 +10,7 @@ import pytest
 DOORS = {
     "calibration": 6,
     "calibration.evaluation": 6,
-    "calibration.sdeval": 62,
+    "calibration.sdeval": 33,
     "pysd_runner": 12,
     "pysd_runner.checks": 12,
     "pysd_runner.engine": 19,
@@ -19,7 +19,7 @@ DOORS = {
     "pysd_runner.indicators": 14,
     "pysd_runner.data": 11,
     "pysd_runner.plots": 10,
-    "pysd_runner.policy": 27,
+    "pysd_runner.policy": 26,
     "pysd_runner.scenarios": 10,
     "pysd_runner.study": 7,
     "pysd_runner.simulation": 6,

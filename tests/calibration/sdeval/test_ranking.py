@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from calibration.sdeval import ranking_along, ranking_sensitivity
+from calibration.sdeval import ranking_sensitivity
 from pysd_runner.core.errors import InvalidInput
 
 RNG = np.random.default_rng(11)
@@ -52,14 +52,6 @@ def _distance(left: np.ndarray, right: np.ndarray) -> float:
     )
 
 
-def test_lower_may_be_better_and_the_unit_does_not_matter() -> None:
-    found = ranking_sensitivity(SCORES, {"rate": RATE})
-    turned = ranking_sensitivity({n: 7 - 3 * s for n, s in SCORES.items()}, {"rate": RATE}, higher_is_better=False)
-    assert turned.order == found.order
-    assert turned.kendall == pytest.approx(found.kendall, abs=1e-12)
-    assert turned.flips["share"].tolist() == found.flips["share"].tolist()
-
-
 def test_ties_share_a_draw_and_are_no_flip() -> None:
     found = ranking_sensitivity({"a": [1.0, 2.0], "b": [1.0, 1.0]}, {})
     assert found.probability_best.to_dict() == {"a": 0.75, "b": 0.25}
@@ -74,29 +66,12 @@ def test_draws_that_fail_are_left_out_for_all_and_counted() -> None:
     assert found.flips["share"].tolist() == [0.5]
 
 
-def test_where_along_a_parameter_the_ranking_flips() -> None:
-    def simulate(parameters: dict[str, float]) -> dict[str, float]:
-        if parameters["rate"] > 0.8 and parameters["dose"] > 1:
-            raise ValueError("too much")
-        return {"gain": parameters["dose"] * (1 - parameters["rate"] * parameters["dose"])}
-
-    policies = {"low": {"dose": 1.0}, "high": {"dose": 2.0}}
-    found = ranking_along(simulate, policies, "rate", [0.1, 0.3, 0.4, 0.9], score=lambda run: run["gain"])
-    assert found["best"].tolist() == ["high", "high", "low", "low"]
-    assert found["flips"].tolist() == [False, False, True, True]
-    assert found["order"].tolist() == ["high > low", "high > low", "low > high", "low"]
-    assert found["failed"].tolist() == [0, 0, 0, 1]
-    assert found["score high"].tolist()[:3] == pytest.approx([1.6, 0.8, 0.4])
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: ranking_sensitivity({"a": [1.0, 2.0]}, {}), "at least two policies"),
         (lambda: ranking_sensitivity({"a": [1.0], "b": [1.0, 2.0]}, {}), "one number for each draw"),
         (lambda: ranking_sensitivity({"a": [1.0, np.nan], "b": [1.0, 2.0]}, {}), "1 of 2 draws are complete"),
-        (lambda: ranking_along(dict, {"a": {}}, "rate", [1.0], score=float), "at least two policies"),
-        (lambda: ranking_along(dict, {"a": {"rate": 1}, "b": {}}, "rate", [1.0], score=float), "sets 'rate' itself"),
     ],
 )
 def test_bad_input(call: object, message: str) -> None:
