@@ -1,6 +1,6 @@
 """Policy studies shared by several commands, and ``gapsim attribute``: the contribution of each lever."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,8 +24,6 @@ if TYPE_CHECKING:  # slow imports (numpy)
 
 # Default number of draws, repeated in the help: a search runs the model hundreds of times for each draw.
 SEARCH_DRAWS = 200
-# Multiples of a policy's budget at which the effect of additional money is computed.
-MULTIPLES = (0.0, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +131,10 @@ def attribute(
     else:
         with session.stage("Adding up costs"):
             money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
-    curves: Mapping[float, Costs] = {}
-    if money is not None:
-        with session.stage("Following costs over budgets") as stage:
-            curves = _curves(study, policy_of(inputs, chosen), asked.outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage(Message("Writing figures and tables")):
-        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money, curves=curves)
+        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
@@ -154,7 +148,7 @@ def attribute(
         session.say(line)
     if money is not None:
         session.say()
-        for text in cost_sentences(*money, curves, lang):
+        for text in cost_sentences(*money, lang):
             for line in filled(text):
                 session.say(line)
     tell_folder(session, folder.path)
@@ -182,31 +176,3 @@ def _money(
     names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
     names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
-
-
-def _curves(
-    study: "Study",
-    policy: Mapping[str, Any],
-    outcome: str,
-    at: Callable[[str, int, int], None],
-) -> "dict[float, Costs]":
-    """Effects of additional money at several multiples of a policy's budget."""
-    from pysd_runner.policy.cost import cost_curves, money_variables, more_money, spent_money
-    from pysd_runner.scenarios.policy import BUDGET_LIMIT
-
-    name = study.model.bindings.policy["budget"]
-    budgets = {}
-    for multiple in MULTIPLES:
-        budget = min(multiple * float(policy[name]), BUDGET_LIMIT)
-        scaled = {**policy, name: budget}
-        budgets[budget] = (scaled, more_money(study, scaled))
-    total = sum(len(more) + 1 for _, more in budgets.values()) * study.draws
-    done = 0
-
-    def finished(runs: int) -> None:
-        nonlocal done
-        done += runs
-        at("budgets", done, total)
-
-    money, variables = spent_money(study.model), money_variables(study.model)
-    return cost_curves(study, budgets, money, variables, outcome=outcome, progress=finished)

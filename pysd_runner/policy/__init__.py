@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pysd_runner.policy.attribution import Attribution as Attribution
     from pysd_runner.policy.attribution import attribute as attribute
     from pysd_runner.policy.cost import Costs as Costs
-    from pysd_runner.policy.cost import cost_curves as cost_curves
     from pysd_runner.policy.cost import costs as costs
     from pysd_runner.policy.effects import variable_outcome as variable_outcome
     from pysd_runner.policy.futures import Factor as Factor

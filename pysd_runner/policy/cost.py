@@ -134,42 +134,6 @@ def costs(
     )
 
 
-def cost_curves(
-    study: Study,
-    budgets: Mapping[float, tuple[Values, Mapping[str, Values]]],
-    money: Callable[[Data], Array],
-    variables: tuple[str, ...],
-    *,
-    outcome: str = "",
-    progress: Callable[[int], None] | None = None,
-) -> dict[float, Costs]:
-    """Marginal cost and effect of additional money at several budgets, draw by draw.
-
-    Parameters
-    ----------
-    study
-        Model and draws.
-    budgets
-        By budget: the policy, and variants of it with more money, by name.
-    money, variables, outcome, progress
-        As for `costs`.
-
-    Returns
-    -------
-    dict
-        `Costs` by budget, in ascending order; differences from the policy with that budget.
-    """
-    return {
-        budget: costs(study, more, money, variables, outcome=outcome, against=policy, progress=progress)
-        for budget, (policy, more) in sorted(budgets.items())
-    }
-
-
-def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
-    """Concatenate the tables of `cost_curves`: one row per budget and name; see `Costs.table`."""
-    return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
-
-
 def unit_costs(model: Model) -> dict[str, str]:
     """Variables declared as unit costs, by parameter key, or by variable name if they have elements."""
     found: dict[str, str] = {}
@@ -198,7 +162,7 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
     budget = policy[names["budget"]]
     for key in ("budget", "mix"):
         if isinstance(policy.get(names[key]), TimePath):
-            raise InvalidInput("policy.{key} changes over time; cost curves need one that does not", key=key)
+            raise InvalidInput("policy.{key} changes over time; more money needs one that does not", key=key)
     whole = float(budget) + more
     found: dict[str, dict[str, Any]] = {}
     elements = list(study.model.ranges[bound.ranges.lever])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.attribution import Attribution
-from pysd_runner.policy.cost import Costs, curve_table
+from pysd_runner.policy.cost import Costs
 from pysd_runner.reports.document import (
     Bullets,
     Heading,
@@ -93,10 +93,8 @@ def _how(found: Attribution, lang: str) -> str:
     return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
 
-def cost_sentences(
-    whole: Costs, more: Costs, names: Mapping[str, str], curves: Mapping[float, Costs], lang: str
-) -> list[str]:
-    """Sentences on the cost of the policy, and on where additional spending has most effect, also by budget."""
+def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
+    """Sentences on the cost of the policy, and on where additional spending has most effect."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
@@ -107,7 +105,7 @@ def cost_sentences(
     if len(levers) and len(regions):
         best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
         lines.append(say("policy.next", lang, lever=names[best], worst=names[worst], region=names[region]))
-    return [*lines, *_curve(curves, names, lang)]
+    return lines
 
 
 def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
@@ -115,20 +113,6 @@ def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
     table = costs.table()
     own = table[[str(name).startswith(kind) for name in table.index]]
     return own["effect_p50"] / own["money_p50"]
-
-
-def _curve(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
-    """Sentence on the most effective lever at small and at large budgets, and on the ratio of their effects."""
-    if len(curves) < 2:
-        return []
-    low, high = min(curves), max(curves)
-    small, large = (_gains(curves[budget], "lever.") for budget in (low, high))
-    first, last = str(small.idxmax()), str(large.idxmax())
-    if not small[first] > 0:
-        return []
-    ratio = percent(float(large[last] / small[first]))
-    ends = {"low": f"{100 * low:g}", "high": f"{100 * high:g}"}
-    return [say("policy.curve", lang, first=names[first], last=names[last], ratio=ratio, **ends)]
 
 
 def _cost_table(more: Costs, names: Mapping[str, str], lang: str) -> TextTable:
@@ -157,7 +141,6 @@ def write_attribution(
     *,
     loops: Mapping[str, str],
     money: tuple[Costs, Costs, Mapping[str, str]] | None,
-    curves: Mapping[float, Costs],
 ) -> None:
     """Write the page, tables and figures of an attribution into a folder."""
     from pysd_runner.plots.policies import plot_wedges
@@ -186,13 +169,10 @@ def write_attribution(
         whole, more, names = money
         parts += [
             Heading(say("policy.next title", lang)),
-            Bullets(cost_sentences(whole, more, names, {}, lang)),
+            Bullets(cost_sentences(whole, more, names, lang)),
             _cost_table(more, names, lang),
         ]
         tables["costs"] = pd.concat([whole.table(), more.table()]).reset_index()
-        parts += [Bullets(_curve(curves, names, lang))] if curves else []
-    if curves:
-        tables["cost_curves"] = curve_table(curves).reset_index()
     parts += [Heading(say("policy.notes", lang)), Bullets(found.notes)]
     title = say("policy.attribution", lang, policy=own)
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)

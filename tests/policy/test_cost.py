@@ -7,9 +7,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import (
     Costs,
-    cost_curves,
     costs,
-    curve_table,
     money_variables,
     more_money,
     spent_money,
@@ -87,24 +85,18 @@ def test_more_money_goes_where_it_is_said():
 
 
 def test_the_next_money_buys_less_the_more_there_is():
-    name, model = "Policy Budget Share", study().model
-    budgets = {}
-    for budget in (0.012, 0.0, 0.003):
+    spent, read = spent_money(study().model), money_variables(study().model)
+    bought = []
+    for budget in (0.0, 0.003, 0.012):
         # Without the cost of sameness, which the first money brings.
-        scaled = {**policy(), name: budget, "Homogenisation Sensitivity": 0.0}
-        budgets[budget] = (scaled, more_money(study(), scaled))
-    curves = cost_curves(study(), budgets, spent_money(model), money_variables(model), outcome="output_change")
-    assert list(curves) == [0.0, 0.003, 0.012]
-    place = curves[0.0].names.index("lever.skills")
-    bought = [np.median(item.effects[place] / item.money[place]) for item in curves.values()]
+        scaled = {**policy(), "Policy Budget Share": budget, "Homogenisation Sensitivity": 0.0}
+        more = {"more": more_money(study(), scaled)["lever.skills"]}
+        found = costs(study(), more, spent, read, outcome="output_change", against=scaled)
+        bought.append(np.median(found.effects / found.money))
+        # By definition: two runs that differ by the money alone.
+        one, two = effects_of(study(), [scaled, more["more"]], [found.outcome])["output_change"][..., -1]
+        assert found.effects[0] == pytest.approx((two - one) / (1 + one / 100), rel=1e-6)
     assert bought[0] > bought[1] > bought[2] > 0
-    # By definition: two runs that differ by the money alone.
-    both = [budgets[0.003][0], budgets[0.003][1]["lever.skills"]]
-    one, two = effects_of(study(), both, [study().outcomes["output_change"]])["output_change"][..., -1]
-    assert curves[0.003].effects[place] == pytest.approx((two - one) / (1 + one / 100), rel=1e-6)
-    table = curve_table(curves)
-    assert table.index.names == ["budget", "name"]
-    assert len(table) == sum(len(item.names) for item in curves.values())
 
 
 def test_costs_of_more_money_need_a_policy_that_stays():
