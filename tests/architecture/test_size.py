@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 315,
-    "lines": 80_423,
-    "nodes": 604_903,
-    "functions": 4_925,
-    "docstring lines": 12_668,
-    "lines of other texts": 5_472,
+    "files": 312,
+    "lines": 79_319,
+    "nodes": 600_278,
+    "functions": 4897,
+    "docstring lines": 12_089,
+    "lines of other texts": 5472,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 19,
-    "lines of tests": 43_144,
+    "lines of tests": 42_926,
 }
 
 
