@@ -40,12 +40,15 @@ class Costs(Tabled):
         Present value of the cost at the origin, shape (policy, draw), in the currency of the model.
     effects
         Effects on the outcome, shape (policy, draw); positive is better.
+    time
+        Years that people spend in training, shape (policy, draw), which are no public money; None if unknown.
     """
 
     names: tuple[str, ...]
     outcome: Outcome
     money: Array
     effects: Array
+    time: Array | None = None
 
     def unit_cost(self, place: int) -> Array | None:
         """Cost per unit of effect, shape (draw,); None if nothing is spent or the effect is not reliably positive.
@@ -70,6 +73,7 @@ class Costs(Tabled):
             # Some unit costs are infinite, so quantiles must not be interpolated.
             for key, values in (("money", self.money[place]), ("effect", self.effects[place]), ("unit_cost", unit)):
                 row |= band(key, np.empty(0) if values is None else values, "inverted_cdf")
+            row |= {} if self.time is None else band("time", self.time[place])
             row["share_positive"] = float((self.effects[place] > 0).mean())
             row["reason"] = self._reason(place) if unit is None else ""
             rows.append(row)
@@ -120,17 +124,21 @@ def costs(
     """
     bought = study.outcome(outcome)
 
+    time = "" if study.model.spec is None else study.model.bindings.variables.trainee_time
+
     def measure(data: Data) -> dict[str, Array]:
-        return {"value": bought.value(data)[..., -1], "money": present_value(money(data), study.years)}
+        found = {"value": bought.value(data)[..., -1], "money": present_value(money(data), study.years)}
+        return found | ({"time": data[time][..., 1:].sum(axis=(2, 3))} if time else {})
 
     root = study.none if against is None else against
-    names = list(dict.fromkeys((*bought.variables, *variables)))
+    names = list(dict.fromkeys(filter(None, (*bought.variables, *variables, time))))
     found = study.run([root, *policies.values()], measure, names, progress=progress)
     return Costs(
         names=tuple(policies),
         outcome=bought,
         money=found["money"][1:] - found["money"][:1],
         effects=bought.effect(found["value"][1:], found["value"][:1]),
+        time=found["time"][1:] - found["time"][:1] if time else None,
     )
 
 

@@ -101,6 +101,8 @@ def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: st
         lines = [say("policy.cost unknown", lang, money=money, reason=say(f"policy.{row['reason']!s}", lang))]
     else:
         lines = [say("policy.cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
+    if whole.time is not None:
+        lines.append(say("policy.cost time", lang, time=written(float(row["time_p50"]) / 1e6, 1)))
     levers, regions = _gains(more, "lever."), _gains(more, "region.")
     if len(levers) and len(regions):
         best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))

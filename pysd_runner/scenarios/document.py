@@ -198,7 +198,7 @@ _TAGS = frozenset((*_READERS, "str", "map", "seq", "timestamp", "merge", "value"
 
 
 SCHEDULED = ("budget", "mix")
-_NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband")
+_NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband", "basic_training")
 _PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 

@@ -87,6 +87,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         "levers": _active(policy.levers, moment, levers),
         "redistribution": policy.redistribution,
         "rural_broadband": policy.rural_broadband,
+        "basic_training": policy.basic_training,
         "rolling_evaluation": None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
         "targets.regions": _region_target(policy, bench),
         "targets.classes": _class_target(policy, classes),

@@ -137,6 +137,8 @@ class Policy:
         Exponent of need in the allocation to regions (Dmnl): -1 money follows output, 0 per head, 1 need.
     rural_broadband
         Share of the network spending of the lever ``access`` that goes to villages (Dmnl), 0 to 1.
+    basic_training
+        Share of the spending of the lever ``skills`` that goes to basic courses (Dmnl), 0 to 1.
     rolling_evaluation
         Whether each region shifts money to the levers that are evaluated well.
     regions, groups, classes
@@ -159,6 +161,7 @@ class Policy:
     levers: "FrozenMapping[bool | Schedule[bool]]" = ALL_ON
     redistribution: float | None = None
     rural_broadband: float | None = None
+    basic_training: float | None = None
     rolling_evaluation: bool | None = None
     regions: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
@@ -198,6 +201,7 @@ class Policy:
             **{f"levers.{name}": value for name, value in self.levers.items()},
             "redistribution": self.redistribution,
             "rural_broadband": self.rural_broadband,
+            "basic_training": self.basic_training,
             "rolling_evaluation": self.rolling_evaluation,
             "targets.regions": self.regions,
             "targets.groups": self.groups,
@@ -250,7 +254,8 @@ def _complaints(policy: Policy) -> Iterator[str]:
         if not abs(total - 1) <= MIX_TOLERANCE:
             yield Message("{setting} sums to {total:.10g}, expected 1", setting=key, total=total)
     yield from _outside("differentiation", policy.differentiation, 0.0, 1.0)
-    yield from _outside("rural_broadband", policy.rural_broadband, 0.0, 1.0)
+    for key in ("rural_broadband", "basic_training"):
+        yield from _outside(key, getattr(policy, key), 0.0, 1.0)
     yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
     for key in ("regions", "groups", "classes", "pilots"):
         if getattr(policy, key) is not None and not getattr(policy, key):

@@ -202,6 +202,9 @@ class PolicyPart(_Part):
     rural_broadband: Share | None = Field(
         default=None, description="Part of the network money of lever access that goes to villages."
     )
+    basic_training: Share | None = Field(
+        default=None, description="Part of the training money of lever skills that goes to basic courses."
+    )
     rolling_evaluation: bool | None = Field(
         default=None, description="Each region moves money to the levers that score well."
     )

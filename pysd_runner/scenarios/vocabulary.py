@@ -272,8 +272,9 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
         head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
         yield writer.line(head, _setting("levers", switch, writer))
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
-    if policy.rural_broadband:
-        yield writer.line(writer.phrases["villages"], _setting("rural_broadband", policy.rural_broadband, writer))
+    for key in ("rural_broadband", "basic_training"):
+        if getattr(policy, key):
+            yield writer.line(writer.phrases[key], _setting(key, getattr(policy, key), writer))
     yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
     if policy.pilots:
@@ -315,6 +316,7 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
     "levers": lambda value, writer: writer.over_time(value, writer.switch),
     "redistribution": _redistribution,
     "rural_broadband": lambda value, writer: writer.percent(value),
+    "basic_training": lambda value, writer: writer.percent(value),
     "rolling_evaluation": lambda value, writer: writer.phrases["on" if value else "off"],
     "targets": lambda value, writer: writer.phrases["comma"].join(value),
 }

@@ -16,6 +16,7 @@ POLICY_SETTINGS = (
     "levers",
     "redistribution",
     "rural_broadband",
+    "basic_training",
     "rolling_evaluation",
     "targets.regions",
     "targets.classes",
@@ -60,6 +61,7 @@ class VariableNames:
     region_money_share: str
     spent_money_share: str
     evaluation_noise: str  # errors of the reported evaluations of pilots, in standard deviations
+    trainee_time: str = ""  # years of people's time spent in training in a year; not public money
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,13 +120,14 @@ class Bindings:
 
     def named(self) -> tuple[str, ...]:
         """Names of all bound variables."""
-        return (*_values(self.variables), *self.policy.values())
+        return tuple(filter(None, (*_values(self.variables), *self.policy.values())))
 
 
 def check_bindings(found: Bindings, fail: Fail) -> None:
-    """Check that all policy settings are bound, and nothing else."""
+    """Check that all policy settings that every model needs are bound, and nothing unknown."""
     for setting in POLICY_SETTINGS:
-        if not found.policy.get(setting):
+        # Models made before basic courses need not have them.
+        if not found.policy.get(setting) and setting != "basic_training":
             fail(f"policy.{setting}", Message("is missing"))
     for setting in found.policy:
         if setting not in POLICY_SETTINGS:

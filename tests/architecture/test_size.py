@@ -7,10 +7,10 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 312,
     "lines": 79_319,
-    "nodes": 600_278,
+    "nodes": 600_281,
     "functions": 4897,
     "docstring lines": 12_089,
-    "lines of other texts": 5472,
+    "lines of other texts": 5_477,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,

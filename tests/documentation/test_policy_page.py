@@ -46,7 +46,8 @@ def test_its_scenario_loads(tmp_path: Path) -> None:
     (tmp_path / "optional.yaml").write_text(optional, encoding="utf-8")
     regions = pysd_runner.load_data("china").regions
     found = load_scenario(tmp_path / "optional.yaml", regions=regions)
-    assert (found.policy.pilots, found.policy.rural_broadband) == (("Guizhou", "Zhejiang"), 0.5)
+    assert found.policy.pilots == ("Guizhou", "Zhejiang")
+    assert (found.policy.rural_broadband, found.policy.basic_training) == (0.5, 0.3)
     values = found.values(pysd_runner.load_model("regional_digital", regions=len(regions)), regions, default_start=2025)
     assert values["Governance Capacity Switch"] == values["Diagnosis Switch"] == 1
     assert np.sum(values["Pilot Region"]) == 2

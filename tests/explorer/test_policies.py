@@ -101,7 +101,7 @@ def test_downloaded_scenario_is_repeated_by_a_run(start, written, tmp_path, brow
         settled(page, lambda: page.fill("[id='window.skills.0']", "2027"))
         settled(page, lambda: page.fill("[id='window.data.1']", "2028"))
         page.click("text=Unit costs")
-        settled(page, lambda: page.press("[id='constant.Cost per Person Trained']", "ArrowRight"))
+        settled(page, lambda: page.press("[id='constant.Cost per Training Place']", "ArrowRight"))
         with page.expect_download() as download:
             page.click("#do-yaml")
         download.value.save_as(tmp_path / "mine.yaml")

@@ -476,6 +476,25 @@ def test_towns_only_have_no_villages_to_reach() -> None:
     )
 
 
+def test_basic_courses_take_money_from_skills_and_give_output_only_where_they_have_a_premium() -> None:
+    def changed(share: float, outcome: str, **values: float) -> Array:
+        return effect(lever("skills", **{"Basic Training Share": share}, **values), outcome)
+
+    assert (changed(0.5, "Skill Share") < changed(0.0, "Skill Share")).all()
+    assert (changed(0.5, "Access Share") <= changed(0.0, "Access Share")).all()
+    all_basic = {score: changed(1.0, PER_HEAD, **{"Basic Course Score": score}) for score in (-0.04, 0.0, 0.04)}
+    np.testing.assert_array_equal(all_basic[-0.04], all_basic[0.0])
+    assert (all_basic[0.04] > all_basic[0.0]).all()
+    names = ["Basic Course Share", "Funded Basic Courses", "Trainee Time", "Funded Training", "Trainable Pool"]
+    found = simulated(lever("skills", **{"Basic Training Share": 0.5}), names)
+    share, funded, time, trained, pool = (found[name][0, 0] for name in names)
+    assert 0.5 < share[WEST, -1] < 1
+    assert time == pytest.approx(0.17 * trained / 0.56 + 0.01 * funded * pool / 0.57, rel=1e-12)
+    # Half the cost of a place, or twice the part that pass, reach the same people.
+    cheap = changed(0.5, names[0], **{"Cost per Basic Place": 170.0, "Basic Completion Share": 0.4})
+    assert cheap == pytest.approx(changed(0.5, names[0], **{"Basic Completion Share": 0.8}))
+
+
 def test_skills_lag_access_and_grow_with_application() -> None:
     found = simulated({}, ["Skilled People", "Connected People", "Learning by Using"], 25)
     assert (found["Skilled People"] < found["Connected People"]).all()

@@ -17,6 +17,13 @@ from pysd_runner.policy.study import effects_of
 from tests.policy.places import inputs, policy, study
 
 
+def trained_years(values):
+    """Years spent in training: places, not only those that end in a skill, times the time of a place."""
+    trained = study().simulated([values], ["Funded Training"])["Funded Training"]
+    time, completed = (study().values[name] for name in ("Time per Training Place", "Completion Share"))
+    return time / completed * trained[..., 1:].sum(axis=(2, 3))
+
+
 def test_present_value_is_that_of_a_plain_loop():
     money = np.array([5.0, 1.0, 2.0, 3.0])
     years = np.arange(2024, 2028)
@@ -35,6 +42,7 @@ def test_costs_are_differences_of_runs():
     found = costs(study(), {"zoned_need": policy()}, spent, read, outcome="gap_closed")
     data = study().simulated([policy()], read)
     assert found.money == pytest.approx(present_value(spent(data), study().years))
+    assert found.time == pytest.approx(trained_years(policy()) - trained_years(study().none))
     row = found.table().loc["zoned_need"]
     unit = found.unit_cost(0)
     if unit is None:

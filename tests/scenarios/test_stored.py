@@ -45,6 +45,7 @@ policies = st.builds(
     ).map(FrozenMapping),
     redistribution=st.none() | st.floats(-3, 3),
     rural_broadband=st.sampled_from([None, 0.3]),
+    basic_training=st.sampled_from([None, 0.2]),
     rolling_evaluation=st.none() | st.booleans(),
     regions=st.none() | words,
     groups=st.none() | words,

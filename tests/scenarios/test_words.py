@@ -104,6 +104,7 @@ COMMENTED = {
     "groups: [West]": "policy:\n  targets:\n    {}\n",
     "classes: [lagging, transition]": "policy:\n  targets:\n    {}\n",
     "rural_broadband: 0.5": "policy:\n  {}\n",
+    "basic_training: 0.3": "policy:\n  {}\n",
     "pilots: [Guizhou, Zhejiang]": "policy:\n  targets:\n    {}\n",
     "Homogenisation Sensitivity: 0": "assumptions:\n  {}\n",
 }

@@ -412,7 +412,7 @@ def test_a12_the_currency_does_not_matter() -> None:
         "Affordability Half Income": 4000.0,
         "Reference Infrastructure per Person": 600.0,
         "Cost per Subsidised Connection": 600.0,
-        "Cost per Person Trained": 8000.0,
+        "Cost per Training Place": 4480.0,
     }
     dear = {name: 7 * value for name, value in money.items()}
     output = one({**FOUR_REGIONS, **policy, **money}, 35, "Output per Capita")
