@@ -44,6 +44,13 @@ class FitOptions(Window):
         bool,
         typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
     ] = True
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            "--evidence/--no-evidence",
+            help="Search with the measured effects that the model declares; otherwise runs weigh the fit by them.",
+        ),
+    ] = False
     yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     free: Free = None
 
@@ -51,7 +58,8 @@ class FitOptions(Window):
     def settings(self) -> dict[str, Any]:
         """Settings of `calibration.CalibrationProblem`."""
         rate = {} if self.yuan_per_unit is None else {"yuan_per_unit": self.yuan_per_unit}
-        return {"free": names_of(self.free), "start": self.start, "until": self.until, **rate}
+        times = {"start": self.start, "until": self.until}
+        return {"free": names_of(self.free), **times, "evidence": self.evidence, **rate}
 
 
 @command(

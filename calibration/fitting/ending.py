@@ -34,6 +34,7 @@ from calibration.observation.noise import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
+from pysd_runner.evidence.weights import ENTRY as EVIDENCE
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
 Array = NDArray[np.float64]
@@ -355,12 +356,20 @@ def at_bound(prior: Prior, estimate: float) -> str:
     return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
 
 
+def used_evidence(problem: CalibrationProblem) -> dict[str, Any]:
+    """Provenance entry of the measured effects in the likelihood, if there are any."""
+    if problem.experiments is None:
+        return {}
+    return {EVIDENCE: {"how": "likelihood", "terms": [item.key for item in problem.experiments.terms]}}
+
+
 def _provenance(problem: CalibrationProblem, settings: Mapping[str, Any]) -> dict[str, Any]:
     imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,
         **problem.record,
         **({"imputed": list(imputed)} if problem.codes else {"equations": problem.equations}),
+        **used_evidence(problem),
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
         "gapsim": metadata.version("gapsim"),
         "numpy": np.__version__,

@@ -175,8 +175,11 @@ def fit(
     has_blocks = len(problem.stages) > 1
     # With blocks the first starting points do not depend on the number of starts; those of a screening do.
     kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, "" if has_blocks else starts, settings_of(search)))
-    work = _Work(problem, kept, search, optimiser is None, starts, seed, deadline, progress)
+    # Errors and blocks are fitted to the data alone, to which measured effects are added in the joint searches.
+    alone = problem.with_experiments(None)
+    work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, progress)
     before, others = _staged(work) if has_blocks else _screened(work)
+    before = replace(before, problem=before.problem.with_experiments(problem.experiments))
     ends = _searched(work, before.problem, [before.staged, *others], executor, kept)
     if not has_blocks:
         if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:

@@ -1,6 +1,6 @@
 """The calibration problem, from model, data, parameters and error models: residuals, Jacobian and log posterior."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -22,6 +22,7 @@ from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
+from pysd_runner.evidence import Experiments, experiments_of, experiments_of_any, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
@@ -123,6 +124,8 @@ class CalibrationProblem(Comparison):
         The last year or time that is fitted. Later observations of a table are held out and scored.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the currency of the model's cost parameters.
+    evidence
+        Whether measured effects are part of the likelihood, or the evidence terms that are, by key.
     seed
         Seed for the selection of parameters if `free` is None.
     **earlier
@@ -158,20 +161,46 @@ class CalibrationProblem(Comparison):
         start: float | None = None,
         until: float | None = None,
         yuan_per_unit: float = 1.0,
+        evidence: bool | Iterable[str] = False,
         seed: int = 0,
         **earlier: Any,
     ) -> None:
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         _renamed(earlier, asked)
         tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        self.experiments: Experiments | None = None
         self._hold(tied)
         if free is None and self.binding is not None:
             self._hold(with_free(tied, *selected(self, seed=seed)))
+        self.experiments = self._experiments(evidence)
 
     def _hold(self, tied: Tied) -> None:
         super().__init__(**vars(tied))
         self._step = STEP
         self.noise = {item.label: Noise(item.declared_sd) for item in self.series}
+
+    def _experiments(self, asked: bool | Iterable[str]) -> Experiments | None:
+        """Experiments of the evidence terms that are part of the likelihood; None if there are none."""
+        if asked is False:
+            return None
+        terms = terms_of(self.model, None if asked is True else tuple(asked))
+        if self.codes:
+            rate = float(self.record["yuan_per_unit"])
+            where = {"origin": self.last_year, "first_year": self.first_year, "yuan_per_unit": rate}
+            return experiments_of(self.model, self.data, terms, **where)
+        entering = self.runs.entering
+
+        def values(parameters: Mapping[str, Any], draws: int) -> dict[str, Any]:
+            return {**entering.held, **entering.values(parameters, draws)}
+
+        start, last = self.runs.bounds["start"], self.last_year
+        return experiments_of_any(entering.model, terms, values, start=start, last=last)
+
+    def with_experiments(self, experiments: Experiments | None) -> "CalibrationProblem":
+        """Copy of the problem with other measured effects in its likelihood; None for none."""
+        other = copy(self)
+        other.experiments = experiments
+        return other
 
     def __repr__(self) -> str:
         cells = sum(len(item.cells) for item in self.series)
@@ -252,6 +281,7 @@ class CalibrationProblem(Comparison):
             sorted(self.fixed.items()),
             held,
             float(self.record.get("yuan_per_unit", 1.0)),
+            None if self.experiments is None else self.experiments.terms,
             sorted(self.noise.items()),
             [(item.label, item.scale, item.kind, item.errors, item.sd) for item in self.series],
             version("gapsim"),
@@ -303,7 +333,7 @@ class CalibrationProblem(Comparison):
         return [fitted - item.values for fitted, item in zip(self.fitted(z), self.series, strict=True)]
 
     def residuals(self, z: Array) -> Array:
-        """Deviance residuals of all series, followed by those of the priors; half their squares are the losses.
+        """Deviance residuals of series, residuals of priors and of measured effects; half their squares are the losses.
 
         Parameters
         ----------
@@ -313,7 +343,7 @@ class CalibrationProblem(Comparison):
         Returns
         -------
         ndarray
-            Dimensionless, shape (cell + parameter,); NaN where the simulation fails.
+            Dimensionless, shape (cell + parameter + term,); NaN where the simulation fails.
         """
         return np.asarray(self.residual_batch(np.atleast_2d(z))[0], dtype=float)
 
@@ -328,9 +358,16 @@ class CalibrationProblem(Comparison):
         Returns
         -------
         ndarray
-            Residuals, shape (draw, cell + parameter).
+            Residuals, shape (draw, cell + parameter + term).
         """
-        return np.concatenate([self._data_residuals(z), self.space.prior_residuals(z)], axis=1)
+        parts = [self._data_residuals(z), self.space.prior_residuals(z), self._evidence_residuals(z)]
+        return np.concatenate(parts, axis=1)
+
+    def _evidence_residuals(self, z: Array) -> Array:
+        """Standardised distances from measured effects, shape (draw, term)."""
+        if self.experiments is None:
+            return np.zeros((len(z), 0))
+        return self.experiments.residuals(self.parameters_at(z), len(z))
 
     def jacobian(self, z: Array) -> Array:
         """Jacobian of the residuals: the second result of `linearised`."""
@@ -354,7 +391,8 @@ class CalibrationProblem(Comparison):
             _, slopes, along = self._linearised(z, expected=True)
         except UnsupportedFeature:
             return self.jacobian(z)
-        return np.concatenate([slopes * along, np.diag(self.space.prior_slopes(z))], axis=0)
+        beside = self._evidence_slopes(z, range(len(self.space)))[1]
+        return np.concatenate([slopes * along, np.diag(self.space.prior_slopes(z)), beside], axis=0)
 
     def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
         """Residuals and their Jacobian, exact to rounding, from one simulation.
@@ -372,22 +410,24 @@ class CalibrationProblem(Comparison):
         Returns
         -------
         residuals : ndarray
-            Residuals, shape (cell + parameter,).
+            Residuals, shape (cell + parameter + term,).
         jacobian : ndarray
-            Derivatives, shape (cell + parameter, column).
+            Derivatives, shape (cell + parameter + term, column).
         """
         wanted = list(range(len(self.space)) if columns is None else columns)
         centre, slopes = self._slopes(z, wanted)
         priors = np.diag(self.space.prior_slopes(z))[:, wanted]
-        residuals = np.concatenate([centre, self.space.prior_residuals(z)])
-        return residuals, np.concatenate([slopes, priors], axis=0)
+        apart, moved = self._evidence_slopes(z, wanted)
+        residuals = np.concatenate([centre, self.space.prior_residuals(z), apart])
+        return residuals, np.concatenate([slopes, priors, moved], axis=0)
 
     def log_posterior_batch(self, z: Array) -> Array:
         """Log posterior density (not normalised) of many parameter vectors on the unbounded scale.
 
-        ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k)``. The likelihood is that of `log_likelihood_batch`;
-        ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal. Up to a constant this is
-        ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise.
+        ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k) - 1/2 sum_j e_j(z)^2``. The likelihood is that of
+        `log_likelihood_batch`; ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal;
+        ``e_j`` is the standardised distance of what the model implies from a measured effect, if these are in use. Up
+        to a constant this is ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise.
 
         Parameters
         ----------
@@ -400,7 +440,9 @@ class CalibrationProblem(Comparison):
             Log densities, shape (draw,); minus infinity where the simulation fails or a parameter exceeds a bound.
         """
         prior = self.space.log_density(z)
-        return np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z))
+        found = np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z))
+        apart = self._evidence_residuals(z)
+        return np.where(np.isfinite(apart).all(axis=1), found - 0.5 * (apart**2).sum(axis=1), -np.inf)
 
     def log_likelihood_batch(self, z: Array) -> Array:
         """Log-likelihood of many parameter vectors.
@@ -441,7 +483,8 @@ class CalibrationProblem(Comparison):
         value = self.space.log_density(z) + self._log_likelihood(residuals[None])[0]
         if not np.isfinite(value):
             return np.full(len(z), np.nan)
-        return self.space.scores(z) - slopes.T @ residuals
+        apart, moved = self._evidence_slopes(z, range(len(self.space)))
+        return self.space.scores(z) - slopes.T @ residuals - moved.T @ apart
 
     def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their derivatives, shape (cell, column)."""
@@ -453,15 +496,23 @@ class CalibrationProblem(Comparison):
             return self._differences(z, columns)
         return residuals, slopes[:, columns] * along[list(columns)]
 
-    def _differences(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
-        """Data residuals at a point, shape (cell,), and their finite differences, shape (cell, column)."""
+    def _evidence_slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+        """Distances from measured effects at a point, shape (term,), and their derivatives, shape (term, column)."""
+        if self.experiments is None:
+            return np.zeros(0), np.zeros((0, len(columns)))
+        return self._differences(z, columns, self._evidence_residuals)
+
+    def _differences(
+        self, z: Array, columns: Sequence[int], function: Callable[[Array], Array] | None = None
+    ) -> tuple[Array, Array]:
+        """Data residuals (or another function) at a point, shape (cell,), and their differences, (cell, column)."""
         lower, upper = self.space.bounds
         step = self._step * self.space.scale
         points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
         for place, column in enumerate(columns):
             points[2 * place, column] = min(z[column] + step[column], upper[column])
             points[2 * place + 1, column] = max(z[column] - step[column], lower[column])
-        values = self._data_residuals(points)
+        values = (function or self._data_residuals)(points)
         above, below = values[:-1:2], values[1:-1:2]
         widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
         return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
@@ -475,7 +526,10 @@ class CalibrationProblem(Comparison):
     def again(self, *, until: float | None, free: Iterable[str]) -> "CalibrationProblem":
         """Build the problem again with another last fitted time and other parameters to estimate."""
         seen = {item.label: item.observation for item in self.series}
-        return CalibrationProblem(self.model, self.data, free=free, until=until, observations=seen, **self.asked)
+        terms = () if self.experiments is None else [item.key for item in self.experiments.terms]
+        return CalibrationProblem(
+            self.model, self.data, free=free, until=until, observations=seen, evidence=terms or False, **self.asked
+        )
 
     def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
         """Copy of the problem with the error models estimated by a fit."""

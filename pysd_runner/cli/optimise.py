@@ -15,7 +15,7 @@ from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study,
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import definitions_of, read_others
+from pysd_runner.cli.starting import definitions_of, read_others, weighed
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -273,7 +273,9 @@ def advise(
     own = [spending(inputs, name) for name in scenarios or ()]
     root = own[0] if own else spending(inputs, "zoned_need")
     cast = list(distinct([*own, *rival_scenarios(inputs, root)]))
-    others = read_others(asked.fit)
+    others = {
+        name: weighed(session, inputs.model, inputs.panel, item, asked) for name, item in read_others(asked.fit).items()
+    }
     main = definitions_of(inputs.fitted)[0] if others and inputs.fitted is not None else ""
     studies = {main: study}
     for name, fitted in others.items():

@@ -196,6 +196,11 @@ class RunOptions:
         OF_REGIONS,
     ] = False
 
+    evidence: Annotated[
+        bool,
+        typer.Option("--evidence/--no-evidence", help="Weigh the fit by the measured effects that the model declares."),
+    ] = True
+
     @property
     def settings(self) -> dict[str, Any]:
         """Numerical settings of the run that were given."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import definitions_of, started
+from pysd_runner.cli.starting import definitions_of, started, weighed
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -121,7 +121,7 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
             job.model,
             start.data,
             asked,
-            job.fitted,
+            start.fitted,
             baseline=start.baseline,
             progress=stage.advance,
             **start.settings,
@@ -132,14 +132,20 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
     inputs = Inputs(
         panel=start.data,
         source=job.source,
-        fitted=job.fitted,
-        others=job.others,
+        fitted=start.fitted,
+        before=None if start.fitted is job.fitted else job.fitted,
+        others=_weighed(session, job),
         baseline=start.baseline,
         compared=tuple(job.compared),
         regions=tuple(job.regions),
         events=tuple(job.events),
     )
     return projection, inputs, checks
+
+
+def _weighed(session: Session, job: Job) -> "dict[str, FittedParameters]":
+    """The fits under other definitions, weighed by measured effects."""
+    return {name: weighed(session, job.model, job.data, item, job.asked) for name, item in job.others.items()}
 
 
 def _cast(job: Job) -> "tuple[list[Scenario], int]":
@@ -178,6 +184,8 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
             whole,
             {name: inputs.fitted, **inputs.others},
             inputs.baseline,
+            before=inputs.before,
+            few=distinct(with_comparisons([*cast, *two_by_two(first, model=model)], model=model)),
             bounds=(projection.origin, int(settings["until"])),
             draws=int(settings["draws"]),
             seed=int(settings["seed"]),

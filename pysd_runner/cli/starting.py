@@ -27,7 +27,7 @@ class RunStart:
 
     model: "Model"
     data: "Data | None"  # a panel ends at the origin of the projection
-    fitted: "FittedParameters | None"
+    fitted: "FittedParameters | None"  # weighed by measured effects, if the model declares any
     baseline: "Baseline | None"
     settings: Mapping[str, Any]
 
@@ -50,6 +50,28 @@ def read_fit(path: Path) -> "FittedParameters":
     # Results of the demonstration have the fit in a subfolder.
     inside = path / FIT / FITTED_FILE
     return load_fitted(inside if inside.is_file() and not file.is_file() else file)
+
+
+def weighed(
+    session: Session,
+    model: "Model",
+    data: "Data | None",
+    fitted: "FittedParameters",
+    asked: RunOptions,
+) -> "FittedParameters":
+    """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""
+    if not asked.evidence or model.spec is None or not any(item.is_used for item in model.spec.evidence.values()):
+        return fitted
+    from pysd_runner.evidence import is_weighed, weigh
+
+    if is_weighed(fitted):
+        return fitted
+    with session.stage(Message("Weighing the fit by measured effects")):
+        try:
+            return weigh(model, data, fitted, seed=asked.seed or 0).fitted
+        except InvalidInput as reason:
+            session.warn(Message("The fit is not weighed by measured effects: {reason}", reason=reason))
+            return fitted
 
 
 def read_others(path: Path | None) -> "dict[str, FittedParameters]":
@@ -116,6 +138,7 @@ def started(
 
     if not is_panel(data):
         settings = {"draws": OTHERS, "seed": 0, **asked.settings}
+        fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
         return RunStart(model=model, data=data, fitted=fitted, baseline=None, settings=settings)
     settings = settings_of(model, data, fitted, asked.settings, draws=draws, scenarios=scenarios)
     # Forecasts start where the projection does.
@@ -126,6 +149,7 @@ def started(
     baseline = None
     if not asked.is_open and ahead["until"] > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
+    fitted = None if fitted is None else weighed(session, model, seen, fitted, asked)
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
 
 

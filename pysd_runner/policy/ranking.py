@@ -229,6 +229,7 @@ class Answer:
 
     comparisons: Mapping[str, Ranking]
     approximate: Ranking | None = None
+    before: Ranking | None = None  # some policies, before the fit was weighed by measured effects
     misses: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -255,10 +256,15 @@ def answer(  # noqa: PLR0913 - public entry point
     bounds: tuple[int, int],
     draws: int,
     seed: int,
+    before: FittedParameters | None = None,
+    few: Sequence[Scenario] = (),
     yuan_per_unit: float = 1.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Answer:
-    """Rank policies under each definition of the observed series, with the fit to each of them in `fits`."""
+    """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
+
+    `few` policies are ranked with the fit `before` it was weighed by measured effects as well, if there is one.
+    """
     settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     found: dict[str, Ranking] = {}
     approximate = None
@@ -285,7 +291,10 @@ def answer(  # noqa: PLR0913 - public entry point
             made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
         found[name] = made
     misses = {name: item.provenance.get("misses", ()) for name, item in fits.items() if item is not None}
-    return Answer(comparisons=found, approximate=approximate, misses=misses)
+    unweighed = None
+    if before is not None:
+        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), few, bounds)
+    return Answer(comparisons=found, approximate=approximate, before=unweighed, misses=misses)
 
 
 def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:

@@ -240,6 +240,9 @@ def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
         for key, item in list(answer.comparisons.items())[1:]
         if name in item.scenarios
     ]
+    if answer.before is not None:
+        unweighed = answer.before.effects[HEADLINE].sel(scenario=name)
+        parts.append(say("report.closes before", lang, closed=_middle(unweighed)))
     if answer.approximate is not None:
         rough = answer.approximate.effects[HEADLINE].sel(scenario=name)
         parts.append(say("report.closes normal", lang, closed=_middle(rough)))

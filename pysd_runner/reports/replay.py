@@ -25,7 +25,7 @@ from pysd_runner.study.labelling import KEPT_ERROR
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
 from pysd_runner.study.projection import project, recorded_model
 
-PANEL, FITTED = "panel.json", "fitted.json"
+PANEL, FITTED, BEFORE = "panel.json", "fitted.json", "fitted_before.json"
 # Folder of a calibration inside a folder of results, as written by the demonstration.
 FIT = "fit"
 SCHEMA = 1
@@ -38,6 +38,7 @@ class Inputs:
     panel: Data
     source: str  # name of a shipped panel, or file it was read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
+    before: FittedParameters | None = None  # the fit before it was weighed by measured effects, if it was
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
     baseline: Baseline | None = None  # the forecast it started from, or None
     compared: tuple[Scenario, ...] = ()  # policies that are compared but not projected
@@ -60,6 +61,8 @@ class Inputs:
         }
         if self.fitted is not None:
             stored["fitted"] = _once(self.fitted.save(folder / FITTED), folder / FIT / FITTED, folder)
+        if self.before is not None:
+            stored["before"] = _once(self.before.save(folder / BEFORE), folder / FIT / FITTED, folder)
         if self.baseline is not None:
             stored["baseline"] = _once(self.baseline.save(folder / FILE), folder / FIT / FILE, folder)
         return stored
@@ -81,6 +84,7 @@ class RecordedInputs:
     panel: RecordedFile
     others: Mapping[str, RecordedFile] = field(default_factory=dict)
     fitted: RecordedFile | None = None
+    before: RecordedFile | None = None
     baseline: RecordedFile | None = None
     compared: tuple[Mapping[str, Any], ...] = ()
     regions: tuple[str, ...] = ()
@@ -90,12 +94,14 @@ class RecordedInputs:
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
     """Read the inputs that `Inputs.store` wrote."""
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
+    before = load_fitted(_checked(record["before"], folder)) if "before" in record else None
     baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
     return Inputs(
         panel=panel,
         source=str(record["source"]),
         fitted=fitted,
+        before=before,
         others={name: load_fitted(_checked(entry, folder)) for name, entry in dict(record.get("others") or {}).items()},
         baseline=baseline,
         compared=tuple(Scenario.from_dict(item) for item in record.get("compared") or ()),

@@ -59,6 +59,7 @@ CONTENTS = (
     "parameters.nc",
     "panel.json",
     "fitted.json",
+    "fitted_before.json",
     "baseline.nc",
     "run.json",
 )

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.spec.bindings import Bindings
+from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import Prior
 
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
@@ -459,7 +460,7 @@ class ModelSpec:
     ----------
     name
         Name of the model.
-    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible
+    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible, evidence
         Declarations by key, in the order of the file.
     observations
         How columns of a table observe a model that is not regional, by key.
@@ -479,6 +480,7 @@ class ModelSpec:
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
+    evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
     budget: float | None = None
     bindings: Bindings | None = None

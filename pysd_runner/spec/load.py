@@ -19,6 +19,7 @@ from pysd_runner.spec.declarations import (
     RegionInput,
     Ridge,
 )
+from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
 from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
 
@@ -197,6 +198,18 @@ def _check_measurement(item: Measurement, fail: Fail) -> None:
         fail("errors", 'memory = "momentum" is for yearly changes; expected increments = true')
 
 
+def check_evidence(item: EvidenceTerm, fail: Fail) -> None:
+    """Check the years and the interval of an evidence term."""
+    if len(item.after) != 2 or not 0 < item.after[0] <= item.after[1]:
+        fail("after", f"expected the first and last year, such as [1, 3]; found {list(item.after)}")
+    if not item.low < item.centre < item.high:
+        fail("centre", f"must lie between low and high; found {item.low:g}, {item.centre:g}, {item.high:g}")
+    if item.family == "lognormal" and item.low <= 0:
+        fail("low", f"must be positive for a lognormal; found {item.low:g}")
+    if not item.scenario and item.raises is None:
+        fail("scenario", "is missing: an experiment spends money, changes constants or raises a variable")
+
+
 def _check_ridge(item: Ridge, fail: Fail) -> None:
     if len(item.keys) != RIDGE_FORMS[item.form]:
         fail("keys", f"a {item.form} has {RIDGE_FORMS[item.form]} parameters, found {len(item.keys)}")
@@ -214,6 +227,7 @@ READER = Reader(
     checks={
         Bindings: check_bindings,
         DeclaredLever: _check_lever,
+        EvidenceTerm: check_evidence,
         Measurement: _check_measurement,
         Parameter: _check_parameter,
         PlausibleRange: _check_order,

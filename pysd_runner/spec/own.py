@@ -17,7 +17,8 @@ from pysd_runner.spec.declarations import (
     Parameter,
     Role,
 )
-from pysd_runner.spec.load import parsed, read_prior, without_schema
+from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.spec.load import check_evidence, parsed, read_prior, without_schema
 from pysd_runner.spec.priors import FAMILIES, Beta, LogNormal, Normal, Prior, Uniform
 from pysd_runner.spec.reader import Fail, Reader, fail_at
 
@@ -91,6 +92,7 @@ class _Declarations:
     outcomes: Mapping[str, _Seen] = field(default_factory=dict)
     levers: Mapping[str, _Setting] = field(default_factory=dict)
     budget: _Budget | None = None
+    evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
 
 
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
@@ -123,6 +125,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
         outcomes={outcome.key: outcome for outcome in outcomes},
         levers=levers,
         observations=declared.measurements,
+        evidence=declared.evidence,
         budget=None if declared.budget is None else declared.budget.total,
     )
 
@@ -203,7 +206,9 @@ def _check_budget(budget: _Budget, fail: Fail) -> None:
         fail("total", f"must be positive; found {budget.total:g}")
 
 
-_READER = Reader(checks={_Setting: _check_setting, _Seen: _check_seen, _Budget: _check_budget})
+_READER = Reader(
+    checks={_Setting: _check_setting, _Seen: _check_seen, _Budget: _check_budget, EvidenceTerm: check_evidence}
+)
 
 
 def weak_parameter(

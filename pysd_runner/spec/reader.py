@@ -84,7 +84,7 @@ class Reader:
         if get_origin(kind) is Literal:
             return word(value, place, inner)
         if get_origin(kind) is tuple:
-            return _texts(value, place) if inner[0] is str else self._entries(inner[0], value, place)
+            return _LISTS[inner[0]](value, place) if inner[0] in _LISTS else self._entries(inner[0], value, place)
         return self._table(inner[1], value, place)
 
     def _entries(self, kind: Any, values: Any, place: str) -> tuple[Any, ...]:
@@ -186,6 +186,12 @@ def _texts(value: Any, place: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _numbers(value: Any, place: str) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise InvalidModel("{place}: expected a list of numbers, found {what!r}", place=place, what=value)
+    return tuple(_number(item, place) for item in value)
+
+
 def _untyped(value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=value)
@@ -199,6 +205,7 @@ _PLAIN: Mapping[Any, Callable[[Any, str], Any]] = {
     bool: _flag,
     dict: _untyped,
 }
+_LISTS: Mapping[Any, Callable[[Any, str], Any]] = {str: _texts, float: _numbers}
 
 
 @lru_cache(maxsize=64)

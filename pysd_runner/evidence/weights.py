@@ -1,0 +1,157 @@
+"""Weigh the draws of a fit by measured effects that the fit did not use."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.data import Data
+from pysd_runner.evidence.implied import experiments_of_fit
+from pysd_runner.model import Model
+from pysd_runner.spec import FittedParameters
+from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.study.inputs import spec_of
+
+Array = NDArray[np.float64]
+
+# Number of draws that are taken from a normal approximation, and least effective number of distinct draws.
+DRAWS = 2500
+LEAST = 400
+# Entry of `FittedParameters.provenance` under which the terms are named.
+ENTRY = "evidence"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Weighted:
+    """A fit whose draws were weighed by evidence terms.
+
+    Attributes
+    ----------
+    fitted
+        The fit with draws taken again in proportion to their weights.
+    before
+        The fit with equally likely draws.
+    implied
+        Effects that the model implies, by term, for the draws of `before`; shape (draw,).
+    weights
+        Weights of these draws, with sum 1, shape (draw,).
+    effective
+        Effective number of distinct draws, ``1 / sum w^2``.
+    """
+
+    fitted: FittedParameters
+    before: FittedParameters
+    implied: Mapping[str, Array]
+    weights: Array
+    effective: float
+
+
+def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceTerm, ...]:
+    """The evidence terms by which the posterior of a model is multiplied: those in use, or those with given keys."""
+    declared = {} if model.spec is None else model.spec.evidence
+    if not declared:
+        raise InvalidInput(
+            "model {model!r} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name
+        )
+    if keys is None:
+        return tuple(item for item in declared.values() if item.is_used)
+    for key in keys:
+        if key not in declared:
+            raise UnknownName(
+                "the model declares no evidence {name!r}.{suggestion}", name=key, suggestion=suggest(key, declared)
+            )
+    return tuple(declared[key] for key in keys)
+
+
+def is_weighed(fitted: FittedParameters) -> bool:
+    """Whether a fit used evidence terms, in its search or by weights."""
+    return bool(fitted.provenance.get(ENTRY))
+
+
+def weigh(
+    model: Model,
+    data: Data | None,
+    fitted: FittedParameters,
+    terms: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Weighted:
+    """Weigh the draws of a fit by the density of measured effects at what each draw implies.
+
+    ``w_i ~ prod_k p_k(q_k(theta_i))``, with the effect ``q_k`` of the experiment of term ``k`` on the model's own path
+    and the density ``p_k`` of what was measured. This is the posterior with the terms in its likelihood, as far as the
+    draws reach.
+
+    Parameters
+    ----------
+    model
+        The model of the fit, with as many regions as the data.
+    data
+        Data from which the fit was made; None for a model without regions.
+    fitted
+        A fit that did not use the terms; without a posterior sample, draws are taken from its normal approximation.
+    terms
+        Keys of evidence terms; None for those in use.
+    seed
+        Seed of the draws.
+
+    Returns
+    -------
+    Weighted
+        The fit with draws taken again, at least `LEAST` of them effectively distinct.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit used evidence already, there are no terms, or too few draws remain.
+    UnknownName
+        If there is no such term.
+    """
+    kept = terms_of(model, terms)
+    if is_weighed(fitted):
+        raise InvalidInput("the fit has used measured effects already; they count once")
+    before = fitted if fitted.draws else _drawn(model, fitted, seed)
+    rows = np.array(before.draws)
+    parameters = {**dict(fitted.fixed), **dict(zip(fitted.keys, rows.T, strict=True))}
+    implied = experiments_of_fit(model, data, fitted, kept).implied(parameters, len(rows))
+    with np.errstate(invalid="ignore"):
+        logs = -0.5 * sum(item.residuals(implied[item.key]) ** 2 for item in kept)
+    weights = _normalised(np.where(np.isnan(logs), -np.inf, logs))
+    _, places = np.unique(rows, axis=0, return_inverse=True)
+    effective = float(1 / (np.bincount(places.ravel(), weights) ** 2).sum()) if weights.any() else 0.0
+    if effective < LEAST:
+        raise InvalidInput(
+            "only {effective:.0f} of {count} draws of the fit agree with the measured effects, fewer than {least}: "
+            "calibrate with them in the search (--evidence), or keep more draws (--sample)",
+            effective=effective,
+            count=len(rows),
+            least=LEAST,
+        )
+    taken = rows[_systematic(weights, len(rows), np.random.default_rng(seed))]
+    record = {"how": "weights", "terms": [item.key for item in kept], "effective": effective, "draws": len(rows)}
+    made = replace(before, draws=tuple(map(tuple, taken.tolist())), provenance={**fitted.provenance, ENTRY: record})
+    return Weighted(fitted=made, before=before, implied=implied, weights=weights, effective=effective)
+
+
+def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameters:
+    """The fit with draws from its normal approximation."""
+    spec = model.spec if model.is_regional else spec_of(fitted)
+    assert spec is not None  # noqa: S101
+    drawn = fitted.sample(np.random.default_rng(seed), DRAWS, spec=spec)
+    return replace(fitted, draws=tuple(zip(*(drawn[key].tolist() for key in fitted.keys), strict=True)))
+
+
+def _normalised(logs: Array) -> Array:
+    if not np.isfinite(logs).any():
+        return np.zeros(len(logs))
+    weights = np.exp(logs - logs.max())
+    return np.asarray(weights / weights.sum())
+
+
+def _systematic(weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices taken in proportion to weights by systematic resampling, in ascending order."""
+    # Walkers of a sampler stay together, so that errors of quantiles are computed by walker as before.
+    points = (rng.random() + np.arange(count)) / count
+    return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
