@@ -102,7 +102,7 @@ def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
 
 
 def _changes(document: ScenarioDocument, name: str) -> Scenario:
-    content, place = document.data, Path(document.place).name
+    content, place = document.data, document.place.replace("\\", "/").rpartition("/")[2]
     if not isinstance(content, Mapping):
         raise InvalidScenario(
             "{place}: expected a mapping with `changes`; found {what}", place=place, what=type(content).__name__

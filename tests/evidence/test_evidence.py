@@ -1,0 +1,236 @@
+"""What the model implies for measured experiments, and posteriors that use it, against closed forms and a slow twin."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, fit
+from calibration.uncertainty import sample
+from pysd_runner import load_data, load_model, simulate
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
+from pysd_runner.engine import TimePath
+from pysd_runner.evidence import experiments_of, experiments_of_fit, terms_of, weigh
+from pysd_runner.scenarios import load_scenario
+from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.values import scenario_values
+
+ORIGIN, UNTIL = 2024, 2040
+MEASURED = EvidenceTerm(
+    key="bonus",
+    scenario={"changes": {"Bonus": 1}},
+    outcome="Level",
+    measure="difference",
+    after=(1.0, 1.0),
+    family="normal",
+    centre=2.0,
+    low=2.0 - 0.5 * 1.6448536269514722,
+    high=2.0 + 0.5 * 1.6448536269514722,
+)
+FILE = """{UTF-8}
+Level = INTEG(Rate, 0) ~ thing ~ |
+Rate = Base + Effect * Bonus ~ thing/year ~ |
+Base = 3 ~ thing/year ~ |
+Effect = 1 ~ thing/year ~ |
+Bonus = 0 ~ Dmnl ~ |
+INITIAL TIME = 0 ~ year ~ |
+FINAL TIME = 10 ~ year ~ |
+TIME STEP = 1 ~ year ~ |
+SAVEPER = 1 ~ year ~ |
+"""
+DECLARED = """
+schema = 2
+[parameters.Effect]
+prior = { family = "normal", mean = 1.0, sd = 0.5 }
+[parameters.Base]
+prior = { family = "normal", mean = 3.0, sd = 1.0 }
+[measurements.level]
+outcome = "Level"
+scale = "level"
+sd = 1.0
+errors = { family = "normal", memory = "independent", known = true }
+[evidence.bonus]
+scenario = { changes = { Bonus = 1 } }
+outcome = "Level"
+measure = "difference"
+after = [1, 1]
+family = "normal"
+centre = 10.0
+low = 5.887865932621319
+high = 14.11213406737868
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A model whose effect is seen in an experiment alone: the effect of a bonus is one year of `Effect` for each year.
+
+    The level is read one year after the data end, five years after the bonus began.
+    """
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "bonus.mdl").write_text(FILE, encoding="utf-8")
+    (folder / "bonus.toml").write_text(DECLARED, encoding="utf-8")
+    return load_model(folder / "bonus.mdl")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return load_data({"time": [0, 1, 2, 3, 4], "level": [0.0, 3.2, 5.9, 9.1, 12.0]})
+
+
+def test_the_experiment_of_an_own_model_has_a_closed_form(own, table):
+    problem = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    effects = np.array([0.5, 1.0, 2.5])
+    implied = problem.experiments.implied({"Base": np.full(3, 3.0), "Effect": effects}, 3)
+    np.testing.assert_allclose(implied["bonus"], 5 * effects, rtol=1e-12)
+
+
+def test_search_normal_approximation_and_weights_give_the_conjugate_posterior(own, table):
+    """Prior 1 (.5) and 5 x effect measured as 10 with an error of 2.5: posterior 1.5 with variance 1/8."""
+    alone = fit(CalibrationProblem(own, table, free=["Base", "Effect"]))
+    found = fit(CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True))
+    assert alone.parameter("Effect").estimate == pytest.approx(1.0, abs=1e-6)
+    assert found.parameter("Effect").estimate == pytest.approx(1.5, abs=1e-5)
+    assert found.parameter("Base").estimate == pytest.approx(alone.parameter("Base").estimate, abs=1e-5)
+    place = found.fitted.keys.index("Effect")
+    assert found.fitted.covariance[place][place] == pytest.approx(1 / 8, rel=1e-4)
+    weighed = weigh(own, None, alone.fitted)
+    drawn = np.array(weighed.fitted.draws)[:, weighed.fitted.keys.index("Effect")]
+    error = np.sqrt(1 / 8 / weighed.effective)
+    assert drawn.mean() == pytest.approx(1.5, abs=3 * error)
+    assert drawn.std() == pytest.approx(np.sqrt(1 / 8), rel=0.1)
+
+
+def test_the_sampler_and_the_weights_agree(own, table):
+    problem = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    drawn = sample(problem, fit(problem), 1000, seed=0).draws
+    place = problem.space.keys.index("Effect")
+    assert drawn[:, place].mean() == pytest.approx(1.5, abs=0.05)
+    assert drawn[:, place].std() == pytest.approx(np.sqrt(1 / 8), rel=0.1)
+
+
+def test_evidence_counts_once_and_needs_draws_that_agree(own, table):
+    used = fit(CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)).fitted
+    with pytest.raises(InvalidInput, match="count once"):
+        weigh(own, None, used)
+    alone = fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted
+    few = replace(alone, draws=((3.0, 1.0),) * 300 + ((3.0, 1.1),) * 300)
+    with pytest.raises(InvalidInput, match="only 2 of 600 draws"):
+        weigh(own, None, few)
+    with pytest.raises(UnknownName, match="no evidence 'bonu'"):
+        weigh(own, None, alone, ["bonu"])
+
+
+def test_the_log_posterior_falls_by_half_the_squared_distance(own, table):
+    with_it = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    without = with_it.with_experiments(None)
+    z = with_it.space.sample(np.random.default_rng(0), 5)
+    effect = with_it.space.to_values(z)["Effect"]
+    lost = without.log_posterior_batch(z) - with_it.log_posterior_batch(z)
+    np.testing.assert_allclose(lost, 0.5 * ((5 * effect - 10) / 2.5) ** 2, rtol=1e-9)
+    assert with_it.digest() != without.digest()
+
+
+@pytest.fixture(scope="module")
+def places(panel, model):
+    """The shipped model on four provinces, two parameter vectors, and all its experiments."""
+    parameters = {"c_S": np.array([8000.0, 4000.0]), "th_U": np.array([0.05, 0.1])}
+    experiments = experiments_of(model, panel, model.spec.evidence.values(), origin=ORIGIN, first_year=2014)
+    return parameters, experiments.implied(parameters, 2)
+
+
+def twin(panel, model, parameters, scenario, outcomes, extra=None):
+    """One run of one scenario, draw by draw."""
+    bound = RegionalModel(model=model, panel=panel, parameters=parameters)
+    values = bound.values(bound.start(ORIGIN, 2014))
+    changed = scenario_values([scenario], model, panel, values, (ORIGIN, UNTIL))
+    run = simulate(
+        model, {**values, **changed, **(extra or {})}, start=ORIGIN, stop=UNTIL, save_every=1, outcomes=outcomes
+    )
+    return {name: run[name][0, 0] for name in outcomes}
+
+
+def test_ratios_of_the_shipped_terms_are_those_of_single_runs(panel, model, places):
+    parameters, implied = places
+    read, course = ["Output", "Policy Budget"], model.spec.evidence["training"].scenario
+    for draw in range(2):
+        one = {key: values[draw] for key, values in parameters.items()}
+        none = twin(panel, model, one, load_scenario("baseline", model=model), read)
+        mixed = twin(panel, model, one, load_scenario("uniform_mean_mix", model=model), read)
+        trained = twin(
+            panel,
+            model,
+            one,
+            load_scenario({"name": "course", **course}, model=model),
+            read,
+        )
+        rate = 1.03 ** -np.arange(17)
+        gain = (mixed["Output"].sum(0) - none["Output"].sum(0)) * rate
+        paid = mixed["Policy Budget"] * rate
+        assert implied["mean_mix"][draw] == pytest.approx(gain[1:].sum() / paid[1:].sum(), rel=1e-10)
+        gain = trained["Output"].sum(0) - none["Output"].sum(0)
+        assert implied["training"][draw] == pytest.approx(
+            0.55 * gain[3:6].mean() / trained["Policy Budget"].sum(), rel=1e-10
+        )
+        assert np.count_nonzero(trained["Policy Budget"]) == 1
+
+
+def test_a_raise_follows_the_path_without_policy_ten_points_higher(panel, model, places):
+    parameters, implied = places
+    baseline = load_scenario("baseline", model=model)
+    for draw in range(2):
+        one = {key: values[draw] for key, values in parameters.items()}
+        none = twin(panel, model, one, baseline, ["Output", "Connected People", "Population"])
+        own, people = none["Connected People"], none["Population"]
+        raised = np.minimum(own + 0.1 * people, np.maximum(0.99 * people, own))
+        path = TimePath(times=np.arange(ORIGIN, UNTIL + 1.0), values=raised.T[:, None, None], interpolate="linear")
+        more = twin(panel, model, one, baseline, ["Output"], {"Connected People": path})
+        dose = (raised - own).sum(0) / people.sum(0) / 0.1
+        percent = 100 * (more["Output"].sum(0) / none["Output"].sum(0) - 1) / dose
+        assert implied["access"][draw] == pytest.approx(percent[5], rel=1e-10)
+        assert implied["access_later"][draw] == pytest.approx(percent[10], rel=1e-10)
+
+
+def test_terms_of_the_shipped_model_are_read_and_shown_ones_are_not_used(model):
+    assert [item.key for item in terms_of(model)] == ["mean_mix", "access", "training"]
+    assert model.spec.evidence["training_later"].after == (10, 14)
+
+
+def test_a_weighed_fit_of_regions_moves_towards_what_was_measured(panel, model):
+    found = fit(CalibrationProblem(model, panel, free=["c_S", "eta_S", "th_U"], start=2019), starts=1)
+    weighed = weigh(model, panel, found.fitted)
+    implied = experiments_of_fit(model, panel, weighed.fitted, terms_of(model))
+    rows = dict(zip(found.fitted.keys, np.array(weighed.fitted.draws).T, strict=True))
+    after, term = implied.implied(rows, len(weighed.fitted.draws))["training"], model.spec.evidence["training"]
+    assert abs(np.median(after) - term.centre) < abs(np.median(weighed.implied["training"]) - term.centre)
+    assert weighed.fitted.provenance["evidence"]["terms"] == ["mean_mix", "access", "training"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("low = 11.0", "centre: must lie between low and high"),
+        ("after = [1]", "after: expected the first and last year"),
+        ('family = "gamma"', "family: expected one of normal, lognormal"),
+        ('scenario = ""', "scenario: is missing"),
+    ],
+)
+def test_a_term_that_makes_no_sense_is_refused_by_name(tmp_path, change, told):
+    (tmp_path / "bonus.mdl").write_text(FILE, encoding="utf-8")
+    key = change.split(" = ")[0]
+    head, mark, term = DECLARED.partition("[evidence.bonus]")
+    lines = [change if line.startswith(f"{key} = ") else line for line in term.splitlines()]
+    text = head + mark + "\n".join(lines)
+    (tmp_path / "bonus.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidModel, match=f'evidence\\["bonus"\\].{told}'):
+        load_model(tmp_path / "bonus.mdl")
+
+
+@pytest.mark.parametrize("family", ["normal", "lognormal"])
+def test_ninety_per_cent_of_what_is_drawn_lies_in_the_interval(family):
+    term = replace(MEASURED, family=family, centre=2.5, low=0.8, high=8.0)
+    drawn = term.drawn(2.5, np.random.default_rng(0), 20_000)
+    inside = np.mean(np.abs(term.residuals(drawn)) < 1.6448536)
+    assert inside == pytest.approx(0.9, abs=0.01)
+    assert np.isneginf(replace(MEASURED, family="lognormal", low=0.8, high=8.0).residuals(np.array([-1.0])))
