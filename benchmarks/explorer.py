@@ -81,8 +81,8 @@ def main(given: Sequence[str] | None = None) -> None:
 
 def ratio_to_native() -> None:
     """Processor time of a run of the shipped model in Node over that of the native engine on one thread."""
-    from pysd_runner.explorer.policies import SAVED
     from pysd_runner.model import load_model
+    from pysd_runner.reports.explorer.policies import SAVED
     from pysd_runner.simulation.task import prepared
 
     model = load_model("regional_digital", regions=31)

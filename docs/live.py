@@ -5,8 +5,8 @@ from typing import Any
 
 from calibration import forecast
 from pysd_runner import load_data, load_model
-from pysd_runner.explorer.page import page_of
-from pysd_runner.explorer.policies import policies_explored
+from pysd_runner.reports.explorer.page import page_of
+from pysd_runner.reports.explorer.policies import policies_explored
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of, last_origin
 

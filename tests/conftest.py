@@ -70,7 +70,7 @@ def model():
 @pytest.fixture(scope="session")
 def browser():
     """One browser for all tests of pages."""
-    from tests.explorer.browser import FLAGS, chromium
+    from tests.reports.explorer.browser import FLAGS, chromium
 
     sync_api, executable = chromium()
     with sync_api.sync_playwright() as play:

@@ -22,7 +22,7 @@ from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
-from pysd_runner.evidence import Experiments, experiments_of, experiments_of_any, terms_of
+from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
@@ -168,7 +168,7 @@ class CalibrationProblem(Comparison):
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         _renamed(earlier, asked)
         tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
-        self.experiments: Experiments | None = None
+        self.experiments: ExperimentRuns | None = None
         self._hold(tied)
         if free is None and self.binding is not None:
             self._hold(with_free(tied, *selected(self, seed=seed)))
@@ -179,8 +179,8 @@ class CalibrationProblem(Comparison):
         self._step = STEP
         self.noise = {item.label: Noise(item.declared_sd) for item in self.series}
 
-    def _experiments(self, asked: bool | Iterable[str]) -> Experiments | None:
-        """Experiments of the evidence terms that are part of the likelihood; None if there are none."""
+    def _experiments(self, asked: bool | Iterable[str]) -> ExperimentRuns | None:
+        """ExperimentRuns of the evidence terms that are part of the likelihood; None if there are none."""
         if asked is False:
             return None
         terms = terms_of(self.model, None if asked is True else tuple(asked))
@@ -196,7 +196,7 @@ class CalibrationProblem(Comparison):
         start, last = self.runs.bounds["start"], self.last_year
         return experiments_of_any(entering.model, terms, values, start=start, last=last)
 
-    def with_experiments(self, experiments: Experiments | None) -> "CalibrationProblem":
+    def with_experiments(self, experiments: ExperimentRuns | None) -> "CalibrationProblem":
         """Copy of the problem with other measured effects in its likelihood; None for none."""
         other = copy(self)
         other.experiments = experiments

@@ -29,7 +29,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.data import Entity
-    from pysd_runner.explorer.page import Explored
+    from pysd_runner.reports.explorer.page import Explored
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area
     from pysd_runner.study.future import Future
@@ -82,8 +82,8 @@ def explore(
     The page asks no server for anything and can be sent by mail. What is chosen in it can be taken along as a scenario
     that `gapsim run` repeats.
     """
-    from pysd_runner.explorer.page import page_of
     from pysd_runner.export.files import write_text_whole
+    from pysd_runner.reports.explorer.page import page_of
     from pysd_runner.reports.folders import check_file, save_whole
 
     path = _target(out, source)
@@ -140,8 +140,8 @@ def _results_of(source: Path | None) -> Path | None:
 def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tuple[Callable[[], Explored], str]":
     """Page contents for a model with its data and fit, and the command that runs a scenario of the page."""
     from pysd_runner.cli.starting import read_fit, started
-    from pysd_runner.explorer.page import constants_explored
-    from pysd_runner.explorer.policies import policies_explored
+    from pysd_runner.reports.explorer.page import constants_explored
+    from pysd_runner.reports.explorer.policies import policies_explored
     from pysd_runner.scenarios import load_scenario
 
     fitted = None if asked.fit is None else read_fit(asked.fit)
@@ -167,8 +167,8 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
     """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
     from pysd_runner.cli.starting import RunStart
-    from pysd_runner.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.model import load_model
+    from pysd_runner.reports.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.reports.replay import read_inputs
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario

@@ -32,7 +32,7 @@ BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Experiments:
+class ExperimentRuns:
     """The experiments of some evidence terms, on the model's own path from the last year of data.
 
     Attributes
@@ -193,7 +193,7 @@ def experiments_of(
     origin: int,
     first_year: int | None = None,
     yuan_per_unit: float = 1.0,
-) -> Experiments:
+) -> ExperimentRuns:
     """Set up the experiments of evidence terms for a model of regions.
 
     Parameters
@@ -213,8 +213,8 @@ def experiments_of(
 
     Returns
     -------
-    Experiments
-        Call `Experiments.implied` with draws of the parameters.
+    ExperimentRuns
+        Call `ExperimentRuns.implied` with draws of the parameters.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def experiments_of(
 
     load = partial(load_scenario, model=model)
     names = model.bindings.variables
-    return Experiments(
+    return ExperimentRuns(
         model=model,
         terms=kept,
         scenarios=_scenarios(kept, load(BASELINE), load),
@@ -252,7 +252,7 @@ def experiments_of_any(
     *,
     start: float | None,
     last: float,
-) -> Experiments:
+) -> ExperimentRuns:
     """Set up the experiments of evidence terms for a model without regions, from the values of its runs."""
     kept = tuple(terms)
     for item in kept:
@@ -267,7 +267,7 @@ def experiments_of_any(
     def lowered(scenarios: Sequence[Scenario], common: Mapping[str, Any], stop: float) -> dict[str, Any]:
         return changed_values(model, scenarios, common, start=clock.start, stop=stop, step=clock.step)
 
-    return Experiments(
+    return ExperimentRuns(
         model=model,
         terms=kept,
         scenarios=_scenarios(kept, Scenario.of(BASELINE, {}), load_changes),
@@ -281,7 +281,7 @@ def experiments_of_any(
 
 def experiments_of_fit(
     model: Model, data: Data | None, fitted: FittedParameters, terms: Iterable[EvidenceTerm]
-) -> Experiments:
+) -> ExperimentRuns:
     """Set up the experiments for the draws of a fit."""
     if model.is_regional:
         assert data is not None  # noqa: S101

@@ -53,7 +53,7 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
     declared = {} if model.spec is None else model.spec.evidence
     if not declared:
         raise InvalidInput(
-            "model {model!r} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name
+            "model {model} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name
         )
     if keys is None:
         return tuple(item for item in declared.values() if item.is_used)

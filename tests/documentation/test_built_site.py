@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.documentation.readme import ROOT
-from tests.explorer.browser import violations
+from tests.reports.explorer.browser import violations
 
 SITE = ROOT / "docs" / "_build" / "html"
 

@@ -15,7 +15,7 @@ from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import write_model
 from tests.engine.xmile_files import aux, write_xmile
-from tests.explorer.node import needs_node, run_in_node
+from tests.reports.explorer.node import needs_node, run_in_node
 
 METHODS = ("euler", "rk4")
 ORDERS = range(1, 13)

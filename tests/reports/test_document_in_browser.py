@@ -20,7 +20,7 @@ from pysd_runner.reports.document import (
     to_markdown,
 )
 from pysd_runner.study.future import Future
-from tests.explorer.browser import violations
+from tests.reports.explorer.browser import violations
 
 # Closes the element it stands in and changes the title of the page, if it is read as code.
 HOSTILE = (

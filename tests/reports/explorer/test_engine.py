@@ -10,12 +10,12 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
-from pysd_runner.explorer.page import PackedNumbers, input_records
 from pysd_runner.model import load_model
+from pysd_runner.reports.explorer.page import PackedNumbers, input_records
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model
-from tests.explorer.node import needs_node
-from tests.explorer.parity import departures
+from tests.reports.explorer.node import needs_node
+from tests.reports.explorer.parity import departures
 
 CALLED_BACK = frozenset({"allocation", "arrays", "pipe"})
 

@@ -7,14 +7,14 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.data import load_data
-from pysd_runner.explorer.page import constants_explored, page_of
 from pysd_runner.model import load_model
+from pysd_runner.reports.explorer.page import constants_explored, page_of
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.own import record_of, weak_parameter
 from pysd_runner.study.equations import equations_of
 from pysd_runner.study.projection import project
 from tests.engine.small_models import FEATURES, write_model
-from tests.explorer.browser import opened, outcomes, settled
+from tests.reports.explorer.browser import opened, outcomes, settled
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 EQUATIONS = (

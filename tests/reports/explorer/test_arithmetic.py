@@ -10,7 +10,7 @@ from pysd_runner.simulation.task import prepared
 from tests.engine.llvm.loops import SPECIAL, c_library, steps_between
 from tests.engine.llvm.test_mathematics import EXP, FAR, LN, POWER
 from tests.engine.small_models import write_model
-from tests.explorer.node import needs_node, run_in_node
+from tests.reports.explorer.node import needs_node, run_in_node
 
 EQUATIONS = {"exp": ("EXP(x)", "exp", 2), "ln": ("LN(x)", "log", 2), "power": ("POWER(x, y)", "pow", 2)}
 SAMPLES = {"exp": EXP, "ln": LN, "power": POWER | FAR}

@@ -7,7 +7,7 @@ import numpy as np
 from pysd_runner.core.errors import GapsimError
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation.run import constant_values
-from tests.explorer.node import run_in_node
+from tests.reports.explorer.node import run_in_node
 
 # Share of a variable's largest value, and how much more than a last digit of the input moves it.
 TOLERANCE, TIMES_ONE_ULP = 1e-12, 10

@@ -7,8 +7,8 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.policy.ranking import start_of
+from pysd_runner.reports.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule

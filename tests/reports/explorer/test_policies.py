@@ -10,14 +10,14 @@ import pytest
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
 from pysd_runner.data import load_data
-from pysd_runner.explorer.page import page_of
-from pysd_runner.explorer.policies import SAVED, policies_explored
 from pysd_runner.model import load_model
+from pysd_runner.reports.explorer.page import page_of
+from pysd_runner.reports.explorer.policies import SAVED, policies_explored
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import project
-from tests.explorer.browser import REACHABLE, UNNAMED, opened, outcomes, settled, violations
+from tests.reports.explorer.browser import REACHABLE, UNNAMED, opened, outcomes, settled, violations
 
 UNTIL, DRAWS = 2030, 12
 

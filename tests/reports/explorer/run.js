@@ -1,6 +1,6 @@
 // Runs a compiled model in Node: a JSON record on standard input, outcomes as JSON on standard output.
 "use strict";
-const { Engine } = require("../../pysd_runner/explorer/assets/engine.js");
+const { Engine } = require("../../../pysd_runner/reports/explorer/assets/engine.js");
 
 const job = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const compiled = new WebAssembly.Module(Buffer.from(job.code, "base64"));

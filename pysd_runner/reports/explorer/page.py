@@ -134,7 +134,7 @@ def input_records(inputs: Mapping[str, Any], numbers: PackedNumbers) -> list[dic
 
 
 def _asset(name: str) -> str:
-    return files("pysd_runner.explorer").joinpath("assets", name).read_text(encoding="utf-8")
+    return files("pysd_runner.reports.explorer").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _inert(text: str) -> str:
