@@ -123,9 +123,9 @@ def weigh(
     effective = float(1 / (np.bincount(places.ravel(), weights) ** 2).sum()) if weights.any() else 0.0
     if effective < LEAST:
         raise InvalidInput(
-            "only {effective:.0f} of {count} draws of the fit agree with the measured effects, fewer than {least}: "
+            "only {effective} of {count} draws of the fit agree with the measured effects, fewer than {least}: "
             "calibrate with them in the search (--evidence), or keep more draws (--sample)",
-            effective=effective,
+            effective=round(effective),
             count=len(rows),
             least=LEAST,
         )

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 312,
-    "lines": 79_319,
-    "nodes": 600_281,
-    "functions": 4897,
-    "docstring lines": 12_089,
-    "lines of other texts": 5_477,
+    "files": 313,
+    "lines": 80_046,
+    "nodes": 605_490,
+    "functions": 4_926,
+    "docstring lines": 12_264,
+    "lines of other texts": 5_487,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
-    "entries of the largest room": 19,
-    "lines of tests": 43_064,
+    "entries of the largest room": 18,
+    "lines of tests": 43_223,
 }
 
 
