@@ -3,8 +3,7 @@
 import argparse
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from calibration import CalibrationProblem, backtest, fit
 from calibration.uncertainty import profile
@@ -13,7 +12,7 @@ from pysd_runner.model import load_model
 
 MODEL, PANEL = "regional_digital", "china"
 KEYS = ("q_a", "lam_S", "p_u", "g0")
-PLACES = ("", "threads", "processes", "dask")
+PLACES = ("", "threads", "processes")
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -36,10 +35,9 @@ def main(given: Sequence[str] | None = None) -> None:
     for name, work in works.items():
         first = None
         for place in PLACES:
-            with _place(place, asked.workers) as where:
-                began, spent = time.monotonic(), _spent()
-                answer = work(where)
-                took = time.monotonic() - began
+            began, spent = time.monotonic(), _spent()
+            answer = work(place or None)
+            took = time.monotonic() - began
             used = _spent() - spent
             first = first or (answer, used, took)
             same = "the same" if repr(answer) == repr(first[0]) else "ANOTHER RESULT"
@@ -48,17 +46,6 @@ def main(given: Sequence[str] | None = None) -> None:
                 f"{took / first[2]:.2f} times as long, {same}",
                 flush=True,
             )
-
-
-@contextmanager
-def _place(name: str, workers: int) -> Iterator[str | None]:
-    if name != "dask":
-        yield name or None
-        return
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster:  # type: ignore[no-untyped-call]
-        yield cluster.scheduler_address
 
 
 def _spent() -> float:

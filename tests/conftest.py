@@ -129,13 +129,3 @@ def has_chinese():
     from pysd_runner.plots import style
 
     return len(style.families()) > 1
-
-
-@pytest.fixture(scope="session")
-def dask():
-    """Address of a scheduler with two workers on this machine."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
-    ) as cluster:
-        yield cluster.scheduler_address

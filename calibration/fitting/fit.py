@@ -143,8 +143,8 @@ def fit(
     seconds
         Time limit of the whole fit; None for none. Searches that exceed it are reported as not converged.
     executor
-        Runs the joint searches, each on a copy of the problem: ``"threads"``, ``"processes"``, the address of a dask
-        scheduler, or any executor of `concurrent.futures`; None runs them in sequence, each on all cores. Results do
+        Runs the joint searches, each on a copy of the problem: ``"threads"``, ``"processes"``, or any
+        executor of `concurrent.futures`; None runs them in sequence, each on all cores. Results do
         not depend on it, unless the time limit is exceeded.
     checkpoint
         Folder that stores finished searches, from which the same fit resumes.

@@ -83,8 +83,8 @@ def backtest(  # noqa: PLR0913 - a public entry point
     seed
         Seed of the random numbers.
     executor
-        Runs origins, or the fits of a model, in parallel: ``"threads"``, ``"processes"``, the address of a dask
-        scheduler, or any executor of `concurrent.futures`; None for processes if `workers` is above 1. Results do
+        Runs origins, or the fits of a model, in parallel: ``"threads"``, ``"processes"``, or any
+        executor of `concurrent.futures`; None for processes if `workers` is above 1. Results do
         not depend on it.
     workers
         Number of processes or threads; None for all cores if an executor is given. Each process starts by importing

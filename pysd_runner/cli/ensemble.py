@@ -70,11 +70,7 @@ class Storing:
     ] = None
     executor: Annotated[
         str,
-        typer.Option(
-            "--executor",
-            metavar="threads|processes|tcp://HOST:PORT",
-            help="With --store: what computes the blocks; an address is that of a dask scheduler.",
-        ),
+        typer.Option("--executor", metavar="threads|processes", help="With --store: what computes the blocks."),
     ] = "threads"
     part: Annotated[
         str,

@@ -67,9 +67,8 @@ ExecutorName = Annotated[
     str | None,
     typer.Option(
         "--executor",
-        metavar="threads|processes|tcp://HOST:PORT",
-        help="Where independent parts of the work are done at the same time; an address is that of a dask scheduler. "
-        "Results do not depend on it.",
+        metavar="threads|processes",
+        help="Where independent parts of the work are done at the same time. Results do not depend on it.",
     ),
 ]
 StoreFolder = Annotated[

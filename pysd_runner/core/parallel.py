@@ -1,6 +1,5 @@
-"""Run work in threads, processes or on a cluster; the results do not depend on which."""
+"""Run work in threads, processes or by any other executor; the results do not depend on which."""
 
-import logging
 import os
 import signal
 import threading
@@ -36,8 +35,6 @@ R = TypeVar("R")
 AHEAD = 2
 # Items submitted to an executor whose number of workers is unknown.
 UNKNOWN_WORKERS = 64
-# Timeout for connecting to a scheduler, in seconds.
-CONNECT_SECONDS = 10
 
 UNGUARDED = Message(
     "the processes could not start: each begins by importing the script that called; put the call under "
@@ -135,10 +132,10 @@ def _alone(work: Callable[[Item], Result], item: Item) -> Result:
 
 def check_executor(executor: str) -> None:
     """Raise `InvalidInput` for an unknown name of an executor."""
-    if executor not in ("threads", "processes") and "://" not in executor:
+    if executor not in ("threads", "processes"):
         raise InvalidInput(
-            "executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
-            "tcp://10.0.0.5:8786; found {found!r}",
+            "executor: expected 'threads', 'processes' or, in Python, an executor, such as "
+            "`dask.distributed.Client(address).get_executor()`; found {found!r}",
             found=executor,
         )
 
@@ -165,40 +162,9 @@ def open_pool(
             return
         with ThreadPoolExecutor(count, thread_name_prefix="gapsim") as threads:
             yield Pool(threads, AHEAD * count)
-    elif executor == "processes":
+    else:
         with processes(count) as own:
             yield Pool(own, AHEAD * count)
-    else:
-        with _client(executor) as client:
-            yield Pool(client.get_executor(), AHEAD * max(1, sum(client.nthreads().values())))
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    """Connect to a dask scheduler."""
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as error:
-        raise InvalidInput("{address}: dask is needed: pip install 'gapsim[cluster]'", address=address) from error
-    try:
-        client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            "{address}: no dask scheduler answers there within {time} s", address=address, time=CONNECT_SECONDS
-        ) from error
-    # A lost connection is reported by the error, not by log messages of dask.
-    logger = logging.getLogger("distributed.client")
-    level = logger.level
-    try:
-        with client:
-            logger.setLevel(logging.CRITICAL)
-            yield client
-    except KilledWorker as error:
-        raise WorkerLost(
-            "{address}: workers died over the same work, as without enough memory", address=address
-        ) from error
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -78,10 +78,9 @@ class EnsembleJob:
         Parameters
         ----------
         executor
-            ``"threads"``, ``"processes"``, the address of a dask scheduler such as ``"tcp://10.0.0.5:8786"``, or any
-            executor with the interface of `concurrent.futures`. Threads are the fastest on one machine; processes
-            suit engines that hold the global interpreter lock (``engine="pysd"``, ``"numpy"``), a scheduler suits
-            several machines.
+            ``"threads"``, ``"processes"``, or any executor with the interface of `concurrent.futures`. Threads are the
+            fastest on one machine; processes suit engines that hold the global interpreter lock (``engine="pysd"``,
+            ``"numpy"``).
         workers
             Number of threads or processes; None uses all cores.
         part

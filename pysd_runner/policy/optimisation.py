@@ -193,9 +193,9 @@ def optimise(
         Called with the name of the current task, the number of items done and their total.
     **settings
         ``starts`` (4): number of searches: from `start`, the midpoint, and random points drawn with ``seed`` (0).
-        ``executor`` runs searches in parallel: ``"threads"``, ``"processes"``, the address of a dask scheduler, or
-        any executor of `concurrent.futures`; None runs them one by one, each on all cores. Results do not depend on
-        it. ``checkpoint``: folder in which finished searches are stored; a later call with the same problem reuses
+        ``executor`` runs searches in parallel: ``"threads"``, ``"processes"``, or any executor of
+        `concurrent.futures`; None runs them one by one, each on all cores. Results do not depend on it.
+        ``checkpoint``: folder in which finished searches are stored; a later call with the same problem reuses
         them. ``describe`` (True): whether to compute near-optimal ranges and the loss from rounding.
 
     Returns

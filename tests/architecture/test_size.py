@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 313,
-    "lines": 80_046,
-    "nodes": 605_490,
-    "functions": 4_926,
-    "docstring lines": 12_264,
-    "lines of other texts": 5_487,
+    "lines": 80_006,
+    "nodes": 605_313,
+    "functions": 4_925,
+    "docstring lines": 12_262,
+    "lines of other texts": 5_484,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_223,
+    "lines of tests": 43_147,
 }
 
 

@@ -112,13 +112,6 @@ def test_the_store_does_not_depend_on_who_computed_it(model, tmp_path):
     assert made("processes", executor="processes", workers=2) == alone
 
 
-def test_dask_gives_the_same_store(model, tmp_path, dask):
-    alone = ensemble_job(model, DRAWS, store=tmp_path / "alone", **ASKED).run(workers=1)
-    ensemble_job(model, DRAWS, store=tmp_path / "dask", **ASKED).run(dask)
-    assert alone.complete
-    assert content(tmp_path / "dask") == content(tmp_path / "alone")
-
-
 def test_a_sobol_sequence_is_that_of_the_design(model, tmp_path):
     draws = Draws(method="sobol", ranges={"rate": (0.0, 0.3)}, draws=256, seed=1)
     job = ensemble_job(model, draws, store=tmp_path / "store", **ASKED).run(workers=1)

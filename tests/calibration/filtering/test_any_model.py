@@ -310,9 +310,8 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
     np.testing.assert_allclose(found.point[0, -1], truth[last + 4], rtol=0.5, atol=3)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
-def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, problem, executor, request, tmp_path):
-    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, problem, executor, tmp_path):
     settings = {"model": linear, "free": ["Inflow"], "horizons": (1, 3), "draws": 50}
     alone = backtest(problem.data, **settings).scores
     found = backtest(problem.data, executor=executor, checkpoint=tmp_path / "kept", **settings).scores

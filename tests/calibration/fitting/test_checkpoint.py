@@ -181,11 +181,8 @@ def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
     assert not kept_ends(kept, 1)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
-def test_results_do_not_depend_on_the_executor(
-    problem: CalibrationProblem, whole: FitResult, executor: str, request: pytest.FixtureRequest
-) -> None:
-    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_results_do_not_depend_on_the_executor(problem: CalibrationProblem, whole: FitResult, executor: str) -> None:
     assert same(fit(problem, starts=STARTS, executor=executor), whole)
     keys = ["q_a", "pi"]
     curves = profile(problem, whole, keys, executor=executor)

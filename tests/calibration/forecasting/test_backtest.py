@@ -86,9 +86,8 @@ def test_missing_years_at_the_start_leave_something_to_learn_from() -> None:
     assert all(np.isfinite(row["crps"]) for row in rows)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
-def test_results_do_not_depend_on_the_executor(executor: str, request: pytest.FixtureRequest) -> None:
-    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_results_do_not_depend_on_the_executor(executor: str) -> None:
     xr.testing.assert_identical(small(executor=executor, workers=2).scores, alone().scores)
 
 
