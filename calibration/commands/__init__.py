@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from calibration.commands import backtest, calibrate, demo, evaluate, forecast
+from calibration.commands import backtest, calibrate, demo, evaluate, evidence, forecast
 
 if TYPE_CHECKING:
     import typer
@@ -10,5 +10,6 @@ if TYPE_CHECKING:
 
 def register(app: "typer.Typer") -> None:
     """Add the commands to the application."""
-    for item in (demo.demo, calibrate.calibrate, evaluate.evaluate, backtest.backtest, forecast.forecast):
+    first = (demo.demo, calibrate.calibrate, evaluate.evaluate, evidence.evidence)
+    for item in (*first, backtest.backtest, forecast.forecast):
         item.add_to(app)

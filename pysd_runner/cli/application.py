@@ -50,6 +50,7 @@ ORDER = (
     "forecast",
     "list",
     "describe",
+    "evidence",
     "schema",
     "doctor",
 )

@@ -11,6 +11,7 @@ with the ``tau^2`` of Paule and Mandel and the standard error of Hartung and Kna
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,19 +257,19 @@ class Ledger:
         return pooled.as_ratio() if quantity in LOGARITHMIC else pooled
 
     def pools(self) -> "pd.DataFrame":
-        """Every pool: quantity, variant, number of trials, and the attributes of `Pooled`."""
+        """Every pool: quantity, variant, trials, those that were predicted and are inside, and all of `Pooled`."""
         import pandas as pd
 
         rows, seen = [], set()
-        for quantity in QUANTITIES:
-            for variant in VARIANTS:
-                found = self.chosen(quantity, variant)
-                key = (quantity, *found["id"], *found["value"])
-                pooled = None if key in seen else self.pool(quantity, variant)
-                if pooled is not None:
-                    seen.add(key)
-                    facts = {"quantity": quantity, "variant": variant, "trials": found["trial"].nunique()}
-                    rows.append({**facts, **{name: getattr(pooled, name) for name in Pooled.__slots__}})
+        for quantity, variant in product(QUANTITIES, VARIANTS):
+            found = self.chosen(quantity, variant)
+            key = (quantity, *found["id"], *found["value"])
+            pooled = None if key in seen else self.pool(quantity, variant)
+            if pooled is not None:
+                seen.add(key)
+                tested = self.leave_one_out(quantity, variant)["is_inside"]
+                facts = {"quantity": quantity, "variant": variant, "trials": found["trial"].nunique()}
+                rows.append({**facts, "predicted": len(tested), "inside": int(tested.sum()), **asdict(pooled)})
         return pd.DataFrame(rows)
 
     def leave_one_out(self, quantity: str, variant: str = "all") -> "pd.DataFrame":
@@ -309,6 +310,12 @@ class Ledger:
         columns = ["trial", "rows", "value", "error", "mean", "low", "high", "is_inside"]
         return pd.DataFrame(rows, columns=columns)
 
+    def predicted(self) -> "pd.DataFrame":
+        """`leave_one_out` of every quantity, all rows, with a column ``quantity``."""
+        import pandas as pd
+
+        return pd.concat([self.leave_one_out(name).assign(quantity=name) for name in QUANTITIES], ignore_index=True)
+
     def levers(self) -> "pd.DataFrame":
         """Numbers of effects and costs by lever: how many there are, with an error, pooled, and as experiments."""
         import pandas as pd
@@ -316,15 +323,15 @@ class Ledger:
         table = self.effects
         marks = {
             "effects": table["id"] != "",
-            "with an error": table["error"].notna(),
-            "of these measured": table["error_from"].isin(MEASURED),
+            "with_error": table["error"].notna() & (table["read_as"] != "recalled"),
+            "measured": table["error_from"].isin(MEASURED),
             "pooled": (table["pool"] != "") & ~table["used_as"].str.startswith("prior"),
             "experiments": table["experiment"] != "",
         }
         found = pd.DataFrame({name: mark.groupby(table["lever"]).sum() for name, mark in marks.items()})
         costs = self.costs.groupby("lever")["is_model_unit"]
         found["costs"] = costs.size()
-        found["in the model's unit"] = costs.agg(lambda column: int((column == "yes").sum()))
+        found["in_model_unit"] = costs.agg(lambda column: int((column == "yes").sum()))
         order = list(dict.fromkeys([*table["lever"], *self.costs["lever"]]))
         return found.reindex(order).fillna(0).astype(int).rename_axis("lever").reset_index()
 

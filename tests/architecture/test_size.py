@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 313,
-    "lines": 80_006,
-    "nodes": 605_313,
-    "functions": 4_925,
-    "docstring lines": 12_262,
-    "lines of other texts": 5_484,
+    "files": 314,
+    "lines": 80_125,
+    "nodes": 606_321,
+    "functions": 4_931,
+    "docstring lines": 12_273,
+    "lines of other texts": 5_552,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_147,
+    "lines of tests": 43_168,
 }
 
 

@@ -29,6 +29,7 @@ COMMANDS = [
     "forecast",
     "list",
     "describe",
+    "evidence",
     "schema",
     "doctor",
 ]

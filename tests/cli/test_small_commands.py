@@ -1,7 +1,9 @@
 """``init``, ``list``, ``describe``, ``schema``, ``plot`` and ``doctor``."""
 
 import json
+import re
 
+import pandas as pd
 import pytest
 
 from pysd_runner.scenarios import shipped_scenarios
@@ -48,6 +50,23 @@ class TestList:
         data = gapsim("list", "scenarios", "--json").json["data"]
         assert [item["name"] for item in data["scenarios"]] == list(shipped_scenarios())
         assert all(item["en"] and item["zh"] for item in data["scenarios"])
+
+
+class TestEvidence:
+    def test_pools_and_what_the_others_predict(self, gapsim):
+        answer = gapsim("evidence", code=0)
+        assert " measured effects, " in answer.out
+        assert re.search(r"\n  all +15 +0\.18 \(0\.07…0\.29\) +-0\.21…0\.57 +10/10\n", answer.out)
+        assert len(answer.out.splitlines()) < 60
+        assert "实测效果" in gapsim("evidence", "--lang", "zh", code=0).out
+
+    def test_tables_in_json_and_in_a_folder(self, gapsim, tmp_path):
+        data = gapsim("evidence", "--json", "--out", "ledger", code=0).json["data"]
+        for name in ("effects", "costs", "levers", "pools", "leave_one_out"):
+            assert len(pd.read_csv(tmp_path / "ledger" / f"{name}.csv")) == len(data[name]) > 5
+
+    def test_a_model_without_a_ledger(self, gapsim):
+        assert "effects.csv: the ledger cannot be read" in gapsim("evidence", "mine.mdl", code=2).err
 
 
 class TestDescribe:

@@ -29,6 +29,7 @@ BUILT = (
     "evaluation.",
     "fit_figure.",
     "fit_report.",
+    "evidence.",
     "forecast.",
     "policy_outcome.",
     "series.",

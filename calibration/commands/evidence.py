@@ -1,0 +1,110 @@
+"""The command that shows measured effects, and what the model implies for them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import MODEL, Force, Lang, Language
+from pysd_runner.cli.projecting import target, tell_folder
+from pysd_runner.cli.session import Session
+from pysd_runner.text import say
+
+if TYPE_CHECKING:  # slow imports (numpy)
+    import pandas as pd
+
+# Effects from here on are shown with one decimal.
+_LARGE = 10
+
+
+@command(
+    "evidence",
+    "gapsim evidence",
+    "gapsim evidence --lang zh --out evidence",
+    "gapsim evidence my_model --json",
+)
+def evidence(
+    session: Session,
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="A shipped model, or the path of one with a folder evidence/.")
+    ] = MODEL,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write the ledger and its pools there, as CSV.")
+    ] = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Show the measured effects and unit costs beside a model: how many by lever, pooled, and how well they agree.
+
+    Pools are random-effects means with 90 % intervals; predictive ones, in which the effect of another study lies,
+    contain the spread between studies. Each trial is also predicted from the others. The README beside the files gives
+    the columns, the formulas and their limits.
+    """
+    from pysd_runner.core.paths import model_file
+    from pysd_runner.evidence.ledger import FOLDER, load_ledger
+    from pysd_runner.reports.document import aligned, filled
+
+    folder = None if out is None else target(out, "evidence", force=force, inputs=[model_file(model).parent / FOLDER])
+    ledger = load_ledger(model)
+    tables = {"levers": ledger.levers(), "pools": ledger.pools(), "leave_one_out": ledger.predicted()}
+    session.data = {name: table.to_dict("records") for name, table in tables.items()}
+    session.data |= {name: getattr(ledger, name).to_dict("records") for name in ("effects", "costs")}
+    if folder is not None:
+        from pysd_runner.export.tables import save_csv
+
+        with folder:
+            for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
+                save_csv(table, folder.draft / f"{name}.csv")
+    counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
+    session.say(say("evidence.list counts", lang, model=model, **counts))
+    for rows, words in ((_levers(tables["levers"], model, lang), {0}), (_pools(tables["pools"], lang), {0})):
+        session.say()
+        for line in aligned(rows, words=words):
+            session.say(line)
+    session.say()
+    for line in filled(_agreement(tables["leave_one_out"], lang)):
+        session.say(line)
+    if folder is not None:
+        tell_folder(session, folder.path)
+
+
+def _levers(found: "pd.DataFrame", model: str, lang: str) -> list[list[str]]:
+    """Counts by lever, with their heading."""
+    from pysd_runner.scenarios.vocabulary import load_vocabulary
+    from pysd_runner.spec.load import binds
+
+    known = load_vocabulary(model).levers if binds(model) else {}
+    names = {key: getattr(lever, lang) for key, lever in known.items()} | {"mixed": say("evidence.mixed", lang)}
+    rows = [[names.get(key, key), *map(str, counts)] for key, *counts in found.itertuples(index=False)]
+    return [[say(f"evidence.list {name}", lang) for name in found], *rows]
+
+
+def _pools(found: "pd.DataFrame", lang: str) -> list[list[str]]:
+    """Pools by quantity and variant, with their heading."""
+    heads = ("variant", "values", "mean", "predictive", "inside")
+    rows = [[say(f"evidence.list {name}", lang) for name in heads]]
+    for quantity, pools in found.groupby("quantity", sort=False):
+        rows.append([f"{quantity}: {say(f'evidence.basis_{quantity}', lang)}", "", "", "", ""])
+        for one in pools.itertuples():
+            mean = f"{_number(one.mean)} ({_number(one.low)}…{_number(one.high)})"
+            ahead = f"{_number(one.predictive_low)}…{_number(one.predictive_high)}"
+            name = "  " + say(f"evidence.variant {one.variant}", lang)
+            rows.append([name, str(one.count), mean, ahead, f"{one.inside}/{one.predicted}"])
+    return rows
+
+
+def _agreement(found: "pd.DataFrame", lang: str) -> str:
+    """How many trials lie where the others predict, and which do not."""
+    outside = found[~found["is_inside"]]
+    names = [
+        f"{one.trial} ({one.quantity} {_number(one.value)}; {_number(one.low)}…{_number(one.high)})"
+        for one in outside.itertuples()
+    ]
+    counts = {"count": len(found), "inside": len(found) - len(outside)}
+    return say("evidence.list agreement", lang, **counts, names=", ".join(names) or "-")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.2f}" if abs(value) < _LARGE else f"{value:.1f}"
