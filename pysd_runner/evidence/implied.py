@@ -171,7 +171,7 @@ def _total(values: Array, draws: int) -> Array:
 
 
 def _name(item: EvidenceTerm) -> str:
-    return item.scenario if isinstance(item.scenario, str) else item.key
+    return item.scenario if isinstance(item.scenario, str) else str(item.scenario.get("name", item.key))
 
 
 def _scenarios(

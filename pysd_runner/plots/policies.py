@@ -1,15 +1,28 @@
-"""Figures of policy analyses: contributions and shares of levers, trade-offs, regret and switching values."""
+"""Figures of policies: contributions and shares of levers, trade-offs, regret, switching values, measured effects."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
-from pysd_runner.core.numbers import percent, written
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sheet
-from pysd_runner.plots.style import BASELINE, INK, MUTED, SCENARIO, drawing, shortened
+from pysd_runner.plots.style import (
+    BASELINE,
+    INK,
+    MUTED,
+    ORIGIN,
+    RULE,
+    SCENARIO,
+    drawing,
+    shortened,
+    usable_language,
+    wrapped,
+)
 from pysd_runner.text import say
 
 #: Mostly hues of Okabe and Ito, ordered so that neighbours also differ in lightness.
@@ -210,3 +223,97 @@ def plot_switches(
     shown = f"{level:.3g} {unit}".strip()
     sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
     return sheet.told(pd.DataFrame([list(item) for item in switches], columns=columns), sentence)
+
+
+# Ticks of a logarithmic axis.
+LOG_TICKS = tuple(digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5))
+# Markers of studies by rating; room for names and numbers, and height of a row, in inches.
+RATED = {5: "s", 4: "D", 3: "o", 2: "^", 1: "^"}
+_NAMES, _NUMBERS, _PITCH = 2.75, 1.5, 0.19
+#: Colour of the rows of a forest plot that are no studies, from the top.
+SUMMARIES = {"pool": INK, "term": BASELINE, "prior": MUTED, "posterior": HUES[4], "weighted": SCENARIO}
+
+
+def plot_forest(rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = False, lang: str = "en") -> ReportFigure:
+    """Draw measured effects with their pool, and what a model implies for the same quantity.
+
+    Parameters
+    ----------
+    rows
+        One row per line, from the top: columns label, kind, value, low, high (90 % interval), rating (1 to 5, zero for
+        no study). The kind is ``"study"``, ``"assumed"`` (its error was assumed), ``"null"`` (published as no effect,
+        without a number), or a key of `SUMMARIES`.
+    title, basis
+        Title; what is divided by what, for the axis.
+    is_log
+        Whether the axis is logarithmic; an interval that reaches below zero then ends at the axis.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure; its data are the rows.
+    """
+    lang = usable_language(lang)
+    height, is_study = _PITCH * len(rows), ~rows["kind"].isin(SUMMARIES).to_numpy()
+    shown = rows[["value", "low", "high"]].to_numpy(dtype=float)
+    numbers = [f"{written(value, 2)} ({interval(low, high, 2)})" for value, low, high in shown]
+    with drawing():
+        caption = say("evidence.forest_caption", lang, null=1 if is_log else 0)
+        sheet = open_sheet(height=height + 0.5, title=title, caption=caption)
+        axes = sheet.axes(_NAMES, 0.05, sheet.width - _NAMES - _NUMBERS, height)
+        axes.set_xscale("log" if is_log else "linear")
+        limits = _limits_of_forest(rows, is_log=is_log)
+        axes.set_xlim(*limits)
+        if is_log:
+            ticks = [tick for tick in LOG_TICKS if limits[0] <= tick <= limits[1]]
+            axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.axvline(1 if is_log else 0, color=RULE, linewidth=0.8, zorder=1)
+        axes.axhline(is_study.sum() - 0.5, color=RULE, linewidth=0.8, zorder=1)
+        beside: dict[str, Any] = {
+            "xycoords": axes.get_yaxis_transform(),
+            "textcoords": "offset points",
+            "xytext": (6, 0),
+        }
+        for place, row in enumerate(rows.to_dict("records")):
+            _draw_effect(axes, place, row, limits)
+            axes.annotate(numbers[place], (1.0, place), va="center", size=LABEL_SIZE, color=INK, **beside)
+        names = [shortened(sheet.figure, text, LABEL_SIZE, _NAMES - 0.1) for text in rows["label"]]
+        axes.set_yticks(range(len(rows)), labels=names, size=LABEL_SIZE, color=INK)
+        axes.tick_params(axis="y", pad=7)
+        axes.grid(visible=False)
+        axes.set_xlabel("\n".join(wrapped(sheet.figure, basis, 8, sheet.width - _NAMES)), color=MUTED)
+    told = say("list.separator", lang).join(
+        f"{label} {numbers[place]}" for place, label in enumerate(rows["label"]) if not is_study[place]
+    )
+    sentence = say("evidence.forest_sentence", lang, count=int(is_study.sum()), basis=basis, rows=told)
+    return sheet.told(rows.assign(unit=basis), sentence)
+
+
+def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> tuple[float, float]:
+    """Limits that hold every value and the intervals of all rows that are no studies."""
+    ends = rows.loc[rows["kind"].isin(SUMMARIES), ["low", "high"]].to_numpy(dtype=float).ravel()
+    values = np.concatenate([rows["value"].to_numpy(dtype=float), ends, [1.0 if is_log else 0.0]])
+    if is_log:
+        values = np.log(values[values > 0])
+    low, high = values.min(), values.max()
+    ends = np.array([low - 0.05 * (high - low), high + 0.05 * (high - low)])
+    first, last = np.exp(ends) if is_log else ends
+    return float(first), float(last)
+
+
+def _draw_effect(axes: Axes, place: int, row: Mapping[Any, Any], limits: tuple[float, float]) -> None:
+    """Draw the line of an effect, with an arrow where its interval goes on beyond the axis."""
+    is_summary = row["kind"] in SUMMARIES
+    colour = SUMMARIES.get(row["kind"], ORIGIN if row["kind"] in ("assumed", "null") else INK)
+    low, high = max(row["low"], limits[0]), min(row["high"], limits[1])
+    axes.hlines(place, low, high, color=colour, linewidth=3.0 if is_summary else 1.0, zorder=2)
+    for end, limit, arrow in ((row["low"], limits[0], "<"), (row["high"], limits[1], ">")):
+        if (end < limit) if arrow == "<" else (end > limit):
+            axes.plot(limit, place, marker=arrow, color=colour, markersize=3.5, clip_on=False, zorder=2)
+    marker = "o" if is_summary else "x" if row["kind"] == "null" else RATED[int(row["rating"])]
+    face = "white" if is_summary else colour
+    axes.plot(row["value"], place, marker=marker, color=colour, markerfacecolor=face, markersize=4.5, zorder=3)

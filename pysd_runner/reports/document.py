@@ -73,6 +73,7 @@ class TextTable:
     rows: Sequence[Sequence[str]]
     caption: str = ""  # one line above it; may be empty
     words: frozenset[int] = field(default=frozenset())
+    is_folded: bool = False  # whether the page shows it only when its caption is opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ class EvidenceTerm:
         Whether the posterior is multiplied by it; otherwise it is only shown.
     lever
         Lever that the experiment is about; empty for a mix.
+    people, couplings
+        Stock of those whom money of one year reaches, of whom reports tell how many are left; parameters that carry the
+        effect beyond them, and are set to zero to show it.
     note
         How the interval was chosen.
     en, zh
@@ -90,6 +93,8 @@ class EvidenceTerm:
     rows: tuple[str, ...] = ()
     is_used: bool = field(default=True, metadata={"key": "use"})
     lever: str = ""
+    people: str = ""
+    couplings: tuple[str, ...] = ()
     note: str = ""
     en: str = ""
     zh: str = ""

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 314,
-    "lines": 80_125,
-    "nodes": 606_321,
-    "functions": 4_931,
-    "docstring lines": 12_273,
-    "lines of other texts": 5_552,
+    "files": 316,
+    "lines": 80_843,
+    "nodes": 613_178,
+    "functions": 4_969,
+    "docstring lines": 12_409,
+    "lines of other texts": 5_747,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_168,
+    "lines of tests": 43_318,
 }
 
 

@@ -154,7 +154,15 @@ def test_chinese_pages_keep_up(page):
 
 
 def test_there_is_a_chinese_page_for_each_first_step():
-    assert [page.stem for page in CHINESE] == ["brief", "cite", "index", "own_data", "own_model", "scenarios"]
+    assert [page.stem for page in CHINESE] == [
+        "brief",
+        "cite",
+        "index",
+        "measured_effects",
+        "own_data",
+        "own_model",
+        "scenarios",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ BUILT = (
     "brief.",
     "panel.",
     "explorer.",
+    "evidence.",
 )
 # Texts of pictures and tables; the others may name what is written in Latin everywhere.
 LABELS = ("quantity.", "unit.", "axis.", "title.", "mark.", "caption.", "sentence.", "uncertainty.", "direction.")

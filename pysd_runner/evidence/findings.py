@@ -1,0 +1,270 @@
+"""What a model implies for its evidence terms, before and after a fit, and how long the effects last in it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.data import Data
+from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of
+from pysd_runner.evidence.weights import is_weighed, terms_of, weigh
+from pysd_runner.model import Model
+from pysd_runner.spec import FittedParameters
+from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.study.draws import parameter_draws
+
+Array = NDArray[np.float64]
+
+# Draws from the priors, and draws in which effects are followed over time.
+PRIOR_DRAWS, FOLLOWED = 1000, 200
+# Years after the year of the money in which people are looked at; early and late years that are compared.
+AFTER, EARLY, LATE = (1, 2, 3, 5, 8, 11, 14), (1, 3), (8, 12)
+# Years of constant money.
+HORIZONS = (1, 3, 8, 16)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Persistence:
+    """What is left of the money of one year, and what money of every year gives.
+
+    Attributes
+    ----------
+    term
+        The evidence term whose experiment is followed: money of one year for people.
+    left
+        People left in the years `AFTER`, as a share of those at the end of the year of the money; shape (draw, year).
+    gains
+        Outcome a year for each unit of money in these years, by the couplings that are set to zero; shape (draw, year).
+    late_to_early
+        Mean outcome in the years `LATE` over that in the years `EARLY`, by the same; shape (draw,).
+    last, whole
+        The same money in every year, by scenario: outcome of the last year over money of that year, and present value
+        of the outcome over that of money, after the years `HORIZONS`; shape (draw, horizon).
+    """
+
+    term: EvidenceTerm
+    left: Array
+    gains: dict[tuple[str, ...], Array]
+    late_to_early: dict[tuple[str, ...], Array]
+    last: dict[str, Array]
+    whole: dict[str, Array]
+
+
+def persistence(
+    term: EvidenceTerm,
+    experiments: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    parameters: Parameters,
+    draws: int,
+    *,
+    beside: str = "",
+) -> Persistence:
+    """Follow the people whom money of one year reaches, and the same money spent in every year.
+
+    Parameters
+    ----------
+    term
+        An evidence term of money in one year, read from the first year after it on, with `EvidenceTerm.people`.
+    experiments
+        Sets up the experiments of terms, as `experiments_of` does.
+    parameters, draws
+        As for `ExperimentRuns.implied`.
+    beside
+        Name of a scenario of constant money, which is followed beside it; may be empty.
+
+    Returns
+    -------
+    Persistence
+        Shares and ratios by draw.
+    """
+    scenario: dict[str, Any] = term.scenario if isinstance(term.scenario, dict) else {"extends": term.scenario}
+    once = partial(_read, experiments, {**scenario, "name": f"{term.key}_once"}, draws)
+    end = int(term.after[0]) - 1
+    years = [(end + year, end + year) for year in (0, *AFTER)]
+    left = once(years, "difference", parameters, outcome=term.people)
+    gains, ratios = {}, {}
+    for names in dict.fromkeys(((), *((key,) for key in term.couplings), term.couplings)):
+        spans = [*years[1:], *((first + end, final + end) for first, final in (EARLY, LATE))]
+        found = once(spans, "return", {**parameters, **dict.fromkeys(names, 0.0)})
+        gains[names], ratios[names] = found[:, : len(AFTER)], found[:, -1] / found[:, -2]
+    policy = dict(scenario.get("policy", {}))
+    if isinstance(policy.get("budget"), Mapping):
+        policy["budget"] = max(policy["budget"].values())
+    constant: dict[str, Any] = {term.key: {**scenario, "name": f"{term.key}_yearly", "policy": policy}}
+    last, whole = {}, {}
+    for name, content in (constant | ({beside: beside} if beside else {})).items():
+        spans = [(first, year) for year in HORIZONS for first in (year, 1)]
+        found = _read(experiments, content, draws, spans, "present_value", parameters)
+        last[name], whole[name] = found[:, ::2], found[:, 1::2]
+    left = left[:, 1:] / left[:, :1]
+    return Persistence(term=term, left=left, gains=gains, late_to_early=ratios, last=last, whole=whole)
+
+
+def _read(
+    experiments: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    scenario: dict[str, Any] | str,
+    draws: int,
+    spans: Sequence[tuple[int, int]],
+    measure: Literal["difference", "return", "present_value"],
+    parameters: Parameters,
+    *,
+    outcome: str = "",
+) -> Array:
+    """What one scenario implies in some spans of years, shape (draw, span)."""
+    asked: dict[str, Any] = {"scenario": scenario, "measure": measure, "outcome": outcome}
+    unused: dict[str, Any] = {"family": "normal", "centre": 0.0, "low": -1.0, "high": 1.0}
+    terms = [EvidenceTerm(key=f"t{place}", after=span, **asked, **unused) for place, span in enumerate(spans)]
+    return np.stack(list(experiments(terms).implied(parameters, draws).values()), axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImpliedEffects:
+    """Effects implied by some draws, by term, and the weights of the draws; equally likely without."""
+
+    implied: Mapping[str, Array]
+    weights: Array | None = None
+
+    def interval(self, key: str) -> tuple[float, float, float]:
+        """Median and 90 % interval of the effects implied for a term; draws whose run failed are left out."""
+        values = self.implied[key]
+        weights, seen = np.ones(len(values)) if self.weights is None else self.weights, np.isfinite(values)
+        asked: dict[str, Any] = {"weights": weights[seen], "method": "inverted_cdf"}
+        middle, low, high = np.quantile(values[seen], (0.5, 0.05, 0.95), **asked).tolist()
+        return middle, low, high
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Findings:
+    """What a model implies for its evidence terms.
+
+    Attributes
+    ----------
+    model
+        The model.
+    stages
+        ``"prior"``; with a fit ``"posterior"``, without the terms in use, and ``"weighted"``, with them.
+    lasting
+        How long effects last, for each term that names people.
+    draws, effective
+        Number of draws that were weighed by the terms; effective number of distinct ones afterwards.
+    refusal
+        Why the draws could not be weighed; empty otherwise.
+    """
+
+    model: Model
+    stages: Mapping[str, ImpliedEffects]
+    lasting: Sequence[Persistence] = ()
+    draws: int = 0
+    effective: float = 0.0
+    refusal: str = ""
+
+    @property
+    def terms(self) -> Mapping[str, EvidenceTerm]:
+        """The evidence terms of the model, by key."""
+        assert self.model.spec is not None  # noqa: S101
+        return self.model.spec.evidence
+
+    def conflict(self, key: str) -> float:
+        """Two-sided probability that the prior, with the spread of a term, gives an effect beyond its centre."""
+        distances = self.terms[key].residuals(self.stages["prior"].implied[key])
+        below = float((distances + np.random.default_rng(0).standard_normal(len(distances)) < 0).mean())
+        return 2 * min(below, 1 - below)
+
+
+def findings(
+    model: Model, data: Data, fitted: FittedParameters | None = None, *, yuan_per_unit: float = 1.0, seed: int = 0
+) -> Findings:
+    """Compute what a model of regions implies for its evidence terms.
+
+    Parameters
+    ----------
+    model
+        A model with evidence terms, with as many regions as the panel.
+    data
+        Panel of regions.
+    fitted
+        Result of a calibration; None for the priors alone.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan, without a fit.
+    seed
+        Seed of the draws.
+
+    Returns
+    -------
+    Findings
+        Implied effects before and after the fit, and how long they last.
+
+    Raises
+    ------
+    InvalidInput
+        If the model declares no measured effects.
+    """
+    terms_of(model)
+    spec = model.spec
+    assert spec is not None  # noqa: S101
+    terms = tuple(spec.evidence.values())
+    origin = data.years[-1] if fitted is None else fitted.last_year
+    asked = partial(
+        experiments_of,
+        model,
+        data.subset(times=range(data.years[0], origin + 1)),
+        origin=origin,
+        first_year=None if fitted is None else fitted.first_year,
+        yuan_per_unit=yuan_per_unit if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0)),
+    )
+    rng = np.random.default_rng(seed)
+    drawn = parameter_draws(spec, None, PRIOR_DRAWS, rng)
+    stages = {"prior": ImpliedEffects(asked(terms).implied(drawn, PRIOR_DRAWS))}
+    told: dict[str, Any] = {}
+    if fitted is not None:
+        after, fitted, told = _after(model, data, fitted, asked, seed)
+        stages |= after
+        drawn = parameter_draws(spec, fitted, FOLLOWED, rng)
+    few = {key: values[:FOLLOWED] for key, values in drawn.items()}
+    mixes = [item.scenario for item in terms if item.measure == "present_value" and isinstance(item.scenario, str)]
+    lasting = [persistence(item, asked, few, FOLLOWED, beside="".join(mixes[:1])) for item in terms if item.people]
+    return Findings(model=model, stages=stages, lasting=lasting, **told)
+
+
+def _after(
+    model: Model,
+    data: Data,
+    fitted: FittedParameters,
+    asked: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    seed: int,
+) -> tuple[dict[str, ImpliedEffects], FittedParameters, dict[str, Any]]:
+    """Stages after a fit, the fit whose draws are followed over time, and facts on the weighing."""
+    if is_weighed(fitted):
+        return {"weighted": ImpliedEffects(_implied(model, fitted, asked, {}))}, fitted, {}
+    try:
+        found = weigh(model, data, fitted, seed=seed)
+    except InvalidInput as error:
+        return {"posterior": ImpliedEffects(_implied(model, fitted, asked, {}))}, fitted, {"refusal": error.args[0]}
+    implied = _implied(model, found.before, asked, found.implied)
+    told = {"draws": len(found.weights), "effective": found.effective}
+    return (
+        {"posterior": ImpliedEffects(implied), "weighted": ImpliedEffects(implied, found.weights)},
+        found.fitted,
+        told,
+    )
+
+
+def _implied(
+    model: Model,
+    fitted: FittedParameters,
+    asked: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    known: Mapping[str, Array],
+) -> dict[str, Array]:
+    """Effects that all draws of a fit imply for the terms, apart from those that are known."""
+    assert model.spec is not None  # noqa: S101
+    rest = [item for item in model.spec.evidence.values() if item.key not in known]
+    if not rest:
+        return dict(known)
+    draws = len(fitted.draws) or PRIOR_DRAWS
+    drawn = fitted.sample(np.random.default_rng(0), draws, spec=model.spec)
+    if fitted.draws:
+        drawn |= dict(zip(fitted.keys, np.array(fitted.draws).T, strict=True))
+    return {**known, **asked(rest).implied(drawn, draws)}

@@ -1,0 +1,335 @@
+"""The page on measured effects: terms, forest plots, what the model implies, how long effects last, costs, ledger."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pysd_runner.core.numbers import MINUS, interval, percent, three_digits, written
+from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, Persistence
+from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, Ledger
+from pysd_runner.plots.policies import plot_forest
+from pysd_runner.plots.style import usable_language
+from pysd_runner.reports.document import (
+    Heading,
+    Paragraph,
+    Part,
+    ReportDocument,
+    TextTable,
+    save_document,
+    saved_picture,
+)
+from pysd_runner.scenarios import load_scenario
+from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.spec.evidence import Z90, EvidenceTerm
+from pysd_runner.text import said, say
+
+NAME = "evidence"
+# Fewest years after the programme of a long follow-up, and least rating of a comparison with others.
+LONG, RATED = 7, 3
+_DIGITS = 2
+
+
+def write_evidence(found: Findings, ledger: Ledger, folder: str | Path, *, lang: str = "en") -> tuple[Path, Path]:
+    """Write the page on measured effects, with its figures, as Markdown and as one HTML page.
+
+    Parameters
+    ----------
+    found
+        What the model implies for its evidence terms.
+    ledger
+        Measured effects and unit costs.
+    folder
+        Target folder; figures are written into its subfolder ``figures``.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    tuple of Path
+        ``evidence.md`` and ``evidence.html``.
+    """
+    page = _Page(found, ledger, Path(folder), lang)
+    title = page.say("title", model=found.model.name)
+    return save_document(ReportDocument(title=title, lang=lang, parts=list(page.parts())), page.folder, NAME)
+
+
+class _Page:
+    """The parts of the page in one language."""
+
+    def __init__(self, found: Findings, ledger: Ledger, folder: Path, lang: str) -> None:
+        self.found, self.ledger, self.folder, self.lang = found, ledger, folder, lang
+        self.terms = list(found.terms.values())
+
+    def say(self, key: str, **values: object) -> str:
+        """A text of the page."""
+        return say(f"evidence.{key}", self.lang, **values)
+
+    def parts(self) -> Iterator[Part]:
+        """All parts, in reading order."""
+        used = sum(item.is_used for item in self.terms)
+        yield Paragraph(self.say("lead", rows=len(self.ledger.effects), used=used, terms=len(self.terms)))
+        yield Paragraph(self._fit())
+        yield from self._implied()
+        yield from self._terms()
+        yield Heading(self.say("forests"))
+        for quantity in QUANTITIES:
+            yield from self._forest(quantity)
+        yield from self._left_out()
+        for lasting in self.found.lasting:
+            yield from self._lasting(lasting)
+            yield from self._follow_ups(lasting.term.lever)
+            yield from self._horizons(lasting)
+        yield from self._costs()
+        yield from self._ledger()
+
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], *words: int, caption: str = "", **more: bool
+    ) -> TextTable:
+        """A table whose header is given by keys of texts."""
+        return TextTable(
+            header=[self.say(key) for key in header], rows=rows, words=frozenset(words), caption=caption, **more
+        )
+
+    def _fit(self) -> str:
+        """What the draws are: priors, weighed by the terms, fitted with them, or why not."""
+        if "posterior" not in self.found.stages:
+            return self.say("searched" if "weighted" in self.found.stages else "prior_alone")
+        if self.found.refusal:
+            return said(self.found.refusal, self.lang)
+        return self.say("weighed", count=self.found.draws, effective=f"{self.found.effective:.0f}")
+
+    def _name(self, item: EvidenceTerm) -> str:
+        return (item.en if self.lang == "en" else item.zh) or item.key
+
+    def _basis(self, item: EvidenceTerm) -> str:
+        return self.say(f"basis_{item.pool if item.pool in QUANTITIES else item.measure}")
+
+    def _stages(self) -> list[str]:
+        return [name for name in ("prior", "posterior", "weighted") if name in self.found.stages]
+
+    def _implied(self) -> Iterator[Part]:
+        stages = self._stages()
+        rows = []
+        for item in self.terms:
+            implied = [_band(*self.found.stages[name].interval(item.key)) for name in stages]
+            measured = _band(item.centre, item.low, item.high)
+            rows.append([self._name(item), measured, *implied, written(self.found.conflict(item.key), 2)])
+        yield Heading(self.say("implied"))
+        yield self.table(["term", "measured", *stages, "conflict"], rows)
+        yield Paragraph(self.say("conflict_note"))
+
+    def _terms(self) -> Iterator[Part]:
+        rows = [
+            [
+                self._name(item),
+                self._basis(item),
+                self._experiment(item),
+                " … ".join(dict.fromkeys(f"{year:g}" for year in item.after)),
+                self.say(f"family_{item.family}"),
+                f"{item.pool}, {item.variant}".strip(", "),
+                ", ".join(item.rows),
+                self.say("yes" if item.is_used else "no"),
+            ]
+            for item in self.terms
+        ]
+        yield Heading(self.say("terms"))
+        yield self.table(["term", "basis", "experiment", "years", "family", "pool", "rows", "use"], rows, *range(8))
+
+    def _experiment(self, item: EvidenceTerm) -> str:
+        if item.raises is not None:
+            raised = item.raises
+            return self.say("more_of", share=percent(raised.by), of=raised.of, variable=raised.variable)
+        content = item.scenario
+        return f"`{content if isinstance(content, str) else json.dumps(content.get('policy', content))}`"
+
+    def _forest(self, quantity: str) -> Iterator[Part]:
+        """Every value of a quantity, its pool, and what the model implies for the term on it that is in use."""
+        values = self.ledger.values
+        values = values[
+            (values["quantity"] == quantity) & values["pool"].isin(["yes", "zero"]) & (values["used_as"] == "")
+        ]
+        if values.empty:
+            return
+        is_log, lang = quantity in LOGARITHMIC, usable_language(self.lang)
+        rows = _study_rows(self.ledger, values, is_log=is_log)
+        item = next((item for item in self.terms if item.pool == quantity and item.is_used), None)
+        variant = "all" if item is None else item.variant
+        pooled = self.ledger.pool(quantity, variant)
+        if pooled is not None:
+            label = say("evidence.forest_pool", lang, count=pooled.count, variant=variant)
+            rows.append(_row(label, "pool", pooled.mean, pooled.predictive_low, pooled.predictive_high))
+        if item is not None:
+            rows.append(_row(say("evidence.term", lang), "term", item.centre, item.low, item.high))
+            for stage in self._stages():
+                rows.append(_row(say(f"evidence.{stage}", lang), stage, *self.found.stages[stage].interval(item.key)))
+        title, basis = (say(f"evidence.{kind}_{quantity}", lang) for kind in ("forest", "basis"))
+        figure = plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
+        yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
+
+    def _left_out(self) -> Iterator[Part]:
+        """How many trials of each pool lie where the others predict them."""
+        rows, inside, count = [], 0, 0
+        for quantity in QUANTITIES:
+            one = self.ledger.leave_one_out(quantity)
+            if len(one):
+                inside, count = inside + int(one["is_inside"].sum()), count + len(one)
+                outside = ", ".join(one.loc[~one["is_inside"].astype(bool), "trial"])
+                rows.append([self.say(f"basis_{quantity}"), f"{one['is_inside'].sum()} / {len(one)}", outside])
+        if rows:
+            share = percent(inside / count)
+            yield Heading(self.say("left_out"))
+            yield Paragraph(self.say("left_out_note", inside=inside, count=count, share=share))
+            yield self.table(["basis", "inside", "outside"], rows, 2)
+
+    def _lasting(self, lasting: Persistence) -> Iterator[Part]:
+        couplings = lasting.term.couplings
+        medians = {names: np.nanmedian(gains, axis=0) for names, gains in lasting.gains.items()}
+        left = np.nanmedian(lasting.left, axis=0)
+        low, ratio, high = np.nanquantile(lasting.late_to_early[()], (0.05, 0.5, 0.95))
+        middle = AFTER.index(5)
+        yield Heading(self.say("lasting"))
+        yield Paragraph(
+            self.say(
+                "lasting_lead",
+                middle=AFTER[middle],
+                last=AFTER[-1],
+                left_middle=percent(left[middle]),
+                left_last=percent(left[-1]),
+                gain_first=written(medians[()][0], _DIGITS),
+                gain_last=written(medians[()][-1], _DIGITS),
+                ratio=written(ratio, 1),
+                interval=interval(low, high, 1),
+                couplings=self.say("and").join(f"`{key}` ({self._meaning(key)})" for key in couplings),
+                without=written(float(np.nanmedian(lasting.late_to_early[couplings])), 1),
+            )
+        )
+        rows = [[self.say("lasting_left"), *(percent(share) for share in left), ""]]
+        for names, gains in medians.items():
+            label = self.say("lasting_zero", keys=" = ".join(names)) if names else self.say("lasting_gain")
+            last = written(float(np.nanmedian(lasting.late_to_early[names])), 1)
+            rows.append([label, *(written(gain, _DIGITS) for gain in gains), last])
+        header = [self.say("after"), *(str(year) for year in AFTER), self.say("lasting_ratio")]
+        yield TextTable(header=header, rows=rows, caption=self.say("lasting_table"))
+
+    def _follow_ups(self, lever: str) -> Iterator[Part]:
+        """Effects of training by years after it, of trials that followed people for long."""
+        effects = self.ledger.effects.assign(horizon=pd.to_numeric(self.ledger.effects["horizon"], errors="coerce"))
+        effects = effects[(effects["lever"] == lever) & (effects["rating"] >= RATED)]
+        is_long = effects["horizon"] >= LONG
+        shown = effects[effects["trial"].isin(effects.loc[is_long, "trial"]) & (is_long | effects["error"].notna())]
+        if shown.empty:
+            return
+        gone = shown[(shown["horizon"] >= LONG) & ~(shown["size"].abs() > Z90 * shown["error"].fillna(0))]
+        names = self.say("between").join(f"{row['programme']} ({row['horizon']:g})" for row in gone.to_dict("records"))
+        rows = [
+            [
+                f"{row['id']} {row['study']} ({row['year']}), {row['programme']}",
+                f"{row['horizon']:g}",
+                self.say("none") if np.isnan(row["size"]) else f"{_number(row['size'])} {row['unit']}",
+                _number(row["error"]),
+            ]
+            for row in shown.sort_values(["trial", "horizon"], kind="stable").to_dict("records")
+        ]
+        yield Paragraph(self.say("lasting_trials", gone=names or self.say("nothing")))
+        yield self.table(["study", "after", "effect", "error"], rows, 2, caption=self.say("follow_ups"))
+
+    def _horizons(self, lasting: Persistence) -> Iterator[Part]:
+        rows = []
+        for name in lasting.last:
+            label = self._lever(lasting.term.lever) if name == lasting.term.key else self._scenario(name)
+            for basis, found in (("basis_PV", lasting.whole[name]), ("basis_last", lasting.last[name])):
+                medians = np.nanmedian(found, axis=0)
+                rows.append([label, self.say(basis), *(written(value, 1) for value in medians)])
+        yield Heading(self.say("horizons"))
+        yield Paragraph(self.say("horizons_note", rate=percent(next(iter(self.terms)).rate)))
+        header = [self.say("policy"), self.say("basis"), *(str(year) for year in HORIZONS)]
+        yield TextTable(header=header, rows=rows, caption=self.say("horizons_table"), words=frozenset({1}))
+
+    def _scenario(self, name: str) -> str:
+        return load_scenario(name, model=self.found.model).label.get(self.lang, name)
+
+    def _costs(self) -> Iterator[Part]:
+        """Unit costs by parameter and unit, the unit of the model and China first."""
+        costs = self.ledger.costs[self.ledger.costs["yuan_2024"] > 0]
+        fit, china = costs["is_model_unit"] == "yes", costs["country"] == "China"
+        costs = costs.assign(fit=fit, china=costs["yuan_2024"].where(china))
+        grouped = costs.groupby(["parameter", "unit"], sort=False)
+        found = grouped.agg(fit=("fit", "any"), sources=("id", "count"), first=("china", "count")).reset_index()
+        found = found.sort_values(["parameter", "fit", "first"], ascending=[True, False, False], kind="stable")
+        rows = []
+        for row in found.to_dict("records"):
+            own = grouped.get_group((row["parameter"], row["unit"]))
+            marks = [self.say("yes") if row["fit"] else "", f"{row['sources']}"]
+            rows.append(
+                [f"`{row['parameter']}`", row["unit"], *marks, _range(own["china"].dropna()), _range(own["yuan_2024"])]
+            )
+        yield Heading(self.say("costs"))
+        yield Paragraph(self.say("costs_note"))
+        yield self.table(["cost", "unit", "model_unit", "sources", "range_china", "range"], rows, 1, 2)
+
+    def _ledger(self) -> Iterator[Part]:
+        effects, yes = self.ledger.effects, {True: self.say("yes"), False: ""}
+        cells = {
+            "ledger_id": effects["id"],
+            "study": effects["study"] + " (" + effects["year"] + ")",
+            "country": effects["country"],
+            "lever": effects["lever"].map(self._lever),
+            "rating": effects["rating"].map(_number),
+            "quantity": effects["quantity"],
+            "value": effects["value"].map(_number),
+            "error": effects["se"].map(_number),
+            "error_from": effects["se_from"].map(lambda how: self.say(f"from_{how}") if how else ""),
+            "pooled": effects["pool"].isin(["yes", "zero"]).map(yes),
+            "experiment": (effects["experiment"] != "").map(yes),
+        }
+        yield Heading(self.say("ledger"))
+        yield Paragraph(self.say("ledger_note"))
+        caption, rows = self.say("ledger_table", count=len(effects)), list(zip(*cells.values(), strict=True))
+        yield self.table(list(cells), rows, 1, 2, 3, 5, 8, 9, 10, caption=caption, is_folded=True)
+
+    def _meaning(self, key: str) -> str:
+        spec = self.found.model.spec
+        assert spec is not None  # noqa: S101
+        return str(getattr(spec.parameters[key], self.lang))
+
+    def _lever(self, key: str) -> str:
+        lever = load_vocabulary(self.found.model).levers.get(key)
+        return self.say("mixed") if lever is None else str(getattr(lever, self.lang))
+
+
+def _study_rows(ledger: Ledger, values: pd.DataFrame, *, is_log: bool) -> list[dict[str, object]]:
+    """Rows of a forest plot for the values of a quantity, the best rated first."""
+    effects = ledger.effects.set_index("id")
+    typical = values["se"].median()
+    rows = []
+    for row in values.sort_values(["rating", "value"], ascending=[False, True], kind="stable").to_dict("records"):
+        study = effects.loc[row["id"]]
+        kind = "null" if row["pool"] == "zero" else "study" if row["is_measured"] else "assumed"
+        reach = Z90 * (typical if np.isnan(row["se"]) else row["se"])
+        centre = np.log(row["value"]) if is_log else row["value"]
+        ends = [centre - reach, centre + reach]
+        low, high = np.exp(ends) if is_log else ends
+        label = f"{row['id']} {row['study']} {study['year']}, {study['programme']}"
+        rows.append(_row(label, kind, row["value"], low, high, row["rating"]))
+    return rows
+
+
+def _row(label: str, kind: str, value: float, low: float, high: float, rating: float = 0) -> dict[str, object]:
+    return {"label": label, "kind": kind, "value": value, "low": low, "high": high, "rating": rating}
+
+
+def _band(middle: float, low: float, high: float) -> str:
+    return f"{written(middle, _DIGITS)} ({interval(low, high, _DIGITS)})"
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else three_digits(value).replace("-", MINUS)
+
+
+def _range(amounts: pd.Series) -> str:
+    if amounts.empty:
+        return "–"
+    return " … ".join(dict.fromkeys(three_digits(float(end)) for end in (amounts.min(), amounts.max())))

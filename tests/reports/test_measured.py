@@ -1,0 +1,141 @@
+"""The page on measured effects says what was measured and what the model implies, in one unit each."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pysd_runner import load_model
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, ImpliedEffects, Persistence
+from pysd_runner.evidence.ledger import QUANTITIES, load_ledger
+from pysd_runner.evidence.weights import terms_of
+from pysd_runner.plots.policies import plot_forest
+from pysd_runner.reports.measured import write_evidence
+from pysd_runner.text import say
+from tests.plots.reading import covered_texts, cut_texts, texts_of
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Invented draws: the posterior lies above the prior, and the weights prefer its lower half."""
+    model = load_model("regional_digital")
+    prior = {key: np.linspace(-0.5, 1.5, 101) for key in model.spec.evidence}
+    posterior = {key: np.linspace(0.0, 2.0, 101) for key in prior}
+    weights = np.where(np.arange(101) < 50, 3.0, 1.0)
+    years, term = np.ones((4, 1)), model.spec.evidence["training"]
+    sets = ((), *((key,) for key in term.couplings), term.couplings)
+    lasting = Persistence(
+        term=term,
+        left=years * np.linspace(0.9, 0.2, len(AFTER)),
+        gains={names: years * np.linspace(0.5, 1.3, len(AFTER)) for names in sets},
+        late_to_early={names: np.full(4, 2.0 / (1 + len(names))) for names in sets},
+        last={term.key: years * np.linspace(-0.4, 7.4, len(HORIZONS))},
+        whole={term.key: years * np.linspace(-0.4, 3.9, len(HORIZONS))},
+    )
+    stages = {
+        "prior": ImpliedEffects(prior),
+        "posterior": ImpliedEffects(posterior),
+        "weighted": ImpliedEffects(posterior, weights / weights.sum()),
+    }
+    return Findings(model=model, stages=stages, lasting=[lasting], draws=101, effective=80.0)
+
+
+@pytest.fixture(scope="module")
+def pages(found, tmp_path_factory):
+    """The page in both languages, as Markdown and HTML."""
+    ledger, folder = load_ledger("regional_digital"), tmp_path_factory.mktemp("pages")
+    return {
+        lang: [path.read_text("utf-8") for path in write_evidence(found, ledger, folder / lang, lang=lang)]
+        for lang in ("en", "zh")
+    }
+
+
+def test_intervals_are_those_of_the_weighted_draws(found):
+    assert found.stages["posterior"].interval("training") == pytest.approx((1.0, 0.1, 1.9), abs=0.03)
+    middle, low, high = found.stages["weighted"].interval("training")
+    assert middle == pytest.approx(2 / 3, abs=0.03)
+    assert (low, high) == pytest.approx((0.0667, 1.8), abs=0.03)
+
+
+def test_the_conflict_is_small_where_the_prior_is_far_from_what_was_measured(found):
+    term = found.terms["training"]
+    far = Findings(
+        model=found.model, stages={"prior": ImpliedEffects({"training": np.full(400, term.high + 4 * term.spread)})}
+    )
+    near = Findings(model=found.model, stages={"prior": ImpliedEffects({"training": np.full(400, term.centre)})})
+    assert far.conflict("training") < 0.01
+    assert near.conflict("training") > 0.8
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_names_the_basis_of_every_ratio(pages, lang):
+    for kind in (*QUANTITIES, "last"):
+        assert say(f"evidence.basis_{kind}", lang) in pages[lang][0]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_present_value_stands_before_the_last_year(pages, lang):
+    table = pages[lang][0].split(say("evidence.horizons_table", lang))[1]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:4]
+    assert say("evidence.basis_PV", lang) in rows[0]
+    assert rows[1].endswith("| −0.4 | 2.2 | 4.8 | 7.4 |")
+
+
+def test_persistence_is_told_with_what_carries_it(pages):
+    told = pages["en"][0].split("## How long effects last")[1]
+    assert "55 % is left after 5 years" in told
+    assert "2.0 times" in told
+    assert "Per Scholas: IT (10), Job Corps (20)" in told
+    assert re.findall(r"\| (?:output a year|the same).*\| ([\d.]+) \|\n", told) == ["2.0", "1.0", "1.0", "0.7"]
+
+
+def test_the_ledger_is_folded(pages):
+    page = pages["en"][1]
+    assert page.count("<details>") == page.count("</details>") == 1
+    assert page.index("<details>") < page.index(">E116<") < page.index("</details>")
+
+
+def test_the_chinese_page_has_no_english_sentence(pages):
+    text = re.sub(
+        r"<svg.*?</svg>|<style>.*?</style>|<details>.*?</details>|<[^>]+>", " ", pages["zh"][1], flags=re.DOTALL
+    )
+    assert re.findall(r"(?:\b[a-z]{3,} ){4}", text) == []
+
+
+def test_a_model_without_evidence_is_refused():
+    with pytest.raises(InvalidInput, match="declares no measured effects"):
+        terms_of(SimpleNamespace(spec=None, name="mine"))
+
+
+def forest(**more):
+    rows = pd.DataFrame(
+        [
+            ("Good 2020, trial", "study", 0.2, 0.1, 0.3, 5),
+            ("Guess 2021, survey", "assumed", 0.4, -3.0, 3.8, 3),
+            ("Silent 2022", "null", 0.0, -0.1, 0.1, 4),
+            ("pool of 3, predictive", "pool", 0.2, -0.2, 0.6, 0),
+            ("model, prior", "prior", 0.3, 0.1, 0.9, 0),
+        ],
+        columns=["label", "kind", "value", "low", "high", "rating"],
+    )
+    return plot_forest(rows, title="Training", basis="earnings a year over money", **more)
+
+
+def test_a_forest_plot_has_every_number_and_its_basis():
+    figure = forest()
+    words = [text.get_text() for text in texts_of(figure)]
+    assert {"0.20 (0.10 … 0.30)", "0.40 (−3.00 … 3.80)", "0.30 (0.10 … 0.90)"} <= set(words)
+    assert "earnings a year over money" in words
+    assert "model, prior 0.30 (0.10 … 0.90)" in figure.sentence
+    assert set(figure.data["unit"]) == {"earnings a year over money"}
+    assert cut_texts(figure) == covered_texts(figure) == []
+
+
+def test_a_long_interval_ends_in_arrows_instead_of_squeezing_the_others():
+    axes = forest().axes[0]
+    low, high = axes.get_xlim()
+    assert (low, high) == pytest.approx((-0.255, 0.955))
+    assert [line.get_marker() for line in axes.get_lines() if line.get_marker() in "<>"] == ["<", ">"]
