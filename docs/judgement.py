@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.engine.ir import Table
+from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.model import Model, load_model
 from pysd_runner.reports.description import prior_words
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, RegionInput
@@ -154,7 +155,13 @@ def _line(cells: Iterable[str]) -> str:
 def _parameter_row(item: Parameter) -> tuple[str, ...]:
     sources = f" Read: {', '.join(f'`{key}`' for key in item.sources)}." if item.sources else ""
     prior = prior_words(item.prior) if item.prior is not None else "none: compared, not drawn"
-    return (f"{item.variable or item.en} (`{item.key}`)", f"{item.value:g} {item.unit}", prior, item.note + sources)
+    marked = " No evidence: fewer than two sources in this unit." if item.key in unsupported_costs(MODEL) else ""
+    return (
+        f"{item.variable or item.en} (`{item.key}`)",
+        f"{item.value:g} {item.unit}",
+        prior,
+        item.note + sources + marked,
+    )
 
 
 def _input_rows(spec: ModelSpec) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ with the ``tau^2`` of Paule and Mandel and the standard error of Hartung and Kna
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.paths import model_file
+from pysd_runner.core.paths import declarations_beside, model_file
+from pysd_runner.spec import Parameter, load_spec
+from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 
 FOLDER = "evidence"
+# Fewest sources, in the unit of the model, that are evidence of a unit cost.
+SOURCES = 2
 # Fewest values that are pooled: the predictive interval has k - 2 degrees of freedom.
 FEWEST = 3
 QUANTITIES = {
@@ -375,6 +379,30 @@ def load_ledger(model: str | Path) -> Ledger:
     """
     folder = model_file(model).parent / FOLDER
     return Ledger(*(_table(folder / f"{name}.csv", name) for name in ("effects", "costs")))
+
+
+@lru_cache(maxsize=8)
+def unsupported_costs(model: str | Path) -> frozenset[str]:
+    """Keys of the unit costs of a model without evidence: fewer than two sources in the unit of the model.
+
+    Parameters
+    ----------
+    model
+        As for `load_ledger`; a model without a ledger has no unsupported costs.
+    """
+    file = model_file(model)
+    if not (file.parent / FOLDER / "costs.csv").is_file():
+        return frozenset()
+    costs = load_ledger(model).costs
+    counts = costs[costs["is_model_unit"] == "yes"].groupby("parameter")["source"].nunique()
+    declared = load_spec(declarations_beside(file)).parameters
+    return frozenset(key for key, item in declared.items() if item.role == "COST" and counts.get(key, 0) < SOURCES)
+
+
+def meaning(model: str | Path, item: Parameter, lang: str) -> str:
+    """Meaning of a parameter in English or Chinese, marked if it is a unit cost without evidence."""
+    text = str(getattr(item, lang))
+    return say("report.no evidence", lang, meaning=text) if item.key in unsupported_costs(model) else text
 
 
 def _table(path: Path, kind: str) -> "pd.DataFrame":

@@ -1,6 +1,6 @@
 """Sensitivity figures: tornado diagrams, pair plots of draws, profiles, and phase plots of two outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +20,14 @@ MOST_PAIRS = 8
 
 
 def plot_tornado(
-    ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = ""
+    ranges: Mapping[str, tuple[float, float]],
+    centre: float,
+    *,
+    ax: "Axes | None" = None,
+    unit: str = "",
+    unsupported: Collection[str] = (),
 ) -> "Axes":
-    """Tornado diagram: bars of an outcome as each parameter varies over its range, the longest on top."""
+    """Tornado diagram: bars of an outcome as each parameter varies, the longest on top; marks those unsupported."""
     if not ranges:
         raise InvalidInput("a tornado needs at least one parameter")
     chosen = sorted(ranges, key=lambda name: abs(ranges[name][1] - ranges[name][0]))[-MOST_BARS:]
@@ -32,7 +37,8 @@ def plot_tornado(
         axes.barh(place, low - centre, left=centre, color=COLOURS[0], height=0.62)
         axes.barh(place, high - centre, left=centre, color=COLOURS[1], height=0.62)
     axes.axvline(centre, color=INK, linewidth=0.8)
-    axes.set_yticks(range(len(chosen)), chosen, fontsize=7)
+    labels = [f"{name} (no evidence)" if name in unsupported else name for name in chosen]
+    axes.set_yticks(range(len(chosen)), labels, fontsize=7)
     axes.set_xlabel(f"{unit} (blue: low end of the parameter, orange: high end)".strip(), fontsize=7.5)
     axes.tick_params(axis="x", labelsize=7)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
+from pysd_runner.evidence.ledger import meaning
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.study import Named, Outcome, Study, Values, end_effects
 from pysd_runner.simulation.run import element_name
-from pysd_runner.text import say
+from pysd_runner.text import LANGUAGES, say
 
 Array = NDArray[np.float64]
 
@@ -185,7 +186,7 @@ def _costs(model: Model) -> dict[str, tuple[Factor, str]]:
     declared = {} if model.spec is None else model.spec.parameters
     found = {}
     for key, variable in unit_costs(model).items():
-        en, zh = (declared[key].en, declared[key].zh) if key in declared else ("", "")
+        en, zh = (meaning(model.source, declared[key], lang) if key in declared else "" for lang in LANGUAGES)
         found[key] = Factor(key=key, unit=model.ir.variables[variable].unit, en=en, zh=zh), variable
     return found
 

@@ -17,6 +17,7 @@ from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.data import Data, load_data, shipped_panels
 from pysd_runner.data.mapping import DECLARATIONS
 from pysd_runner.engine.ir import Variable
+from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.model import Model, load_model
 from pysd_runner.reports.panels import Area, find_place, panel_lines
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
@@ -251,6 +252,7 @@ def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
         "role": f"{item.role}: {ROLES[item.role]}",
         "evidence": item.note,
         "caution": judged,
+        "no evidence": "fewer than two sources in this unit" if item.key in unsupported_costs(model.source) else "",
         "sources": [cited(key, model.source) for key in item.sources],
         **_of_variable(item.variable, model),
     }

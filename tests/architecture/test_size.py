@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 316,
-    "lines": 80_843,
-    "nodes": 613_178,
-    "functions": 4_969,
-    "docstring lines": 12_409,
-    "lines of other texts": 5_747,
+    "lines": 80_880,
+    "nodes": 613_448,
+    "functions": 4_971,
+    "docstring lines": 12_417,
+    "lines of other texts": 5_749,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_318,
+    "lines of tests": 43_329,
 }
 
 

@@ -9,7 +9,8 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import model_file
-from pysd_runner.evidence.ledger import QUANTITIES, VARIANTS, Ledger, load_ledger, pool
+from pysd_runner.evidence.ledger import QUANTITIES, VARIANTS, Ledger, load_ledger, meaning, pool, unsupported_costs
+from pysd_runner.model import load_model
 
 EFFECTS = "evidence/effects.csv"
 
@@ -153,6 +154,16 @@ def test_too_few_values_are_no_pool(ledger):
         pool([1, 2], [1, 1])
     with pytest.raises(InvalidInput, match=r"ledger: expected R \| M \| PV .* found 'Q'"):
         ledger.pool("Q")
+
+
+def test_costs_with_two_sources_in_the_unit_of_the_model_have_evidence(tmp_path):
+    declared = load_model("regional_digital").spec.parameters
+    costs = {key for key, item in declared.items() if item.role == "COST"}
+    unsupported = unsupported_costs("regional_digital")
+    assert {"c_U", "c_X", "c_G", "c_N"} < unsupported == costs - {"c_S", "c_B"}
+    assert meaning("regional_digital", declared["c_U"], "en").endswith(" (no evidence)")
+    assert "no evidence" not in meaning("regional_digital", declared["c_S"], "en")
+    assert not unsupported_costs(tmp_path / "model.mdl")
 
 
 # ------------------------------------------------------------------------------------------- damaged files

@@ -48,8 +48,8 @@ def test_a_large_model_is_drawn_as_its_stocks_and_flows_and_the_picture_of_the_d
 
 
 def test_a_tornado_has_the_longest_bar_on_top():
-    axes = plot_tornado({"a": (1, 2), "b": (0, 5)}, 1.5)
-    assert [item.get_text() for item in axes.get_yticklabels()] == ["a", "b"]
+    axes = plot_tornado({"a": (1, 2), "b": (0, 5)}, 1.5, unsupported={"b"})
+    assert [item.get_text() for item in axes.get_yticklabels()] == ["a", "b (no evidence)"]
     with pytest.raises(InvalidInput):
         plot_tornado({}, 0)
 

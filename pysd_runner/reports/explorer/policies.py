@@ -7,6 +7,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
+from pysd_runner.evidence.ledger import meaning
 from pysd_runner.policy.ranking import start_of
 from pysd_runner.reports.explorer.page import DIMENSIONLESS, Explored
 from pysd_runner.scenarios import Scenario, load_scenario
@@ -157,8 +158,7 @@ def _assumptions(inputs: ProjectionInputs, role: str) -> Iterator[dict[str, Any]
             "variable": item.variable,
             "cell": None,
             "relative": False,
-            "en": item.en,
-            "zh": item.zh,
+            **{lang: meaning(inputs.model.source, item, lang) for lang in LANGUAGES},
             "drawn": True,
             "unit": "" if item.unit == DIMENSIONLESS else item.unit,
             "value": middle,
