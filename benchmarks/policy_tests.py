@@ -484,7 +484,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--predict", type=Path, default=None, metavar="FIT", help="folder fit of gapsim demo: predict anew"
     )
-    parser.add_argument("--basis", default="posterior", choices=("prior", "posterior"), help="for --predict")
+    parser.add_argument("--basis", default="evidence", choices=("prior", "posterior", "evidence"), help="for --predict")
     parser.add_argument("--draws", type=int, default=1000, help="draws of a prediction (1000)")
     parser.add_argument("--data", type=Path, default=None, help="folder of the files of the structural funds")
     parser.add_argument("--results", type=Path, default=RESULTS, help="table that is read and written")
@@ -497,7 +497,11 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.predict is not None:
         from benchmarks.policy_predictions import predictions
 
-        rows |= {str(row["name"]): row for row in predictions(options.predict, options.basis, options.draws)}
+        # A blind prediction stays as it was once its estimate is in.
+        for row in predictions(options.predict, options.basis, options.draws):
+            before = rows.get(str(row["name"]), {})
+            if row["kind"] != "blind" or before.get("estimate", "") == "":
+                rows[str(row["name"])] = {**before, **row}
     elif tables is None:
         print(f"structural funds: left out, --data has not {', '.join(FILES)}")
     found, notes = estimates(tables) if options.predict is None else ({}, {})
