@@ -16,8 +16,7 @@ from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, Source, countries,
 from benchmarks.scoreboard import PAGE, write
 from benchmarks.vintages import DATA
 from calibration.forecasting import Backtest, backtest, models, target_of
-from calibration.forecasting.models import FINAL, REFERENCE
-from calibration.forecasting.plan import FIRST_ORIGIN
+from calibration.forecasting.models import FINAL, FIRST_ORIGIN, REFERENCE
 from pysd_runner.data import Data
 
 Array = NDArray[np.float64]

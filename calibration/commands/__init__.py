@@ -1,8 +1,8 @@
-"""Commands for calibration and forecasting, one module each, registered through an entry point."""
+"""Commands for calibration and forecasting, registered through an entry point."""
 
 from typing import TYPE_CHECKING
 
-from calibration.commands import backtest, calibrate, demo, evaluate, evidence, forecast
+from calibration.commands import backtest, calibrate, evaluate, evidence, forecast
 
 if TYPE_CHECKING:
     import typer
@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def register(app: "typer.Typer") -> None:
     """Add the commands to the application."""
-    first = (demo.demo, calibrate.calibrate, evaluate.evaluate, evidence.evidence)
+    first = (calibrate.demo, calibrate.calibrate, evaluate.evaluate, evidence.evidence)
     for item in (*first, backtest.backtest, forecast.forecast):
         item.add_to(app)

@@ -143,7 +143,7 @@ def backtest(
     # Save before printing, since the output pipe may be closed; print even if saving fails.
     try:
         if out is not None:
-            from pysd_runner.export.tables import save_csv
+            from pysd_runner.export.files import save_csv
 
             save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
     finally:
@@ -171,7 +171,7 @@ def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | 
     """Origins between the given bounds, without years that have no data; None if no bound was given."""
     if first is None and last is None:
         return None
-    from calibration.forecasting.plan import FIRST_ORIGIN
+    from calibration.forecasting.models import FIRST_ORIGIN
     from calibration.forecasting.target import target_of
 
     target = target_of(panel)

@@ -198,7 +198,7 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     import pandas as pd
 
     from calibration.reporting.outlook import write_outlook
-    from pysd_runner.export.tables import save_csv
+    from pysd_runner.export.files import save_csv
 
     if not result.target.is_relative:
         result.save(out)

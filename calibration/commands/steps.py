@@ -36,8 +36,7 @@ class Search:
         typer.Option(
             "--optimiser",
             metavar="NAME",
-            help="Search: least_squares, minimize, differential_evolution or cma [default: least_squares, or "
-            "cma where the model jumps].",
+            help="Search: least_squares, minimize or cma [default: least_squares, or cma where the model jumps].",
         ),
     ] = None
     seconds: Annotated[
@@ -134,7 +133,7 @@ def judged(
 ) -> "FitResult":
     """Add a verdict on the identifiability of every parameter to the fit, and save the underlying tables."""
     from calibration.uncertainty import identify
-    from pysd_runner.export.tables import save_csv
+    from pysd_runner.export.files import save_csv
 
     if not len(problem.space):
         return found
@@ -161,7 +160,7 @@ def sampled(
 ) -> "FitResult":
     """Add posterior draws to the fit; warn if the sample has not converged."""
     from calibration.uncertainty import sample
-    from pysd_runner.export.tables import save_csv
+    from pysd_runner.export.files import save_csv
 
     with session.stage(Message("Sampling the posterior")) as stage:
         made = sample(

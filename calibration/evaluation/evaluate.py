@@ -20,7 +20,6 @@ from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Calibrated, Subject
-from calibration.sdeval import report_tables
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
 
@@ -33,7 +32,57 @@ KEY = "guidelines"
 
 NOT_REPORTED = "not reported"
 
-PARTS = ("model", "simulation", "optimisation")
+# Requirements of the reporting guidelines by part and level, in our words. Rahmandad, H. and Sterman, J. D. (2012),
+# Reporting guidelines for simulation-based research in social sciences, System Dynamics Review 28(4), 396-411.
+REQUIREMENTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "model": {
+        "minimum": {
+            "equations": "every equation or rule the model computes at each step",
+            "parameter_values": "the value of every parameter and every initial value",
+            "exogenous_inputs": "the numbers, functions or tables of every input from outside",
+        },
+        "preferred": {
+            "units": "the unit of every variable and parameter",
+            "definitions": "what every variable means, and why it is formulated as it is",
+            "sources": "the source of every parameter, table and equation, in data or words",
+            "structure": "a diagram or list of stocks, flows and feedback loops",
+            "source_code": "the model itself, in a form that others can open and run",
+        },
+    },
+    "simulation": {
+        "minimum": {
+            "software": "the software, with its version, that ran the simulation",
+            "integration": "the method of integration and the step of time",
+            "horizon": "when the simulation starts and ends",
+            "scenario_settings": "what is set otherwise than in the base, in each experiment",
+            "iterations": "how many runs of each experiment, and over what they vary",
+            "random_numbers": "distributions, correlations and time of noise of what is random",
+            "processing": "how reported numbers come from the raw results",
+        },
+        "preferred": {
+            "seeds": "the generator of random numbers and its seeds",
+            "uncertainty": "intervals of the results, and how they were got",
+            "sensitivity": "how results change with assumptions, and with the step of time",
+            "computing_cost": "time and machine it took",
+            "experiment_code": "the commands or files that make every reported result",
+        },
+    },
+    "optimisation": {
+        "minimum": {
+            "optimiser": "the software and the method of search",
+            "objective": "the function that is made large or small, with its data and weights",
+            "search_space": "the parameters that move, with bounds and constraints",
+            "optimum": "the parameters found and the value of the objective there",
+        },
+        "preferred": {
+            "optimiser_settings": "settings of the method, starts and their seeds",
+            "stopping": "when the search stops, and whether it did for that reason",
+            "local_optima": "how many searches there were, and how many ended at the best",
+            "estimate_uncertainty": "intervals of the parameters found, and their method",
+            "search_cost": "runs of the model and time the search took",
+        },
+    },
+}
 
 
 def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: Progress | None = None) -> Evaluation:
@@ -148,12 +197,22 @@ def guideline_tests(subject: Subject, made: Mapping[str, Any]) -> Section:
     given = {**_of_model(subject), **_of_runs(subject, made)}
     if subject.calibrated is not None:
         given |= _of_fit(subject.calibrated)
-    found = report_tables(given)
-    tables = {name: getattr(found, name) for name in PARTS if name != "optimisation" or subject.calibrated is not None}
+    parts = [name for name in REQUIREMENTS if name != "optimisation" or subject.calibrated is not None]
+    tables = {name: requirement_table(name, given) for name in parts}
     judgements = [_judged(name, table) for name, table in tables.items()]
     if subject.calibrated is None:
         judgements.append(Judgement.untested("guideline", "no_fit", "optimisation"))
     return Section(key=KEY, judgements=tuple(judgements), tables=tables)
+
+
+def requirement_table(part: str, given: Mapping[str, object]) -> pd.DataFrame:
+    """Requirements of one part, and what was reported for each: a sentence, a number or a file name."""
+    rows = [
+        (key, level, text, str(given.get(key, "")).strip() or NOT_REPORTED)
+        for level, texts in REQUIREMENTS[part].items()
+        for key, text in texts.items()
+    ]
+    return pd.DataFrame(rows, columns=["key", "level", "requirement", "reported"])
 
 
 def _judged(name: str, table: pd.DataFrame) -> Judgement:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
-from calibration.observation.expressions import Expression
+from calibration.observation.build import Expression
 from calibration.observation.noise import LEAST_SPREAD
 from pysd_runner.model import Model
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.expressions import Expression, expression_of
+from calibration.observation.build import Expression, expression_of
 from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
 from pysd_runner.data import Column, Data

@@ -13,8 +13,8 @@ from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
-from pysd_runner.export.tables import Tabled
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted
 
@@ -223,7 +223,7 @@ class FitResult(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the parameters, and observed and fitted values, to an Excel workbook."""
-        from pysd_runner.export.tables import save_workbook
+        from pysd_runner.export.files import save_workbook
 
         return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
 
@@ -293,7 +293,7 @@ class FitResult(Tabled):
         OSError
             If a file cannot be written.
         """
-        from pysd_runner.export.tables import save_csv
+        from pysd_runner.export.files import save_csv
 
         folder = Path(folder)
         self.fitted.save(folder / FITTED)

@@ -23,7 +23,7 @@ from calibration.forecasting.forecaster import (
     digest,
     origin_at,
 )
-from calibration.forecasting.plan import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
+from calibration.forecasting.models import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
 from calibration.forecasting.target import Target, target_of

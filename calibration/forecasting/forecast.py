@@ -13,16 +13,18 @@ from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
-from calibration.forecasting.models import FINAL, MODEL, models_named
-from calibration.forecasting.outlook import Outlook, names_of
-from calibration.forecasting.plan import (
+from calibration.forecasting.models import (
+    FINAL,
     FIRST_OF_TABLE,
     FIRST_ORIGIN,
+    MODEL,
     check_draws,
     check_model,
     check_yearly,
     mixture_plan,
+    models_named,
 )
+from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput, apart

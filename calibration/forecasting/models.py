@@ -1,10 +1,12 @@
-"""The forecasters by name, with their defaults.
+"""The forecasters by name, with their defaults, and the plan of a back-test: its origins, horizons and forecasters.
 
 ``docs/forecast_choices.md`` describes how the defaults were chosen, and which alternatives were tried.
 """
 
+import hashlib
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,10 +22,13 @@ from calibration.forecasting.baselines import (
     ShrunkenErrorCorrection,
     Smoothing,
 )
-from calibration.forecasting.combination import Mixture
-from calibration.forecasting.empirical_intervals import EmpiricalIntervals
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
-from pysd_runner.core.errors import UnknownName, suggest
+from calibration.forecasting.combination import Combination, Mixture
+from calibration.forecasting.empirical_intervals import FIRST_SEEN, EmpiricalIntervals
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, digest
+from calibration.forecasting.target import Target, years_told
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.engine.counts import whole
+from pysd_runner.model import Model
 
 REFERENCE = "persistence"
 FINAL = "gapsim"
@@ -132,3 +137,187 @@ def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
             )
         chosen[name] = known[name]
     return chosen
+
+
+# Number of observed years up to the first origin.
+FIRST_ORIGIN = 9
+NEAR, FAR = (1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 10)
+# For a table: minimum number of times up to the first origin (a fit may need more), and default horizons.
+FIRST_OF_TABLE, OF_TABLE = 8, (1, 2, 3, 5)
+# Minimum number of years of a panel to be scored ten years ahead as well.
+LONG = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class BacktestPlan:
+    """Validated settings of a back-test."""
+
+    target: Target  # the target with all times
+    models: Mapping[str, Forecaster]  # forecasters by name, including the reference
+    horizons: tuple[int, ...]  # reported horizons
+    origins: tuple[int, ...]  # times from which forecasts are scored
+    draws: int
+    seed: int
+
+    @property
+    def horizon(self) -> int:
+        """Number of times to forecast: the longest horizon, at least 5, so that fewer horizons give equal scores."""
+        return max(*self.horizons, NEAR[-1])
+
+    def ahead(self, origin: int) -> int:
+        """Number of times to forecast from an origin; for a table, up to the longest horizon that can be scored."""
+        if self.target.is_relative:
+            return self.horizon
+        left = len(self.target.times) - 1 - self.target.position(origin)
+        return max(step for step in self.horizons if step <= left)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a forecaster uses the forecasts from earlier origins, so that origins must run in order."""
+        return any(isinstance(model, Combination) for model in self.models.values())
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Observed years at which points may be needed: from the first with enough data to the last origin."""
+        first = min(self.target.seen[FIRST_SEEN - 1], self.origins[0])
+        return tuple(year for year in self.target.seen if first <= year <= self.origins[-1])
+
+    @property
+    def digest(self) -> str:
+        """Digest of the data and the settings."""
+        content = [
+            digest(self.target.values),
+            [self.target.times[0], list(self.target.rows), list(self.target.groups)],
+            [[name, repr(model)] for name, model in self.models.items()],
+            [list(self.horizons), self.horizon, list(self.origins), self.draws, self.seed],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def make_plan(
+    target: Target,
+    *,
+    names: Iterable[str] | Mapping[str, Forecaster] | None,
+    horizons: Sequence[int] | None,
+    origins: Iterable[int] | None,
+    draws: int,
+    seed: int,
+) -> BacktestPlan:
+    """Fill in defaults and check all settings before anything is computed."""
+    whole("seed", seed, least=0)
+    check_draws(draws)
+    years, seen = target.times, target.seen
+    check_yearly(target)
+    ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
+    chosen = tuple(sorted(set(origins))) if origins is not None else seen[FIRST_ORIGIN - 1 : -1]
+    if not chosen:
+        raise InvalidPanel(
+            "panel {panel!r} has {count} year(s) of output per head ({first} to {end}); a back-test needs {least}: "
+            "{learn} to learn from and one to score; give `origins` (--first-origin) to try with fewer",
+            panel=target.name,
+            count=len(seen),
+            first=years[0],
+            end=years[-1],
+            least=FIRST_ORIGIN + 1,
+            learn=FIRST_ORIGIN,
+        )
+    if not ahead or ahead[0] < 1 or ahead[-1] >= len(years):
+        raise InvalidInput(
+            "horizons are {horizons}; expected years ahead from 1 to {most}", horizons=list(ahead), most=len(years) - 1
+        )
+    able = seen[FIRST_SEEN:-1]
+    wrong = [year for year in chosen if year not in able]
+    if wrong:
+        raise InvalidInput(
+            "origin {origin} cannot be scored: {panel!r} has output per head in {years}, so that {what}",
+            origin=wrong[0],
+            panel=target.name,
+            years=years_told(seen),
+            what=Message("origins are {able}", able=years_told(able))
+            if able
+            else Message("a back-test needs {least} years", least=FIRST_SEEN + 2),
+        )
+    unscored = [step for step in ahead if not _reach(target, step) & set(chosen)]
+    # Default horizons that cannot be scored are ignored.
+    if unscored and (horizons is not None or len(unscored) == len(ahead)):
+        raise InvalidInput(_too_far(target, unscored[0], chosen))
+    known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
+    if REFERENCE not in known:
+        raise InvalidInput(
+            "the forecasters are {known}; skill is measured against {reference!r}, which must be among them",
+            known=", ".join(known),
+            reference=REFERENCE,
+        )
+    return BacktestPlan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+
+
+def mixture_plan(
+    target: Target, whole: Combination, least: int, *, horizons: Sequence[int] | None, draws: int, seed: int
+) -> BacktestPlan:
+    """Plan to score a mixture and its members from every time after the first `least` that can be scored."""
+    ahead = tuple(sorted(set(horizons))) if horizons else OF_TABLE
+    if ahead[0] < 1:
+        raise InvalidInput("horizons are {horizons}; expected whole numbers from 1", horizons=list(ahead))
+    first, count = max(FIRST_OF_TABLE, least), len(target.times)
+    if count <= (need := max(FIRST_OF_TABLE + 2, first + ahead[0])):
+        raise InvalidInput(
+            "a back-test needs more than {least} moments; the table has {count}", least=need, count=count
+        )
+    models = {item.name: item for item in (*whole.members, whole)}
+    origins = tuple(range(first, count - ahead[0]))
+    return BacktestPlan(target=target, models=models, horizons=ahead, origins=origins, draws=draws, seed=seed)
+
+
+def check_yearly(target: Target) -> None:
+    """Raise if a panel has too few changes between successive years, from which forecasts are made."""
+    if target.yearly < FIRST_SEEN <= len(target.seen) - 1:
+        raise InvalidPanel(
+            "panel {panel!r} has output per head in {years}, and forecasts are made from changes between one year and "
+            "the next, of which it has {count}; give the years between, at least {least} of them in a row",
+            panel=target.name,
+            years=years_told(target.seen),
+            count=target.yearly,
+            least=FIRST_SEEN + 1,
+        )
+
+
+def check_model(model: object) -> None:
+    """Raise unless `model` is a model that declares bindings, or None for the shipped one."""
+    if isinstance(model, str):
+        raise InvalidInput(
+            "model is what load_model returned; found the text {found!r}; a forecaster is named by `forecaster` "
+            "(--forecaster)",
+            found=model,
+        )
+    if isinstance(model, Model):
+        _ = model.bindings
+    elif model is not None:
+        raise InvalidInput("model is what load_model returned; found {found!r}", found=model)
+
+
+def check_draws(draws: int) -> None:
+    """Raise if there are fewer than the two draws that a distribution needs."""
+    if draws < 2:
+        raise InvalidInput(
+            "draws is {draws}; a distribution needs at least 2, and 500 or more to be of use", draws=draws
+        )
+
+
+def _reach(target: Target, step: int) -> set[int]:
+    """Years from which forecasts `step` years ahead can be scored."""
+    return {year - step for year in target.seen} & set(target.seen[FIRST_SEEN:])
+
+
+def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
+    """Message that no origin can be scored `step` years ahead, with advice."""
+    earlier = [year for year in _reach(target, step) if year < origins[0]]
+    return Message(
+        "{years} cannot be scored: the origins run from {first} to {end} and the data of {panel!r} to {year}; ask for "
+        "fewer years ahead{advice}",
+        years=Message("{count} years ahead", count=step) if step > 1 else Message("1 year ahead"),
+        first=origins[0],
+        end=origins[-1],
+        panel=target.name,
+        year=target.times[-1],
+        advice=Message(", or give a --first-origin of {earlier} or before", earlier=max(earlier)) if earlier else "",
+    )

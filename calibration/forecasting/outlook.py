@@ -15,7 +15,7 @@ from calibration.forecasting.baselines import last_level
 from calibration.forecasting.target import RELATIVE, Target, by_region
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.data import Data
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
 from pysd_runner.spec import Baseline, FittedParameters
 
@@ -181,7 +181,7 @@ class Outlook(Tabled):
 
     def _repr_html_(self) -> str:
         """The forecast for the last time as a table."""
-        from pysd_runner.export.tables import one_screen
+        from pysd_runner.export.files import one_screen
 
         frame = self.table()
         time = next(iter(self.draws.values())).dims[2]
@@ -249,7 +249,7 @@ class Outlook(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the quantiles, past scores and weights into an Excel workbook."""
-        from pysd_runner.export.tables import save_workbook
+        from pysd_runner.export.files import save_workbook
 
         weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
         return save_workbook({"forecast": self.table(), "past": pd.DataFrame(self.past), "weights": weights}, path)
@@ -258,8 +258,7 @@ class Outlook(Tabled):
         """Write figures, tables and text into a folder."""
         import json
 
-        from pysd_runner.export.files import write_text_whole
-        from pysd_runner.export.tables import save_csv
+        from pysd_runner.export.files import save_csv, write_text_whole
         from pysd_runner.plots.figure import save_figure
         from pysd_runner.reports.document import Bullets, Paragraph, Part, Picture, ReportDocument, save_document
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.models import REFERENCE
-from calibration.forecasting.plan import BacktestPlan
+from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, PINBALL, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd

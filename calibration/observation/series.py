@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 
 if TYPE_CHECKING:
-    from calibration.observation.expressions import Expression
+    from calibration.observation.build import Expression
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from calibration.optimisers.objective import Optimiser as Optimiser
     from calibration.optimisers.objective import SearchOutcome as SearchOutcome
     from calibration.optimisers.objective import SumOfSquares as SumOfSquares
-    from calibration.optimisers.searches import DifferentialEvolution as DifferentialEvolution
     from calibration.optimisers.searches import EvolutionStrategy as EvolutionStrategy
     from calibration.optimisers.searches import LeastSquares as LeastSquares
     from calibration.optimisers.searches import Minimize as Minimize

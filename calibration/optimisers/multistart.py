@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
-from calibration.optimisers.searches import DifferentialEvolution, EvolutionStrategy, LeastSquares, Minimize
+from calibration.optimisers.searches import EvolutionStrategy, LeastSquares, Minimize
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
 
@@ -288,7 +288,6 @@ def _is_unit(row: Array, place: int) -> bool:
 OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "least_squares": LeastSquares,
     "minimize": Minimize,
-    "differential_evolution": DifferentialEvolution,
     "cma": EvolutionStrategy,
 }
 
@@ -313,8 +312,8 @@ def optimiser_named(name: str) -> Optimiser:
 
     Examples
     --------
-    >>> type(optimiser_named("differential-evolution")).__name__
-    'DifferentialEvolution'
+    >>> type(optimiser_named("least-squares")).__name__
+    'LeastSquares'
     """
     plain = name.replace("-", "_").casefold()
     if plain not in OPTIMISERS:

@@ -1,6 +1,5 @@
-"""Optimisers: trust-region least squares, `scipy.optimize.minimize`, differential evolution and CMA-ES."""
+"""Optimisers: trust-region least squares, `scipy.optimize.minimize` and CMA-ES."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import log
 from typing import Any
@@ -263,60 +262,6 @@ EXPLORATION = 0.8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DifferentialEvolution:
-    """Differential evolution; a generation is one batch of simulations.
-
-    Attributes
-    ----------
-    population
-        Points in a generation, as a multiple of the number of variables.
-    generations
-        Maximum number of generations.
-    tolerance
-        Standard deviation of the costs in a generation, relative to their mean, below which the search ends.
-    seed
-        Seed of the random numbers.
-    evaluations
-        Maximum number of evaluations.
-    seconds
-        Time limit; infinite for none.
-
-    References
-    ----------
-    Storn, R. and Price, K. (1997), Differential evolution, Journal of Global Optimization 11(4).
-    """
-
-    population: int = 10
-    generations: int = 300
-    tolerance: float = 1e-4
-    seed: int = 0
-    evaluations: float = np.inf
-    seconds: float = np.inf
-
-    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search the box; the first generation includes the starting point."""
-
-        def explore(budget: Budget, inside: Array) -> None:
-            from scipy import optimize
-
-            search: Any = optimize.differential_evolution
-            search(
-                lambda table: budget.costs(np.atleast_2d(table.T)),
-                optimize.Bounds(*objective.box(inside)),
-                x0=inside,
-                popsize=self.population,
-                maxiter=self.generations,
-                tol=self.tolerance,
-                seed=np.random.default_rng(self.seed),
-                polish=False,
-                updating="deferred",
-                vectorized=True,
-            )
-
-        return explored(objective, start, explore, seconds=self.seconds, evaluations=self.evaluations)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class EvolutionStrategy:
     """CMA-ES in units of each variable's scale, followed by least squares from the best point found.
 
@@ -350,11 +295,27 @@ class EvolutionStrategy:
     seconds: float = np.inf
 
     def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search from one point."""
-        return explored(
-            objective, start, lambda budget, inside: self._explore(objective, budget, inside),
-            seconds=self.seconds, evaluations=self.evaluations,
-        )  # fmt: skip
+        """Explore globally, then search locally from the best point found."""
+        # A population stops at points where the gradient is still far from zero; least squares reaches the optimum from
+        # there in a few steps.
+        if not len(start):
+            return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
+        inside = interior(start, objective)
+        whole = Budget(objective, seconds=self.seconds)
+        budget = Budget(objective, seconds=EXPLORATION * self.seconds, evaluations=self.evaluations)
+        is_whole = True
+        budget.cost(inside)
+        try:
+            self._explore(objective, budget, inside)
+        except SearchOver:
+            is_whole = False
+        if budget.best_point is None:
+            return ended(inside, objective, SearchOutcome.NOT_FINITE)
+        end = LeastSquares(seconds=whole.seconds_left).minimise(objective, budget.best_point)
+        outcome = end.outcome
+        if outcome is SearchOutcome.CONVERGED and not is_whole:
+            outcome = SearchOutcome.EXPLORED_IN_PART
+        return replace(end, outcome=outcome, evaluations=end.evaluations + budget.evaluations)
 
     def _explore(self, objective: SumOfSquares, budget: Budget, inside: Array) -> None:
         import cma
@@ -382,34 +343,3 @@ class EvolutionStrategy:
             steps = strategy.ask()
             points = inside + scale * np.array(steps)[:, : len(inside)]
             strategy.tell(steps, budget.costs(points).tolist())
-
-
-def explored(
-    objective: SumOfSquares,
-    start: Array,
-    explore: Callable[[Budget, Array], None],
-    *,
-    seconds: float,
-    evaluations: float,
-) -> Minimum:
-    """Explore globally, then search locally from the best point found."""
-    # Population methods stop at points where the gradient is still far from zero; least squares reaches the optimum
-    # from there in a few steps.
-    if not len(start):
-        return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
-    inside = interior(start, objective)
-    whole = Budget(objective, seconds=seconds)
-    budget = Budget(objective, seconds=EXPLORATION * seconds, evaluations=evaluations)
-    is_whole = True
-    budget.cost(inside)
-    try:
-        explore(budget, inside)
-    except SearchOver:
-        is_whole = False
-    if budget.best_point is None:
-        return ended(inside, objective, SearchOutcome.NOT_FINITE)
-    end = LeastSquares(seconds=whole.seconds_left).minimise(objective, budget.best_point)
-    outcome = end.outcome
-    if outcome is SearchOutcome.CONVERGED and not is_whole:
-        outcome = SearchOutcome.EXPLORED_IN_PART
-    return replace(end, outcome=outcome, evaluations=end.evaluations + budget.evaluations)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from calibration.sdeval.patterns import BehaviourPatterns as BehaviourPatterns
     from calibration.sdeval.patterns import PatternStep as PatternStep
     from calibration.sdeval.patterns import behaviour_patterns as behaviour_patterns
-    from calibration.sdeval.reporting import ReportTables as ReportTables
-    from calibration.sdeval.reporting import Requirement as Requirement
-    from calibration.sdeval.reporting import report_tables as report_tables
     from calibration.sdeval.residuals import HypothesisTest as HypothesisTest
     from calibration.sdeval.residuals import autocorrelation as autocorrelation
     from calibration.sdeval.residuals import autocorrelation_band as autocorrelation_band

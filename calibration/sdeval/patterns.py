@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
 from calibration.sdeval.residuals import autocorrelation
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 
 Status = Literal["passed", "failed", "noted", "skipped"]
 StepName = Literal["trend", "period", "phase", "mean", "variation", "discrepancy"]

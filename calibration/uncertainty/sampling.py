@@ -14,8 +14,8 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
+from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint, Computation
-from pysd_runner.export.tables import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ class PosteriorSample(Tabled):
 
     def _repr_html_(self) -> str:
         """HTML table of the parameters."""
-        from pysd_runner.export.tables import one_screen
+        from pysd_runner.export.files import one_screen
 
         return one_screen(self.table())
 

@@ -16,7 +16,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd

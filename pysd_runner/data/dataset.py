@@ -15,7 +15,7 @@ from pysd_runner.data import forms
 from pysd_runner.data.cells import Array, Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
 from pysd_runner.data.times import checked_unit, counted, unit_of_time
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -499,7 +499,7 @@ class Data(Tabled):
 
     def _repr_html_(self) -> str:
         """Summary table as HTML, at most one screen long."""
-        from pysd_runner.export.tables import one_screen
+        from pysd_runner.export.files import one_screen
 
         return one_screen(self.table())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pysd_runner.export.tables import save_workbook
+from pysd_runner.export.files import save_workbook
 
 if TYPE_CHECKING:
     import pandas as pd

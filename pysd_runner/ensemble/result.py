@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.simulation.task import Labelled, one_line, spelled, time_axis
 
 if TYPE_CHECKING:

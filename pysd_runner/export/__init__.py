@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from pysd_runner.export.files import csv_bytes as csv_bytes
+    from pysd_runner.export.files import save_csv as save_csv
     from pysd_runner.export.files import write_bytes_whole as write_bytes_whole
     from pysd_runner.export.files import write_text_whole as write_text_whole
     from pysd_runner.export.layout import load_netcdf as load_netcdf
@@ -12,7 +14,5 @@ if TYPE_CHECKING:
     from pysd_runner.export.layout import save_netcdf as save_netcdf
     from pysd_runner.export.layout import to_iamc as to_iamc
     from pysd_runner.export.layout import to_long_frame as to_long_frame
-    from pysd_runner.export.tables import csv_bytes as csv_bytes
-    from pysd_runner.export.tables import save_csv as save_csv
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -19,9 +19,8 @@ from matplotlib.lines import Line2D
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import written
-from pysd_runner.export.files import write_bytes_whole
+from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.tables import csv_bytes
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
 from pysd_runner.plots.style import GRID, INK, MUTED, LineStyle, drawing, heading_style, shortened, text_width, wrapped

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.policy.futures import Box, Factor, Futures, prim
 from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
 

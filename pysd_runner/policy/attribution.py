@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import whole
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import (
     Lever,
     Outcome,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import present_value
 from pysd_runner.policy.study import Data, Outcome, Study, Values, band

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.engine.counts import whole
+from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint
-from pysd_runner.export.tables import Tabled
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.search import (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.data import Data
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects

@@ -19,8 +19,8 @@ from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.simulation.run import constant_values, located, only_draws, simulate
-from pysd_runner.spec import DeclaredOutcome, ModelSpec
-from pysd_runner.study.inputs import ProjectionInputs
+from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
+from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.study.values import changed_values
 
 Array = NDArray[np.float64]
@@ -54,6 +54,18 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
         If every draw fails without a policy.
     """
     return _of_regions(inputs, lang) if is_panel(inputs.data) else _of_any(inputs)
+
+
+def model_study(
+    model: Model,
+    fitted: FittedParameters | None = None,
+    *,
+    until: float | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+) -> Study:
+    """Deprecated: use `study_of`."""
+    return study_of(inputs_of(model, None, fitted, until=until, draws=draws, seed=seed))
 
 
 def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:

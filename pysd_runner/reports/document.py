@@ -10,8 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.export.files import write_text_whole
-from pysd_runner.export.tables import save_csv
+from pysd_runner.export.files import save_csv, write_text_whole
 
 if TYPE_CHECKING:
     import pandas as pd

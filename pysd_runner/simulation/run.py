@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.engine import Failure, Precision, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
-from pysd_runner.export.tables import Tabled
+from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
 

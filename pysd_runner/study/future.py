@@ -13,8 +13,8 @@ from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
+from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
-from pysd_runner.export.tables import Tabled, save_csv
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, chosen, quantiles, table
@@ -107,7 +107,7 @@ class Future(Tabled):
 
     def _repr_html_(self) -> str:
         """HTML table of the outcomes at the end."""
-        from pysd_runner.export.tables import one_screen
+        from pysd_runner.export.files import one_screen
 
         return one_screen(self.table())
 
@@ -294,7 +294,7 @@ class Future(Tabled):
 
     def to_excel(self, path: str | Path) -> Path:
         """Write an Excel workbook: for regions the nation and all regions by year, else the end and quantiles."""
-        from pysd_runner.export.tables import save_workbook
+        from pysd_runner.export.files import save_workbook
 
         if self.axis == "year":
             years, codes = (self.data[name].to_numpy().tolist() for name in ("year", "region"))

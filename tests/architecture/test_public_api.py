@@ -10,7 +10,7 @@ import pytest
 DOORS = {
     "calibration": 6,
     "calibration.evaluation": 6,
-    "calibration.sdeval": 33,
+    "calibration.sdeval": 30,
     "pysd_runner": 12,
     "pysd_runner.checks": 12,
     "pysd_runner.engine": 19,

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 316,
-    "lines": 80_880,
-    "nodes": 613_448,
-    "functions": 4_971,
-    "docstring lines": 12_417,
+    "files": 310,
+    "lines": 80_659,
+    "nodes": 612_777,
+    "functions": 4_966,
+    "docstring lines": 12_338,
     "lines of other texts": 5_749,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_329,
+    "lines of tests": 43_294,
 }
 
 

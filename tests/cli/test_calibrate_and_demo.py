@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from calibration import FitResult
-from calibration.commands import demo, steps
+from calibration.commands import calibrate, steps
 from pysd_runner.core.findings import Finding
 from pysd_runner.spec import load_fitted
 from pysd_runner.study.loading import load_future
@@ -18,7 +18,7 @@ from tests.english import sentences_in, visible
 @pytest.fixture
 def small_demo(monkeypatch, small_panel):
     """The demonstration on the small panel."""
-    monkeypatch.setattr(demo, "SHIPPED_PANEL", str(small_panel))
+    monkeypatch.setattr(calibrate, "SHIPPED_PANEL", str(small_panel))
 
 
 @pytest.fixture

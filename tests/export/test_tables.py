@@ -17,8 +17,8 @@ import calibration
 import pysd_runner
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
+from pysd_runner.export.files import Tabled, save_workbook
 from pysd_runner.export.layout import quantiles_over_draws
-from pysd_runner.export.tables import Tabled, save_workbook
 
 
 class Result(Tabled):

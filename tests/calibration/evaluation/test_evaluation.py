@@ -108,6 +108,8 @@ def test_the_command_writes_every_table_and_test(report: tuple[int, Path]) -> No
         assert len(pd.read_csv(folder / "tables" / f"{name}.csv")) == len(rows) > 0
     needed = {"point_fit", "residuals", "loops", "integration", "morris", "sobol", "ranking", "model", "optimisation"}
     assert needed <= set(record["tables"])
+    guidelines = [row for part in ("model", "simulation", "optimisation") for row in record["tables"][part]]
+    assert not [row["key"] for row in guidelines if row["reported"] == "not reported"]
     broken = {item["section"] for item in tests if item["verdict"] == "failed"}
     assert code == (4 if broken & {"structure", "numerics"} else 3)
 

@@ -9,7 +9,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.space import ParameterSpace, RidgeChange, applying
 from calibration.optimisers import (
     Coordinates,
-    DifferentialEvolution,
+    EvolutionStrategy,
     LeastSquares,
     Minimize,
     Optimiser,
@@ -124,7 +124,7 @@ def narrow(upper: float = np.inf) -> SumOfSquares:
 
 @pytest.mark.parametrize(
     "search",
-    [LeastSquares(), Minimize(method="Nelder-Mead"), Minimize(method="Powell"), DifferentialEvolution()],
+    [LeastSquares(), Minimize(method="Nelder-Mead"), Minimize(method="Powell"), EvolutionStrategy()],
     ids=lambda item: getattr(item, "method", type(item).__name__),
 )
 def test_reparametrised_searches_end_at_the_same_place(search: Optimiser) -> None:

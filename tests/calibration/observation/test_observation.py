@@ -19,8 +19,7 @@ from calibration.observation import (
     estimate_noise,
     summarise_shocks,
 )
-from calibration.observation.build import recounts
-from calibration.observation.expressions import variable_itself
+from calibration.observation.build import recounts, variable_itself
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
 from pysd_runner.data import Data, load_data
