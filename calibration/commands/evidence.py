@@ -52,7 +52,7 @@ def evidence(
     session.data = {name: table.to_dict("records") for name, table in tables.items()}
     session.data |= {name: getattr(ledger, name).to_dict("records") for name in ("effects", "costs")}
     if folder is not None:
-        from pysd_runner.export.tables import save_csv
+        from pysd_runner.export.files import save_csv
 
         with folder:
             for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
