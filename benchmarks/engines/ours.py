@@ -96,7 +96,7 @@ class Buffers:
         from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
 
         times, saved = loaded.moments
-        clockwork = Clockwork(times, loaded.steps, saved, program.number)
+        clockwork = Clockwork(times, loaded.steps, saved)
         self.call = ProgramCall(program, clockwork, 1, len(draws), loaded.values(draws))
         self.inputs = [self.call.inputs[name].reshape(-1) for name in loaded.subject.parameters]
         self.views = self.call.results()

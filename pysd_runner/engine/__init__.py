@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pysd_runner.engine.cache import load_lowered as load_lowered
     from pysd_runner.engine.frontend.source import SUFFIXES as SUFFIXES
     from pysd_runner.engine.frontend.syntax import Budgets as Budgets
-    from pysd_runner.engine.ir import Precision as Precision
     from pysd_runner.engine.linearised import Linearised as Linearised
     from pysd_runner.engine.llvm.programs import host as host
     from pysd_runner.engine.passes.derivatives import Direction as Direction

@@ -68,8 +68,6 @@ Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "r
 # Euler's method, and the classical fourth-order Runge-Kutta method.
 Method = Literal["euler", "rk4"]
 
-Precision = Literal["float64", "float32"]
-
 
 @dataclass(frozen=True, slots=True)
 class Axis:

@@ -16,7 +16,7 @@ from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr, Precision
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
@@ -51,7 +51,6 @@ class Task:
     seed: int = 0  # seed of the random functions of the model
     first_draw: int = 0  # number of the first draw in the whole ensemble, for the random functions
     threads: int | None = None  # number of blocks of draws that the compiled engine runs in parallel
-    precision: Precision = "float64"  # type of the numbers in the compiled engine
     method: Method = "euler"  # integration method of the stocks
     clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
@@ -160,7 +159,7 @@ class Task:
 
         one = self.case(0, 0) if self.clocks else self
         model, inputs = one.integrated
-        target.compiled(model, one.outcomes, inputs, precision=one.precision)
+        target.compiled(model, one.outcomes, inputs)
 
 
 def prepared(  # noqa: PLR0913 - the settings of `simulate`
@@ -173,7 +172,6 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     engine: Engine = "auto",
     seed: int = 0,
     threads: int | None = None,
-    precision: Precision = "float64",
     method: Method | None = None,
     runs: int | None = None,
     seconds: float = math.inf,
@@ -190,7 +188,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         Values by variable.
     asked_for
         Values of the time controls by name; None keeps the value in the file.
-    engine, seed, threads, precision, method
+    engine, seed, threads, method
         As for `pysd_runner.simulate`.
     outcomes
         Variables to save.
@@ -199,7 +197,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     seconds
         Maximum predicted compilation time.
     """
-    asked, engine = engine, chosen(engine, precision)
+    asked, engine = engine, chosen(engine)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)
     bounds = _bounds(given, {control: asked_for.get(control) for control in CONTROLS})
@@ -214,7 +212,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     if engine == "llvm":
         work = Work.of(ir, clock.times.size, max(math.prod(leading_shape(ready)), runs or 1))
         too_long = work.compiling > seconds or (work.is_cheaper_by_numpy and runs is not None)
-        if asked == "auto" and precision == "float64" and too_long:
+        if asked == "auto" and too_long:
             engine = "numpy"
         else:
             check_compiling(work, seconds)
@@ -229,7 +227,6 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         engine=engine,
         seed=seed,
         threads=threads,
-        precision=precision,
     )
     if engine != "pysd":
         task.check_orders()
@@ -298,7 +295,7 @@ def _run_llvm(
     from pysd_runner.engine.llvm import target
 
     (model, inputs), clock = task.integrated, task.clock
-    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
+    program = target.compiled(model, task.outcomes, inputs)
     return target.run(
         program,
         inputs,
@@ -322,27 +319,21 @@ class SlowerEngine(RuntimeWarning):
     """The compiled engine cannot be loaded; the NumPy engine is used instead."""
 
 
-def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
+def chosen(engine: Engine) -> Engine:
     """Resolve ``"auto"`` and check that the engine is available.
 
     Parameters
     ----------
     engine
         ``"auto"`` is the compiled one, or NumPy where that cannot be loaded.
-    precision
-        ``"float32"`` needs the compiled engine.
     """
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
         raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")
-    if precision not in get_args(Precision):
-        raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     if engine == "auto":
         engine = "llvm" if _loads() else "numpy"
     if engine == "llvm" and not _loads():
         raise UnsupportedFeature("engine='llvm' needs llvmlite, which cannot be loaded; install it or use 'numpy'")
-    if precision == "float32" and engine != "llvm":
-        raise InvalidInput(f"precision='float32' needs engine='llvm'; this run uses {engine!r}")
     return engine
 
 

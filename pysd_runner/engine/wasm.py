@@ -90,7 +90,7 @@ def browser_program(
     from pysd_runner.engine.llvm.programs import object_code
 
     varying = frozenset(name for name, value in inputs.items() if cases_of(value)[1] > 1)
-    recipe = Recipe(tuple(outcomes), tuple(inputs), over_time(inputs), varying, Types(LANES, "double", fused=False))
+    recipe = Recipe(tuple(outcomes), tuple(inputs), over_time(inputs), varying, Types(LANES, fused=False))
     signature, text = written(model, recipe)
     _refuse_callbacks(signature)
     found = linked(object_code(text, _machine(), effort=3), "run")

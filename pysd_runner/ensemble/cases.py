@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Precision, Task, TimePath, check_cases, leading_shape
+from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.designs import Design, rows
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+# Type of the numbers that are kept; runs are computed in double precision.
+Precision = Literal["float64", "float32"]
 # Function that gives the memory into which the runs of a block under a scenario are written, or None.
 Room = Callable[[int, slice], Mapping[str, NDArray[Any]] | None]
 
@@ -83,10 +85,9 @@ class Cases:
         size = 8 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         return blocks(draws, size, cells * self.first.clock.times.size)
 
-    def in_blocks(self, precision: Precision, first_draw: int = 0) -> "Cases":
-        """Give each task one thread, as blocks run in parallel; only the compiled engine uses single precision."""
-        inside: Precision = precision if self.first.engine == "llvm" else "float64"
-        settings: dict[str, Any] = {"threads": 1, "precision": inside, "first_draw": first_draw}
+    def in_blocks(self, first_draw: int = 0) -> "Cases":
+        """Give each task one thread, as blocks run in parallel."""
+        settings: dict[str, Any] = {"threads": 1, "first_draw": first_draw}
         return replace(self, tasks=tuple(replace(task, **settings) for task in self.tasks))
 
     def runs(

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
-from pysd_runner.engine import Failure, Precision, TimePath
+from pysd_runner.engine import Failure, TimePath
 from pysd_runner.engine.counts import whole
-from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, cases_of
+from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, Precision, cases_of
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep, RunCollector, StatisticsCollector, ensemble_of, statistics_of

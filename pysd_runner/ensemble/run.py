@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.core.progress import bar, between_steps
-from pysd_runner.engine import Failure, Precision, TimePath
+from pysd_runner.engine import Failure, TimePath
 from pysd_runner.engine.counts import cores, whole
 from pysd_runner.engine.memory import aligned, machine_bytes, spread
-from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, cases_of, without_frames
+from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, cases_of, without_frames
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
@@ -74,8 +74,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         ``"full"``: every run; `Statistics`: only these statistics over draws, so that memory does not grow with the
         number of draws.
     precision
-        ``"float64"``, or ``"float32"`` for results in half the memory, accurate to about six digits; the compiled
-        engine computes in it as well, at up to twice the speed.
+        ``"float64"``, or ``"float32"`` to keep results in half the memory, accurate to about seven digits.
     throw
         Whether a case that is not finite raises an error; otherwise failed cases are counted and described, and left
         out of statistics.
@@ -107,7 +106,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
-    found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks(precision)
+    found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks()
     # PySD keeps its state in Python modules, which threads would share; each case takes seconds, so that progress is
     # reported after each.
     is_slow = found.first.engine == "pysd"

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Engine, Precision, TimePath
+from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
-from pysd_runner.ensemble.cases import Cases, cases_of
+from pysd_runner.ensemble.cases import Cases, Precision, cases_of
 from pysd_runner.ensemble.designs import PartMethod, drawn_part
 from pysd_runner.ensemble.run import Reduced
 from pysd_runner.ensemble.statistics import BlockStatistics, Moments, Statistics, Summary
@@ -157,7 +157,7 @@ class EnsembleRecipe(_Record):
             seed=self.seed,
         )
         # Random numbers in the model's equations depend on the number of the draw in the whole ensemble.
-        return found.in_blocks(self.precision, part.start)
+        return found.in_blocks(part.start)
 
 
 def plain(value: Any) -> dict[str, Any]:

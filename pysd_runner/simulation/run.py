@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.engine import Failure, Precision, TimePath, fitted_to
+from pysd_runner.engine import Failure, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
@@ -129,7 +129,6 @@ def simulate(
     *,
     outcomes: Sequence[str] | None = None,
     threads: int | None = None,
-    precision: Precision = "float64",
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
     **settings: Unpack[RunSettings],
@@ -149,8 +148,6 @@ def simulate(
     threads
         Number of blocks of draws that the compiled engine runs in parallel; None uses every available core. Results do
         not depend on it.
-    precision
-        Floating-point type; ``"float32"`` needs the compiled engine.
     throw
         Whether a case with a non-finite value raises; otherwise it is reported in the result.
     progress
@@ -174,7 +171,7 @@ def simulate(
     SimulationFailed
         If a case has a non-finite value and `throw` is true; the message gives its variable, element, time and draw.
     """
-    task = prepared(model, values, outcomes=outcomes, threads=threads, precision=precision, runs=1, **settings)
+    task = prepared(model, values, outcomes=outcomes, threads=threads, runs=1, **settings)
     data = task.compute(progress=progress)
     failed = task.failed_cases(data)
     failures = task.traced(failed, data)

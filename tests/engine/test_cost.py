@@ -44,7 +44,6 @@ def test_one_short_run_of_a_big_model_is_not_compiled(long):
 def test_what_is_worth_compiling_is_compiled(long, tmp_path):
     assert engine_of(simulate(long, outcomes=["x9"], stop=10_000, save_every=5000)) == "llvm"
     assert engine_of(simulate(long, outcomes=["x9"], engine="llvm")) == "llvm"
-    assert engine_of(simulate(long, outcomes=["x9"], precision="float32")) == "llvm"
     assert engine_of(run_ensemble(long, {"a": np.ones(100_000)}, outcomes=["x9"], stop=3)) == "llvm"
     assert prepare(long, ["a"], ["x9"])._task.engine == "llvm"
     assert engine_of(simulate(load_model(write_model(tmp_path, chain(20))))) == "llvm"

@@ -130,9 +130,6 @@ def test_cases_that_differ_share_what_is_saved(tmp_path):
     for scenario, draw in np.ndindex(2, 2):
         alone = simulate(model, {"rate": rates[scenario, draw]}, engine="pysd")
         np.testing.assert_allclose(together["x"][scenario, draw], alone["x"][0, 0], rtol=1e-12)
-    single = simulate(model, {"rate": rates}, precision="float32")["x"]
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, together["x"], rtol=1e-5)
 
 
 def test_cases_that_end_at_different_times_are_refused(tmp_path):

@@ -20,10 +20,10 @@ Array = NDArray[Any]
 class Clockwork:
     """The steps of a run as arrays in the form a program takes."""
 
-    def __init__(self, times: Array, steps: Array, saved: Array, real: Any) -> None:
+    def __init__(self, times: Array, steps: Array, saved: Array) -> None:
         self.exact = np.asarray(times, dtype=float)
-        self.times = np.ascontiguousarray(times, dtype=real)
-        self.steps = np.ascontiguousarray(steps, dtype=real)
+        self.times = np.ascontiguousarray(times, dtype=float)
+        self.steps = np.ascontiguousarray(steps, dtype=float)
         self.saved = np.ascontiguousarray(saved, dtype=np.uint8)
         self.rows = int(self.saved.sum())
 
@@ -49,22 +49,21 @@ class ProgramCall:
         self.scenarios, self.draws = scenarios, draws
         types = program.recipe.types
         self.lanes = types.lanes if program.over_draws else 1
-        self.real = program.number
         self.room = -(-draws // self.lanes) * self.lanes
         self.inputs: dict[str, Array] = {}
         self._slots: dict[str, Slot] = {}
         self._table = np.zeros(signature.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
-        self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
+        self._memory = aligned((program.frame.size,), np.float64, fill=np.nan)
         self._error: BaseException | None = None
         self._at_once = at_once
-        self._history = aligned((0, self.program.frame.pipes), self.real)
+        self._history = aligned((0, self.program.frame.pipes), np.float64)
         self._fill_inputs(values)
         self.outputs = list(outputs) if outputs is not None else [self._output(s) for s in program.frame.outputs]
         self._fill_table(seed, first_draw, out_stride)
 
     def _output(self, slot: Slot) -> Array:
         shape = (self.scenarios, self.clockwork.rows, slot.cells, self.room)
-        return aligned(shape, self.real)
+        return aligned(shape, np.float64)
 
     def _fill_table(self, seed: int, first_draw: int, out_stride: int | None) -> None:
         table, clock = self._table, self.clockwork
@@ -99,7 +98,7 @@ class ProgramCall:
             self._enter(place, array, array.shape[0])
         count = self.clockwork.times.size
         self._positions = np.zeros((count, max(len(paths), 1), 2), dtype=np.int64)
-        self._shares = np.zeros((count, max(len(paths), 1)), dtype=self.real)
+        self._shares = np.zeros((count, max(len(paths), 1)), dtype=np.float64)
         for order, (positions, shares) in enumerate(paths):
             self._positions[:, order, :], self._shares[:, order] = positions, shares
         self._table[signature.POSITIONS] = self._positions.ctypes.data
@@ -135,8 +134,8 @@ class ProgramCall:
         moments_, scenarios = values.shape[:2]
         flat = self._padded(slot, values)
         if not slot.wide:
-            return np.ascontiguousarray(flat[:, :, 0], dtype=self.real).reshape(moments_, scenarios, slot.cells)
-        result = np.empty((moments_, scenarios, slot.cells, self.room), dtype=self.real)
+            return np.ascontiguousarray(flat[:, :, 0], dtype=np.float64).reshape(moments_, scenarios, slot.cells)
+        result = np.empty((moments_, scenarios, slot.cells, self.room), dtype=np.float64)
         draws = flat.shape[2]
         result[..., :draws] = np.moveaxis(flat, 2, 3)
         # Lanes without a draw of their own repeat the last draw: their results are never read.
@@ -182,7 +181,7 @@ class ProgramCall:
         rows = min(longest + 1 + (longest >> 20), steps)
         if rows > len(self._history):
             check_delays(rows, self.program.frame.pipes * self._history.itemsize, self._at_once)
-            self._history = aligned((rows, self.program.frame.pipes), self.real)
+            self._history = aligned((rows, self.program.frame.pipes), np.float64)
         self._table[signature.HISTORY] = self._history.ctypes.data
         self._table[signature.RING] = len(self._history)
 

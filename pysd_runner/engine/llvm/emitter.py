@@ -13,8 +13,14 @@ from typing import Literal
 
 Kind = Literal["real", "truth", "integer"]
 
-# Number of doubles in a 512-bit register.
+# Number of doubles in a 512-bit register, and bytes of one.
 REGISTER = 8
+REAL_BYTES = 8
+
+
+def real_literal(value: float) -> str:
+    """An exact literal of a real number."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
 def _operator(real: str, whole: str, kind: Kind | None = None) -> Callable[["Value", "Operand"], "Value"]:
@@ -59,36 +65,16 @@ Operand = Value | float | int
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """Types and capabilities for code generation: number of lanes, precision, features of the processor."""
+    """Types and capabilities for code generation: number of lanes, features of the processor."""
 
     lanes: int  # length of a vector
-    real: str
     permutes: bool = False
     fused: bool = True  # whether there is a fused multiply-add
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""
-        scalar = {"real": self.real, "truth": "i1", "integer": "i64"}[kind]
+        scalar = {"real": "double", "truth": "i1", "integer": "i64"}[kind]
         return f"<{self.lanes} x {scalar}>" if wide else scalar
-
-    def real_literal(self, value: float) -> str:
-        """An exact literal of a real number; single precision numbers are written as the equal double."""
-        if self.real == "float":
-            try:
-                value = struct.unpack("<f", struct.pack("<f", value))[0]
-            except OverflowError:
-                value = float("inf") if value > 0 else float("-inf")
-        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-
-    @property
-    def unit(self) -> float:
-        """Unit roundoff: the maximum relative rounding error."""
-        return 2.0**-53 if self.real == "double" else 2.0**-24
-
-    @property
-    def real_bytes(self) -> int:
-        """Bytes of a real number."""
-        return 8 if self.real == "double" else 4
 
 
 @dataclass(slots=True)
@@ -99,7 +85,7 @@ class Writer:
     prefix: str = "v"  # prefix of register names, unique to each part of a function
     lines: list[list[str]] = field(default_factory=lambda: [[]])
     tails: list[list[str]] = field(default_factory=lambda: [[]])
-    functions: set[tuple[str, int, str]] = field(default_factory=set)
+    functions: set[tuple[str, int]] = field(default_factory=set)
     intrinsics: dict[str, str] = field(default_factory=dict)  # declarations of other functions and tables, by name
     _count: int = 0
     _loops: int = 0
@@ -130,7 +116,7 @@ class Writer:
 
     def number(self, value: float) -> Value:
         """A real literal."""
-        return Value(self.types.real_literal(value), "real", False, 0, self, value)
+        return Value(real_literal(value), "real", False, 0, self, value)
 
     def integer(self, value: int) -> Value:
         """An integer literal."""
@@ -206,7 +192,7 @@ class Writer:
         """A call of a mathematical function of real numbers."""
         found, wide, level = self.alike(arguments)
         if function:
-            self.functions.add((function, self.types.lanes if wide else 1, self.types.real))
+            self.functions.add((function, self.types.lanes if wide else 1))
         kind = self.types.of("real", wide=wide)
         text = f"call {kind} {name}({', '.join(f'{kind} {value.name}' for value in found)})"
         return self.make(text, "real", wide=wide, level=level)
@@ -216,23 +202,23 @@ class Writer:
     def at(self, base: str, index: Value, kind: str = "", *, inside: bool = True) -> str:
         """Address of a number in memory."""
         word = "getelementptr inbounds" if inside else "getelementptr"
-        text = f"{word} {kind or self.types.real}, ptr {base}, i64 {index.name}"
+        text = f"{word} {kind or 'double'}, ptr {base}, i64 {index.name}"
         return self.make(text, "integer", wide=False, level=index.level).name
 
     def load(self, place: str, kind: Kind = "real", *, wide: bool = False, level: int = 0, align: int = 0) -> Value:
         """Load the value at an address; alignment defaults to that of a number."""
-        aligned = f", align {min(align or self.types.real_bytes, 64)}" if kind == "real" else ""
+        aligned = f", align {min(align or REAL_BYTES, 64)}" if kind == "real" else ""
         text = f"load {self.types.of(kind, wide=wide)}, ptr {place}{aligned}"
         return self.make(text, kind, wide=wide, level=level)
 
     def store(self, value: Value, place: str, *, level: int = 0, align: int = 0) -> None:
         """Write a number to an address."""
-        align = min(align or self.types.real_bytes, 64)
+        align = min(align or REAL_BYTES, 64)
         self.put(level, f"store {self.type(value)} {value.name}, ptr {place}, align {align}")
 
     def copy(self, to: str, start: str, numbers: int) -> None:
         """Copy numbers from one address to another."""
-        size = numbers * self.types.real_bytes
+        size = numbers * REAL_BYTES
         self.put(0, f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {start}, i64 {size}, i1 false)")
 
     # Basic blocks, of functions without levels -------------------------------------------------------------------
@@ -291,7 +277,7 @@ class Writer:
         return self.make(f"call {real} {name}({arguments})", "real", wide=True, level=place.level)
 
     def _literals(self, numbers: Sequence[float]) -> str:
-        return f"<{', '.join(f'double {self.types.real_literal(item)}' for item in numbers)}>"
+        return f"<{', '.join(f'double {real_literal(item)}' for item in numbers)}>"
 
     def shuffled(self, kind: str, left: Value, right: Value, order: Iterable[int]) -> Value:
         """Lanes selected from two vectors of the same type."""
@@ -314,14 +300,14 @@ def float_of(bits: int) -> float:
     return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
 
 
-def vector_type(scalar: str, lanes: int) -> str:
-    """Spelling of a vector type; one lane is the scalar itself."""
-    return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
+def vector_type(lanes: int) -> str:
+    """Spelling of the type of a vector of real numbers; one lane is the scalar itself."""
+    return "double" if lanes == 1 else f"<{lanes} x double>"
 
 
-def function_name(function: str, lanes: int, scalar: str) -> str:
+def function_name(function: str, lanes: int) -> str:
     """Name in the generated code of a mathematical function of this package."""
-    return f"@gs_{function}_v{lanes}{'f64' if scalar == 'double' else 'f32'}"
+    return f"@gs_{function}_v{lanes}f64"
 
 
 @dataclass(slots=True)
@@ -342,8 +328,8 @@ class Instructions(Writer):
     def intrinsic(self, name: str, *arguments: Operand) -> Value:
         """Call an LLVM intrinsic on real numbers."""
         found, wide, _ = self.alike(arguments)
-        suffix, kind = "f64" if self.types.real == "double" else "f32", self.types.of("real", wide=wide)
-        full = f"@llvm.{name}.{f'v{self.types.lanes}{suffix}' if wide else suffix}"
+        kind = self.types.of("real", wide=wide)
+        full = f"@llvm.{name}.{f'v{self.types.lanes}f64' if wide else 'f64'}"
         self.intrinsics[full] = f"declare {kind} {full}({', '.join([kind] * len(arguments))})"
         return self.call("", full, found)
 
@@ -357,7 +343,7 @@ class Instructions(Writer):
 
     def result_of(self, function: str, *arguments: Value) -> Value:
         """Call another mathematical function of this package."""
-        return self.call(function, function_name(function, self.types.lanes, self.types.real), arguments)
+        return self.call(function, function_name(function, self.types.lanes), arguments)
 
     def label(self, block: str) -> None:
         """Begin a block; the first also contains the instructions before it."""
@@ -369,16 +355,6 @@ class Instructions(Writer):
         values, wide, _ = self.alike(value for value, _ in ways)
         found = ", ".join(f"[{value.name}, %{block}]" for value, (_, block) in zip(values, ways, strict=True))
         return self.make(f"phi {self.types.of('real', wide=wide)} {found}", "real", wide=wide, level=0)
-
-    def widened(self, value: Value) -> Value:
-        """Convert a single precision number to double precision."""
-        text = f"fpext {vector_type('float', self.types.lanes)} {value.name} to {self.type(value)}"
-        return self.make(text, "real", wide=value.wide, level=0)
-
-    def narrowed(self, value: Value) -> Value:
-        """Round a double precision number to single precision."""
-        text = f"fptrunc {self.type(value)} {value.name} to {vector_type('float', self.types.lanes)}"
-        return self.make(text, "real", wide=value.wide, level=0)
 
     def fused(self, left: Value, right: Operand, addend: Operand) -> Value:
         """Product plus addend, rounded once, or twice on processors without fused multiply-add."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pysd_runner.engine.llvm.emitter import Types, Value, Writer
+from pysd_runner.engine.llvm.emitter import REAL_BYTES, Types, Value, Writer
 from pysd_runner.engine.llvm.signature import (
     ARRAYS,
     COUNT,
@@ -80,11 +80,11 @@ class FunctionText:
         for name, place in _NUMBERS.items():
             self._entry(place, name)
         self._put(f"%never.at = getelementptr inbounds i64, ptr %table, i64 {NEVER}")
-        self._put(f"%dt0 = load {self.types.real}, ptr %steps", f"%pipes = add i64 0, {pipes}")
+        self._put("%dt0 = load double, ptr %steps", f"%pipes = add i64 0, {pipes}")
         with self.writer.loop("%blocks", counter="%b"):
             self._put("%b.here = add i64 %b, %first")
             self._put(f"%draw = mul i64 %b.here, {self.types.lanes if self.over_draws else 1}")
-            self._put("store i64 0, ptr %row", f"%start = load {self.types.real}, ptr %times")
+            self._put("store i64 0, ptr %row", "%start = load double, ptr %times")
             yield
         self.writer.jump("end")
         self._put("end:", "ret void")
@@ -106,7 +106,7 @@ class FunctionText:
             if pipes:
                 self._put("%k.ring = urem i64 %k, %ring")
             for name, base in (("%now", "%times"), ("%dt", "%steps")):
-                self._put(f"{name} = load {self.types.real}, ptr {self.writer.at(base, step)}")
+                self._put(f"{name} = load double, ptr {self.writer.at(base, step)}")
             self._put(f"%keep.v = load i8, ptr {self.writer.at('%saved', step, 'i8')}", "%keep = icmp ne i8 %keep.v, 0")
             self._move(inputs, step)
             yield
@@ -119,7 +119,7 @@ class FunctionText:
             self._entry(HEADER + 2 * place, f"%x{place}", "ptr")
             self._entry(HEADER + 2 * place + 1, f"%y{place}")
             shift = self.writer.named("%scenario") * self.writer.named(f"%y{place}")
-            self._put(f"%from{place} = getelementptr {self.types.real}, ptr %x{place}, i64 {shift.name}")
+            self._put(f"%from{place} = getelementptr double, ptr %x{place}, i64 {shift.name}")
         for place, item in enumerate(inputs):
             if not item.moving:
                 self._copy(f"%from{place}", item.slot)
@@ -166,7 +166,7 @@ class FunctionText:
         return self.writer.at("%ws", offset)
 
     def _align(self, slot: Slot) -> int:
-        return self.types.real_bytes * (self.types.lanes if slot.wide else 1)
+        return REAL_BYTES * (self.types.lanes if slot.wide else 1)
 
     def _keep(self, slot: Slot, cell: Value, value: Value) -> None:
         self.writer.store(value, self._address(slot, cell), align=self._align(slot))

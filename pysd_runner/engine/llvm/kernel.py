@@ -57,7 +57,7 @@ class _Writer:
         self.given = tuple(name for name in recipe.given if name in plan.used)
         self.over_draws = varying is not None
         wide = _wide(plan, varying) if varying is not None else None
-        layout = MemoryLayout(types.lanes, types.real_bytes, 1 if self.over_draws else types.lanes)
+        layout = MemoryLayout(types.lanes, 1 if self.over_draws else types.lanes)
         self.frame = Frame(plan.model, types, layout, wide)
         self.types = types
         self.copies: dict[str, str] = {}

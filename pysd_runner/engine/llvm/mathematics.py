@@ -1,8 +1,8 @@
 """Text of LLVM functions on vectors for the mathematical functions of models.
 
 Exponential, logarithm and power are implemented here (`elementary`, `power`); less frequent functions call the C
-library lane by lane. Results do not depend on the number of lanes. Single precision results are computed in double
-precision and rounded. Processors without fused multiply-add give the same results, but more slowly.
+library lane by lane. Results do not depend on the number of lanes. Processors
+without fused multiply-add give the same results, but more slowly.
 """
 
 import math
@@ -258,21 +258,16 @@ _INLINING = {
 _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_exp": (1, elementary.careful_exp),
     "careful_ln": (1, elementary.careful_ln),
-    "careful_ln_single": (1, elementary.careful_ln_single),
     "careful_power": (2, careful_power),
-    "careful_power_single": (2, elementary.careful_power_single),
     "careful_remainder": (2, _careful_remainder),
 }
-
-# Shorter implementations for single precision results.
-_SHORT: dict[str, _Body] = {"exp": elementary.exp_single, "ln": elementary.ln_single, "power": elementary.power_single}
 
 FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
 """Number of arguments of every function."""
 
 
 def declarations(
-    functions: Iterable[tuple[str, int, str]],
+    functions: Iterable[tuple[str, int]],
     declared: Iterable[str] = (),
     *,
     permutes: bool = False,
@@ -282,43 +277,26 @@ def declarations(
     texts: dict[str, str] = {}
     waiting = list(functions)
     while waiting:
-        function, lanes, real = waiting.pop()
-        text, called, externals = _written(function, lanes, real, permutes, fused)
-        texts[function_name(function, lanes, real)] = text
+        function, lanes = waiting.pop()
+        text, called, externals = _written(function, lanes, permutes, fused)
+        texts[function_name(function, lanes)] = text
         texts |= externals
         waiting += [item for item in called if function_name(*item) not in texts]
     known = frozenset(declared)
     return "\n".join(texts[name] for name in sorted(texts) if name not in known)
 
 
-_Called = list[tuple[str, int, str]]
+_Called = list[tuple[str, int]]
 _Written = tuple[str, _Called, dict[str, str]]
 
 
-def _written(function: str, lanes: int, real: str, permutes: bool = False, fused: bool = True) -> _Written:
+def _written(function: str, lanes: int, permutes: bool = False, fused: bool = True) -> _Written:
     """Definition of a function, the functions it calls, and the declarations it needs by name."""
-    if real == "float":
-        return _in_double(function, lanes, fused)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
-    to = Instructions(Types(lanes, real, permutes, fused), "r")
+    to = Instructions(Types(lanes, permutes, fused), "r")
     result = _body(function)(to, *map(to.argument, _arguments(function)))
-    return _finished(function, to, real, result)
-
-
-def _in_double(function: str, lanes: int, fused: bool) -> _Written:
-    to = Instructions(Types(lanes, "double", fused=fused), "r")
-    arguments = [to.widened(to.argument(item)) for item in _arguments(function)]
-    if function in C_LIBRARY:
-        result = to.result_of(function, *arguments)
-    else:
-        result = _SHORT.get(function, _body(function))(to, *arguments)
-    return _finished(function, to, "float", to.narrowed(result))
-
-
-def _finished(function: str, to: Instructions, real: str, result: Value) -> _Written:
-    lanes = to.types.lanes
-    text = _definition(function, lanes, real, [*to.lines[0], f"ret {vector_type(real, lanes)} {result.name}"])
+    text = _definition(function, lanes, [*to.lines[0], f"ret {vector_type(lanes)} {result.name}"])
     return text, list(to.functions), to.intrinsics
 
 
@@ -337,10 +315,10 @@ def _attributes(function: str) -> str:
     return f"nounwind {_INLINING.get(function, '')}".rstrip()
 
 
-def _definition(function: str, lanes: int, real: str, lines: list[str]) -> str:
-    kind = vector_type(real, lanes)
+def _definition(function: str, lanes: int, lines: list[str]) -> str:
+    kind = vector_type(lanes)
     arguments = ", ".join(f"{kind} {item}" for item in _arguments(function))
-    head = f"define internal {kind} {function_name(function, lanes, real)}({arguments}) {_attributes(function)} {{"
+    head = f"define internal {kind} {function_name(function, lanes)}({arguments}) {_attributes(function)} {{"
     return "\n".join([head, *lines, "}", ""])
 
 
@@ -349,8 +327,8 @@ def _lane_by_lane(function: str, lanes: int) -> _Written:
     declaration = {external: f"declare double {external}(double) nounwind"}
     if lanes == 1:
         lines = [f"%value = call double {external}(double %a0)", "ret double %value"]
-        return _definition(function, lanes, "double", lines), [], declaration
-    kind = vector_type("double", lanes)
+        return _definition(function, lanes, lines), [], declaration
+    kind = vector_type(lanes)
     lines = [
         "start:",
         f"%room = alloca {kind}",
@@ -369,4 +347,4 @@ def _lane_by_lane(function: str, lanes: int) -> _Written:
         f"%result = load {kind}, ptr %room",
         f"ret {kind} %result",
     ]
-    return _definition(function, lanes, "double", lines), [], declaration
+    return _definition(function, lanes, lines), [], declaration

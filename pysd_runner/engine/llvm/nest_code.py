@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
-from pysd_runner.engine.llvm.emitter import Value, Writer
+from pysd_runner.engine.llvm.emitter import REAL_BYTES, Value, Writer
 from pysd_runner.engine.llvm.operations import (
     COMPILED,
     OPERATIONS,
@@ -155,7 +155,7 @@ class NestCode:
             return self._fetch_lanes(base, offset, constant, parts, lanes)
         index = self._sum([self._times(part, scale) for part in parts], offset + constant * scale)
         wide = scale > 1
-        align = scale * self.frame.types.real_bytes
+        align = scale * REAL_BYTES
         return self.writer.load(self.writer.at(base, index), wide=wide, level=index.level, align=align)
 
     def _fetch_lanes(self, base: str, offset: int, constant: int, parts: list[Value], lanes: list[Any]) -> Value:
@@ -193,17 +193,16 @@ class NestCode:
             return self.writer.load(self.writer.at(base, index), level=index.level)
         lanes, level = types.lanes, index.level
         pointers = self.writer.make(
-            f"getelementptr {types.real}, ptr {base}, {self.writer.type(index)} {index.name}",
+            f"getelementptr double, ptr {base}, {self.writer.type(index)} {index.name}",
             "integer",
             wide=True,
             level=level,
         )
-        letter = "f64" if types.real == "double" else "f32"
         kind = types.of("real", wide=True)
-        name = f"@llvm.masked.gather.v{lanes}{letter}.v{lanes}p0"
+        name = f"@llvm.masked.gather.v{lanes}f64.v{lanes}p0"
         self.writer.intrinsics[name] = f"declare {kind} {name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {kind})"
         text = (
-            f"call {kind} {name}(<{lanes} x ptr> {pointers.name}, i32 {types.real_bytes}, "
+            f"call {kind} {name}(<{lanes} x ptr> {pointers.name}, i32 {REAL_BYTES}, "
             f"<{lanes} x i1> splat (i1 true), {kind} zeroinitializer)"
         )
         return self.writer.make(text, "real", wide=True, level=level)
@@ -233,7 +232,7 @@ class NestCode:
         try:
             value = self.writer.splat(value) if wide else value
             level = self.depth if tail is None else tail
-            self.writer.store(value, pointer, level=level, align=scale * self.frame.types.real_bytes)
+            self.writer.store(value, pointer, level=level, align=scale * REAL_BYTES)
         finally:
             self.writer.lines = kept
 

@@ -61,8 +61,7 @@ def _known(name: str) -> Build:
 
     def build(*parts: Value) -> Value:
         writer = parts[0].writer
-        letter = "f64" if writer.types.real == "double" else "f32"
-        kind = f"v{writer.types.lanes}{letter}" if any(part.wide for part in parts) else letter
+        kind = f"v{writer.types.lanes}f64" if any(part.wide for part in parts) else "f64"
         return writer.call("", f"@llvm.{name}.{kind}", parts)
 
     return build
@@ -74,7 +73,7 @@ def _function(name: str) -> Build:
     def build(*parts: Value) -> Value:
         writer = parts[0].writer
         lanes = writer.types.lanes if any(part.wide for part in parts) else 1
-        return writer.call(name, function_name(name, lanes, writer.types.real), parts)
+        return writer.call(name, function_name(name, lanes), parts)
 
     return build
 
@@ -134,7 +133,7 @@ def _inverse(number: Value) -> tuple[Value, Value]:
     nearest = 1.0 / number
     above = _left(number, nearest) < 0.0
     # The adjacent number towards zero.
-    less = nearest * (1 - number.writer.types.unit)
+    less = nearest * (1 - UNIT)
     inverse = number.writer.select(above, less, nearest)
     return inverse, _left(number, inverse)
 
@@ -178,8 +177,9 @@ COMPILED: dict[str, Build] = {
 # Operations that accept booleans as arguments.
 TAKES_TRUTH = frozenset({"and", "or", "not", "where"})
 
-# Number of random bits of a uniform number in [0, 1), by type.
-BITS = {"double": 53, "float": 24}
+# Number of random bits of a uniform number in [0, 1), and unit roundoff: the maximum relative rounding error.
+BITS = 53
+UNIT = 2.0**-BITS
 
 
 def uniform(code: NestCode, expression: Random) -> Value:
@@ -188,8 +188,7 @@ def uniform(code: NestCode, expression: Random) -> Value:
     word = _mixed(writer.named("%seed") + int(GOLDEN))
     for part in (writer.integer(expression.site), code.step_number(), code.table_offset(expression.axes), code.draw()):
         word = _mixed((word ^ part) + int(GOLDEN))
-    bits = BITS[writer.types.real]
-    return writer.convert("uitofp", word >> (64 - bits), "real") * 2.0**-bits
+    return writer.convert("uitofp", word >> (64 - BITS), "real") * UNIT
 
 
 def _mixed(word: Value) -> Value:

@@ -10,8 +10,6 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-import numpy as np
-
 from pysd_runner.engine.cache import code_digest, default_store
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
@@ -123,11 +121,6 @@ class Program:
         """Whether lanes run over draws; otherwise over subscripts."""
         return self.recipe.varying is not None
 
-    @property
-    def number(self) -> type[np.float64] | type[np.float32]:
-        """Type of its numbers."""
-        return np.float64 if self.recipe.types.real == "double" else np.float32
-
 
 _PROGRAMS: dict[tuple[str, Recipe], Program] = {}
 
@@ -195,7 +188,7 @@ def _key(model: ModelIr, recipe: Recipe) -> str:
         recipe.given,
         sorted(recipe.moving),
         None if recipe.varying is None else sorted(recipe.varying),
-        [recipe.types.lanes, recipe.types.real, recipe.types.permutes],
+        [recipe.types.lanes, recipe.types.permutes],
         asdict(recipe.processor or host()),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from pysd_runner.engine.ir import Axis, ModelIr
-from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.emitter import REAL_BYTES, Types, real_literal
 from pysd_runner.engine.llvm.schedule import Item, Temporaries
 from pysd_runner.engine.memory import LINE
 
@@ -66,10 +66,10 @@ def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 class MemoryLayout:
     """Allocates the working memory of a program."""
 
-    def __init__(self, lanes: int, real_bytes: int, pad: int) -> None:
+    def __init__(self, lanes: int, pad: int) -> None:
         self.lanes = lanes
         self.pad = pad
-        self._line = LINE // real_bytes
+        self._line = LINE // REAL_BYTES
         self._slots: dict[str, Slot] = {}
         self._end = 0
 
@@ -158,7 +158,7 @@ class Frame:
         self.temporaries = Temporaries({})
         self.globals: list[str] = []
         self.allocas: list[str] = []
-        self.functions: set[tuple[str, int, str]] = set()
+        self.functions: set[tuple[str, int]] = set()
         self.intrinsics: dict[str, str] = {}
         self.nests = 0
         self.phase = "start"
@@ -217,8 +217,8 @@ class Frame:
         identity = ("real", *values)
         if identity not in self._literals:
             room = [*values, *[0.0] * self.types.lanes]
-            body = ", ".join(f"{self.types.real} {self.types.real_literal(value)}" for value in room)
-            self._literals[identity] = self._constant(f"[{len(room)} x {self.types.real}] [{body}]")
+            body = ", ".join(f"double {real_literal(value)}" for value in room)
+            self._literals[identity] = self._constant(f"[{len(room)} x double] [{body}]")
         return self._literals[identity]
 
     def integers(self, values: Sequence[int]) -> str:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
-from pysd_runner.engine.ir import ModelIr, Precision
+from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
-from pysd_runner.engine.llvm.emitter import REGISTER, Types
+from pysd_runner.engine.llvm.emitter import REAL_BYTES, REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of
 from pysd_runner.engine.llvm.signature import Processor, Recipe
 from pysd_runner.engine.memory import aligned, check_memory, spread
@@ -34,13 +34,12 @@ def compiled(
     outcomes: Sequence[str],
     values: Mapping[str, Any],
     *,
-    precision: Precision = "float64",
     single: bool | None = None,
     processor: Processor | None = None,
 ) -> Program:
     """Compile a model for some outcomes and for inputs that vary like `values`, for this or another processor."""
     processor = processor or host()
-    recipe = recipe_of(outcomes, values, precision=precision, single=single, processor=processor)
+    recipe = recipe_of(outcomes, values, single=single, processor=processor)
     return program_of(model, recipe)
 
 
@@ -48,20 +47,17 @@ def recipe_of(
     outcomes: Sequence[str],
     values: Mapping[str, Any],
     *,
-    precision: Precision = "float64",
     single: bool | None = None,
     processor: Processor,
 ) -> Recipe:
     """The recipe of a program: everything except the model that determines it."""
     _, draws = leading_shape(values)
     alone = draws < FEW if single is None else single
-    double = precision == "float64"
-    real = "double" if double else "float"
-    native = processor.vector_bytes // (8 if double else 4)
+    native = processor.vector_bytes // REAL_BYTES
     moving = over_time(values)
     varying = None if alone else frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)
     lanes = native if alone else native * UNROLLED
-    types = Types(lanes, real, permutes=native == REGISTER and double)
+    types = Types(lanes, permutes=native == REGISTER)
     return Recipe(tuple(outcomes), tuple(values), moving, varying, types, processor)
 
 
@@ -84,7 +80,7 @@ def run(
     room for the whole vectors that a program writes.
     """
     scenarios, draws = leading_shape(values)
-    clockwork = Clockwork(times, steps, saved, program.number)
+    clockwork = Clockwork(times, steps, saved)
     if program.over_draws:
         outputs = _own(program, clockwork, (scenarios, draws), into)
         return _over_draws(
@@ -149,13 +145,13 @@ def _own(
     lanes, slots = program.recipe.types.lanes, program.frame.outputs
     room = -(-draws // lanes) * lanes
     if into is not None and all(
-        array.shape[-1] >= room and array.dtype == program.number and array.strides[-1] == array.itemsize
+        array.shape[-1] >= room and array.dtype == np.float64 and array.strides[-1] == array.itemsize
         for array in into.values()
     ):
         return [into[name] for name in program.recipe.outcomes]
     check_memory([slot.lengths for slot in slots], program.frame.size, (1, draws), clockwork.rows * scenarios)
-    room = spread(room, lanes, program.recipe.types.real_bytes)
-    return [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in slots]
+    room = spread(room, lanes, REAL_BYTES)
+    return [aligned((scenarios, clockwork.rows, slot.cells, room), np.float64) for slot in slots]
 
 
 def _report(done: int, progress: Callable[[int], None] | None) -> None:
@@ -206,7 +202,7 @@ class SingleCase:
     ) -> None:
         program = compiled(model, outcomes, inputs, single=True)
         steps = np.full(clock.times.size, clock.step)
-        clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
+        clockwork = Clockwork(clock.times, steps, clock.saved)
         self.call = ProgramCall(program, clockwork, 1, 1, inputs, seed=seed, first_draw=first_draw)
         self.found = dict(zip(outcomes, self.call.results(), strict=True))
 

@@ -33,11 +33,10 @@ def _machine():
 _ENGINES = []
 
 
-def _loop(name, callee, kind, scalar, count):
+def _loop(name, callee, kind, count):
     pointers = ", ".join(f"ptr %p{place}" for place in range(count))
     loads = "\n".join(
-        f"%q{place} = getelementptr {kind}, ptr %p{place}, i64 %k\n"
-        f"%v{place} = load {kind}, ptr %q{place}, align {8 if scalar == 'double' else 4}"
+        f"%q{place} = getelementptr {kind}, ptr %p{place}, i64 %k\n%v{place} = load {kind}, ptr %q{place}, align 8"
         for place in range(count)
     )
     arguments = ", ".join(f"{kind} %v{place}" for place in range(count))
@@ -50,7 +49,7 @@ each:
   {loads}
   %r = call {kind} {callee}({arguments})
   %q = getelementptr {kind}, ptr %out, i64 %k
-  store {kind} %r, ptr %q, align {8 if scalar == "double" else 4}
+  store {kind} %r, ptr %q, align 8
   %next = add i64 %k, 1
   %more = icmp ult i64 %next, %n
   br i1 %more, label %each, label %end
@@ -76,14 +75,13 @@ def compiled(text):
     return engine.get_function_address
 
 
-def _caller(address, count, lanes, real):
+def _caller(address, count, lanes):
     loop = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (count + 1), ctypes.c_int64)(address)
-    kind = np.float64 if real == "double" else np.float32
 
     def call(*values):
-        values = np.broadcast_arrays(*[np.asarray(value, dtype=kind) for value in values])
+        values = np.broadcast_arrays(*[np.asarray(value, dtype=float) for value in values])
         size = values[0].size
-        padded = [np.append(value.ravel(), np.ones(-size % lanes, dtype=kind)) for value in values]
+        padded = [np.append(value.ravel(), np.ones(-size % lanes, dtype=float)) for value in values]
         out = np.empty_like(padded[0])
         loop(*[value.ctypes.data for value in padded], out.ctypes.data, out.size // lanes)
         return out[:size].reshape(values[0].shape)
@@ -99,18 +97,18 @@ def can_permute():
 
 
 @functools.cache
-def functions(lanes, real, permutes=None):
+def functions(lanes, permutes=None):
     """Every function on arrays, computed in vectors of so many lanes; tables are permuted where that is possible."""
     from pysd_runner.engine.llvm.emitter import function_name, vector_type
     from pysd_runner.engine.llvm.mathematics import FUNCTIONS, declarations
 
-    kind = vector_type(real, lanes)
+    kind = vector_type(lanes)
     permutes = can_permute() if permutes is None else permutes
-    text = declarations([(name, lanes, real) for name in FUNCTIONS], permutes=permutes)
+    text = declarations([(name, lanes) for name in FUNCTIONS], permutes=permutes)
     for name, count in FUNCTIONS.items():
-        text += _loop(f"loop_{name}", function_name(name, lanes, real), kind, real, count)
+        text += _loop(f"loop_{name}", function_name(name, lanes), kind, count)
     address = compiled(text)
-    return {name: _caller(address(f"loop_{name}"), count, lanes, real) for name, count in FUNCTIONS.items()}
+    return {name: _caller(address(f"loop_{name}"), count, lanes) for name, count in FUNCTIONS.items()}
 
 
 @functools.cache
@@ -121,9 +119,9 @@ def c_library():
     text = ""
     for name, count in counts.items():
         text += f"declare double @{name}({', '.join(['double'] * count)})\n"
-        text += _loop(f"loop_{name}", f"@{name}", "double", "double", count)
+        text += _loop(f"loop_{name}", f"@{name}", "double", count)
     address = compiled(text)
-    return {name: _caller(address(f"loop_{name}"), count, 1, "double") for name, count in counts.items()}
+    return {name: _caller(address(f"loop_{name}"), count, 1) for name, count in counts.items()}
 
 
 def steps_between(left, right):

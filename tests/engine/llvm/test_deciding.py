@@ -104,13 +104,6 @@ def test_where_the_last_bit_decides_a_quotient_is_rounded_as_a_division_rounds(t
     np.testing.assert_array_equal(np.signbit(compiled[known]), np.signbit(plain[known]))
 
 
-def test_a_quotient_in_single_precision_is_rounded_as_a_division_rounds(tmp_path):
-    rng = np.random.default_rng(4)
-    numerators, denominators = rng.integers(1, 5000, (2, 3000)).astype(float)
-    compiled = quotients(numerators, denominators, tmp_path, engine="llvm", precision="float32")
-    np.testing.assert_array_equal(compiled, numerators.astype(np.float32) / denominators.astype(np.float32))
-
-
 def test_the_sign_of_a_quotient_alone_decides_nothing(tmp_path):
     text = "k = 10 ~~|\nshare = Time/k ~~|\nroot = SQRT(share) ~~|\nraised = (share*2)^0.3 ~~|\n"
     model = load_model(write_model(tmp_path, text, final=30, step=1, saveper=1)).ir

@@ -105,7 +105,7 @@ FAR = {"far results of bases near one": lambda rng: (rng.uniform(0.95, 1.06, DRA
 def test_few_units_in_the_last_place_from_the_c_library(name, sample, lanes):
     arguments = {"exp": EXP, "ln": LN, "power": POWER | FAR}[name][sample](random())
     arguments = arguments if isinstance(arguments, tuple) else (arguments,)
-    steps = steps_between(functions(lanes, "double")[name](*arguments), twin(name)(*arguments))
+    steps = steps_between(functions(lanes)[name](*arguments), twin(name)(*arguments))
     worst = int(steps.argmax())
     assert steps[worst] <= FEW_ULP[name], [float(item[worst]) for item in arguments]
 
@@ -129,7 +129,7 @@ def test_error_in_units_in_the_last_place(name, sample):
         expected = exact(*[item.astype(np.longdouble) for item in arguments])
         rows = (np.abs(expected) < np.finfo(float).max) & np.isfinite(expected)
         unit = np.spacing(np.maximum(np.abs(expected[rows]).astype(float), np.finfo(float).smallest_subnormal))
-    error = np.abs(functions(16, "double")[name.split()[-1]](*arguments)[rows] - expected[rows]) / unit
+    error = np.abs(functions(16)[name.split()[-1]](*arguments)[rows] - expected[rows]) / unit
     assert rows.any()
     assert error.max() <= limit, [float(item[rows][error.argmax()]) for item in arguments]
 
@@ -138,7 +138,7 @@ def test_error_in_units_in_the_last_place(name, sample):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_special_values(name, lanes):
     arguments = special_arguments(FUNCTIONS[name])
-    result = functions(lanes, "double")[name](*arguments)
+    result = functions(lanes)[name](*arguments)
     with np.errstate(all="ignore"):
         expected = twin(name)(*arguments)
     np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
@@ -166,15 +166,10 @@ POWERS = [
 ]
 
 
-@pytest.mark.parametrize("real", ["double", "float"])
 @pytest.mark.parametrize("lanes", LANES)
-def test_powers_of_the_standard(lanes, real):
+def test_powers_of_the_standard(lanes):
     base, exponent, value = np.array(POWERS).T
-    fits = (base.astype(np.float32) == base) & (exponent.astype(np.float32) == exponent) | np.isnan(base + exponent)
-    rows = fits if real == "float" else slice(None)
-    with np.errstate(all="ignore"):
-        expected = value[rows].astype(np.float64 if real == "double" else np.float32)
-    assert_same(functions(lanes, real)["power"](base[rows], exponent[rows]), expected)
+    assert_same(functions(lanes)["power"](base, exponent), value)
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -182,7 +177,7 @@ def test_powers_that_are_whole_numbers_are_exact(lanes):
     base, exponent = (item.ravel().astype(float) for item in np.meshgrid(np.arange(1, 100), np.arange(0, 54)))
     rows = exponent * np.log2(base) <= 53
     value = np.array([int(b) ** int(e) for b, e in zip(base[rows], exponent[rows], strict=True)], dtype=float)
-    power = functions(lanes, "double")["power"]
+    power = functions(lanes)["power"]
     assert_same(power(base[rows], exponent[rows]), value)
     squares = np.arange(1.0, 3000.0)
     assert_same(power(squares**2, np.full_like(squares, 0.5)), squares)
@@ -195,7 +190,7 @@ def test_random_values(name):
     arguments = random_arguments(name)
     with np.errstate(all="ignore"):
         expected = twin(name)(*arguments)
-    assert steps_between(functions(8, "double")[name](*arguments), expected).max() <= FEW_ULP.get(name, 0)
+    assert steps_between(functions(8)[name](*arguments), expected).max() <= FEW_ULP.get(name, 0)
 
 
 def test_remainders_of_near_multiples_and_of_very_large_numbers():
@@ -206,18 +201,15 @@ def test_remainders_of_near_multiples_and_of_very_large_numbers():
     tiny = base * rng.integers(1, 50, DRAWS) * 1e-318
     for value, divisor in ((near, base), (large, base), (base, tiny), (tiny, tiny[::-1])):
         with np.errstate(all="ignore"):
-            assert_same(functions(8, "double")["remainder"](value, divisor), np.mod(value, divisor))
+            assert_same(functions(8)["remainder"](value, divisor), np.mod(value, divisor))
 
 
-@pytest.mark.parametrize("real", ["double", "float"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_number_of_lanes_does_not_matter(name, real):
+def test_the_number_of_lanes_does_not_matter(name):
     arguments = mixed_arguments(name)
-    with np.errstate(over="ignore"):
-        arguments = [item.astype(np.float32) if real == "float" else item for item in arguments]
-    one = functions(1, real)[name](*arguments)
+    one = functions(1)[name](*arguments)
     for lanes in LANES[1:]:
-        assert_same(functions(lanes, real)[name](*arguments), one)
+        assert_same(functions(lanes)[name](*arguments), one)
 
 
 @pytest.mark.skipif(not can_permute(), reason="needs a processor that permutes registers of 512 bits")
@@ -225,54 +217,16 @@ def test_the_number_of_lanes_does_not_matter(name, real):
 def test_where_a_table_stands_does_not_matter(lanes):
     name = "power"
     arguments = mixed_arguments(name)
-    permuted, gathered = (functions(lanes, "double", permutes)[name](*arguments) for permutes in (True, False))
+    permuted, gathered = (functions(lanes, permutes)[name](*arguments) for permutes in (True, False))
     assert_same(permuted, gathered)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_single_precision_is_double_precision_rounded(name):
-    with np.errstate(over="ignore"):
-        arguments = [item.astype(np.float32) for item in mixed_arguments(name, DRAWS)]
-        expected = functions(8, "double")[name](*arguments).astype(np.float32)
-    result = functions(8, "float")[name](*arguments)
-    if name not in FEW_ULP:
-        assert_same(result, expected)
-        return
-    # Short series: a number very near the middle of two may be rounded to the other.
-    differs = ~((result == expected) | np.isnan(result) & np.isnan(expected))
-    assert differs.mean() < 1e-3
-    with np.errstate(over="ignore", invalid="ignore"):
-        np.testing.assert_array_equal(np.nextafter(result[differs], expected[differs]), expected[differs])
-    special = np.isin(np.abs(expected), np.array([0, 1, inf], dtype=np.float32))
-    assert_same(result[special], expected[special])
-
-
-SINGLE = {
-    "exp": lambda rng: (rng.uniform(-105, 90, 10 * DRAWS),),
-    "ln": lambda rng: (np.concatenate([np.exp(rng.uniform(-103, 88, 10 * DRAWS)), rng.uniform(0.9, 1.1, 10 * DRAWS)]),),
-    "power": lambda rng: (rng.uniform(0, 3, 10 * DRAWS), rng.uniform(-90, 90, 10 * DRAWS)),
-}
-
-
-@pytest.mark.parametrize("name", SINGLE)
-def test_single_precision_errs_by_half_a_unit(name):
-    arguments = [item.astype(np.float32) for item in SINGLE[name](random())]
-    exact = functions(8, "double")[name](*arguments)
-    rows = np.abs(exact) < np.finfo(np.float32).max
-    unit = np.spacing(np.abs(exact[rows]).astype(np.float32)).astype(float)
-    error = np.abs(functions(8, "float")[name](*arguments)[rows] - exact[rows]) / unit
-    assert rows.mean() > 0.4
-    assert error.max() <= 0.51
-
-
 def test_names():
-    assert function_name("exp", 16, "double") == "@gs_exp_v16f64"
-    assert function_name("power", 1, "float") == "@gs_power_v1f32"
+    assert function_name("exp", 16) == "@gs_exp_v16f64"
 
 
 def test_everything_needed_stands_there_once():
-    both = [("power", 4, "double"), ("power", 4, "float"), ("power", 4, "float"), ("sin", 4, "float")]
-    text = declarations(both)
+    text = declarations([("power", 4), ("power", 4), ("sin", 4)])
     heads = [line for line in text.splitlines() if line.startswith(("define", "declare"))]
     assert len(heads) == len(set(heads))
     assert sum("@gs_power_v4f64(" in line for line in heads) == 1
@@ -281,6 +235,6 @@ def test_everything_needed_stands_there_once():
 
 def test_what_the_caller_declares_is_left_out():
     name = "@llvm.fma.v4f64"
-    text = declarations([("power", 4, "double")], declared=[name])
+    text = declarations([("power", 4)], declared=[name])
     assert f"declare <4 x double> {name}" not in text
     compiled(f"declare <4 x double> {name}(<4 x double>, <4 x double>, <4 x double>)\n{text}")

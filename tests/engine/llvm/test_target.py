@@ -111,15 +111,6 @@ def test_the_number_of_draws_does_not_change_a_draw(tmp_path):
         np.testing.assert_array_equal(many[name][:, :9], few[name])
 
 
-def test_single_precision(tmp_path):
-    model = load_model(write_model(tmp_path, MOVING))
-    for draws in (1, DRAWS):
-        values = {"gain": np.linspace(0.5, 1.5, draws)}
-        ours = simulate(model, values, engine="llvm", precision="float32").data
-        assert ours["s"].dtype == np.float32
-        assert_near(ours, simulate(model, values, engine="numpy").data, 2e-6, 2e-6)
-
-
 def test_a_run_that_is_no_number_is_told_by_variable_and_draw(tmp_path):
     model = load_model(write_model(tmp_path, "a = 1 ~~|\nb = LN(a) ~~|\ns = INTEG(b, 0) ~~|"))
     gains = np.ones(20)
@@ -195,37 +186,12 @@ def test_without_llvmlite_numpy_takes_over_with_one_message(tmp_path, monkeypatc
         choice._loads.cache_clear()
 
 
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ({"threads": 0}, "threads must be"),
-        ({"threads": 1.5}, "threads must be"),
-        ({"precision": "float16"}, "precision must be"),
-        ({"precision": "float32", "engine": "numpy"}, "needs engine='llvm'"),
-    ],
-)
-def test_what_is_asked_of_the_engine_is_checked(tmp_path, asked, message):
+@pytest.mark.parametrize("threads", [0, 1.5])
+def test_what_is_asked_of_the_engine_is_checked(tmp_path, threads):
     from pysd_runner.core.errors import InvalidInput
 
-    with pytest.raises(InvalidInput, match=message):
-        simulate(load_model(write_model(tmp_path, MOVING)), **asked)
-
-
-def test_a_failure_of_the_compiled_run_alone_is_named_with_its_place(tmp_path):
-    equations = (
-        "R: A, B ~~|\nk[R] = 1, 9 ~~|\nrate = 1 ~~|\nbig[R] = k[R]*10^(9.5*rate*Time) ~~|\nhalf[R] = big[R]/2 ~~|"
-    )
-    model = load_model(write_model(tmp_path, equations, final=5, step=1, saveper=1))
-    rates = {"rate": np.array([[0.1, 1.0]])}
-    message = (
-        r"1 of 2 cases .* first: big\[B\] became inf at time 4 \(scenario 0, draw 1\); the same case with arrays in"
-    )
-    for outcomes in (None, ["half", "big"]):
-        with pytest.raises(SimulationFailed, match=message):
-            simulate(model, rates, precision="float32", outcomes=outcomes)
-    run = simulate(model, rates, precision="float32", outcomes=["half"], throw=False)
-    assert [(item.variable, item.element, item.time) for item in run.failures] == [("half", ("B",), 4.0)]
-    assert np.isfinite(simulate(model, rates, engine="numpy")["big"]).all()
+    with pytest.raises(InvalidInput, match="threads must be"):
+        simulate(load_model(write_model(tmp_path, MOVING)), threads=threads)
 
 
 def test_threads_are_counted_in_whole_numbers_of_any_type_and_are_the_cores_of_the_process(tmp_path, monkeypatch):
