@@ -91,11 +91,11 @@ class Cases:
         return replace(self, tasks=tuple(replace(task, **settings) for task in self.tasks))
 
     def runs(
-        self, part: slice, precision: Precision, order: Sequence[int], room: "Room" = lambda _scenario, _part: None
+        self, part: slice, precision: Precision, room: "Room" = lambda _scenario, _part: None
     ) -> Iterator[BlockRuns]:
         """Run one block of draws, scenario by scenario."""
-        for scenario in order:
-            task = self.tasks[scenario].part(part)
+        for scenario, every in enumerate(self.tasks):
+            task = every.part(part)
             data: Mapping[str, NDArray[Any]] = task.compute(into=room(scenario, part))
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(precision, copy=False) for name, values in data.items()}

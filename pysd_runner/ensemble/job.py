@@ -174,11 +174,11 @@ class EnsembleJob:
         for number, content in self._contents():
             part = recipe.part(number)
             if recipe.statistics is not None:
-                reduced, failed[:, part] = read_statistics(content[_statistics_file(number)], outcomes, streams.order)
+                reduced, failed[:, part] = read_statistics(content[_statistics_file(number)], outcomes)
                 streams.add(reduced)
             else:
                 runs, failed[:, part] = self._runs(number, content, cases)
-                streams.add(streams.reduce(part, (runs[scenario] for scenario in streams.order)))
+                streams.add(streams.reduce(part, runs))
         return self._ensemble(cases, failed, streams.results(recipe.count), {})
 
     def ensemble(self) -> Ensemble:
@@ -365,17 +365,17 @@ def run_block(store: str, digest: str, number: int) -> int:
     cases = recipe.cases(job.model, job.store.path, part)
     failed = np.zeros((len(cases.scenarios), _size(part)), dtype=bool)
 
-    def runs(order: Sequence[int]) -> Iterator[BlockRuns]:
-        for run in cases.runs(slice(0, _size(part)), recipe.precision, order):
+    def runs() -> Iterator[BlockRuns]:
+        for run in cases.runs(slice(0, _size(part)), recipe.precision):
             failed[run.scenario] = run.failed
             yield run
 
     if recipe.statistics is None:
-        data = [run.data for run in runs(range(len(cases.scenarios)))]
+        data = [run.data for run in runs()]
         files = runs_of_block(recipe, number, data, failed)
     else:
         streams = StatisticsCollector(replace(cases, draws=recipe.count), recipe.statistics, block=recipe.block)
-        reduced = streams.reduce(part, runs(streams.order))
+        reduced = streams.reduce(part, runs())
         files = {_statistics_file(number): statistics_of_block(reduced, failed, list(cases.shapes))}
     job.store.write(number, files, int(failed.sum()))
     return number

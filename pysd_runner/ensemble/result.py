@@ -43,8 +43,6 @@ class Ensemble(Labelled, Tabled):
     statistics
         By variable and name of the statistic, shape (scenario, ..., year), quantiles (scenario, quantile, ..., year);
         over the cases that did not fail. Empty when the runs were kept.
-    differences
-        Statistics of each scenario minus the scenario ``kept.against``, paired by draw; empty if there is none.
     kept
         The statistics that were kept; None if the runs were kept.
     quantile_error
@@ -69,7 +67,6 @@ class Ensemble(Labelled, Tabled):
 
     scenarios: tuple[str, ...]
     statistics: Mapping[str, Mapping[str, Array]]
-    differences: Mapping[str, Mapping[str, Array]]
     kept: Statistics | None
     quantile_error: float
     parameters: Mapping[str, Array]
@@ -95,7 +92,7 @@ class Ensemble(Labelled, Tabled):
         """One outcome, shape (scenario, draw, ..., year)."""
         return self.data[self._find(name, self.data, "runs of")]
 
-    def statistic(self, name: str, outcome: str, *, difference: bool = False) -> Array:
+    def statistic(self, name: str, outcome: str) -> Array:
         """One statistic of one outcome.
 
         Parameters
@@ -104,8 +101,6 @@ class Ensemble(Labelled, Tabled):
             ``"mean"``, ``"variance"``, ``"minimum"``, ``"maximum"`` or ``"quantile"``.
         outcome
             The variable.
-        difference
-            Whether to take the statistic of the difference from the scenario `Statistics.against`.
 
         Returns
         -------
@@ -117,8 +112,7 @@ class Ensemble(Labelled, Tabled):
         UnknownName
             If the statistic or the outcome was not kept.
         """
-        known, what = (self.differences, "differences of") if difference else (self.statistics, "statistics of")
-        found = known[self._find(outcome, known, what)]
+        found = self.statistics[self._find(outcome, self.statistics, "statistics of")]
         if name not in found:
             raise UnknownName(f"the ensemble did not keep {name!r}.{suggest(name, found)}")
         return found[name]
@@ -148,28 +142,20 @@ class Ensemble(Labelled, Tabled):
         xarray.Dataset
             Dimensions (scenario, draw, ..., year) with units; values that vary between draws are
             coordinates, unless they are outcomes. If statistics were kept: variables ``"<outcome>, mean"`` and so on,
-            dimensions (scenario, ..., year), for quantiles (scenario, quantile, ..., year); differences are named
-            ``"<outcome> minus <scenario>, mean"`` and so on.
+            dimensions (scenario, ..., year), for quantiles (scenario, quantile, ..., year).
         """
         import xarray as xr
 
         arrays: dict[str, Any] = {}
         for name, values in self.data.items():
             arrays[self._label(name)] = (self._axes("draw", name), values, {"units": self.units[name]})
-        arrays |= self._statistics(self.statistics, "")
-        if self.kept is not None and self.differences:
-            arrays |= self._statistics(self.differences, f" minus {self.kept.against}")
-        arrays["failed cases"] = ("scenario", self.failed.sum(axis=1), {"long_name": "cases that are not finite"})
-        return xr.Dataset(arrays, coords=self._coordinates(arrays), attrs=self._attributes())
-
-    def _statistics(self, known: Mapping[str, Mapping[str, Array]], of: str) -> dict[str, Any]:
-        arrays = {}
-        for name, found in known.items():
+        for name, found in self.statistics.items():
             for statistic, values in found.items():
                 axes = self._axes("quantile" if statistic == QUANTILE else "", name)
                 unit = _unit(self.units[name], statistic)
-                arrays[f"{self._label(name)}{of}, {statistic}"] = (axes, values, {"units": unit})
-        return arrays
+                arrays[f"{self._label(name)}, {statistic}"] = (axes, values, {"units": unit})
+        arrays["failed cases"] = ("scenario", self.failed.sum(axis=1), {"long_name": "cases that are not finite"})
+        return xr.Dataset(arrays, coords=self._coordinates(arrays), attrs=self._attributes())
 
     def to_frame(self) -> "pd.DataFrame":
         """The ensemble as a long table: scenario, draw or quantile, subscripts, year, variable, unit, value.

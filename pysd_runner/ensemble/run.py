@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.core.progress import bar, between_steps
 from pysd_runner.engine import Failure, TimePath
@@ -205,7 +205,7 @@ class _Work:
 
     def runs(self, part: slice, failed: NDArray[np.bool_]) -> Iterator[BlockRuns]:
         """Yield the runs of a block, noting failed cases in `failed`, shape (scenario, draw), the first in `shown`."""
-        for run in self.cases.runs(part, self.precision, self.collector.order, self.collector.room):
+        for run in self.cases.runs(part, self.precision, self.collector.room):
             failed[run.scenario] = run.failed
             for draw in np.flatnonzero(run.failed)[:MOST_TRACED].tolist():
                 self.shown[run.scenario, part.start + draw] = self.cases.first.seen(run.data, (0, draw))
@@ -284,8 +284,8 @@ def _plain(value: Any) -> Any:
 class RunCollector:
     """Keeps every run of an ensemble."""
 
-    # Interface shared with `StatisticsCollector`: `order` lists the scenarios in the order in which a block is run,
-    # `reduce` takes a block, possibly from several threads at once, `add` takes its result, in the order of blocks.
+    # Interface shared with `StatisticsCollector`: `reduce` takes a block, possibly from several threads at once, `add`
+    # takes its result, in the order of blocks.
 
     def __init__(self, cases: Cases, precision: str) -> None:
         shapes = cases.shapes
@@ -297,7 +297,6 @@ class RunCollector:
                 f"the runs would need {needed / 1e9:.3g} GB of memory, the machine has {available / 1e9:.3g}; keep "
                 "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
             )
-        self.order = range(lead[0])
         # Layout of the compiled engine, shape (scenario, year, cell, padded draws), so that it writes here directly.
         room = spread(-(-lead[1] // LEAST_DRAWS) * LEAST_DRAWS, LEAST_DRAWS, np.dtype(precision).itemsize)
         self._room = {
@@ -329,7 +328,7 @@ class RunCollector:
     def results(self, draws: int) -> dict[str, Any]:
         """The runs of the draws that were finished."""
         data = {name: values[:, :draws] for name, values in self._data.items()}
-        return {"data": data, "statistics": {}, "differences": {}, "kept": None, "quantile_error": 0.0}
+        return {"data": data, "statistics": {}, "kept": None, "quantile_error": 0.0}
 
 
 Running = dict[str, RunningStatistics]
@@ -346,65 +345,32 @@ class StatisticsCollector:
                 for name, shape in cases.shapes.items()
             }
 
-        count = len(cases.scenarios)
         self._kept = kept
-        self._against = _place(cases.scenarios, kept.against)
-        self._levels = [running() for _ in range(count)]
-        self._differences = {
-            scenario: running() for scenario in range(count) if self._against is not None and scenario != self._against
-        }
-        self.order = sorted(range(count), key=lambda scenario: scenario != self._against)
+        self._running = [running() for _ in cases.scenarios]
 
     def room(self, scenario: int, draws: slice) -> None:  # noqa: ARG002
         """None: runs are not kept, so that no memory is reserved."""
         return
 
-    def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced, Reduced]]:  # noqa: ARG002
+    def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced]]:  # noqa: ARG002
         """Statistics of a block, without the cases that failed."""
-        found: list[tuple[int, Reduced, Reduced]] = []
-        reference: BlockRuns | None = None
-        for run in runs:
-            difference: Reduced = {}
-            if reference is not None:
-                apart = {name: values - reference.data[name] for name, values in run.data.items()}
-                difference = _reduced(self._differences[run.scenario], apart, run.failed | reference.failed)
-            elif self._against is not None:
-                reference = run
-            found.append((run.scenario, _reduced(self._levels[run.scenario], run.data, run.failed), difference))
-        return found
+        return [(run.scenario, _reduced(self._running[run.scenario], run.data, run.failed)) for run in runs]
 
-    def add(self, reduced: Sequence[tuple[int, Reduced, Reduced]]) -> None:
+    def add(self, reduced: Sequence[tuple[int, Reduced]]) -> None:
         """Update the running statistics with a block."""
-        for scenario, levels, differences in reduced:
-            for name, block in levels.items():
-                self._levels[scenario][name].add(block)
-            for name, block in differences.items():
-                self._differences[scenario][name].add(block)
+        for scenario, found in reduced:
+            for name, block in found.items():
+                self._running[scenario][name].add(block)
 
     def results(self, draws: int) -> dict[str, Any]:  # noqa: ARG002
-        """Statistics with a leading scenario axis; the reference scenario minus itself is zero."""
-        levels = [_results(running) for running in self._levels]
-        nothing = {name: {part: 0 * values for part, values in found.items()} for name, found in levels[0].items()}
-        apart = [
-            _results(self._differences[scenario]) if scenario in self._differences else nothing
-            for scenario in range(len(levels))
-        ]
-        every = [item for running in (*self._levels, *self._differences.values()) for item in running.values()]
+        """Statistics with a leading scenario axis."""
+        every = [item for running in self._running for item in running.values()]
         return {
             "data": {},
-            "statistics": _stacked(levels),
-            "differences": _stacked(apart) if self._against is not None else {},
+            "statistics": _stacked([_results(running) for running in self._running]),
             "kept": self._kept,
             "quantile_error": max((item.error for item in every), default=0.0) if self._kept.quantiles else 0.0,
         }
-
-
-def _place(scenarios: Sequence[str], name: str) -> int | None:
-    if not name:
-        return None
-    if name not in scenarios:
-        raise UnknownName(f"statistics against {name!r}: there is no such scenario.{suggest(name, scenarios)}")
-    return scenarios.index(name)
 
 
 def _reduced(running: Running, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> Reduced:

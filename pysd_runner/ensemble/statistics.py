@@ -284,9 +284,6 @@ class Statistics:
         Maximum rank error of a quantile, as a share of the draws, whatever the values and their order: at least
         ``quantile - tolerance`` of the draws lie at or below the returned value, at most ``quantile + tolerance``
         strictly below. Up to 4096 draws quantiles are exact.
-    against
-        Name of a reference scenario: statistics are also kept of every scenario minus this one, paired by draw, over
-        the draws that failed under neither. Empty for none.
 
     Raises
     ------
@@ -300,7 +297,6 @@ class Statistics:
     maximum: bool = True
     quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
     tolerance: float = 0.01
-    against: str = ""
 
     def __post_init__(self) -> None:
         try:

@@ -268,14 +268,13 @@ def folder_of(name: str) -> str:
 
 
 def statistics_of_block(
-    reduced: Sequence[tuple[int, Reduced, Reduced]], failed: NDArray[np.bool_], outcomes: Sequence[str]
+    reduced: Sequence[tuple[int, Reduced]], failed: NDArray[np.bool_], outcomes: Sequence[str]
 ) -> bytes:
     """Statistics of a block and the mask of failed cases, as the bytes of an .npz file."""
     arrays: dict[str, Any] = {FAILED: failed}
-    for scenario, levels, differences in reduced:
-        for kind, found in (("level", levels), ("difference", differences)):
-            for name, block in found.items():
-                arrays |= _packed(f"{scenario}/{kind}/{outcomes.index(name)}", block)
+    for scenario, found in reduced:
+        for name, block in found.items():
+            arrays |= _packed(f"{scenario}/level/{outcomes.index(name)}", block)
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     return stream.getvalue()
@@ -293,20 +292,15 @@ def _packed(place: str, block: BlockStatistics) -> dict[str, Any]:
     return found
 
 
-def read_statistics(
-    content: bytes, outcomes: Sequence[str], order: Sequence[int]
-) -> tuple[list[tuple[int, Reduced, Reduced]], NDArray[np.bool_]]:
+def read_statistics(content: bytes, outcomes: Sequence[str]) -> tuple[list[tuple[int, Reduced]], NDArray[np.bool_]]:
     """Read the bytes that `statistics_of_block` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = dict(file)
 
-    def reduced(scenario: int, kind: str) -> Reduced:
-        places = {name: f"{scenario}/{kind}/{number}" for number, name in enumerate(outcomes)}
-        known = {place.rpartition("/")[0] for place in arrays}
-        return {name: _unpacked(arrays, place) for name, place in places.items() if kind == "level" or place in known}
+    def reduced(scenario: int) -> Reduced:
+        return {name: _unpacked(arrays, f"{scenario}/level/{number}") for number, name in enumerate(outcomes)}
 
-    found = [(scenario, reduced(scenario, "level"), reduced(scenario, "difference")) for scenario in order]
-    return found, arrays[FAILED]
+    return [(scenario, reduced(scenario)) for scenario in range(len(arrays[FAILED]))], arrays[FAILED]
 
 
 def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:

@@ -151,49 +151,6 @@ def test_statistics_are_those_of_the_runs(model, small_blocks):
         np.testing.assert_array_equal(kept.statistic("quantile", name), quantiles)
 
 
-@pytest.mark.parametrize("engine", ["llvm", "numpy"])
-def test_statistics_of_differences_are_those_draw_by_draw(model, small_blocks, tmp_path, engine):
-    cases = draws_of(300)
-    asked = {"outcomes": OUTCOMES, "scenarios": SCENARIOS, "engine": engine}
-    runs = run_ensemble(model, cases, **asked)
-    kept = run_ensemble(model, cases, **asked, keep=Statistics(against="money", quantiles=(0.2,)), threads=2)
-    for name in OUTCOMES:
-        apart = runs[name] - runs[name][1:2]
-        small = 1e-12 * np.abs(apart).max()
-        found = {part: kept.statistic(part, name, difference=True) for part in ("mean", "variance", "quantile")}
-        np.testing.assert_allclose(found["mean"], apart.mean(axis=1), rtol=1e-12, atol=small)
-        np.testing.assert_allclose(found["variance"], apart.var(axis=1, ddof=1), rtol=1e-11, atol=small**2)
-        np.testing.assert_allclose(found["quantile"][:, 0], np.quantile(apart, 0.2, axis=1), rtol=1e-12, atol=small)
-        np.testing.assert_allclose(kept.statistic("mean", name), runs[name].mean(axis=1), rtol=1e-12)
-    dataset = load_netcdf(kept.save(tmp_path / "differences.nc"))
-    assert dataset["total minus money, quantile"].dims == ("scenario", "quantile", "year")
-    assert dataset["total minus money, mean"].attrs["units"] == "Euro"
-    assert float(np.abs(dataset["total minus money, mean"].sel(scenario="money")).max()) == 0
-
-
-def test_differences_leave_draws_out_that_failed_under_either_scenario(explosive, small_blocks):
-    rates = np.full(40, 0.01)
-    rates[[3, 20]] = 9.0
-    scenarios = {"half": {"rate": np.where(np.arange(40) == 7, 9.0, 0.005)}, "drawn": {}}
-    kept = run_ensemble(
-        explosive, {"rate": rates}, scenarios=scenarios, outcomes=["rate"], keep=Statistics(against="half")
-    )
-    assert kept.failed.sum() == 0  # the rate itself is finite
-    kept = run_ensemble(
-        explosive, {"rate": rates}, scenarios=scenarios, outcomes=["rate", "s"], keep=Statistics(against="half")
-    )
-    assert kept.failed.sum(axis=1).tolist() == [1, 2]
-    np.testing.assert_allclose(kept.statistic("mean", "rate", difference=True)[1], 0.005, rtol=1e-12)
-    assert kept.statistic("maximum", "rate")[1].max() == 0.01
-
-
-def test_differences_to_nothing_are_refused(model):
-    with pytest.raises(UnknownName, match="Did you mean 'money'"):
-        run_ensemble(model, {}, scenarios=SCENARIOS, keep=Statistics(against="mony"))
-    with pytest.raises(UnknownName, match="did not keep differences of 'total'"):
-        run_ensemble(model, {}, keep=Statistics()).statistic("mean", "total", difference=True)
-
-
 def test_many_draws_keep_the_stated_tolerance(model):
     cases = {"rate": np.random.default_rng(0).uniform(0, 0.3, 12_000)}
     runs = run_ensemble(model, cases, outcomes=["total"])["total"][0]
