@@ -12,15 +12,7 @@ from pandas.api import types as pd_types
 from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict, has_phrase, judgement_rows
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
-from pysd_runner.reports.document import (
-    Bullets,
-    Heading,
-    Paragraph,
-    Part,
-    ReportDocument,
-    TextTable,
-    save_document,
-)
+from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, ReportDocument, TextTable, save_document
 from pysd_runner.text import LANGUAGES
 
 if TYPE_CHECKING:

@@ -26,13 +26,7 @@ from pysd_runner.scenarios.document import (
 )
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import BASELINE, Scenario, notices
-from pysd_runner.scenarios.vocabulary import (
-    Vocabulary,
-    examine,
-    load_vocabulary,
-    model_name,
-    policy_variables,
-)
+from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name, policy_variables
 
 if TYPE_CHECKING:
     from pysd_runner.data import Entity

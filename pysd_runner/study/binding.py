@@ -20,12 +20,7 @@ from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.bindings import Bindings
-from pysd_runner.study.region_inputs import (
-    RegionInputs,
-    region_inputs,
-    time_step,
-    yearly_memory,
-)
+from pysd_runner.study.region_inputs import RegionInputs, region_inputs, time_step, yearly_memory
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ DOORS = {
     "calibration.sdeval": 30,
     "pysd_runner": 12,
     "pysd_runner.checks": 12,
-    "pysd_runner.engine": 19,
+    "pysd_runner.engine": 18,
     "pysd_runner.ensemble": 16,
     "pysd_runner.export": 9,
     "pysd_runner.indicators": 14,

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 310,
-    "lines": 80_659,
-    "nodes": 612_777,
-    "functions": 4_966,
-    "docstring lines": 12_338,
+    "lines": 80_405,
+    "nodes": 610_487,
+    "functions": 4_947,
+    "docstring lines": 12_313,
     "lines of other texts": 5_749,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_294,
+    "lines of tests": 43_126,
 }
 
 

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.indicators import (
-    coefficient_of_variation,
-    gini,
-    theil,
-)
+from pysd_runner.indicators import coefficient_of_variation, gini, theil
 
 # The example of the R package ineq (Zeileis), read by many others; Theil and Gini as its users quote them.
 INEQ = np.array([541, 1463, 2445, 3438, 4437, 5401, 6392, 8304, 11904, 22261], dtype=float)

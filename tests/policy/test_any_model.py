@@ -8,17 +8,7 @@ import pytest
 from pysd_runner import load_model, policy
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
-from pysd_runner.policy import (
-    Study,
-    advise,
-    attribute,
-    effects_of,
-    futures_of,
-    optimise,
-    policy_of,
-    space_of,
-    study_of,
-)
+from pysd_runner.policy import Study, advise, attribute, effects_of, futures_of, optimise, policy_of, space_of, study_of
 from pysd_runner.study import inputs_of
 
 # The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.

@@ -5,13 +5,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.cost import (
-    Costs,
-    costs,
-    money_variables,
-    more_money,
-    spent_money,
-)
+from pysd_runner.policy.cost import Costs, costs, money_variables, more_money, spent_money
 from pysd_runner.policy.effects import DISCOUNT, present_value
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import inputs, policy, study

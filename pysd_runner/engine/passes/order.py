@@ -4,14 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.ir import (
-    STATEFUL,
-    Block,
-    Expression,
-    ModelIr,
-    reads_time,
-    references,
-)
+from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, reads_time, references
 from pysd_runner.engine.passes.components import Equation, Group, Part, components, split
 
 

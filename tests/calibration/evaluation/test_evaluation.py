@@ -16,14 +16,7 @@ from calibration.evaluation import Subject, Verdict, evaluate
 from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
 from calibration.evaluation.numerics import numerical_tests
-from calibration.evaluation.sensitivity import (
-    Effort,
-    GapRuns,
-    factor_ranges,
-    policy_scores,
-    ranking_tests,
-    weighty,
-)
+from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, policy_scores, ranking_tests, weighty
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
