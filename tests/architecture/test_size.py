@@ -10,7 +10,7 @@ CEILINGS = {
     "nodes": 610_487,
     "functions": 4_947,
     "docstring lines": 12_313,
-    "lines of other texts": 5_749,
+    "lines of other texts": 5_737,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
