@@ -1,6 +1,7 @@
 """Compare a model with its observations: predictions, residuals, likelihood, and their derivatives."""
 
 from collections.abc import Mapping
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ def _residuals(series: Series, predicted: Array, noise: Noise, memory: Array) ->
     if series.errors.is_count:
         expected = expected_count(cells.pick(predicted))
         return deviance_residual(cells.pick(series.values), expected, size_of(noise, series.errors.family))
-    persistence = memory if has_momentum(series) else None
+    persistence = noise.tempered(memory) if has_momentum(series) else None
     return loss_of(series.errors).bent(cells.standardised(predicted - series.values, noise, persistence=persistence))
 
 
@@ -146,13 +147,14 @@ def _linearised(
     series: Series, missed: Array, turned: Array, noise: Noise, memory: Array, memory_slopes: Array | None
 ) -> tuple[Array, Array]:
     cells, loss, fades = series.cells, loss_of(series.errors), has_momentum(series)
+    memory, along = noise.tempered(memory), sqrt(noise.independent)
     raw = cells.standardised(missed[None], noise, persistence=memory if fades else None)[0]
     slopes = cells.slopes(
         missed,
         turned,
         noise,
         persistence=float(memory[0]) if fades else None,
-        persistence_slopes=memory_slopes if fades else None,
+        persistence_slopes=along * memory_slopes if fades and memory_slopes is not None else None,
     )
     return loss.bent(raw), loss.slope(raw) * slopes
 

@@ -253,7 +253,7 @@ def _kept(work: _Work, settled: _Settled) -> _Settled:
         regional = {f"regional {place}": np.array(item.regional) for place, item in enumerate(noise.values())}
         arrays = {
             "series": np.array(list(noise)),
-            "noise": np.array([(item.sd, item.persistence) for item in noise.values()]),
+            "noise": np.array([(item.sd, item.persistence, item.independent) for item in noise.values()]),
             "is_settled": np.array(settled.is_settled),
             "staged": settled.staged,
         }
@@ -267,8 +267,8 @@ def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settle
     if kept is None:
         return None
     noise = {
-        str(label): Noise(float(sd), float(persistence), tuple(kept[f"regional {place}"].tolist()))
-        for place, (label, (sd, persistence)) in enumerate(zip(kept["series"], kept["noise"], strict=True))
+        str(label): Noise(float(sd), float(persistence), tuple(kept[f"regional {place}"].tolist()), float(independent))
+        for place, (label, (sd, persistence, independent)) in enumerate(zip(kept["series"], kept["noise"], strict=True))
     }
     return _Settled(problem.with_noise(noise), bool(kept["is_settled"]), kept["staged"])
 

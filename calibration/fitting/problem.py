@@ -534,7 +534,7 @@ class CalibrationProblem(Comparison):
     def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
         """Copy of the problem with the error models estimated by a fit."""
         kept = {
-            label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
+            label: Noise(**{**item, "regional": tuple(item["regional"])})
             for label, item in fitted.provenance["errors"].items()
         }
         return self.with_noise({**self.noise, **kept})

@@ -57,10 +57,32 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
     if sizes.least:
         seen = series.values[np.isfinite(series.values)]
         sd = max(sd, sizes.least * (float(seen.std()) or float(np.abs(seen).max()) or 1.0))
-    if errors.scale == "series":
-        return Noise(sd, persistence)
-    part = freedom / max(len(cells), 1)
-    return Noise(sd, persistence, _regional(loss, cells, innovations, sd=sd, share=part, count=len(series.values)))
+    regional: tuple[float, ...] = ()
+    if errors.scale == "region":
+        part = freedom / max(len(cells), 1)
+        regional = _regional(loss, cells, innovations, sd=sd, share=part, count=len(series.values))
+    independent = 1.0
+    if errors.memory == "momentum":
+        standard = cells.standardised(residuals, Noise(sd, persistence, regional))
+        # Years are the clusters of this variance, so that it has a t distribution with one degree less than years.
+        spare = max(len(np.unique(cells.year)) - 3, 1)
+        independent = effective_share(np.nan_to_num(cells.spread_out(standard)), relative=series.relative)
+        independent *= spare / (spare + 2)
+    return Noise(sd, persistence, regional, independent)
+
+
+def effective_share(innovations: Array, *, relative: bool = False) -> float:
+    """Effective number of regions, as a share of their number, from innovations of shape (region, year).
+
+    ``n = sum |e_s|^2 |e_t|^2 / sum (e_s' e_t)^2`` over pairs of different years estimates ``tr(S)^2 / tr(S^2)`` of the
+    covariance ``S`` of the regions without bias: the variance of a persistence is larger by the inverse of the share.
+    """
+    products = innovations.T @ innovations
+    sizes = np.diag(products)
+    apart = ~np.eye(len(sizes), dtype=bool)
+    shared = float((products[apart] ** 2).sum())
+    count = int(innovations.any(axis=1).sum()) - relative
+    return min(float(np.outer(sizes, sizes)[apart].sum()) / (count * shared), 1.0) if count > 0 and shared > 0 else 1.0
 
 
 def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:

@@ -39,6 +39,8 @@ class Noise:
         Dimensionless, from 0 (independent) to `MOST_PERSISTENT`.
     regional
         Ratio of each region's standard deviation to ``sd``, shape (region,); empty if all are one.
+    independent
+        Effective number of regions as a share of their number, for a persistence that depends on parameters.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Noise:
     sd: float
     persistence: float = 0.0
     regional: tuple[float, ...] = ()
+    independent: float = 1.0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.sd) and self.sd > 0):
@@ -71,6 +74,10 @@ class Noise:
     def total_sd(self) -> float:
         """Stationary standard deviation of ``r_t``, ``sd / sqrt(1 - persistence^2)``, of a region with ratio 1."""
         return float(self.sd / np.sqrt(1 - self.persistence**2))
+
+    def tempered(self, persistence: Array) -> Array:
+        """Persistence in the likelihood: pulled to the estimate, so that its information is that of `independent`."""
+        return self.persistence + sqrt(self.independent) * (persistence - self.persistence)
 
     def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
         """Standard deviation of ``e_t`` for the region index of each cell, shape (cell,)."""

@@ -19,7 +19,7 @@ TRUTH = {"q_a": 0.25, "lam_U": 0.25, "c0": 0.02, "pi": 0.5, "tau_m": 0.9, "lambd
 @pytest.fixture(scope="module")
 def problem() -> CalibrationProblem:
     made = CalibrationProblem(model_of(COUNT), made_panel(COUNT, YEARS, TRUTH, noise=1.0))
-    return made.with_noise({item.label: Noise(0.05, 0.6) for item in made.series})
+    return made.with_noise({item.label: Noise(0.05, 0.6, independent=0.4) for item in made.series})
 
 
 def sixth_order(function, z, column, step):

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation import Noise, Series, estimate_noise, loss_of
-from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION
+from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION, effective_share
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.spec import ErrorModel
 from tests.calibration.observation.test_observation import series_of
@@ -102,6 +102,24 @@ def test_a_region_without_cells_has_the_common_scale() -> None:
     assert noise.regional[1] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("kind", ["independent", "shared", "unlike"])
+def test_regions_that_share_shocks_or_are_unlike_count_as_fewer(kind: str) -> None:
+    """The error of a regression on the year before has the standard error of as many independent regions."""
+    rng, sizes = np.random.default_rng(0), np.exp(0.7 * np.linspace(-1.5, 1.5, 10))[:, None]
+    covariance = np.diag(sizes[:, 0] ** 2) if kind == "unlike" else np.eye(10)
+    if kind == "shared":
+        covariance = 0.5 * np.eye(10) + 0.5 * np.kron(np.eye(2), np.ones((5, 5)))
+    panels = rng.multivariate_normal(np.zeros(10), covariance, size=(400, 12)).swapaxes(1, 2)
+    share = np.trace(covariance) ** 2 / (10 * np.trace(covariance @ covariance))
+    assert np.median([effective_share(panel) for panel in panels]) == pytest.approx(share, abs=0.07)
+    now, before = panels[:, :, 1:], panels[:, :, :-1]
+    squares = (before**2).sum(axis=(1, 2))
+    slopes = (now * before).sum(axis=(1, 2)) / squares
+    errors = panels.std(axis=(1, 2)) / np.sqrt(squares * [effective_share(panel) for panel in panels])
+    assert np.std(slopes / errors) == pytest.approx(1, abs=0.12)
+    assert Noise(0.1, 0.5, independent=0.25).tempered(np.array([0.5, 0.7])) == pytest.approx([0.5, 0.6])
+
+
 def test_independent_errors_have_no_persistence() -> None:
     residuals = np.cumsum(np.random.default_rng(4).normal(size=(5, 20)), axis=1)
     assert estimate_noise(declared(np.zeros((5, 20)), memory="independent"), residuals).persistence == 0
@@ -149,11 +167,7 @@ def test_the_choices_are_reported_and_kept(found: FitResult, tmp_path: object) -
 
 
 def test_the_fit_is_an_optimum_of_its_own_likelihood(chosen: CalibrationProblem, found: FitResult) -> None:
-    noise = {
-        label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
-        for label, item in found.fitted.provenance["errors"].items()
-    }
-    settled = chosen.with_noise(noise)
+    settled = chosen.with_noise_of(found.fitted)
     z = settled.space.to_vector({key: found.parameter(key).estimate for key in settled.space.keys})
     assert np.abs(settled.gradient(z) * settled.space.scale).max() < 1e-3
 
