@@ -204,10 +204,10 @@ def verdict_table(found: Identifiability, keys: Sequence[str]) -> list[str]:
     list of str
         Lines, the best known parameter first.
     """
-    lines = ["| parameter | estimate | 90 % interval | contraction | verdict |", "|---|---|---|---|---|"]
+    lines = ["| parameter | estimate | 90 % interval | contraction | shift | verdict |", "|---|---|---|---|---|---|"]
     lines += [
         f"| `{item.key}` | {item.estimate:.3g} | {item.low:.3g} to {item.high:.3g} | {item.contraction:.2f} | "
-        f"{item.words} |"
+        f"{item.shift:+.2f} | {item.words} |"
         for item in sorted(found.verdicts, key=lambda verdict: -verdict.contraction)
         if item.key in keys
     ]

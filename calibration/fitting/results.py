@@ -16,7 +16,7 @@ from pysd_runner.core.findings import Finding
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec import FittedParameters
-from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted
+from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted, moved_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,6 +145,17 @@ class FitResult(Tabled):
         found = [item for item in self.parameters if item.is_shown]
         return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
 
+    @property
+    def shifts(self) -> dict[str, float]:
+        """Posterior centre (median of the draws, or mode) less prior median, in prior standard deviations."""
+        sampled = (self.fitted.provenance.get("sampling") or {}).get("shift", {})
+        return {item.key: sampled.get(item.key, item.score) for item in self.parameters}
+
+    @property
+    def moved(self) -> str:
+        """Sentence on parameters that moved although the data say nothing of them; empty if there are none."""
+        return moved_words(self.shifts, self.fitted.contraction)
+
     def parameter(self, key: str) -> ParameterEstimate:
         """Return the estimate of one parameter.
 
@@ -177,7 +188,9 @@ class FitResult(Tabled):
         import pandas as pd
 
         rows = [{COLUMN_NAMES.get(name, name): getattr(item, name) for name in COLUMNS} for item in self.parameters]
-        return pd.DataFrame(rows, columns=[COLUMN_NAMES.get(name, name) for name in COLUMNS])
+        found = pd.DataFrame(rows, columns=[COLUMN_NAMES.get(name, name) for name in COLUMNS])
+        found.insert(1 + list(found.columns).index("contraction"), "shift", list(self.shifts.values()))
+        return found
 
     def to_frame(self) -> "pd.DataFrame":
         """Observed and fitted values and residuals by region, year and series, one row per cell."""
@@ -270,6 +283,7 @@ class FitResult(Tabled):
             lines.append(f"  {item.key:<{width}}  {item.estimate:>8.4g}  ({interval})  {item.unit}: {item.words}")
         others = len(self.parameters) - len(self.shown)
         lines += [f"  {others} others keep their priors: the panel says next to nothing about them."] if others else []
+        lines += [f"  {self.moved}."] if self.moved else []
         return "\n".join([*lines, *self.remarks])
 
     def save(self, folder: str | Path) -> Path:

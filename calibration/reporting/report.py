@@ -152,15 +152,18 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
     yield Paragraph(say("fit_report.parameters_note", lang))
     if has_profiles:
         yield Paragraph(say("fit_report.profile_note", lang))
-    header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests"]
+    header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "shift"]
+    header += ["rests"]
     header += ["profile"] if has_profiles else []
-    rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.shown]
+    rows = [_parameter_row(item, judged.get(item.key), result.shifts[item.key], lang) for item in result.shown]
     others = len(result.parameters) - len(result.shown)
     yield TextTable(
         header=[say(f"fit_report.{key}", lang) for key in header],
         rows=[row[: len(header)] for row in rows],
-        words=frozenset({1, 7, 8}),
+        words=frozenset({1, 8, 9}),
     )
+    if result.moved:
+        yield Paragraph(say_found(Message("{said}.", said=result.moved), result, lang))
     if others:
         yield Paragraph(say("fit_report.others", lang, count=others))
     pairs = strongest_correlations(result)
@@ -177,7 +180,7 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         )
 
 
-def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, lang: str) -> list[str]:
+def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, shift: float, lang: str) -> list[str]:
     """Table row of a parameter; the interval is that of its verdict (profile) if there is one, else that of the fit."""
     meaning = item.en if lang == "en" else item.zh
     low, high = (item.low, item.high) if verdict is None else (verdict["low"], verdict["high"])
@@ -190,6 +193,7 @@ def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, l
         _significant(item.prior_median),
         _range(item.prior_low, item.prior_high),
         _number(item.contraction, 2),
+        f"{shift:+.2f}".replace("-", "−"),
         said(item.words, lang),
         "–" if shape is None else say(f"report.profile {SHAPES[shape]}", lang),
     ]

@@ -75,6 +75,8 @@ class PosteriorSample(Tabled):
         Number of steps of every walker, including the warm-up.
     seed
         Seed of the random numbers.
+    shifts
+        Median of each parameter less its prior median, in prior standard deviations on the unbounded scale.
     """
 
     keys: tuple[str, ...]
@@ -84,6 +86,7 @@ class PosteriorSample(Tabled):
     acceptance: float
     steps: int
     seed: int
+    shifts: tuple[float, ...]
 
     @property
     def is_trusted(self) -> bool:
@@ -199,6 +202,7 @@ class PosteriorSample(Tabled):
             "acceptance": self.acceptance,
             "steps": self.steps,
             "seed": self.seed,
+            "shift": dict(zip(self.keys, self.shifts, strict=True)),
         }
         fitted = replace(
             fit.fitted,
@@ -323,6 +327,7 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
         acceptance=run.acceptance,
         steps=run.steps,
         seed=seed,
+        shifts=tuple(at.problem.space.prior_residuals(np.median(pool, axis=0)).tolist()),
     )
 
 

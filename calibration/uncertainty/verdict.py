@@ -17,6 +17,7 @@ from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantil
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.export.files import Tabled
+from pysd_runner.spec.fitted import MOVED_BY, has_moved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +119,8 @@ class ParameterVerdict:
         Estimate and interval; the interval is that of the profile if there is one, else of the normal approximation.
     contraction
         Posterior contraction: one minus the ratio of posterior to prior variance.
+    shift
+        Posterior centre less prior median, in prior standard deviations on the unbounded scale.
     shape
         Shape of the profile likelihood; None without a profile.
     partners
@@ -133,6 +136,7 @@ class ParameterVerdict:
     low: float
     high: float
     contraction: float
+    shift: float
     shape: ProfileShape | None
     partners: tuple[tuple[str, float], ...]
     words: str
@@ -200,6 +204,7 @@ class Identifiability(Tabled):
                 "high": item.high,
                 "level": self.level,
                 "contraction": item.contraction,
+                "shift": item.shift,
                 "profile": "" if item.shape is None else item.shape.value,
                 "moves_with": "; ".join(f"{key} {size:+.2f}" for key, size in item.partners),
                 "words": item.words,
@@ -303,10 +308,11 @@ def identify(
     settings: dict[str, Any] = {"executor": executor, "checkpoint": checkpoint, "progress": progress}
     curves = profile(problem, fit, shown, level=level, **settings) if profiles else ()
     known = {item.key: item for item in curves}
-    partners, width = _partners(at), np.sqrt(2 * half_quantile(level)) * at.spread
+    shifts, partners, width = fit.shifts, _partners(at), np.sqrt(2 * half_quantile(level)) * at.spread
     verdicts = [
         _verdict(
             fit.parameter(key),
+            shifts[key],
             known.get(key),
             partners[key],
             at.problem.space.interval(place, at.point[place], width[place]),
@@ -318,6 +324,7 @@ def identify(
 
 def _verdict(
     item: ParameterEstimate,
+    shift: float,
     curve: Profile | None,
     partners: Sequence[tuple[str, float]],
     interval: tuple[float, float],
@@ -331,17 +338,22 @@ def _verdict(
         low=low,
         high=high,
         contraction=item.contraction,
+        shift=shift,
         shape=None if curve is None else curve.shape,
         partners=tuple(partners),
-        words=_sentence(item, curve, partners),
+        words=_sentence(item, shift, curve, partners),
     )
 
 
-def _sentence(item: ParameterEstimate, curve: Profile | None, partners: Sequence[tuple[str, float]]) -> str:
+def _sentence(
+    item: ParameterEstimate, shift: float, curve: Profile | None, partners: Sequence[tuple[str, float]]
+) -> str:
     parts = [evidence(item.contraction, source="data" if "data" in item.words else "panel")]
     if curve is not None:
         is_narrower = item.contraction > LEAST_SHOWN
         parts.append(_TOGETHER if curve.shape is ProfileShape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])
+    if has_moved(shift, item.contraction):
+        parts.append(MOVED_BY)
     if partners:
         parts.append("moves with " + " and ".join(key for key, _ in partners))
     return "; ".join(parts)

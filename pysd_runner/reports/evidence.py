@@ -7,6 +7,7 @@ import numpy as np
 
 from pysd_runner.reports.document import aligned, filled
 from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec.fitted import moved_words
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
@@ -62,8 +63,8 @@ def money_of(fitted: FittedParameters | None) -> float:
 
 
 _INDENT = 2
-# Columns of numbers: estimate, interval, share of data.
-_NUMBERS = frozenset({1, 2, 3})
+# Columns of numbers: estimate, interval, share of data, shift.
+_NUMBERS = frozenset({1, 2, 3, 4})
 # Standard normal quantile at the upper end of a 90 % interval.
 _NINETY = 1.6448536269514722
 # Minimum contraction at which a parameter whose role is not FREE is shown.
@@ -90,11 +91,12 @@ EVIDENCE = {
 def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
     """Table of the calibrated parameters, the best identified first, with notes."""
     verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
-    rows = _rows(fitted, spec, verdicts, lang)
+    shifts = _shifts(fitted, spec)
+    rows = _rows(fitted, spec, verdicts, shifts, lang)
     if not rows:
         return []
     level = f"{100 * float(verdicts.get('level', 0.9)):.0f}"
-    heads = ["parameter", "estimate", "interval", "from data"]
+    heads = ["parameter", "estimate", "interval", "from data", "shift"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     lines = [
         say(
@@ -111,6 +113,8 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
         indent=_INDENT,
     )
     notes = [say("report.certainty note", lang), _seen(verdicts, lang)] if verdicts else []
+    moved = said(moved_words(shifts, _shares(fitted)), lang)
+    notes += [moved] if moved else []
     others = len(fitted["keys"]) - len(rows)
     if others:
         notes.append(say("report.certainty others", lang, count=others))
@@ -120,7 +124,20 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 
-def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:
+def _shifts(fitted: Mapping[str, Any], spec: ModelSpec) -> dict[str, float]:
+    """Posterior centre less prior median of every parameter, in prior standard deviations."""
+    sampled = (fitted["provenance"].get("sampling") or {}).get("shift", {})
+    priors = {key: spec.parameters[key].prior for key in fitted["keys"]}
+    modes = {
+        key: 0.0 if prior is None else float(prior.residual(value))
+        for (key, prior), value in zip(priors.items(), fitted["estimates"], strict=True)
+    }
+    return {**modes, **sampled}
+
+
+def _rows(
+    fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], shifts: Mapping[str, float], lang: str
+) -> list[list[str]]:
     shares = _shares(fitted)
     order = sorted(range(len(shares)), key=lambda place: -shares[place])
     judged = verdicts.get("parameters", {})
@@ -133,6 +150,7 @@ def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any
         low, high = _interval(fitted, spec, place) if verdict is None else (verdict["low"], verdict["high"])
         estimate = fitted["estimates"][place]
         row = [key, f"{estimate:.3g}", f"{low:.3g}…{high:.3g}", f"{100 * max(share, 0.0):.0f} %"]
+        row.append(f"{shifts[key]:+.2f}".replace("-", "−"))
         if verdicts:
             row += _judged(verdict, lang) if verdict is not None else ["", "", ""]
         rows.append(row)

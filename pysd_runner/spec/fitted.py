@@ -22,10 +22,26 @@ EARLIER = Message("calibrated by an earlier version, which estimated only part o
 REMEDY = Message("calibrate again")
 AT_BOUND = ("", "lower", "upper")
 
+# Shift from the prior median, in prior standard deviations, that is told where the contraction is below the second.
+MOVED, UNTOLD = 0.2, 0.1
+MOVED_BY = Message("moved although the data say nothing of it: through its correlation with others, or the structure")
+
 # Relative tolerance of the bounds, for rounding.
 ROUNDING = 1e-9
 # Size of the blocks of normal draws, and maximum number of draws tried per draw requested.
 BLOCK, MOST_TRIES = 256, 1000
+
+
+def has_moved(shift: float, contraction: float) -> bool:
+    """Whether the centre of a posterior lies away from the prior median although the data are not informative."""
+    return abs(shift) > MOVED and contraction < UNTOLD
+
+
+def moved_words(shifts: Mapping[str, float], contraction: Sequence[float]) -> str:
+    """Sentence on the parameters of which `has_moved` holds; empty if there are none."""
+    pairs = zip(shifts.items(), contraction, strict=True)
+    found = ", ".join(f"{key} {shift:+.2f}" for (key, shift), share in pairs if has_moved(shift, share))
+    return Message("{which}: {how}", which=found, how=MOVED_BY) if found else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -376,9 +376,16 @@ def _warnings(
 
 
 def _untrusted_draws(fitted: FittedParameters) -> list[str]:
-    """Warn if the draws of the fit come from a sampler that had not converged."""
+    """Warn if the draws of the fit come from a normal approximation, or a sampler that had not converged."""
     sampling = fitted.provenance.get("sampling")
-    if not fitted.draws or sampling is None or sampling["is_trusted"]:
+    if sampling is None:
+        return [
+            Message(
+                "The parameters are drawn from the normal approximation of the posterior, whose effects on output are "
+                "too low at the upper end: sample it before quoting intervals (gapsim calibrate --sample)."
+            )
+        ]
+    if not fitted.draws or sampling["is_trusted"]:
         return []
     return [
         Message(

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 310,
-    "lines": 80_405,
-    "nodes": 610_487,
-    "functions": 4_947,
-    "docstring lines": 12_313,
-    "lines of other texts": 5_737,
+    "lines": 80_512,
+    "nodes": 611_462,
+    "functions": 4_954,
+    "docstring lines": 12_330,
+    "lines of other texts": 5_744,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_126,
+    "lines of tests": 43_161,
 }
 
 

@@ -25,6 +25,7 @@ from calibration.uncertainty.sampling import ReferenceNormal
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.evidence import certainty_lines
 from pysd_runner.spec import load_fitted
+from pysd_runner.spec.fitted import MOVED_BY, has_moved, moved_words
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.projection import _untrusted_draws
 from tests.calibration.uncertainty.test_profiles import Linear, linear_point
@@ -216,7 +217,27 @@ def test_a_bad_sample_cannot_be_missed(
     good = replace(sampled, convergence=replace(sampled.convergence, rhat=(1.0,), ess_bulk=(500.0,), ess_tail=(500.0,)))
     assert not good.attached(result).check()
     assert not _untrusted_draws(good.attached(result).fitted)
+    assert "normal approximation" in _untrusted_draws(result.fitted)[0]
     assert repr(good).startswith("PosteriorSample(300 draws")
+
+
+def test_a_shift_stands_beside_its_contraction(
+    fitted_problem: CalibrationProblem, result: FitResult, sampled: PosteriorSample
+) -> None:
+    """It is that of the sample, and of the mode before; what moved without data is named in a sentence."""
+    prior = fitted_problem.spec.parameters["q_a"].prior
+    attached = sampled.attached(result)
+    medians = dict(zip(sampled.keys, np.median(sampled.draws, axis=0), strict=True))
+    assert prior is not None
+    assert attached.shifts["q_a"] == pytest.approx(float(prior.residual(medians["q_a"])), abs=0.1)
+    assert result.table().set_index("key")["shift"]["q_a"] == result.parameter("q_a").score
+    told = moved_words({"eta_S": 0.25, "th_U": -0.1, "tau_m": -0.54}, (0.02, 0.05, 0.96))
+    assert told == f"eta_S +0.25: {MOVED_BY}"
+    assert not moved_words({"eta_S": 0.2}, (0.02,))
+    moved = [key for key, shift in attached.shifts.items() if has_moved(shift, result.parameter(key).contraction)]
+    lines = " ".join(certainty_lines(asdict(attached.fitted), fitted_problem.spec))
+    assert all(f"{key} {attached.shifts[key]:+.2f}" in lines for key in moved)
+    assert (str(MOVED_BY)[:20] in lines) == (str(MOVED_BY)[:20] in attached.summary()) == bool(moved)
 
 
 def test_ensembles_that_disagree_or_drift_raise_r_hat() -> None:
