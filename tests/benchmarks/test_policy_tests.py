@@ -63,8 +63,7 @@ def test_power_is_that_of_a_normal_test() -> None:
 def test_a_row_says_whether_the_estimate_lies_inside() -> None:
     predicted = {"name": "a", "median": 2.0, "low": 1.0, "high": 5.0}
     row = tests.row_of(predicted, Estimate(value=0.5, error=1.0, count=9))
-    assert (row["inside"], row["inside_with_error"]) == (False, True)
-    assert row["width"] == 2.0
+    assert (row["inside"], row["inside_with_error"], row["width"]) == (False, True, 2.0)
     assert row["power"] == Estimate(value=0, error=1.0, count=9).power(2.0)
     assert tests.row_of(predicted, None)["estimate"] == ""
 

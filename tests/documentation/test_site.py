@@ -161,6 +161,7 @@ def test_there_is_a_chinese_page_for_each_first_step():
         "measured_effects",
         "own_data",
         "own_model",
+        "policy_tests",
         "scenarios",
     ]
 
