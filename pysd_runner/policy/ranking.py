@@ -13,7 +13,7 @@ from pysd_runner.core.errors import Message
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
-from pysd_runner.policy.cost import unit_costs
+from pysd_runner.policy.cost import Switching, switching_values, unit_costs
 from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
 from pysd_runner.policy.study import band, who_and_what
 from pysd_runner.scenarios import Policy, Scenario
@@ -37,6 +37,8 @@ BATCH = 8
 SCANNED = 32
 # Factors by which unit costs are multiplied, by name.
 FACTORS = {"half": 0.5, "twice": 2.0}
+# Maximum number of draws in which switching values of unit costs are sought.
+SWITCHED = 64
 # Probabilities at the ends of the 90 % interval.
 ENDS = (0.05, 0.95)
 
@@ -50,6 +52,7 @@ class Ranking(Tabled):
     year: int
     cases: Mapping[Case, pd.Series] = field(default_factory=dict)
     walkers: NDArray[np.intp] | None = None
+    switching: tuple[Switching, ...] = ()
 
     def table(self) -> pd.DataFrame:
         """Median and 90 % interval of each effect, and share of draws ranked first; one row per policy."""
@@ -129,8 +132,7 @@ def scanned(
     costs: Mapping[str, str],
 ) -> dict[Case, pd.Series]:
     """Repeat the ranking with each unit cost halved and doubled, on a few draws."""
-    kept = np.arange(min(SCANNED, len(common.draws)))
-    few = replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
+    few = _few(model, common, SCANNED)
     found = {}
     for key, variable in costs.items():
         for name, factor in FACTORS.items():
@@ -138,6 +140,32 @@ def scanned(
             there = compare(model, panel, replace(few, values=values), scenarios, bounds)
             found[key, name] = there.first
     return found
+
+
+def _few(model: Model, common: CommonDraws, most: int) -> CommonDraws:
+    """The first of some draws."""
+    kept = np.arange(min(most, len(common.draws)))
+    return replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
+
+
+def _switching(
+    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], main: Ranking
+) -> tuple[Switching, ...]:
+    """Switching values of the unit costs without evidence, on a few draws."""
+    if len(main.scenarios) < 2 or len(common.draws) < 2:
+        return ()
+    # Who gets the money does not hang on unit costs: of policies that differ in nothing else, the best is kept.
+    best: dict[Any, str] = {}
+    for name in main.effects[HEADLINE].median("draw").to_series().sort_values(kind="stable").index:
+        item = main.scenarios[str(name)]
+        best[replace(item.policy, redistribution=None), item.assumptions] = item.name
+    cast = [item for item in scenarios if item.name in best.values() or item.name == item.baseline_name]
+    few, bounds = _few(model, common, SWITCHED), (common.inputs.year, main.year)
+
+    def first(values: Mapping[str, Any]) -> str:
+        return str(compare(model, panel, replace(few, values=values), cast, bounds).first.idxmax())
+
+    return switching_values(model, few.values, first)
 
 
 def first_shares(values: xr.DataArray) -> pd.Series:
@@ -283,7 +311,7 @@ def answer(  # noqa: PLR0913 - public entry point
             # With fewer draws, a third of them is too small a sample for a ranking.
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
                 cases |= terciles(made, level, levels)
-            made = replace(made, cases=cases)
+            made = replace(made, cases=cases, switching=_switching(model, panel, common, scenarios, made))
             if fitted is not None and fitted.draws:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
                 approximate = compare(model, panel, rough, _first(scenarios), bounds)

@@ -36,7 +36,7 @@ from pysd_runner.reports.document import (
     TextTable,
     to_html,
 )
-from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.reports.evidence import meaning_of
 from pysd_runner.reports.headline import is_assumed, label_of, rests, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
@@ -353,11 +353,10 @@ class _Writer:
         if paths.draws < LEAST_DRAWS:
             yield self.say("brief.few_draws", draws=paths.draws, least=LEAST_DRAWS)
             return
-        meanings = declarations_of(self.projection).parameters
         found = causes(self.projection.parameters, holds)
         for cause in found:
-            meaning = getattr(meanings[cause.parameter], self.lang)
-            yield self.say("brief.cause", meaning=meaning, low=percent(cause.low), high=percent(cause.high))
+            named = meaning_of(self.projection, cause.parameter, self.lang)
+            yield self.say("brief.cause", meaning=named, low=percent(cause.low), high=percent(cause.high))
         if not found:
             yield self.say("brief.no_cause")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.evidence.ledger import meaning
 from pysd_runner.reports.document import aligned, filled
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.fitted import moved_words
@@ -48,6 +49,11 @@ def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
 def declarations_of(projection: Future) -> ModelSpec:
     """Declarations of the model a projection was made with."""
     return load_bound_spec(recorded_model(projection.provenance))
+
+
+def meaning_of(projection: Future, key: str, lang: str) -> str:
+    """Meaning of a parameter of the model of a projection, marked if it is a unit cost without evidence."""
+    return meaning(recorded_model(projection.provenance), declarations_of(projection).parameters[key], lang)
 
 
 def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:

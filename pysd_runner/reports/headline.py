@@ -11,7 +11,7 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.ranking import ROBUST, Answer, Ranking
-from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.reports.evidence import declarations_of, meaning_of
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
 from pysd_runner.text import said, say, variable_names
@@ -165,8 +165,9 @@ def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 
 def case_label(projection: Future, key: str, change: str, lang: str) -> str:
     """Label of a case of the comparison: a parameter and the change assumed."""
-    meaning = getattr(declarations_of(projection).parameters[key], lang)
-    return say("report.case", lang, meaning=meaning, change=say(f"report.case {change}", lang))
+    return say(
+        "report.case", lang, meaning=meaning_of(projection, key, lang), change=say(f"report.case {change}", lang)
+    )
 
 
 def _without_policy(projection: Future, start: Start, lang: str) -> str:

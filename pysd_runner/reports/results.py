@@ -11,14 +11,15 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.numbers import percent, written
+from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
+from pysd_runner.policy.cost import Switching
 from pysd_runner.policy.effects import HEADLINE
-from pysd_runner.policy.ranking import FACTORS, SCANNED, Answer
+from pysd_runner.policy.ranking import FACTORS, SCANNED, SWITCHED, Answer
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -37,13 +38,13 @@ from pysd_runner.reports.document import (
     screen_of,
     titled,
 )
-from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
+from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
-from pysd_runner.study.labelling import completed, headline
+from pysd_runner.study.labelling import MONEY, completed, headline
 from pysd_runner.text import panel_title, say
 
 PAGES = ("summary.html", "summary.md")
@@ -222,6 +223,10 @@ def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Itera
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
         yield Heading(say("report.ranking", lang))
         yield case_table(projection, answer, lang)
+    if answer.main.switching:
+        draws = min(SWITCHED, answer.main.effects.sizes["draw"])
+        yield Paragraph(say("report.switching", lang, draws=draws))
+        yield Bullets([switching_line(projection, answer, item, lang) for item in answer.main.switching])
 
 
 def _behind(projection: Future, lang: str) -> list[Part]:
@@ -404,6 +409,18 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         rows.append([title, *best, *[""] * (2 - len(best))])
     header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
     return TextTable(header=header, rows=rows, words=frozenset({1, 2}))
+
+
+def switching_line(projection: Future, answer: Answer, item: Switching, lang: str) -> str:
+    """Sentence on the values of a unit cost at which another policy becomes first."""
+    is_money = declarations_of(projection).parameters[item.key].unit.startswith(MONEY)
+    unit = say("report.switch yuan", lang) if is_money else ""
+    # Two digits are as many as the search can tell.
+    numbers = {name: three_digits(float(f"{getattr(item, name):.2g}")) + unit for name in ("value", "low", "high")}
+    kind = " ".join(name for name in ("under", "over") if getattr(item, name)) or "none"
+    names = {end: label_of(projection, answer, getattr(item, end), lang) for end in ("policy", "under", "over")}
+    cost = meaning_of(projection, item.key, lang)
+    return say(f"report.switch {kind}", lang, cost=cost, **names, **numbers)
 
 
 def split_table(projection: Future, answer: Answer, name: str, lang: str) -> TextTable | None:

@@ -7,6 +7,8 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.evidence.ledger import unsupported_costs
+from pysd_runner.policy.cost import CLOSE, switching_values
 from pysd_runner.policy.effects import DISCOUNT, Start, effects
 from pysd_runner.policy.ranking import answer, compare, first_shares, scanned, start_of, terciles
 from pysd_runner.scenarios import load_scenario, with_comparisons
@@ -110,6 +112,24 @@ def test_robust_needs_every_case(model, panel, cast):
     is_best = all(series.idxmax() == name for series in found.main.cases.values())
     assert found.robust == (name if is_best and least >= 0.5 else "")
     assert found.approximate is None
+
+
+def test_switching_values_are_where_another_policy_becomes_first(model, common):
+    def first(values):
+        cost = np.asarray(values["Digitalisation Cost Ratio"])
+        if np.ptp(cost):
+            return "middle"  # another cost is changed
+        return "cheap" if cost.flat[0] < 0.3 else "dear" if cost.flat[0] > 5 else "middle"
+
+    found = {item.key: item for item in switching_values(model, common.values, first)}
+    assert set(found) == unsupported_costs("regional_digital") - {"c_V"}  # that one is off
+    own = found["c_U"]
+    assert (own.policy, own.under, own.over) == ("middle", "cheap", "dear")
+    assert 0.3 <= own.low < 0.3 * CLOSE
+    assert 5 / CLOSE < own.high <= 5
+    other = found["c_X"]
+    declared = model.spec.parameters["c_X"]
+    assert (other.low, other.high, other.under, other.over) == (declared.lower, declared.upper, "", "")
 
 
 def test_nothing_to_compare_is_refused(comparison, panel):

@@ -336,7 +336,7 @@ def test_what_would_change_the_answer(projection):
 def test_a_parameter_that_decides_is_named(model, panel):
     many = project(model, panel, ["zoned_need", "skills_programme"], until=2026, draws=90)
     data = many.data.copy()
-    cost = many.parameters.sel(parameter="c_S").to_numpy()
+    cost = many.parameters.sel(parameter="c_U").to_numpy()
     levels = data["relative_output"].transpose("scenario", "draw", "region", "year").copy()
     names = [str(name) for name in data["scenario"].to_numpy()]
     base = levels.to_numpy()[names.index("baseline"), :, :, -1]
@@ -346,6 +346,6 @@ def test_a_parameter_that_decides_is_named(model, panel):
     said = changing(brief(replace(many, data=data), "Gansu", date=DAY))
     assert "“Zoned by class, by need” is the most favourable of these mixes in 60 %" in said[0]
     assert said[1] == (
-        "public cost of training one person: in its lowest third this holds in 0 % of the draws, "
-        "in its highest third in 100 %."
+        "one-off support for each unit of yearly output that is digitalised (no evidence): in its lowest third this "
+        "holds in 0 % of the draws, in its highest third in 100 %."
     )
