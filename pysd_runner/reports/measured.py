@@ -9,7 +9,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import MINUS, interval, percent, three_digits, written
 from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, Persistence
-from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, Ledger
+from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledger
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.plots.style import usable_language
 from pysd_runner.reports.document import (
@@ -29,6 +29,8 @@ from pysd_runner.text import said, say
 NAME = "evidence"
 # Fewest years after the programme of a long follow-up, and least rating of a comparison with others.
 LONG, RATED = 7, 3
+# First years in which a gain is looked for, counted from the start: a programme may take a year.
+FIRST = (2, 4)
 _DIGITS = 2
 
 
@@ -107,6 +109,10 @@ class _Page:
     def _basis(self, item: EvidenceTerm) -> str:
         return self.say(f"basis_{item.pool if item.pool in QUANTITIES else item.measure}")
 
+    def _pool(self, item: EvidenceTerm) -> str:
+        variant = self.say(f"variant {item.variant}") if item.variant in VARIANTS else item.variant
+        return ", ".join(part for part in (item.pool, variant) if part)
+
     def _stages(self) -> list[str]:
         return [name for name in ("prior", "posterior", "weighted") if name in self.found.stages]
 
@@ -129,7 +135,7 @@ class _Page:
                 self._experiment(item),
                 " … ".join(dict.fromkeys(f"{year:g}" for year in item.after)),
                 self.say(f"family_{item.family}"),
-                f"{item.pool}, {item.variant}".strip(", "),
+                self._pool(item),
                 ", ".join(item.rows),
                 self.say("yes" if item.is_used else "no"),
             ]
@@ -159,7 +165,9 @@ class _Page:
         variant = "all" if item is None else item.variant
         pooled = self.ledger.pool(quantity, variant)
         if pooled is not None:
-            label = say("evidence.forest_pool", lang, count=pooled.count, variant=variant)
+            label = say(
+                "evidence.forest_pool", lang, count=pooled.count, variant=say(f"evidence.variant {variant}", lang)
+            )
             rows.append(_row(label, "pool", pooled.mean, pooled.predictive_low, pooled.predictive_high))
         if item is not None:
             rows.append(_row(say("evidence.term", lang), "term", item.centre, item.low, item.high))
@@ -215,26 +223,31 @@ class _Page:
         yield TextTable(header=header, rows=rows, caption=self.say("lasting_table"))
 
     def _follow_ups(self, lever: str) -> Iterator[Part]:
-        """Effects of training by years after it, of trials that followed people for long."""
+        """Effects of a lever by years after it, of trials that followed people for long."""
         effects = self.ledger.effects.assign(horizon=pd.to_numeric(self.ledger.effects["horizon"], errors="coerce"))
-        effects = effects[(effects["lever"] == lever) & (effects["rating"] >= RATED)]
-        is_long = effects["horizon"] >= LONG
-        shown = effects[effects["trial"].isin(effects.loc[is_long, "trial"]) & (is_long | effects["error"].notna())]
-        if shown.empty:
+        shown = _followed(effects[(effects["lever"] == lever) & (effects["rating"] >= RATED)])
+        late = shown[shown["horizon"] >= LONG]
+        if late.empty:
             return
-        gone = shown[(shown["horizon"] >= LONG) & ~(shown["size"].abs() > Z90 * shown["error"].fillna(0))]
-        names = self.say("between").join(f"{row['programme']} ({row['horizon']:g})" for row in gone.to_dict("records"))
+        gone = late[~(late["size"].abs() > Z90 * late["error"].fillna(0))]
+        names = [
+            f"{programme}, {units} ({', '.join(f'{year:g}' for year in own['horizon'])})"
+            for (programme, units), own in gone.groupby(["programme", "units"], sort=False)
+        ]
         rows = [
             [
-                f"{row['id']} {row['study']} ({row['year']}), {row['programme']}",
+                f"{row['id']} {row['study']} ({row['year']}), {row['programme']}, {row['units']}",
                 f"{row['horizon']:g}",
                 self.say("none") if np.isnan(row["size"]) else f"{_number(row['size'])} {row['unit']}",
                 _number(row["error"]),
+                "" if np.isnan(row["ratio"]) else written(row["ratio"], 1),
             ]
-            for row in shown.sort_values(["trial", "horizon"], kind="stable").to_dict("records")
+            for row in shown.to_dict("records")
         ]
-        yield Paragraph(self.say("lasting_trials", gone=names or self.say("nothing")))
-        yield self.table(["study", "after", "effect", "error"], rows, 2, caption=self.say("follow_ups"))
+        ends = [written(end, 1) for end in (late["ratio"].min(), late["ratio"].max())]
+        gone_by = self.say("between").join(names) or self.say("nothing")
+        yield Paragraph(self.say("lasting_trials", low=ends[0], high=ends[1], gone=gone_by))
+        yield self.table(["study", "after", "effect", "error", "over_early"], rows, 2, caption=self.say("follow_ups"))
 
     def _horizons(self, lasting: Persistence) -> Iterator[Part]:
         rows = []
@@ -298,6 +311,19 @@ class _Page:
     def _lever(self, key: str) -> str:
         lever = load_vocabulary(self.found.model).levers.get(key)
         return self.say("mixed") if lever is None else str(getattr(lever, self.lang))
+
+
+def _followed(effects: pd.DataFrame) -> pd.DataFrame:
+    """Effects of trials with a long follow-up, by year; late ones with their ratio to the gain of the first years."""
+    effects = effects.assign(currency=effects["unit"].str.split().str[0])
+    people = ["trial", "units", "currency"]
+    is_known = (effects["horizon"] >= FIRST[0]) & effects["error"].notna()
+    early = effects[is_known & (effects["horizon"] <= FIRST[1])].groupby(people)[["size", "error"]].mean()
+    found = early.loc[early["size"] > Z90 * early["error"], "size"].rename("early")
+    shown = effects[is_known | (effects["horizon"] >= LONG)].merge(found, how="left", on=people)
+    shown = shown.assign(ratio=(shown["size"] / shown["early"]).where(shown["horizon"] >= LONG))
+    kept = shown.groupby(["trial", "units"])["horizon"].transform("max") >= LONG
+    return shown[kept].sort_values([*people, "horizon"], kind="stable")
 
 
 def _study_rows(ledger: Ledger, values: pd.DataFrame, *, is_log: bool) -> list[dict[str, object]]:
