@@ -112,7 +112,7 @@ def _calibrated(
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
 
-    source = choice.source or (SHIPPED_PANEL if found is None else _panel_of(found))
+    source = choice.source or (SHIPPED_PANEL if found is None else steps.panel_of(found.fitted))
     panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:
         problem = CalibrationProblem(choice.load_model(panel), panel)
@@ -121,20 +121,6 @@ def _calibrated(
             session.warn(Message("calibration: {said}", said=item.message))
     model = None if choice.model is None else choice.load_model()
     return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
-
-
-def _panel_of(found: "FitResult") -> str:
-    """Name of the shipped panel to which the model was fitted."""
-    from pysd_runner.data.sources import shipped_panels
-
-    name = found.fitted.panel
-    if name not in shipped_panels():
-        raise InvalidInput(
-            "the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
-            "options it was read with",
-            name=name,
-        )
-    return name
 
 
 def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int:

@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands.steps import panel_of
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import MODEL, Force, Lang, Language
-from pysd_runner.cli.projecting import target, tell_folder
+from pysd_runner.cli.data_options import DataChoice
+from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, Force, Lang, Language
+from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import read_fit
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
+
+    from pysd_runner.evidence.ledger import Ledger
 
 # Effects from here on are shown with one decimal.
 _LARGE = 10
@@ -22,6 +27,7 @@ _LARGE = 10
     "evidence",
     "gapsim evidence",
     "gapsim evidence --lang zh --out evidence",
+    "gapsim evidence --fit my_fit --out evidence",
     "gapsim evidence my_model --json",
 )
 def evidence(
@@ -30,8 +36,17 @@ def evidence(
         str, typer.Argument(metavar="[MODEL]", help="A shipped model, or the path of one with a folder evidence/.")
     ] = MODEL,
     *,
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", metavar="FOLDER", help="Calibration that is held against them [default: the priors]."),
+    ] = None,
+    panel: Annotated[
+        str | None,
+        typer.Option("--data", "--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Write the ledger and its pools there, as CSV.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write the ledger and its pools there, as CSV, and the page."),
     ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
@@ -40,13 +55,15 @@ def evidence(
 
     Pools are random-effects means with 90 % intervals; predictive ones, in which the effect of another study lies,
     contain the spread between studies. Each trial is also predicted from the others. The README beside the files gives
-    the columns, the formulas and their limits.
+    the columns, the formulas and their limits. With --out, a page holds what the model implies for its evidence terms
+    against what was measured, before and after a fit.
     """
     from pysd_runner.core.paths import model_file
     from pysd_runner.evidence.ledger import FOLDER, load_ledger
     from pysd_runner.reports.document import aligned, filled
 
-    folder = None if out is None else target(out, "evidence", force=force, inputs=[model_file(model).parent / FOLDER])
+    inputs = [model_file(model).parent / FOLDER, *files_of(fit)]
+    folder = None if out is None else target(out, "evidence", force=force, inputs=inputs)
     ledger = load_ledger(model)
     tables = {"levers": ledger.levers(), "pools": ledger.pools(), "leave_one_out": ledger.predicted()}
     session.data = {name: table.to_dict("records") for name, table in tables.items()}
@@ -57,6 +74,7 @@ def evidence(
         with folder:
             for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
                 save_csv(table, folder.draft / f"{name}.csv")
+            page = _page(session, model, ledger, fit, panel, folder.draft, lang)
     counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
     session.say(say("evidence.list counts", lang, model=model, **counts))
     for rows, words in ((_levers(tables["levers"], model, lang), {0}), (_pools(tables["pools"], lang), {0})):
@@ -67,7 +85,30 @@ def evidence(
     for line in filled(_agreement(tables["leave_one_out"], lang)):
         session.say(line)
     if folder is not None:
-        tell_folder(session, folder.path)
+        tell_folder(session, folder.path, page)
+
+
+def _page(
+    session: Session, name: str, ledger: "Ledger", fit: Path | None, panel: str | None, folder: Path, lang: str
+) -> str:
+    """Write the page on what the model implies; its name, or nothing if the model declares no evidence terms."""
+    from pysd_runner.evidence.findings import findings
+    from pysd_runner.model import load_model
+    from pysd_runner.reports.measured import NAME, write_evidence
+    from pysd_runner.spec.load import binds
+
+    fitted = None if fit is None else read_fit(fit)
+    is_regional = binds(name)
+    source = panel or (SHIPPED_PANEL if fitted is None else panel_of(fitted)) if is_regional else None
+    data = None if source is None else DataChoice(source=source).read(session, fitted)
+    model = load_model(name, regions=None if data is None else len(data.regions))
+    if fitted is None and (model.spec is None or not model.spec.evidence):
+        return ""
+    with session.stage("Holding the model against measured effects"):
+        found = findings(model, data, fitted)
+    with session.stage("Writing the report"):
+        write_evidence(found, ledger, folder, lang=lang)
+    return NAME
 
 
 def _levers(found: "pd.DataFrame", model: str, lang: str) -> list[list[str]]:

@@ -10,12 +10,13 @@ import typer
 
 from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import CalibrationFailed, Message
+from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.core.parallel import Pool
+    from pysd_runner.spec import FittedParameters
 
 FIT = "fit"
 STARTS = 4
@@ -234,3 +235,16 @@ def refuse_failed(found: "FitResult", folder: Path) -> None:
             folder=folder,
             lines=lines,
         )
+
+
+def panel_of(fitted: "FittedParameters") -> str:
+    """Name of the shipped panel to which a model was fitted."""
+    from pysd_runner.data.sources import shipped_panels
+
+    if fitted.panel not in shipped_panels():
+        raise InvalidInput(
+            "the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
+            "options it was read with",
+            name=fitted.panel,
+        )
+    return fitted.panel

@@ -1,7 +1,7 @@
 """What a model implies for its evidence terms, before and after a fit, and how long the effects last in it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
-from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of
+from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of, experiments_of_fit
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh
 from pysd_runner.model import Model
-from pysd_runner.spec import FittedParameters
+from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.evidence import EvidenceTerm
-from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.draws import check_fit, parameter_draws
+from pysd_runner.study.inputs import last_origin, spec_of
 
 Array = NDArray[np.float64]
+# Sets up the experiments of some terms.
+Asked = Callable[[Sequence[EvidenceTerm]], ExperimentRuns]
 
 # Draws from the priors, and draws in which effects are followed over time.
 PRIOR_DRAWS, FOLLOWED = 1000, 200
@@ -56,7 +59,7 @@ class Persistence:
 
 def persistence(
     term: EvidenceTerm,
-    experiments: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    experiments: Asked,
     parameters: Parameters,
     draws: int,
     *,
@@ -104,7 +107,7 @@ def persistence(
 
 
 def _read(
-    experiments: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
+    experiments: Asked,
     scenario: dict[str, Any] | str,
     draws: int,
     spans: Sequence[tuple[int, int]],
@@ -148,8 +151,8 @@ class Findings:
         ``"prior"``; with a fit ``"posterior"``, without the terms in use, and ``"weighted"``, with them.
     lasting
         How long effects last, for each term that names people.
-    draws, effective
-        Number of draws that were weighed by the terms; effective number of distinct ones afterwards.
+    effective
+        Effective number of distinct draws after they were weighed; 0 if none were.
     refusal
         Why the draws could not be weighed; empty otherwise.
     """
@@ -157,7 +160,6 @@ class Findings:
     model: Model
     stages: Mapping[str, ImpliedEffects]
     lasting: Sequence[Persistence] = ()
-    draws: int = 0
     effective: float = 0.0
     refusal: str = ""
 
@@ -175,18 +177,23 @@ class Findings:
 
 
 def findings(
-    model: Model, data: Data, fitted: FittedParameters | None = None, *, yuan_per_unit: float = 1.0, seed: int = 0
+    model: Model,
+    data: Data | None,
+    fitted: FittedParameters | None = None,
+    *,
+    yuan_per_unit: float = 1.0,
+    seed: int = 0,
 ) -> Findings:
-    """Compute what a model of regions implies for its evidence terms.
+    """Compute what a model implies for its evidence terms.
 
     Parameters
     ----------
     model
-        A model with evidence terms, with as many regions as the panel.
+        A model with evidence terms; for regions with as many as the panel.
     data
-        Panel of regions.
+        Panel of regions; None for a model without regions.
     fitted
-        Result of a calibration; None for the priors alone.
+        Result of a calibration; None for the priors of a model of regions.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, without a fit.
     seed
@@ -200,27 +207,28 @@ def findings(
     Raises
     ------
     InvalidInput
-        If the model declares no measured effects.
+        If the model declares no measured effects, the fit is of another version of it, or it has no regions and no fit.
     """
     terms_of(model)
     spec = model.spec
     assert spec is not None  # noqa: S101
-    terms = tuple(spec.evidence.values())
-    origin = data.years[-1] if fitted is None else fitted.last_year
-    asked = partial(
-        experiments_of,
-        model,
-        data.subset(times=range(data.years[0], origin + 1)),
-        origin=origin,
-        first_year=None if fitted is None else fitted.first_year,
-        yuan_per_unit=yuan_per_unit if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0)),
-    )
+    if fitted is not None:
+        asked: Asked = partial(experiments_of_fit, model, data, fitted)
+        if model.is_regional:
+            check_fit(fitted, model, fitted.last_year)
+        else:
+            spec = replace(spec_of(fitted), evidence=spec.evidence)
+    elif data is None or not model.is_regional:
+        raise InvalidInput("a model without regions has priors in its fit alone; give one (--fit)")
+    else:
+        asked = partial(experiments_of, model, data, origin=last_origin(data), yuan_per_unit=yuan_per_unit)
     rng = np.random.default_rng(seed)
     drawn = parameter_draws(spec, None, PRIOR_DRAWS, rng)
+    terms = tuple(spec.evidence.values())
     stages = {"prior": ImpliedEffects(asked(terms).implied(drawn, PRIOR_DRAWS))}
     told: dict[str, Any] = {}
     if fitted is not None:
-        after, fitted, told = _after(model, data, fitted, asked, seed)
+        after, fitted, told = _after(model, data, fitted, asked, spec, seed)
         stages |= after
         drawn = parameter_draws(spec, fitted, FOLLOWED, rng)
     few = {key: values[:FOLLOWED] for key, values in drawn.items()}
@@ -230,41 +238,30 @@ def findings(
 
 
 def _after(
-    model: Model,
-    data: Data,
-    fitted: FittedParameters,
-    asked: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
-    seed: int,
+    model: Model, data: Data | None, fitted: FittedParameters, asked: Asked, spec: ModelSpec, seed: int
 ) -> tuple[dict[str, ImpliedEffects], FittedParameters, dict[str, Any]]:
     """Stages after a fit, the fit whose draws are followed over time, and facts on the weighing."""
+    terms = tuple(spec.evidence.values())
     if is_weighed(fitted):
-        return {"weighted": ImpliedEffects(_implied(model, fitted, asked, {}))}, fitted, {}
+        return {"weighted": ImpliedEffects(_implied(asked, terms, fitted, spec))}, fitted, {}
     try:
         found = weigh(model, data, fitted, seed=seed)
     except InvalidInput as error:
-        return {"posterior": ImpliedEffects(_implied(model, fitted, asked, {}))}, fitted, {"refusal": error.args[0]}
-    implied = _implied(model, found.before, asked, found.implied)
-    told = {"draws": len(found.weights), "effective": found.effective}
-    return (
-        {"posterior": ImpliedEffects(implied), "weighted": ImpliedEffects(implied, found.weights)},
-        found.fitted,
-        told,
-    )
+        return {"posterior": ImpliedEffects(_implied(asked, terms, fitted, spec))}, fitted, {"refusal": error.args[0]}
+    rest = [item for item in terms if item.key not in found.implied]
+    implied = {**found.implied, **_implied(asked, rest, found.before, spec)}
+    stages = {"posterior": ImpliedEffects(implied), "weighted": ImpliedEffects(implied, found.weights)}
+    return stages, found.fitted, {"effective": found.effective}
 
 
 def _implied(
-    model: Model,
-    fitted: FittedParameters,
-    asked: Callable[[Sequence[EvidenceTerm]], ExperimentRuns],
-    known: Mapping[str, Array],
+    asked: Asked, terms: Sequence[EvidenceTerm], fitted: FittedParameters, spec: ModelSpec
 ) -> dict[str, Array]:
-    """Effects that all draws of a fit imply for the terms, apart from those that are known."""
-    assert model.spec is not None  # noqa: S101
-    rest = [item for item in model.spec.evidence.values() if item.key not in known]
-    if not rest:
-        return dict(known)
+    """Effects that all draws of a fit imply for terms."""
+    if not terms:
+        return {}
     draws = len(fitted.draws) or PRIOR_DRAWS
-    drawn = fitted.sample(np.random.default_rng(0), draws, spec=model.spec)
-    if fitted.draws:
+    drawn = fitted.sample(np.random.default_rng(0), draws, spec=spec)
+    if fitted.draws:  # in their order, as weights are
         drawn |= dict(zip(fitted.keys, np.array(fitted.draws).T, strict=True))
-    return {**known, **asked(rest).implied(drawn, draws)}
+    return asked(terms).implied(drawn, draws)

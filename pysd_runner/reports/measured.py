@@ -9,7 +9,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import MINUS, interval, percent, three_digits, written
 from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, Persistence
-from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledger
+from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledger, unsupported_costs
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.plots.style import usable_language
 from pysd_runner.reports.document import (
@@ -101,7 +101,8 @@ class _Page:
             return self.say("searched" if "weighted" in self.found.stages else "prior_alone")
         if self.found.refusal:
             return said(self.found.refusal, self.lang)
-        return self.say("weighed", count=self.found.draws, effective=f"{self.found.effective:.0f}")
+        count = len(self.found.stages["posterior"].implied[self.terms[0].key])
+        return self.say("weighed", count=count, effective=f"{self.found.effective:.0f}")
 
     def _name(self, item: EvidenceTerm) -> str:
         return (item.en if self.lang == "en" else item.zh) or item.key
@@ -281,6 +282,10 @@ class _Page:
             )
         yield Heading(self.say("costs"))
         yield Paragraph(self.say("costs_note"))
+        missing = sorted(unsupported_costs(self.found.model.source))
+        if missing:
+            names = self.say("between").join(f"`{key}` ({self._meaning(key)})" for key in missing)
+            yield Paragraph(self.say("costs_missing", names=names))
         yield self.table(["cost", "unit", "model_unit", "sources", "range_china", "range"], rows, 1, 2)
 
     def _ledger(self) -> Iterator[Part]:

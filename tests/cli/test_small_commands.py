@@ -60,10 +60,13 @@ class TestEvidence:
         assert len(answer.out.splitlines()) < 60
         assert "实测效果" in gapsim("evidence", "--lang", "zh", code=0).out
 
-    def test_tables_in_json_and_in_a_folder(self, gapsim, tmp_path):
+    def test_tables_in_json_and_in_a_folder_with_the_page(self, gapsim, tmp_path, monkeypatch):
+        monkeypatch.setattr("pysd_runner.evidence.findings.PRIOR_DRAWS", 10)
+        monkeypatch.setattr("pysd_runner.evidence.findings.FOLLOWED", 3)
         data = gapsim("evidence", "--json", "--out", "ledger", code=0).json["data"]
         for name in ("effects", "costs", "levers", "pools", "leave_one_out"):
             assert len(pd.read_csv(tmp_path / "ledger" / f"{name}.csv")) == len(data[name]) > 5
+        assert "No fit was given" in (tmp_path / "ledger" / "evidence.md").read_text("utf-8")
 
     def test_a_model_without_a_ledger(self, gapsim):
         assert "effects.csv: the ledger cannot be read" in gapsim("evidence", "mine.mdl", code=2).err

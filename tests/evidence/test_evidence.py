@@ -11,6 +11,7 @@ from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence import experiments_of, experiments_of_fit, terms_of, weigh
+from pysd_runner.evidence.findings import AFTER, findings
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.binding import RegionalModel
@@ -234,3 +235,33 @@ def test_ninety_per_cent_of_what_is_drawn_lies_in_the_interval(family):
     inside = np.mean(np.abs(term.residuals(drawn)) < 1.6448536)
     assert inside == pytest.approx(0.9, abs=0.01)
     assert np.isneginf(replace(MEASURED, family="lognormal", low=0.8, high=8.0).residuals(np.array([-1.0])))
+
+
+def test_findings_of_an_own_model_before_and_after_the_evidence(own, table, monkeypatch):
+    """Implied is five times the effect: prior 5 (2.5), posterior without the term the same, with it 7.5 (1.77)."""
+    monkeypatch.setattr("pysd_runner.evidence.findings.PRIOR_DRAWS", 4000)
+    fitted = fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted
+    found = findings(own, None, fitted)
+    reach = 1.645 * np.array([2.5, 2.5, 5 / np.sqrt(8)])
+    for stage, centre, half in zip(("prior", "posterior", "weighted"), (5.0, 5.0, 7.5), reach, strict=True):
+        assert found.stages[stage].interval("bonus") == pytest.approx((centre, centre - half, centre + half), abs=0.35)
+    # The prior predictive has the standard deviation 2.5 sqrt(2), and the centre 10 lies 1.41 of them away.
+    assert found.conflict("bonus") == pytest.approx(0.157, abs=0.03)
+    with pytest.raises(InvalidInput, match="priors in its fit alone"):
+        findings(own, None)
+
+
+def test_training_money_is_followed_over_years(panel, model, monkeypatch):
+    monkeypatch.setattr("pysd_runner.evidence.findings.PRIOR_DRAWS", 6)
+    monkeypatch.setattr("pysd_runner.evidence.findings.FOLLOWED", 3)
+    found = findings(model, panel)
+    assert set(found.stages) == {"prior"}
+    (lasting,) = found.lasting
+    assert (np.diff(lasting.left, axis=1) < 0).all()
+    assert set(lasting.gains) == {(), ("th_U",), ("c1",), ("th_U", "c1")}
+    early = [AFTER.index(year) for year in (1, 2, 3)]
+    own = found.stages["prior"].implied
+    np.testing.assert_allclose(0.55 * lasting.gains[()][:, early].mean(axis=1), own["training"][:3])
+    np.testing.assert_allclose(lasting.late_to_early[()], (own["training_later"] / own["training"])[:3])
+    np.testing.assert_allclose(lasting.whole["uniform_mean_mix"][:, -1], own["mean_mix"][:3])
+    np.testing.assert_allclose(lasting.last["training"][:, 0], lasting.whole["training"][:, 0])
