@@ -14,12 +14,11 @@ from typing import Annotated, Any, TextIO
 import typer
 import typer.core
 
-from pysd_runner.cli.check_data import check
 from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED
 from pysd_runner.cli.describe import describe, doctor, schema, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
-from pysd_runner.cli.initialise import initialise
+from pysd_runner.cli.initialise import check, initialise
 from pysd_runner.cli.optimise import advise, optimise
 from pysd_runner.cli.policies import attribute
 from pysd_runner.cli.run import plot, run

@@ -148,10 +148,8 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
 
     Parameters
     ----------
-    model
-        The model whose parameters are drawn.
-    ranges
-        As in `latin_hypercube`.
+    model, ranges
+        As in `latin_hypercube`, which raises the same errors.
     draws
         Number of draws, preferably a power of two.
     seed
@@ -161,13 +159,6 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     -------
     Design
         Shape (draw, parameter).
-
-    Raises
-    ------
-    UnknownName
-        If the model has no such parameter.
-    InvalidInput
-        If a range, `draws` or `seed` is invalid.
 
     Warns
     -----
@@ -225,28 +216,18 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
 
     Parameters
     ----------
-    model
-        The model whose parameters are drawn.
+    model, seed
+        As in `latin_hypercube`, which raises the same errors.
     ranges
         By parameter: ``(low, high)`` for a uniform distribution, a frozen distribution of ``scipy.stats``, a prior of
         `pysd_runner.spec`, or None for a uniform distribution between the bounds the model declares.
     draws
         Number of draws; increasing it keeps the earlier draws.
-    seed
-        Random seed, a non-negative integer. Each parameter has its own random stream, so that adding one leaves the
-        values of the others unchanged.
 
     Returns
     -------
     Design
         Shape (draw, parameter).
-
-    Raises
-    ------
-    UnknownName
-        If the model has no such parameter.
-    InvalidInput
-        If a range, `draws` or `seed` is invalid.
     """
     laws, draws, seed = _asked(model, ranges, draws, seed)
     columns = [law.sample(_stream(seed, name), draws) for name, law in laws.items()]

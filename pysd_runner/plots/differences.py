@@ -84,16 +84,13 @@ def plot_differences(
         Scenario they are compared with; or a mapping from scenarios to baselines, where assumptions differ.
     year
         Year of the ranking; default: the last.
-    includes
-        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
-        ``includes`` of the data, or parameters only.
-    lang
-        ``"en"`` or ``"zh"``.
+    includes, lang
+        As in `plot_gaps`.
 
     Returns
     -------
     ReportFigure
-        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
+        As `plot_gaps` returns it.
 
     Raises
     ------

@@ -226,22 +226,13 @@ def plot_dispersion(
         present.
     history
         The same variables without scenarios and draws.
-    origin
-        Last observed year; default: attribute ``origin`` of ``class_gap``, else the last year of ``history``.
-    scenario
-        Scenario drawn as lines and fans; default: the first that is not the baseline.
-    baseline
-        Scenario drawn as the dashed line in the charts of Theil and sigma; ``None`` for no line.
-    includes
-        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
-        ``includes`` of the data, or parameters only.
-    lang
-        ``"en"`` or ``"zh"``.
+    origin, scenario, baseline, includes, lang
+        As in `plot_gaps`; the baseline is drawn in the charts of Theil and sigma.
 
     Returns
     -------
     ReportFigure
-        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
+        As `plot_gaps` returns it.
 
     Raises
     ------

@@ -84,28 +84,15 @@ def plot_tiles(
 
     Parameters
     ----------
-    values
-        Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year).
-    history
-        Observations, in the same unit; dims (region, year).
-    origin
-        Last observed year; default: attribute ``origin`` of ``values``, else the last year of ``history``.
-    scenario
-        Scenario drawn as the fan; default: the first that is not the baseline.
-    baseline
-        Scenario drawn as the dashed line; ``None`` for no line.
-    includes
-        Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
-        ``includes`` of the data, or parameters only.
+    values, history, origin, scenario, baseline, includes, lang
+        As in `plot_gaps`.
     told
         Code or name of the region the sentence is about; default: the one that changes most.
-    lang
-        ``"en"`` or ``"zh"``.
 
     Returns
     -------
     ReportFigure
-        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
+        As `plot_gaps` returns it.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, library
+from pysd_runner.engine.frontend.lowering import arrays, distributions, library
 from pysd_runner.engine.frontend.lowering.arrays import ARRAY_CALLS
 from pysd_runner.engine.frontend.lowering.conveyors import read_conveyor, read_part, read_slats
 from pysd_runner.engine.frontend.lowering.macros import expanded
@@ -182,7 +182,7 @@ def _sample_if_true(node: Call, scope: Scope) -> Expression:
         if isinstance(part, Name) and key(part.name) == key(scope.owner)
     ]
     if scope.stock or not own:
-        return delays.sample_if_true(scope, scope.lowered(condition), scope.lowered(value), start)
+        return library.sample_if_true(scope, scope.lowered(condition), scope.lowered(value), start)
     scope.sampled = scope.hide(
         "memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),)
     )
@@ -218,7 +218,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "a function of": _refused("A FUNCTION OF, which stands for an equation that is still to be written,"),
     "clocktime": _refused("CLOCKTIME, the clock of the computer, which no run could repeat,"),
     "conveyor part": read_part,
-    "history": delays.history,
+    "history": library.history,
     "sample if true": _sample_if_true,
 }
 
@@ -319,15 +319,15 @@ def _seeded(build: Build) -> Build:
 # Name -> (number of arguments, function that builds the expression from the scope and the arguments).
 CALLS: dict[str, tuple[int, Build]] = {
     "initial": (1, lambda scope, value: scope.hide("initial", value)),
-    "smooth": (4, delays.smooth),
-    "smooth n": (4, delays.smooth),
-    "delay": (4, delays.delay),
-    "delay n": (4, delays.delay_n),
-    "delay fixed": (3, delays.delay_fixed),
-    "delay material": (4, delays.delay_material),
-    "delay information": (3, delays.delay_material),
-    "trend": (3, delays.trend),
-    "forecast": (4, delays.forecast),
+    "smooth": (4, library.smooth),
+    "smooth n": (4, library.smooth),
+    "delay": (4, library.delay),
+    "delay n": (4, library.delay_n),
+    "delay fixed": (3, library.delay_fixed),
+    "delay material": (4, library.delay_material),
+    "delay information": (3, library.delay_material),
+    "trend": (3, library.trend),
+    "forecast": (4, library.forecast),
     "npv": (4, library.net_present_value),
     "cgrowth": (1, library.growth),
     "npve": (4, library.net_present_value_at_ends),
