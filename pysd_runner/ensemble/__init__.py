@@ -7,10 +7,8 @@ from pysd_runner.engine.lazy import lazy_exports
 if TYPE_CHECKING:
     from pysd_runner.ensemble.designs import Design as Design
     from pysd_runner.ensemble.designs import UnbalancedDesign as UnbalancedDesign
-    from pysd_runner.ensemble.designs import fitted_draws as fitted_draws
     from pysd_runner.ensemble.designs import grid as grid
     from pysd_runner.ensemble.designs import latin_hypercube as latin_hypercube
-    from pysd_runner.ensemble.designs import prior_draws as prior_draws
     from pysd_runner.ensemble.designs import random_draws as random_draws
     from pysd_runner.ensemble.designs import rows as rows
     from pysd_runner.ensemble.designs import sobol as sobol

@@ -12,8 +12,6 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
-from pysd_runner.spec import FittedParameters
-from pysd_runner.study.draws import parameter_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,75 +305,6 @@ def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
             )
     made = {"method": "given rows", "draws": shape[0]}
     return Design(names=tuple(found), values=np.stack(list(found.values()), axis=1), made=made)
-
-
-def prior_draws(model: Model, draws: int, *, seed: int = 0) -> Design:
-    """Draws of all parameters, except policy choices, from the priors that the model declares.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-    draws
-        Number of draws; 1 gives the declared values. From 2 on, increasing it keeps the earlier draws.
-    seed
-        Random seed, a non-negative integer.
-
-    Returns
-    -------
-    Design
-        Shape (draw, parameter); parameters that appear only in measurement equations are left out.
-
-    Raises
-    ------
-    InvalidInput
-        If the model has no declarations.
-    """
-    return _declared_draws(model, None, draws, seed)
-
-
-def fitted_draws(model: Model, fitted: FittedParameters, draws: int, *, seed: int = 0) -> Design:
-    """Draws from a calibration; parameters that it did not estimate are drawn from their priors.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-    fitted
-        Result of the calibration: ``load_fitted(file)`` or ``fit(...).fitted``.
-    draws
-        Number of draws; 1 gives the estimates and declared values.
-    seed
-        Random seed, a non-negative integer.
-
-    Returns
-    -------
-    Design
-        Shape (draw, parameter); parameters that appear only in measurement equations are left out.
-
-    Raises
-    ------
-    InvalidInput
-        If the model has no declarations, or the fit belongs to another version of it.
-    """
-    if fitted.model_sha256 != model.sha256:
-        raise InvalidInput(
-            f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
-            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again"
-        )
-    return _declared_draws(model, fitted, draws, seed)
-
-
-def _declared_draws(model: Model, fitted: FittedParameters | None, draws: int, seed: int) -> Design:
-    draws, seed, spec = whole("draws", draws, least=1), whole("seed", seed, least=0), model.spec
-    if spec is None:
-        raise InvalidInput(f"{model.path.name} has no declarations, so no priors; draw from ranges of your own")
-    found = parameter_draws(spec, fitted, draws, np.random.default_rng(seed))
-    values = {spec.parameters[key].variable: value for key, value in found.items() if spec.parameters[key].variable}
-    made = {"method": "prior" if fitted is None else "fit", "draws": draws, "seed": seed}
-    if fitted is not None:
-        made |= {"panel": fitted.panel, "last_year": fitted.last_year}
-    return Design(names=tuple(values), values=np.stack(list(values.values()), axis=1), made=made)
 
 
 @dataclass(frozen=True, slots=True)

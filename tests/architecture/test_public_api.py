@@ -14,7 +14,7 @@ DOORS = {
     "pysd_runner": 12,
     "pysd_runner.checks": 12,
     "pysd_runner.engine": 18,
-    "pysd_runner.ensemble": 16,
+    "pysd_runner.ensemble": 14,
     "pysd_runner.export": 9,
     "pysd_runner.indicators": 14,
     "pysd_runner.data": 11,

@@ -8,19 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.ensemble import (
-    Design,
-    UnbalancedDesign,
-    fitted_draws,
-    grid,
-    latin_hypercube,
-    prior_draws,
-    random_draws,
-    rows,
-    sobol,
-)
+from pysd_runner.ensemble import Design, UnbalancedDesign, grid, latin_hypercube, random_draws, rows, sobol
 from pysd_runner.model import load_model
-from pysd_runner.spec import FittedParameters, LogNormal
+from pysd_runner.spec import LogNormal
 from tests.engine.small_models import write_model
 
 EQUATIONS = "rate = 0.1 ~~|\nLong delay = 2 ~~|\nf((0,0),(1,1)) ~~|\ns = INTEG(rate*s/Long delay, 1) ~~|"
@@ -115,43 +105,6 @@ def test_bounds_come_from_the_declarations(shipped):
     np.testing.assert_array_equal(mixed.values[:, 0], values)
 
 
-def test_prior_draws_are_those_of_a_projection(shipped):
-    from pysd_runner.study.draws import parameter_draws
-
-    design = prior_draws(shipped, 7, seed=4)
-    found = parameter_draws(shipped.spec, None, 7, np.random.default_rng(4))
-    assert set(design.names) == {shipped.spec.parameters[key].variable for key in found} - {""}
-    variable = shipped.spec.parameters["q_a"].variable
-    np.testing.assert_array_equal(design.cases[variable], found["q_a"])
-
-
-def test_fitted_draws_come_from_the_fit(shipped):
-    fitted = FittedParameters(
-        model=shipped.name,
-        model_sha256=shipped.sha256,
-        panel="p",
-        panel_sha256="0",
-        first_year=2000,
-        last_year=2010,
-        regions=("a",),
-        keys=("q_a",),
-        estimates=(shipped.spec.parameters["q_a"].value,),
-        standard_errors=(0.0,),
-        covariance=((0.0,),),
-        contraction=(1.0,),
-        at_bound=("",),
-        status="converged",
-        message="",
-    )
-    design = fitted_draws(shipped, fitted, 5, seed=0)
-    parameter = shipped.spec.parameters["q_a"]
-    np.testing.assert_allclose(design.cases[parameter.variable], parameter.value)
-    assert np.ptp(design.cases[shipped.spec.parameters["q_u"].variable]) > 0
-    other = FittedParameters(**{**{name: getattr(fitted, name) for name in fitted.__slots__}, "model_sha256": "x"})
-    with pytest.raises(InvalidInput, match="another version"):
-        fitted_draws(shipped, other, 5)
-
-
 @pytest.mark.parametrize(
     ("ranges", "draws", "seed", "error", "text"),
     [
@@ -187,8 +140,3 @@ def test_a_design_holds_finite_numbers_that_cannot_be_changed():
         Design(names=("a", "b"), values=np.ones((2, 1)))
     with pytest.raises(InvalidInput, match="twice"):
         Design(names=("a", "a"), values=np.ones((2, 2)))
-
-
-def test_priors_need_declarations(model):
-    with pytest.raises(InvalidInput, match="no declarations"):
-        prior_draws(model, 3)
