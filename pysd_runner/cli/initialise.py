@@ -116,15 +116,7 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
 
 
 def declarations_text(model: "Model", table: "Data | None") -> str:
-    """Write declarations as TOML: parameters from constants and their limits, measurements from columns.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    table
-        Data of the model; None if there are none.
-    """
+    """Write declarations as TOML: parameters from constants and their limits, measurements from columns."""
     lines = [
         f"# Declarations for {model.path.name}. Everything may be left out: the model file then fills it in.",
         "schema = 2",
@@ -226,13 +218,7 @@ def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
 
 
 def scenario_text(model: "Model") -> str:
-    """Write a scenario template with the first constants of the model.
-
-    Parameters
-    ----------
-    model
-        Any model.
-    """
+    """Write a scenario template with the first constants of the model."""
     from pysd_runner.model import facts_of
 
     facts = [item for item in facts_of(model.ir).values() if "[" not in item.name and item.value]

@@ -246,18 +246,10 @@ def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Origins:
-    """File rows and original texts of a column's values, as arrays of the shape of the values.
+    """File rows and original texts of a column's values, as arrays of the shape of the values."""
 
-    Parameters
-    ----------
-    rows
-        Row of the file, 0 where there is no value.
-    texts
-        Original text of each value; None for numbers of a data frame.
-    """
-
-    rows: NDArray[np.int64]
-    texts: TextArray | None = None
+    rows: NDArray[np.int64]  # row of the file, 0 where there is no value
+    texts: TextArray | None = None  # original texts; None for numbers of a data frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)

@@ -47,13 +47,6 @@ _DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?
 def unit_of_time(text: str) -> str:
     """Return the member of `UNITS` that a time unit means, or an empty string if there is none.
 
-    Parameters
-    ----------
-    text
-        For instance ``"Days"`` or ``"Year"``.
-
-    Examples
-    --------
     >>> unit_of_time("Months"), unit_of_time("yr"), unit_of_time("tick")
     ('month', 'year', '')
     """
@@ -82,19 +75,8 @@ def checked_unit(text: str) -> str:
 def read_dates(texts: Iterable[str]) -> tuple[list[datetime.datetime], str] | None:
     """Read dates that share one format: days with or without a time of day, months, or quarters.
 
-    Parameters
-    ----------
-    texts
-        For instance ``2020-03-01``, ``2020-03`` or ``2020Q1``.
+    The unit in which they are written comes with them; None if they do not share a format.
 
-    Returns
-    -------
-    tuple or None
-        The dates, and the unit in which they are written: ``"day"``, ``"month"`` or ``"quarter"``; None if they do not
-        share one format.
-
-    Examples
-    --------
     >>> read_dates(["2020Q1", "2020Q3"])[1], read_dates(["2020", "2021"])
     ('quarter', None)
     """
@@ -120,25 +102,10 @@ def _of_day(found: re.Match[str]) -> datetime.datetime:
 
 
 def counted(dates: Iterable[datetime.datetime], unit: str, since: datetime.datetime) -> list[float]:
-    """Convert dates to numbers.
+    """Convert dates to times in a unit of `UNITS`, counted from `since`, months and quarters by the calendar.
 
-    Parameters
-    ----------
-    dates
-        The dates.
-    unit
-        One of `UNITS`. Years are calendar years, with 2020.5 in the middle of one; other units are counted from
-        `since`, months and quarters by the calendar.
-    since
-        Date of time zero.
+    Years are calendar years, with 2020.5 in the middle of one.
 
-    Returns
-    -------
-    list of float
-        Times in `unit`.
-
-    Examples
-    --------
     >>> start = datetime.datetime(2020, 1, 1)
     >>> counted([datetime.datetime(2020, 3, 1)], "month", start), counted([datetime.datetime(2020, 3, 1)], "day", start)
     ([2.0], [60.0])

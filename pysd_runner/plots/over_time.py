@@ -82,29 +82,7 @@ def plot_fan(
 
 
 def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "") -> ReportFigure:
-    """Draw the series of one run, each in a small chart.
-
-    Parameters
-    ----------
-    table
-        A column for each series, by time; the first nine are drawn.
-    units
-        Unit of each series.
-    title
-        Title of the figure.
-    time_unit
-        Label of the time axes.
-
-    Returns
-    -------
-    ReportFigure
-        The figure.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no series.
-    """
+    """Draw the series of one run, each in a small chart: the first nine columns of a table by time."""
     names = [str(name) for name in table.columns[:MOST_PANELS]]
     if not names:
         raise InvalidInput("there is nothing to draw")

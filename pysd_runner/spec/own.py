@@ -220,29 +220,8 @@ def weak_parameter(
     deviation of the logarithm of one, with 90 % within a factor of five; any other number is normal, with a standard
     deviation of its absolute value or, if the file gives limits, of a quarter of their distance. Limits are bounds.
 
-    Parameters
-    ----------
-    key
-        Name in the model file, with its element.
-    value
-        Value in the file.
-    unit, label
-        Unit and description in the file.
-    limits
-        Lower and upper limit, or empty.
+    A value that is not finite is refused, and so is zero without limits that give a scale.
 
-    Returns
-    -------
-    Parameter
-        The parameter, to be estimated; its note states the origin of the prior.
-
-    Raises
-    ------
-    InvalidInput
-        If the value is not finite, or zero without limits that give a scale.
-
-    Examples
-    --------
     >>> weak_parameter("Duration", value=4.0, unit="day").prior
     LogNormal(median=4.0, sdlog=1.0, lower=0.004, upper=4000.0)
     """
@@ -290,13 +269,6 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
 def prior_words(prior: Prior) -> str:
     """Describe a prior in words.
 
-    Parameters
-    ----------
-    prior
-        The prior, of a family that can be declared.
-
-    Examples
-    --------
     >>> prior_words(LogNormal(4.0, 1.0))
     'lognormal, median 4, standard deviation of the logarithm 1'
     """

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 310,
-    "lines": 80_708,
-    "nodes": 613_184,
-    "functions": 4_965,
-    "docstring lines": 12_364,
+    "files": 308,
+    "lines": 80_465,
+    "nodes": 612_832,
+    "functions": 4_962,
+    "docstring lines": 12_169,
     "lines of other texts": 5_747,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_228,
+    "lines of tests": 43_176,
 }
 
 
