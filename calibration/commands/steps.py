@@ -37,7 +37,7 @@ class Search:
         typer.Option(
             "--optimiser",
             metavar="NAME",
-            help="Search: least_squares, minimize or cma [default: least_squares, or cma where the model jumps].",
+            help="Search: least_squares or cma [default: least_squares, or cma where the model jumps].",
         ),
     ] = None
     seconds: Annotated[

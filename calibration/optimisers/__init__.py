@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from calibration.optimisers.objective import SumOfSquares as SumOfSquares
     from calibration.optimisers.searches import EvolutionStrategy as EvolutionStrategy
     from calibration.optimisers.searches import LeastSquares as LeastSquares
-    from calibration.optimisers.searches import Minimize as Minimize
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         __name__,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
-from calibration.optimisers.searches import EvolutionStrategy, LeastSquares, Minimize
+from calibration.optimisers.searches import EvolutionStrategy, LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
 
@@ -287,7 +287,6 @@ def _is_unit(row: Array, place: int) -> bool:
 
 OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "least_squares": LeastSquares,
-    "minimize": Minimize,
     "cma": EvolutionStrategy,
 }
 

@@ -215,13 +215,6 @@ class Budget:
         self._count(point[None], half_squares(residuals[None]))
         return residuals, jacobian
 
-    def cost_and_gradient(self, point: Array) -> tuple[float, Array]:
-        """Half the sum of squares at a point and its gradient; `FAILED` and zeros if not finite."""
-        residuals, jacobian = self.linearised(point)
-        if not (np.isfinite(residuals).all() and np.isfinite(jacobian).all()):
-            return FAILED, np.zeros(len(point))
-        return float(half_squares(residuals)), jacobian.T @ residuals
-
     def cost(self, point: Array) -> float:
         """Half the sum of squares at a point; `FAILED` if not finite."""
         return float(self.costs(point[None])[0])

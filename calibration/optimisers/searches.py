@@ -1,8 +1,7 @@
-"""Optimisers: trust-region least squares, `scipy.optimize.minimize` and CMA-ES."""
+"""Optimisers: trust-region least squares, and CMA-ES for models without derivatives."""
 
 from dataclasses import dataclass, replace
 from math import log
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from calibration.optimisers.objective import (
     interior,
     scaled_slope,
 )
-from pysd_runner.core.errors import UnknownName, suggest
 
 Array = NDArray[np.float64]
 
@@ -154,107 +152,6 @@ def _decomposed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
     table = np.pad(np.column_stack([jacobian, residuals]), ((0, missing), (0, 0)))
     triangle = np.asarray(np.linalg.qr(table, mode="r"))
     return triangle[:, -1], triangle[:, :-1]
-
-
-WITH_GRADIENT = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr")
-WITHOUT_GRADIENT = ("Nelder-Mead", "Powell")
-
-# Tolerances under each scipy method's own option names. The default relative tolerances of the cost would stop a fit
-# with a thousand residuals too far from its optimum.
-_TOLERANCES = {
-    "L-BFGS-B": {"ftol": 1e-14, "gtol": 1e-7},
-    "TNC": {"ftol": 1e-12, "gtol": 1e-7},
-    "SLSQP": {"ftol": 1e-10},
-    "trust-constr": {"gtol": 1e-6, "xtol": 1e-9},
-    "Nelder-Mead": {"xatol": 1e-5, "fatol": 1e-8, "adaptive": True},
-    "Powell": {"xtol": 1e-6, "ftol": 1e-12},
-}
-_LIMIT_NAMES = {"TNC": "maxfun"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Minimize:
-    """A local search by `scipy.optimize.minimize`, in units of each variable's scale.
-
-    It makes no use of the cost being a sum of squares, and so takes more evaluations than `LeastSquares`. It serves to
-    check results by another method, and for costs that are far from quadratic.
-
-    Attributes
-    ----------
-    method
-        ``"L-BFGS-B"``, ``"TNC"``, ``"SLSQP"`` or ``"trust-constr"`` with the exact gradient; ``"Nelder-Mead"`` or
-        ``"Powell"`` without derivatives. All respect bounds.
-    evaluations
-        Maximum number of evaluations.
-    seconds
-        Time limit; infinite for none.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such method.
-    """
-
-    method: str = "L-BFGS-B"
-    evaluations: int = 20_000
-    seconds: float = np.inf
-
-    def __post_init__(self) -> None:
-        known = (*WITH_GRADIENT, *WITHOUT_GRADIENT)
-        if self.method not in known:
-            raise UnknownName(f"there is no method {self.method!r} of minimize.{suggest(self.method, known)}")
-
-    def minimise(self, objective: SumOfSquares, start: Array) -> Minimum:
-        """Search from one point."""
-        if not len(start):
-            return ended(start, objective, SearchOutcome.NOTHING_TO_MOVE)
-        inside = interior(start, objective)
-        budget = Budget(objective, seconds=self.seconds, evaluations=self.evaluations)
-        budget.cost(inside)
-        if budget.best_point is None:
-            return ended(inside, objective, SearchOutcome.NOT_FINITE)
-        try:
-            has_converged = self._search(objective, budget, inside)
-        except SearchOver as over:
-            return budget.optimum(over.outcome)
-        return budget.optimum(SearchOutcome.CONVERGED if has_converged else SearchOutcome.STOPPED_AT_LIMIT)
-
-    def _search(self, objective: SumOfSquares, budget: Budget, start: Array) -> bool:
-        from scipy import optimize
-
-        search: Any = optimize.minimize
-        scale, uses_gradient = objective.scale, self.method in WITH_GRADIENT
-
-        def cost(step: Array) -> float | tuple[float, Array]:
-            point = start + scale * step
-            if not uses_gradient:
-                return budget.cost(point)
-            value, gradient = budget.cost_and_gradient(point)
-            return value, gradient * scale
-
-        found = search(
-            cost,
-            np.zeros(len(start)),
-            jac=uses_gradient or None,
-            method=self.method,
-            bounds=optimize.Bounds((objective.lower - start) / scale, (objective.upper - start) / scale),
-            options={**_TOLERANCES[self.method], _LIMIT_NAMES.get(self.method, "maxiter"): self.evaluations},
-        )
-        return bool(found.success) or self._is_flat(objective, budget)
-
-    def _is_flat(self, objective: SumOfSquares, budget: Budget) -> bool:
-        """Whether the gradient at the best point is small, although the method reports a failure."""
-        # A line search that can no longer lower the cost because of rounding is reported as a failure.
-        point = budget.best_point
-        if point is None or self.method not in WITH_GRADIENT:
-            return False
-        gradient = budget.cost_and_gradient(point)[1]
-        return scaled_slope(objective, point, gradient) < _FLAT
-
-
-# Scaled gradient below which a point is accepted as an optimum; with curvatures of at least one the cost then exceeds
-# the minimum by at most half its square.
-_FLAT = 1e-3
 
 
 # Maximum share of the time limit for the global exploration; the remainder is for the final local search.

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_465,
-    "nodes": 612_832,
-    "functions": 4_962,
-    "docstring lines": 12_169,
+    "lines": 80_353,
+    "nodes": 612_174,
+    "functions": 4_956,
+    "docstring lines": 12_146,
     "lines of other texts": 5_747,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_176,
+    "lines of tests": 43_153,
 }
 
 

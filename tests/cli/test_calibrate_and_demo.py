@@ -173,13 +173,13 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
-    common = ("calibrate", small_panel, "--start", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
+    common = ("calibrate", small_panel, "--start", 2019, "--optimiser", "least-squares", "--checkpoint", "kept")
     first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles", code=0)
     second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles", code=0)
     assert "estimating the errors" in first.err
     assert "estimating the errors" not in second.err
     assert "Optima: 2 searches ended at the best optimum" in second.out
-    assert FitResult.load("second").fitted.provenance["optimiser"].startswith("Minimize(")
+    assert FitResult.load("second").fitted.provenance["optimiser"].startswith("LeastSquares(")
 
 
 def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
