@@ -177,37 +177,31 @@ class Estimate:
 
 
 def least_squares(
-    outcome: Array,
-    regressors: Array,
-    clusters: Array,
-    *,
-    instruments: Array | None = None,
-    weights: Array | None = None,
+    outcome: Array, regressors: Array, clusters: Array, weights: Array | None = None
 ) -> tuple[Array, Array]:
-    """Coefficients and standard errors robust to correlation within clusters; two-stage with instruments.
+    """Coefficients, and standard errors robust to correlation within clusters.
 
     Parameters
     ----------
     outcome
         Shape (observation,).
-    regressors, instruments
-        Shape (observation, regressor); without instruments the regressors are their own.
+    regressors
+        Shape (observation, regressor).
     clusters
         Labels of clusters.
     weights
-        Weights of observations; None weighs them equally.
+        Positive weights of observations; None weighs them equally.
     """
-    weights = np.ones(len(outcome)) if weights is None else weights
-    exogenous = (regressors if instruments is None else instruments) * weights[:, None]
-    inverse = np.linalg.pinv(exogenous.T @ regressors)
-    found = inverse @ exogenous.T @ outcome
-    scores = exogenous * (outcome - regressors @ found)[:, None]
+    weighted = regressors if weights is None else regressors * weights[:, None]
+    inverse = np.linalg.pinv(weighted.T @ regressors)
+    found = inverse @ weighted.T @ outcome
+    scores = weighted * (outcome - regressors @ found)[:, None]
     labels, places = np.unique(clusters, return_inverse=True)
     summed = np.zeros((len(labels), scores.shape[1]))
     np.add.at(summed, places, scores)
-    count, groups = int((weights > 0).sum()), len(np.unique(places[weights > 0]))
-    small = groups / (groups - 1) * (count - 1) / max(count - np.linalg.matrix_rank(regressors), 1)
-    return found, np.sqrt(np.diag(small * inverse @ summed.T @ summed @ inverse.T).clip(0))
+    count, groups = len(outcome), len(labels)
+    small = groups / (groups - 1) * (count - 1) / (count - np.linalg.matrix_rank(regressors))
+    return found, np.sqrt(np.diag(small * inverse @ summed.T @ summed @ inverse).clip(0))
 
 
 def jump(
@@ -216,7 +210,6 @@ def jump(
     cutoff: float,
     bandwidth: float = BANDWIDTH,
     *,
-    dose: str | None = None,
     countries: bool = False,
 ) -> Estimate:
     """Difference of an outcome between regions just below and just above a cut-off.
@@ -226,17 +219,15 @@ def jump(
     Parameters
     ----------
     regions
-        Columns running, country, and the outcome and dose.
+        Columns running, country, and the outcome.
     outcome
         Column.
     cutoff, bandwidth
         Percent of the average, points.
-    dose
-        Column of the money: the difference per unit of the difference of that. None: not divided.
     countries
         Whether each country has a level of its own.
     """
-    rows = regions.dropna(subset=[outcome] if dose is None else [outcome, dose])
+    rows = regions.dropna(subset=[outcome])
     centred = rows["running"].to_numpy() - cutoff
     weights = (1 - np.abs(centred) / bandwidth).clip(0)
     rows, centred, weights = rows[weights > 0], centred[weights > 0], weights[weights > 0]
@@ -244,11 +235,8 @@ def jump(
     others = [np.ones(len(rows)), centred, centred * below]
     if countries:
         others += [(rows["country"] == name).to_numpy(float) for name in sorted(set(rows["country"]))[1:]]
-    exogenous = np.column_stack([below, *others])
-    regressors = exogenous if dose is None else np.column_stack([rows[dose].to_numpy(float), *others])
-    found, errors = least_squares(
-        rows[outcome].to_numpy(float), regressors, rows["country"].to_numpy(), instruments=exogenous, weights=weights
-    )
+    regressors = np.column_stack([below, *others])
+    found, errors = least_squares(rows[outcome].to_numpy(float), regressors, rows["country"].to_numpy(), weights)
     return Estimate(value=float(found[0]), error=float(errors[0]), count=len(rows))
 
 

@@ -14,13 +14,12 @@ from pysd_runner.data import load_data
 
 
 def made(effect: float, seed: int = 0) -> pd.DataFrame:
-    """Regions of ten countries with a jump of growth and of money at 75."""
+    """Regions of ten countries with a jump of growth at 75."""
     rng = np.random.default_rng(seed)
     running, country = rng.uniform(45, 110, 400), rng.integers(0, 10, 400)
     below = running < 75
-    money = 0.6 * below + 0.02 * (75 - running) * below + rng.normal(0, 0.05, 400)
     growth = 8 - 0.1 * (running - 75) + effect * below + rng.normal(0, 2, 10)[country] + rng.normal(0, 1, 400)
-    return pd.DataFrame({"running": running, "country": country.astype(str), "growth": growth, "money": money})
+    return pd.DataFrame({"running": running, "country": country.astype(str), "growth": growth})
 
 
 @pytest.mark.parametrize("countries", [False, True])
@@ -33,12 +32,6 @@ def test_a_jump_is_found_and_none_where_there_is_none(effect: float, countries: 
         covered = [abs(item.value - effect) < 2.262 * item.error for item in found]
         assert np.mean(covered) > 0.8
     assert abs(jump(made(effect), "growth", 95, countries=True).value) < 1.2
-
-
-def test_a_jump_over_a_jump_is_the_effect_of_money() -> None:
-    regions = made(3.0)
-    whole, first = jump(regions, "growth", 75), jump(regions, "money", 75)
-    assert_allclose(jump(regions, "growth", 75, dose="money").value, whole.value / first.value)
 
 
 def test_errors_are_robust_to_clusters() -> None:
