@@ -30,6 +30,11 @@ def test_sources_resolve(item: Parameter | PlausibleRange) -> None:
     assert not set(item.sources) - set(ENTRIES)
 
 
+def test_no_cost_is_chosen_by_its_ratio() -> None:
+    notes = {key: item.note for key, item in SPEC.parameters.items() if item.role == "COST"}
+    assert not [key for key, note in notes.items() if re.search(r"benefit-cost|implausible", note)]
+
+
 def test_works_named_like_keys_in_the_pages_resolve() -> None:
     looks_like_a_key = set(re.findall(r"`([a-z]+\d{4}[a-z]*)`", PAGES))
     assert looks_like_a_key
