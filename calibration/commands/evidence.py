@@ -46,7 +46,12 @@ def evidence(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write the ledger and its pools there, as CSV, and the page."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Write the ledger and its pools there, as CSV, and the page [default: with --fit a new one under "
+            "results/].",
+        ),
     ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
@@ -55,15 +60,16 @@ def evidence(
 
     Pools are random-effects means with 90 % intervals; predictive ones, in which the effect of another study lies,
     contain the spread between studies. Each trial is also predicted from the others. The README beside the files gives
-    the columns, the formulas and their limits. With --out, a page holds what the model implies for its evidence terms
-    against what was measured, before and after a fit.
+    the columns, the formulas and their limits. With --out or --fit, a page holds what the model implies for its
+    evidence terms against what was measured, before and after a fit.
     """
     from pysd_runner.core.paths import model_file
     from pysd_runner.evidence.ledger import FOLDER, load_ledger
     from pysd_runner.reports.document import aligned, filled
 
     inputs = [model_file(model).parent / FOLDER, *files_of(fit)]
-    folder = None if out is None else target(out, "evidence", force=force, inputs=inputs)
+    is_written = out is not None or fit is not None
+    folder = target(out, "evidence", force=force, inputs=inputs) if is_written else None
     ledger = load_ledger(model)
     tables = {"levers": ledger.levers(), "pools": ledger.pools(), "leave_one_out": ledger.predicted()}
     session.data = {name: table.to_dict("records") for name, table in tables.items()}

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_353,
-    "nodes": 612_174,
+    "lines": 80_359,
+    "nodes": 612_186,
     "functions": 4_956,
     "docstring lines": 12_146,
     "lines of other texts": 5_747,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_155,
+    "lines of tests": 43_165,
 }
 
 

@@ -11,6 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import model_file
 from pysd_runner.evidence.ledger import QUANTITIES, VARIANTS, Ledger, load_ledger, meaning, pool, unsupported_costs
 from pysd_runner.model import load_model
+from pysd_runner.spec.load import load_bound_spec
 
 EFFECTS = "evidence/effects.csv"
 
@@ -70,6 +71,15 @@ def test_the_source_of_a_prior_never_tests_it(ledger, quantity, source):
     assert source in set(ledger.chosen(quantity, "with sources of priors")["id"])
     for variant in VARIANTS:
         assert "sources" in variant or source not in set(ledger.chosen(quantity, variant)["id"])
+
+
+def test_terms_take_rows_of_their_pool_and_rows_name_terms(ledger):
+    terms = load_bound_spec("regional_digital").evidence
+    assert {name for cell in ledger.effects["term"] for name in cell.split()} == set(terms)
+    for key, term in terms.items():
+        assert set(term.rows) == set(ledger.chosen(term.pool, term.variant)["id"])
+        if term.is_used:
+            assert ledger.effects.set_index("id")["term"][list(term.rows)].str.contains(rf"\b{key}\b").all()
 
 
 def test_at_least_four_in_five_trials_lie_where_the_others_predict(ledger):
