@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 PANEL, MODEL = "china", "regional_digital"
 MIXES = ("uniform_mean_mix", "zoned_need", "frontier_for_all", "transition_for_all", "lagging_for_all")
 PROGRAMME = "skills_programme"
-EFFECTS = ("gap_closed", "output_change", "benefit_cost_ratio")
+EFFECTS = ("gap_closed", "output_change", "benefit_cost_present", "benefit_cost_ratio")
 # Year in which widening gaps are counted, and the event whose probability all commands must agree on.
 COUNTED = 2035
 EVENT = "west closes 10% of its gap by 2035"

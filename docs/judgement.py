@@ -50,6 +50,16 @@ CHOSEN = (
         "TYPICAL_SD",
         "yearly standard deviation of shocks where the panel is too short to tell",
     ),
+    (
+        "pysd_runner.policy.effects",
+        "RISING",
+        "part of a closed gap that is a rise of the laggards' own output, below which a policy levels down",
+    ),
+    (
+        "pysd_runner.reports.headline",
+        "SURE",
+        "share of draws in which money by need must do better by all measures to be said to",
+    ),
     ("pysd_runner.data.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
     ("pysd_runner.data.coverage", "OLDEST", "years of news that are given up rather than leaving regions out"),
     ("pysd_runner.data.checks", "JUMP", "factor of a yearly change from which on a value is doubted"),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.study.future import Future
 
 DEFAULT_PARENT = Path("results")
+# Minimum number of draws of a search.
+LEAST_SEARCHED = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,6 +166,7 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
     """Rank the policies, and the variants that decompose the first one's effect, under each definition."""
     from pysd_runner.model import load_model
     from pysd_runner.policy.ranking import answer, start_of
+    from pysd_runner.policy.spaces import within_constraints
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import distinct, two_by_two
     from pysd_runner.study.projection import recorded_model
@@ -176,6 +179,15 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
     first = next(item for item in cast if item.name == projection.policies[0])
     whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *inputs.compared], model=model))
     name = "" if inputs.fitted is None or not inputs.others else definitions_of(inputs.fitted)[0]
+    shared: dict[str, Any] = {key: int(settings[key]) for key in ("draws", "seed")}
+    shared["yuan_per_unit"] = float(settings["yuan_per_unit"])
+    until = int(settings["until"])
+
+    def seek() -> "Scenario":
+        return within_constraints(
+            model, inputs.panel, inputs.fitted, first, baseline=inputs.baseline, until=until, **shared
+        )
+
     title = Message("Comparing {scenarios}", scenarios=counted_scenarios(len(whole)))
     with session.stage(title) as stage:
         return answer(
@@ -186,11 +198,11 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
             inputs.baseline,
             before=inputs.before,
             few=distinct(with_comparisons([*cast, *two_by_two(first, model=model)], model=model)),
-            bounds=(projection.origin, int(settings["until"])),
-            draws=int(settings["draws"]),
-            seed=int(settings["seed"]),
-            yuan_per_unit=float(settings["yuan_per_unit"]),
+            bounds=(projection.origin, until),
+            # Only a wide comparison is worth a search, which needs a few draws.
+            seek=seek if inputs.compared and shared["draws"] >= LEAST_SEARCHED else None,
             progress=stage.at,
+            **shared,
         )
 
 

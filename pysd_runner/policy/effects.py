@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.indicators import gap_to_leader, theil, theil_decomposition
+from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
 from pysd_runner.spec.bindings import VariableNames
@@ -23,10 +23,24 @@ Array = NDArray[np.float64]
 DISCOUNT = 0.03
 
 # Effects computed from discounted spending; spending grows with national output.
-PRESENT_VALUES = ("present_cost", "cost_per_point")
+PRESENT_VALUES = ("benefit_cost_present", "present_cost", "cost_per_point")
 
-# Effect by which policies are ranked.
-HEADLINE = "gap_closed"
+# Effect by which policies are ranked, and its twin that lagging regions cannot owe to losses of the others.
+HEADLINE, OWN = "gap_closed", "laggards_change"
+
+# Effects by which two allocation rules are compared: gaps, inequality, the laggards' own output, and welfare.
+MEASURES = (
+    HEADLINE,
+    "gap_closed_by_people",
+    OWN,
+    "theil_closed",
+    "theil_between_closed",
+    "sigma_closed",
+    "leader_gap_closed",
+    "welfare_change",
+)
+# A policy levels down where less than this part of the gap closed is a rise of the laggards' own output.
+RISING = 0.5
 
 # Unit of each effect, and the factor that converts its indicator; a reduction of the gap is positive.
 SPLIT = {
@@ -57,11 +71,11 @@ class Start:
 def effects(
     output: xr.DataArray,
     population: xr.DataArray,
-    budget: xr.DataArray | None,
+    money: xr.Dataset | None,
     baselines: Mapping[str, str],
     start: Start,
 ) -> xr.Dataset:
-    """Compare every policy with its baseline in the last year."""
+    """Compare every policy with its baseline in the last year; `money` has budget and national output of all years."""
     policies = [name for name, other in baselines.items() if other != name]
     if not policies:
         raise InvalidInput("no policy was run, so there is nothing to compare")
@@ -70,14 +84,19 @@ def effects(
     after, before = (final[0], final[1]), (final[2], final[3])
     found = _closed(before, after, start)
     found["output_change"] = 100 * (after[0].sum(-1) / before[0].sum(-1) - 1)
-    if budget is not None:
-        money = budget.sel(scenario=policies)
-        cost = present_value(money.transpose("scenario", "draw", "year").to_numpy(), money["year"].to_numpy())
-        yearly = money.isel(year=-1).transpose("scenario", "draw").to_numpy()
+    if money is not None:
+        spent, made, without = (
+            values.transpose("scenario", "draw", "year").to_numpy()
+            for values in (
+                *(money[key].sel(scenario=policies) for key in ("budget", "made")),
+                money["made"].sel(scenario=others),
+            )
+        )
+        cost, gained = (present_value(values, money["year"].to_numpy()) for values in (spent, made - without))
         with np.errstate(divide="ignore", invalid="ignore"):
-            found["benefit_cost_ratio"] = (after[0].sum(-1) - before[0].sum(-1)) / yearly
-        found["present_cost"] = np.broadcast_to(cost, found["output_change"].shape)
-        with np.errstate(divide="ignore", invalid="ignore"):
+            found["benefit_cost_present"] = gained / cost
+            found["benefit_cost_ratio"] = (made - without)[..., -1] / spent[..., -1]
+            found["present_cost"] = np.broadcast_to(cost, found["output_change"].shape)
             closed = found["gap_closed"]
             found["cost_per_point"] = np.where(closed > 0, found["present_cost"] / closed, np.nan)
     coords = {"scenario": policies, "draw": output["draw"].to_numpy()}
@@ -105,6 +124,8 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
         found["gap_closed_share"] = found["gap_closed"] / measures["gap_closed"](*before)
     found["theil_closed"] = 1000 * (theil(*before, axis=-1) - theil(*after, axis=-1))
     heads = [made / people for made, people in (before, after)]
+    found["sigma_closed"] = 100 * (sigma_dispersion(heads[0], axis=-1) - sigma_dispersion(heads[1], axis=-1))
+    found |= _own(before, after, start)
     nation = [made.sum(-1) / people.sum(-1) for made, people in (before, after)]
     ahead = [nations / head.max(-1) for nations, head in zip(nation, heads, strict=True)]
     first = [nations / head[..., start.leader] for nations, head in zip(nation, heads, strict=True)]
@@ -113,6 +134,26 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
     for name, closed in _by_class(before, after, start.classes).items():
         found[f"class_gap_closed:{name}"] = closed
     return found
+
+
+def _own(before: tuple[Array, Array], after: tuple[Array, Array], start: Start) -> dict[str, Array]:
+    """Changes of log output per head, x100: of lagging regions, of all people, and the gap weighted by people."""
+    logs = [np.log(made / people) for made, people in (before, after)]
+    people = [before[1], after[1]]
+    found = {"welfare_change": 100 * _between(logs, people)}
+    if start.behind.any():
+        behind = start.behind
+        found[OWN] = 100 * (logs[1] - logs[0])[..., behind].mean(-1)
+        nation = np.log(after[0].sum(-1) / after[1].sum(-1)) - np.log(before[0].sum(-1) / before[1].sum(-1))
+        own = _between([values[..., behind] for values in logs], [values[..., behind] for values in people])
+        found["gap_closed_by_people"] = 100 * (own - nation)
+    return found
+
+
+def _between(values: Sequence[Array], weights: Sequence[Array]) -> Array:
+    """Difference of the weighted means of two states, whose last axis is averaged."""
+    first, last = ((value * weight).sum(-1) / weight.sum(-1) for value, weight in zip(values, weights, strict=True))
+    return np.asarray(last - first)
 
 
 def _measures(start: Start) -> dict[str, Measure]:

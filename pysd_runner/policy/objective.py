@@ -1,9 +1,11 @@
-"""Objectives and constraints of a policy search: statistics of effects over draws, with their derivatives."""
+"""Objectives and constraints: statistics of effects over draws, their derivatives, and their Monte Carlo errors."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import beta
 
@@ -15,6 +17,8 @@ STATISTICS: tuple[Statistic, ...] = ("mean", "cvar", "regret", "satisfied")
 
 # Smoothing width in a search, relative to the size of the effects; reported results are not smoothed.
 SOFTNESS = 0.05
+# Probabilities at the ends of the 90 % interval.
+ENDS = (0.05, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,20 @@ class Constraint:
         return margin, None if slopes is None else (weighted[..., None] * slopes).sum(axis=0)
 
 
+# Constraints of a search unless others are given, and those by which compared policies are judged.
+DEFAULT_CONSTRAINTS = (
+    Constraint(outcome="output_change", share_of_draws=0.9),
+    Constraint(outcome="region_change", share_of_draws=0.5),
+    Constraint(outcome="leader_change"),
+)
+
+
+def margins_of(constraints: Sequence[Constraint], effects: Mapping[str, Array]) -> Array:
+    """Margins of constraints (positive if met), from effects by outcome; one for each element of a watched outcome."""
+    parts = [np.atleast_1d(item.margin(effects[item.outcome])[0]) for item in constraints]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
 def worst(effects: Array, level: float) -> NDArray[np.intp]:
     """Indices of the worst share `level` of draws, at least one."""
     count = max(1, round(level * len(effects)))
@@ -162,3 +180,36 @@ def quantile_weights(count: int, level: float) -> Array:
     """Weights of the sorted draws in the Harrell-Davis estimator of a quantile."""
     edges = np.arange(count + 1) / count
     return np.asarray(np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level))))
+
+
+def walkers_of(values: xr.DataArray | xr.Dataset) -> NDArray[np.intp]:
+    """Walker of the sampler from which each draw comes; different for each draw if unknown."""
+    return np.asarray(values["walker"] if "walker" in values.coords else np.arange(values.sizes["draw"]))
+
+
+def share_error(chosen: NDArray[np.bool_], walkers: NDArray[np.intp]) -> float:
+    r"""Standard error of a share of draws, allowing for correlation of draws of one walker.
+
+    .. math:: \sqrt{\frac{B}{B - 1} \sum_b \Big( \sum_{i \in b} (z_i - \bar z) \Big)^2} / n
+    """
+    sums, batches = np.bincount(walkers, weights=chosen - chosen.mean()), np.unique(walkers).size
+    return float(np.sqrt(batches / (batches - 1) * (sums**2).sum()) / chosen.size) if batches > 1 else np.nan
+
+
+def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
+    """Effective sample size for the ends of the 90 % interval, allowing for correlation of draws of one walker."""
+    sizes = [float(values.size)]
+    for level in ENDS:
+        below = values <= np.quantile(values, level)
+        error = share_error(below, walkers)
+        if error > 0:
+            sizes.append(float(below.mean() * (1 - below.mean()) / error**2))
+    return min(sizes)
+
+
+def quantile_error(values: Array, level: float, size: float) -> float:
+    """Standard error of a quantile, from order statistics for `size` effective draws; see Vehtari et al. (2021)."""
+    from scipy.special import betaincinv, ndtr
+
+    low, high = np.quantile(values, betaincinv(size * level + 1, size * (1 - level) + 1, ndtr((-1.0, 1.0))))
+    return float(high - low) / 2

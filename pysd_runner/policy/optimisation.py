@@ -31,7 +31,7 @@ from pysd_runner.policy.search import (
     near_optimal_ranges,
     searched,
 )
-from pysd_runner.policy.space import Space, rounded
+from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.study import Outcome, Study, Told, Values, end_effects, losers_of
 
 Array = NDArray[np.float64]
@@ -119,6 +119,16 @@ class Optimum(Tabled):
     def beats_rivals(self) -> bool:
         """Whether the optimum is better than every feasible rival on the held-out draws."""
         return not self.best_rival or self.out_of_sample > self.rivals[self.best_rival]
+
+    @property
+    def on_bounds(self) -> dict[Knob, float]:
+        """Variables on a bound of the search that is no share, with what a unit beyond it would add, to first order."""
+        found = {}
+        for knob in (item for item in self.space.knobs if not item.group):
+            for rule, end in ((f"{knob.key} >= {knob.lower:g}", -1.0), (f"{knob.key} <= {knob.upper:g}", 1.0)):
+                if rule in self.binding:
+                    found[knob] = end * self.binding[rule] / (knob.upper - knob.lower)
+        return found
 
     def table(self) -> pd.DataFrame:
         """Optimal value and near-optimal range of each decision variable, one row per variable."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.engine import Linearised, TimePath
-from pysd_runner.policy.objective import Constraint, Objective
+from pysd_runner.policy.objective import Constraint, Objective, margins_of
 from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values
 from pysd_runner.simulation.task import prepared
@@ -236,12 +236,7 @@ class SearchProblem:
 
     def margins(self, point: Array) -> Array:
         """Margins of all constraints at a point (positive if met), shape (constraint,)."""
-        return self.margins_of(self.effects(point)) + self._less
-
-    def margins_of(self, effects: Mapping[str, Array]) -> Array:
-        """Margins of the original constraints, from the effects at a point."""
-        parts = [np.atleast_1d(item.margin(effects[item.outcome])[0]) for item in self.constraints]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return margins_of(self.constraints, self.effects(point)) + self._less
 
     @property
     def sizes(self) -> Array:
@@ -284,5 +279,5 @@ class SearchProblem:
 
     def missed(self, effects: Mapping[str, Array]) -> float:
         """Largest relative violation of a constraint, from the effects at a point; see `miss`."""
-        margins = self.margins_of(effects)
+        margins = margins_of(self.constraints, effects)
         return float(max(0.0, (-margins / self.sizes).max())) if margins.size else 0.0

@@ -1,6 +1,6 @@
-"""Rank policies on common draws, under each definition of the observed series and under other unit costs."""
+"""Rank policies on common draws, under each definition of the observed series and under other assumptions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +14,28 @@ from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import Switching, switching_values, unit_costs
-from pysd_runner.policy.effects import HEADLINE, PRESENT_VALUES, Start, effects
+from pysd_runner.policy.effects import (
+    HEADLINE,
+    MEASURES,
+    OWN,
+    PRESENT_VALUES,
+    RISING,
+    Start,
+    effects,
+    regional_outcomes,
+)
+from pysd_runner.policy.objective import (
+    DEFAULT_CONSTRAINTS,
+    ENDS,
+    margins_of,
+    quantile_error,
+    share_error,
+    tail_effective_size,
+    walkers_of,
+)
 from pysd_runner.policy.study import band, who_and_what
 from pysd_runner.scenarios import Policy, Scenario
-from pysd_runner.scenarios.crossing import REFERENCE
+from pysd_runner.scenarios.crossing import REFERENCE, WHO, distinct
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters
@@ -25,7 +43,7 @@ from pysd_runner.study.draws import CommonDraws, common_draws
 from pysd_runner.study.values import scenario_values
 
 Array = NDArray[np.float64]
-# A parameter, and how it was varied.
+# A parameter or a setting, and how it was varied.
 Case = tuple[str, str]
 
 # Minimum number of draws for rankings by tercile, and share of draws in which a robust policy must rank first.
@@ -33,14 +51,26 @@ LEAST_SPLIT = 90
 ROBUST = 0.5
 # Scenarios simulated at a time: more need more memory and are no faster.
 BATCH = 8
-# Maximum number of draws with which the ranking is repeated under other unit costs.
-SCANNED = 32
+# Maximum number of draws with which the ranking is repeated under other assumptions, and minimum share of draws in
+# which a policy is first in the main one to be run again: in runs with all policies the others were never first.
+SCANNED, LEAST_FIRST = 300, 0.002
 # Factors by which unit costs are multiplied, by name.
 FACTORS = {"half": 0.5, "twice": 2.0}
+# Money as a share of output, exponents of need, and last years under which the ranking is repeated.
+BUDGETS, EXPONENTS, YEARS = (0.001, 0.003, 0.01), (0.0, 0.5, 1.0, 2.0), (2030, 2035)
 # Maximum number of draws in which switching values of unit costs are sought.
 SWITCHED = 64
-# Probabilities at the ends of the 90 % interval.
-ENDS = (0.05, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """What giving money by need rather than per head does, with the mean mix unless said otherwise."""
+
+    share: float  # share of draws in which it is better by all measures
+    measures: int  # number of measures
+    output: float  # median difference of national output, per cent
+    mixes: int  # number of mixes that were run both ways
+    least: float  # smallest share of draws, over these mixes, in which it closes more of the gap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,8 +80,8 @@ class Ranking(Tabled):
     effects: xr.Dataset
     scenarios: Mapping[str, Scenario]
     year: int
-    cases: Mapping[Case, pd.Series] = field(default_factory=dict)
-    walkers: NDArray[np.intp] | None = None
+    limits: pd.DataFrame
+    cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     switching: tuple[Switching, ...] = ()
 
     def table(self) -> pd.DataFrame:
@@ -64,12 +94,57 @@ class Ranking(Tabled):
             row |= self._precision(HEADLINE, self.effects[HEADLINE].sel(scenario=name).to_numpy())
             row["share_first"] = float(self.first.get(name, np.nan))
             rows[name] = row
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
+        return found.assign(levels_down=self.levels_down).join(self.limits)
 
     @property
     def first(self) -> pd.Series:
         """Share of draws in which each policy closes the gap most, in descending order."""
         return first_shares(self.effects[HEADLINE])
+
+    @property
+    def firsts(self) -> list[pd.Series]:
+        """Share of draws in which each policy is first, as calibrated and in every case."""
+        return [self.first, *map(first_shares, self.cases.values())]
+
+    @property
+    def levels_down(self) -> pd.Series:
+        """Share of draws in which a policy closes the gap, but hardly by a rise of the laggards' own output."""
+        closed, own = (self.effects[key] for key in (HEADLINE, OWN))
+        return ((closed > 0) & (own < RISING * closed)).mean("draw").to_series()
+
+    @property
+    def best_kept(self) -> str:
+        """The policy that closes most at the median of those that keep the constraints; empty if none does."""
+        kept = self.limits.index[self.limits["keeps_constraints"]]
+        medians = self.effects[HEADLINE].median("draw").to_series()
+        return str(medians[kept].idxmax()) if len(kept) else ""
+
+    def by_need(self) -> "Allocation | None":
+        """Compare money by need with money per head for mixes that were run both ways; None without the mean mix."""
+        policies = {(item.policy, item.assumptions): name for name, item in self.scenarios.items()}
+        (most, _), (least, _) = WHO["by_need"], WHO["per_head"]
+        twins = {
+            name: policies.get((replace(item.policy, redistribution=most), item.assumptions))
+            for name, item in self.scenarios.items()
+            if item.policy.redistribution == least
+        }
+        pairs = {name: self._gains(need, name) for name, need in twins.items() if need is not None}
+        if REFERENCE not in pairs:
+            return None
+        gains = pairs[REFERENCE]
+        better = np.all([gains[key] > 0 for key in MEASURES if key in gains], axis=0)
+        return Allocation(
+            share=float(better.mean()),
+            measures=sum(key in gains for key in MEASURES),
+            output=float(gains["output_change"].median()),
+            mixes=len(pairs),
+            least=min(float((item[HEADLINE] > 0).mean()) for item in pairs.values()),
+        )
+
+    def _gains(self, name: str, other: str) -> xr.Dataset:
+        one, two = (self.effects.sel(scenario=item, drop=True) for item in (name, other))
+        return one - two
 
     def split(self, name: str, effect: str = HEADLINE) -> pd.DataFrame:
         """Decompose a policy's effect relative to the reference mix per head into who, what and interaction."""
@@ -84,7 +159,7 @@ class Ranking(Tabled):
 
     def _precision(self, name: str, values: Array) -> dict[str, float]:
         """Tail effective sample size of the draws, and Monte Carlo errors of both ends of the 90 % interval."""
-        size = tail_effective_size(values, np.arange(values.size) if self.walkers is None else self.walkers)
+        size = tail_effective_size(values, walkers_of(self.effects))
         errors = {f"{name}_p{100 * level:02.0f}_error": quantile_error(values, level, size) for level in ENDS}
         return {f"{name}_ess_tail": size, **errors}
 
@@ -113,32 +188,69 @@ def compare(
         made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
         # Effects need the last year only: all years of many scenarios and draws would not fit into memory.
         ends.append(made[["output", "population"]].isel(year=[-1]))
-        money.append(made["budget"])
+        money.append(xr.Dataset({"budget": made["budget"], "made": made["output"].sum("region")}))
     data = xr.concat(ends, dim="scenario")
     names = {item.name: item.baseline_name for item in scenarios}
     # Money per head cannot be added up without population data.
-    budget = xr.concat(money, dim="scenario") if "population" in panel else None
-    found = effects(data["output"], data["population"], budget, names, start_of(panel))
+    spent = xr.concat(money, dim="scenario") if "population" in panel else None
+    found = effects(data["output"], data["population"], spent, names, start_of(panel))
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
-    return Ranking(effects=found, scenarios=policies, year=bounds[1])
+    return Ranking(
+        effects=found, scenarios=policies, year=bounds[1], limits=_limits(data, names, policies, model, panel)
+    )
+
+
+def _limits(
+    data: xr.Dataset, baselines: Mapping[str, str], policies: Collection[str], model: Model, panel: Data
+) -> pd.DataFrame:
+    """Whether policies keep the default constraints of a search, and the region that is most often worse off."""
+    names = model.bindings.variables
+    ordered = data.transpose("scenario", "draw", "region", "year")
+    before, after = (
+        {names.output: part["output"].to_numpy(), names.population: part["population"].to_numpy()}
+        for part in (ordered.sel(scenario=[baselines[name] for name in policies]), ordered.sel(scenario=list(policies)))
+    )
+    scalar, watched = regional_outcomes(start_of(panel), names)
+    judged = [(scalar | watched)[item.outcome] for item in DEFAULT_CONSTRAINTS]
+    changed = {item.key: item.effect(item.value(after), item.value(before))[..., -1] for item in judged}
+    rows = []
+    for place in range(len(policies)):
+        own = {key: values[place] for key, values in changed.items()}
+        worse = (own["region_change"] < 0).mean(axis=0)
+        margin = margins_of(DEFAULT_CONSTRAINTS, own).min()
+        rows.append((bool(margin >= 0), panel.codes[int(worse.argmax())], float(worse.max())))
+    columns = ["keeps_constraints", "worse_off", "share_worse_off"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(list(policies), name="scenario"))
 
 
 def scanned(
-    model: Model,
-    panel: Data,
-    common: CommonDraws,
-    scenarios: Sequence[Scenario],
-    bounds: tuple[int, int],
-    costs: Mapping[str, str],
-) -> dict[Case, pd.Series]:
-    """Repeat the ranking with each unit cost halved and doubled, on a few draws."""
+    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], main: Ranking
+) -> dict[Case, xr.DataArray]:
+    """Gap closed with other unit costs, budgets, exponents of need and last years, on a few draws, by case."""
     few = _few(model, common, SCANNED)
-    found = {}
-    for key, variable in costs.items():
+    ahead = {name for name, share in main.first.items() if share >= LEAST_FIRST}
+    cast = tuple(item for item in scenarios if item.name in ahead or item.name == item.baseline_name)
+    start, until = common.inputs.year, main.year
+    walkers = walkers_of(main.effects)[: len(few.draws)]
+
+    def closed(draws: CommonDraws, policies: Sequence[Scenario], year: int) -> xr.DataArray:
+        if (draws, policies, year) == (few, cast, until):
+            return main.effects[HEADLINE]
+        found = compare(model, panel, draws, policies, (start, year)).effects[HEADLINE]
+        return found.assign_coords(walker=("draw", walkers))
+
+    found: dict[Case, xr.DataArray] = {}
+    for key, variable in unit_costs(model).items():
         for name, factor in FACTORS.items():
             values = {**few.values, variable: factor * np.asarray(few.values[variable])}
-            there = compare(model, panel, replace(few, values=values), scenarios, bounds)
-            found[key, name] = there.first
+            found[key, name] = closed(replace(few, values=values), cast, until)
+    for setting, levels in (("budget", BUDGETS), ("redistribution", EXPONENTS)):
+        for level in levels:
+            found[setting, f"{level:g}"] = closed(few, _varied(cast, **{setting: level}), until)
+    for year in (*YEARS, until):
+        if start < year <= until:
+            # Early on, other policies are ahead, and short runs are cheap.
+            found["until", str(year)] = closed(few, cast if year == until else scenarios, year)
     return found
 
 
@@ -168,6 +280,16 @@ def _switching(
     return switching_values(model, few.values, first)
 
 
+def _varied(scenarios: Sequence[Scenario], **settings: Any) -> tuple[Scenario, ...]:
+    """Change a setting of all policies that spend, and drop those that are then alike."""
+    return distinct(
+        [
+            replace(item, policy=replace(item.policy, **settings)) if item.name != item.baseline_name else item
+            for item in scenarios
+        ]
+    )
+
+
 def first_shares(values: xr.DataArray) -> pd.Series:
     """Share of draws in which each scenario has the largest value, in descending order; ties count for each."""
     best = values.max("scenario")
@@ -175,24 +297,9 @@ def first_shares(values: xr.DataArray) -> pd.Series:
     return shares.sort_values(ascending=False, kind="stable")
 
 
-def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
-    """Effective sample size for the ends of the 90 % interval, allowing for correlation of draws of one walker."""
-    sizes, batches = [float(values.size)], np.unique(walkers).size
-    for level in ENDS:
-        below = values <= np.quantile(values, level)
-        sums = np.bincount(walkers, weights=below - below.mean())
-        if batches > 1 and sums.any():
-            share = below.mean()
-            sizes.append(float(share * (1 - share) * values.size**2 * (batches - 1) / batches / (sums**2).sum()))
-    return min(sizes)
-
-
-def quantile_error(values: Array, level: float, size: float) -> float:
-    """Standard error of a quantile, from order statistics for `size` effective draws; see Vehtari et al. (2021)."""
-    from scipy.special import betaincinv, ndtr
-
-    low, high = np.quantile(values, betaincinv(size * level + 1, size * (1 - level) + 1, ndtr((-1.0, 1.0))))
-    return float(high - low) / 2
+def first_error(values: xr.DataArray, name: str) -> float:
+    """Standard error of the share of draws in which a scenario has the largest value."""
+    return share_error((values.sel(scenario=name) == values.max("scenario")).to_numpy(), walkers_of(values))
 
 
 def start_of(panel: Data) -> Start:
@@ -241,12 +348,12 @@ def _quantiles(name: str, values: Array) -> dict[str, float]:
     return band(name, values[np.isfinite(values)])
 
 
-def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, pd.Series]:
-    """Repeat the ranking in the draws of the lower and of the upper tercile of a parameter."""
+def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, xr.DataArray]:
+    """Gap closed in the draws of the lower and of the upper tercile of a parameter, by case."""
     low, high = np.quantile(values, (1 / 3, 2 / 3))
     measured = comparison.effects[HEADLINE]
     return {
-        (key, word): first_shares(measured.isel(draw=np.flatnonzero(chosen)))
+        (key, word): measured.isel(draw=np.flatnonzero(chosen))
         for word, chosen in (("low", values <= low), ("high", values >= high))
     }
 
@@ -256,6 +363,7 @@ class Answer:
     """Rankings of policies under several definitions of the observed series."""
 
     comparisons: Mapping[str, Ranking]
+    sought: Ranking | None = None  # the policy found where none of those compared keeps the constraints
     approximate: Ranking | None = None
     before: Ranking | None = None  # some policies, before the fit was weighed by measured effects
     misses: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -269,9 +377,15 @@ class Answer:
     def robust(self) -> str:
         """The policy that ranks first in at least half of the draws in every case; empty if there is none."""
         name = str(self.main.first.idxmax())
-        every = [series for item in self.comparisons.values() for series in (item.first, *item.cases.values())]
+        every = [series for item in self.comparisons.values() for series in item.firsts]
         is_always = all(str(series.idxmax()) == name and float(series[name]) >= ROBUST for series in every)
         return name if is_always else ""
+
+    @property
+    def by_need(self) -> Allocation | None:
+        """Money by need against money per head, under the definition in which it does worst."""
+        found = [item.by_need() for item in self.comparisons.values()]
+        return min((item for item in found if item is not None), key=lambda item: item.share, default=None)
 
 
 def answer(  # noqa: PLR0913 - public entry point
@@ -282,29 +396,31 @@ def answer(  # noqa: PLR0913 - public entry point
     baseline: Baseline | None,
     *,
     bounds: tuple[int, int],
-    draws: int,
-    seed: int,
     before: FittedParameters | None = None,
     few: Sequence[Scenario] = (),
-    yuan_per_unit: float = 1.0,
+    seek: Callable[[], Scenario] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    **settings: Any,
 ) -> Answer:
     """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
 
-    `few` policies are ranked with the fit `before` it was weighed by measured effects as well, if there is one.
+    Where no policy keeps the constraints of a search, `seek` finds another. `few` policies are ranked with the fit
+    `before` it was weighed by measured effects as well, if there is one. `settings` are those of `common_draws`.
     """
-    settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    settings["bounds"] = bounds
     found: dict[str, Ranking] = {}
-    approximate = None
+    approximate = sought = None
     for done, (name, fitted) in enumerate(fits.items()):
         if progress is not None:
             progress(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
         made = compare(model, panel, common, scenarios, bounds)
-        if fitted is not None and fitted.draws and draws > 1:
-            made = replace(made, walkers=fitted.walkers(common.parameters))
-        if not found:
-            cases = scanned(model, panel, common, scenarios, bounds, unit_costs(model))
+        is_single = len(common.draws) < 2
+        if fitted is not None and fitted.draws and not is_single:
+            walkers = fitted.walkers(common.parameters)
+            made = replace(made, effects=made.effects.assign_coords(walker=("draw", walkers)))
+        if not found and not is_single:
+            cases = scanned(model, panel, common, scenarios, made)
             # The initial level of application, which no national series observes.
             level = model.bindings.parameters.application_level
             levels = common.parameters.get(level)
@@ -312,6 +428,9 @@ def answer(  # noqa: PLR0913 - public entry point
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
                 cases |= terciles(made, level, levels)
             made = replace(made, cases=cases, switching=_switching(model, panel, common, scenarios, made))
+            if seek is not None and not made.best_kept:
+                more = seek()
+                sought = compare(model, panel, common, [more.baseline(), more], bounds)
             if fitted is not None and fitted.draws:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
                 approximate = compare(model, panel, rough, _first(scenarios), bounds)
@@ -322,7 +441,7 @@ def answer(  # noqa: PLR0913 - public entry point
     unweighed = None
     if before is not None:
         unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), few, bounds)
-    return Answer(comparisons=found, approximate=approximate, before=unweighed, misses=misses)
+    return Answer(comparisons=found, sought=sought, approximate=approximate, before=unweighed, misses=misses)
 
 
 def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:

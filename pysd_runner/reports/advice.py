@@ -284,6 +284,16 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
     held = [names.get(name, name) for name in found.binding if ">=" not in name and "<=" not in name]
     if held:
         lines.append(say("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
+    lines += [
+        say(
+            "policy.optimum bound",
+            lang,
+            name=knob.label(lang),
+            value=written(float(found.point[found.space.knobs.index(knob)]), DIGITS),
+            slope=written(slope, DIGITS, signed=True),
+        )
+        for knob, slope in found.on_bounds.items()
+    ]
     losers = found.losers()
     if len(losers):
         row = losers.iloc[0]

@@ -36,8 +36,8 @@ from pysd_runner.reports.document import (
     TextTable,
     to_html,
 )
-from pysd_runner.reports.evidence import meaning_of
-from pysd_runner.reports.headline import is_assumed, label_of, rests, some_of
+from pysd_runner.reports.evidence import meaning_of, rests
+from pysd_runner.reports.headline import is_assumed, label_of, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, panel_title, say

@@ -1,11 +1,13 @@
 """How far a projection rests on data or on priors, in sentences and as a table of the calibrated parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.evidence.ledger import meaning
+from pysd_runner.policy.ranking import Answer, Ranking
 from pysd_runner.reports.document import aligned, filled
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.fitted import moved_words
@@ -14,6 +16,8 @@ from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
 from pysd_runner.text import panel_title, said, say, variable_names
 
+# Minimum drift of the forecast from the model that is reported, as a log difference per year.
+TOLD_DRIFT = 0.003
 # A panel informs a parameter if it reduces the prior variance by more than this share.
 INFORMED = 0.5
 
@@ -194,3 +198,69 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
     return say("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)
+
+
+def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
+    """Sentences on the basis of the results, and on implausible effects."""
+    if "population" not in projection.data:
+        yield say("report.equal shares", lang)
+    fitted = projection.provenance.get("fitted")
+    growth = (fitted or {}).get("provenance", {}).get("growth") or {}
+    if fitted is None:
+        yield say("report.rests on priors", lang)
+    elif growth:
+        yield say("report.rests", lang, explained=percent(growth["explained"]))
+    else:
+        yield say("report.rests, no growth", lang)
+    yield from _drift(projection, lang)
+    if answer is not None:
+        yield from implausible(answer.main, declarations_of(projection), lang)
+
+
+def _drift(projection: Future, lang: str) -> Iterator[str]:
+    """Sentence on the drift of the forecast from the model, if it is large."""
+    baseline = projection.provenance.get("baseline") or {}
+    systematic: dict[str, float] = baseline.get("systematic_shock", {})
+    if not systematic:
+        return
+    slowed = min(systematic, key=lambda code: systematic[code])
+    if -systematic[slowed] < TOLD_DRIFT:
+        return
+    codes = [str(code) for code in projection.data["region"].to_numpy()]
+    names = projection.data[f"name_{lang}"].to_numpy()
+    size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
+    yield say(
+        "report.drift",
+        lang,
+        region=str(names[codes.index(slowed)]),
+        points=written(-100 * systematic[slowed], 1),
+        typical=written(100 * size, 1),
+    )
+
+
+def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str]:
+    """Sentence on how many median effects lie outside the declared plausible range, and the furthest of them."""
+    parts = []
+    for key, item in spec.plausible.items():
+        if key not in comparison.effects:
+            continue
+        medians = comparison.effects[key].median("draw").to_series()
+        sides = []
+        for side, outside in (
+            ("above", medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
+            ("below", medians[medians < item.lower].sort_values(kind="stable")),
+        ):
+            if not outside.empty:
+                worst = str(outside.index[0])
+                label = str(comparison.scenarios[worst].label.get(lang, worst))
+                told = {"count": len(outside), "policy": label, "value": written(float(outside.iloc[0]), 1)}
+                sides.append(say(f"report.implausible {side}", lang, **told))
+        told = {"count": int(((medians > item.upper) | (medians < item.lower)).sum()), "all": len(medians)}
+        told |= {"effect": getattr(item, lang), "range": interval(item.lower, item.upper, 1)}
+        listed = say("report.list", lang).join(sides)
+        parts.append(
+            say("report.implausible effect", lang, **told)
+            + (say("report.implausible sides", lang, sides=listed) if sides else "")
+        )
+    if parts:
+        yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))

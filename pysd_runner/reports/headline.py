@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.policy.ranking import ROBUST, Answer, Ranking
-from pysd_runner.reports.evidence import declarations_of, meaning_of
+from pysd_runner.policy.ranking import ROBUST, Answer, Ranking, first_shares
+from pysd_runner.reports.evidence import declarations_of, meaning_of, rests
+from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
 from pysd_runner.text import said, say, variable_names
@@ -22,9 +23,10 @@ Array = NDArray[np.float64]
 NAMED = 4
 # Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
-# Minimum drift of the forecast from the model that is reported, as a log difference per year.
-TOLD_DRIFT = 0.003
-
+# Minimum share of a lever in the money that is told.
+LEAST_SHARE = 0.05
+# Minimum share of draws in which one allocation rule must beat the other by all measures to be said to do so.
+SURE = 0.95
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
@@ -33,6 +35,7 @@ def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en
     start = _start(projection)
     lines = list(_failed(projection, lang))
     if answer is not None:
+        lines += _by_need(projection, answer, lang)
         lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]
     if start.behind.any():
         lines.append(_without_policy(projection, start, lang))
@@ -48,8 +51,9 @@ def is_assumed(projection: Future, scenario: str) -> bool:
 
 def label_of(projection: Future, answer: Answer | None, name: str, lang: str) -> str:
     """Printed name of a scenario."""
-    if answer is not None and name in answer.main.scenarios:
-        return str(answer.main.scenarios[name].label.get(lang, name))
+    for item in () if answer is None else (answer.main, answer.sought):
+        if item is not None and name in item.scenarios:
+            return str(item.scenarios[name].label.get(lang, name))
     texts = projection.data[f"label_{lang}"].to_numpy()
     return dict(zip(projection.scenarios, map(str, texts), strict=True)).get(name, name)
 
@@ -58,6 +62,12 @@ def definition_label(projection: Future, key: str, lang: str) -> str:
     """Label of a definition of the observed series."""
     known = declarations_of(projection).definitions
     return getattr(known[key], lang) if key in known else key
+
+
+def region_label(projection: Future, code: str, lang: str) -> str:
+    """Name of a region."""
+    codes = [str(item) for item in projection.data["region"].to_numpy()]
+    return str(projection.data[f"name_{lang}"].to_numpy()[codes.index(code)])
 
 
 def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
@@ -84,32 +94,31 @@ def _failed(projection: Future, lang: str) -> Iterator[str]:
         yield say("report.failed checks", lang, checks=" ".join(said(text, lang, names) for text in failed))
 
 
+def _by_need(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """Sentence on money by need against money per head, if it is better by all measures in nearly all draws."""
+    found = answer.by_need
+    if found is not None and found.share >= SURE and len(projection.data["draw"]) > 1:
+        yield say(
+            "report.by need",
+            lang,
+            measures=found.measures,
+            share=percent(found.share),
+            output=written(found.output, 2, signed=True),
+            mixes=found.mixes,
+            least=percent(found.least),
+        )
+
+
 def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Sentence on whether one policy is best under all assumptions."""
     if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
         return
     if answer.robust:
-        least = min(
-            float(series[answer.robust])
-            for item in answer.comparisons.values()
-            for series in (item.first, *item.cases.values())
-        )
+        least = min(float(series[answer.robust]) for item in answer.comparisons.values() for series in item.firsts)
         yield say("report.robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
         return
     tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
     shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
-    against = list(_against(projection, answer, lang))
-    if len(tops) > 1 and len(set(tops.values())) == 1 and not against:
-        label = label_of(projection, answer, next(iter(tops.values())), lang)
-        parts = [
-            say("report.share under", lang, share=share, definition=definition_label(projection, key, lang))
-            for key, share in shares.items()
-        ]
-        count = len(answer.main.scenarios)
-        yield say(
-            "report.first but not robust", lang, count=count, policy=label, parts=say("report.list", lang).join(parts)
-        )
-        return
     parts = [
         say(
             "report.first under" if key else "report.first",
@@ -124,7 +133,7 @@ def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         "report.not robust",
         lang,
         count=len(answer.main.scenarios),
-        parts=say("report.clauses", lang).join([*parts, *against]),
+        parts=say("report.clauses", lang).join([*parts, *_against(projection, answer, lang)]),
     )
 
 
@@ -152,7 +161,8 @@ def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
         return
     (name,) = firsts
-    (key, change), series = min(answer.main.cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
+    cases = {case: first_shares(values) for case, values in answer.main.cases.items()}
+    (key, change), series = min(cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
     best = str(series.idxmax())
     yield say(
         "report.first if",
@@ -164,7 +174,10 @@ def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 
 
 def case_label(projection: Future, key: str, change: str, lang: str) -> str:
-    """Label of a case of the comparison: a parameter and the change assumed."""
+    """Label of a case of the comparison: a parameter or a setting, and the change assumed."""
+    if key not in declarations_of(projection).parameters:
+        value = percent(float(change), 1) if key == "budget" else change
+        return say(f"report.case {key}", lang, value=value)
     return say(
         "report.case", lang, meaning=meaning_of(projection, key, lang), change=say(f"report.case {change}", lang)
     )
@@ -205,22 +218,21 @@ def _of_policy(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         range=_range(main, name, lang),
         share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
         others=_others(projection, answer, name, lang),
-    )
+    ) + "".join(_best(projection, answer, name, lang))
     yield from _who_and_what(main, name, lang)
-    yield from _best(projection, answer, name, lang)
     yield from _cost(projection, main, name, lang)
-    yield from _losers(projection, name, label, lang)
+    yield "".join((*_losers(projection, name, label, lang), *_constrained(projection, answer, lang)))
 
 
 def _middle(values: xr.DataArray, digits: int = 1) -> str:
     return written(float(np.median(values.to_numpy())), digits)
 
 
-def _range(main: Ranking, name: str, lang: str) -> str:
-    """The interval of the gap closed, in brackets; empty for a single draw."""
+def _range(main: Ranking, name: str, lang: str, effect: str = HEADLINE) -> str:
+    """The interval of an effect, in brackets; empty for a single draw."""
     if main.effects.sizes["draw"] < 2:
         return ""
-    return say("report.interval", lang, range=range_of(main.table().loc[name].to_dict(), HEADLINE, 1))
+    return say("report.interval", lang, range=range_of(main.table().loc[name].to_dict(), effect, 1))
 
 
 def range_of(row: Mapping[Any, Any], name: str, digits: int) -> str:
@@ -295,11 +307,14 @@ def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[s
     money = currency_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
-    label = str(main.scenarios[name].label.get(lang, name))
     text = say(
         "report.cost",
         lang,
-        policy=label,
+        policy=str(main.scenarios[name].label.get(lang, name)),
+        benefit=_middle(main.effects["benefit_cost_present"].sel(scenario=name)),
+        range=_range(main, name, lang, "benefit_cost_present"),
+        last=_middle(main.effects["benefit_cost_ratio"].sel(scenario=name)),
+        year=main.year,
         cost=amount(float(np.median(cost)), money, lang),
         rate=written(100 * DISCOUNT),
     )
@@ -352,70 +367,33 @@ def _losers(projection: Future, name: str, label: str, lang: str) -> Iterator[st
     yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=names)
 
 
+def _constrained(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """Sentence on how many policies keep the constraints of a search, and the best that does."""
+    limits = answer.main.limits
+    kept = int(limits["keeps_constraints"].sum())
+    often = limits["worse_off"].mode()[0]
+    told = {"region": region_label(projection, often, lang), "cases": int((limits["worse_off"] == often).sum())}
+    ends = {"least": percent(limits["share_worse_off"].min()), "most": percent(limits["share_worse_off"].max())}
+    yield say("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
+    ranking = answer.main if kept else answer.sought
+    name = "" if ranking is None else ranking.best_kept
+    if ranking is None or not name:
+        yield say("report.constrained none", lang, policy=projection.policies[0])
+        return
+    mix, levers = ranking.scenarios[name].policy.mix, declarations_of(projection).levers
+    ordered = sorted(mix.items(), key=lambda item: -item[1]) if isinstance(mix, FrozenMapping) else []
+    parts = [f"{getattr(levers[key], lang)} {percent(share)} %" for key, share in ordered if share >= LEAST_SHARE]
+    yield say(
+        "report.constrained best" if kept else "report.constrained sought",
+        lang,
+        policy=label_of(projection, answer, name, lang),
+        mix=say("report.list", lang).join(parts),
+        closed=_middle(ranking.effects[HEADLINE].sel(scenario=name)),
+        range=_range(ranking, name, lang),
+    )
+
+
 def some_of(texts: Sequence[str], lang: str, *, between: str = "report.list") -> str:
     """The first of some texts, and how many more there are."""
     more = say("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
     return say(between, lang).join(texts[:NAMED]) + more
-
-
-def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
-    """Sentences on the basis of the results, and on implausible effects."""
-    if "population" not in projection.data:
-        yield say("report.equal shares", lang)
-    fitted = projection.provenance.get("fitted")
-    growth = (fitted or {}).get("provenance", {}).get("growth") or {}
-    if fitted is None:
-        yield say("report.rests on priors", lang)
-    elif growth:
-        yield say("report.rests", lang, explained=percent(growth["explained"]))
-    else:
-        yield say("report.rests, no growth", lang)
-    yield from _drift(projection, lang)
-    if answer is not None:
-        yield from implausible(answer.main, declarations_of(projection), lang)
-
-
-def _drift(projection: Future, lang: str) -> Iterator[str]:
-    """Sentence on the drift of the forecast from the model, if it is large."""
-    baseline = projection.provenance.get("baseline") or {}
-    systematic: dict[str, float] = baseline.get("systematic_shock", {})
-    if not systematic:
-        return
-    slowed = min(systematic, key=lambda code: systematic[code])
-    if -systematic[slowed] < TOLD_DRIFT:
-        return
-    codes = [str(code) for code in projection.data["region"].to_numpy()]
-    names = projection.data[f"name_{lang}"].to_numpy()
-    size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
-    yield say(
-        "report.drift",
-        lang,
-        region=str(names[codes.index(slowed)]),
-        points=written(-100 * systematic[slowed], 1),
-        typical=written(100 * size, 1),
-    )
-
-
-def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str]:
-    """Sentence on the policies whose median effects lie outside the declared plausible range."""
-    parts = []
-    for key, item in spec.plausible.items():
-        if key not in comparison.effects:
-            continue
-        medians = comparison.effects[key].median("draw").to_series()
-        sides = []
-        for side, bound, outside in (
-            ("above", item.upper, medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
-            ("below", item.lower, medians[medians < item.lower].sort_values(kind="stable")),
-        ):
-            if not outside.empty:
-                worst = str(outside.index[0])
-                label = str(comparison.scenarios[worst].label.get(lang, worst))
-                told = {"count": len(outside), "all": len(medians), "policy": label}
-                told |= {"bound": written(bound, 1), "value": written(float(outside.iloc[0]), 1)}
-                sides.append(say(f"report.implausible {side}", lang, **told))
-        if sides:
-            listed = say("report.list", lang).join(sides)
-            parts.append(say("report.implausible effect", lang, effect=getattr(item, lang), sides=listed))
-    if parts:
-        yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))

@@ -18,8 +18,8 @@ from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
-from pysd_runner.policy.effects import HEADLINE
-from pysd_runner.policy.ranking import FACTORS, SCANNED, SWITCHED, Answer
+from pysd_runner.policy.effects import HEADLINE, OWN
+from pysd_runner.policy.ranking import ROBUST, SWITCHED, Answer, first_error, first_shares
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -40,7 +40,14 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
 from pysd_runner.reports.figures import figure_jobs
-from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
+from pysd_runner.reports.headline import (
+    case_label,
+    definition_label,
+    headline_lines,
+    label_of,
+    range_of,
+    region_label,
+)
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
@@ -356,19 +363,20 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
-    """Table of the effects of all policies, the largest first; the short form has two effects and fewer policies."""
-    table = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
-    columns = {HEADLINE: say("report.closed", lang)}
+    """Table of the effects of all policies, the largest first; the short form has fewer effects and policies."""
+    found = [item.table() for item in (answer.main, *([answer.sought] if answer.sought else []))]
+    table = pd.concat(found).sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    columns = {HEADLINE: say("report.closed", lang), OWN: say("report.own output", lang)}
     if not is_short:
         columns |= {
-            f"{HEADLINE}_by_laggards": say("report.by laggards", lang),
-            f"{HEADLINE}_by_leaders": say("report.by leaders", lang),
             "theil_between_closed": say("report.theil between", lang),
             "leader_gap_closed": say("report.leader gap", lang),
             "first_leader_gap_closed": say("report.first leader gap", lang, origin=projection.origin),
+            "benefit_cost_present": say("report.benefit present", lang),
+            "benefit_cost_ratio": say("report.benefit last", lang, year=answer.main.year),
         }
     columns["output_change"] = say("report.output", lang)
-    columns = {key: title for key, title in columns.items() if f"{key}_p50" in table}
+    columns = {key: title for key, title in columns.items() if f"{key}_p50" in found[0]}
     firsts = [
         say("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
@@ -377,13 +385,21 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
     ]
     rows = [
         [
-            label_of(projection, answer, str(name), lang),
+            label_of(projection, answer, str(name), lang)
+            + (say("report.levels down", lang) if row["levels_down"] > ROBUST else ""),
             *(_cell(row, key, 1, lang) for key in columns),
-            *(_percent(float(item.first.get(name, np.nan))) for item in answer.comparisons.values()),
+            say("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
+            *(
+                []
+                if is_short
+                else [f"{region_label(projection, row['worse_off'], lang)}, {_percent(row['share_worse_off'])}"]
+            ),
+            *(_first_cell(item.effects[HEADLINE], str(name)) for item in answer.comparisons.values()),
         ]
         for name, row in table.to_dict("index").items()
     ]
-    header = [say("report.policy", lang), *columns.values(), *firsts]
+    header = [say("report.policy", lang), *columns.values(), say("report.keeps", lang)]
+    header += [*([] if is_short else [say("report.worse off", lang)]), *firsts]
     if is_short and len(rows) > MOST_ROWS:
         more = say("report.more policies", lang, count=len(rows) - MOST_ROWS)
         rows = [*rows[:MOST_ROWS], [more, *[""] * (len(header) - 1)]]
@@ -391,24 +407,20 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
 
 
 def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
-    """Table of the policies that are first in most draws, by assumption."""
+    """Table of the policies that are first in most draws and what the first of them closes, by assumption."""
     cases = {
-        definition_label(projection, key, lang) if key else say("report.case main", lang): item.first
+        definition_label(projection, key, lang) if key else say("report.case main", lang): item.effects[HEADLINE]
         for key, item in answer.comparisons.items()
     }
-    scan = say("report.case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
-    for (key, change), series in answer.main.cases.items():
-        title = case_label(projection, key, change, lang)
-        cases[f"{title} ({scan})" if change in FACTORS else title] = series
+    cases |= {case_label(projection, *case, lang): values for case, values in answer.main.cases.items()}
     rows = []
-    for title, series in cases.items():
-        best = [
-            f"{label_of(projection, answer, str(name), lang)}, {_percent(float(share))}"
-            for name, share in series.head(2).items()
-        ]
-        rows.append([title, *best, *[""] * (2 - len(best))])
-    header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
-    return TextTable(header=header, rows=rows, words=frozenset({1, 2}))
+    for title, values in cases.items():
+        ahead = [str(name) for name in first_shares(values).index[:2]]
+        best = [f"{label_of(projection, answer, name, lang)}, {_first_cell(values, name)}" for name in ahead]
+        closed = written(float(values.sel(scenario=ahead[0]).median()), 1)
+        rows.append([title, str(values.sizes["draw"]), *best, *[""] * (2 - len(best)), closed])
+    header = [say(f"report.{key}", lang) for key in ("assumed", "draws", "best", "second", "best closes")]
+    return TextTable(header=header, rows=rows, words=frozenset({2, 3}))
 
 
 def switching_line(projection: Future, answer: Answer, item: Switching, lang: str) -> str:
@@ -438,6 +450,19 @@ def split_table(projection: Future, answer: Answer, name: str, lang: str) -> Tex
 
 def _percent(share: float) -> str:
     return f"{percent(share)} %"
+
+
+def _loser(projection: Future, row: Mapping[Any, Any], lang: str) -> str:
+    """The region that is most often worse off under a policy, and in which share of the draws."""
+    return f"{region_label(projection, row['worse_off'], lang)}, {_percent(row['share_worse_off'])}"
+
+
+def _first_cell(values: xr.DataArray, name: str) -> str:
+    """Share of draws in which a policy is first, with its standard error; a dash for one that was not compared."""
+    if name not in values["scenario"]:
+        return written(np.nan)
+    share, error = _percent(float(first_shares(values)[name])), percent(first_error(values, name))
+    return share if error in {"0", written(np.nan)} else share.replace(" %", f" ± {error} %")
 
 
 def _cell(row: Mapping[Any, Any], name: str, digits: int, lang: str) -> str:

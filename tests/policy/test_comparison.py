@@ -9,8 +9,18 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.policy.cost import CLOSE, switching_values
-from pysd_runner.policy.effects import DISCOUNT, Start, effects
-from pysd_runner.policy.ranking import answer, compare, first_shares, scanned, start_of, terciles
+from pysd_runner.policy.effects import DISCOUNT, MEASURES, Start, effects
+from pysd_runner.policy.ranking import (
+    Ranking,
+    answer,
+    compare,
+    first_error,
+    first_shares,
+    scanned,
+    share_error,
+    start_of,
+    terciles,
+)
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.study.draws import common_draws
@@ -55,6 +65,11 @@ def test_effects_are_those_of_a_plain_loop(model, panel, cast, comparison):
         assert float(comparison.effects["benefit_cost_ratio"].sel(scenario=name, draw=draw)) == pytest.approx(
             (y1.sum() - y0.sum()) / spent[-1]
         )
+        made, without = (data["output"].sel(scenario=item).isel(draw=draw).sum("region") for item in (name, "baseline"))
+        gained = [float(made.sel(year=year) - without.sel(year=year)) for year in range(2025, 2031)]
+        worth = sum(value / (1 + DISCOUNT) ** (place + 1) for place, value in enumerate(gained))
+        ratio = comparison.effects["benefit_cost_present"].sel(scenario=name, draw=draw)
+        assert float(ratio) == pytest.approx(worth / present, rel=1e-6)
 
 
 def test_headline_indicators_are_split_exactly(comparison):
@@ -84,16 +99,70 @@ def test_shares_of_being_first_count_draws():
     assert found.to_dict() == {"a": pytest.approx(2 / 3), "b": pytest.approx(2 / 3)}
 
 
-def test_unit_costs_are_scaled_one_at_a_time(model, panel, common, cast, comparison):
+def test_errors_of_shares_count_walkers():
+    rng = np.random.default_rng(0)
+    chosen = rng.random(400) < 0.3
+    share = chosen.mean()
+    assert share_error(chosen, np.arange(400)) == pytest.approx(np.sqrt(share * (1 - share) / 399))
+    # Draws that repeat each other say no more than one of them.
+    again = share_error(np.repeat(chosen, 5), np.repeat(np.arange(400), 5))
+    assert again == pytest.approx(share_error(chosen, np.arange(400)))
+    values = xr.DataArray([np.where(chosen, 2.0, 0.0), np.ones(400)], dims=("scenario", "draw"))
+    values = values.assign_coords(scenario=["a", "b"], walker=("draw", np.arange(400) // 4))
+    assert first_error(values, "a") == pytest.approx(share_error(chosen, np.arange(400) // 4))
+
+
+def test_cases_change_one_assumption_at_a_time(model, panel, common, cast, comparison):
+    found = scanned(model, panel, common, cast, comparison)
     variable = model.spec.parameters["c_S"].variable
-    dear = scanned(model, panel, common, cast, BOUNDS, {"c_S": variable})
-    assert set(dear) == {("c_S", "half"), ("c_S", "twice")}
-    # Each share is that of a comparison in which every draw has the scaled cost.
-    for end, factor in (("half", 0.5), ("twice", 2.0)):
-        values = {**common.values, variable: factor * np.asarray(common.values[variable])}
-        there = compare(model, panel, replace(common, values=values), cast, BOUNDS)
-        assert not there.effects["gap_closed"].equals(comparison.effects["gap_closed"])
-        assert dear["c_S", end].to_dict() == there.first.to_dict()
+    dear = {**common.values, variable: 2.0 * np.asarray(common.values[variable])}
+    rich = [
+        item if item.name == "baseline" else replace(item, policy=replace(item.policy, budget=0.01)) for item in cast
+    ]
+    for case, values, scenarios in (
+        (("c_S", "twice"), dear, cast),
+        (("budget", "0.01"), common.values, rich),
+    ):
+        there = compare(model, panel, replace(common, values=values), scenarios, BOUNDS).effects["gap_closed"]
+        there = there.sel(scenario=found[case]["scenario"])
+        assert not there.equals(comparison.effects["gap_closed"].sel(scenario=there["scenario"]))
+        np.testing.assert_array_equal(found[case], there)
+    # Every exponent of need leaves one policy a mix; the last year is that of the comparison itself.
+    assert {change for key, change in found if key == "redistribution"} == {"0", "0.5", "1", "2"}
+    per_head = comparison.effects["gap_closed"].sel(scenario="only_skills")
+    np.testing.assert_array_equal(found["redistribution", "0"].sel(scenario="only_skills_by_need"), per_head)
+    assert found["until", "2030"].identical(comparison.effects["gap_closed"])
+
+
+def test_by_need_against_per_head_is_a_plain_loop(comparison):
+    gains = [
+        comparison.effects[key].sel(scenario="uniform_mean_mix_by_need")
+        - comparison.effects[key].sel(scenario="uniform_mean_mix").to_numpy()
+        for key in MEASURES
+    ]
+    better = [all(float(gain.isel(draw=draw)) > 0 for gain in gains) for draw in range(8)]
+    found = comparison.by_need()
+    assert (found.measures, found.mixes, found.share) == (8, 4, np.mean(better))
+    worse = comparison.effects.copy(deep=True)
+    worse["theil_closed"].loc[{"scenario": "uniform_mean_mix_by_need"}] = -9.0
+    assert replace(comparison, effects=worse).by_need().share == 0
+    alone = {name: item for name, item in comparison.scenarios.items() if not name.startswith("uniform")}
+    assert replace(comparison, scenarios=alone).by_need() is None
+
+
+def test_a_policy_that_only_holds_the_others_back_levels_down():
+    dims, places = (
+        ("scenario", "draw", "region", "year"),
+        {"scenario": ["none", "down", "up"], "draw": [0], "year": [0]},
+    )
+    output = xr.DataArray([[[[4.0], [1.0]]], [[[3.0], [1.0]]], [[[4.0], [1.5]]]], dims=dims, coords=places)
+    start = Start(output=np.array([4.0, 1.0]), population=np.ones(2))
+    found = effects(output, xr.ones_like(output), None, {"none": "none", "down": "none", "up": "none"}, start)
+    ranking = Ranking(effects=found, scenarios={}, year=0, limits=None)
+    assert (found["gap_closed"] > 0).all()
+    assert ranking.levels_down.to_dict() == {"down": 1.0, "up": 0.0}
+    assert found["laggards_change"].to_numpy().ravel() == pytest.approx([0.0, 100 * np.log(1.5)])
+    assert found["gap_closed_by_people"].to_numpy() == pytest.approx(found["gap_closed"].to_numpy())
 
 
 def test_terciles_take_a_third_of_the_draws_each(comparison):
@@ -102,14 +171,15 @@ def test_terciles_take_a_third_of_the_draws_each(comparison):
     assert set(found) == {("h_u", "low"), ("h_u", "high")}
     high = np.argsort(values)[-3:]
     expected = first_shares(comparison.effects["gap_closed"].isel(draw=np.sort(high)))
-    assert found["h_u", "high"].to_dict() == expected.to_dict()
+    assert first_shares(found["h_u", "high"]).to_dict() == expected.to_dict()
 
 
 def test_robust_needs_every_case(model, panel, cast):
     found = answer(model, panel, cast, {"": None}, None, bounds=BOUNDS, draws=4, seed=0)
     name = str(found.main.first.idxmax())
-    least = min(float(series[name]) for series in (found.main.first, *found.main.cases.values()))
-    is_best = all(series.idxmax() == name for series in found.main.cases.values())
+    firsts = [found.main.first, *map(first_shares, found.main.cases.values())]
+    least = min(float(series.get(name, 0.0)) for series in firsts)
+    is_best = all(series.idxmax() == name for series in firsts)
     assert found.robust == (name if is_best and least >= 0.5 else "")
     assert found.approximate is None
 

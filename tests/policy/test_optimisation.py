@@ -16,6 +16,7 @@ from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.studies import policy_of
 from pysd_runner.policy.study import effects_of
+from pysd_runner.reports.advice import optimum_sentences
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
 
@@ -101,6 +102,18 @@ def test_constraints_are_kept(few):
     assert kept.in_sample < theil.max()
     assert kept.relaxed == {}
     assert "leader_change" in kept.binding
+
+
+def test_an_optimum_on_a_bound_says_so(scenario):
+    space, _ = space_of(inputs(), scenario, by="lever")
+    knob = space.knobs[-1]
+    alone = Space(knobs=(knob,), base=policy(), sums={})
+    found = optimise(study(), alone, objective=Objective("gap_closed"), starts=1)
+    assert found.point == pytest.approx([2.0])
+    below, at = judged([[1.99], [2.0]], alone, HALF, "gap_closed").mean(axis=1)
+    assert found.on_bounds == {knob: pytest.approx((at - below) / 0.01, rel=0.02)}
+    (line,) = (text for text in optimum_sentences(found, {}, "en") if "On a bound" in text)
+    assert f"at 2.00; a unit beyond it would change the objective by +{found.on_bounds[knob]:.2f}" in line
 
 
 def test_what_cannot_be_is_relaxed_least(few):

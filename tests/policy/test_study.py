@@ -9,13 +9,16 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.indicators import theil
 from pysd_runner.indicators.relative import mean_log_gap
+from pysd_runner.policy import ranking
 from pysd_runner.policy import study as module
 from pysd_runner.policy.effects import variable_outcome
-from pysd_runner.policy.problem import Gradients
+from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS, Objective
+from pysd_runner.policy.problem import Gradients, SearchProblem
 from pysd_runner.policy.ranking import compare, start_of
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.scenarios.policy import FrozenMapping
 from tests.policy.places import UNTIL, inputs, policy, study
 
 
@@ -35,6 +38,26 @@ def test_effects_are_those_of_the_comparison():
     found = effects_of(study(), [policy()], every(study().outcomes))
     for key in ("gap_closed", "theil_closed", "theil_between_closed", "output_change"):
         assert found[key][0, :, -1] == pytest.approx(expected[key].to_numpy()[0], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("rules", "is_kept"), [(DEFAULT_CONSTRAINTS, False), (DEFAULT_CONSTRAINTS[1:2], True)])
+def test_compared_policies_keep_the_constraints_that_a_search_sees(rules, is_kept, monkeypatch):
+    monkeypatch.setattr(ranking, "DEFAULT_CONSTRAINTS", rules)
+    none, root = (load_scenario(item, model=inputs().model) for item in ("baseline", "skills_programme"))
+    mix = FrozenMapping({"skills": 0.5, "data": 0.5})
+    scenario = replace(root, policy=replace(root.policy, mix=mix, redistribution=-0.5))
+    found = ranking.compare(inputs().model, inputs().panel, inputs().common, [none, scenario], inputs().bounds)
+    space, start = space_of(inputs(), scenario, by="lever")
+    problem = SearchProblem(study(), space, Objective("gap_closed"), rules, study().none, None)
+    worse = (problem.effects(start)["region_change"] < 0).mean(axis=0)
+    assert found.limits.to_dict("records") == [
+        {
+            "keeps_constraints": is_kept,
+            "worse_off": inputs().panel.codes[worse.argmax()],
+            "share_worse_off": worse.max(),
+        }
+    ]
+    assert (problem.miss(start) == 0) == is_kept
 
 
 def test_outcomes_are_the_indicators():

@@ -9,8 +9,8 @@ from scipy import stats
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
 from pysd_runner.reports.document import aligned, width
-from pysd_runner.reports.evidence import declarations_of, evidence_lines, meaning_of
-from pysd_runner.reports.headline import headline_lines, implausible, label_of
+from pysd_runner.reports.evidence import declarations_of, evidence_lines, implausible, meaning_of
+from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table, switching_line
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
@@ -131,11 +131,38 @@ def test_a_fit_that_misses_its_anchor_is_told_before_who_is_first_under_it(proje
         comparisons=dict.fromkeys(definitions, compared.main),
         misses={"digital_skill_intermediate": (), "digital_skill_basic": (missed,)},
     )
-    first = headline_lines(projection, found)[0]
+    first = headline_lines(projection, found)[1]
     told = "The fit with basic digital skills misses the share of internet users with digital skills that it is tied to"
     assert first.startswith(f"{told}, 0.70 against 0.87 surveyed in 2023. ")
     assert first.index("is first") > len(told)
-    assert "misses" not in headline_lines(projection, compared)[0]
+    assert "misses" not in headline_lines(projection, compared)[1]
+    assert "Which mix is first is not identified: of 4 compared, " in first
+
+
+def test_money_by_need_comes_first_unless_it_is_not_better(projection, compared):
+    start = "Most robust: given by need rather than per head, the money of the mean mix does better by all 8 measures"
+    assert headline_lines(projection, compared)[0].startswith(start)
+    worse = compared.main.effects.copy(deep=True)
+    worse["sigma_closed"].loc[{"scenario": "uniform_mean_mix_by_need"}] = -9.0
+    found = dataclasses.replace(compared, comparisons={"": dataclasses.replace(compared.main, effects=worse)})
+    assert not any("Most robust" in line for line in headline_lines(projection, found))
+
+
+def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
+    limits = compared.main.limits.assign(keeps_constraints=False, worse_off="110000", share_worse_off=0.6)
+    none, some = (
+        dataclasses.replace(compared, comparisons={"": dataclasses.replace(compared.main, limits=item)})
+        for item in (limits, limits.assign(keeps_constraints=limits.index == "uniform_mean_mix"))
+    )
+    text = " ".join(headline_lines(projection, none))
+    assert "Of 4 policies compared 0 keep the default constraints of `gapsim optimise`" in text
+    assert "`gapsim optimise --start zoned_need` searches for one that does." in text
+    assert "most often worse off ends so in 60 to 60 % of the draws (Beijing under 4 of them)." in text
+    assert "The best that keeps them is “Mean mix, per head”" in " ".join(headline_lines(projection, some))
+    table = policy_table(projection, some, "en")
+    place = table.header.index("constraints kept")
+    assert {row[place] for row in table.rows if row[0] == "Mean mix, per head"} == {"yes"}
+    assert [row[place + 1] for row in table.rows] == ["Beijing, 60 %"] * 4
 
 
 def test_that_zoning_was_not_tested_is_said_of_zoned_policies_alone(projection, compared):
@@ -187,7 +214,8 @@ def test_what_is_implausible_is_said(projection, compared):
     assert len(found) == 1
     assert "national output against no policy" in found[0]
     wide = {"output_change": dataclasses.replace(spec.plausible["output_change"], lower=-99, upper=99)}
-    assert not list(implausible(compared.main, dataclasses.replace(spec, plausible=wide), "en"))
+    (line,) = implausible(compared.main, dataclasses.replace(spec, plausible=wide), "en")
+    assert "0 of 4 outside −99.0 … 99.0." in line
 
 
 def test_one_draw_says_nothing_about_uncertainty(model, panel):
