@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_359,
-    "nodes": 612_186,
-    "functions": 4_956,
-    "docstring lines": 12_146,
-    "lines of other texts": 5_747,
+    "lines": 80_698,
+    "nodes": 615_517,
+    "functions": 4_978,
+    "docstring lines": 12_171,
+    "lines of other texts": 5_773,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_165,
+    "lines of tests": 43_299,
 }
 
 
