@@ -10,7 +10,7 @@ CEILINGS = {
     "nodes": 615_517,
     "functions": 4_978,
     "docstring lines": 12_171,
-    "lines of other texts": 5_785,
+    "lines of other texts": 5_797,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
