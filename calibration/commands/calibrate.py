@@ -273,7 +273,7 @@ def demo(
             asked=replace(asked, fit=at),
             fitted=found.fitted,
             others={name: item.fitted for name, item in others.items()},
-            compared=_compared(model),
+            compared=compared(model),
             regions=region or (),
             lang=lang,
         )
@@ -286,7 +286,7 @@ def demo(
     steps.refuse_failed(found, folder.path / steps.FIT)
 
 
-def _compared(model: "Model") -> "Sequence[Scenario]":
+def compared(model: "Model") -> "Sequence[Scenario]":
     """The mixes of the demonstration and every single lever, each with money per head and by need."""
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.scenarios.crossing import crossed, single_levers

@@ -1,6 +1,6 @@
 """Weigh the draws of a fit by measured effects that the fit did not use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,11 +116,7 @@ def weigh(
     rows = np.array(before.draws)
     parameters = {**dict(fitted.fixed), **dict(zip(fitted.keys, rows.T, strict=True))}
     implied = experiments_of_fit(model, data, fitted, kept).implied(parameters, len(rows))
-    with np.errstate(invalid="ignore"):
-        logs = -0.5 * sum(item.residuals(implied[item.key]) ** 2 for item in kept)
-    weights = _normalised(np.where(np.isnan(logs), -np.inf, logs))
-    _, places = np.unique(rows, axis=0, return_inverse=True)
-    effective = float(1 / (np.bincount(places.ravel(), weights) ** 2).sum()) if weights.any() else 0.0
+    weights, effective = importance(kept, implied, rows)
     if effective < LEAST:
         raise InvalidInput(
             "only {effective} of {count} draws of the fit agree with the measured effects, fewer than {least}: "
@@ -143,11 +139,17 @@ def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameter
     return replace(fitted, draws=tuple(zip(*(drawn[key].tolist() for key in fitted.keys), strict=True)))
 
 
-def _normalised(logs: Array) -> Array:
+def importance(
+    terms: Sequence[EvidenceTerm], implied: Mapping[str, Array], rows: Array | None = None
+) -> tuple[Array, float]:
+    """Weights of draws with sum 1, shape (draw,), and how many distinct `rows` they are worth; 0 if none agrees."""
+    logs = np.sum([-0.5 * item.residuals(implied[item.key]) ** 2 for item in terms], axis=0)
     if not np.isfinite(logs).any():
-        return np.zeros(len(logs))
-    weights = np.exp(logs - logs.max())
-    return np.asarray(weights / weights.sum())
+        return np.zeros(len(logs)), 0.0
+    weights = np.where(np.isnan(logs), 0.0, np.exp(logs - np.nanmax(logs)))
+    weights /= weights.sum()
+    places = np.arange(len(logs)) if rows is None else np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    return weights, float(1 / (np.bincount(places, weights) ** 2).sum())
 
 
 def _systematic(weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
