@@ -228,8 +228,15 @@ def experiments_of(
         drawn = bound.at(parameters)
         return drawn.values(drawn.start(origin, first_year))
 
+    known: dict[tuple[int, float], dict[str, Any]] = {}
+
     def lowered(scenarios: Sequence[Scenario], common: Mapping[str, Any], stop: float) -> dict[str, Any]:
-        return scenario_values(scenarios, model, data, common, (origin, round(stop)))
+        # Policies change nothing that is drawn, so their values are made once for all draws.
+        bounds, place = (origin, round(stop)), (len(scenarios), stop)
+        if place not in known:
+            known[place] = scenario_values(scenarios, model, data, {}, bounds)
+        is_drawn = known[place].keys() & common.keys()
+        return scenario_values(scenarios, model, data, common, bounds) if is_drawn else known[place]
 
     load = partial(load_scenario, model=model)
     names = model.bindings.variables
