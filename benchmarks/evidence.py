@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from calibration.commands.calibrate import compared
 from pysd_runner import load_data, load_model
@@ -46,9 +47,9 @@ def lines(found: Ranking) -> Iterator[str]:
         row = rows.loc[name]
         errors = " and ".join(f"{row[f'{HEADLINE}_{end}_error']:.2f}" for end in ("p05", "p95"))
         yield f"  {label:7} {shown(row, HEADLINE)}, errors of the ends {errors}"
-    split = found.split("zoned_need")
-    yield f"  who     {split.loc['who', 'change_p50']:.2f}"
-    yield f"  what    {split.loc['what', 'change_p50']:.2f}"
+    split = found.split("zoned_need")["change_p50"].to_dict()
+    yield f"  who     {split['who']:.2f}"
+    yield f"  what    {split['what']:.2f}"
     yield f"  output  {shown(rows.loc['zoned_need'], 'output_change')} %"
     yield f"  skills first in {100 * found.first['skills_programme']:.0f} % of draws"
     for ratio in ("benefit_cost_ratio", "present_ratio"):
@@ -58,7 +59,7 @@ def lines(found: Ranking) -> Iterator[str]:
             yield f"  {ratio}: of {len(medians)} medians {outside} {USUAL}"
 
 
-def shown(row, name: str) -> str:
+def shown(row: "pd.Series[float]", name: str) -> str:
     """Median and 90 % interval of an effect."""
     return f"{row[f'{name}_p50']:.2f} ({row[f'{name}_p05']:.2f} to {row[f'{name}_p95']:.2f})"
 
