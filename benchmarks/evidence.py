@@ -5,12 +5,11 @@ FIT is a folder of `gapsim calibrate china --sample 2500`, REFIT one of the same
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from calibration.commands.calibrate import compared
 from pysd_runner import load_data, load_model
@@ -42,24 +41,24 @@ def ranked(model: Model, panel: Data, fitted: FittedParameters, folder: Path) ->
 
 def lines(found: Ranking) -> Iterator[str]:
     """Headline of a ranking, with Monte Carlo errors of the ends of its intervals."""
-    rows = found.table()
+    rows = found.table().to_dict("index")
     for label, name in POLICIES.items():
-        row = rows.loc[name]
+        row = rows[name]
         errors = " and ".join(f"{row[f'{HEADLINE}_{end}_error']:.2f}" for end in ("p05", "p95"))
         yield f"  {label:7} {shown(row, HEADLINE)}, errors of the ends {errors}"
     split = found.split("zoned_need")["change_p50"].to_dict()
     yield f"  who     {split['who']:.2f}"
     yield f"  what    {split['what']:.2f}"
-    yield f"  output  {shown(rows.loc['zoned_need'], 'output_change')} %"
+    yield f"  output  {shown(rows['zoned_need'], 'output_change')} %"
     yield f"  skills first in {100 * found.first['skills_programme']:.0f} % of draws"
     for ratio in ("benefit_cost_ratio", "present_ratio"):
         if ratio in found.effects:
-            medians = rows[f"{ratio}_p50"]
+            medians = np.array([row[f"{ratio}_p50"] for row in rows.values()])
             outside = f"{(medians > USUAL[1]).sum()} above, {(medians < USUAL[0]).sum()} below"
             yield f"  {ratio}: of {len(medians)} medians {outside} {USUAL}"
 
 
-def shown(row: "pd.Series[float]", name: str) -> str:
+def shown(row: Mapping[Hashable, float], name: str) -> str:
     """Median and 90 % interval of an effect."""
     return f"{row[f'{name}_p50']:.2f} ({row[f'{name}_p05']:.2f} to {row[f'{name}_p95']:.2f})"
 
