@@ -36,7 +36,8 @@ def ranked(model: Model, panel: Data, fitted: FittedParameters, folder: Path) ->
     bounds = (panel.years[-1], UNTIL)
     common = common_draws(model, panel, fitted, load_baseline(folder), bounds=bounds, draws=DRAWS, seed=0)
     found = compare(model, panel, common, distinct(with_comparisons(several, model=model)), bounds)
-    return replace(found, walkers=fitted.walkers(common.parameters))
+    walkers = ("draw", fitted.walkers(common.parameters))
+    return replace(found, effects=found.effects.assign_coords(walker=walkers))
 
 
 def lines(found: Ranking) -> Iterator[str]:
