@@ -195,8 +195,8 @@ CROSSED = (
 DRAWS_KEPT = 2500
 # Figures of the fit; `gapsim calibrate` draws paths and residuals of every region as well.
 OF_FIT = ("parameters", "series")
-# Number of stages: fit, posterior sample and weights (again for each alternative definition), verdicts and report of the fit,
-# forecast, projection, comparison and drawing.
+# Number of stages: fit, posterior sample, weights (again for each alternative definition), verdicts and report of the
+# fit, forecast, projection, comparison and drawing.
 _STAGES_OF_FIT = 3
 _STAGES = _STAGES_OF_FIT + 6
 

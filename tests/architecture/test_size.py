@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_698,
-    "nodes": 615_517,
+    "lines": 80_707,
+    "nodes": 615_659,
     "functions": 4_978,
-    "docstring lines": 12_171,
-    "lines of other texts": 5_797,
+    "docstring lines": 12_172,
+    "lines of other texts": 5_799,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
