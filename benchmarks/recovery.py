@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from time import process_time
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.coverage import LEVELS, POOLED, Coverage, coverage, outside, rejected, table
+from benchmarks.headline import effect_lines, effect_ranks
 from benchmarks.machine import machine, versions
 from benchmarks.simulated import DISTURBANCES, simulated_panel
 from calibration.fitting.fit import fit
@@ -33,8 +34,8 @@ FIRST = 2014
 ASKED = ("q_a", "g_D", "lam_S", "lam_U", "q_u", "th_U", "c0", "c1", "lam_I", "pi", "tau_m", "lambda_s", "lambda_u")
 # Those whose 95 % intervals were far too narrow while the others were held, and how often they must hold at least.
 ONCE_NARROW, LEAST = ("q_a", "g_D"), 0.88
-# The same for momentum where a census finds another population.
-AT_CENSUS = ("tau_m",)
+# The same for momentum where a census finds another population, regions share shocks, or are unlike.
+OF_MEMORY = {"census": ("tau_m",), "common": ("tau_m",), "heteroskedastic": ("tau_m",)}
 
 # Draws of the sampler that ranks are counted in.
 RANKED = 999
@@ -57,6 +58,8 @@ class Setting:
         ``"all"`` parameters, or ``"asked"``: those of `ASKED`, the others held as declared, as the first version did.
     sampler
         Whether the posterior is sampled too.
+    effects
+        Whether effects of a policy are ranked too, without measured effects and with some drawn from the truth.
     seed
         Decides truths, errors and draws.
     """
@@ -67,6 +70,7 @@ class Setting:
     disturb: str = "none"
     estimate: str = "all"
     sampler: bool = False
+    effects: bool = False
     seed: int = 0
 
 
@@ -92,6 +96,8 @@ class Recovered:
         Why the panel could not be used; empty if it could.
     seconds
         Processor time of the fit, and of the sampler.
+    effects
+        Probability below the true effects, see `benchmarks.headline`.
     """
 
     number: int
@@ -105,6 +111,7 @@ class Recovered:
     ess: float = 0.0
     problem: str = ""
     seconds: tuple[float, float] = (0.0, 0.0)
+    effects: dict[str, float] = field(default_factory=dict)
 
 
 @cache
@@ -170,6 +177,9 @@ def recover(number: int, setting: Setting) -> Recovered:
         problem = CalibrationProblem(model, panel, start=FIRST, free=free)
         ranked = {key: value for key, value in truth.items() if key in problem.space.keys}
         found = _found(problem, ranked, setting, number)
+        fitted = found.pop("fitted")
+        if setting.effects:
+            found["effects"] = effect_ranks(model, start, panel, fitted, truth, rng)
     except Exception as error:  # noqa: BLE001 - a panel that fails is a result and is counted
         return Recovered(number=number, problem=f"{type(error).__name__}: {error}")
     return Recovered(number=number, keys=tuple(ranked), truth=tuple(ranked.values()), **found)
@@ -195,6 +205,7 @@ def _found(problem: CalibrationProblem, truth: dict[str, float], setting: Settin
             "ess": sample.convergence.least_ess,
         }
     return sampled | {
+        "fitted": result.fitted,
         "estimate": tuple(result.parameter(key).estimate for key in truth),
         "normal": tuple(ndtr((true - at.point[places]) / at.spread[places]).tolist()),
         "failed": tuple(item.rule for item in result.check()),
@@ -281,6 +292,8 @@ def report(setting: Setting, panels: Sequence[Recovered]) -> tuple[list[str], di
             ranks = np.array([getattr(item, method) for item in used])
             told_of, record["methods"][method] = _judged(setting, used[0].keys, ranks)
             lines += ["", f"{title}: percent of truths within the central 50, 80 and 95 % interval", *told_of]
+    if setting.effects:
+        lines += ["", *effect_lines([item.effects for item in good])]
     if good:
         middle = np.median([item.seconds for item in good], axis=0)
         lines += ["", f"processor time in the median: fit {middle[0]:.2f} s"]
@@ -332,7 +345,7 @@ def _limits(setting: Setting, asked: Coverage, rows: dict[str, Coverage]) -> lis
         bounds = ", ".join(f"{100 * low:.0f}" for low, _ in POOLED.values())
         missed = any(asked.covered[level] < low for level, (low, _) in POOLED.items())
         lines.append(f"{asked.name} pooled, at least {bounds} %: {'MISSED' if missed else 'kept'}")
-    narrow = {"none": ONCE_NARROW, "census": AT_CENSUS}.get(setting.disturb, ())
+    narrow = {"none": ONCE_NARROW, **OF_MEMORY}.get(setting.disturb, ())
     for key in narrow:
         found = rows[key].covered[LEVELS[-1]]
         lines.append(f"{key} at 95 %, at least {LEAST:.0%}: {'kept' if found >= LEAST else 'MISSED'}")
@@ -352,6 +365,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--estimate", choices=("all", "asked"), default=usual.estimate, help="all parameters, or thirteen"
     )
     parser.add_argument("--sampler", action="store_true", help="sample every posterior too")
+    parser.add_argument("--effects", action="store_true", help="rank effects of a policy too, with measured effects")
     parser.add_argument("--seed", type=int, default=usual.seed, help="decides everything (0)")
     parser.add_argument("--processes", type=int, default=2, help="panels fitted at a time (2)")
     parser.add_argument("--keep", type=Path, default=None, help="file of finished panels; an interrupted run goes on")
@@ -380,6 +394,7 @@ def main(given: Sequence[str] | None = None) -> int:
         disturb=options.disturb,
         estimate=options.estimate,
         sampler=options.sampler,
+        effects=options.effects,
         seed=options.seed,
     )
     panels = recovered(setting, options.panels, kept=options.keep, processes=options.processes)

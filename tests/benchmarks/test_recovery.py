@@ -1,12 +1,15 @@
 """Parameters are recovered from panels simulated with known ones: a small version of the benchmark, and its tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from benchmarks.coverage import coverage, holm, outside, rejected, table
-from benchmarks.recovery import FIRST, Setting, recovered, template
+from benchmarks.headline import EFFECTS
+from benchmarks.recovery import FIRST, Setting, recovered, report, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, MEMORY, simulated_panel
 from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.data import Data
@@ -138,3 +141,13 @@ def test_holm_steps_down():
     assert holm([0.01, 0.02, 0.03, 0.2]) == [True, False, False, False]
     assert holm([0.2, 0.001, 0.017, 0.02]) == [False, True, False, False]
     assert holm([0.001, 0.002, 0.003]) == [True, True, True]
+
+
+def test_true_effects_are_ranked_without_measured_effects_and_with_them():
+    made = recovered(replace(SMALL, effects=True), 2)
+    assert not [item.problem for item in made if item.problem]
+    for item in made:
+        assert all(0 <= item.effects[name] <= 1 for name in EFFECTS)
+    lines, record = report(replace(SMALL, effects=True), [item for item in made for _ in range(2)])
+    assert any(line.startswith("gap_closed with evidence, within 44-56, 75-85, 92-98 %") for line in lines)
+    assert set(record["panels"][0]["effects"]) >= set(EFFECTS)
