@@ -381,8 +381,8 @@ def _untrusted_draws(fitted: FittedParameters) -> list[str]:
     if sampling is None:
         return [
             Message(
-                "The parameters are drawn from the normal approximation of the posterior, whose effects on output are "
-                "too low at the upper end: sample it before quoting intervals (gapsim calibrate --sample)."
+                "The parameters are drawn from the normal approximation of the posterior, which is not skewed where "
+                "the posterior is: sample it before quoting ends of intervals (gapsim calibrate --sample)."
             )
         ]
     if not fitted.draws or sampling["is_trusted"]:
