@@ -71,7 +71,8 @@ def effect_ranks(
     measured = [replace(item, centre=float(item.drawn(implied[item.key][0], rng)[0])) for item in terms]
     if not all(item.centre > 0 for item in measured if item.family == "lognormal"):
         return ranks
-    logs = -0.5 * sum(item.residuals(implied[item.key][1:]) ** 2 for item in measured)
+    apart = np.array([item.residuals(implied[item.key][1:]) for item in measured])
+    logs = -0.5 * (apart**2).sum(axis=0)
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     weighed = {f"{name} {WITH}": float(weights[values < true[name]].sum()) for name, values in found.items()}
