@@ -294,15 +294,16 @@ def plot_forest(rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = Fa
 
 
 def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> tuple[float, float]:
-    """Limits that hold every value and the intervals of all rows that are no studies."""
-    ends = rows.loc[rows["kind"].isin(SUMMARIES), ["low", "high"]].to_numpy(dtype=float).ravel()
-    values = np.concatenate([rows["value"].to_numpy(dtype=float), ends, [1.0 if is_log else 0.0]])
+    """Limits that hold every value and the intervals below; a logarithmic axis leaves out low ends of the model."""
+    of_model = rows["kind"].isin(("prior", "posterior", "weighted"))
+    ends = rows[rows["kind"].isin(SUMMARIES)]
+    lows = ends["low"] if not is_log else ends.loc[~of_model, "low"]
+    values = np.concatenate([rows["value"], lows, ends["high"], [1.0 if is_log else 0.0]])
     if is_log:
         values = np.log(values[values > 0])
-    low, high = values.min(), values.max()
-    ends = np.array([low - 0.05 * (high - low), high + 0.05 * (high - low)])
-    first, last = np.exp(ends) if is_log else ends
-    return float(first), float(last)
+    reach = 0.05 * np.ptp(values)
+    first, last = np.array([values.min() - reach, values.max() + reach])
+    return (float(np.exp(first)), float(np.exp(last))) if is_log else (float(first), float(last))
 
 
 def _draw_effect(axes: Axes, place: int, row: Mapping[Any, Any], limits: tuple[float, float]) -> None:

@@ -66,8 +66,8 @@ class _Page:
         self.terms = list(found.terms.values())
 
     def say(self, key: str, **values: object) -> str:
-        """A text of the page."""
-        return say(f"evidence.{key}", self.lang, **values)
+        """A text of the page; a key with a dot is one of another page."""
+        return say(key if "." in key else f"evidence.{key}", self.lang, **values)
 
     def parts(self) -> Iterator[Part]:
         """All parts, in reading order."""
@@ -135,10 +135,10 @@ class _Page:
                 self._basis(item),
                 self._experiment(item),
                 " … ".join(dict.fromkeys(f"{year:g}" for year in item.after)),
-                self.say(f"family_{item.family}"),
+                f"`{item.family}`",
                 self._pool(item),
                 ", ".join(item.rows),
-                self.say("yes" if item.is_used else "no"),
+                self.say("policy.yes") if item.is_used else "",
             ]
             for item in self.terms
         ]
@@ -174,7 +174,8 @@ class _Page:
             rows.append(_row(say("evidence.term", lang), "term", item.centre, item.low, item.high))
             for stage in self._stages():
                 rows.append(_row(say(f"evidence.{stage}", lang), stage, *self.found.stages[stage].interval(item.key)))
-        title, basis = (say(f"evidence.{kind}_{quantity}", lang) for kind in ("forest", "basis"))
+        shares, basis = values["lever"].value_counts(normalize=True), say(f"evidence.basis_{quantity}", lang)
+        title = f"{self._lever(str(shares.idxmax()) if shares.max() > 0.5 else '')} ({quantity})"
         figure = plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
         yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
 
@@ -191,7 +192,7 @@ class _Page:
             share = percent(inside / count)
             yield Heading(self.say("left_out"))
             yield Paragraph(self.say("left_out_note", inside=inside, count=count, share=share))
-            yield self.table(["basis", "inside", "outside"], rows, 2)
+            yield self.table(["basis", "list_inside", "outside"], rows, 2)
 
     def _lasting(self, lasting: Persistence) -> Iterator[Part]:
         couplings = lasting.term.couplings
@@ -211,7 +212,7 @@ class _Page:
                 gain_last=written(medians[()][-1], _DIGITS),
                 ratio=written(ratio, 1),
                 interval=interval(low, high, 1),
-                couplings=self.say("and").join(f"`{key}` ({self._meaning(key)})" for key in couplings),
+                couplings=self.say("list.and").join(f"`{key}` ({self._meaning(key)})" for key in couplings),
                 without=written(float(np.nanmedian(lasting.late_to_early[couplings])), 1),
             )
         )
@@ -246,7 +247,7 @@ class _Page:
             for row in shown.to_dict("records")
         ]
         ends = [written(end, 1) for end in (late["ratio"].min(), late["ratio"].max())]
-        gone_by = self.say("between").join(names) or self.say("nothing")
+        gone_by = self.say("report.clauses").join(names) or "–"
         yield Paragraph(self.say("lasting_trials", low=ends[0], high=ends[1], gone=gone_by))
         yield self.table(["study", "after", "effect", "error", "over_early"], rows, 2, caption=self.say("follow_ups"))
 
@@ -259,7 +260,7 @@ class _Page:
                 rows.append([label, self.say(basis), *(written(value, 1) for value in medians)])
         yield Heading(self.say("horizons"))
         yield Paragraph(self.say("horizons_note", rate=percent(next(iter(self.terms)).rate)))
-        header = [self.say("policy"), self.say("basis"), *(str(year) for year in HORIZONS)]
+        header = [self.say("policy.policy"), self.say("basis"), *(str(year) for year in HORIZONS)]
         yield TextTable(header=header, rows=rows, caption=self.say("horizons_table"), words=frozenset({1}))
 
     def _scenario(self, name: str) -> str:
@@ -276,31 +277,33 @@ class _Page:
         rows = []
         for row in found.to_dict("records"):
             own = grouped.get_group((row["parameter"], row["unit"]))
-            marks = [self.say("yes") if row["fit"] else "", f"{row['sources']}"]
+            marks = [self.say("policy.yes") if row["fit"] else "", f"{row['sources']}"]
             rows.append(
                 [f"`{row['parameter']}`", row["unit"], *marks, _range(own["china"].dropna()), _range(own["yuan_2024"])]
             )
-        yield Heading(self.say("costs"))
+        yield Heading(self.say("explorer.costs"))
         yield Paragraph(self.say("costs_note"))
         missing = sorted(unsupported_costs(self.found.model.source))
         if missing:
-            names = self.say("between").join(f"`{key}` ({self._meaning(key)})" for key in missing)
+            names = self.say("report.clauses").join(f"`{key}` ({self._meaning(key)})" for key in missing)
             yield Paragraph(self.say("costs_missing", names=names))
-        yield self.table(["cost", "unit", "model_unit", "sources", "range_china", "range"], rows, 1, 2)
+        yield self.table(
+            ["cost", "fit_report.unit", "list_in_model_unit", "sources", "range_china", "range"], rows, 1, 2
+        )
 
     def _ledger(self) -> Iterator[Part]:
-        effects, yes = self.ledger.effects, {True: self.say("yes"), False: ""}
+        effects, yes = self.ledger.effects, {True: self.say("policy.yes"), False: ""}
         cells = {
-            "ledger_id": effects["id"],
+            "rows": effects["id"],
             "study": effects["study"] + " (" + effects["year"] + ")",
             "country": effects["country"],
-            "lever": effects["lever"].map(self._lever),
+            "list_lever": effects["lever"].map(self._lever),
             "rating": effects["rating"].map(_number),
             "quantity": effects["quantity"],
-            "value": effects["value"].map(_number),
+            "evaluation.column.value": effects["value"].map(_number),
             "error": effects["se"].map(_number),
-            "error_from": effects["se_from"].map(lambda how: self.say(f"from_{how}") if how else ""),
-            "pooled": effects["pool"].isin(["yes", "zero"]).map(yes),
+            "error_from": effects["se_from"].map(lambda how: f"`{how}`" if how else ""),
+            "list_pooled": effects["pool"].isin(["yes", "zero"]).map(yes),
             "experiment": (effects["experiment"] != "").map(yes),
         }
         yield Heading(self.say("ledger"))
