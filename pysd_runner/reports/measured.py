@@ -1,8 +1,9 @@
 """The page on measured effects: terms, forest plots, what the model implies, how long effects last, costs, ledger."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -238,7 +239,7 @@ class _Page:
         ]
         rows = [
             [
-                f"{row['id']} {row['study']} ({row['year']}), {row['programme']}, {row['units']}",
+                f"{row['id']} {_dated(row)}, {row['programme']}, {row['units']}",
                 f"{row['horizon']:g}",
                 self.say("none") if np.isnan(row["size"]) else f"{_number(row['size'])} {row['unit']}",
                 _number(row["error"]),
@@ -295,7 +296,7 @@ class _Page:
         effects, yes = self.ledger.effects, {True: self.say("policy.yes"), False: ""}
         cells = {
             "rows": effects["id"],
-            "study": effects["study"] + " (" + effects["year"] + ")",
+            "study": effects.apply(_dated, axis=1),
             "country": effects["country"],
             "list_lever": effects["lever"].map(self._lever),
             "rating": effects["rating"].map(_number),
@@ -349,6 +350,10 @@ def _study_rows(ledger: Ledger, values: pd.DataFrame, *, is_log: bool) -> list[d
         label = f"{row['id']} {row['study']} {study['year']}, {study['programme']}"
         rows.append(_row(label, kind, row["value"], low, high, row["rating"]))
     return rows
+
+
+def _dated(row: Mapping[Any, Any] | pd.Series) -> str:
+    return f"{row['study']} ({row['year']})" if row["year"] else str(row["study"])
 
 
 def _row(label: str, kind: str, value: float, low: float, high: float, rating: float = 0) -> dict[str, object]:

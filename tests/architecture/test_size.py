@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_707,
-    "nodes": 615_659,
-    "functions": 4_978,
+    "lines": 80_716,
+    "nodes": 615_745,
+    "functions": 4_979,
     "docstring lines": 12_172,
-    "lines of other texts": 5_799,
+    "lines of other texts": 5_747,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
