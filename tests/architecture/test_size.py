@@ -10,7 +10,7 @@ CEILINGS = {
     "nodes": 615_745,
     "functions": 4_979,
     "docstring lines": 12_172,
-    "lines of other texts": 5_749,
+    "lines of other texts": 5_737,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
