@@ -193,10 +193,13 @@ class Ledger:
     ----------
     effects, costs
         The rows of the files; numbers are floats, missing ones NaN, missing texts empty.
+    tests
+        Predictions of the model beside what was measured, by `benchmarks.policy_tests`; None without ``tests.csv``.
     """
 
     effects: "pd.DataFrame"
     costs: "pd.DataFrame"
+    tests: "pd.DataFrame | None" = None
 
     @cached_property
     def values(self) -> "pd.DataFrame":
@@ -377,8 +380,13 @@ def load_ledger(model: str | Path) -> Ledger:
     InvalidInput
         If a file is missing or damaged.
     """
+    import pandas as pd
+
     folder = model_file(model).parent / FOLDER
-    return Ledger(*(_table(folder / f"{name}.csv", name) for name in ("effects", "costs")))
+    tests = folder / "tests.csv"
+    found = pd.read_csv(tests, keep_default_na=False) if tests.is_file() else None
+    effects, costs = (_table(folder / f"{name}.csv", name) for name in ("effects", "costs"))
+    return Ledger(effects, costs, found)
 
 
 @lru_cache(maxsize=8)

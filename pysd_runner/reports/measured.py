@@ -81,6 +81,7 @@ class _Page:
         for quantity in QUANTITIES:
             yield from self._forest(quantity)
         yield from self._left_out()
+        yield from self._tests()
         for lasting in self.found.lasting:
             yield from self._lasting(lasting)
             yield from self._follow_ups(lasting.term.lever)
@@ -194,6 +195,30 @@ class _Page:
             yield Heading(self.say("left_out"))
             yield Paragraph(self.say("left_out_note", inside=inside, count=count, share=share))
             yield self.table(["basis", "list_inside", "outside"], rows, 2)
+
+    def _tests(self) -> Iterator[Part]:
+        """Predictions of the model beside what was measured, the blind ones first."""
+        if self.ledger.tests is None:
+            return
+        rows = [
+            [
+                row[self.lang],
+                self.say("yes") if row["kind"] == "blind" else "",
+                f"{_band(row['median'], row['low'], row['high'])} {row['unit']}",
+                f"{_number(row['estimate'])} ({_number(row['error'])})",
+                written(row["width"], 1),
+                f"{written(row['power'], 2)}; {written(row['power_twice'], 2)}",
+                *(
+                    self.say("inside" if f"{row[key]}" == "True" else "outside")
+                    for key in ("inside", "inside_with_error")
+                ),
+            ]
+            for row in self.ledger.tests.to_dict("records")
+        ]
+        yield Heading(self.say("tests"))
+        yield Paragraph(self.say("tests_note"))
+        header = ["test", "blind", "predicted", "estimate", "width", "power", "inside", "inside_with_error"]
+        yield self.table(header, rows, 0, 1, 6, 7)
 
     def _lasting(self, lasting: Persistence) -> Iterator[Part]:
         couplings = lasting.term.couplings

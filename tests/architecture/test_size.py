@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_716,
-    "nodes": 615_745,
-    "functions": 4_979,
-    "docstring lines": 12_172,
-    "lines of other texts": 5_737,
+    "lines": 80_749,
+    "nodes": 616_018,
+    "functions": 4_980,
+    "docstring lines": 12_175,
+    "lines of other texts": 5_755,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_312,
+    "lines of tests": 43_317,
 }
 
 

@@ -93,6 +93,11 @@ def test_persistence_is_told_with_what_carries_it(pages):
     assert re.findall(r"\| (?:output a year|the same).*\| ([\d.]+) \|\n", told) == ["2.0", "1.0", "1.0", "0.7"]
 
 
+def test_predictions_stand_beside_estimates(pages):
+    (row,) = [line for line in pages["en"][0].splitlines() if "Structural funds 2007-13" in line]
+    assert row.endswith("| yes | 1.64 (0.81 … 3.29) % | −0.4 (3.38) | 1.5 | 0.08; 0.16 | outside | inside |")
+
+
 def test_the_ledger_is_folded(pages):
     page = pages["en"][1]
     assert page.count("<details>") == page.count("</details>") == 1
