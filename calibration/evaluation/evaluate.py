@@ -122,7 +122,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
 class _Steps:
     """Counts finished steps and reports the progress."""
 
-    TOTAL = 9
+    TOTAL = 8
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress, self._done = progress, 0
@@ -278,17 +278,17 @@ def _of_runs(subject: Subject, made: Mapping[str, Any]) -> dict[str, object]:
         "random_numbers": "none within a run",
         "processing": "as the caption of each table says; errors are simulated less observed",
         "seeds": f"{made['seed']}, NumPy's default generator (PCG64)",
-        "sensitivity": "half the step and Runge and Kutta's method: table integration",
+        "sensitivity": "half the step: table integration",
         "experiment_code": "gapsim evaluate",
     }
     if subject.calibrated is not None:
         given |= {
             "iterations": f"one run each of base, experiments and loops; {effort['trajectories']} trajectories of "
-            f"Morris's design, {effort['samples']} base samples of Sobol's, {effort['draws']} draws for the ranking",
+            f"Morris's design, {effort['draws']} draws for the ranking",
             "random_numbers": "parameters alone are drawn: from the fit (normal on the unbounded scale) or from their "
             "priors; no noise within a run",
             "uncertainty": "90 % intervals of parameters; 5th and 95th percentile of what policies close",
-            "sensitivity": "tables elasticities, modes, morris, sobol, ranking_flips; step and method: integration",
+            "sensitivity": "tables modes, morris, ranking_flips; step of time: integration",
             "computing_cost": _of_fit(subject.calibrated)["search_cost"],
         }
     return given

@@ -21,11 +21,8 @@ from calibration.sdeval import (
     autocorrelation_band,
     behaviour_patterns,
     breusch_pagan,
-    cross_correlation,
     cross_dependence,
-    durbin_watson,
     fit_table,
-    ljung_box,
     point_fit,
 )
 from pysd_runner.core.errors import InvalidInput
@@ -157,12 +154,10 @@ KEY = "fit"
 # Bias share of the mean squared error (Theil) above which the error is systematic.
 BIAS = 0.1
 
-# Percentage statistics, which are meaningless for values around zero.
-PERCENTAGES = ("mape", "rmspe", "mae_over_mean")
 PATTERNS_KEY = "patterns"
 
-# Steps of the pattern comparison with a verdict; the phase is only an estimate.
-STEPS = ("trend", "period", "mean", "variation", "discrepancy")
+# Steps of the pattern comparison.
+STEPS = ("trend", "mean", "variation")
 
 
 def point_fit_tests(
@@ -228,7 +223,8 @@ def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
     parts = []
     for pair in pairs:
         table = fit_table(pair.observed, pair.simulated, time="year").rename_axis("region").reset_index()
-        table = table.assign(**dict.fromkeys(PERCENTAGES, np.nan)) if pair.is_relative else table
+        # A percentage is meaningless for values around zero.
+        table = table.assign(mape=np.nan) if pair.is_relative else table
         parts.append(table.assign(series=pair.name, unit=pair.unit))
     return first_columns(pd.concat(parts, ignore_index=True), ["series", "unit", "region"])
 
@@ -294,9 +290,6 @@ def residual_tests(pairs: Sequence[ComparedSeries]) -> Section:
     """Test the innovations of the fit, which the calibration assumes to be independent and identically distributed."""
     judgements = [item for pair in pairs for item in _of_series(pair)]
     tables = {"residuals": pd.concat([_table(pair) for pair in pairs], ignore_index=True)}
-    several = [pair for pair in pairs if pair.observed.sizes["region"] > 1]
-    if several:
-        tables["cross_correlation"] = pd.concat([_crossed(pair) for pair in several], ignore_index=True)
     return Section(key=RESIDUALS, judgements=tuple(judgements), tables=tables)
 
 
@@ -311,11 +304,9 @@ def _of_series(pair: ComparedSeries) -> Iterator[Judgement]:
     long = values[seen >= SHORTEST]
     if len(long):
         yield _memory(pair, long)
-        yield _against_chance("ljung_box", pair, ljung_box(long, lags=LAGS).p_value < LEVEL)
     else:
-        for test in ("autocorrelation", "ljung_box"):
-            parts = {"years": int(seen.max(initial=0)), "least": SHORTEST}
-            yield Judgement.untested(test, "too_short", pair.name, **parts)
+        parts = {"years": int(seen.max(initial=0)), "least": SHORTEST}
+        yield Judgement.untested("autocorrelation", "too_short", pair.name, **parts)
     yield _spread(pair, values)
     if values.shape[0] > 1:
         yield _together(pair, values)
@@ -328,20 +319,6 @@ def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     size = float(np.sqrt((products**2).sum()))
     p_value = float(2 * stats.norm.sf(abs(products.sum() / size))) if size > 0 else float("nan")
     return _significant("autocorrelation", pair, p_value)
-
-
-def _against_chance(test: str, pair: ComparedSeries, outside: np.ndarray) -> Judgement:
-    """Fail if the number of rejections exceeds the 95th percentile under independence of the regions."""
-    count, regions = int(outside.sum()), int(outside.size)
-    most = int(stats.binom.ppf(1 - LEVEL, regions, LEVEL))
-    return Judgement.of(
-        test,
-        pair.name,
-        count <= most,
-        value=float(count),
-        bound=float(most),
-        note=Phrase("outside_in", {"count": count, "all": regions, "most": most}),
-    )
 
 
 def _spread(pair: ComparedSeries, values: np.ndarray) -> Judgement:
@@ -367,7 +344,6 @@ def _significant(test: str, pair: ComparedSeries, p_value: float) -> Judgement:
 
 def _table(pair: ComparedSeries) -> pd.DataFrame:
     values = _innovations(pair)
-    errors = (pair.simulated - pair.observed).to_numpy()
     lags = min(LAGS, values.shape[1] - 1)
     found = autocorrelation(values, lags=lags)
     by_lag = {f"autocorrelation_{lag}": found[:, lag] for lag in range(1, lags + 1)}
@@ -376,18 +352,7 @@ def _table(pair: ComparedSeries) -> pd.DataFrame:
             "series": pair.name,
             "region": pair.observed["region"].to_numpy(),
             "n": np.isfinite(values).sum(axis=1),
-            "durbin_watson_errors": durbin_watson(errors),
-            "durbin_watson_innovations": durbin_watson(values),
             **by_lag,
             "band": autocorrelation_band(np.isfinite(values).sum(axis=1)),
         }
-    )
-
-
-def _crossed(pair: ComparedSeries) -> pd.DataFrame:
-    codes = pair.observed["region"].to_numpy()
-    table = cross_correlation(_innovations(pair))
-    first, second = np.triu_indices(len(codes), k=1)
-    return pd.DataFrame(
-        {"series": pair.name, "region": codes[first], "other": codes[second], "correlation": table[first, second]}
     )

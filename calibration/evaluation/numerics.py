@@ -18,7 +18,6 @@ KEY = "numerics"
 
 # Tolerance of integration errors, relative to the largest value of the outcome.
 TOLERANCE = 0.01
-COLUMNS = {"halving": "error_halved", "runge_kutta": "error_reference"}
 
 
 def numerical_tests(subject: Subject) -> Section:
@@ -26,7 +25,7 @@ def numerical_tests(subject: Subject) -> Section:
     judgements = [_finite(subject)]
     table = pd.DataFrame()
     if subject.base.failed.any():
-        judgements += [Judgement.untested(test, "base_fails") for test in ("halving", "runge_kutta")]
+        judgements.append(Judgement.untested("halving", "base_fails"))
     else:
         steps, table = _integration(subject)
         judgements += steps
@@ -49,38 +48,36 @@ def _finite(subject: Subject) -> Judgement:
 
 
 def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
-    """Compare half the time step, and the Runge-Kutta method, with the step and method of the model."""
+    """Compare half the time step with the step of the model."""
     names = list(dict.fromkeys((*subject.outcomes, *subject.stocks)))
 
-    def integrate(step: float, method: str) -> Mapping[str, np.ndarray]:
-        return subject.paths(subject.integrated(step, cast("Method", method), names), names)
+    def integrate(step: float) -> Mapping[str, np.ndarray]:
+        method = cast("Method", subject.base.provenance["method"])
+        return subject.paths(subject.integrated(step, method, names), names)
 
     step = subject.clock["step"]
     try:
-        method = subject.base.provenance["method"]
-        found = integration_error(integrate, step=step, method=method, tolerance=TOLERANCE)
+        table = integration_error(integrate, step=step).reset_index()
     except UnknownName:
         raise
     except InvalidInput as error:
-        # A model may not support half its step or this method; this is not a failure.
+        # A model may not support half its step; this is not a failure.
         note = Phrase("verbatim", {"text": str(error)})
-        return [Judgement.of(test, "", None, note=note) for test in ("halving", "runge_kutta")], pd.DataFrame()
-    table = found.reset_index()
-    judgements = [item for test, column in COLUMNS.items() for item in _against_tolerance(table, test, column, step)]
-    return judgements, table
+        return [Judgement.of("halving", "", None, note=note)], pd.DataFrame()
+    return list(_against_tolerance(table, step)), table
 
 
-def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float) -> Iterator[Judgement]:
+def _against_tolerance(table: pd.DataFrame, step: float) -> Iterator[Judgement]:
     """One failure per outcome that changes too much, or else the outcome that changes most."""
-    errors = table[column].fillna(np.inf)
+    errors = table["error_halved"].fillna(np.inf)
     wrong = table[errors > TOLERANCE]
     rows = wrong if len(wrong) else table.loc[[errors.idxmax()]]
     for _, row in rows.iterrows():
         yield Judgement.of(
-            test,
+            "halving",
             str(row["outcome"]),
             not len(wrong),
-            value=float(row[column]),
+            value=float(row["error_halved"]),
             bound=TOLERANCE,
             note=Phrase("worst_of", {"count": len(table), "wrong": len(wrong), "step": f"{step:g}"}),
         )

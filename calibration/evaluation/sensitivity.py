@@ -18,9 +18,7 @@ from calibration.sdeval import (
     Sensitivity,
     behavioural_sensitivity,
     morris,
-    numerical_sensitivity,
     ranking_sensitivity,
-    sobol,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
@@ -37,8 +35,8 @@ KEY, RANKING = "sensitivity", "ranking"
 # Keys of the analysed outcomes; their units are those of the model.
 GAPS = ("gap_to_leader", "sigma", "theil")
 
-# Normal quantile of the bounds of a 90 % interval, and maximum number of parameters with Sobol indices.
-NINETY, MOST = 1.6448536269514722, 8
+# Normal quantile of the bounds of a 90 % interval.
+NINETY = 1.6448536269514722
 
 # Number of evenly spaced years in the tables.
 SHOWN_YEARS = 4
@@ -49,20 +47,16 @@ CHANGE = 0.1
 # Maximum share of draws with another best policy, and with another order of a pair of policies.
 BEST_FLIPS, PAIR_FLIPS = 0.1, 0.25
 
-# Maximum number of parameters tested for rank reversals.
-MOST_FLIPPING = 12
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
     """Sample sizes of the sensitivity analyses."""
 
     trajectories: int = 10  # of the Morris design; each has one run more than there are parameters
-    samples: int = 128  # of the Sobol design; each has two runs more than there are parameters
     draws: int = 200  # of the parameters, for the ranking of policies
 
 
-QUICK = Effort(trajectories=4, samples=32, draws=50)
+QUICK = Effort(trajectories=4, draws=50)
 
 
 def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
@@ -122,7 +116,6 @@ class GapRuns:
         """Run all one-at-a-time changes of parameters in one ensemble and cache the results."""
         rows = [dict(central)]
         for key, value in central.items():
-            rows += [{**central, key: moved} for moved in (value * (1 - change), value * (1 + change))]
             rows += [{**central, key: value + sign * change * abs(value)} for sign in (-1, 1)]
         self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
 
@@ -210,47 +203,21 @@ def sensitivity_tests(
     central = {key: subject.calibrated.estimates[key] for key in ranges}
     national = [name for name in runs.outcomes if name != GAPS[0]]
     runs.ahead(central, CHANGE)
-    elasticities = numerical_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
     modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
     tell("Morris's elementary effects")
     screened = morris(runs.one, ranges, trajectories=effort.trajectories, seed=seed, batch=runs.batch)
-    tell("Sobol's indices")
-    leading = leading_parameters(screened)
-    shares = sobol(runs.one, {key: ranges[key] for key in leading}, samples=effort.samples, seed=seed, batch=runs.batch)
     tables = {
-        "elasticities": elasticities,
         "modes": modes,
         "morris": _national_table(screened),
         "morris_regions": _regional_table(screened),
-        "sobol": _national_table(shares),
-        "sobol_regions": _regional_table(shares),
         "ranges": _range_table(ranges, subject),
     }
-    return Section(key=KEY, judgements=(_draws_fail(screened, shares), _modes(modes)), tables=tables)
+    return Section(key=KEY, judgements=(_draws_fail(screened), _modes(modes)), tables=tables)
 
 
-def leading_parameters(screened: Sensitivity) -> tuple[str, ...]:
-    """Parameters with the largest elementary effects in the last year, summed over outcomes."""
-    sizes = np.zeros(len(screened.parameters))
-    for found in screened.indices.values():
-        effects = found["mu_star"].isel(year=-1)
-        others = [name for name in effects.dims if name != "parameter"]
-        mean = effects.mean(others) if others else effects
-        top = float(mean.max())
-        sizes += mean.to_numpy() / top if top > 0 else 0.0
-    return tuple(np.array(screened.parameters)[np.argsort(-sizes, kind="stable")][:MOST].tolist())
-
-
-def _draws_fail(*found: Sensitivity) -> Judgement:
-    failed, runs = (sum(getattr(item, name) for item in found) for name in ("failed", "runs"))
-    return Judgement.of(
-        "draws_fail",
-        ", ".join(item.method for item in found),
-        failed == 0,
-        value=float(failed),
-        bound=0.0,
-        note=Phrase("runs_failed", {"failed": failed, "runs": runs}),
-    )
+def _draws_fail(found: Sensitivity) -> Judgement:
+    note = Phrase("runs_failed", {"failed": found.failed, "runs": found.runs})
+    return Judgement.of("draws_fail", "morris", found.failed == 0, value=float(found.failed), bound=0.0, note=note)
 
 
 def _modes(table: pd.DataFrame) -> Judgement:
@@ -307,32 +274,9 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
     rng = np.random.default_rng(seed)
     parameters = parameter_draws(subject.model.spec, subject.calibrated.result.fitted, draws, rng)
     scores = policy_scores(subject, parameters)
-    found = ranking_sensitivity(scores, weighty(parameters, scores))
-    tables = {
-        "ranking": _order_table(scores, found),
-        "ranking_flips": found.flips,
-        "ranking_parameters": found.along,
-    }
+    found = ranking_sensitivity(scores)
+    tables = {"ranking": _order_table(scores, found), "ranking_flips": found.flips}
     return Section(key=RANKING, judgements=tuple(_judged(found)), tables=tables)
-
-
-def weighty(
-    parameters: Mapping[str, Array], scores: Mapping[str, Array], most: int = MOST_FLIPPING
-) -> dict[str, Array]:
-    """Parameters with the largest rank correlation with the differences between policies."""
-    table = np.stack(list(scores.values()))
-    complete = np.isfinite(table).all(axis=0)
-    apart = (table - table.mean(axis=0))[:, complete]
-    varied = {name: values for name, values in parameters.items() if np.ptp(values[complete]) > 0}
-    ranks = np.stack([_ranks(values[complete]) for values in varied.values()])
-    others = np.stack([_ranks(row) for row in apart if np.ptp(row) > 0])
-    size = np.abs(np.corrcoef(ranks, others)[: len(ranks), len(ranks) :]).max(axis=1)
-    names = np.array(list(varied))[np.argsort(-size, kind="stable")][:most]
-    return {str(name): parameters[name] for name in names}
-
-
-def _ranks(values: Array) -> Array:
-    return np.argsort(np.argsort(values)).astype(float)
 
 
 def policy_scores(subject: Subject, parameters: Mapping[str, Array]) -> dict[str, Array]:

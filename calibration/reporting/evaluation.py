@@ -26,21 +26,16 @@ SCHEMA = 1
 LARGE = (
     "point_fit_regions",
     "residuals",
-    "cross_correlation",
     "patterns",
-    "elasticities",
     "modes",
     "morris_regions",
-    "sobol_regions",
-    "ranking_parameters",
 )
 MOST_ROWS = 60
 
-# Columns by which tables are sorted, in descending order, before they are truncated; maximum number of rows shown for
-# each outcome, and the tables to which this applies.
-SORTED = {"morris": "mu_star", "sobol": "ST", "integration": "error_halved", "ranking_flips": "share"}
+# Columns by which tables are sorted, in descending order, before they are truncated; maximum number of rows of Morris's
+# effects shown for each outcome.
+SORTED = {"morris": "mu_star", "integration": "error_halved", "ranking_flips": "share"}
 MOST_OF_OUTCOME = 12
-BY_OUTCOME = ("morris", "sobol")
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
@@ -181,7 +176,7 @@ def _shown(name: str, table: "pd.DataFrame", caption: str, lang: str) -> Iterato
 def _largest(name: str, table: "pd.DataFrame") -> "pd.DataFrame":
     if name in SORTED and SORTED[name] in table:
         table = table.sort_values(SORTED[name], ascending=False, kind="stable")
-    if name in BY_OUTCOME:
+    if name == "morris":
         return table.groupby("outcome", sort=False).head(MOST_OF_OUTCOME).sort_values("outcome", kind="stable")
     return table.head(MOST_ROWS)
 

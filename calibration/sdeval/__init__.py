@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from calibration.sdeval.residuals import autocorrelation as autocorrelation
     from calibration.sdeval.residuals import autocorrelation_band as autocorrelation_band
     from calibration.sdeval.residuals import breusch_pagan as breusch_pagan
-    from calibration.sdeval.residuals import cross_correlation as cross_correlation
     from calibration.sdeval.residuals import cross_dependence as cross_dependence
-    from calibration.sdeval.residuals import durbin_watson as durbin_watson
     from calibration.sdeval.residuals import ljung_box as ljung_box
     from calibration.sdeval.robustness import Integrate as Integrate
     from calibration.sdeval.robustness import KnockOut as KnockOut
@@ -33,14 +31,12 @@ if TYPE_CHECKING:
     from calibration.sdeval.robustness import integration_error as integration_error
     from calibration.sdeval.robustness import knock_out as knock_out
     from calibration.sdeval.robustness import mode_differs as mode_differs
-    from calibration.sdeval.robustness import numerical_sensitivity as numerical_sensitivity
     from calibration.sdeval.robustness import turning_points as turning_points
     from calibration.sdeval.sensitivity import Batch as Batch
     from calibration.sdeval.sensitivity import RankingSensitivity as RankingSensitivity
     from calibration.sdeval.sensitivity import Sensitivity as Sensitivity
     from calibration.sdeval.sensitivity import morris as morris
     from calibration.sdeval.sensitivity import ranking_sensitivity as ranking_sensitivity
-    from calibration.sdeval.sensitivity import sobol as sobol
 else:
     renamed = {
         "Loop": "calibration.sdeval.robustness.KnockOut",

@@ -61,11 +61,9 @@ class PointFit:
         Mean absolute and root mean squared error, unit of the data, at least 0; lower is better.
     mse
         Mean squared error, unit squared, at least 0; lower is better.
-    mape, rmspe
-        Mean absolute and root mean squared error relative to the observed value, fractions, at least 0; lower is
-        better. NaN if an observed value is zero.
-    mae_over_mean
-        MAE divided by the absolute mean of the observed values, a fraction, at least 0; lower is better.
+    mape
+        Mean absolute error relative to the observed value, a fraction, at least 0; lower is better. NaN if an observed
+        value is zero.
     squared_correlation
         R2 as the squared correlation, from 0 to 1; higher is better; insensitive to bias and scale.
     efficiency
@@ -75,8 +73,6 @@ class PointFit:
     u2
         Theil's coefficient of 1966 on changes, at least 0 (perfect); 1 is as good as "no change"; lower is better. NaN
         if the observed values never change.
-    u_levels
-        Theil's coefficient of 1966 on levels, at least 0 (perfect); 1 is as good as forecasting zero; lower is better.
     um, us, uc
         Shares of bias, unequal variation and unequal covariation in the mean squared error, from 0 to 1, summing to 1;
         NaN if there is no error. If a model fits the trend well, the error is mostly in ``uc``, which is unsystematic.
@@ -89,13 +85,10 @@ class PointFit:
     mse: FloatArray
     rmse: FloatArray
     mape: FloatArray
-    rmspe: FloatArray
-    mae_over_mean: FloatArray
     squared_correlation: FloatArray
     efficiency: FloatArray
     u1: FloatArray
     u2: FloatArray
-    u_levels: FloatArray
     um: FloatArray
     us: FloatArray
     uc: FloatArray
@@ -110,7 +103,7 @@ def point_fit(
 
     .. math::
        MAE = \frac1n\sum|e_t|, \quad MSE = \frac1n\sum e_t^2, \quad RMSE = \sqrt{MSE}, \quad
-       MAPE = \frac1n\sum\left|\frac{e_t}{A_t}\right|, \quad RMSPE = \sqrt{\frac1n\sum\left(\frac{e_t}{A_t}\right)^2}
+       MAPE = \frac1n\sum\left|\frac{e_t}{A_t}\right|
 
     .. math::
        R^2_\text{correlation} =
@@ -119,17 +112,15 @@ def point_fit(
 
     .. math::
        U_1 = \frac{RMSE}{\sqrt{\frac1n\sum S_t^2}+\sqrt{\frac1n\sum A_t^2}}, \qquad
-       U_2 = \sqrt{\frac{\sum_{t>1}e_t^2}{\sum_{t>1}(A_t-A_{t-1})^2}}, \qquad
-       U_\text{levels} = \sqrt{\frac{\sum e_t^2}{\sum A_t^2}}
+       U_2 = \sqrt{\frac{\sum_{t>1}e_t^2}{\sum_{t>1}(A_t-A_{t-1})^2}}
 
     .. math::
        U_m = \frac{(\bar S-\bar A)^2}{MSE}, \qquad U_s = \frac{(s_S-s_A)^2}{MSE}, \qquad
        U_c = \frac{2(1-r)s_S s_A}{MSE}, \qquad U_m+U_s+U_c = 1
 
     with means :math:`\bar A, \bar S`, population standard deviations :math:`s_A, s_S` (divided by :math:`n`) and their
-    correlation :math:`r`. Two coefficients are called U2. Theil (1966) applies his to changes; with the change forecast
-    from the last observation, :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change". The formula on
-    levels, as in `DescTools::TheilU` in R, is ``u_levels``.
+    correlation :math:`r`. Theil (1966) applies U2 to changes; with the change forecast from the last observation,
+    :math:`S_t-A_{t-1}`, it is ``u2``, where 1 is as good as "no change".
 
     Parameters
     ----------
@@ -208,32 +199,29 @@ def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> 
 def _fit_of(pair: Pair) -> PointFit:
     """All fit statistics of an aligned pair."""
     error = pair.simulated - pair.observed
-    relative = np.where(np.isnan(error), np.nan, ratio(error, pair.observed))
+    relative = np.where(np.isnan(error), np.nan, np.abs(ratio(error, pair.observed)))
     # An undefined relative error makes the mean NaN; a missing value is only left out.
     undefined = ((pair.observed == 0) & pair.present).any(axis=pair.axes)
     squares = mean_over(error**2, pair)
     simulated, about_mean = deviations(pair.simulated, pair), deviations(pair.observed, pair)
     variance = mean_over(about_mean**2, pair)
-    absolute, root = mean_over(np.abs(error), pair), np.sqrt(squares)
+    root = np.sqrt(squares)
     size_simulated, size_observed = (np.sqrt(mean_over(array**2, pair)) for array in (pair.simulated, pair.observed))
     um, us, uc = _shares(pair, error, squares)
     return PointFit(
         n=np.asarray(pair.present.sum(axis=pair.axes)),
         missing=np.asarray((~pair.present).sum(axis=pair.axes)),
         mean_error=mean_over(error, pair),
-        mae=absolute,
+        mae=mean_over(np.abs(error), pair),
         mse=squares,
         rmse=root,
-        mape=np.where(undefined, np.nan, mean_over(np.abs(relative), pair)),
-        rmspe=np.where(undefined, np.nan, np.sqrt(mean_over(relative**2, pair))),
-        mae_over_mean=ratio(absolute, np.abs(mean_over(pair.observed, pair))),
+        mape=np.where(undefined, np.nan, mean_over(relative, pair)),
         squared_correlation=ratio(
             mean_over(simulated * about_mean, pair) ** 2, mean_over(simulated**2, pair) * variance
         ),
         efficiency=1 - ratio(squares, variance),
         u1=ratio(root, size_simulated + size_observed),
         u2=_against_no_change(pair, error),
-        u_levels=ratio(root, size_observed),
         um=um,
         us=us,
         uc=uc,

@@ -29,42 +29,6 @@ class HypothesisTest:
     p_value: FloatArray
 
 
-def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
-    r"""Durbin-Watson statistic of first-order autocorrelation.
-
-    .. math:: d = \frac{\sum_{t=2}^{n}(e_t-e_{t-1})^2}{\sum_{t=1}^{n}e_t^2} \approx 2(1-r_1)
-
-    Parameters
-    ----------
-    residuals
-        Errors, any unit, not centred; NaN where missing: differences with a missing value are left out.
-    time
-        The time axis.
-
-    Returns
-    -------
-    FloatArray
-        From 0 to 4; 2 is best; near 0 errors persist, near 4 they alternate. NaN if all errors are zero.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is infinite.
-
-    References
-    ----------
-    Durbin, J. and Watson, G. S. (1950), Testing for serial correlation in least squares regression I, Biometrika
-    37(3/4), 409-428.
-
-    Examples
-    --------
-    >>> float(durbin_watson([1.0, -1.0, 1.0, -1.0]))
-    3.0
-    """
-    errors = series_of(residuals, time=time)
-    return ratio(np.nansum(np.diff(errors, axis=-1) ** 2, axis=-1), np.nansum(errors**2, axis=-1))
-
-
 def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> FloatArray:
     r"""Autocorrelation function of residuals.
 
@@ -144,10 +108,10 @@ def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
     return ratio(special.ndtri((1 + level) / 2), np.sqrt(np.asarray(n, dtype=float)))
 
 
-def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = -1) -> HypothesisTest:
+def ljung_box(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> HypothesisTest:
     r"""Ljung-Box test of no autocorrelation at the first lags.
 
-    .. math:: Q = n(n+2)\sum_{k=1}^{h}\frac{r_k^2}{n-k} \sim \chi^2_{h-\text{fitted}}
+    .. math:: Q = n(n+2)\sum_{k=1}^{h}\frac{r_k^2}{n-k} \sim \chi^2_h
 
     Parameters
     ----------
@@ -155,8 +119,6 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
         Errors, any unit; NaN where missing.
     lags
         Number of lags, :math:`h`.
-    fitted
-        Number of parameters of a time-series model fitted to these residuals; 0 for the errors of a simulation.
     time
         The time axis.
 
@@ -168,7 +130,7 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
     Raises
     ------
     InvalidInput
-        If ``lags`` is not above ``fitted``, or as in `autocorrelation`.
+        If ``lags`` is not positive, or as in `autocorrelation`.
 
     References
     ----------
@@ -179,13 +141,13 @@ def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = 
     >>> round(float(ljung_box([1.0, 2.0, 3.0], lags=2).statistic), 12)
     3.75
     """
-    if lags <= fitted:
-        raise InvalidInput(f"lags is {lags} and fitted {fitted}; there must be more lags than fitted parameters")
+    if lags < 1:
+        raise InvalidInput(f"lags is {lags}; it must be at least 1")
     coefficients = autocorrelation(residuals, lags=lags, time=time)[..., 1:]
     errors = series_of(residuals, time=time)
     n = np.isfinite(errors).sum(axis=-1)[..., np.newaxis].astype(float)
     statistic = (n * (n + 2) * ratio(coefficients**2, np.maximum(n - np.arange(1, lags + 1), 0))).sum(axis=-1)
-    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags - fitted), statistic))
+    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags), statistic))
 
 
 def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
@@ -236,39 +198,6 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     ]
     statistic, degrees = (np.array(part).reshape(errors.shape[:-1]) for part in zip(*rows, strict=True))
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
-
-
-def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
-    r"""Correlation matrix of the errors of the series at the same time.
-
-    .. math::
-       \rho_{ij} =
-       \frac{\sum_t(e_{it}-\bar e_i)(e_{jt}-\bar e_j)}{\sqrt{\sum_t(e_{it}-\bar e_i)^2\sum_t(e_{jt}-\bar e_j)^2}}
-
-    Parameters
-    ----------
-    residuals
-        Errors, any unit; all axes except time are series, in order; NaN where missing.
-    time
-        The time axis.
-
-    Returns
-    -------
-    FloatArray
-        Shape ``(series, series)``, from -1 to 1; nearer 0 off the diagonal is better. Sums and means are over the
-        times at which both series have values; NaN if one of them is constant there.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is infinite.
-
-    Examples
-    --------
-    >>> round(float(cross_correlation([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])[0, 1]), 12)
-    -1.0
-    """
-    return _correlations(residuals, time)[0]
 
 
 def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest:

@@ -10,7 +10,7 @@ import pytest
 DOORS = {
     "calibration": 6,
     "calibration.evaluation": 6,
-    "calibration.sdeval": 30,
+    "calibration.sdeval": 26,
     "pysd_runner": 12,
     "pysd_runner.checks": 12,
     "pysd_runner.engine": 18,

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_749,
-    "nodes": 616_018,
-    "functions": 4_980,
-    "docstring lines": 12_175,
-    "lines of other texts": 5_755,
+    "lines": 80_213,
+    "nodes": 612_304,
+    "functions": 4_957,
+    "docstring lines": 11_984,
+    "lines of other texts": 5_727,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_317,
+    "lines of tests": 43_064,
 }
 
 

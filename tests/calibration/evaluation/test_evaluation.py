@@ -16,7 +16,7 @@ from calibration.evaluation import Subject, Verdict, evaluate
 from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
 from calibration.evaluation.numerics import numerical_tests
-from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, policy_scores, ranking_tests, weighty
+from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, policy_scores, ranking_tests
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
@@ -31,7 +31,7 @@ from pysd_runner.study.projection import project
 from tests.calibration.panels import without
 
 UNTIL = 2026
-TINY = Effort(trajectories=2, samples=2, draws=6)
+TINY = Effort(trajectories=2, draws=6)
 
 CONTROL = """
 INITIAL TIME = 0 ~ Year ~ |
@@ -99,7 +99,7 @@ def test_the_command_writes_every_table_and_test(report: tuple[int, Path]) -> No
     assert len(pd.read_csv(folder / "tests.csv")) == len(tests)
     for name, rows in record["tables"].items():
         assert len(pd.read_csv(folder / "tables" / f"{name}.csv")) == len(rows) > 0
-    needed = {"point_fit", "residuals", "loops", "integration", "morris", "sobol", "ranking", "model", "optimisation"}
+    needed = {"point_fit", "residuals", "loops", "integration", "morris", "ranking", "model", "optimisation"}
     assert needed <= set(record["tables"])
     guidelines = [row for part in ("model", "simulation", "optimisation") for row in record["tables"][part]]
     assert not [row["key"] for row in guidelines if row["reported"] == "not reported"]
@@ -217,8 +217,8 @@ def test_residuals_are_the_innovations_of_the_fit(result: FitResult) -> None:
     for region, rows in frame.groupby("region"):
         values = rows["standardised"].to_numpy()
         found = table[(table["series"] == pairs[0].name) & (table["region"] == region)].iloc[0]
-        expected = (np.diff(values) ** 2).sum() / (values**2).sum()
-        assert found["durbin_watson_innovations"] == pytest.approx(expected, rel=1e-12)
+        away = values - values.mean()
+        assert found["autocorrelation_1"] == pytest.approx((away[1:] * away[:-1]).sum() / (away**2).sum(), rel=1e-9)
 
 
 def test_a_batch_of_runs_is_the_same_runs_one_by_one(subject: Subject) -> None:
@@ -261,13 +261,6 @@ def test_a_ranking_is_over_draws_of_all_parameters(subject: Subject) -> None:
     pd.testing.assert_frame_equal(table, ranking_tests(subject, TINY.draws, seed=0).tables["ranking"])
 
 
-def test_weighty_parameters_are_those_that_go_with_the_scores() -> None:
-    rng = np.random.default_rng(0)
-    parameters = {f"p{number}": rng.normal(size=50) for number in range(8)}
-    scores = {"a": parameters["p3"] + 0.01 * rng.normal(size=50), "b": np.zeros(50)}
-    assert list(weighty(parameters, scores, most=1)) == ["p3"]
-
-
 # ---- the shipped model
 
 
@@ -276,7 +269,6 @@ def test_structure_and_numerics_of_the_shipped_model(subject: Subject) -> None:
     # Known limits of the model; a new one is a finding, one that is mended leaves this list.
     assert found.pop("extreme") == {"data, governance and platform are complete", "nobody has any skill"}
     assert found.pop("halving", {"Growth Momentum"}) == {"Growth Momentum"}
-    assert found.pop("runge_kutta", {"Growth Momentum"}) == {"Growth Momentum"}
     assert set(found) <= {"parameter"}
 
 
@@ -319,10 +311,7 @@ def test_a_wrong_unit_fails_its_equation(tmp_path: Path) -> None:
 
 def test_too_large_a_step_fails_the_numerics_alone(tmp_path: Path) -> None:
     subject = alone(tmp_path, TANK.replace("Rate = 0.1", "Rate = 0.9"), step=1.0)
-    assert failing(structure_tests(subject), numerical_tests(subject)) == {
-        "halving": {"Water"},
-        "runge_kutta": {"Water"},
-    }
+    assert failing(structure_tests(subject), numerical_tests(subject)) == {"halving": {"Water"}}
 
 
 def test_the_step_is_halved_with_the_method_of_the_file(tmp_path: Path) -> None:
@@ -330,9 +319,7 @@ def test_the_step_is_halved_with_the_method_of_the_file(tmp_path: Path) -> None:
     path = subject.model.path
     settings = "\\\\\\---/// Sketch\n///---\\\\\\\n:L<%^E!@\n15:0,0,0,5,0,0\n"
     path.write_text(path.read_text(encoding="utf-8") + settings, encoding="utf-8")
-    section = numerical_tests(Subject.of_model(load_model(path)))
-    assert failing(section) == {}
-    assert section.tables["integration"].set_index("outcome").loc["Water", "order"] > 3.5
+    assert failing(numerical_tests(Subject.of_model(load_model(path)))) == {}
 
 
 def test_a_negative_stock_fails_and_says_when(tmp_path: Path) -> None:

