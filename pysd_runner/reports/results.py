@@ -398,7 +398,11 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
         ]
         for name, row in table.to_dict("index").items()
     ]
-    header = [say("report.policy", lang), *columns.values(), say("report.keeps", lang)]
+    header = [
+        say("report.policy", lang),
+        *columns.values(),
+        say("report.keeps short" if is_short else "report.keeps", lang),
+    ]
     header += [*([] if is_short else [say("report.worse off", lang)]), *firsts]
     if is_short and len(rows) > MOST_ROWS:
         more = say("report.more policies", lang, count=len(rows) - MOST_ROWS)
