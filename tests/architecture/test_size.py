@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_213,
-    "nodes": 612_304,
+    "lines": 80_217,
+    "nodes": 612_308,
     "functions": 4_957,
     "docstring lines": 11_984,
-    "lines of other texts": 5_727,
+    "lines of other texts": 5_729,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
