@@ -203,13 +203,13 @@ class _Page:
         rows = [
             [
                 row[self.lang],
-                self.say("yes") if row["kind"] == "blind" else "",
+                self.say("policy.yes") if row["kind"] == "blind" else "",
                 f"{_band(row['median'], row['low'], row['high'])} {row['unit']}",
                 f"{_number(row['estimate'])} ({_number(row['error'])})",
                 written(row["width"], 1),
                 f"{written(row['power'], 2)}; {written(row['power_twice'], 2)}",
                 *(
-                    self.say("inside" if f"{row[key]}" == "True" else "outside")
+                    self.say("list_inside" if f"{row[key]}" == "True" else "outside")
                     for key in ("inside", "inside_with_error")
                 ),
             ]
@@ -217,7 +217,7 @@ class _Page:
         ]
         yield Heading(self.say("tests"))
         yield Paragraph(self.say("tests_note"))
-        header = ["test", "blind", "predicted", "estimate", "width", "power", "inside", "inside_with_error"]
+        header = ["test", "blind", "predicted", "estimate", "width", "power", "list_inside", "inside_with_error"]
         yield self.table(header, rows, 0, 1, 6, 7)
 
     def _lasting(self, lasting: Persistence) -> Iterator[Part]:
