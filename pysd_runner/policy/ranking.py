@@ -52,7 +52,7 @@ ROBUST = 0.5
 # Scenarios simulated at a time: more need more memory and are no faster.
 BATCH = 8
 # Maximum number of draws with which the ranking is repeated under other assumptions, and minimum share of draws in
-# which a policy is first in the main one to be run again: in runs with all policies the others were never first.
+# which a policy is first in the main one to be run again: with all policies the others were first in 3 % at most.
 SCANNED, LEAST_FIRST = 300, 0.002
 # Factors by which unit costs are multiplied, by name.
 FACTORS = {"half": 0.5, "twice": 2.0}
