@@ -1,7 +1,7 @@
 """Tests of a fit: point fit of the calibrated series and of levels, behaviour patterns, and residuals."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,6 @@ from calibration.sdeval import (
     behaviour_patterns,
     breusch_pagan,
     cross_dependence,
-    fit_table,
     point_fit,
 )
 from pysd_runner.core.errors import InvalidInput
@@ -180,7 +179,7 @@ def point_fit_tests(
 
 
 def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
-    found = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pool=(0,))
+    found = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pooled=True)
     yield _judged("efficiency", pair, float(found.efficiency), above=0.0)
     if pair.is_relative:
         # The mean over regions is subtracted from both in every year, so the mean error is zero for any model.
@@ -191,7 +190,7 @@ def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
 
 def _in_levels(pair: ComparedSeries) -> Iterator[Judgement]:
     table = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy())
-    pooled = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pool=(0,))
+    pooled = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pooled=True)
     yield _judged("bias", pair, float(pooled.um), most=BIAS, note=Phrase("not_fitted"))
     defined = np.isfinite(table.u2)
     if not defined.any():
@@ -222,7 +221,10 @@ def _point_fits(pairs: Sequence[ComparedSeries]) -> pd.DataFrame:
     """Point-fit statistics of each series, by region and pooled."""
     parts = []
     for pair in pairs:
-        table = fit_table(pair.observed, pair.simulated, time="year").rename_axis("region").reset_index()
+        values = pair.observed.to_numpy(), pair.simulated.to_numpy()
+        each, whole = point_fit(*values), point_fit(*values, pooled=True)
+        numbers = {item.name: np.append(getattr(each, item.name), getattr(whole, item.name)) for item in fields(each)}
+        table = pd.DataFrame({"region": [*pair.observed["region"].to_numpy(), "pooled"], **numbers})
         # A percentage is meaningless for values around zero.
         table = table.assign(mape=np.nan) if pair.is_relative else table
         parts.append(table.assign(series=pair.name, unit=pair.unit))

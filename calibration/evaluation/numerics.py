@@ -1,7 +1,6 @@
 """Numerical tests: integration error, conservation, non-negativity, and the first non-finite value of a run."""
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from calibration.sdeval import integration_error
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.declarations import Balance
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.engine.ir import Method
 
 KEY = "numerics"
 
@@ -52,8 +50,7 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
     names = list(dict.fromkeys((*subject.outcomes, *subject.stocks)))
 
     def integrate(step: float) -> Mapping[str, np.ndarray]:
-        method = cast("Method", subject.base.provenance["method"])
-        return subject.paths(subject.integrated(step, method, names), names)
+        return subject.paths(subject.integrated(step), names)
 
     step = subject.clock["step"]
     try:

@@ -13,7 +13,6 @@ from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
-from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec.baseline import check_ahead
@@ -221,17 +220,10 @@ class Subject:
         stop = self.stop if years is None else start + years
         return self._simulated({**self.steady, **self.values, **given}, stop=stop)
 
-    def integrated(self, step: float, method: Method, outcomes: Sequence[str]) -> Run:
-        """The base run with another step or method, saved at the same times; failures are described in it."""
-        # With the same method, saving every variable reuses the compiled program of the base run.
-        saved = None if method == self.base.provenance["method"] else outcomes
+    def integrated(self, step: float) -> Run:
+        """The base run with another step, saved at the same times; failures are described in it."""
         return self._simulated(
-            {**self.steady, **self.values},
-            stop=self.stop,
-            step=step,
-            method=method,
-            outcomes=saved,
-            every=self.clock["save_every"],
+            {**self.steady, **self.values}, stop=self.stop, step=step, every=self.clock["save_every"]
         )
 
     def _simulated(
@@ -240,7 +232,6 @@ class Subject:
         *,
         stop: float | None,
         step: float | None = None,
-        method: Method | None = None,
         outcomes: Sequence[str] | None = None,
         every: float | None = None,
     ) -> Run:
@@ -252,7 +243,6 @@ class Subject:
             step=step,
             save_every=self.save_every if every is None else every,
             outcomes=outcomes,
-            method=method,
             throw=False,
         )
 

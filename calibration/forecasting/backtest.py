@@ -25,7 +25,7 @@ from calibration.forecasting.forecaster import (
 )
 from calibration.forecasting.models import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
-from calibration.forecasting.scores import all_scores, dispersion_scores, naive_scale
+from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
@@ -304,7 +304,7 @@ def _forecast(plan: BacktestPlan, origin: Origin) -> dict[str, Scores]:
 
 def _scored(forecast: Forecast, target: Target, observed: Array, horizon: int) -> Scores:
     """Scores of a forecast, NaN at horizons beyond those of the forecast."""
-    found = all_scores(forecast.point, forecast.draws, observed, naive_scale(target.values))
+    found = all_scores(forecast.point, forecast.draws, observed)
     if target.is_relative:
         found |= dispersion_scores(forecast.draws, observed, target.values)
     beyond = horizon - observed.shape[1]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
-from calibration.forecasting.scores import LEVELS, PINBALL, diebold_mariano, mean_interval, percent, ratio_interval
+from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
 from pysd_runner.export.files import Tabled
 
 if TYPE_CHECKING:
@@ -162,9 +162,7 @@ class Backtest(Tabled):
             "regions": int(known.any(axis=0).sum()),
             "rmse": _mean(square) ** 0.5,
             "mae": _mean(np.abs(error)),
-            "mase": _mean(self._of("scaled_error", model, horizon)),
             "crps": _mean(crps),
-            "energy": _mean(self._of("energy", model, horizon)),
             "rmse_ratio_to_persistence": _ratio(_mean(square), _mean(squares)) ** 0.5,
             "crps_ratio_to_persistence": _ratio(_mean(crps), _mean(reference)),
         }
@@ -176,9 +174,6 @@ class Backtest(Tabled):
             covered = self._of(f"covered_{percent(level)}", model, horizon)
             row[f"coverage_{percent(level)}"] = _mean(covered)
             intervals[f"coverage_{percent(level)}"] = mean_interval(covered, horizon)
-            row[f"interval_score_{percent(level)}"] = _mean(self._of(f"interval_{percent(level)}", model, horizon))
-        for level in PINBALL:
-            row[f"pinball_{percent(level)}"] = _mean(self._of(f"pinball_{percent(level)}", model, horizon))
         for name, (low, high) in intervals.items():
             row |= {f"{name}_low": low, f"{name}_high": high}
         tests = {"dm_squared": (square, squares), "dm_crps": (crps, reference)}

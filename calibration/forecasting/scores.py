@@ -1,9 +1,8 @@
 """Scores of predictive draws against realisations, with tests and intervals for the difference between forecasts.
 
-Error = forecast - observed; lower scores are better unless noted. CRPS, interval, pinball and energy scores are those
-of the scoringrules library. Regions share the shocks of a year, so tests and intervals treat origins as the sample:
-losses are averaged over regions first. Forecasts of several years from successive origins overlap, so that neighbouring
-origins are dependent.
+Error = forecast - observed; lower scores are better unless noted. The CRPS is that of the scoringrules library. Regions
+share the shocks of a year, so tests and intervals treat origins as the sample: losses are averaged over regions first.
+Forecasts of several years from successive origins overlap, so that neighbouring origins are dependent.
 """
 
 from dataclasses import dataclass
@@ -17,9 +16,6 @@ from pysd_runner.core.errors import InvalidInput
 Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Maximum number of draws of the energy score, which compares all pairs; enough for the mean over origins.
-ENERGY_DRAWS = 100
 # Minimum number of origins of a test or interval.
 LEAST_ORIGINS = 4
 
@@ -33,48 +29,12 @@ def crps(draws: Array, observed: Array) -> Array:
     return result
 
 
-def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
-    r"""Interval width plus :math:`2/\alpha` times the distance outside the interval, :math:`\alpha` = 1 - level."""
-    from scoringrules import interval_score as score
-
-    # The library drops dimensions of length one.
-    return np.reshape(score(observed, lower, upper, 1 - level, backend="numpy"), np.shape(observed))
-
-
-def pinball(quantile: Array, observed: Array, level: float) -> Array:
-    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; at least 0."""
-    from scoringrules import quantile_score
-
-    result: Array = quantile_score(observed, quantile, level, backend="numpy")
-    return result
-
-
-def energy_score(draws: Array, observed: Array) -> float:
-    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`, at least 0; units of the target."""
-    from scoringrules import es_ensemble
-
-    seen = np.isfinite(observed) & np.isfinite(draws[0])
-    if not seen.any():
-        return float("nan")
-    return float(es_ensemble(observed[seen], draws[:ENERGY_DRAWS, seen], m_axis=0, v_axis=1, backend="numpy"))
-
-
 def pit(draws: Array, observed: Array) -> Array:
     """Probability integral transform: share of draws below the realisation, ties count half; uniform if calibrated."""
     below = (draws < observed).mean(axis=0)
     ties = (draws == observed).mean(axis=0)
     result: Array = np.where(np.isfinite(observed) & np.isfinite(draws[0]), below + ties / 2, np.nan)
     return result
-
-
-def naive_scale(history: Array) -> Array:
-    """Mean absolute yearly change of each region up to the origin, the scale of MASE; shape (region,)."""
-    # Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN if a region never changed or was not observed.
-    changes = np.abs(np.diff(history, axis=1))
-    known = np.isfinite(changes)
-    total = np.where(known, changes, 0.0).sum(axis=1)
-    scale: Array = np.divide(total, known.sum(axis=1), out=np.full(len(total), np.nan), where=total > 0)
-    return scale
 
 
 def dispersion_scores(draws: Array, observed: Array, history: Array) -> dict[str, Array]:
@@ -101,24 +61,15 @@ def _fell(then: Array, now: Array) -> bool:
     return bool(now[both].std() < then[both].std())
 
 
-def all_scores(point: Array, draws: Array, observed: Array, scale: Array) -> dict[str, Array]:
+def all_scores(point: Array, draws: Array, observed: Array) -> dict[str, Array]:
     """Every score of one forecast, shape (region, horizon)."""
     error = point - observed
     known = np.isfinite(error)
-    result = {"error": error, "scaled_error": np.abs(error) / scale[:, None], "crps": crps(draws, observed)}
-    result["pit"] = pit(draws, observed)
-    tails = {level: ((1 - level) / 2, (1 + level) / 2) for level in LEVELS}
-    probabilities = sorted({*PINBALL, *(end for ends in tails.values() for end in ends)})
-    found = dict(zip(probabilities, np.quantile(draws, probabilities, axis=0), strict=True))
-    for level, (low, high) in tails.items():
-        lower, upper = found[low], found[high]
+    result = {"error": error, "crps": crps(draws, observed), "pit": pit(draws, observed)}
+    for level in LEVELS:
+        lower, upper = np.quantile(draws, ((1 - level) / 2, (1 + level) / 2), axis=0)
         inside = (lower <= observed) & (observed <= upper)
         result[f"covered_{percent(level)}"] = np.where(known, inside, np.nan)
-        result[f"interval_{percent(level)}"] = interval_score(lower, upper, observed, level)
-    for level in PINBALL:
-        result[f"pinball_{percent(level)}"] = pinball(found[level], observed, level)
-    steps = range(observed.shape[1])
-    result["energy"] = np.array([energy_score(draws[:, :, step], observed[:, step]) for step in steps])
     return result
 
 

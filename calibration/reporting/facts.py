@@ -68,7 +68,7 @@ class SeriesNumbers:
 def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
     """Goodness of fit and residual tests of one series, pooled over its regions."""
     cells = cells_of(result, series)
-    fit = point_fit(cells.observed, cells.fitted, pool=(0,))
+    fit = point_fit(cells.observed, cells.fitted, pooled=True)
     count = int(np.isfinite(cells.standardised).sum())
     return SeriesNumbers(
         cells=int(fit.n),

@@ -1,6 +1,6 @@
 """Evaluation statistics of system dynamics, for any arrays and any model.
 
-Statistics of a pair take two aligned arrays of any shape with a time axis, plain or labelled; tests of a model take a
+Statistics of a pair take two arrays of the same shape with time on the last axis; tests of a model take a
 callable that runs it, in whatever software. Error = simulated - observed.
 
 The distribution called ``sdeval`` on PyPI measures generated images and is not related to this package.
@@ -12,7 +12,6 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.sdeval.fit import PointFit as PointFit
-    from calibration.sdeval.fit import fit_table as fit_table
     from calibration.sdeval.fit import point_fit as point_fit
     from calibration.sdeval.pairs import Run as Run
     from calibration.sdeval.pairs import Simulate as Simulate

@@ -1,13 +1,11 @@
 """Point fit: error statistics of a simulated against an observed series, and decomposition of the squared error."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import Axis, FloatArray, Pair, line_up, ratio
+from calibration.sdeval.pairs import FloatArray, Pair, line_up, ratio
 
 
 def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
@@ -47,7 +45,7 @@ def _against_no_change(pair: Pair, error: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointFit:
-    """Fit statistics, each an array over the axes that are neither time nor pooled. Error = simulated - observed.
+    """Fit statistics, each an array over the series, or one number if they are pooled. Error = simulated - observed.
 
     Attributes
     ----------
@@ -94,9 +92,7 @@ class PointFit:
     uc: FloatArray
 
 
-def point_fit(
-    observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()
-) -> PointFit:
+def point_fit(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False) -> PointFit:
     r"""Point fit of a simulated to an observed array.
 
     With the error :math:`e_t = S_t - A_t` at :math:`n` times:
@@ -125,11 +121,10 @@ def point_fit(
     Parameters
     ----------
     observed, simulated
-        Arrays of the same shape and unit, labelled or not.
-    time
-        The time axis, in chronological order: ``u2`` compares each time with the previous one.
-    pool
-        Further axes to sum over, for example the regions; each value has the same weight.
+        Arrays of the same shape and unit, time on the last axis in chronological order: ``u2`` compares each time with
+        the previous one.
+    pooled
+        Whether to sum over all series, each value with the same weight, instead of each series by itself.
 
     Returns
     -------
@@ -141,7 +136,7 @@ def point_fit(
     Raises
     ------
     InvalidInput
-        If the arrays cannot be aligned or a value is infinite.
+        If the shapes differ or a value is infinite.
 
     References
     ----------
@@ -158,46 +153,7 @@ def point_fit(
     >>> round(float(point_fit(np.arange(1.0, 11), np.arange(2.0, 12)).u1), 8)
     0.07512486
     """
-    return _fit_of(line_up(observed, simulated, time=time, pool=pool))
-
-
-def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> pd.DataFrame:
-    """Point fit of every series, and of all series pooled.
-
-    Parameters
-    ----------
-    observed, simulated, time
-        As in `point_fit`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per series, indexed by its label, then ``pooled``; the columns are the attributes of `PointFit`.
-
-    Raises
-    ------
-    InvalidInput
-        As in `point_fit`.
-
-    Examples
-    --------
-    >>> fit_table([[1.0, 2.0], [3.0, 5.0]], [[1.0, 2.5], [3.5, 5.0]])["mae"].to_dict()
-    {'0': 0.25, '1': 0.25, 'pooled': 0.25}
-    """
-    each = line_up(observed, simulated, time=time)
-    others = each.observed.ndim - 1
-    together = Pair(observed=each.observed, simulated=each.simulated, pooled=others, labels=("pooled",))
-    rows, last = _fit_of(each), _fit_of(together)
-    columns = {
-        field.name: np.append(np.ravel(getattr(rows, field.name)), getattr(last, field.name))
-        for field in fields(PointFit)
-    }
-    table = pd.DataFrame(columns, index=pd.Index([*each.labels, "pooled"], name="series"))
-    return table.astype({"n": int, "missing": int})
-
-
-def _fit_of(pair: Pair) -> PointFit:
-    """All fit statistics of an aligned pair."""
+    pair = line_up(observed, simulated, pooled=pooled)
     error = pair.simulated - pair.observed
     relative = np.where(np.isnan(error), np.nan, np.abs(ratio(error, pair.observed)))
     # An undefined relative error makes the mean NaN; a missing value is only left out.

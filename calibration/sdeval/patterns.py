@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
+from calibration.sdeval.pairs import FloatArray, line_up, ratio
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import Tabled
 
@@ -87,7 +87,7 @@ class BehaviourPatterns(Tabled):
         return pd.DataFrame(rows, columns=["step", "status", "statistic", "value", "message"])
 
 
-def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> BehaviourPatterns:
+def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike) -> BehaviourPatterns:
     r"""Compare the pattern of one simulated series with that of the observed one, in Barlas's order.
 
     1. *Trend*: a line fitted to both by least squares, the slopes :math:`b` compared, then removed:
@@ -103,8 +103,6 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike, *, time: Axis 
     ----------
     observed, simulated
         One series each, in the same unit, at equally spaced times.
-    time
-        The time axis, if there are others of length one.
 
     Returns
     -------
@@ -114,7 +112,7 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike, *, time: Axis 
     Raises
     ------
     InvalidInput
-        If the arrays cannot be aligned, there is more than one series, or the longest interval without gaps has fewer
+        If the shapes differ, there is more than one series, or the longest interval without gaps has fewer
         than 8 times.
 
     References
@@ -132,7 +130,7 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike, *, time: Axis 
     >>> behaviour_patterns(wave, wave).passed
     True
     """
-    pair = line_up(observed, simulated, time=time)
+    pair = line_up(observed, simulated)
     moments = pair.observed.shape[-1]
     if pair.observed.size != moments:
         raise InvalidInput(f"behaviour_patterns compares one series; the pair has the shape {pair.observed.shape}")

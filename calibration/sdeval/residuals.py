@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from calibration.sdeval.pairs import Axis, FloatArray, numbers_of, ratio, series_of
+from calibration.sdeval.pairs import FloatArray, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
 
 
@@ -29,7 +29,7 @@ class HypothesisTest:
     p_value: FloatArray
 
 
-def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> FloatArray:
+def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
     r"""Autocorrelation function of residuals.
 
     .. math:: r_k = \frac{\sum_{t=k+1}^{n}(e_t-\bar e)(e_{t-k}-\bar e)}{\sum_{t=1}^{n}(e_t-\bar e)^2}
@@ -37,11 +37,9 @@ def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Floa
     Parameters
     ----------
     residuals
-        Errors, any unit; NaN where missing: products with a missing value are left out.
+        Errors, any unit, time on the last axis; NaN where missing: products with a missing value are left out.
     lags
         Longest lag, less than the number of times.
-    time
-        The time axis.
 
     Returns
     -------
@@ -62,7 +60,7 @@ def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Floa
     >>> autocorrelation([1.0, 2.0, 3.0], lags=2).tolist()
     [1.0, 0.0, -0.5]
     """
-    errors = series_of(residuals, time=time)
+    errors = numbers_of("residuals", residuals)
     moments = errors.shape[-1]
     if not 0 <= lags < moments:
         raise InvalidInput(f"lags is {lags}; with {moments} moments it must be from 0 to {moments - 1}")
@@ -108,7 +106,7 @@ def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
     return ratio(special.ndtri((1 + level) / 2), np.sqrt(np.asarray(n, dtype=float)))
 
 
-def ljung_box(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> HypothesisTest:
+def ljung_box(residuals: ArrayLike, *, lags: int) -> HypothesisTest:
     r"""Ljung-Box test of no autocorrelation at the first lags.
 
     .. math:: Q = n(n+2)\sum_{k=1}^{h}\frac{r_k^2}{n-k} \sim \chi^2_h
@@ -116,11 +114,9 @@ def ljung_box(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Hypothesis
     Parameters
     ----------
     residuals
-        Errors, any unit; NaN where missing.
+        Errors, any unit, time on the last axis; NaN where missing.
     lags
         Number of lags, :math:`h`.
-    time
-        The time axis.
 
     Returns
     -------
@@ -143,14 +139,17 @@ def ljung_box(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> Hypothesis
     """
     if lags < 1:
         raise InvalidInput(f"lags is {lags}; it must be at least 1")
-    coefficients = autocorrelation(residuals, lags=lags, time=time)[..., 1:]
-    errors = series_of(residuals, time=time)
+    coefficients = autocorrelation(residuals, lags=lags)[..., 1:]
+    errors = numbers_of("residuals", residuals)
     n = np.isfinite(errors).sum(axis=-1)[..., np.newaxis].astype(float)
     statistic = (n * (n + 2) * ratio(coefficients**2, np.maximum(n - np.arange(1, lags + 1), 0))).sum(axis=-1)
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags), statistic))
 
 
-def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
+def breusch_pagan(
+    residuals: ArrayLike,
+    regressors: ArrayLike,
+) -> HypothesisTest:
     r"""Breusch-Pagan test, in Koenker's form, of no dependence of the error variance on the regressors.
 
     .. math:: LM = nR^2 \sim \chi^2_p, \qquad e_t^2 = \gamma_0 + \gamma^\top x_t + u_t
@@ -158,12 +157,10 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     Parameters
     ----------
     residuals
-        Errors, any unit; NaN where missing.
+        Errors, any unit, time on the last axis; NaN where missing.
     regressors
         Variables on which the variance may depend, such as the simulated value or time: an array of the shape of
         ``residuals``, or several stacked on a new first axis.
-    time
-        The time axis of both.
 
     Returns
     -------
@@ -181,11 +178,11 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     Breusch, T. S. and Pagan, A. R. (1979), Econometrica 47(5), 1287-1294. Koenker, R. (1981), A note on studentizing a
     test for heteroscedasticity, Journal of Econometrics 17(1), 107-112.
     """
-    errors = series_of(residuals, time=time)
+    errors = numbers_of("residuals", residuals)
     several = numbers_of("regressors", regressors)
     if several.ndim == np.ndim(residuals):
         several = several[np.newaxis]
-    stacked = [series_of(one, time=_number(time, residuals), what="regressors") for one in several]
+    stacked = [numbers_of("regressors", one) for one in several]
     if any(one.shape != errors.shape for one in stacked):
         raise InvalidInput(
             f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
@@ -200,7 +197,9 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
 
 
-def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
+def cross_dependence(
+    residuals: ArrayLike,
+) -> HypothesisTest:
     r"""Pesaran's CD test of cross-sectional independence of the series.
 
     .. math:: CD = \sqrt{\frac{2}{N(N-1)}}\sum_{i<j}\sqrt{T_{ij}}\,\rho_{ij} \sim N(0, 1)
@@ -208,9 +207,7 @@ def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest
     Parameters
     ----------
     residuals
-        Errors, any unit; all axes except time are series; NaN where missing.
-    time
-        The time axis.
+        Errors, any unit, time on the last axis; all others are series; NaN where missing.
 
     Returns
     -------
@@ -227,7 +224,7 @@ def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest
     ----------
     Pesaran, M. H. (2004), General diagnostic tests for cross section dependence in panels, CESifo Working Paper 1229.
     """
-    correlations, moments = _correlations(residuals, time)
+    correlations, moments = _correlations(residuals)
     series = correlations.shape[0]
     above = np.triu_indices(series, k=1)
     if series < 2:
@@ -248,9 +245,9 @@ def _centred(values: FloatArray) -> FloatArray:
     return np.asarray(np.where(highest == lowest, values * 0, above - mean))
 
 
-def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatArray]:
+def _correlations(residuals: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Pairwise correlations of the series over their common times, and the numbers of these."""
-    errors = series_of(residuals, time=time)
+    errors = numbers_of("residuals", residuals)
     errors = errors.reshape(-1, errors.shape[-1])
     series = errors.shape[0]
     found, moments = np.full((series, series), np.nan), np.zeros((series, series))
@@ -262,13 +259,6 @@ def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatAr
         found[row] = ratio(np.nansum(own * others, axis=-1), size)
         moments[row] = both.sum(axis=-1)
     return found, moments
-
-
-def _number(time: Axis, residuals: ArrayLike) -> int:
-    """Number of the time axis, for regressors without labels."""
-    if isinstance(time, int):
-        return time
-    return list(getattr(residuals, "dims", ())).index(time)
 
 
 def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray) -> tuple[float, float]:

@@ -19,9 +19,7 @@ from pysd_runner.cli.starting import definitions_of, read_others, weighed
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
-    from pysd_runner.policy.optimisation import Front, Optimum
     from pysd_runner.policy.space import Space
-    from pysd_runner.policy.study import Study, Values
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
@@ -73,9 +71,6 @@ class Aim:
         ),
     ] = False
     starts: Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")] = 4
-    points: Annotated[
-        int, typer.Option("--front", min=0, help="Policies between this aim and national output; 0 for none.")
-    ] = 0
     executor: ExecutorName = None
 
 
@@ -147,12 +142,11 @@ def optimise(
             checkpoint=kept,
             progress=stage.at,
         )
-    between = _front(session, study, found, aim, none) if aim.points else None
     labels = {item.name: item.label.get(lang, item.name) for item in rivals}
     names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = space.scenario(study, found.point, name="optimised", label=names)
     with folder, session.stage(Message("Writing figures and tables")):
-        write_optimum(found, labels, folder.draft, lang, between=between)
+        write_optimum(found, labels, folder.draft, lang)
         scenario.save(folder.draft / "optimised.yaml")
     # Another process with the same command may have finished first.
     shutil.rmtree(kept, ignore_errors=True)
@@ -162,24 +156,6 @@ def optimise(
         session.say(line)
     tell_folder(session, folder.path)
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
-
-
-def _front(session: Session, study: "Study", found: "Optimum", aim: Aim, none: "Values") -> "Front":
-    """Optima between the outcome of an optimum and national output, or Theil's index where output is optimised."""
-    from pysd_runner.policy.optimisation import front
-
-    with session.stage("Between two aims") as stage:
-        return front(
-            study,
-            found.space,
-            first=found.outcome.key,
-            second="output_change" if found.outcome.key != "output_change" else "theil_closed",
-            points=max(aim.points, 2),
-            subject_to=found.constraints,
-            start=found.point,
-            none=none,
-            progress=stage.at,
-        )
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":

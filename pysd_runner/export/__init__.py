@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pysd_runner.export.layout import load_netcdf as load_netcdf
     from pysd_runner.export.layout import provenance_of as provenance_of
     from pysd_runner.export.layout import save_netcdf as save_netcdf
-    from pysd_runner.export.layout import to_iamc as to_iamc
     from pysd_runner.export.layout import to_long_frame as to_long_frame
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Labelled results with dimensions (scenario, draw, region, year) as long tables, IAMC tables and netCDF files."""
+"""Labelled results with dimensions (scenario, draw, region, year) as long tables and netCDF files."""
 
 import io
 import json
@@ -15,8 +15,6 @@ from pysd_runner.export.files import write_bytes_whole
 
 DIMS = ("scenario", "draw", "region", "year")
 NATION = "nation"
-# Columns before the years in the format of the Integrated Assessment Modeling Consortium (IAMC).
-INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
 
 FloatArray = NDArray[np.float64]
 
@@ -26,10 +24,10 @@ def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
     # A dimension ``class`` is treated as regions; a missing scenario, draw or region gets length 1.
     if not isinstance(values, xr.DataArray):
         raise InvalidInput(
-            "{name} is a {kind} without labels; put them on with pysd_runner.plots.label_array(values, years=..., "
-            "scenarios=..., regions=...)",
+            "{name} is a {kind} without labels; give an xarray.DataArray with some of the dimensions {known}",
             name=what,
             kind=type(values).__name__,
+            known=DIMS,
         )
     if "class" in values.dims:
         values = values.rename({"class": "region"})
@@ -100,53 +98,6 @@ def to_long_frame(
     return pd.concat(frames, ignore_index=True)[columns]
 
 
-def to_iamc(
-    dataset: xr.Dataset,
-    *,
-    model: str = "gapsim",
-    quantiles: Sequence[float] = (0.05, 0.5, 0.95),
-    region_names: str = "name_en",
-    nation: str = NATION,
-) -> pd.DataFrame:
-    """Convert results to the IAMC wide format: one row per series, one column per year.
-
-    ``to_iamc(project(...).data)`` has all outcomes; folders of results contain only output and gaps.
-
-    Parameters
-    ----------
-    dataset
-        Variables with any of the dimensions (scenario, draw, region, year); ``class`` stands for ``region``.
-    model
-        Content of the column ``Model``.
-    quantiles
-        Quantiles over draws, one row each, with a suffix of the variable such as ``|5.0th Percentile``, as in the
-        database of the sixth assessment report; a dataset with one draw gets one row without suffix.
-    region_names
-        Coordinate with the region names to write; region codes if there is no such coordinate.
-    nation
-        Content of the column ``Region`` for variables without regions.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``Model, Scenario, Region, Variable, Unit`` and the years as integers.
-
-    Raises
-    ------
-    InvalidInput
-        If a year is not a whole number, or a variable has other dimensions.
-
-    References
-    ----------
-    Huppmann, D. et al. (2021), pyam: Analysis and visualisation of integrated assessment and macro-energy
-    scenarios, Open Research Europe 1:74.
-    """
-    frames = [_iamc_frame(name, values, quantiles, region_names, nation) for name, values in layers_of(dataset).items()]
-    years = sorted({int(year) for frame in frames for year in frame.columns.difference(list(INDEX))})
-    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    return whole.assign(Model=model).reindex(columns=[*INDEX, *years])
-
-
 def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
     """Quantiles over draws (the second axis), ignoring missing values."""
     known = np.isfinite(values).any(axis=1, keepdims=True)
@@ -187,33 +138,6 @@ def _variable_frame(name: str, values: xr.DataArray, levels: tuple[float, ...] |
     return frame
 
 
-def _iamc_frame(
-    name: str, values: xr.DataArray, quantiles: Sequence[float], region_names: str, nation: str
-) -> pd.DataFrame:
-    """IAMC rows of one variable, ordered by scenario, region and quantile."""
-    full = in_layout(values, what=name)
-    years = full["year"].to_numpy()
-    if not np.array_equal(years, np.round(years)):
-        raise InvalidInput(
-            "{name}: year {year:g} is not whole; select whole years first",
-            name=name,
-            year=years[years != np.round(years)][0],
-        )
-    has_draws = full.sizes["draw"] > 1
-    array = quantiles_over_draws(full.to_numpy(), quantiles) if has_draws else full.to_numpy()
-    endings = [f"|{100 * level:.1f}th Percentile" for level in quantiles] if has_draws else [""]
-    regions = _regions(full, values, region_names, nation)
-    variable = str(values.attrs.get("iamc_variable", _title(name)))
-    unit = _unit(values)
-    labels = pd.MultiIndex.from_product(
-        [[str(scenario) for scenario in _scenarios(full, values)], regions, [variable + ending for ending in endings]],
-        names=["Scenario", "Region", "Variable"],
-    ).to_frame(index=False)
-    labels["Unit"] = "dimensionless" if unit in {"", "1", "Dmnl"} else unit
-    rows = array.transpose(0, 2, 1, 3).reshape(len(labels), len(years))
-    return labels.join(pd.DataFrame(rows, columns=years.astype(int)))
-
-
 def _scenarios(full: xr.DataArray, values: xr.DataArray) -> NDArray[np.generic]:
     return full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
 
@@ -224,19 +148,6 @@ def _is_national(values: xr.DataArray) -> bool:
 
 def _unit(values: xr.DataArray) -> str:
     return str(values.attrs.get("units", values.attrs.get("unit", "")))
-
-
-def _title(name: str) -> str:
-    """Variable name in IAMC style: capitalised words, further dimensions after a bar."""
-    return name.replace("_", " ").replace("[", "|").replace("]", "").title()
-
-
-def _regions(full: xr.DataArray, values: xr.DataArray, column: str, nation: str) -> list[str]:
-    """Region names to write."""
-    if _is_national(values):
-        return [nation]
-    labels = full[column] if column in full.coords else full["region"]
-    return [str(label) for label in np.atleast_1d(labels.to_numpy())]
 
 
 PROVENANCE = "provenance"

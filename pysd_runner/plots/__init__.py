@@ -1,8 +1,8 @@
 """Figures of gaps between regions: pure functions of labelled arrays that return a figure.
 
-Arrays carry the dimensions (scenario, draw, region, year); `label_array` labels a plain one. No
-function displays a figure or uses pyplot. The plotted data are attached to the figure and written next to it by
-`save_figure`. Importing this package does not import matplotlib; the first plot does.
+Arrays are xarray.DataArrays with the dimensions (scenario, draw, region, year). No function displays a figure or uses
+pyplot. The plotted data are attached to the figure and written next to it by `save_figure`. Importing this package does
+not import matplotlib; the first plot does.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.plots.arrays import label_array as label_array
     from pysd_runner.plots.differences import plot_differences as plot_differences
     from pysd_runner.plots.figure import UNCERTAINTIES as UNCERTAINTIES
     from pysd_runner.plots.figure import ReportFigure as ReportFigure

@@ -1,89 +1,16 @@
 """Labelled arrays for the plot functions: dimensions in a fixed order, display names, units and directions."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.export.layout import DIMS, in_layout
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.style import can_draw
 from pysd_runner.text import has_text, say
-
-
-def label_array(
-    values: ArrayLike,
-    *,
-    years: Sequence[int] | ArrayLike,
-    scenarios: Sequence[str] | None = None,
-    regions: Sequence[str] | None = None,
-    name: str = "",
-    units: str = "Dmnl",
-    region_labels: Mapping[str, Sequence[object]] | None = None,
-) -> xr.DataArray:
-    """Label a plain array, so that it can be plotted.
-
-    Parameters
-    ----------
-    values
-        Numbers with the axes (scenario, draw, region, year); leading axes may be left out: (draw, region, year)
-        without ``scenarios``, (region, year) for observations, (year,) for a national series.
-    years
-        Years along the last axis.
-    scenarios
-        Names along the first axis.
-    regions
-        Codes along the region axis.
-    name
-        Name of the quantity; the name of an indicator also sets its title, unit and direction.
-    units
-        Unit of the values; ``"Dmnl"`` for shares and indices.
-    region_labels
-        Further labels of the regions, one value per region: ``name_en``, ``name_zh``, ``group``, ``row``, ``column``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims from (scenario, draw, region, year), as many as ``values`` has axes.
-
-    Raises
-    ------
-    InvalidInput
-        If the labels do not fit the shape.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    dims = _dims(array.ndim, with_scenarios=scenarios is not None)
-    labels: dict[str, Sequence[object] | ArrayLike | None] = {
-        "scenario": scenarios,
-        "region": regions,
-        "year": np.asarray(years),
-    }
-    coords: dict[str, object] = {}
-    for dim, length in zip(dims, array.shape, strict=True):
-        given = labels.get(dim)
-        own = np.arange(length) if given is None else np.asarray(given)
-        if own.shape != (length,):
-            raise InvalidInput(
-                "{labels} labels for the {count} {dim}s of an array of shape {shape}",
-                labels=own.size,
-                count=length,
-                dim=dim,
-                shape=array.shape,
-            )
-        coords[dim] = own
-    for key, column in (region_labels or {}).items():
-        if "region" not in dims or len(column) != array.shape[dims.index("region")]:
-            raise InvalidInput(
-                "region_labels[{key!r}]: {count} values do not fit shape {shape}",
-                key=key,
-                count=len(column),
-                shape=array.shape,
-            )
-        coords[key] = ("region", np.asarray(column))
-    return xr.DataArray(array, dims=dims, coords=coords, name=name or None, attrs={"units": units})
 
 
 def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
@@ -164,19 +91,6 @@ def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | 
             "origin {origin} lies after the last year projected, {end}", origin=found, end=int(values["year"].max())
         )
     return int(found)
-
-
-def _dims(axes: int, *, with_scenarios: bool) -> tuple[str, ...]:
-    """Names of the axes of a plain array."""
-    candidates = {1: ("year",), 2: ("region", "year"), 3: ("draw", "region", "year"), 4: DIMS}
-    if axes not in candidates or (axes == 4) != with_scenarios:
-        raise InvalidInput(
-            "an array with {axes} axes {with_or_without} scenario names cannot be labelled; expected (scenario, draw, "
-            "region, year) with scenarios=, or (draw, region, year), (region, year), (year,) without",
-            axes=axes,
-            with_or_without=Message("and") if with_scenarios else Message("without"),
-        )
-    return candidates[axes]
 
 
 def _starts_as_one(values: xr.DataArray) -> bool:

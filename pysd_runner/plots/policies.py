@@ -114,38 +114,6 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str) -> ReportFigure:
     return sheet.told(long.assign(unit="Dmnl"), say("policy_figure.shares_between", lang).join(parts))
 
 
-def plot_front(
-    values: NDArray[np.float64],
-    *,
-    labels: tuple[str, str],
-    units: tuple[str, str],
-    title: str,
-    lang: str,
-) -> ReportFigure:
-    """Draw the trade-off front of policies between two outcomes."""
-    with drawing():
-        sheet = open_sheet(height=3.2, title=title, caption=say("policy_figure.front_caption", lang))
-        axes = sheet.axes(0.6, 0.05, sheet.width - 0.8, 2.65)
-        axes.plot(values[:, 0], values[:, 1], color=SCENARIO, linewidth=1.2, marker="o", markersize=5)
-        axes.axhline(0, color=MUTED, linewidth=0.5)
-        axes.set_xlabel(f"{labels[0]}, {units[0]}")
-        axes.set_ylabel(f"{labels[1]}, {units[1]}", color=INK)
-    data = pd.DataFrame({"policy": np.arange(len(values)), labels[0]: values[:, 0], labels[1]: values[:, 1]})
-    sentence = say(
-        "policy_figure.front_sentence",
-        lang,
-        a=labels[0],
-        b=labels[1],
-        a0=written(float(values[0, 0]), 2),
-        a1=written(float(values[-1, 0]), 2),
-        b0=written(float(values[0, 1]), 2),
-        b1=written(float(values[-1, 1]), 2),
-        unit_a=units[0],
-        unit_b=units[1],
-    )
-    return sheet.told(data, sentence)
-
-
 # Maximum number of columns of the heat map; futures are averaged in groups of about equal size.
 GROUPS = 60
 _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")

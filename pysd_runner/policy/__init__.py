@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from pysd_runner.policy.futures import futures_of as futures_of
     from pysd_runner.policy.objective import Constraint as Constraint
     from pysd_runner.policy.objective import Objective as Objective
-    from pysd_runner.policy.optimisation import Front as Front
     from pysd_runner.policy.optimisation import Optimum as Optimum
-    from pysd_runner.policy.optimisation import front as front
     from pysd_runner.policy.optimisation import optimise as optimise
     from pysd_runner.policy.space import Knob as Knob
     from pysd_runner.policy.space import Space as Space

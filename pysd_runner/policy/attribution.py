@@ -1,6 +1,6 @@
 """Attribute the effect of a policy to its levers in every draw: first in, last in, and Shapley values."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.counts import whole
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import (
     Lever,
@@ -30,10 +29,8 @@ Array = NDArray[np.float64]
 # For each lever, whether it is on.
 Mask = tuple[bool, ...]
 
-# Maximum number of levers for exact Shapley values; with more, random orders are sampled.
-MOST_EXACT = 10
-# Default number of random orders when there are more than `MOST_EXACT` levers.
-ORDERS = 200
+# Maximum number of levers, of which every subset is simulated.
+MOST_LEVERS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -58,10 +55,8 @@ class Attribution(Tabled):
         Loss of effect when the lever alone is switched off (last in), same shape.
     shapley
         Shapley values: marginal effects averaged over all orders of the levers, same shape; they sum to `total`.
-    errors
-        Standard errors of `shapley` if orders were sampled; None if it is exact.
     synergy
-        Shapley interaction index of each pair in the last year, shape (lever, lever, draw); None for sampled orders.
+        Shapley interaction index of each pair in the last year, shape (lever, lever, draw); None for a single lever.
     parts
         Effect in the last year relative to a reference mix allocated per head, decomposed into ``who``, ``what``,
         ``interaction`` and their ``total``, each of shape (draw,); empty without a reference.
@@ -79,7 +74,6 @@ class Attribution(Tabled):
     alone: Array
     left_out: Array
     shapley: Array
-    errors: Array | None = None
     synergy: Array | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
     loops: Mapping[str, Array] = field(default_factory=dict)
@@ -103,8 +97,6 @@ class Attribution(Tabled):
             row: dict[str, float] = {}
             for name, values in self._ways.items():
                 row |= band(name, values[number, :, -1])
-            if self.errors is not None:
-                row["error"] = float(np.median(self.errors[number, :, -1]))
             rows[lever.key] = row
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
         found = found.sort_values("shapley_p50", ascending=False, kind="stable")
@@ -121,7 +113,7 @@ class Attribution(Tabled):
     def pairs(self) -> pd.DataFrame:
         """Median and 90 % interval of the synergy of each pair in the last year, sorted by absolute median.
 
-        A positive synergy means that the two levers reinforce each other. Empty if orders were sampled.
+        A positive synergy means that the two levers reinforce each other. Empty for a single lever.
         """
         if self.synergy is None:
             return pd.DataFrame()
@@ -157,7 +149,7 @@ class Attribution(Tabled):
         return pd.DataFrame(rows)
 
 
-def attribute(  # noqa: PLR0913 - public entry point
+def attribute(
     study: Study,
     policy: Values,
     *,
@@ -166,8 +158,6 @@ def attribute(  # noqa: PLR0913 - public entry point
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
     loops: Mapping[str, Values] | None = None,
-    orders: int | None = None,
-    seed: int = 0,
     progress: Told | None = None,
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
@@ -191,10 +181,6 @@ def attribute(  # noqa: PLR0913 - public entry point
         mix with the reference's allocation rule), which decompose the effect further.
     loops
         Values that switch off a feedback loop, by its name.
-    orders
-        Number of random orders to sample; None computes up to ten levers exactly and samples 200 orders for more.
-    seed
-        Seed of the random orders.
     progress
         Called with the name of the current task, the number of items done and their total.
 
@@ -206,7 +192,7 @@ def attribute(  # noqa: PLR0913 - public entry point
     Raises
     ------
     InvalidInput
-        If the study has no levers, or an option is invalid.
+        If the study has no levers or more than ten, or an option is invalid.
     UnknownName
         If there is no such outcome.
     SimulationFailed
@@ -223,23 +209,23 @@ def attribute(  # noqa: PLR0913 - public entry point
     """
     if not study.levers:
         raise InvalidInput("the model declares no levers, so there is nothing to attribute to")
+    if len(study.levers) > MOST_LEVERS:
+        raise InvalidInput(
+            "the model declares {count} levers; an effect can be attributed to at most {most}, as every subset is run",
+            count=len(study.levers),
+            most=MOST_LEVERS,
+        )
     measured = study.outcome(outcome)
-    seed = whole("seed", seed, least=0)
-    exact = orders is None and len(study.levers) <= MOST_EXACT
-    count = ORDERS if orders is None else whole("orders", orders, least=2)
     levers = tuple(study.levers.values())
     places = range(len(levers))
     alone = [tuple(place == own for place in places) for own in places]
     left_out = [tuple(place != own for place in places) for own in places]
-    drawn = [] if exact else orders_of(len(levers), count, np.random.default_rng(seed))
-    several = [*(mask for order in drawn for mask in ladders(order)), *alone, *left_out]
-    masks = subsets(len(levers)) if exact else list(dict.fromkeys(several))
+    masks = subsets(len(levers))
     tell = counted(progress, "subsets of levers", (len(masks) + 1) * study.draws)
     policies = [study.switched(policy, map(float, mask)) for mask in masks]
     values = effects_of(study, policies, [measured], none=none, progress=tell)[measured.key]
     at = dict(zip(masks, values, strict=True))
     everything, nothing = at[(True,) * len(levers)], at[(False,) * len(levers)]
-    worth, errors = (shapley(values), None) if exact else sampled_shapley(at.__getitem__, drawn)
     total = everything - nothing
     return Attribution(
         name=name,
@@ -249,9 +235,8 @@ def attribute(  # noqa: PLR0913 - public entry point
         total=total,
         alone=np.stack([at[mask] - nothing for mask in alone]),
         left_out=np.stack([everything - at[mask] for mask in left_out]),
-        shapley=worth,
-        errors=errors,
-        synergy=interactions(values[..., -1]) if exact and len(levers) > 1 else None,
+        shapley=shapley(values),
+        synergy=interactions(values[..., -1]) if len(levers) > 1 else None,
         parts=_split(study, policy, measured, none, reference) if reference else {},
         loops=_without_loops(study, policy, measured, none, loops, total[:, -1], progress) if loops else {},
         notes=study.notes,
@@ -377,35 +362,3 @@ def interactions(values: Array) -> Array:
             together = values[out | one | two] - values[out | one] - values[out | two] + values[out]
             found[first, second] = found[second, first] = np.tensordot(weights, together, axes=1)
     return found
-
-
-def orders_of(players: int, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """Random orders of the players, each followed by its reverse (antithetic pairs, which reduce the error)."""
-    found: list[tuple[int, ...]] = []
-    while len(found) < count:
-        order = tuple(int(item) for item in rng.permutation(players))
-        found += [order, order[::-1]]
-    return found
-
-
-def ladders(order: tuple[int, ...]) -> Iterator[Mask]:
-    """Nested subsets as the players join one by one in an order, from none to all."""
-    present = [False] * len(order)
-    yield tuple(present)
-    for player in order:
-        present[player] = True
-        yield tuple(present)
-
-
-def sampled_shapley(value: Callable[[Mask], Array], orders: list[tuple[int, ...]]) -> tuple[Array, Array]:
-    """Estimate Shapley values as means over orders, with standard errors from pairs of reversed orders."""
-    gains = []
-    for order in orders:
-        steps = [value(mask) for mask in ladders(order)]
-        found = np.zeros((len(order), *np.shape(steps[0])))
-        for place, player in enumerate(order):
-            found[player] = steps[place + 1] - steps[place]
-        gains.append(found)
-    pairs = (np.array(gains[0::2]) + np.array(gains[1::2])) / 2
-    errors = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.full_like(pairs[0], np.nan)
-    return pairs.mean(axis=0), errors

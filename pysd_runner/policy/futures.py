@@ -100,31 +100,18 @@ class Futures:
         return self.levels[:, [factor.key for factor in self.factors].index(key)]
 
 
-def futures_of(
-    studies: Study | Mapping[str, Study],
-    costs: Mapping[str, tuple[Factor, str]] | None = None,
-    mechanisms: Sequence[Mechanism] = (),
-    *,
-    definition: Factor | None = None,
-    seed: int = 0,
-) -> Futures:
+def futures_of(studies: Study | Mapping[str, Study], *, seed: int = 0) -> Futures:
     """Combine posterior draws with uncertainties that the data do not inform.
 
     Each draw of each study becomes a future: every unit cost is multiplied by a random factor between a half and two
-    (log-uniform), and every mechanism is on in a random half of the futures.
+    (log-uniform), and every mechanism is on in a random half of the futures. Unit costs, optional assumptions and, for
+    a regional model, doubted mechanisms are those the model declares; for any other model every number that differs
+    between draws is a factor as well.
 
     Parameters
     ----------
     studies
         A study, or one study for each definition of the observed series, all with the same number of draws.
-    costs
-        Factor and model variable of every cost, by key. None uses the declarations of the model: unit costs, optional
-        assumptions and, for a regional model, doubted mechanisms and definitions; for any other model every number that
-        differs between draws is a factor as well.
-    mechanisms
-        Mechanisms that may be switched off.
-    definition
-        Factor for the choice of the definition; None if there is only one.
     seed
         Seed of the cost factors and of the switches.
 
@@ -142,11 +129,8 @@ def futures_of(
         studies = {"": studies}
     if not studies:
         raise InvalidInput("there is no study, so there are no futures")
-    first, is_declared = next(iter(studies.values())), costs is None
-    if costs is None:
-        en, zh = (say("policy_outcome.definition", lang) for lang in ("en", "zh"))
-        definition = Factor(key="definition", en=en, zh=zh) if len(studies) > 1 else None
-        costs, mechanisms = _costs(first.model), _doubted(first)
+    first = next(iter(studies.values()))
+    costs, mechanisms, names = _costs(first.model), _doubted(first), tuple(studies)
     rng = np.random.default_rng(seed)
     made, rows = [], []
     for place, study in enumerate(studies.values()):
@@ -165,14 +149,15 @@ def futures_of(
                 held = item.on.get(variable, own)
                 values[variable] = np.where(on.reshape(1, -1, *[1] * (own.ndim - 2)), held, off)
             columns.append(on.astype(float))
-        if definition is not None:
+        if len(names) > 1:
             columns.append(np.full(study.draws, float(place)))
         made.append(replace(study, values=values))
         rows.append(np.column_stack(columns) if columns else np.zeros((study.draws, 0)))
     factors_of = [factor for factor, _ in costs.values()] + [item.factor for item in mechanisms]
-    if definition is not None:
-        factors_of.append(replace(definition, kind="choice", choices=tuple(studies)))
-    numbers = _drawn(first, costs) if is_declared and not first.regions else {}
+    if len(names) > 1:
+        en, zh = (say("policy_outcome.definition", lang) for lang in LANGUAGES)
+        factors_of.append(Factor(key="definition", kind="choice", choices=names, en=en, zh=zh))
+    numbers = {} if first.regions else _drawn(first, costs)
     return Futures(
         studies=tuple(made),
         factors=(*factors_of, *(Factor(key=key) for key in numbers)),

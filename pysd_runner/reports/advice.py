@@ -9,7 +9,7 @@ import pandas as pd
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.futures import Factor, Side
-from pysd_runner.policy.optimisation import Front, Optimum
+from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import (
     Bullets,
@@ -350,11 +350,9 @@ def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list
     return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
 
 
-def write_optimum(
-    found: Optimum, labels: Mapping[str, str], folder: Path, lang: str, *, between: Front | None = None
-) -> None:
+def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang: str) -> None:
     """Write the page, tables and figures of an optimum into a folder."""
-    from pysd_runner.plots.policies import plot_front, plot_shares
+    from pysd_runner.plots.policies import plot_shares
     from pysd_runner.plots.style import usable_language
 
     drawn = usable_language(lang)
@@ -375,16 +373,6 @@ def write_optimum(
     if len(shares):
         figure = plot_shares(shares, title=say("policy.shares figure", drawn), lang=drawn)
         parts.append(saved_picture(figure, folder, "policy"))
-    if between is not None:
-        tables["front"] = between.table()
-        figure = plot_front(
-            between.values,
-            labels=(between.first.label(drawn), between.second.label(drawn)),
-            units=(between.first.unit_in(drawn), between.second.unit_in(drawn)),
-            title=say("policy.front", drawn, first=between.first.label(drawn), second=between.second.label(drawn)),
-            lang=drawn,
-        )
-        parts.append(saved_picture(figure, folder, "front"))
     parts += [*_others(found, labels, lang), Heading(say("policy.notes", lang)), Bullets(found.notes)]
     title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)

@@ -59,8 +59,6 @@ def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapp
             unit=unit,
         ),
     ]
-    if found.errors is not None:
-        lines.append(say("policy.attribution sampled", lang))
     pairs = found.pairs()
     if len(pairs):
         one, two = pairs.index[0]
@@ -204,14 +202,11 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
 
 def _table(found: Attribution, lang: str) -> TextTable:
     """Table with one row per lever, and the total."""
-    has_errors = found.errors is not None
     labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": say("policy.total", lang)}
     rows = []
     for name, row in found.table().iterrows():
-        cells = [labels[str(name)], *(cell(row, f"{key}_") for key in ("shapley", "alone", "left_out"))]
-        rows.append([*cells, written(float(row["error"]), DIGITS + 1)] if has_errors else cells)
-    header = titles(lang, "lever", "shapley", "alone", "left out", *(["error"] if has_errors else []))
-    return TextTable(header=header, rows=rows)
+        rows.append([labels[str(name)], *(cell(row, f"{key}_") for key in ("shapley", "alone", "left_out"))])
+    return TextTable(header=titles(lang, "lever", "shapley", "alone", "left out"), rows=rows)
 
 
 def titles(lang: str, *keys: str) -> list[str]:

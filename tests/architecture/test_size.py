@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_217,
-    "nodes": 612_308,
-    "functions": 4_957,
-    "docstring lines": 11_984,
-    "lines of other texts": 5_729,
+    "lines": 79_583,
+    "nodes": 607_598,
+    "functions": 4_929,
+    "docstring lines": 11_820,
+    "lines of other texts": 5_714,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_064,
+    "lines of tests": 42_894,
 }
 
 

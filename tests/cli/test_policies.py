@@ -75,11 +75,11 @@ def test_searches_that_another_process_has_removed_are_no_fault(gapsim, small, t
 
 
 def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
-    arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--unconstrained", "--front", 2)
+    arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--unconstrained")
     answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "best", "--json", code=0)
     found = answer.json["data"]
     assert sum(row["value"] for row in found["policy"] if row["group"] == "mix") == pytest.approx(1)
-    for name in ("optimum.md", "policy.csv", "effects.csv", "losers.csv", "compared.csv", "front.csv"):
+    for name in ("optimum.md", "policy.csv", "effects.csv", "losers.csv", "compared.csv"):
         assert (tmp_path / "best" / name).is_file()
     assert not list(tmp_path.glob("*.searches"))
     scenario = load_scenario(tmp_path / "best" / "optimised.yaml")

@@ -1,4 +1,4 @@
-"""Results as tables: CSV, Excel, LaTeX, notebooks, long and IAMC layouts."""
+"""Results as tables: CSV, Excel, LaTeX, notebooks, long layout."""
 
 import csv
 import importlib
@@ -16,7 +16,7 @@ from openpyxl import load_workbook
 import calibration
 import pysd_runner
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
+from pysd_runner.export import csv_bytes, save_csv, to_long_frame
 from pysd_runner.export.files import Tabled, save_workbook
 from pysd_runner.export.layout import quantiles_over_draws
 
@@ -192,37 +192,10 @@ def test_further_dimensions_become_part_of_the_name():
     assert set(table["variable"]) == {"policy_weight[access]", "policy_weight[skills]"}
     row = table.query("variable == 'policy_weight[skills]' and region == 'R2' and year == 3")
     assert row["value"].tolist() == [11.0]
-    wide = to_iamc(xr.Dataset({"policy_weight": weights}))
-    assert set(wide["Variable"]) == {"Policy Weight|Access", "Policy Weight|Skills"}
 
 
 def test_an_empty_dataset_gives_an_empty_table():
     assert to_long_frame(xr.Dataset()).empty
-
-
-def test_iamc_layout(futures):
-    wide = to_iamc(futures[["gap_to_leader", "national_output"]], model="gapsim 0.1", nation="China")
-    assert wide.columns[:5].tolist() == ["Model", "Scenario", "Region", "Variable", "Unit"]
-    assert wide.columns[5:].tolist() == list(range(2024, 2036))
-    assert set(wide["Model"]) == {"gapsim 0.1"}
-    chosen = wide[
-        (wide["Scenario"] == "zoned_need")
-        & (wide["Region"] == "Province 3")
-        & (wide["Variable"] == "Gap To Leader|95.0th Percentile")
-    ]
-    draws = futures["gap_to_leader"].sel(scenario="zoned_need", region="130000")
-    np.testing.assert_allclose(chosen.iloc[0, 5:].astype(float), np.quantile(draws, 0.95, axis=0))
-    assert chosen["Unit"].tolist() == ["dimensionless"]
-    national = wide[wide["Region"] == "China"]
-    assert set(national["Unit"]) == {"Yuan/Year"}
-    assert not wide.duplicated(["Model", "Scenario", "Region", "Variable", "Unit"]).any()
-
-
-def test_iamc_with_one_draw_has_no_percentiles_and_needs_whole_years(futures):
-    one = futures[["gap_to_leader"]].isel(draw=[0])
-    assert set(to_iamc(one)["Variable"]) == {"Gap To Leader"}
-    with pytest.raises(InvalidInput, match=r"year 2024\.25 is not whole"):
-        to_iamc(one.assign_coords(year=one["year"] + 0.25))
 
 
 def test_csv_reads_back_in_spreadsheets_of_either_world(tmp_path):

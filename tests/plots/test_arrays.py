@@ -1,4 +1,4 @@
-"""Labels on plain arrays, and the names read from labelled ones."""
+"""Names read from labelled arrays."""
 
 import numpy as np
 import pytest
@@ -7,40 +7,7 @@ import xarray as xr
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
-from pysd_runner.plots import label_array, plot_gaps
 from pysd_runner.plots.arrays import label_of, position_of, quantity_of
-
-
-def test_a_plain_array_with_labels_is_drawn_like_a_labelled_one(futures):
-    gaps = futures["gap_to_leader"]
-    plain = label_array(
-        gaps.to_numpy(),
-        years=gaps["year"].to_numpy(),
-        scenarios=list(gaps["scenario"].to_numpy()),
-        regions=list(gaps["region"].to_numpy()),
-        name="gap_to_leader",
-        region_labels={"name_en": gaps["name_en"].to_numpy()},
-    )
-    one, other = plot_gaps(plain, regions=["130000"]), plot_gaps(gaps, regions=["130000"])
-    np.testing.assert_allclose(one.data["value"], other.data["value"])
-    assert one.data["region_name"].tolist() == other.data["region_name"].tolist()
-
-
-@pytest.mark.parametrize(
-    ("shape", "dims"),
-    [((3,), ("year",)), ((2, 3), ("region", "year")), ((5, 2, 3), ("draw", "region", "year"))],
-)
-def test_fewer_axes_mean_fewer_dimensions(shape, dims):
-    assert label_array(np.zeros(shape), years=[1, 2, 3]).dims == dims
-
-
-def test_labels_must_fit():
-    with pytest.raises(InvalidInput, match="2 labels for the 3 years"):
-        label_array(np.zeros(3), years=[1, 2])
-    with pytest.raises(InvalidInput, match="4 axes without scenario names"):
-        label_array(np.zeros((1, 1, 1, 3)), years=[1, 2, 3])
-    with pytest.raises(InvalidInput, match=r"region_labels\['row'\]: 1 values do not fit"):
-        label_array(np.zeros((2, 3)), years=[1, 2, 3], region_labels={"row": [1]})
 
 
 def test_layout_adds_what_is_missing_and_orders_the_rest():

@@ -123,7 +123,9 @@ import numpy as np
 from pysd_runner import plots
 assert "matplotlib" not in sys.modules and "xarray" not in sys.modules and "pandas" not in sys.modules
 values = np.random.default_rng(0).uniform(0.3, 0.5, (2, 9, 2, 4))
-array = plots.label_array(values, years=range(2024, 2028), scenarios=["baseline", "a"], regions=["R1", "R2"])
+import xarray as xr
+names = {"scenario": ["baseline", "a"], "draw": range(9), "region": ["R1", "R2"], "year": range(2024, 2028)}
+array = xr.DataArray(values, coords=names, attrs={"units": "Dmnl"})
 figure = plots.plot_gaps(array, origin=2024)
 import tempfile
 plots.save_figure(figure, tempfile.mkdtemp(), "x")

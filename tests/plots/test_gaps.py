@@ -176,7 +176,7 @@ def test_origin_is_found_or_asked_for(futures, history):
 
 def test_refusals(futures, history):
     gaps = futures["gap_to_leader"]
-    with pytest.raises(InvalidInput, match=r"without labels.*label_array"):
+    with pytest.raises(InvalidInput, match=r"without labels.*DataArray"):
         plot_gaps(gaps.to_numpy())
     with pytest.raises(UnknownName, match=r"no region is called 'Provinc 3'.*Did you mean 'Province 3'"):
         plot_gaps(gaps, regions=["Provinc 3"])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from pysd_runner.plots import label_array, plot_differences, plot_dispersion, plot_gaps, plot_tiles
+from pysd_runner.plots import plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from tests.plots.reading import covered_texts, cut_texts
 
 FIGURES = {
@@ -40,13 +41,12 @@ def test_every_text_is_whole_and_free(name, lang, futures, history, has_chinese)
 def test_hostile_names_and_many_policies():
     rng = np.random.default_rng(0)
     names = ["baseline", *(f"a_policy_with_a_very_long_name_{number}_that_goes_on_and_on" for number in range(11))]
-    values = label_array(
+    regions = ["$x$ & <b>", "A region whose name is longer than its tile can be", "R_3"]
+    values = xr.DataArray(
         rng.normal(1e6, 1e4, (12, 20, 3, 8)),
-        years=range(2024, 2032),
-        scenarios=names,
-        regions=["$x$ & <b>", "A region whose name is longer than its tile can be", "R_3"],
+        coords={"scenario": names, "draw": range(20), "region": regions, "year": range(2024, 2032)},
         name="wage_sum",
-        units="Yuan/Year",
+        attrs={"units": "Yuan/Year"},
     )
     for figure in (
         plot_gaps(values, origin=2024),

@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.policy.advice import BEATEN, Advice, advise, partial_information, perfect_information
-from pysd_runner.policy.futures import FACTORS, Factor, Futures, Mechanism, futures_of
+from pysd_runner.policy.futures import FACTORS, Futures, futures_of
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import policy, study
 
@@ -43,13 +43,6 @@ def test_the_same_seed_gives_the_same_futures():
     again = [futures_of({"": study()}, seed=seed).levels for seed in (0, 0, 1)]
     assert np.array_equal(again[0], again[1])
     assert not np.array_equal(again[0], again[2])
-
-
-def test_a_mechanism_that_is_off_has_its_value():
-    off = Mechanism(factor=Factor(key="x", kind="switch"), off={"Crowding Out Share": 0.0})
-    made = futures_of({"": study()}, {}, [off])
-    values = made.studies[0].values["Crowding Out Share"][0]
-    assert ((values == 0) == (made.column("x") == 0)).all()
 
 
 def test_mechanisms_that_are_off_by_default_are_on_in_half_of_the_futures(futures):
@@ -177,7 +170,7 @@ def test_bad_questions_are_refused(futures):
     with pytest.raises(InvalidInput, match="nothing to choose between"):
         advise(futures, {"one": policy()})
     with pytest.raises(InvalidInput, match="there is no study"):
-        futures_of({}, {})
+        futures_of({})
 
 
 def test_what_chance_costs_a_choice_is_no_negative_worth():

@@ -13,9 +13,6 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.attribution import (
     attribute,
     interactions,
-    ladders,
-    orders_of,
-    sampled_shapley,
     shapley,
     subsets,
 )
@@ -126,14 +123,6 @@ def test_a_loop_is_what_is_lost_without_it(found):
     assert set(loop_labels(inputs().model, "zh")) == set(loop_values(inputs().model))
 
 
-def test_orders_drawn_at_random_sum_as_well():
-    found = attribute(study(), policy(), outcome="theil_closed", orders=4, seed=0)
-    assert np.abs(found.shapley.sum(axis=0) - found.total).max() < 1e-12
-    assert found.errors.shape == found.shapley.shape
-    assert "error" in found.table()
-    assert found.pairs().empty
-
-
 def test_tables_hold_every_lever_and_the_sum(found):
     table = found.table()
     assert set(table.index) == {*study().levers, "total"}
@@ -149,8 +138,10 @@ def test_bad_questions_are_refused():
         attribute(study(), policy(), outcome="nothing")
     with pytest.raises(InvalidInput, match="declares no levers"):
         attribute(replace(study(), levers={}), policy())
-    with pytest.raises(InvalidInput, match="orders must be a whole number from 2"):
-        attribute(study(), policy(), orders=1)
+    with pytest.raises(InvalidInput, match="declares 14 levers; an effect can be attributed to at most 10"):
+        attribute(
+            replace(study(), levers={f"{n}{key}": item for n in "12" for key, item in study().levers.items()}), policy()
+        )
     with pytest.raises(InvalidInput, match="who missing"):
         attribute(study(), policy(), reference={"reference": {}, "what": {}})
 
@@ -210,16 +201,3 @@ def test_interaction_is_what_two_do_only_together():
 def test_interactions_of_two_are_their_synergy(values):
     if len(values) == 4:
         assert interactions(values)[0, 1] == pytest.approx(values[3] - values[1] - values[2] + values[0], abs=1e-12)
-
-
-def test_orders_drawn_at_random_come_near_and_say_how_near():
-    rng = np.random.default_rng(0)
-    values = dict(zip(subsets(6), rng.normal(size=64), strict=True))
-    exact = shapley(np.array(list(values.values())))
-    worth, errors = sampled_shapley(values.__getitem__, orders_of(6, 400, np.random.default_rng(1)))
-    assert worth.sum() == pytest.approx(values[(True,) * 6] - values[(False,) * 6], abs=1e-12)
-    assert (np.abs(worth - exact) < 4 * errors).all()
-
-
-def test_a_ladder_goes_from_none_to_all():
-    assert list(ladders((1, 0))) == [(False, False), (False, True), (True, True)]

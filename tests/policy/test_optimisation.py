@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
-from pysd_runner.policy.optimisation import front, optimise
+from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.spaces import space_of
@@ -213,14 +213,6 @@ def test_money_over_time_keeps_its_present_value(scenario, tmp_path):
     assert found["gap_closed"][0] == pytest.approx(found["gap_closed"][1], abs=1e-4)
     with pytest.raises(InvalidInput, match="money over time needs periods"):
         space_of(inputs(), scenario, by="lever", budget=True)
-
-
-def test_a_front_trades_one_aim_for_the_other(few):
-    found = front(study(), few, first="theil_closed", second="output_change", points=3)
-    assert found.values.shape == (3, 2)
-    assert found.values[0, 0] >= found.values[-1, 0] - 1e-6
-    assert found.values[-1, 1] >= found.values[0, 1] - 1e-6
-    assert list(found.table().columns[:2]) == ["theil_closed", "output_change"]
 
 
 def test_bad_questions_are_refused(few):

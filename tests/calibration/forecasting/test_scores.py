@@ -9,20 +9,15 @@ from scipy import stats
 
 from calibration.forecasting.scores import (
     LEVELS,
-    PINBALL,
     all_scores,
     block_length,
     blocks,
     by_origin,
     crps,
     diebold_mariano,
-    energy_score,
-    interval_score,
     long_run_variance,
     mean_interval,
-    naive_scale,
     percent,
-    pinball,
     pit,
     ratio_interval,
     spread_factor,
@@ -46,31 +41,6 @@ def test_crps_is_its_definition(seed: int, count: int) -> None:
     assert_allclose(found[1, 2], plain_crps(draws[:, 1, 2], observed[1, 2]), rtol=1e-9, atol=1e-12)
 
 
-def test_interval_score_and_pinball_are_their_definitions() -> None:
-    assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(2.0), 0.9), 2)
-    assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(3.5), 0.9), 2 + 20 * 0.5)
-    assert_allclose(interval_score(np.array(1.0), np.array(3.0), np.array(0.0), 0.5), 2 + 4 * 1.0)
-    assert_allclose(pinball(np.array(2.0), np.array(3.0), 0.9), 0.9)
-    assert_allclose(pinball(np.array(3.0), np.array(2.0), 0.9), 0.1)
-
-
-def test_energy_score_is_its_definition_and_crps_in_one_dimension() -> None:
-    rng = np.random.default_rng(0)
-    draws, observed = rng.normal(size=(40, 3)), rng.normal(size=3)
-    near = np.mean(np.linalg.norm(draws - observed, axis=1))
-    apart = np.mean([np.linalg.norm(one - other) for one in draws for other in draws])
-    assert_allclose(energy_score(draws, observed), near - apart / 2)
-    assert_allclose(energy_score(draws[:, :1], observed[:1]), plain_crps(draws[:, 0], observed[0]))
-
-
-def test_energy_score_leaves_out_what_is_missing() -> None:
-    draws = np.random.default_rng(0).normal(size=(30, 3))
-    assert_allclose(
-        energy_score(draws, np.array([0.1, np.nan, 0.2])), energy_score(draws[:, [0, 2]], np.array([0.1, 0.2]))
-    )
-    assert np.isnan(energy_score(draws, np.full(3, np.nan)))
-
-
 def test_pit_counts_draws_below_and_ties_by_half() -> None:
     draws = np.array([1.0, 2.0, 2.0, 4.0])
     assert_allclose(pit(draws, np.array(2.0)), 0.5)
@@ -78,35 +48,29 @@ def test_pit_counts_draws_below_and_ties_by_half() -> None:
     assert np.isnan(pit(draws, np.array(np.nan)))
 
 
-def test_naive_scale_is_the_mean_change_up_to_the_origin() -> None:
-    history = np.array([[0.0, 1.0, -1.0], [2.0, 2.0, 2.0], [np.nan, 1.0, 2.0]])
-    assert_allclose(naive_scale(history), (1.5, np.nan, 1.0))
-
-
 def test_all_scores_of_a_perfect_forecast_are_zero_and_signs_are_forecast_less_observed() -> None:
     observed = np.random.default_rng(0).normal(size=(3, 2))
     draws = np.repeat(observed[None], 10, axis=0)
-    found = all_scores(observed, draws, observed, np.ones(3))
-    for name in ("error", "scaled_error", "crps", "interval_90", "pinball_25", "energy"):
+    found = all_scores(observed, draws, observed)
+    for name in ("error", "crps"):
         assert_allclose(found[name], 0, atol=1e-12)
     assert (found["covered_50"] == 1).all()
-    assert_allclose(all_scores(observed + 1, draws + 1, observed, np.ones(3))["error"], 1)
+    assert_allclose(all_scores(observed + 1, draws + 1, observed)["error"], 1)
 
 
 def test_all_scores_of_a_calibrated_forecast_cover_what_they_say() -> None:
     rng = np.random.default_rng(1)
     draws, observed = rng.normal(size=(200, 500, 2)), rng.normal(size=(500, 2))
-    found = all_scores(np.zeros((500, 2)), draws, observed, np.ones(500))
+    found = all_scores(np.zeros((500, 2)), draws, observed)
     for level in LEVELS:
         assert_allclose(found[f"covered_{percent(level)}"].mean(), level, atol=0.03)
     assert_allclose(np.histogram(found["pit"], bins=4, range=(0, 1))[0] / 1000, 0.25, atol=0.05)
-    assert {f"pinball_{percent(level)}" for level in PINBALL} <= set(found)
 
 
 def test_missing_observations_give_missing_scores() -> None:
     observed = np.array([[0.0, np.nan]])
     draws = np.random.default_rng(0).normal(size=(20, 1, 2))
-    found = all_scores(np.zeros((1, 2)), draws, observed, np.ones(1))
+    found = all_scores(np.zeros((1, 2)), draws, observed)
     for name, score in found.items():
         assert np.isnan(score[..., 1]).all(), name
         assert np.isfinite(score[..., 0]).all(), name

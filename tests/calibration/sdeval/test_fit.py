@@ -1,15 +1,13 @@
 """Point fit and Theil's statistics: against fractions, published values, laws, and bad input."""
 
 import numpy as np
-import pandas as pd
 import pytest
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from calibration.sdeval import PointFit, fit_table, point_fit
-from pysd_runner.core.errors import InvalidInput, UnknownName
+from calibration.sdeval import PointFit, point_fit
+from pysd_runner.core.errors import InvalidInput
 from tests.calibration.sdeval import twins
 
 # Made up: bias, unequal swing and scatter.
@@ -69,7 +67,7 @@ def test_a_perfect_fit() -> None:
 
 def test_pooled_is_one_long_series_but_for_changes(panel: tuple[np.ndarray, np.ndarray]) -> None:
     observed, simulated = panel
-    pooled, long = point_fit(observed, simulated, pool=[0]), point_fit(observed.ravel(), simulated.ravel())
+    pooled, long = point_fit(observed, simulated, pooled=True), point_fit(observed.ravel(), simulated.ravel())
     for name in set(NUMBERS) - {"u2"}:
         assert float(getattr(pooled, name)) == pytest.approx(float(getattr(long, name)), rel=1e-12)
     error, change = (simulated - observed)[:, 1:], np.diff(observed)
@@ -107,53 +105,16 @@ def test_what_is_not_defined_is_missing() -> None:
     assert np.isnan(nothing.uc)
 
 
-def test_a_table_has_a_row_for_each_label_and_the_pool(panel: tuple[np.ndarray, np.ndarray]) -> None:
-    dims, coords = ("region", "year"), {"region": list("ABCD"), "year": np.arange(2000, 2015)}
-    observed, simulated = (xr.DataArray(array, dims=dims, coords=coords) for array in panel)
-    table = fit_table(observed, simulated.transpose("year", "region"), time="year")
-    assert list(table.index) == ["A", "B", "C", "D", "pooled"]
-    assert list(table.columns) == list(PointFit.__dataclass_fields__)
-    assert table.loc["B", "rmse"] == pytest.approx(float(point_fit(panel[0][1], panel[1][1]).rmse))
-    assert float(point_fit(observed, simulated, time="year", pool="region").u1) == table.loc["pooled", "u1"]
-    assert table.loc["pooled", "u1"] == pytest.approx(
-        float(point_fit(observed, simulated, time="year", pool=["region"]).u1)
-    )
-
-
-def test_frames_of_pandas_are_labelled_arrays(panel: tuple[np.ndarray, np.ndarray]) -> None:
-    observed, simulated = (pd.DataFrame(array, index=list("ABCD")) for array in panel)
-    assert list(fit_table(observed, simulated).index) == ["A", "B", "C", "D", "pooled"]
-    with pytest.raises(InvalidInput, match="different labels"):
-        fit_table(observed, simulated.rename(index={"A": "E"}))
-
-
 @pytest.mark.parametrize(
-    ("observed", "simulated", "options", "message"),
+    ("observed", "simulated", "message"),
     [
-        ([1.0, 2.0], [1.0, 2.0, 3.0], {}, r"shape \(2,\) and simulated \(3,\)"),
-        ([1.0, np.inf], [1.0, 2.0], {}, r"observed is infinite at index \(1,\)"),
-        ([], [], {}, "no moments"),
-        (1.0, 2.0, {}, "one number"),
-        (["a"], ["b"], {}, "not an array of numbers"),
-        ([1.0], [1.0], {"time": "year"}, "no labels"),
-        ([1.0], [1.0], {"time": 3}, "axis 3 does not exist"),
-        (xr.DataArray([1.0], dims="year"), xr.DataArray([1.0], dims="month"), {}, "they must be the same"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], r"shape \(2,\) and simulated \(3,\)"),
+        ([1.0, np.inf], [1.0, 2.0], r"observed is infinite at index \(1,\)"),
+        ([], [], "no moments"),
+        (1.0, 2.0, "one number"),
+        (["a"], ["b"], "not an array of numbers"),
     ],
-)  # fmt: skip
-def test_bad_pairs(observed: object, simulated: object, options: dict[str, object], message: str) -> None:
+)
+def test_bad_pairs(observed: object, simulated: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        point_fit(observed, simulated, **options)
-
-
-def test_a_year_that_is_not_last_must_be_named() -> None:
-    array = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("year", "region"))
-    with pytest.raises(InvalidInput, match="pass time='year'"):
-        point_fit(array, array + 1)
-    assert point_fit(array, array + 1, time="year").n.tolist() == [3, 3]
-    assert point_fit(array, array + 1, time=0).n.tolist() == [3, 3]
-
-
-def test_an_unknown_axis_gets_a_suggestion() -> None:
-    array = xr.DataArray([1.0, 2.0], dims="year")
-    with pytest.raises(UnknownName, match="Did you mean 'year'"):
-        point_fit(array, array, time="yer")
+        point_fit(observed, simulated)
