@@ -209,7 +209,6 @@ def sensitivity_tests(
     tables = {
         "modes": modes,
         "morris": _national_table(screened),
-        "morris_regions": _regional_table(screened),
         "ranges": _range_table(ranges, subject),
     }
     return Section(key=KEY, judgements=(_draws_fail(screened), _modes(modes)), tables=tables)
@@ -244,14 +243,6 @@ def _national_table(found: Sensitivity) -> pd.DataFrame:
         frame = _numbers(mean).to_dataframe().reset_index()
         parts.append(frame.assign(outcome=label, year=int(last["year"])))
     return first_columns(pd.concat(parts, ignore_index=True), ["outcome", "parameter", "year"])
-
-
-def _regional_table(found: Sensitivity) -> pd.DataFrame:
-    parts = [
-        _numbers(indices).to_dataframe().reset_index().assign(outcome=name) for name, indices in found.indices.items()
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    return first_columns(table, [name for name in ("outcome", "parameter", "region", "year") if name in table])
 
 
 def _numbers(indices: xr.Dataset) -> xr.Dataset:

@@ -28,7 +28,6 @@ LARGE = (
     "residuals",
     "patterns",
     "modes",
-    "morris_regions",
 )
 MOST_ROWS = 60
 

@@ -217,8 +217,8 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     model, seed
         As in `latin_hypercube`, which raises the same errors.
     ranges
-        By parameter: ``(low, high)`` for a uniform distribution, a frozen distribution of ``scipy.stats``, a prior of
-        `pysd_runner.spec`, or None for a uniform distribution between the bounds the model declares.
+        By parameter: ``(low, high)`` for a uniform distribution, a frozen distribution of ``scipy.stats``, or None for
+        a uniform distribution between the bounds the model declares.
     draws
         Number of draws; increasing it keeps the earlier draws.
 
@@ -228,7 +228,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
         Shape (draw, parameter).
     """
     laws, draws, seed = _asked(model, ranges, draws, seed)
-    columns = [law.sample(_stream(seed, name), draws) for name, law in laws.items()]
+    columns = [law.at(_stream(seed, name).random(draws)) for name, law in laws.items()]
     made = _made("random draws", laws, draws, seed)
     return Design(names=tuple(laws), values=np.stack(columns, axis=1), made=made)
 
@@ -309,26 +309,14 @@ def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
 
 @dataclass(frozen=True, slots=True)
 class _Law:
-    """Distribution of one parameter: a quantile function, or only a sampler."""
+    """Distribution of one parameter, with its quantile function."""
 
     text: str
-    quantile: Callable[[Array], Any] | None = None
-    sampler: Callable[[np.random.Generator, int], Any] | None = None
+    quantile: Callable[[Array], Any]
 
     def at(self, share: Array) -> Array:
         """Values with these cumulative probabilities, shape (draw,)."""
-        if self.quantile is None:
-            raise InvalidInput(
-                f"{self.text} has no quantile function, which this design needs; use random_draws, or a distribution "
-                "of scipy.stats"
-            )
         return np.asarray(self.quantile(np.clip(share, _EDGE, 1 - _EDGE)), dtype=float)
-
-    def sample(self, stream: np.random.Generator, draws: int) -> Array:
-        """Independent values, shape (draw,)."""
-        if self.sampler is None:
-            return self.at(stream.random(draws))
-        return np.asarray(self.sampler(stream, draws), dtype=float)
 
 
 def _laws(model: Model, ranges: Ranges) -> dict[str, _Law]:
@@ -348,8 +336,6 @@ def _law(model: Model, name: str, value: Any) -> _Law:
     quantile = getattr(value, "ppf", None) or getattr(value, "icdf", None)
     if callable(quantile):
         return _Law(_text(value), quantile=quantile)
-    if callable(getattr(value, "from_unbounded", None)):
-        return _Law(str(value), sampler=value.sample)
     low, high = _bounds(model, name, value)
     return _Law(f"({low:g}, {high:g})", quantile=lambda share: low + (high - low) * share)
 

@@ -1,4 +1,4 @@
-"""Sensitivity figures: tornado diagrams, pair plots of draws, profiles, and phase plots of two outcomes."""
+"""Sensitivity figures: tornado diagrams, pair plots of draws, and profiles."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from pysd_runner.plots.over_time import COLOURS
 from pysd_runner.plots.style import GRID, INK, SCENARIO
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
 
 MOST_BARS = 15
@@ -103,20 +102,6 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
         f"line lies the {100 * level:.0f} % interval."
     )
     return figure
-
-
-def plot_phase(across: "xr.DataArray", up: "xr.DataArray", *, ax: "Axes | None" = None) -> "Axes":
-    """Phase plot of two outcomes: the median of each scenario over time, with its start marked."""
-    axes = _axes(ax, (4.4, 3.4))
-    for place, scenario in enumerate(across["scenario"].to_numpy()):
-        x, y = (item.sel(scenario=scenario).median("draw").to_numpy() for item in (across, up))
-        axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.4, label=str(scenario))
-        axes.plot(x[:1], y[:1], color=COLOURS[place % len(COLOURS)], marker="o", markersize=4)
-    axes.set_xlabel(f"{across.name} {across.attrs.get('units', '')}".strip(), fontsize=7.5)
-    axes.set_ylabel(f"{up.name} {up.attrs.get('units', '')}".strip(), fontsize=7.5)
-    axes.tick_params(labelsize=7)
-    axes.legend(fontsize=7, frameon=False)
-    return axes
 
 
 def _axes(ax: Any, size: tuple[float, float]) -> "Axes":

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_583,
-    "nodes": 607_598,
-    "functions": 4_929,
-    "docstring lines": 11_820,
-    "lines of other texts": 5_714,
+    "lines": 79_544,
+    "nodes": 607_168,
+    "functions": 4_926,
+    "docstring lines": 11_818,
+    "lines of other texts": 5_712,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_894,
+    "lines of tests": 42_888,
 }
 
 

@@ -12,7 +12,7 @@ from pysd_runner import load_data, load_model, project, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble import latin_hypercube
 from pysd_runner.plots.over_time import plot_fan
-from pysd_runner.plots.sensitivity import plot_pairs, plot_phase, plot_profile, plot_tornado
+from pysd_runner.plots.sensitivity import plot_pairs, plot_profile, plot_tornado
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.equations import diagram, flows_of, save_diagram
 from pysd_runner.study.projection import swings
@@ -131,9 +131,6 @@ def test_pairs_profiles_and_phases_say_what_they_show(sir):
     assert plot_pairs(draws).sentence.startswith("50 draws of a, b")
     curves = pd.DataFrame({"key": "a", "value": [0, 1, 2], "rise": [2, 0, 2], "data_rise": [1, 0, 1]})
     assert "90 % interval" in plot_profile(curves).sentence
-    future = project(sir, None, [Scenario.of("less", {"Contact Rate": 4})])
-    axes = plot_phase(future["Susceptible"], future["Infected"])
-    assert len(axes.get_legend().get_texts()) == 2
 
 
 def test_a_fan_draws_on_given_axes_and_refuses_too_much(sir):
