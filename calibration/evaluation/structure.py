@@ -178,7 +178,7 @@ def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd
             raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")
         return subject.paths(run, names)
 
-    cut = KnockOut(name=loop.name, inputs=dict(loop.values), because=loop.en)
+    cut = KnockOut(name=loop.name, inputs=dict(loop.values))
     return knock_out(simulate, [cut], outcomes=names, base=dict(loop.given))
 
 

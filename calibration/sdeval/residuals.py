@@ -70,27 +70,18 @@ def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
     return ratio(np.stack(products, axis=-1), square[..., np.newaxis])
 
 
-def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
-    r"""Half-width of the confidence band of autocorrelations of independent errors.
-
-    .. math:: \pm z_{(1+\text{level})/2}/\sqrt n
+def autocorrelation_band(n: ArrayLike) -> FloatArray:
+    r"""Half-width of the 95 % confidence band of autocorrelations of independent errors, :math:`1.96/\sqrt n`.
 
     Parameters
     ----------
     n
         Number of times.
-    level
-        Confidence level, between 0 and 1.
 
     Returns
     -------
     FloatArray
         The half-width; an autocorrelation inside the band is consistent with independence.
-
-    Raises
-    ------
-    InvalidInput
-        If ``level`` is not between 0 and 1.
 
     References
     ----------
@@ -101,9 +92,7 @@ def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
     >>> round(float(autocorrelation_band(100)), 6)
     0.195996
     """
-    if not 0 < level < 1:
-        raise InvalidInput(f"level is {level}; it must be between 0 and 1, as 0.95")
-    return ratio(special.ndtri((1 + level) / 2), np.sqrt(np.asarray(n, dtype=float)))
+    return ratio(special.ndtri(0.975), np.sqrt(np.asarray(n, dtype=float)))
 
 
 def ljung_box(residuals: ArrayLike, *, lags: int) -> HypothesisTest:

@@ -160,13 +160,10 @@ class KnockOut:
         Short name.
     inputs
         Parameter values that cut the loop, for example a strength of zero.
-    because
-        The effect of the loop, in one sentence.
     """
 
     name: str
     inputs: Mapping[str, float]
-    because: str = ""
 
 
 def knock_out(

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +62,7 @@ def layers_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     return layers
 
 
-def to_long_frame(
-    dataset: xr.Dataset, *, quantiles: Sequence[float] | None = None, nation: str = NATION
-) -> pd.DataFrame:
+def to_long_frame(dataset: xr.Dataset) -> pd.DataFrame:
     """Convert results to a long table with one value, and its unit, per row.
 
     Parameters
@@ -72,66 +70,33 @@ def to_long_frame(
     dataset
         Variables with any of the dimensions (scenario, draw, region, year); ``class`` stands for ``region``. Variables
         without regions are national; further dimensions become part of the variable name.
-    quantiles
-        Levels from 0 to 1: quantiles over draws instead of single draws. A missing value in a draw is left out
-        of its year and region only.
-    nation
-        Content of the column ``region`` for national variables.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``scenario, region, year, variable, unit, draw`` (or ``quantile``)``, value``, in the order of the
-        dataset. Missing values keep their row. Observations, which have no scenario, have scenario ``history``.
+        Columns ``scenario, region, year, variable, unit, draw, value``, in the order of the dataset. Missing values
+        keep their row. Observations, which have no scenario, have scenario ``history``.
 
     Raises
     ------
     InvalidInput
-        If a variable has other dimensions, or a quantile lies outside 0 to 1.
+        If a variable has other dimensions.
     """
-    levels = None if quantiles is None else _checked(quantiles)
-    frames = [_variable_frame(name, values, levels, nation) for name, values in layers_of(dataset).items()]
-    last = "draw" if levels is None else "quantile"
-    columns = ["scenario", "region", "year", "variable", "unit", last, "value"]
+    frames = [_variable_frame(name, values) for name, values in layers_of(dataset).items()]
+    columns = ["scenario", "region", "year", "variable", "unit", "draw", "value"]
     if not frames:
         return pd.DataFrame(columns=columns)
     return pd.concat(frames, ignore_index=True)[columns]
 
 
-def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
-    """Quantiles over draws (the second axis), ignoring missing values."""
-    known = np.isfinite(values).any(axis=1, keepdims=True)
-    # Contiguous draws take half the time.
-    series = np.ascontiguousarray(np.moveaxis(np.where(known, values, 0.0), 1, -1))
-    found = np.quantile(series, list(levels), axis=-1)
-    # NumPy loops over series where values are missing, so `nanquantile` is used for these only.
-    partly = np.isnan(series).any(axis=-1)
-    if partly.any():
-        found[:, partly] = np.nanquantile(series[partly], list(levels), axis=-1)
-    return np.where(known, np.moveaxis(found, 0, 1), np.nan)
-
-
-def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:
-    """Check that quantile levels are from 0 to 1."""
-    wrong = [level for level in quantiles if not 0 <= level <= 1]
-    if wrong or not quantiles:
-        raise InvalidInput(
-            "quantiles={quantiles}: expected numbers from 0 to 1, at least one", quantiles=list(quantiles)
-        )
-    return tuple(quantiles)
-
-
-def _variable_frame(name: str, values: xr.DataArray, levels: tuple[float, ...] | None, nation: str) -> pd.DataFrame:
+def _variable_frame(name: str, values: xr.DataArray) -> pd.DataFrame:
     """Long table of one variable."""
     full = in_layout(values, what=name)
-    array = full.to_numpy()
-    members: NDArray[np.generic] | tuple[float, ...] = full["draw"].to_numpy()
-    if levels is not None:
-        array, members = quantiles_over_draws(array, levels), levels
-    regions = np.asarray([nation]) if _is_national(values) else full["region"].to_numpy()
-    index = pd.MultiIndex.from_product([_scenarios(full, values), members, regions, full["year"].to_numpy()])
-    frame = pd.DataFrame({"value": array.ravel()})
-    for position, column in enumerate(("scenario", "draw" if levels is None else "quantile", "region", "year")):
+    regions = np.asarray([NATION]) if _is_national(values) else full["region"].to_numpy()
+    labels = [_scenarios(full, values), full["draw"].to_numpy(), regions, full["year"].to_numpy()]
+    index = pd.MultiIndex.from_product(labels)
+    frame = pd.DataFrame({"value": full.to_numpy().ravel()})
+    for position, column in enumerate(DIMS):
         frame[column] = index.get_level_values(position).to_numpy()
     frame["variable"] = name
     frame["unit"] = _unit(values)
@@ -166,7 +131,6 @@ def save_netcdf(
     path: str | Path,
     *,
     provenance: Mapping[str, object] | None = None,
-    single_precision: bool = False,
     relative_error: float | None = None,
 ) -> Path:
     """Write results as a compressed netCDF-4 file, atomically.
@@ -180,8 +144,6 @@ def save_netcdf(
         Where to write; missing folders are made.
     provenance
         How the results were computed; stored as JSON in the attribute ``provenance`` of the file.
-    single_precision
-        Store 32-bit floats, with half the size and seven digits; values read back are then not exactly equal.
     relative_error
         Store 32-bit floats rounded with at most this relative error, which compress better.
 
@@ -204,8 +166,9 @@ def save_netcdf(
     if provenance is not None:
         prepared.attrs[PROVENANCE] = _as_json(provenance)
     if relative_error is not None:
-        prepared, single_precision = rounded(prepared, relative_error), True
-    encoding = {name: _encoding(prepared[name], single_precision) for name in prepared.variables}
+        prepared = rounded(prepared, relative_error)
+    is_single = relative_error is not None
+    encoding = {name: _encoding(prepared[name], is_single) for name in prepared.variables}
     # Written in memory first: HDF5 cannot close a file on a full disk, and crashes the process.
     draft = io.BytesIO()
     try:
@@ -300,7 +263,7 @@ def _renamed(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.rename({name: name.replace(SLASH, DIVISION_SLASH) for name in names})
 
 
-def _encoding(values: xr.DataArray, single_precision: bool) -> dict[str, object]:
+def _encoding(values: xr.DataArray, is_single: bool) -> dict[str, object]:
     """Compression settings of numeric arrays; texts and scalars are not compressed."""
     kind = values.dtype.kind
     if values.ndim == 0 or kind not in "fiu":
@@ -309,7 +272,7 @@ def _encoding(values: xr.DataArray, single_precision: bool) -> dict[str, object]
     if 0 < values.nbytes <= _ONE_CHUNK:
         # One chunk saves a tenth of the size, and files are always read as a whole.
         packed["chunksizes"] = values.shape
-    if single_precision and kind == "f":
+    if is_single and kind == "f":
         packed["dtype"] = "float32"
     return packed
 

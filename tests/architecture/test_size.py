@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_544,
-    "nodes": 607_168,
-    "functions": 4_926,
-    "docstring lines": 11_818,
-    "lines of other texts": 5_712,
+    "lines": 79_493,
+    "nodes": 606_785,
+    "functions": 4_924,
+    "docstring lines": 11_798,
+    "lines of other texts": 5_711,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_888,
+    "lines of tests": 42_837,
 }
 
 

@@ -15,10 +15,8 @@ from openpyxl import load_workbook
 
 import calibration
 import pysd_runner
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import csv_bytes, save_csv, to_long_frame
 from pysd_runner.export.files import Tabled, save_workbook
-from pysd_runner.export.layout import quantiles_over_draws
 
 
 class Result(Tabled):
@@ -135,18 +133,6 @@ def test_long_table_holds_every_number(futures):
     assert set(table[table["variable"] == "class_gap"]["region"]) == {"East", "Central", "West", "Northeast"}
 
 
-def test_long_table_of_quantiles(futures):
-    table = to_long_frame(futures[["gap_to_leader"]], quantiles=[0.05, 0.5, 0.95], nation="China")
-    assert table.columns[5] == "quantile"
-    row = table.query("scenario == 'uniform' and region == '130000' and year == 2030 and quantile == 0.95").iloc[0]
-    draws = futures["gap_to_leader"].sel(scenario="uniform", region="130000", year=2030)
-    assert row["value"] == pytest.approx(float(np.quantile(draws, 0.95)))
-    with pytest.raises(InvalidInput, match="numbers from 0 to 1"):
-        to_long_frame(futures, quantiles=[5, 50])
-    with pytest.raises(InvalidInput, match="at least one"):
-        to_long_frame(futures, quantiles=[])
-
-
 def test_history_and_missing_numbers_keep_their_rows(futures):
     past = futures[["gap_to_leader"]].isel(scenario=0, draw=0, drop=True).copy(deep=True)
     past["gap_to_leader"][0, 0] = np.nan
@@ -154,31 +140,6 @@ def test_history_and_missing_numbers_keep_their_rows(futures):
     assert set(table["scenario"]) == {"history"}
     assert table["value"].isna().sum() == 1
     assert len(table) == past["gap_to_leader"].size
-
-
-def test_quantiles_leave_out_only_the_cells_that_are_missing(futures):
-    gaps = futures[["gap_to_leader"]].copy(deep=True)
-    gaps["gap_to_leader"][0, 3, 1, 2] = np.nan
-    gaps["gap_to_leader"][1, :, 1, 2] = np.nan
-    table = to_long_frame(gaps, quantiles=[0.5])
-    one = table.query("scenario == 'baseline' and region == '120000' and year == 2026")["value"].iloc[0]
-    kept = np.delete(futures["gap_to_leader"].to_numpy()[0, :, 1, 2], 3)
-    assert one == pytest.approx(np.median(kept))
-    assert np.isnan(table.query("scenario == 'uniform' and region == '120000' and year == 2026")["value"].iloc[0])
-    assert table["value"].isna().sum() == 1
-
-
-def test_quantiles_of_many_series_are_those_of_each(futures):
-    values = futures["gap_to_leader"].to_numpy().copy()
-    rng = np.random.default_rng(0)
-    values[rng.random(values.shape) < 0.002] = np.nan
-    values[2, :, 3, 4] = np.nan
-    found = quantiles_over_draws(values, (0.05, 0.5, 0.95))
-    for scenario, region, year in np.ndindex(values.shape[0], *values.shape[2:]):
-        draws = values[scenario, :, region, year]
-        known = draws[~np.isnan(draws)]
-        own = np.quantile(known, (0.05, 0.5, 0.95)) if known.size else np.full(3, np.nan)
-        np.testing.assert_array_equal(found[scenario, :, region, year], own)
 
 
 def test_further_dimensions_become_part_of_the_name():

@@ -12,7 +12,6 @@ from statsmodels.tsa.stattools import acf
 
 from calibration.sdeval import (
     autocorrelation,
-    autocorrelation_band,
     breusch_pagan,
     cross_dependence,
     ljung_box,
@@ -114,7 +113,6 @@ def test_what_is_not_defined_is_missing() -> None:
     ("call", "message"),
     [
         (lambda: autocorrelation([1.0, 2.0], lags=2), "from 0 to 1"),
-        (lambda: autocorrelation_band(10, level=1.0), "between 0 and 1"),
         (lambda: ljung_box(CAR, lags=0), "at least 1"),
         (lambda: breusch_pagan(CAR, CAR[:5]), "must have the shape"),
         (lambda: cross_dependence([1.0, np.inf]), "infinite"),
