@@ -11,7 +11,7 @@ from pysd_runner.model import Model, load_model
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place
-from tests.validation.four_regions import FOUR_REGIONS, MIX_BY_CLASS, NAMES, START, UNIFORM_MIX, WEST
+from tests.validation.four_regions import DESIGN, FOUR_REGIONS, MIX_BY_CLASS, NAMES, START, UNIFORM_MIX, WEST
 
 SHIPPED = shipped_scenarios()
 REGIONS = tuple(Place(name, name, name, "") for name in NAMES)
@@ -48,7 +48,7 @@ def simulated(name: str) -> Run:
     values = found.values(model(), REGIONS, default_start=START + 10)
     outcomes = ["Gap to Leader", "National Output", "Delivered Fraction", "Regional Mix", "Access Share", "Shared Data"]
     outcomes += ["Digital Effect", "Governance Integration", "Emigration Rate"]
-    return simulate(model(), {**FOUR_REGIONS, **values}, start=START, stop=START + 25, outcomes=outcomes)
+    return simulate(model(), {**FOUR_REGIONS, **DESIGN, **values}, start=START, stop=START + 25, outcomes=outcomes)
 
 
 def closed(name: str, baseline: str = "baseline") -> float:
@@ -199,7 +199,9 @@ def test_both_engines_see_the_same_policy() -> None:
     values = Scenario.from_dict(stored).values(model(), REGIONS, default_start=START + 1)
     outcomes = ["Output", "Policy Weight", "Allocated Budget"]
     runs = [
-        simulate(model(), {**FOUR_REGIONS, **values}, start=START, stop=START + 5, outcomes=outcomes, engine=engine)
+        simulate(
+            model(), {**FOUR_REGIONS, **DESIGN, **values}, start=START, stop=START + 5, outcomes=outcomes, engine=engine
+        )
         for engine in ("numpy", "pysd")
     ]
     for name in outcomes:
