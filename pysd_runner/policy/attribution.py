@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -55,13 +54,9 @@ class Attribution(Tabled):
         Loss of effect when the lever alone is switched off (last in), same shape.
     shapley
         Shapley values: marginal effects averaged over all orders of the levers, same shape; they sum to `total`.
-    synergy
-        Shapley interaction index of each pair in the last year, shape (lever, lever, draw); None for a single lever.
     parts
         Effect in the last year relative to a reference mix allocated per head, decomposed into ``who``, ``what``,
         ``interaction`` and their ``total``, each of shape (draw,); empty without a reference.
-    loops
-        Effect in the last year minus the effect with a feedback loop off, by name of the loop, shape (draw,).
     notes
         Caveats that a reader needs.
     """
@@ -74,9 +69,7 @@ class Attribution(Tabled):
     alone: Array
     left_out: Array
     shapley: Array
-    synergy: Array | None = None
     parts: Mapping[str, Array] = field(default_factory=dict)
-    loops: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -110,29 +103,10 @@ class Attribution(Tabled):
     def _ways(self) -> dict[str, Array]:
         return {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
 
-    def pairs(self) -> pd.DataFrame:
-        """Median and 90 % interval of the synergy of each pair in the last year, sorted by absolute median.
-
-        A positive synergy means that the two levers reinforce each other. Empty for a single lever.
-        """
-        if self.synergy is None:
-            return pd.DataFrame()
-        pairs = list(combinations(range(len(self.levers)), 2))
-        names = [(self.levers[one].key, self.levers[two].key) for one, two in pairs]
-        rows = [band("synergy", self.synergy[pair]) for pair in pairs]
-        found = pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(names, names=["lever", "other"]))
-        return found.sort_values("synergy_p50", key=abs, ascending=False, kind="stable")
-
     def split(self) -> pd.DataFrame:
         """Median and 90 % interval of the parts of the effect: who is funded, what is bought, and their interaction."""
         rows = {name: band("change", values) for name, values in self.parts.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
-
-    def loop_table(self) -> pd.DataFrame:
-        """Median and 90 % interval of each feedback loop's contribution to the effect, sorted by absolute median."""
-        rows = {name: band("change", values) for name, values in self.loops.items()}
-        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
-        return found.sort_values("change_p50", key=abs, ascending=False, kind="stable") if rows else found
 
     def wedges(self) -> pd.DataFrame:
         """Mean Shapley values by year (rows) and lever (columns); they sum to the mean effect of the policy."""
@@ -157,7 +131,6 @@ def attribute(
     outcome: str = "",
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
-    loops: Mapping[str, Values] | None = None,
     progress: Told | None = None,
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
@@ -179,8 +152,6 @@ def attribute(
     reference
         Policies ``reference``, ``who`` (the reference mix with the policy's allocation rule) and ``what`` (the policy's
         mix with the reference's allocation rule), which decompose the effect further.
-    loops
-        Values that switch off a feedback loop, by its name.
     progress
         Called with the name of the current task, the number of items done and their total.
 
@@ -236,9 +207,7 @@ def attribute(
         alone=np.stack([at[mask] - nothing for mask in alone]),
         left_out=np.stack([everything - at[mask] for mask in left_out]),
         shapley=shapley(values),
-        synergy=interactions(values[..., -1]) if len(levers) > 1 else None,
         parts=_split(study, policy, measured, none, reference) if reference else {},
-        loops=_without_loops(study, policy, measured, none, loops, total[:, -1], progress) if loops else {},
         notes=study.notes,
     )
 
@@ -257,26 +226,6 @@ def _split(
     policies = [*(reference[name] for name in names), policy]
     values = end_effects(study, policies, [outcome], none=none)[outcome.key]
     return who_and_what(*values)
-
-
-def _without_loops(
-    study: Study,
-    policy: Values,
-    outcome: Outcome,
-    none: Values | None,
-    loops: Mapping[str, Values],
-    total: Array,
-    progress: Told | None,
-) -> dict[str, Array]:
-    """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
-    root = study.none if none is None else none
-    changes = {}
-    for number, (name, values) in enumerate(loops.items()):
-        there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
-        changes[name] = total - there[outcome.key][0]
-        if progress is not None:
-            progress("loops", number + 1, len(loops))
-    return changes
 
 
 def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[dict[str, Any]]:
@@ -327,38 +276,4 @@ def shapley(values: Array) -> Array:
         out = number[(number >> player & 1) == 0]
         weights = np.array([1 / (players * comb(players - 1, int(size))) for size in sizes[out]])
         found[player] = np.tensordot(weights, values[out | 1 << player] - values[out], axes=1)
-    return found
-
-
-def interactions(values: Array) -> Array:
-    r"""Compute the Shapley interaction index of each pair: their joint effect beyond their separate effects.
-
-    .. math:: I_{ij} = \sum_{S \not\ni i,j} \frac{|S|! (n - |S| - 2)!}{(n - 1)!}
-        (v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S))
-
-    Parameters
-    ----------
-    values
-        Value of each subset in the order of `subsets`, shape (2**player, ...).
-
-    Returns
-    -------
-    ndarray
-        Shape (player, player, ...), symmetric, 0 on the diagonal.
-
-    References
-    ----------
-    Grabisch, M. and Roubens, M. (1999), An axiomatic approach to the concept of interaction among players in
-    cooperative games.
-    """
-    players = len(values).bit_length() - 1
-    number = np.arange(len(values))
-    found = np.zeros((players, players, *values.shape[1:]))
-    for first in range(players):
-        for second in range(first + 1, players):
-            one, two = 1 << first, 1 << second
-            out = number[(number & (one | two)) == 0]
-            weights = np.array([1 / ((players - 1) * comb(players - 2, int(item).bit_count())) for item in out])
-            together = values[out | one | two] - values[out | one] - values[out | two] + values[out]
-            found[first, second] = found[second, first] = np.tensordot(weights, together, axes=1)
     return found

@@ -24,13 +24,11 @@ from pysd_runner.reports.document import (
 from pysd_runner.text import say
 
 DIGITS = 2
-# Maximum number of pairs and loops on the page; the files contain all.
-MOST_ROWS = 6
 # Amounts of money are given in trillions.
 TRILLION = 1e12
 
 
-def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
+def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str]:
     """Sentences on the result of an attribution."""
     unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
@@ -59,29 +57,15 @@ def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapp
             unit=unit,
         ),
     ]
-    pairs = found.pairs()
-    if len(pairs):
-        one, two = pairs.index[0]
-        value = float(pairs["synergy_p50"].iloc[0])
-        labels = {lever.key: lever.label(lang) for lever in found.levers}
-        verb = say("policy.support" if value > 0 else "policy.replace", lang)
-        lines.append(
-            say("policy.synergy", lang, one=labels[one], two=labels[two], verb=verb, value=_signed(value), unit=unit)
-        )
     if found.parts:
         middles = {name: _signed(float(np.median(values))) for name, values in found.parts.items()}
         lines.append(say("policy.who", lang, unit=unit, **middles))
-    table = found.loop_table()
-    if len(table):
-        best = str(table["change_p50"].idxmax())
-        value = float(table["change_p50"][best])
-        lines.append(say("policy.loop", lang, loop=loops.get(best, best), value=written(value, DIGITS), unit=unit))
     return lines
 
 
-def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
+def attribution_screen(found: Attribution, label: str, lang: str) -> list[str]:
     """An attribution for the screen: sentences, then one row per lever."""
-    lines = screen_of(attribution_sentences(found, label, lang, loops), _table(found, lang))
+    lines = screen_of(attribution_sentences(found, label, lang), _table(found, lang))
     return [*lines, "", *filled(_how(found, lang))]
 
 
@@ -139,7 +123,6 @@ def write_attribution(
     folder: Path,
     lang: str,
     *,
-    loops: Mapping[str, str],
     money: tuple[Costs, Costs, Mapping[str, str]] | None,
 ) -> None:
     """Write the page, tables and figures of an attribution into a folder."""
@@ -147,9 +130,8 @@ def write_attribution(
     from pysd_runner.plots.style import usable_language
 
     tables = {"attribution": found.table().reset_index(), "attribution_by_year": found.frame()}
-    for name, table in (("synergy", found.pairs()), ("split", found.split()), ("loops", found.loop_table())):
-        if len(table):
-            tables[name] = table.reset_index()
+    if found.parts:
+        tables["split"] = found.split().reset_index()
     drawn, own = usable_language(lang), label.get(lang, found.name)
     figure = plot_wedges(
         found.wedges(),
@@ -159,11 +141,11 @@ def write_attribution(
         lang=drawn,
     )
     parts: list[Part] = [
-        Bullets(attribution_sentences(found, own, lang, loops)),
+        Bullets(attribution_sentences(found, own, lang)),
         _table(found, lang),
         Paragraph(_how(found, lang)),
         saved_picture(figure, folder, "wedges"),
-        *_sections(found, lang, loops),
+        *_split(found, lang),
     ]
     if money is not None:
         whole, more, names = money
@@ -178,26 +160,10 @@ def write_attribution(
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
-    """Tables of synergies, of the split into allocation and mix, and of loops, each if it was computed."""
-    labels = {lever.key: lever.label(lang) for lever in found.levers}
-    pairs = found.pairs().head(MOST_ROWS)
-    together = [
-        [f"{labels[one]} + {labels[two]}", cell(row, "synergy_")]
-        for (one, two), (_, row) in zip(pairs.index, pairs.iterrows(), strict=True)
-    ]
-    split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
-    loops = found.loop_table().head(MOST_ROWS)
-    around = [[words.get(str(name), str(name)), cell(row, "change_")] for name, row in loops.iterrows()]
-    return [
-        part
-        for title, header, rows in (
-            ("synergies", ("pair", "synergy column"), together),
-            ("split", ("part", "change"), split),
-            ("loops", ("loop column", "change"), around),
-        )
-        for part in titled(say(f"policy.{title}", lang), TextTable(header=titles(lang, *header), rows=rows))
-    ]
+def _split(found: Attribution, lang: str) -> list[Part]:
+    """Table of the split into allocation and mix, if it was computed."""
+    rows = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
+    return titled(say("policy.split", lang), TextTable(header=titles(lang, "part", "change"), rows=rows))
 
 
 def _table(found: Attribution, lang: str) -> TextTable:

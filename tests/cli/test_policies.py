@@ -25,9 +25,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     for name in (
         "attribution.csv",
         "attribution.md",
-        "synergy.csv",
         "split.csv",
-        "loops.csv",
         "costs.csv",
     ):
         assert (tmp_path / "parts" / name).is_file()

@@ -10,16 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.policy.attribution import (
-    attribute,
-    interactions,
-    shapley,
-    subsets,
-)
-from pysd_runner.policy.studies import loop_labels, loop_values, references
+from pysd_runner.policy.attribution import attribute, shapley
+from pysd_runner.policy.studies import references
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.simulation import simulate
 from pysd_runner.study.projection import project
 from tests.policy.places import inputs, policy, study
 
@@ -32,7 +26,6 @@ def found():
         policy(),
         outcome="theil_closed",
         reference=references(study(), scenario),
-        loops={name: loop_values(inputs().model)[name] for name in ("catch-up", "migration")},
     )
 
 
@@ -77,22 +70,9 @@ def test_a_lever_without_money_gets_exactly_nothing():
     mix = np.array(policy()["Mix by Class"])
     mix[3] = 0
     changed = {**policy(), "Mix by Class": mix / mix.sum(axis=0)}
-    found = attribute(study(), changed, outcome="gap_closed", loops={"idle": {}})
+    found = attribute(study(), changed, outcome="gap_closed")
     for values in (found.shapley, found.alone, found.left_out):
         assert (values[3] == 0).all()
-    assert (found.synergy[3] == 0).all()
-    assert (found.loops["idle"] == 0).all()
-
-
-def test_synergy_of_two_levers_is_what_they_do_only_together():
-    few = replace(study(), levers={key: study().levers[key] for key in ("skills", "knowledge")})
-    found = attribute(few, policy(), outcome="theil_closed")
-    both, one, two, none = (
-        effects_of(few, [few.switched(policy(), active)], [few.outcomes["theil_closed"]])["theil_closed"][0, :, -1]
-        for active in ((1, 1), (1, 0), (0, 1), (0, 0))
-    )
-    assert found.synergy[0, 1] == pytest.approx(both - one - two + none, abs=1e-12)
-    assert found.pairs().index.tolist() == [("skills", "knowledge")]
 
 
 def test_who_and_what_sum_to_the_difference(found):
@@ -103,24 +83,6 @@ def test_who_and_what_sum_to_the_difference(found):
         "theil_closed"
     ][0, :, -1]
     assert parts["total"] == pytest.approx(found.total[:, -1] - reference, abs=1e-12)
-
-
-def test_a_loop_is_what_is_lost_without_it(found):
-    off = {"Base Migration Rate": 0.0}
-    values = {**inputs().common.values, **off}
-    runs = []
-    for item in (study().none, policy()):
-        run = simulate(
-            inputs().model,
-            {**values, **study().stacked([{**item, **off}])},
-            start=2024,
-            stop=2029,
-            save_every=1,
-            outcomes=["Output", "Population"],
-        )
-        runs.append(study().outcomes["theil_closed"].value({name: run[name] for name in run.data})[0, :, -1])
-    assert found.loops["migration"] == pytest.approx(found.total[:, -1] - (runs[0] - runs[1]), abs=1e-9)
-    assert set(loop_labels(inputs().model, "zh")) == set(loop_values(inputs().model))
 
 
 def test_tables_hold_every_lever_and_the_sum(found):
@@ -185,19 +147,3 @@ def test_a_player_who_changes_nothing_gets_exactly_nothing(values):
     idle = np.concatenate([values, values])
     assert shapley(idle)[-1] == 0
     assert shapley(idle)[:-1] == pytest.approx(shapley(values), abs=1e-12)
-    if len(values) > 1:
-        assert (interactions(idle)[-1] == 0).all()
-
-
-def test_interaction_is_what_two_do_only_together():
-    values = np.array([float(mask[0]) + 2 * float(mask[1] and mask[2]) for mask in subsets(3)])
-    found = interactions(values)
-    assert found[1, 2] == found[2, 1] == pytest.approx(2)
-    assert found[0] == pytest.approx([0, 0, 0])
-
-
-@settings(deadline=None)
-@given(games)
-def test_interactions_of_two_are_their_synergy(values):
-    if len(values) == 4:
-        assert interactions(values)[0, 1] == pytest.approx(values[3] - values[1] - values[2] + values[0], abs=1e-12)
