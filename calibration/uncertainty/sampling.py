@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
 
@@ -119,21 +118,6 @@ class PosteriorSample(Tabled):
         from pysd_runner.export.files import one_screen
 
         return one_screen(self.table())
-
-    def plot(self, keys: Sequence[str] | None = None) -> "ReportFigure":
-        """Pair plot of the draws.
-
-        Parameters
-        ----------
-        keys
-            Keys of at most eight parameters; None for the first ones.
-        """
-        import pandas as pd
-
-        from pysd_runner.plots.sensitivity import MOST_PAIRS, plot_pairs
-
-        frame = pd.DataFrame(self.draws, columns=list(self.keys))
-        return plot_pairs(frame[list(self.keys[:MOST_PAIRS] if keys is None else keys)])
 
     def to_datatree(self, problem: CalibrationProblem) -> "xr.DataTree":
         """Convert all steps after the warm-up to the format of ArviZ 1.

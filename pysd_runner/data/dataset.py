@@ -413,15 +413,13 @@ class Data(Tabled):
                 columns[name] = replace(column, values=column.values[kept], times=column.times[kept])
         return replace(self, columns=columns)
 
-    def in_unit(self, unit: str, *, since: datetime.datetime | None = None) -> Self:
-        """Return the data with their dates converted to times in another unit.
+    def in_unit(self, unit: str) -> Self:
+        """Return the data with their dates converted to times in another unit, counted from the first date.
 
         Parameters
         ----------
         unit
-            Hours, days, weeks, months, quarters or years.
-        since
-            Date of time zero; None takes the first date. Years are calendar years and ignore it.
+            Hours, days, weeks, months, quarters or years; years are calendar years.
 
         Raises
         ------
@@ -437,7 +435,7 @@ class Data(Tabled):
                 data=self.name,
                 unit=unit,
             )
-        times = np.array(counted(self.dates, wanted, self.dates[0] if since is None else since))
+        times = np.array(counted(self.dates, wanted, self.dates[0]))
         return replace(self, times=times, time_unit=wanted)
 
     def with_variable(self, variable: str, values: ArrayLike, *, unit: str, flag: str = "") -> Self:

@@ -1,9 +1,8 @@
-"""Sensitivity figures: tornado diagrams, pair plots of draws, and profiles."""
+"""Sensitivity figures: tornado diagrams and profiles."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_BARS = 15
-MOST_PAIRS = 8
 
 
 def plot_tornado(
@@ -24,9 +22,8 @@ def plot_tornado(
     *,
     ax: "Axes | None" = None,
     unit: str = "",
-    unsupported: Collection[str] = (),
 ) -> "Axes":
-    """Tornado diagram: bars of an outcome as each parameter varies, the longest on top; marks those unsupported."""
+    """Tornado diagram: bars of an outcome as each parameter varies, the longest on top."""
     if not ranges:
         raise InvalidInput("a tornado needs at least one parameter")
     chosen = sorted(ranges, key=lambda name: abs(ranges[name][1] - ranges[name][0]))[-MOST_BARS:]
@@ -36,45 +33,12 @@ def plot_tornado(
         axes.barh(place, low - centre, left=centre, color=COLOURS[0], height=0.62)
         axes.barh(place, high - centre, left=centre, color=COLOURS[1], height=0.62)
     axes.axvline(centre, color=INK, linewidth=0.8)
-    labels = [f"{name} (no evidence)" if name in unsupported else name for name in chosen]
-    axes.set_yticks(range(len(chosen)), labels, fontsize=7)
+    axes.set_yticks(range(len(chosen)), chosen, fontsize=7)
     axes.set_xlabel(f"{unit} (blue: low end of the parameter, orange: high end)".strip(), fontsize=7.5)
     axes.tick_params(axis="x", labelsize=7)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
-
-
-def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
-    """Pair plot: scatter plots of the draws of parameters, with histograms on the diagonal."""
-    count = draws.shape[1]
-    if draws.empty or not 1 <= count <= MOST_PAIRS:
-        raise InvalidInput(
-            "pairs of 1 to {most} parameters can be drawn; found {count} and {draws} draws",
-            most=MOST_PAIRS,
-            count=count,
-            draws=len(draws),
-        )
-    figure = ReportFigure(figsize=(1.5 * count + 0.6, 1.5 * count + 0.4), dpi=160)
-    names = list(draws.columns)
-    for row, up in enumerate(names):
-        for column, across in enumerate(names[: row + 1]):
-            axes = figure.add_subplot(count, count, row * count + column + 1)
-            if row == column:
-                axes.hist(draws[up], bins=30, color=SCENARIO)
-                axes.set_yticks([])
-            else:
-                axes.plot(draws[across], draws[up], ".", markersize=1, color=SCENARIO, alpha=0.4)
-            axes.tick_params(labelsize=6)
-            if row == count - 1:
-                axes.set_xlabel(across, fontsize=7)
-            if column == 0 and row:
-                axes.set_ylabel(up, fontsize=7)
-    figure.tight_layout()
-    figure.data = draws.copy()
-    strongest = draws.corr().where(~np.eye(count, dtype=bool)).abs().max().max() if count > 1 else 0.0
-    figure.sentence = f"{len(draws)} draws of {', '.join(map(str, names))}; strongest correlation {strongest:.2f}."
-    return figure
 
 
 def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
