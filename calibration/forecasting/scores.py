@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import last_level
-from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+# Level of the bootstrap intervals.
+LEVEL = 0.9
 # Minimum number of origins of a test or interval.
 LEAST_ORIGINS = 4
 
@@ -150,7 +151,7 @@ def block_length(count: int, horizon: int) -> int:
     return max(horizon, round(float(np.cbrt(count))))
 
 
-def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
+def spread_factor(count: int, length: int, horizon: int) -> float:
     r"""Factor by which the block-bootstrap interval of a mean is widened to correct its small-sample bias.
 
     Blocks drawn from few origins vary too little about their own mean, and cut the dependence of origins at their ends.
@@ -165,7 +166,7 @@ def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
     correlation = np.maximum(1 - apart / horizon, 0.0)
     whole, rest = divmod(count, length)
     found = whole * _block_variance(correlation, length) + _block_variance(correlation, rest)
-    tail = (1 + level) / 2
+    tail = (1 + LEVEL) / 2
     return float(np.sqrt(correlation.sum() / found) * stdtrit(count - 1, tail) / ndtri(tail))
 
 
@@ -185,28 +186,25 @@ def ratio_interval(
     horizon: int,
     *,
     power: float = 1.0,
-    level: float = 0.9,
     seed: int = 0,
     repetitions: int = 999,
 ) -> tuple[float, float]:
-    """Block-bootstrap interval over origins of the ratio of pooled losses, widened by `spread_factor`."""
+    """90 % block-bootstrap interval over origins of the ratio of pooled losses, widened by `spread_factor`."""
     both = np.isfinite(loss) & np.isfinite(benchmark)
     above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
-    found, low, high, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
+    found, low, high, factor = _bootstrap(above, below, horizon, seed, repetitions)
     if not found > 0:
         return found**power, found**power
     # Ratios are positive, so the interval is widened on the log scale.
     return (found * (low / found) ** factor) ** power, (found * (high / found) ** factor) ** power
 
 
-def mean_interval(
-    values: Array, horizon: int, *, level: float = 0.9, seed: int = 0, repetitions: int = 999
-) -> tuple[float, float]:
-    """Block-bootstrap interval of a coverage, the pooled mean of ones and zeros; parameters as in `ratio_interval`."""
+def mean_interval(values: Array, horizon: int, *, seed: int = 0, repetitions: int = 999) -> tuple[float, float]:
+    """90 % block-bootstrap interval of a coverage, the pooled mean of ones and zeros; see `ratio_interval`."""
     known = np.isfinite(values)
     above = np.where(known, values, 0.0).sum(axis=1)
     below = known.sum(axis=1).astype(float)
-    found, *ends, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
+    found, *ends, factor = _bootstrap(above, below, horizon, seed, repetitions)
     if np.isnan(found):
         return found, found
     low, high = np.clip([found + factor * (end - found) for end in ends], 0.0, 1.0)
@@ -214,11 +212,9 @@ def mean_interval(
 
 
 def _bootstrap(
-    above: Array, below: Array, horizon: int, level: float, seed: int, repetitions: int
+    above: Array, below: Array, horizon: int, seed: int, repetitions: int
 ) -> tuple[float, float, float, float]:
     """Ratio of sums over origins, two quantiles of its block bootstrap, and the factor by which to widen them."""
-    if not 0 < level < 1:
-        raise InvalidInput("the level of an interval is {level}; expected a probability between 0 and 1", level=level)
     held = below > 0
     above, below = above[held], below[held]
     count = len(above)
@@ -228,6 +224,6 @@ def _bootstrap(
     chosen = blocks(count, length, repetitions, np.random.default_rng(seed))
     ratios = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
     found = float(above.sum() / below.sum())
-    low, high = (float(end) for end in np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2)))
+    low, high = (float(end) for end in np.quantile(ratios, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
     # The interval includes the estimate even if the bootstrap distribution is skewed.
-    return found, min(low, found), max(high, found), spread_factor(count, length, horizon, level)
+    return found, min(low, found), max(high, found), spread_factor(count, length, horizon)

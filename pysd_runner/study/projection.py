@@ -445,15 +445,14 @@ def swings(
     fitted: FittedParameters,
     *,
     until: float | None = None,
-    level: float = 0.9,
 ) -> tuple[dict[str, tuple[float, float]], float]:
-    """One-at-a-time sensitivity of an outcome at the end: values at both ends of each interval, and at the estimate."""
+    """One-at-a-time sensitivity of an outcome at the end: values at the ends of 90 % intervals, and at the estimate."""
     variable, position = located(model, name)
     drawn = fitted.sample(np.random.default_rng(0), SWING_DRAWS, spec=spec_of(fitted))
     keys = list(fitted.keys)
     vectors = {key: np.full(2 * len(keys) + 1, fitted.as_values()[key]) for key in keys}
     for place, key in enumerate(keys):
-        vectors[key][2 * place : 2 * place + 2] = np.quantile(drawn[key], [(1 - level) / 2, (1 + level) / 2])
+        vectors[key][2 * place : 2 * place + 2] = np.quantile(drawn[key], [0.05, 0.95])
     run = simulate(
         with_starts(model, starts_of(model, fitted)),
         entered(model, fitted, vectors),

@@ -22,7 +22,6 @@ from calibration.forecasting.scores import (
     ratio_interval,
     spread_factor,
 )
-from pysd_runner.core.errors import InvalidInput
 
 
 def plain_crps(draws: np.ndarray, observed: float) -> float:
@@ -160,7 +159,7 @@ def test_a_perfect_forecaster_is_inside_its_intervals_as_often_as_they_say(origi
             covered = (np.abs(error) <= half).astype(float)
             low, high = mean_interval(covered, horizon, repetitions=199)
             inside[place] += low <= level <= high
-        found, factor = covered.mean(), spread_factor(origins, block_length(origins, horizon), horizon, 0.9)
+        found, factor = covered.mean(), spread_factor(origins, block_length(origins, horizon), horizon)
         plain += found + (low - found) / factor <= 0.9 <= found + (high - found) / factor
     assert (inside / trials >= 0.83).all()
     assert (inside / trials <= 0.97).all()
@@ -179,8 +178,8 @@ def test_the_factor_is_that_of_a_simulated_bootstrap() -> None:
     found = (errors @ shares.T).var(axis=1, ddof=1).mean()
     wanted = np.sqrt(errors.mean(axis=1).var() / found)
     tail = stats.t.ppf(0.95, origins - 1) / stats.norm.ppf(0.95)
-    assert_allclose(spread_factor(origins, horizon, horizon, 0.9), wanted * tail, rtol=0.03)
-    assert 1 < spread_factor(300, 7, 1, 0.9) < 1.03
+    assert_allclose(spread_factor(origins, horizon, horizon), wanted * tail, rtol=0.03)
+    assert 1 < spread_factor(300, 7, 1) < 1.03
 
 
 def test_interval_of_a_mean_is_around_it_and_depends_on_the_seed_alone() -> None:
@@ -190,5 +189,3 @@ def test_interval_of_a_mean_is_around_it_and_depends_on_the_seed_alone() -> None
     assert low < np.nanmean(covered) < high
     assert (low, high) == mean_interval(covered, 2)
     assert np.isnan(mean_interval(covered[:3], 1)).all()
-    with pytest.raises(InvalidInput, match="probability"):
-        mean_interval(covered, 1, level=90)
