@@ -98,11 +98,10 @@ def attribute(
     """Say what each lever of a policy contributes to its effect, with intervals.
 
     Every subset of the levers is run on the same draws: a lever alone, the policy without it, and the mean over all
-    orders, which sums to the effect. Beside them stands who gets the money against what
-    it buys.
+    orders, which sums to the effect. Beside them stand who gets the money against what it buys, and the feedback loops.
     """
     from pysd_runner.policy.attribution import attribute as attributed
-    from pysd_runner.policy.studies import policy_of, references
+    from pysd_runner.policy.studies import loop_labels, loop_values, policy_of, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
     from pysd_runner.reports.document import filled
     from pysd_runner.reports.headline import no_present_value
@@ -122,6 +121,7 @@ def attribute(
             outcome=asked.outcome or "",
             none=none,
             reference=references(study, chosen),
+            loops=loop_values(inputs.model),
             progress=stage.at,
         )
     money = None
@@ -130,17 +130,19 @@ def attribute(
     else:
         with session.stage("Adding up costs"):
             money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
+    loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage(Message("Writing figures and tables")):
-        write_attribution(found, chosen.label, folder.draft, lang, money=money)
+        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
         "levers": found.table().reset_index().to_dict("records"),
         "split": found.split().reset_index().to_dict("records"),
         "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
+        "loops": found.loop_table().reset_index().to_dict("records"),
     }
-    for line in attribution_screen(found, label, lang):
+    for line in attribution_screen(found, label, lang, loops):
         session.say(line)
     if money is not None:
         session.say()

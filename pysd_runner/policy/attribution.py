@@ -57,6 +57,8 @@ class Attribution(Tabled):
     parts
         Effect in the last year relative to a reference mix allocated per head, decomposed into ``who``, ``what``,
         ``interaction`` and their ``total``, each of shape (draw,); empty without a reference.
+    loops
+        Effect in the last year minus the effect with a feedback loop off, by name of the loop, shape (draw,).
     notes
         Caveats that a reader needs.
     """
@@ -70,6 +72,7 @@ class Attribution(Tabled):
     left_out: Array
     shapley: Array
     parts: Mapping[str, Array] = field(default_factory=dict)
+    loops: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -108,6 +111,12 @@ class Attribution(Tabled):
         rows = {name: band("change", values) for name, values in self.parts.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
 
+    def loop_table(self) -> pd.DataFrame:
+        """Median and 90 % interval of each feedback loop's contribution to the effect, sorted by absolute median."""
+        rows = {name: band("change", values) for name, values in self.loops.items()}
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
+        return found.sort_values("change_p50", key=abs, ascending=False, kind="stable") if rows else found
+
     def wedges(self) -> pd.DataFrame:
         """Mean Shapley values by year (rows) and lever (columns); they sum to the mean effect of the policy."""
         values = self.shapley.mean(axis=1).T
@@ -131,6 +140,7 @@ def attribute(
     outcome: str = "",
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
+    loops: Mapping[str, Values] | None = None,
     progress: Told | None = None,
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
@@ -152,6 +162,8 @@ def attribute(
     reference
         Policies ``reference``, ``who`` (the reference mix with the policy's allocation rule) and ``what`` (the policy's
         mix with the reference's allocation rule), which decompose the effect further.
+    loops
+        Values that switch off a feedback loop, by its name.
     progress
         Called with the name of the current task, the number of items done and their total.
 
@@ -208,6 +220,7 @@ def attribute(
         left_out=np.stack([everything - at[mask] for mask in left_out]),
         shapley=shapley(values),
         parts=_split(study, policy, measured, none, reference) if reference else {},
+        loops=_without_loops(study, policy, measured, none, loops, total[:, -1], progress) if loops else {},
         notes=study.notes,
     )
 
@@ -226,6 +239,26 @@ def _split(
     policies = [*(reference[name] for name in names), policy]
     values = end_effects(study, policies, [outcome], none=none)[outcome.key]
     return who_and_what(*values)
+
+
+def _without_loops(
+    study: Study,
+    policy: Values,
+    outcome: Outcome,
+    none: Values | None,
+    loops: Mapping[str, Values],
+    total: Array,
+    progress: Told | None,
+) -> dict[str, Array]:
+    """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
+    root = study.none if none is None else none
+    changes = {}
+    for number, (name, values) in enumerate(loops.items()):
+        there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
+        changes[name] = total - there[outcome.key][0]
+        if progress is not None:
+            progress("loops", number + 1, len(loops))
+    return changes
 
 
 def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[dict[str, Any]]:

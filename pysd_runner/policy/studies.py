@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
@@ -160,6 +161,24 @@ def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
     """The reference policies that decompose the effect of a scenario into who is funded and what the money buys."""
     found = two_by_two(scenario, model=study.model)
     return {name: policy_of(study, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
+
+
+def loop_values(model: Model) -> dict[str, dict[str, float]]:
+    """Values that switch off each feedback loop declared in ``checks.toml``, by loop and model variable."""
+    return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
+
+
+def loop_labels(model: Model, lang: str) -> dict[str, str]:
+    """Labels of the loops of `loop_values`, by name."""
+    return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
+
+
+def _loops(model: Model) -> list[SwitchableLoop]:
+    file = model.path.parent / "checks.toml"
+    if not file.is_file():
+        return []
+    chosen = set() if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
+    return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
 
 
 def declared(model: Model) -> ModelSpec:

@@ -24,11 +24,13 @@ from pysd_runner.reports.document import (
 from pysd_runner.text import say
 
 DIGITS = 2
+# Maximum number of pairs and loops on the page; the files contain all.
+MOST_ROWS = 6
 # Amounts of money are given in trillions.
 TRILLION = 1e12
 
 
-def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str]:
+def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
     """Sentences on the result of an attribution."""
     unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
@@ -60,12 +62,17 @@ def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str
     if found.parts:
         middles = {name: _signed(float(np.median(values))) for name, values in found.parts.items()}
         lines.append(say("policy.who", lang, unit=unit, **middles))
+    table = found.loop_table()
+    if len(table):
+        best = str(table["change_p50"].idxmax())
+        value = float(table["change_p50"][best])
+        lines.append(say("policy.loop", lang, loop=loops.get(best, best), value=written(value, DIGITS), unit=unit))
     return lines
 
 
-def attribution_screen(found: Attribution, label: str, lang: str) -> list[str]:
+def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
     """An attribution for the screen: sentences, then one row per lever."""
-    lines = screen_of(attribution_sentences(found, label, lang), _table(found, lang))
+    lines = screen_of(attribution_sentences(found, label, lang, loops), _table(found, lang))
     return [*lines, "", *filled(_how(found, lang))]
 
 
@@ -123,6 +130,7 @@ def write_attribution(
     folder: Path,
     lang: str,
     *,
+    loops: Mapping[str, str],
     money: tuple[Costs, Costs, Mapping[str, str]] | None,
 ) -> None:
     """Write the page, tables and figures of an attribution into a folder."""
@@ -130,8 +138,9 @@ def write_attribution(
     from pysd_runner.plots.style import usable_language
 
     tables = {"attribution": found.table().reset_index(), "attribution_by_year": found.frame()}
-    if found.parts:
-        tables["split"] = found.split().reset_index()
+    for name, table in (("split", found.split()), ("loops", found.loop_table())):
+        if len(table):
+            tables[name] = table.reset_index()
     drawn, own = usable_language(lang), label.get(lang, found.name)
     figure = plot_wedges(
         found.wedges(),
@@ -141,11 +150,11 @@ def write_attribution(
         lang=drawn,
     )
     parts: list[Part] = [
-        Bullets(attribution_sentences(found, own, lang)),
+        Bullets(attribution_sentences(found, own, lang, loops)),
         _table(found, lang),
         Paragraph(_how(found, lang)),
         saved_picture(figure, folder, "wedges"),
-        *_split(found, lang),
+        *_sections(found, lang, loops),
     ]
     if money is not None:
         whole, more, names = money
@@ -160,10 +169,19 @@ def write_attribution(
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _split(found: Attribution, lang: str) -> list[Part]:
-    """Table of the split into allocation and mix, if it was computed."""
-    rows = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
-    return titled(say("policy.split", lang), TextTable(header=titles(lang, "part", "change"), rows=rows))
+def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
+    """Tables of the split into allocation and mix, and of loops, each if it was computed."""
+    split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
+    loops = found.loop_table().head(MOST_ROWS)
+    around = [[words.get(str(name), str(name)), cell(row, "change_")] for name, row in loops.iterrows()]
+    return [
+        part
+        for title, header, rows in (
+            ("split", ("part", "change"), split),
+            ("loops", ("loop column", "change"), around),
+        )
+        for part in titled(say(f"policy.{title}", lang), TextTable(header=titles(lang, *header), rows=rows))
+    ]
 
 
 def _table(found: Attribution, lang: str) -> TextTable:

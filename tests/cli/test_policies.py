@@ -26,6 +26,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
         "attribution.csv",
         "attribution.md",
         "split.csv",
+        "loops.csv",
         "costs.csv",
     ):
         assert (tmp_path / "parts" / name).is_file()

@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.policy.attribution import attribute, shapley
-from pysd_runner.policy.studies import references
+from pysd_runner.policy.attribution import (
+    attribute,
+    shapley,
+)
+from pysd_runner.policy.studies import loop_labels, loop_values, references
 from pysd_runner.policy.study import effects_of
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.simulation import simulate
 from pysd_runner.study.projection import project
 from tests.policy.places import inputs, policy, study
 
@@ -26,6 +30,7 @@ def found():
         policy(),
         outcome="theil_closed",
         reference=references(study(), scenario),
+        loops={name: loop_values(inputs().model)[name] for name in ("catch-up", "migration")},
     )
 
 
@@ -70,9 +75,10 @@ def test_a_lever_without_money_gets_exactly_nothing():
     mix = np.array(policy()["Mix by Class"])
     mix[3] = 0
     changed = {**policy(), "Mix by Class": mix / mix.sum(axis=0)}
-    found = attribute(study(), changed, outcome="gap_closed")
+    found = attribute(study(), changed, outcome="gap_closed", loops={"idle": {}})
     for values in (found.shapley, found.alone, found.left_out):
         assert (values[3] == 0).all()
+    assert (found.loops["idle"] == 0).all()
 
 
 def test_who_and_what_sum_to_the_difference(found):
@@ -83,6 +89,24 @@ def test_who_and_what_sum_to_the_difference(found):
         "theil_closed"
     ][0, :, -1]
     assert parts["total"] == pytest.approx(found.total[:, -1] - reference, abs=1e-12)
+
+
+def test_a_loop_is_what_is_lost_without_it(found):
+    off = {"Base Migration Rate": 0.0}
+    values = {**inputs().common.values, **off}
+    runs = []
+    for item in (study().none, policy()):
+        run = simulate(
+            inputs().model,
+            {**values, **study().stacked([{**item, **off}])},
+            start=2024,
+            stop=2029,
+            save_every=1,
+            outcomes=["Output", "Population"],
+        )
+        runs.append(study().outcomes["theil_closed"].value({name: run[name] for name in run.data})[0, :, -1])
+    assert found.loops["migration"] == pytest.approx(found.total[:, -1] - (runs[0] - runs[1]), abs=1e-9)
+    assert set(loop_labels(inputs().model, "zh")) == set(loop_values(inputs().model))
 
 
 def test_tables_hold_every_lever_and_the_sum(found):
