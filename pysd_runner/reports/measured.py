@@ -80,7 +80,6 @@ class _Page:
         yield Heading(self.say("forests"))
         for quantity in QUANTITIES:
             yield from self._forest(quantity)
-        yield from self._left_out()
         yield from self._tests()
         for lasting in self.found.lasting:
             yield from self._lasting(lasting)
@@ -181,21 +180,6 @@ class _Page:
         figure = plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
         yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
 
-    def _left_out(self) -> Iterator[Part]:
-        """How many trials of each pool lie where the others predict them."""
-        rows, inside, count = [], 0, 0
-        for quantity in QUANTITIES:
-            one = self.ledger.leave_one_out(quantity)
-            if len(one):
-                inside, count = inside + int(one["is_inside"].sum()), count + len(one)
-                outside = ", ".join(one.loc[~one["is_inside"].astype(bool), "trial"])
-                rows.append([self.say(f"basis_{quantity}"), f"{one['is_inside'].sum()} / {len(one)}", outside])
-        if rows:
-            share = percent(inside / count)
-            yield Heading(self.say("left_out"))
-            yield Paragraph(self.say("left_out_note", inside=inside, count=count, share=share))
-            yield self.table(["basis", "list_inside", "outside"], rows, 2)
-
     def _tests(self) -> Iterator[Part]:
         """Predictions of the model beside what was measured, the blind ones first."""
         if self.ledger.tests is None:
@@ -293,20 +277,13 @@ class _Page:
         return load_scenario(name, model=self.found.model).label.get(self.lang, name)
 
     def _costs(self) -> Iterator[Part]:
-        """Unit costs by parameter and unit, the unit of the model and China first."""
+        """Unit costs by parameter and unit."""
         costs = self.ledger.costs[self.ledger.costs["yuan_2024"] > 0]
-        fit, china = costs["is_model_unit"] == "yes", costs["country"] == "China"
-        costs = costs.assign(fit=fit, china=costs["yuan_2024"].where(china))
-        grouped = costs.groupby(["parameter", "unit"], sort=False)
-        found = grouped.agg(fit=("fit", "any"), sources=("id", "count"), first=("china", "count")).reset_index()
-        found = found.sort_values(["parameter", "fit", "first"], ascending=[True, False, False], kind="stable")
         rows = []
-        for row in found.to_dict("records"):
-            own = grouped.get_group((row["parameter"], row["unit"]))
-            marks = [self.say("policy.yes") if row["fit"] else "", f"{row['sources']}"]
-            rows.append(
-                [f"`{row['parameter']}`", row["unit"], *marks, _range(own["china"].dropna()), _range(own["yuan_2024"])]
-            )
+        for (parameter, unit), own in costs.groupby(["parameter", "unit"], sort=False):
+            mark = self.say("policy.yes") if (own["is_model_unit"] == "yes").any() else ""
+            china = own.loc[own["country"] == "China", "yuan_2024"]
+            rows.append([f"`{parameter}`", unit, mark, f"{len(own)}", _range(china), _range(own["yuan_2024"])])
         yield Heading(self.say("explorer.costs"))
         yield Paragraph(self.say("costs_note"))
         missing = sorted(unsupported_costs(self.found.model.source))
@@ -318,24 +295,19 @@ class _Page:
         )
 
     def _ledger(self) -> Iterator[Part]:
-        effects, yes = self.ledger.effects, {True: self.say("policy.yes"), False: ""}
+        effects = self.ledger.effects
         cells = {
             "rows": effects["id"],
             "study": effects.apply(_dated, axis=1),
-            "country": effects["country"],
             "list_lever": effects["lever"].map(self._lever),
-            "rating": effects["rating"].map(_number),
             "quantity": effects["quantity"],
             "evaluation.column.value": effects["value"].map(_number),
             "error": effects["se"].map(_number),
-            "error_from": effects["se_from"].map(lambda how: f"`{how}`" if how else ""),
-            "list_pooled": effects["pool"].isin(["yes", "zero"]).map(yes),
-            "experiment": (effects["experiment"] != "").map(yes),
         }
         yield Heading(self.say("ledger"))
         yield Paragraph(self.say("ledger_note"))
         caption, rows = self.say("ledger_table", count=len(effects)), list(zip(*cells.values(), strict=True))
-        yield self.table(list(cells), rows, 1, 2, 3, 5, 8, 9, 10, caption=caption, is_folded=True)
+        yield self.table(list(cells), rows, 1, 2, 3, caption=caption, is_folded=True)
 
     def _meaning(self, key: str) -> str:
         spec = self.found.model.spec
