@@ -139,7 +139,7 @@ def _results_of(source: Path | None) -> Path | None:
 
 def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tuple[Callable[[], Explored], str]":
     """Page contents for a model with its data and fit, and the command that runs a scenario of the page."""
-    from pysd_runner.cli.starting import read_fit, started
+    from pysd_runner.cli.starting import read_fit, started, weighed
     from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import policies_explored
     from pysd_runner.scenarios import load_scenario
@@ -149,6 +149,7 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
     model = choice.load_model(data)
     if not choice.is_regional:
         settings = {"draws": DRAWS, "seed": 0, **asked.settings}
+        fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
         explored = partial(constants_explored, model, data, fitted, outcomes=asked.outcome, **settings)
         options = [] if fitted is None else [f"--fit {asked.fit} --draws {settings['draws']} --seed {settings['seed']}"]
         options += [f"--until {settings['until']:g}"] if "until" in settings else []
@@ -161,6 +162,7 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         options += [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
         options += [f"--fit {asked.fit}"] if fitted is not None else []
         options += ["--open-loop"] if start.baseline is None else []
+        options += [] if asked.evidence else ["--no-evidence"]
     return explored, " ".join(["gapsim run SCENARIO", *choice.words, *options])
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.study.inputs import ProjectionInputs
 
 DRAWS, UNTIL = 2500, 2040
-FITTED_FILE, FIT = "fitted.json", "fit"
+FITTED_FILE, BEFORE_FILE, FIT = "fitted.json", "fitted_before.json", "fit"
 GROUP = "gapsim.baselines"
 
 
@@ -46,10 +46,9 @@ def read_fit(path: Path) -> "FittedParameters":
     """Read fitted parameters from their file or from the folder that holds it."""
     from pysd_runner.spec import load_fitted
 
-    file = path / FITTED_FILE if path.is_dir() else path
-    # Results of the demonstration have the fit in a subfolder.
-    inside = path / FIT / FITTED_FILE
-    return load_fitted(inside if inside.is_file() and not file.is_file() else file)
+    # Results have the fit before it was weighed by measured effects in a file of its own, or in the folder of the fit.
+    places = (path / BEFORE_FILE, path / FIT / FITTED_FILE, path / FITTED_FILE)
+    return load_fitted(next((file for file in places if file.is_file()), places[-1]) if path.is_dir() else path)
 
 
 def weighed(

@@ -84,7 +84,7 @@ def persistence(
         Shares and ratios by draw.
     """
     scenario: dict[str, Any] = term.scenario if isinstance(term.scenario, dict) else {"extends": term.scenario}
-    once = partial(_read, experiments, {**scenario, "name": f"{term.key}_once"}, draws)
+    once = partial(_read, experiments, term, {**scenario, "name": f"{term.key}_once"}, draws)
     end = int(term.after[0]) - 1
     years = [(end + year, end + year) for year in (0, *AFTER)]
     left = once(years, "difference", parameters, outcome=term.people)
@@ -100,7 +100,7 @@ def persistence(
     last, whole = {}, {}
     for name, content in (constant | ({beside: beside} if beside else {})).items():
         spans = [(first, year) for year in HORIZONS for first in (year, 1)]
-        found = _read(experiments, content, draws, spans, "present_value", parameters)
+        found = _read(experiments, term, content, draws, spans, "present_value", parameters)
         last[name], whole[name] = found[:, ::2], found[:, 1::2]
     left = left[:, 1:] / left[:, :1]
     return Persistence(term=term, left=left, gains=gains, late_to_early=ratios, last=last, whole=whole)
@@ -108,6 +108,7 @@ def persistence(
 
 def _read(
     experiments: Asked,
+    term: EvidenceTerm,
     scenario: dict[str, Any] | str,
     draws: int,
     spans: Sequence[tuple[int, int]],
@@ -117,7 +118,8 @@ def _read(
     outcome: str = "",
 ) -> Array:
     """What one scenario implies in some spans of years, shape (draw, span)."""
-    asked: dict[str, Any] = {"scenario": scenario, "measure": measure, "outcome": outcome}
+    asked: dict[str, Any] = {"scenario": scenario, "measure": measure, "outcome": outcome or term.outcome}
+    asked["money"] = term.money
     unused: dict[str, Any] = {"family": "normal", "centre": 0.0, "low": -1.0, "high": 1.0}
     terms = [EvidenceTerm(key=f"t{place}", after=span, **asked, **unused) for place, span in enumerate(spans)]
     return np.stack(list(experiments(terms).implied(parameters, draws).values()), axis=1)

@@ -94,21 +94,18 @@ class ExperimentRuns:
 
     def _implied(self, parameters: Parameters, draws: int) -> dict[str, Array]:
         values = self.values(parameters, draws)
-        spending = [item for item in self.terms if item.raises is None]
-        stop = self._stop(spending or self.terms)
+        stop = self._stop(self.terms)
         stacked = {**values, **self.lowered(self.scenarios, values, stop)}
         raising = [item.raises for item in self.terms if item.raises is not None]
         more = [name for item in raising for name in (item.variable, item.of)]
         run = self._run(stacked, stop, more)
-        found = {}
+        alone = {**values, **self.lowered(self.scenarios[:1], values, stop)}
+        names, found = [scenario.name for scenario in self.scenarios], {}
         for item in self.terms:
             if item.raises is None:
-                number = [scenario.name for scenario in self.scenarios].index(_name(item))
-                found[item.key] = self._measured(item, run, run, number, draws)
+                found[item.key] = self._measured(item, run, run, names.index(_name(item)), draws)
             else:
-                found[item.key] = self._raised(
-                    item, run, {**values, **self.lowered(self.scenarios[:1], values, stop)}, draws
-                )
+                found[item.key] = self._raised(item, run, alone, draws)
         return found
 
     def _raised(self, item: EvidenceTerm, base: Run, values: Mapping[str, Any], draws: int) -> Array:
@@ -136,9 +133,9 @@ class ExperimentRuns:
                 return np.asarray(item.factor * 100 * (gain / before)[:, years].mean(axis=1))
             spent = _total(run[money], draws)[number]
             if item.measure == "return":
-                return np.asarray(
-                    item.factor * gain[:, years].mean(axis=1) / spent[:, run.years > self.last].sum(axis=1)
-                )
+                paid = (run.years > self.last) & (run.years < self.last + item.after[1] + 1e-6)
+                total = spent[:, paid].sum(axis=1) * (run.years[1] - run.years[0])
+                return np.asarray(item.factor * gain[:, years].mean(axis=1) / total)
             discount = (1 + item.rate) ** -(run.years[years] - self.last)
             return np.asarray(item.factor * (gain[:, years] @ discount) / (spent[:, years] @ discount))
 

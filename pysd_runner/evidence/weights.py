@@ -55,8 +55,11 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
         raise InvalidInput(
             "model {model} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name
         )
+    used = tuple(item for item in declared.values() if item.is_used)
+    if keys is None and not used:
+        raise InvalidInput("none of the measured effects of {model} is in use (use = false)", model=model.name)
     if keys is None:
-        return tuple(item for item in declared.values() if item.is_used)
+        return used
     for key in keys:
         if key not in declared:
             raise UnknownName(
@@ -154,6 +157,5 @@ def importance(
 
 def _systematic(weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Indices taken in proportion to weights by systematic resampling, in ascending order."""
-    # Walkers of a sampler stay together, so that errors of quantiles are computed by walker as before.
     points = (rng.random() + np.arange(count)) / count
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)

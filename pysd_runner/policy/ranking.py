@@ -431,7 +431,8 @@ def answer(  # noqa: PLR0913 - public entry point
             if seek is not None and not made.best_kept:
                 more = seek()
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)
-            if fitted is not None and fitted.draws:
+            # The normal approximation is that of the fit before it was weighed.
+            if fitted is not None and fitted.draws and before is None:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
                 approximate = compare(model, panel, rough, _first(scenarios), bounds)
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):

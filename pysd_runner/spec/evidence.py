@@ -33,12 +33,13 @@ class Raise:
 class EvidenceTerm:
     """A measured effect, as an experiment that the model can repeat and the distribution of what was measured.
 
-    The posterior is multiplied by the density of ``q``, which the experiment gives in the model. With ``d_t`` the
+    The posterior is multiplied by the density of what was measured, given the effect ``q`` of the experiment in the
+    model: normal about ``q``, or for a lognormal normal about ``log q`` in logarithms. With ``d_t`` the
     difference of the outcome from the run without policy in year ``t``, summed over elements, ``m_t`` the money spent
     and years ``t`` counted from the last year of data:
 
     * ``difference``: mean of ``d_t``; ``percent``: mean of ``100 d_t / outcome_t``, both for the full raise;
-    * ``return``: ``factor`` times mean of ``d_t``, over all money spent;
+    * ``return``: ``factor`` times mean of ``d_t``, over all money spent up to the last year;
     * ``present_value``: ``factor sum d_t (1 + rate)^-t / sum m_t (1 + rate)^-t``.
 
     Attributes

@@ -10,7 +10,7 @@ from calibration.uncertainty import sample
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
 from pysd_runner.engine import TimePath
-from pysd_runner.evidence import experiments_of, experiments_of_fit, terms_of, weigh
+from pysd_runner.evidence import experiments_of, experiments_of_any, experiments_of_fit, terms_of, weigh
 from pysd_runner.evidence.findings import AFTER, findings
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec.evidence import EvidenceTerm
@@ -265,3 +265,20 @@ def test_training_money_is_followed_over_years(panel, model, monkeypatch):
     np.testing.assert_allclose(lasting.late_to_early[()], (own["training_later"] / own["training"])[:3])
     np.testing.assert_allclose(lasting.whole["uniform_mean_mix"][:, -1], own["mean_mix"][:3])
     np.testing.assert_allclose(lasting.last["training"][:, 0], lasting.whole["training"][:, 0])
+
+
+@pytest.mark.parametrize("step", ["1", "0.25"])
+def test_a_return_depends_neither_on_the_step_nor_on_other_terms(tmp_path, step):
+    """Money of 2 a year for a bonus: the level is 1 higher each year, and 2 are paid."""
+    text = FILE.replace("Bonus = 0", "Money = 2 * Bonus ~ yuan/year ~ |\nBonus = 0")
+    text = text.replace("TIME STEP = 1 ", f"TIME STEP = {step} ").replace("SAVEPER = 1 ", f"SAVEPER = {step} ")
+    term = DECLARED.partition("[evidence.bonus]")[2].replace('"difference"', '"return"') + 'money = "Money"\n'
+    term = term.replace("{ Bonus = 1 }", "{ Bonus = { 0 = 0, 4 = 1, 5 = 0 } }")
+    later = term.replace("after = [1, 1]", "after = [6, 6]").replace("centre = ", "use = false\ncentre = ")
+    head = DECLARED.partition("[evidence.bonus]")[0]
+    (tmp_path / "bonus.mdl").write_text(text, encoding="utf-8")
+    (tmp_path / "bonus.toml").write_text(f"{head}[evidence.bonus]{term}[evidence.later]{later}", encoding="utf-8")
+    model = load_model(tmp_path / "bonus.mdl")
+    runs = experiments_of_any(model, model.spec.evidence.values(), lambda given, _: given, start=0, last=4)
+    implied = runs.implied({"Effect": np.array([1.0, 3.0])}, 2)
+    np.testing.assert_allclose(implied["bonus"], implied["later"], rtol=1e-9)
