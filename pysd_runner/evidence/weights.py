@@ -57,7 +57,7 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
         )
     used = tuple(item for item in declared.values() if item.is_used)
     if keys is None and not used:
-        raise InvalidInput("none of the measured effects of {model} is in use (use = false)", model=model.name)
+        raise InvalidInput("none of the measured effects of {model} is in use", model=model.name)
     if keys is None:
         return used
     for key in keys:

@@ -283,7 +283,7 @@ class _Page:
         for (parameter, unit), own in costs.groupby(["parameter", "unit"], sort=False):
             mark = self.say("policy.yes") if (own["is_model_unit"] == "yes").any() else ""
             china = own.loc[own["country"] == "China", "yuan_2024"]
-            rows.append([f"`{parameter}`", unit, mark, f"{len(own)}", _range(china), _range(own["yuan_2024"])])
+            rows.append([f"`{parameter}`", str(unit), mark, f"{len(own)}", _range(china), _range(own["yuan_2024"])])
         yield Heading(self.say("explorer.costs"))
         yield Paragraph(self.say("costs_note"))
         missing = sorted(unsupported_costs(self.found.model.source))
