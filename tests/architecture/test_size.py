@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_493,
-    "nodes": 606_785,
-    "functions": 4_924,
-    "docstring lines": 11_798,
-    "lines of other texts": 5_711,
+    "lines": 79_340,
+    "nodes": 605_342,
+    "functions": 4_919,
+    "docstring lines": 11_761,
+    "lines of other texts": 5_692,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_837,
+    "lines of tests": 42_825,
 }
 
 
