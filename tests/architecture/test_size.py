@@ -10,13 +10,13 @@ CEILINGS = {
     "nodes": 605_342,
     "functions": 4_919,
     "docstring lines": 11_761,
-    "lines of other texts": 5_692,
+    "lines of other texts": 5_694,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_825,
+    "lines of tests": 42_827,
 }
 
 
