@@ -55,17 +55,15 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
         raise InvalidInput(
             "model {model} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name
         )
-    used = tuple(item for item in declared.values() if item.is_used)
-    if keys is None and not used:
+    chosen = [key for key, item in declared.items() if item.is_used] if keys is None else list(keys)
+    if not chosen:
         raise InvalidInput("none of the measured effects of {model} is in use", model=model.name)
-    if keys is None:
-        return used
-    for key in keys:
+    for key in chosen:
         if key not in declared:
             raise UnknownName(
                 "the model declares no evidence {name!r}.{suggestion}", name=key, suggestion=suggest(key, declared)
             )
-    return tuple(declared[key] for key in keys)
+    return tuple(declared[key] for key in chosen)
 
 
 def is_weighed(fitted: FittedParameters) -> bool:
