@@ -44,6 +44,13 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """The answer of a report: a few sentences in larger letters."""
+
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """Running text."""
 
@@ -72,7 +79,6 @@ class TextTable:
     rows: Sequence[Sequence[str]]
     caption: str = ""  # one line above it; may be empty
     words: frozenset[int] = field(default=frozenset())
-    is_folded: bool = False  # whether the page shows it only when its caption is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,15 @@ class Link:
     file: str
 
 
-Part = Heading | Paragraph | Listing | Bullets | TextTable | Picture | Link
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Parts that a page shows only when their title is opened; a Word file leaves them out."""
+
+    title: str
+    parts: "Sequence[Part]"
+
+
+Part = Lead | Heading | Paragraph | Listing | Bullets | TextTable | Picture | Link | Folded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,6 +180,10 @@ def _markdown(part: Part) -> str:
             return _text(text)
         case Listing(text):
             return "\n".join((_FENCE, text.replace(_FENCE, "'''"), _FENCE))
+        case Lead(sentences):
+            return "\n\n".join(f"**{_text(sentence)}**" for sentence in sentences)
+        case Folded(title, parts):
+            return "\n\n".join([f"## {_text(title)}", *map(_markdown, parts)])
         case Bullets(items):
             return "\n".join(f"- {_text(item)}" for item in items)
         case Picture(file, sentence):
@@ -196,8 +214,7 @@ def _bar(cells: Sequence[str]) -> str:
 
 def to_html(document: ReportDocument, folder: Path) -> str:
     """Write a report as one self-contained HTML page, without network access, scripts or other files."""
-    parts = [(type(part).__name__, part) for part in document.parts]
-    return _template().render(report=document, parts=parts, drawn=partial(_drawn, folder)) + "\n"
+    return _template().render(report=document, drawn=partial(_drawn, folder)) + "\n"
 
 
 def save_document(document: ReportDocument, folder: Path, name: str) -> tuple[Path, Path]:
@@ -222,7 +239,7 @@ def _template() -> "Template":
 
     loader = PackageLoader("pysd_runner", "reports")
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=StrictUndefined)
-    made.filters["marked"] = _marked
+    made.filters |= {"marked": _marked, "kind": lambda part: type(part).__name__}
     return made.get_template("report.html")
 
 
@@ -233,7 +250,7 @@ def _marked(text: str) -> "Markup":
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (the text is escaped)
 
 
-def _drawn(folder: Path, picture: Picture, number: int) -> "Markup":
+def _drawn(folder: Path, picture: Picture, number: str) -> "Markup":
     """The SVG of a figure, with element ids that are unique on the page."""
     from markupsafe import Markup
 
@@ -300,6 +317,9 @@ def _add_part(page: Any, part: Part, width: Any) -> None:
             page.add_heading(printable(text), level=2)
         case Paragraph(text) | Listing(text) | Link(text):
             page.add_paragraph(printable(text))
+        case Lead(sentences):
+            for sentence in sentences:
+                page.add_paragraph().add_run(printable(sentence)).bold = True
         case Bullets(items):
             for item in items:
                 page.add_paragraph(printable(item), style="List Bullet")

@@ -14,6 +14,7 @@ from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledge
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.plots.style import usable_language
 from pysd_runner.reports.document import (
+    Folded,
     Heading,
     Paragraph,
     Part,
@@ -88,13 +89,9 @@ class _Page:
         yield from self._costs()
         yield from self._ledger()
 
-    def table(
-        self, header: Sequence[str], rows: Sequence[Sequence[str]], *words: int, caption: str = "", **more: bool
-    ) -> TextTable:
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *words: int, caption: str = "") -> TextTable:
         """A table whose header is given by keys of texts."""
-        return TextTable(
-            header=[self.say(key) for key in header], rows=rows, words=frozenset(words), caption=caption, **more
-        )
+        return TextTable(header=[self.say(key) for key in header], rows=rows, words=frozenset(words), caption=caption)
 
     def _fit(self) -> str:
         """What the draws are: priors, weighed by the terms, fitted with them, or why not."""
@@ -307,7 +304,7 @@ class _Page:
         yield Heading(self.say("ledger"))
         yield Paragraph(self.say("ledger_note"))
         caption, rows = self.say("ledger_table", count=len(effects)), list(zip(*cells.values(), strict=True))
-        yield self.table(list(cells), rows, 1, 2, 3, caption=caption, is_folded=True)
+        yield Folded(caption, [self.table(list(cells), rows, 1, 2, 3)])
 
     def _meaning(self, key: str) -> str:
         spec = self.found.model.spec

@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_340,
-    "nodes": 605_342,
+    "lines": 79_355,
+    "nodes": 605_439,
     "functions": 4_919,
-    "docstring lines": 11_761,
-    "lines of other texts": 5_694,
+    "docstring lines": 11_763,
+    "lines of other texts": 5_699,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
