@@ -41,13 +41,14 @@ def applicable(run):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache_of_the_tests(tmp_path_factory):
-    """What the tests cache goes to a temporary folder, one for all workers; processes they start inherit it."""
+def place_of_the_tests(tmp_path_factory):
+    """Tests speak English and cache in a temporary folder, one for all workers; processes they start inherit both."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     folder.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAPSIM_CACHE", str(folder))
+        patch.setenv("GAPSIM_LANG", "en")
         yield
 
 

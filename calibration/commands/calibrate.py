@@ -19,8 +19,6 @@ from pysd_runner.cli.options import (
     ExecutorName,
     Force,
     Free,
-    Lang,
-    Language,
     ModelPath,
     RunOptions,
     Seed,
@@ -104,7 +102,6 @@ def calibrate(
     asked: FitOptions,
     reading: DataOptions,
     model: ModelPath = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
@@ -123,7 +120,7 @@ def calibrate(
     read = choice.read(session, start=asked.start, until=asked.until)
     tied = partial(CalibrationProblem, choice.load_model(read), read, seed=search.seed, **asked.settings)
     problem = tied()
-    names = variable_names(problem.spec.inputs.values(), lang)
+    names = variable_names(problem.spec.inputs.values(), session.lang)
     session.note(session.said(str(problem.describe()), names))
     search.tell(session)
     found = steps.fitted(session, problem, search)
@@ -138,9 +135,9 @@ def calibrate(
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.kept}; only its figures and its report are missing.")
-        steps.draw(session, problem, found, folder.draft, lang)
+        steps.draw(session, problem, found, folder.draft)
     session.kept.clear()
-    _say(session, problem, found, lang)
+    _say(session, problem, found)
     session.data = {"folder": folder.path, **steps.data_of(found)}
     tell_folder(session, folder.path, "report", title=Message("Fit: {folder}", folder=folder.path))
     session.say(
@@ -166,14 +163,18 @@ def _forecast(
     baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
 
 
-def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", lang: str) -> None:
+def _say(session: Session, problem: "CalibrationProblem", found: "FitResult") -> None:
     """Print the parameters with their verdicts, and remarks on the fit."""
     from pysd_runner.reports.evidence import certainty_lines
 
-    names = variable_names(problem.spec.parameters.values(), lang)
+    names = variable_names(problem.spec.parameters.values(), session.lang)
     lines = found.summary().splitlines()
     if problem.data.is_panel:
-        lines = [found.headline, *certainty_lines(asdict(found.fitted), problem.spec, lang=lang), *found.remarks]
+        lines = [
+            found.headline,
+            *certainty_lines(asdict(found.fitted), problem.spec, lang=session.lang),
+            *found.remarks,
+        ]
     for line in lines:
         session.say(session.said(line, names))
     findings = [session.said(str(item), names) for item in found.findings]
@@ -219,7 +220,6 @@ def demo(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
     ] = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.
@@ -264,7 +264,7 @@ def demo(
         found = steps.sampled(session, problem, found, at, search, draws=DRAWS_KEPT)
         found.save(at)
         others = steps.alternatives(session, problem, search, at, tied, sample=DRAWS_KEPT)
-        steps.draw(session, problem, found, at, lang, only=OF_FIT)
+        steps.draw(session, problem, found, at, only=OF_FIT)
         job = Job(
             model=model,
             data=panel,
@@ -275,10 +275,9 @@ def demo(
             others={name: item.fitted for name, item in others.items()},
             compared=compared(model),
             regions=region or (),
-            lang=lang,
         )
         report = project_job(session, job, folder)
-    names = variable_names(problem.spec.parameters.values(), lang)
+    names = variable_names(problem.spec.parameters.values(), session.lang)
     for item in found.findings:
         session.warn(session.said(Message("calibration: {said}", said=item.message), names))
     session.data = {"fit": steps.data_of(found)}

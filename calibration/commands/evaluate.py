@@ -14,8 +14,6 @@ from pysd_runner.cli.options import (
     SHIPPED_PANEL,
     DataOptions,
     Force,
-    Lang,
-    Language,
     ModelPath,
     Seed,
     Until,
@@ -66,7 +64,6 @@ def evaluate(
         Path | None, typer.Option("--out", help="Folder for the report [default: a new one under results/].")
     ] = None,
     reading: DataOptions,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
     """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
@@ -100,8 +97,8 @@ def evaluate(
         if fit is None and subject.calibrated is not None:
             subject.calibrated.result.save(folder.draft / steps.FIT)
         with session.stage("Writing the report"):
-            write_evaluation(found, folder.draft, lang=lang)
-    return _tell(session, found, folder.path, lang)
+            write_evaluation(found, folder.draft, lang=session.lang)
+    return _tell(session, found, folder.path)
 
 
 def _calibrated(
@@ -123,17 +120,17 @@ def _calibrated(
     return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
 
 
-def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int:
+def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
     """Print the summary and the failed tests, and return the exit code."""
     from calibration.evaluation.judgement import judgement_rows
     from calibration.reporting.evaluation import counts, summary_line
 
-    session.say(summary_line(found, lang=lang))
-    rows = judgement_rows(found.failed, lang=lang)
+    session.say(summary_line(found, lang=session.lang))
+    rows = judgement_rows(found.failed, lang=session.lang)
     for row in rows:
         session.say(f"  {row['title']}: {row['subject']}")
     session.say(f"Report: {folder / 'evaluation.md'}")
-    tests = judgement_rows(found.judgements, lang=lang)
+    tests = judgement_rows(found.judgements, lang=session.lang)
     session.data = {"folder": folder, **counts(found), "tests": tests}
     if any(row["section"] in COMPUTED for row in rows):
         return SimulationFailed.exit_code

@@ -8,7 +8,7 @@ import typer
 from calibration.commands.steps import panel_of
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice
-from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, Force, Lang, Language
+from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, Force
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -53,7 +53,6 @@ def evidence(
             "results/].",
         ),
     ] = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Show the measured effects and unit costs beside a model: how many by lever, pooled, and how well they agree.
@@ -80,23 +79,21 @@ def evidence(
         with folder:
             for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
                 save_csv(table, folder.draft / f"{name}.csv")
-            page = _page(session, model, ledger, fit, panel, folder.draft, lang)
+            page = _page(session, model, ledger, fit, panel, folder.draft)
     counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
-    session.say(say("evidence.list counts", lang, model=model, **counts))
-    for rows, words in ((_levers(tables["levers"], model, lang), {0}), (_pools(tables["pools"], lang), {0})):
+    session.say(say("evidence.list counts", session.lang, model=model, **counts))
+    for rows in (_levers(tables["levers"], model, session.lang), _pools(tables["pools"], session.lang)):
         session.say()
-        for line in aligned(rows, words=words):
+        for line in aligned(rows, words={0}):
             session.say(line)
     session.say()
-    for line in filled(_agreement(tables["leave_one_out"], lang)):
+    for line in filled(_agreement(tables["leave_one_out"], session.lang)):
         session.say(line)
     if folder is not None:
         tell_folder(session, folder.path, page)
 
 
-def _page(
-    session: Session, name: str, ledger: "Ledger", fit: Path | None, panel: str | None, folder: Path, lang: str
-) -> str:
+def _page(session: Session, name: str, ledger: "Ledger", fit: Path | None, panel: str | None, folder: Path) -> str:
     """Write the page on what the model implies; its name, or nothing if the model declares no evidence terms."""
     from pysd_runner.evidence.findings import findings
     from pysd_runner.model import load_model
@@ -113,7 +110,7 @@ def _page(
     with session.stage("Holding the model against measured effects"):
         found = findings(model, data, fitted)
     with session.stage("Writing the report"):
-        write_evidence(found, ledger, folder, lang=lang)
+        write_evidence(found, ledger, folder, lang=session.lang)
     return NAME
 
 

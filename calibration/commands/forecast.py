@@ -15,8 +15,6 @@ from pysd_runner.cli.options import (
     DataOptions,
     Force,
     Free,
-    Lang,
-    Language,
     ModelPath,
     Seed,
     moment,
@@ -86,7 +84,6 @@ def forecast(
     *,
     asked: ForecastOptions,
     model: ModelPath = None,
-    lang: Lang = Language.EN,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, tables, draws and text there.")
     ] = None,
@@ -147,14 +144,14 @@ def forecast(
     # Save before printing, since the output pipe may be closed.
     if folder is not None:
         with folder:
-            _write(result, folder.draft, lang.value)
-    _say(session, result, lang.value)
+            _write(result, folder.draft, session.lang)
+    _say(session, result)
     if folder is not None:
         session.say()
-        session.say(say("forecast.table.written", lang.value, folder=folder.path))
+        session.say(say("forecast.table.written", session.lang, folder=folder.path))
 
 
-def _say(session: Session, result: "Outlook", lang: str) -> None:
+def _say(session: Session, result: "Outlook") -> None:
     """Print the forecast, for regions with the last year and the events; store all results for the JSON object."""
     from calibration.forecasting.words import chance, paragraph
     from calibration.reporting.outlook import last_year
@@ -176,17 +173,19 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "fit": result.provenance.get("fit"),
         "text": texts,
     }
-    session.say(texts[lang])
+    session.say(texts[session.lang])
     if not is_relative:
         return
-    heading, shown = last_year(result, lang)
+    heading, shown = last_year(result, session.lang)
     session.say()
     session.say(heading)
     session.say(shown.to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(say("forecast.table.chance", lang, probability=chance(item.probability), event=item.event))
+            session.say(
+                say("forecast.table.chance", session.lang, probability=chance(item.probability), event=item.event)
+            )
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:

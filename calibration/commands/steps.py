@@ -184,7 +184,6 @@ def draw(
     problem: "CalibrationProblem",
     found: "FitResult",
     folder: Path,
-    lang: str,
     *,
     only: Sequence[str] | None = None,
 ) -> None:
@@ -199,14 +198,14 @@ def draw(
         if not problem.data.is_panel:
             write_table_report(found, folder, description=problem.describe())
             return
-        figures = list(draw_fit(found, lang=lang, only=only))
+        figures = list(draw_fit(found, lang=session.lang, only=only))
         if len(problem.space):
             checks = predictive_checks(problem, found)
-            figures.append(("predictive", plot_predictive(found, checks, lang=lang)))
+            figures.append(("predictive", plot_predictive(found, checks, lang=session.lang)))
         for name, figure in figures:
             save_figure(figure, folder / "figures", name)
             sentences[name] = figure.sentence
-        write_report(found, folder, figures=sentences, panel=problem.data, lang=lang)
+        write_report(found, folder, figures=sentences, panel=problem.data, lang=session.lang)
 
 
 def data_of(found: "FitResult") -> dict[str, Any]:

@@ -25,7 +25,7 @@ from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
 from pysd_runner.cli.simulate import run_once
 from pysd_runner.core.errors import Message, joined
-from pysd_runner.text import LANGUAGES, said
+from pysd_runner.text import LANGUAGES, said, usual_language
 
 ENTRY_POINTS = "gapsim.commands"
 
@@ -178,8 +178,8 @@ def _answered(given: list[str]) -> int:
         return _usage(error, _language(given), as_json="--json" in given)
     except (typer.Abort, KeyboardInterrupt):
         # Interrupted before the command installed its signal handlers.
-        message = "Interrupted.\n  Nothing had been finished; nothing was written."
-        write_line(message, err=True)
+        message = joined([Message("Interrupted."), Message("Nothing had been finished; nothing was written.")], "\n  ")
+        write_line(said(message, _language(given)), err=True)
         if "--json" in given:
             _fail("KeyboardInterrupt", message, INTERRUPTED)
         return INTERRUPTED
@@ -190,7 +190,7 @@ def _language(given: Sequence[str]) -> str:
     """Language requested by arguments that could not be parsed."""
     asked = [word.removeprefix("--lang=") for word in given if word.startswith("--lang=")]
     asked += [after for word, after in pairwise(given) if word == "--lang"]
-    return next((lang for lang in asked if lang in LANGUAGES), LANGUAGES[0])
+    return next((lang for lang in asked if lang in LANGUAGES), usual_language())
 
 
 def _usage(error: Any, lang: str, *, as_json: bool) -> int:

@@ -11,10 +11,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from pysd_runner.cli.options import alone
+from pysd_runner.cli.options import Language, alone
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import listening
+from pysd_runner.text import usual_language
 
 PACKAGES = ("pysd_runner", "calibration")
 
@@ -24,6 +25,10 @@ _COMMON = {
     ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")],
+    "lang": Annotated[
+        Language | None,
+        typer.Option("--lang", help="Language: en or zh [default: that of GAPSIM_LANG, or of the system]."),
+    ],
 }
 
 
@@ -44,8 +49,8 @@ class Command:
         own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
 
         def invoke(**arguments: Any) -> None:
-            session = Session(**{option: arguments.pop(option) for option in _COMMON})
-            session.lang = str(arguments.get("lang", session.lang))
+            given = {option: arguments.pop(option) for option in _COMMON}
+            session = Session(**given | {"lang": str(given["lang"] or usual_language())})
             _listen(session)
             raise typer.Exit(
                 guarded(
@@ -55,7 +60,12 @@ class Command:
             )
 
         added = [
-            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+            inspect.Parameter(
+                option,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None if option == "lang" else False,
+                annotation=annotation,
+            )
             for option, annotation in _COMMON.items()
         ]
         options = [*(option for item in own for option in _options(item)), *added]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BUG, command
-from pysd_runner.cli.options import MODEL, DeclaredModel, Lang, Language
+from pysd_runner.cli.options import MODEL, DeclaredModel
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import GapsimError, InvalidModel, Message
 from pysd_runner.core.findings import Finding, Severity
@@ -71,7 +71,6 @@ def show(
     ] = None,
     *,
     model: DeclaredModel = MODEL,
-    lang: Lang = Language.EN,
 ) -> None:
     """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""
     from pysd_runner.reports.description import KINDS, catalogue
@@ -89,7 +88,7 @@ def show(
         width = max((len(item.name) for item in entries), default=0)
         for item in entries:
             unit = f" [{item.facts['unit']}]" if item.facts.get("unit") else ""
-            session.say(f"  {item.name:<{width}}  {getattr(item, lang)}{unit}".rstrip())
+            session.say(f"  {item.name:<{width}}  {getattr(item, session.lang)}{unit}".rstrip())
     if kind is None:
         session.note(
             f"More: `gapsim list {'|'.join(item for item in KINDS if item not in FIRST)}`, `gapsim describe NAME`"

@@ -16,8 +16,6 @@ from pysd_runner.cli.options import (
     SHIPPED_PANEL,
     DataOptions,
     Force,
-    Lang,
-    Language,
     RunOptions,
     alone,
     given,
@@ -74,7 +72,6 @@ def explore(
     ] = None,
     asked: PageOptions,
     reading: DataOptions,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Write one HTML page that runs the model: sliders, uncertainty, and no policy on the same draws beside it.
@@ -97,7 +94,7 @@ def explore(
     else:
         explored, call = _of_model(session, choose(source, asked.data, reading, asked), asked)
     with session.stage(Message("Compiling the model for browsers")):
-        text = page_of(explored(), lang=lang, command=call)
+        text = page_of(explored(), lang=session.lang, command=call)
     save_whole(path, ENDING, lambda file: write_text_whole(file, text), replace=force)
     session.data = {"file": path, "bytes": len(text.encode())}
     session.say(
@@ -241,7 +238,6 @@ def brief(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the files [default: a new one under results/].")
     ] = None,
-    lang: Lang = Language.EN,
     asked: RunOptions,
     reading: DataOptions,
     force: Force = False,
@@ -265,16 +261,16 @@ def brief(
         places = _places(names, regions_of(projection))
         with folder:
             explorer = _explorer_beside(results, folder)
-            _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
+            _write(session, projection, places, mix or (), wanted, folder, explorer=explorer)
     else:
         fitted = None if asked.fit is None else read_fit(asked.fit)
         seen = choice.read(session, fitted)
         places, model, mixes = _places(names, seen.regions), choice.load_model(seen), mix or MIXES
         source = choice.source or ""
-        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted, lang=lang)
+        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
         with folder:
             projection = _projected(session, job, folder)
-            _write(session, projection, places, _asked(projection, mixes), wanted, lang, folder)
+            _write(session, projection, places, _asked(projection, mixes), wanted, folder)
             session.kept.clear()
     _tell(session, folder.path, wanted, places, results or folder.path / RUN)
 
@@ -329,7 +325,6 @@ def _write(
     places: "Sequence[Area]",
     mixes: Sequence[str],
     formats: Sequence[str],
-    lang: str,
     folder: "WholeFolder",
     *,
     explorer: str = "",
@@ -342,7 +337,7 @@ def _write(
     said: dict[str, list[str]] = {}
     with session.stage(Message("Writing briefs"), total=len(places)) as stage:
         for place, stem in zip(places, _stems(places), strict=True):
-            page = brief_of(projection, place.code or "nation", mixes=mixes, lang=lang)
+            page = brief_of(projection, place.code or "nation", mixes=mixes, lang=session.lang)
             for ending in formats:
                 shown = page.with_explorer(explorer) if explorer and ending == "html" else page
                 shown.save(folder.draft / f"{stem}.{ending}")

@@ -13,7 +13,7 @@ import typer
 
 from pysd_runner.cli.command import BAD_INPUT, command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import DataOptions, Force, Lang, Language, ModelPath, given, need
+from pysd_runner.cli.options import DataOptions, Force, ModelPath, given, need
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.reports.folders import check_file, save_whole
@@ -268,7 +268,6 @@ def check(
     force: Force = False,
     reading: DataOptions,
     model: ModelPath = None,
-    lang: Lang = Language.EN,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
 
@@ -302,7 +301,7 @@ def check(
     }
     _say(session, file, problems, errors)
     if data is not None:
-        for line in panel_lines(data, lang=lang) if data.is_panel else _table_lines(data, uses):
+        for line in panel_lines(data, lang=session.lang) if data.is_panel else _table_lines(data, uses):
             session.say(line)
         if out is not None and not errors:
             save_whole(out, ".csv", lambda path: _write(data, path), replace=force)

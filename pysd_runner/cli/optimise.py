@@ -10,7 +10,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import choose
-from pysd_runner.cli.options import DataOptions, ExecutorName, Force, Lang, Language, Out
+from pysd_runner.cli.options import DataOptions, ExecutorName, Force, Out
 from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
@@ -95,7 +95,6 @@ def optimise(
     asked: PolicyOptions,
     reading: DataOptions,
     out: Out = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Find the policy that closes most, and say how sure that is.
@@ -119,7 +118,7 @@ def optimise(
     from pysd_runner.reports.advice import optimum_screen, write_optimum
     from pysd_runner.text import say
 
-    study = policy_study(session, inputs, asked.outcome, lang)
+    study = policy_study(session, inputs, asked.outcome)
     root = spending(inputs, start)
     none = policy_of(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)
@@ -142,17 +141,17 @@ def optimise(
             checkpoint=kept,
             progress=stage.at,
         )
-    labels = {item.name: item.label.get(lang, item.name) for item in rivals}
+    labels = {item.name: item.label.get(session.lang, item.name) for item in rivals}
     names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = space.scenario(study, found.point, name="optimised", label=names)
     with folder, session.stage(Message("Writing figures and tables")):
-        write_optimum(found, labels, folder.draft, lang)
+        write_optimum(found, labels, folder.draft, session.lang)
         scenario.save(folder.draft / "optimised.yaml")
     # Another process with the same command may have finished first.
     shutil.rmtree(kept, ignore_errors=True)
     session.kept.clear()
     session.data = {"folder": folder.path, **_data(found)}
-    for line in optimum_screen(found, labels, lang):
+    for line in optimum_screen(found, labels, session.lang):
         session.say(line)
     tell_folder(session, folder.path)
     session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
@@ -226,7 +225,6 @@ def advise(
     asked: PolicyOptions,
     reading: DataOptions,
     out: Out = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Recommend a policy, or say plainly that none is robust.
@@ -245,7 +243,7 @@ def advise(
     choice = choose(None, asked.data, reading, asked)
     folder = target(out, "advice", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
-    study = policy_study(session, inputs, asked.outcome, lang)
+    study = policy_study(session, inputs, asked.outcome)
     own = [spending(inputs, name) for name in scenarios or ()]
     root = own[0] if own else spending(inputs, "zoned_need")
     cast = list(distinct([*own, *rival_scenarios(inputs, root)]))
@@ -257,7 +255,7 @@ def advise(
     for name, fitted in others.items():
         with session.stage(f"Drawing what every policy starts from, {name}"):
             again = inputs_of(inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings))
-        studies[name] = study_of(again, lang=lang)
+        studies[name] = study_of(again, lang=session.lang)
     with session.stage("Comparing policies in futures") as stage:
         found = advised(
             futures_of(studies, seed=int(asked.seed or 0)),
@@ -266,9 +264,9 @@ def advise(
             seed=int(asked.seed or 0),
             progress=stage.at,
         )
-    labels = {item.name: item.label.get(lang, item.name) for item in cast}
+    labels = {item.name: item.label.get(session.lang, item.name) for item in cast}
     with folder, session.stage(Message("Writing figures and tables")):
-        write_advice(found, {item.name: item.label for item in cast}, folder.draft, lang)
+        write_advice(found, {item.name: item.label for item in cast}, folder.draft, session.lang)
     session.data = {
         "folder": folder.path,
         "recommended": found.recommended or None,
@@ -281,6 +279,6 @@ def advise(
         ],
         "information": found.worths().reset_index().to_dict("records"),
     }
-    for line in advice_screen(found, labels, lang):
+    for line in advice_screen(found, labels, session.lang):
         session.say(line)
     tell_folder(session, folder.path, "advice")

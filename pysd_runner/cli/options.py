@@ -30,13 +30,12 @@ OF_OTHERS = Needs(Message("a model that takes tables (--model mine.mdl)"), is_re
 
 
 class Language(StrEnum):
-    """Language of labels."""
+    """Language of a command."""
 
     EN = "en"
     ZH = "zh"
 
 
-Lang = Annotated[Language, typer.Option("--lang", help="Language of labels: en or zh.")]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Decides every random draw; the same seed gives the same numbers.")
 ]

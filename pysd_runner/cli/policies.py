@@ -9,7 +9,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import DataOptions, Force, Lang, Language, Out, RunOptions
+from pysd_runner.cli.options import DataOptions, Force, Out, RunOptions
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -55,11 +55,11 @@ def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) ->
     return found
 
 
-def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None, lang: str) -> "Study":
+def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None) -> "Study":
     """Create the study of some inputs; check the name of the outcome, and report the study's notes as warnings."""
     from pysd_runner.policy.studies import study_of
 
-    study = study_of(inputs, lang=lang)
+    study = study_of(inputs, lang=session.lang)
     study.outcome(outcome or "")
     for text in study.notes:
         session.warn(text)
@@ -92,7 +92,6 @@ def attribute(
     asked: PolicyOptions,
     reading: DataOptions,
     out: Out = None,
-    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Say what each lever of a policy contributes to its effect, with intervals.
@@ -110,7 +109,7 @@ def attribute(
     name = f"attribution-{Path(scenario).stem}"
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
-    study = policy_study(session, inputs, asked.outcome, lang)
+    study = policy_study(session, inputs, asked.outcome)
     chosen = spending(inputs, scenario)
     none = policy_of(inputs, chosen.baseline())
     with session.stage("Attributing") as stage:
@@ -126,14 +125,14 @@ def attribute(
         )
     money = None
     if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
-        session.warn(no_present_value(inputs.spec, lang))
+        session.warn(no_present_value(inputs.spec, session.lang))
     else:
         with session.stage("Adding up costs"):
-            money = _money(study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none, lang)
-    loops = loop_labels(inputs.model, lang)
-    label = chosen.label.get(lang, chosen.name)
+            money = _money(session, study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none)
+    loops = loop_labels(inputs.model, session.lang)
+    label = chosen.label.get(session.lang, chosen.name)
     with folder, session.stage(Message("Writing figures and tables")):
-        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money)
+        write_attribution(found, chosen.label, folder.draft, session.lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
@@ -142,24 +141,24 @@ def attribute(
         "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
         "loops": found.loop_table().reset_index().to_dict("records"),
     }
-    for line in attribution_screen(found, label, lang, loops):
+    for line in attribution_screen(found, label, session.lang, loops):
         session.say(line)
     if money is not None:
         session.say()
-        for text in cost_sentences(*money, lang):
+        for text in cost_sentences(*money, session.lang):
             for line in filled(text):
                 session.say(line)
     tell_folder(session, folder.path)
 
 
 def _money(
+    session: Session,
     study: "Study",
     inputs: "ProjectionInputs",
     policy: Mapping[str, Any],
     name: str,
     outcome: str,
     none: Mapping[str, Any],
-    lang: str,
 ) -> "tuple[Costs, Costs, dict[str, str]] | None":
     """Costs of a policy and of marginal additional money; None if its budget or mix changes over time."""
     from pysd_runner.policy.cost import costs, money_variables, more_money, spent_money
@@ -171,6 +170,8 @@ def _money(
     except InvalidInput:
         return None
     more = costs(study, policies, *money, outcome=outcome, against=policy)
-    names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
-    names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
+    names = {f"lever.{key}": lever.label(session.lang) for key, lever in study.levers.items()}
+    names |= {
+        f"region.{item.code}": item.name_zh if session.lang == "zh" else item.name_en for item in inputs.panel.regions
+    }
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}

@@ -41,7 +41,6 @@ class Job:
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()  # regions shown in figures; empty for an automatic selection
     events: Sequence[str] = ()  # events whose probability is reported for each scenario
-    lang: str = "en"  # language of figures and tables
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
@@ -74,7 +73,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results."""
     projection, inputs, checks = projected(session, job)
     found = answered(session, projection, inputs)
-    report = write(session, projection, inputs, folder, job.lang, answer=found)
+    report = write(session, projection, inputs, folder, answer=found)
     if not job.check:
         return report
     for text in checks.broken:
@@ -211,7 +210,6 @@ def write(
     projection: "Future",
     inputs: "Inputs | None",
     folder: "WholeFolder",
-    lang: str,
     *,
     answer: "Answer | None" = None,
 ) -> Report:
@@ -237,12 +235,12 @@ def write(
             folder.draft,
             inputs=inputs,
             answer=answer,
-            lang=lang,
+            lang=session.lang,
             progress=stage.advance,
             finished=finished,
         )
     session.kept.clear()
-    for text in noticed(projection, projection.warnings, lang):
+    for text in noticed(projection, projection.warnings, session.lang):
         session.warn(text)
     data = {
         "origin": projection.origin,
@@ -254,10 +252,10 @@ def write(
         "imputed": list(projection.imputed),
         "figures": list(results.figures),
     }
-    lines = overview(projection, answer, lang=lang)
+    lines = overview(projection, answer, lang=session.lang)
     if results.events is not None:
         data["events"] = results.events.to_dict("index")
-        lines += event_lines(projection, results.events, lang)
+        lines += event_lines(projection, results.events, session.lang)
     return Report(lines=lines, data=data, again="run.json")
 
 

@@ -13,8 +13,6 @@ from pysd_runner.cli.options import (
     OF_REGIONS,
     DataOptions,
     Force,
-    Lang,
-    Language,
     ModelPath,
     Out,
     RunOptions,
@@ -83,7 +81,6 @@ def run(
     asked: RunOptions,
     out: Out = None,
     reading: DataOptions,
-    lang: Lang = Language.EN,
     shown: Shown,
     model: ModelPath = None,
     check: Annotated[
@@ -106,7 +103,7 @@ def run(
             raise InvalidInput("a run.json is run again by itself; leave the other scenarios away")
         options = [name for name, _ in given(asked, reading, shown)] + ["--model"] * (model is not None)
         alone(options, Message("a run.json is run again as it was recorded"))
-        _again(session, Path(scenarios[0]), out, force=force, lang=lang)
+        _again(session, Path(scenarios[0]), out, force=force)
         return 0
     choice = choose(model, asked.data, reading, asked, shown)
     fitted = None if asked.fit is None else read_fit(asked.fit)
@@ -123,7 +120,6 @@ def run(
         others=read_others(asked.fit),
         regions=shown.region or (),
         events=shown.events or (),
-        lang=lang,
         check=check,
     )
     with folder:
@@ -132,7 +128,7 @@ def run(
     return SimulationFailed.exit_code if report.broken else 0
 
 
-def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
+def _again(session: Session, record: Path, out: Path | None, *, force: bool) -> None:
     """Run a record again; write its results only if a folder was given."""
     from pysd_runner.reports.replay import draws_of, replay
     from pysd_runner.reports.results import event_lines, event_shares, overview
@@ -152,12 +148,12 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
     answer = answered(session, found.projection, found.inputs)
     if folder is None:
         shares = event_shares(found.projection, found.inputs)
-        lines = overview(found.projection, answer, lang=lang)
-        for line in lines if shares is None else [*lines, *event_lines(found.projection, shares, lang)]:
+        lines = overview(found.projection, answer, lang=session.lang)
+        for line in lines if shares is None else [*lines, *event_lines(found.projection, shares, session.lang)]:
             session.say(line)
     else:
         with folder:
-            report = write(session, found.projection, found.inputs, folder, lang, answer=answer)
+            report = write(session, found.projection, found.inputs, folder, answer=answer)
         tell(session, report, folder.path)
     session.say()
     session.say(found.verdict)
@@ -185,7 +181,6 @@ def plot(
     ] = None,
     region: ShownRegions = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the figures [default: RESULT/figures].")] = None,
-    lang: Lang = Language.EN,
 ) -> None:
     """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words.
 
@@ -208,7 +203,7 @@ def plot(
     session.data = {"folder": target, "files": written}
     with session.stage(Message("Drawing"), total=len(jobs)) as stage:
         for name, draw in jobs:
-            written += save_figure(draw(lang=lang), target, name)
+            written += save_figure(draw(lang=session.lang), target, name)
             session.kept[:] = [f"{len(written) // 4} of {len(jobs)} figures are in {target}."]
             stage.advance(1)
     for path in written:

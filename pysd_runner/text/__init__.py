@@ -1,6 +1,8 @@
 """Texts in English and Chinese: keyed texts from one file per language, and translated message templates."""
 
 import json
+import locale
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -11,6 +13,14 @@ from typing import Any
 from pysd_runner.core.errors import NOTHING, InvalidInput, Message, UnknownName, suggest
 
 LANGUAGES = ("en", "zh")
+
+
+def usual_language() -> str:
+    """Language of GAPSIM_LANG or, where that is not set, of the locale: Chinese or else English."""
+    asked = filter(None, map(os.environ.get, ("GAPSIM_LANG", "LC_ALL", "LC_MESSAGES", "LANG")))
+    # Windows sets none of them, and calls the locale "Chinese (Simplified)_China".
+    name = next(asked, None) or locale.getlocale()[0] or ""
+    return LANGUAGES[name.casefold().startswith(("zh", "chinese"))]
 
 
 def say(key: str, lang: str, **values: object) -> str:

@@ -67,6 +67,18 @@ def test_a_command_that_cannot_be_done(gapsim, tmp_path, words, said):
     assert gapsim(*words).err.startswith("error: ")
 
 
+def test_the_language_is_that_of_the_environment(gapsim, monkeypatch):
+    """Each variable decides before the ones given so far, and an option before all of them."""
+    monkeypatch.delenv("GAPSIM_LANG")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    for name, value, said in (("LANG", "zh_CN.UTF-8", "没有"), ("LC_ALL", "C", "No"), ("GAPSIM_LANG", "zh", "没有")):
+        monkeypatch.setenv(name, value)
+        assert said in gapsim("rum", code=2).err
+        assert ("没有" if said == "No" else "scenario") in gapsim(
+            "run", "x", "--lang", "zh" if said == "No" else "en"
+        ).err
+
+
 def test_what_a_panel_holds(gapsim):
     answer = gapsim("data", "check", "china", "--lang", "zh")
     assert answer.out.startswith("china: 没有问题\n31 个地区，2000—2024 年")
