@@ -36,7 +36,7 @@ from pysd_runner.reports.document import (
     TextTable,
     to_html,
 )
-from pysd_runner.reports.evidence import meaning_of, rests
+from pysd_runner.reports.evidence import foreign_costs, meaning_of, rests
 from pysd_runner.reports.headline import is_assumed, label_of, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
@@ -220,6 +220,8 @@ class _Writer:
 
     def parts(self, figure: "ReportFigure", bars: "ReportFigure | None", date: datetime.date) -> Iterator[Part]:
         """Parts of the page below the title, in order."""
+        if foreign := foreign_costs(self.projection, self.lang):
+            yield Paragraph(foreign)
         yield Paragraph(self.going())
         if self.paths.mixes:
             yield Paragraph(self.found())

@@ -1,11 +1,14 @@
 """How far a projection rests on data or on priors, in sentences and as a table of the calibrated parameters."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.data.names import CURRENCY
+from pysd_runner.data.units import YUAN
 from pysd_runner.evidence.ledger import meaning
 from pysd_runner.policy.ranking import Answer, Ranking
 from pysd_runner.reports.document import aligned, filled
@@ -16,6 +19,7 @@ from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
 from pysd_runner.text import panel_title, said, say, variable_names
 
+_CHINESE_CODE = re.compile("[1-8][0-9]{5}|.*[\u4e00-\u9fff].*")
 # Minimum drift of the forecast from the model that is reported, as a log difference per year.
 TOLD_DRIFT = 0.003
 # A panel informs a parameter if it reduces the prior variance by more than this share.
@@ -198,6 +202,25 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
     return say("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)
+
+
+def foreign_costs(projection: Future, lang: str) -> str:
+    """Sentence for the head of a page if judged costs in yuan are applied to another country; empty otherwise."""
+    judged = any(
+        item.judgement and item.role == "COST" and item.unit.startswith(YUAN)
+        for item in declarations_of(projection).parameters.values()
+    )
+    currency = str(projection.data["policy_budget"].attrs.get("units", "")).partition("/")[0]
+    converted = projection.provenance["panel"].get("yuan_per_unit")
+    # Without a unit of money, codes or names as in China are taken as a sign of a Chinese panel.
+    codes = map(str, projection.data["region"].to_numpy())
+    is_chinese = currency == CURRENCY and all(map(_CHINESE_CODE.fullmatch, codes))
+    if not judged or is_chinese or (currency == YUAN and not converted):
+        return ""
+    rate = converted or projection.provenance["settings"]["yuan_per_unit"]
+    key = "report.foreign costs" if rate != 1 else "report.foreign costs, no rate"
+    unit = say("report.unit of money", lang) if currency in (CURRENCY, YUAN) else currency
+    return say(key, lang, currency=unit, rate=f"{rate:g}")
 
 
 def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:

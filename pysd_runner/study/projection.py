@@ -427,11 +427,12 @@ def _provenance(
     fitted: FittedParameters | None,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
+    rate = panel.provenance.get("yuan_per_unit")
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
     return {
         "settings": dict(settings),
         "simulation": dict(made),
-        "panel": {"name": panel.name, "sha256": panel.sha256},
+        "panel": {"name": panel.name, "sha256": panel.sha256} | ({"yuan_per_unit": rate} if rate else {}),
         "scenarios": [item.to_dict() for item in scenarios],
         # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),

@@ -9,7 +9,7 @@ from scipy import stats
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
 from pysd_runner.reports.document import aligned, width
-from pysd_runner.reports.evidence import declarations_of, evidence_lines, implausible, meaning_of
+from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible, meaning_of
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table, switching_line
 from pysd_runner.scenarios import load_scenario, with_comparisons
@@ -238,3 +238,25 @@ def test_it_says_how_much_is_data(projection):
     )
     assert "more than half of the prior variance from 2 of them" in text
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in line) for line in evidence_lines(fitted, lang="zh"))
+
+
+@pytest.mark.parametrize(
+    ("money", "rate", "converted", "told"),
+    [
+        ("Yuan/Year", 1.0, {}, ""),
+        ("Euro/Year", 1.0, {}, "ONE Euro COUNTS AS ONE YUAN"),
+        ("Euro/Year", 7.8, {}, "7.8 yuan for one Euro"),
+        ("Yuan/Year", 1.0, {"yuan_per_unit": 7.8}, "7.8 yuan for one unit of the panel's money"),
+        ("currency/Year", 1.0, {}, ""),  # Chinese provinces by their codes
+    ],
+)
+def test_costs_of_another_country_are_said_first(projection, money, rate, converted, told):
+    record = {**projection.provenance}
+    record["settings"] = record["settings"] | {"yuan_per_unit": rate}
+    record["panel"] = record["panel"] | converted
+    budget = projection.data["policy_budget"].assign_attrs(units=money)
+    data = projection.data.assign(policy_budget=budget)
+    changed = dataclasses.replace(projection, data=data, provenance=record)
+    assert told in foreign_costs(changed, "en")
+    first = headline_lines(changed, None, lang="zh")[0]
+    assert (first == foreign_costs(changed, "zh")) == bool(told)
