@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, Source, countries, digest_of, read
-from benchmarks.scoreboard import PAGE, write
 from benchmarks.vintages import DATA
 from calibration.forecasting import Backtest, backtest, models, target_of
 from calibration.forecasting.models import FINAL, FIRST_ORIGIN, REFERENCE
@@ -21,7 +20,6 @@ from pysd_runner.data import Data
 
 Array = NDArray[np.float64]
 
-BEGIN, END = "<!-- gate: written by benchmarks.gate -->", "<!-- end of gate -->"
 HORIZONS = (1, 2, 3, 4, 5)
 SHOWN = (1, 3, 5)
 SCORES = ("rmse", "crps", "coverage_50", "coverage_90", "origins")
@@ -226,7 +224,7 @@ def panel_table(table: pd.DataFrame, before: pd.DataFrame | None) -> str:
 
 
 def told(scores: pd.DataFrame, before: pd.DataFrame | None = None) -> str:
-    """Everything between the marks of the page.
+    """Every table, in Markdown.
 
     Parameters
     ----------
@@ -273,12 +271,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=None, help="file for the scores of every forecaster")
     parser.add_argument("--scores", type=Path, default=None, help="scores that were written before, instead of scoring")
     parser.add_argument("--against", type=Path, default=None, help="scores that another version wrote")
-    parser.add_argument("--page", type=Path, default=None, help=f"page to write to, for instance {PAGE.name}; or print")
     return parser.parse_args(given)
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Score, then print or write.
+    """Score, then print.
 
     Parameters
     ----------
@@ -311,11 +308,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.out is not None:
         scores.to_csv(options.out, index=False)
     before = None if options.against is None else pd.read_csv(options.against, keep_default_na=False)
-    text = told(scores, before)
-    if options.page is None:
-        print(text)
-    else:
-        write(text, options.page, BEGIN, END)
+    print(told(scores, before))
     return 0
 
 

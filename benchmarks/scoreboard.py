@@ -18,8 +18,6 @@ from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
 from calibration.forecasting.scores import ratio_interval
 from pysd_runner.data import Data
 
-BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
-PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
 SHOWN = (1, 3, 5)
 MEAN = "mean_of_good"
 # The best single member.
@@ -161,7 +159,7 @@ def ablated() -> tuple[str, ...]:
 
 
 def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
-    """Everything between the marks of the page.
+    """Every table, in Markdown.
 
     Parameters
     ----------
@@ -200,22 +198,6 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
     return "\n\n".join([*parts, *more])
 
 
-def write(text: str, page: Path, begin: str = BEGIN, end: str = END) -> None:
-    """Put the results between the marks of a page.
-
-    Parameters
-    ----------
-    text
-        In Markdown.
-    page
-        The page.
-    begin, end
-        The marks.
-    """
-    head, rest = page.read_text(encoding="utf-8").split(begin)
-    page.write_text(f"{head}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}", encoding="utf-8")
-
-
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoreboard", description=__doc__)
@@ -237,12 +219,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=None, help="folder of finished origins; the same command goes on")
     parser.add_argument("--vintages", action="store_true", help="also score Chinese vintages, if they are there")
     parser.add_argument("--figures", type=Path, default=None, help="folder for the figures")
-    parser.add_argument("--page", type=Path, default=None, help=f"page to write to, for instance {PAGE.name}; or print")
     return parser.parse_args(given)
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Score, then print or write.
+    """Score, then print.
 
     Parameters
     ----------
@@ -267,11 +248,7 @@ def main(given: Sequence[str] | None = None) -> int:
     more = []
     if options.vintages and all((options.data / name).exists() for name in (CORE, OLD)):
         more.append(vintages(options.data, draws=options.draws))
-    text = written(results, more)
-    if options.page is None:
-        print(text)
-    else:
-        write(text, options.page)
+    print(written(results, more))
     if options.figures is not None:
         from benchmarks.scoreboard_figures import save_all
 

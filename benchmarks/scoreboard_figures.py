@@ -1,4 +1,4 @@
-"""Figures of the scoreboard: skill by horizon with its interval, PIT histograms and coverage of the final forecast."""
+"""Figures of the scoreboard: skill by horizon with its interval, and coverage of the final forecast."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from calibration.forecasting import Backtest
 from calibration.forecasting.models import FILTERED, FINAL
@@ -15,7 +14,6 @@ from pysd_runner.plots import ReportFigure, save_figure
 from pysd_runner.plots.figure import KeyEntry, Sheet, open_sheet
 from pysd_runner.plots.style import CLASSES, FAN, INK, MUTED, RULE, drawing
 
-BINS = 10
 COMPARED = (FINAL, FILTERED, "mean_of_good")
 _LEFT, _HIGH, _BETWEEN, _ABOVE = 0.42, 1.9, 0.35, 0.26
 # Between marks of one horizon, years.
@@ -23,7 +21,7 @@ _APART = 0.14
 
 
 def save_all(results: Mapping[str, Backtest], folder: Path) -> None:
-    """Write the three figures as PNG, SVG, CSV and text.
+    """Write the figures as PNG, SVG, CSV and text.
 
     Parameters
     ----------
@@ -32,7 +30,7 @@ def save_all(results: Mapping[str, Backtest], folder: Path) -> None:
     folder
         Where to.
     """
-    figures = {"forecast_skill": skill_figure, "forecast_pit": pit_figure, "forecast_coverage": coverage_figure}
+    figures = {"forecast_skill": skill_figure, "forecast_coverage": coverage_figure}
     for name, draw in figures.items():
         save_figure(draw(results), folder, name)
 
@@ -69,38 +67,6 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     return _finished(
         sheet.figure, shown.assign(unit="Dmnl"), f"{first}: the ratio of {FINAL} to persistence is {_range(ratios)}."
     )
-
-
-def pit_figure(results: Mapping[str, Backtest]) -> ReportFigure:
-    """Where realisations lie in the forecast distribution, all origins, regions and horizons; flat is right.
-
-    Parameters
-    ----------
-    results
-        By title of the panel.
-    """
-    tables = []
-    with drawing():
-        sheet = _sheet(
-            f"Where realisations lie in the distribution of {FINAL}", "Density by probability below; flat at 1 is right"
-        )
-        for axes, (title, result) in zip(_row(sheet, results), results.items(), strict=True):
-            edges = np.linspace(0, 1, BINS + 1)
-            heights = _heights(result)
-            axes.bar(edges[:-1], heights, width=1 / BINS, align="edge", color=FAN[1], edgecolor="white", linewidth=0.6)
-            axes.axhline(1, color=INK, linewidth=0.8)
-            axes.set(xlim=(0, 1), ylim=(0, 2), xlabel="probability below the realisation")
-            tables.append(pd.DataFrame({"panel": title, "from": edges[:-1], "density": heights, "unit": "Dmnl"}))
-    shown = pd.concat(tables)
-    return _finished(sheet.figure, shown, f"Densities are {_range(shown['density'])}; flat would be 1.")
-
-
-def _heights(result: Backtest) -> NDArray[np.float64]:
-    """Density of the PIT in bins of equal width."""
-    values = result.scores["pit"].sel(model=FINAL).values.ravel()
-    counts, _ = np.histogram(values[np.isfinite(values)], bins=BINS, range=(0, 1))
-    heights: NDArray[np.float64] = counts * BINS / counts.sum()
-    return heights
 
 
 def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:

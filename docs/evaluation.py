@@ -1,35 +1,38 @@
 """Write the page with the evaluation of the shipped model: ``python docs/evaluation.py``, a minute or two.
 
-The same as ``gapsim evaluate --seed 0``: calibrates the shipped panel, applies every test, and writes what was found.
+The same as ``gapsim evaluate --seed 0``: calibrates the shipped panel and applies every test. The page has what was
+found in short; the command writes every number.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from calibration import CalibrationProblem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
-from calibration.reporting.evaluation import report
+from calibration.reporting.evaluation import number_text, summary_line
 from pysd_runner.data import load_data
 from pysd_runner.model import load_model
-from pysd_runner.reports.document import to_markdown
 
 PAGE = Path(__file__).with_name("evaluation.md")
 MODEL, PANEL, STARTS, SEED = "regional_digital", "china", 4, 0
 
 PREFACE = """\
-This page is what
+# Evaluation of the shipped model
+
+What the tests of the field find of the model calibrated to the shipped panel, failures first. A test that fails says
+where the model departs from what it is held against; it does not say that the model is useless, and passing does not
+prove it. `python docs/evaluation.py` writes the page from what
 
 ```
 gapsim evaluate --seed 0
 ```
 
-finds of the shipped model on the shipped panel, failures included; `python docs/evaluation.py` writes it again. The
-command also evaluates your own fit (`gapsim evaluate fit --panel mine.csv`) and any model file by itself
-(`gapsim evaluate --model mine.mdl`: units, the rules and experiments of a `checks.toml` beside it, numerics). It
-answers with exit code 4 when a test of structure or numerics failed, with 3 when another one did. Tables that are only
-named here are CSV files in the folder it writes. The statistics are explained in
-[evaluation statistics](evaluation_statistics); test inputs and what they must imply stand in the model's
-`checks.toml`.
-"""
+finds; the command also writes every test and table as CSV. It takes your own fit as well
+(`gapsim evaluate fit --panel mine.csv`) and any model file by itself (`gapsim evaluate --model mine.mdl`: units, the
+rules and experiments of a `checks.toml` beside it, numerics), and answers with exit code 4 when a test of structure or
+numerics failed, with 3 when another one did. [Evaluation statistics](evaluation_statistics) explains the numbers."""
 
 
 def evaluated() -> Evaluation:
@@ -41,9 +44,46 @@ def evaluated() -> Evaluation:
 
 
 def page(evaluation: Evaluation) -> str:
-    """The page: what it is, then the report as the command writes it."""
-    title, _, rest = to_markdown(report(evaluation)).partition("\n\n")
-    return f"{title}\n\n{PREFACE}\n{rest}"
+    """The page: counts, what failed, what was not tested and why, what passed, and of what it was made."""
+    tests = evaluation.to_frame()
+    made = evaluation.provenance
+    lines = [
+        PREFACE,
+        f"\n**{summary_line(evaluation)}.** {made['panel']['regions']} regions, fitted from "
+        f"{made['fit']['first_year']} to {made['fit']['last_year']} ({made['fit']['status']}), run without policy until {made['run']['stop']:g}.",
+        *_table("What failed", _failed(tests[tests["verdict"] == "failed"]), "test, value, held against, of, found"),
+        *_table("What was not tested, and why", _untested(tests[tests["verdict"] == "not tested"]), "test, of, why"),
+        "\n## What is asked, and what passed\n",
+        *_asked(tests),
+        f"\nMade of model {made['model_sha256']} and panel {made['panel']['sha256']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, rows: Iterator[list[str]], columns: str) -> list[str]:
+    names = columns.split(", ")
+    cells = (names, ["---"] * len(names), *rows)
+    return [f"\n## {title}\n", *("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in cells)]
+
+
+def _failed(tests: pd.DataFrame) -> Iterator[list[str]]:
+    """A row for each test and what it found, with all it was found of."""
+    for (title, note), rows in tests.fillna({"note": ""}).groupby(["title", "note"], sort=False):
+        values = "; ".join(number_text(value) for value in rows["value"])
+        yield [title, values, number_text(rows["bound"].iloc[0]), "; ".join(rows["subject"]), note]
+
+
+def _untested(tests: pd.DataFrame) -> Iterator[list[str]]:
+    for (title, note), rows in tests.groupby(["title", "note"], sort=False):
+        yield [title, "; ".join(rows["subject"]), note]
+
+
+def _asked(tests: pd.DataFrame) -> Iterator[str]:
+    """A line for each kind of test: its criterion, and the names of what passed."""
+    for (title, criterion), rows in tests.groupby(["title", "criterion"], sort=False):
+        passed = rows["subject"][rows["verdict"] == "passed"]
+        names = f" Passed: {'; '.join(passed)}." if len(passed) else ""
+        yield f"- **{title}**: {criterion}.{names}"
 
 
 if __name__ == "__main__":

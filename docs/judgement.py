@@ -29,6 +29,9 @@ ROLES = {
     "POL": "Choices of policy and design: set, never drawn",
 }
 
+# Roles whose notes stand on the page: what they declare is decided here and hardly by a panel.
+EXPLAINED = ("FREE*", "COST", "ASM")
+
 # Numbers outside the declarations that somebody chose: module, name, what it decides.
 CHOSEN = (
     (
@@ -107,9 +110,10 @@ START = """\
 # What rests on judgement
 
 A number rests on judgement where nobody has published or measured it as an estimate of this quantity; somebody
-weighed what is known and wrote it down. Most of the model is of that kind. This page lists all of it, with what each
-choice rests on, so that a reader can disagree: change a value with a scenario's `assumptions`, with `values` of a
-calibration, or in `model.toml`, and look at what follows.
+weighed what is known and wrote it down. Most of the model is of that kind. This page lists all of it, so that a reader
+can disagree: change a value with a scenario's `assumptions`, with `values` of a calibration, or in `model.toml`, and
+look at what follows. What each rests on stands here where a panel hardly decides it; `gapsim describe q_a` says it of
+any parameter, with its sources.
 
 The page is written by `python docs/judgement.py` from the declarations; nothing here is typed by hand.
 """
@@ -133,7 +137,9 @@ def page(model: Model) -> str:
         f"{'; '.join(f'{item.variable or item.en} ({item.value:g})' for item in others)}.\n",
     ]
     for role, title in ROLES.items():
-        parts.append(_section(title, _PARAMETER, (_parameter_row(item) for item in judged if item.role == role)))
+        columns = len(_PARAMETER) if role in EXPLAINED else len(_PARAMETER) - 1
+        rows = (_parameter_row(item)[:columns] for item in judged if item.role == role)
+        parts.append(_section(title, _PARAMETER[:columns], rows))
     parts.append(_section("Where a panel says nothing: start values of the regions", _INPUT, _input_rows(spec)))
     parts.append(
         _section("How a panel is believed: the declared errors", _ERROR, map(_error_row, spec.measurements.values()))

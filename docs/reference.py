@@ -1,5 +1,6 @@
 """Pages made from the code: every command with its options, and every key of a scenario file."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from pysd_runner.cli.application import application
 from pysd_runner.scenarios import scenario_schema
 
 FOLDER = "auto_reference"
+# Commands from which on an option is explained once for all.
+OFTEN = 4
 # Types of the schema in the words of its readers.
 WORDS = {"string": "text", "object": "keys below", "array": "list"}
 
@@ -40,20 +43,31 @@ def _below(words: str, command: click.Command) -> Iterator[tuple[str, click.Comm
 
 
 def commands_page() -> str:
-    """Every command with its options."""
-    lines = ["# Commands", "", "Made from the program, whose `--help` says the same."]
-    for words, command in commands():
-        lines += ["", f"## {words}", "", *_help(command), "", "| option | meaning |", "|---|---|"]
-        lines += [f"| {_names(item)} | {_meaning(item)} |" for item in command.params if _is_shown(item)]
+    """Every command with its options; those of many commands are explained once."""
+    known = list(commands())
+    told = Counter((_names(item), _meaning(item)) for _, command in known for item in _shown(command))
+    often = {found for found, count in told.items() if count >= OFTEN}
+    lines = ["# Commands", "", "Every command with its options, made from the program, whose `--help` says the same."]
+    for words, command in known:
+        options = [(_names(item), _meaning(item)) for item in _shown(command)]
+        own = [found for found in options if found not in often]
+        others = ", ".join(found[0] for found in options if found in often)
+        lines += ["", f"## {words}", "", *_help(command), "", *_options(own)]
+        lines += ["", f"[As for other commands](#options-of-many-commands): {others}."]
+    lines += ["", "## Options of many commands", "", *_options([found for found in told if found in often])]
     return "\n".join(lines) + "\n"
+
+
+def _options(found: list[tuple[str, str]]) -> list[str]:
+    return ["| option | meaning |", "|---|---|", *(f"| {names} | {text} |" for names, text in found)] if found else []
 
 
 def _help(command: click.Command) -> list[str]:
     return [_safe(line) for line in (command.help or "").replace("\b", "").strip().splitlines()]
 
 
-def _is_shown(item: click.Parameter) -> bool:
-    return not getattr(item, "hidden", False)
+def _shown(command: click.Command) -> list[click.Parameter]:
+    return [item for item in command.params if not getattr(item, "hidden", False)]
 
 
 def _names(item: click.Parameter) -> str:

@@ -5,7 +5,7 @@ r"""The Kalman filter of relative output of one region, with a first-order appro
 
 l the level, which is observed without error, and g the share of momentum that mean reversion leaves within the year.
 Regions and candidate trend models are filtered in one vectorised pass, with the same settings for every panel;
-``docs/forecast_choices.md`` lists the alternatives that were tried.
+``docs/forecasts.md`` lists the alternatives that were tried.
 """
 
 from collections.abc import Iterator

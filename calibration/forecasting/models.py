@@ -1,6 +1,6 @@
 """The forecasters by name, with their defaults, and the plan of a back-test: its origins, horizons and forecasters.
 
-``docs/forecast_choices.md`` describes how the defaults were chosen, and which alternatives were tried.
+``docs/forecasts.md`` describes how the defaults were chosen, and which alternatives were tried.
 """
 
 import hashlib

@@ -99,10 +99,8 @@ def test_the_command_writes_every_table_and_test(report: tuple[int, Path]) -> No
     assert len(pd.read_csv(folder / "tests.csv")) == len(tests)
     for name, rows in record["tables"].items():
         assert len(pd.read_csv(folder / "tables" / f"{name}.csv")) == len(rows) > 0
-    needed = {"point_fit", "residuals", "loops", "integration", "morris", "ranking", "model", "optimisation"}
+    needed = {"point_fit", "residuals", "loops", "integration", "morris", "ranking"}
     assert needed <= set(record["tables"])
-    guidelines = [row for part in ("model", "simulation", "optimisation") for row in record["tables"][part]]
-    assert not [row["key"] for row in guidelines if row["reported"] == "not reported"]
     broken = {item["section"] for item in tests if item["verdict"] == "failed"}
     assert code == (4 if broken & {"structure", "numerics"} else 3)
 
@@ -129,7 +127,7 @@ def test_a_model_by_itself_is_evaluated_as_far_as_it_can_be(tmp_path: Path, capf
     assert (code, data["failed"]) == (0, 0)
     untested = {item["section"] for item in data["tests"] if item["verdict"] == "not tested"}
     assert {"fit", "residuals", "patterns", "sensitivity", "ranking", "forecasts"} <= untested
-    assert {"structure", "numerics", "guidelines"} <= {item["section"] for item in data["tests"]}
+    assert {"structure", "numerics"} <= {item["section"] for item in data["tests"]}
 
 
 @pytest.mark.parametrize(
