@@ -22,18 +22,19 @@ version = release = PROJECT["version"]
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "accessible",
     "crosslinks",
+    "formulas",
 ]
 exclude_patterns = ["_build", "examples", "figures"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 
 html_theme = "furo"
 html_title = f"gapsim {release}"
+html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]

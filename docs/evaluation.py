@@ -47,10 +47,11 @@ def page(evaluation: Evaluation) -> str:
     """The page: counts, what failed, what was not tested and why, what passed, and of what it was made."""
     tests = evaluation.to_frame()
     made = evaluation.provenance
+    fitted = made["fit"]
     lines = [
         PREFACE,
-        f"\n**{summary_line(evaluation)}.** {made['panel']['regions']} regions, fitted from "
-        f"{made['fit']['first_year']} to {made['fit']['last_year']} ({made['fit']['status']}), run without policy until {made['run']['stop']:g}.",
+        f"\n**{summary_line(evaluation)}.** {made['panel']['regions']} regions, fitted from {fitted['first_year']} to "
+        f"{fitted['last_year']} ({fitted['status']}), run without policy until {made['run']['stop']:g}.",
         *_table("What failed", _failed(tests[tests["verdict"] == "failed"]), "test, value, held against, of, found"),
         *_table("What was not tested, and why", _untested(tests[tests["verdict"] == "not tested"]), "test, of, why"),
         "\n## What is asked, and what passed\n",

@@ -26,6 +26,7 @@ PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
 # Progress callback: current task, number of finished steps, total number of steps.
 Progress = Callable[[str, int, int], None]
 
+
 def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: Progress | None = None) -> Evaluation:
     """Apply every test to a model.
 

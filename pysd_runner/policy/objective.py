@@ -190,7 +190,7 @@ def walkers_of(values: xr.DataArray | xr.Dataset) -> NDArray[np.intp]:
 def share_error(chosen: NDArray[np.bool_], walkers: NDArray[np.intp]) -> float:
     r"""Standard error of a share of draws, allowing for correlation of draws of one walker.
 
-    .. math:: \sqrt{\frac{B}{B - 1} \sum_b \Big( \sum_{i \in b} (z_i - \bar z) \Big)^2} / n
+    .. math:: \sqrt{\frac{B}{B - 1} \sum_b \left( \sum_{i \in b} (z_i - \bar z) \right)^2} / n
     """
     sums, batches = np.bincount(walkers, weights=chosen - chosen.mean()), np.unique(walkers).size
     return float(np.sqrt(batches / (batches - 1) * (sums**2).sum()) / chosen.size) if batches > 1 else np.nan

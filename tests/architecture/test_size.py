@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_376,
-    "nodes": 605_729,
-    "functions": 4_921,
-    "docstring lines": 11_765,
-    "lines of other texts": 5_265,
+    "lines": 79_194,
+    "nodes": 604_350,
+    "functions": 4_914,
+    "docstring lines": 11_763,
+    "lines of other texts": 5_249,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_862,
+    "lines of tests": 42_866,
 }
 
 

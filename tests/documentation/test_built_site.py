@@ -72,6 +72,12 @@ def test_no_page_scrolls_sideways_or_keeps_a_reader_out(opened, name):
     assert violations(page, "serious", "critical") == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_asks_another_host_for_a_script_or_a_style(name):
+    text = (SITE / name).read_text(encoding="utf-8")
+    assert not re.findall(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="(?:https?:)?//', text)
+
+
 def test_search_finds_a_command_a_word_and_a_function(opened):
     for word, where in (("brief", "brief.html"), ("Theil", "glossary.html"), ("latin_hypercube", "api/ensembles.html")):
         page = opened(f"search.html?q={word}", 1280)
