@@ -17,6 +17,7 @@ from pysd_runner.spec.fitted import moved_words
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
+from pysd_runner.study.region_inputs import NO_INDICATOR
 from pysd_runner.text import panel_title, said, say, variable_names
 
 _CHINESE_CODE = re.compile("[1-8][0-9]{5}|.*[\u4e00-\u9fff].*")
@@ -24,6 +25,8 @@ _CHINESE_CODE = re.compile("[1-8][0-9]{5}|.*[\u4e00-\u9fff].*")
 TOLD_DRIFT = 0.003
 # A panel informs a parameter if it reduces the prior variance by more than this share.
 INFORMED = 0.5
+# Shares whose start values differ between regions by an indicator, each with a lever of its name.
+SPREAD = ("access", "skills", "application")
 
 
 def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
@@ -227,6 +230,7 @@ def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]
     """Sentences on the basis of the results, and on implausible effects."""
     if "population" not in projection.data:
         yield say("report.equal shares", lang)
+    yield from alike(projection, lang)
     fitted = projection.provenance.get("fitted")
     growth = (fitted or {}).get("provenance", {}).get("growth") or {}
     if fitted is None:
@@ -238,6 +242,17 @@ def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]
     yield from _drift(projection, lang)
     if answer is not None:
         yield from implausible(answer.main, declarations_of(projection), lang)
+
+
+def alike(projection: Future, lang: str) -> Iterator[str]:
+    """Sentence on the shares in which all regions start alike because the panel has no indicator of them."""
+    spec = declarations_of(projection)
+    assert spec.bindings is not None  # noqa: S101
+    starts = {name: spec.inputs[getattr(spec.bindings.inputs, name)].variable for name in SPREAD if name in spec.levers}
+    unseen = [text.partition(":")[0] for text in projection.imputed if NO_INDICATOR in text]
+    names = [getattr(spec.levers[name], lang).lower() for name, variable in starts.items() if variable in unseen]
+    if names:
+        yield say("report.alike", lang, names=say("list.separator", lang).join(names))
 
 
 def _drift(projection: Future, lang: str) -> Iterator[str]:

@@ -28,6 +28,7 @@ SHARPNESS = 16
 # Share of last year's excess growth that is momentum rather than noise. Judgement; see the model's README.
 MOMENTUM_GAIN = 0.5
 
+NO_INDICATOR = Message("no indicator of how regions differ")
 EQUAL_SHARES = Message("missing, equal shares; population-weighted results are withheld")
 
 
@@ -304,7 +305,7 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     """Relative level of regions by the indicators, shape (draw, region), with weighted mean one; and its label."""
     near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
     if not near:
-        return np.ones((1, len(work.panel.codes))), Message("no indicator of how regions differ")
+        return np.ones((1, len(work.panel.codes))), NO_INDICATOR
     logs = []
     for column, _ in near.values():
         positive = np.where(column > 0, column, np.nan)

@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_194,
-    "nodes": 604_350,
-    "functions": 4_914,
-    "docstring lines": 11_763,
-    "lines of other texts": 5_249,
+    "lines": 79_210,
+    "nodes": 604_529,
+    "functions": 4_915,
+    "docstring lines": 11_764,
+    "lines of other texts": 5_251,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
