@@ -29,30 +29,26 @@ from pysd_runner.text import LANGUAGES, said, usual_language
 
 ENTRY_POINTS = "gapsim.commands"
 
-# Order of the commands in the help, roughly that of a study; commands not listed here come last.
-ORDER = (
-    "init",
-    "demo",
-    "data",
-    "calibrate",
-    "evaluate",
-    "run",
-    "brief",
-    "explore",
-    "attribute",
-    "optimise",
-    "advise",
-    "plot",
-    "simulate",
-    "ensemble",
-    "backtest",
-    "forecast",
-    "list",
-    "describe",
-    "evidence",
-    "schema",
-    "doctor",
-)
+# Commands of the help by heading, first those that most people need; commands not listed here join them.
+SECTIONS = {
+    "Commands": (
+        "demo",
+        "brief",
+        "explore",
+        "update",
+        "init",
+        "data",
+        "calibrate",
+        "forecast",
+        "run",
+        "advise",
+    ),
+    "Policies in depth": ("attribute", "optimise", "evidence", "plot"),
+    "Tests of models and forecasts": ("evaluate", "backtest"),
+    "Any Vensim or XMILE model": ("simulate", "ensemble"),
+    "Look up": ("list", "describe", "schema", "doctor"),
+}
+HEADINGS = {name: heading for heading, names in SECTIONS.items() for name in names}
 
 HELP = """\
 Projects the gaps in output per head between regions under mixes of digital policy, with their uncertainty.
@@ -65,20 +61,29 @@ failed or breaks a rule of its model, 130 interrupted, 143 asked to end (SIGTERM
 EPILOG = """\
 \b
 Examples:
+  gapsim brief Sichuan                one page on a region, from the shipped panel
   gapsim demo --draws 20              the whole way on the shipped panel, quickly
-  gapsim list                         what ships
-  gapsim run zoned_need --out need    project one policy mix, beside no policy
   gapsim init my_study                files to start your own study from
+  gapsim run zoned_need --out need    project one policy mix, beside no policy
 """
 
 
 class OrderedGroup(typer.core.TyperGroup):
-    """Commands in the order of `ORDER`."""
+    """Commands under the headings of `SECTIONS`, in their order."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Names of the commands, as the help shows them."""
-        known = list(self.commands)
-        return sorted(known, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+        return sorted(self.commands, key=lambda name: ((*HEADINGS, name).index(name), name))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands under each heading; names are as wide under all of them."""
+        names = self.list_commands(ctx)
+        wide = max(map(len, names))
+        for heading in SECTIONS:
+            shown = [name for name in names if HEADINGS.get(name, "Commands") == heading]
+            if shown:
+                with formatter.section(heading):
+                    formatter.write_dl([(name.ljust(wide), self.commands[name].get_short_help_str()) for name in shown])
 
 
 def application() -> typer.Typer:

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_210,
-    "nodes": 604_529,
-    "functions": 4_915,
-    "docstring lines": 11_764,
+    "lines": 79_215,
+    "nodes": 604_660,
+    "functions": 4_916,
+    "docstring lines": 11_765,
     "lines of other texts": 5_251,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_866,
+    "lines of tests": 42_869,
 }
 
 

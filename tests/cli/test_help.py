@@ -11,28 +11,29 @@ import pytest
 from tests.study.models import SIR, infections, made
 
 COMMANDS = [
-    "init",
     "demo",
-    "data check",
-    "calibrate",
-    "evaluate",
-    "run",
     "brief",
     "explore",
+    "init",
+    "data check",
+    "calibrate",
+    "forecast",
+    "run",
+    "advise",
     "attribute",
     "optimise",
-    "advise",
+    "evidence",
     "plot",
+    "evaluate",
+    "backtest",
     "simulate",
     "ensemble",
-    "backtest",
-    "forecast",
     "list",
     "describe",
-    "evidence",
     "schema",
     "doctor",
 ]
+MOST = 10
 
 
 def examples(text):
@@ -74,9 +75,11 @@ def test_short_examples_run(gapsim, tmp_path):
 
 
 def test_commands_stand_in_the_order_a_newcomer_meets_them(gapsim):
-    answer = gapsim("--help")
-    listed = re.findall(r"^  ([a-z]+) {2,}\S", answer.out.partition("Commands:")[2], re.MULTILINE)
-    assert listed == [name.partition(" ")[0] for name in COMMANDS]
+    first, *others = re.split(r"^\S.*:$", gapsim("--help").out.partition("Commands:\n")[2], flags=re.MULTILINE)
+    listed = [re.findall(r"^  ([a-z]+) {2,}\S", part, re.MULTILINE) for part in (first, *others)]
+    assert [name for names in listed for name in names] == [name.partition(" ")[0] for name in COMMANDS]
+    assert len(listed[0]) <= MOST
+    assert len(others) > 2
 
 
 def test_the_program_alone_shows_its_help(gapsim):
