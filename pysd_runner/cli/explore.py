@@ -197,7 +197,11 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         options.append(f"--panel {found.source}")
     if found.baseline is None:
         options.append("--open-loop")
-    told = {"draws": settings["draws"], "policies": summarised(folder, EFFECTS)}
+    told = {
+        "draws": settings["draws"],
+        "policies": summarised(folder, EFFECTS),
+        "answer": record.get("answer"),
+    }
     return partial(policies_explored, inputs, scenarios, told=told), " ".join(["gapsim run SCENARIO", *options])
 
 

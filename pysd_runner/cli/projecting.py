@@ -216,6 +216,7 @@ def write(
     """Write the results of a projection."""
     if inputs is None:
         return _write_any(session, projection, folder.draft)
+    from pysd_runner.reports.answer import three_sentences
     from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.results import event_lines, figure_count, level_table, overview, write_results
 
@@ -243,6 +244,7 @@ def write(
     for text in noticed(projection, projection.warnings, session.lang):
         session.warn(text)
     data = {
+        "answer": three_sentences(projection, answer, lang=session.lang),
         "origin": projection.origin,
         "settings": projection.provenance["settings"],
         "baselines": dict(projection.baselines),

@@ -184,10 +184,12 @@ def plot(
 ) -> None:
     """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words.
 
-    Figures of the same name are replaced. Prints the names of the pictures.
+    Figures of the same name are replaced. Without options the summary of the folder is written again as well, in the
+    language asked for. Prints the names of the pictures.
     """
     from pysd_runner.plots import save_figure
     from pysd_runner.reports.figures import figure_jobs
+    from pysd_runner.reports.results import SUMMARY, save_summary
     from pysd_runner.study.loading import load_future
 
     at = result.parent if result.is_file() else result
@@ -200,12 +202,17 @@ def plot(
         jobs = figures_of(projection)
     target = at / "figures" if out is None else out
     written: list[Path] = []
+    sentences: dict[str, str] = {}
     session.data = {"folder": target, "files": written}
     with session.stage(Message("Drawing"), total=len(jobs)) as stage:
         for name, draw in jobs:
-            written += save_figure(draw(lang=session.lang), target, name)
+            figure = draw(lang=session.lang)
+            written += save_figure(figure, target, name)
+            sentences[name] = figure.sentence
             session.kept[:] = [f"{len(written) // 4} of {len(jobs)} figures are in {target}."]
             stage.advance(1)
+    if (at / SUMMARY).is_file() and not (kind or scenario or region or out):
+        save_summary(at, session.lang, sentences)
     for path in written:
         if path.suffix == ".png":
             session.say(str(path))

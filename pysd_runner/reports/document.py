@@ -1,5 +1,6 @@
 """A report as a list of parts, written for the screen, as Markdown, as one HTML page and as a Word file."""
 
+import dataclasses
 import io
 import re
 import textwrap
@@ -8,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pysd_runner.export.files import save_csv, write_text_whole
 
@@ -117,6 +118,38 @@ class ReportDocument:
     lang: str
     parts: Sequence[Part]  # in reading order
     one_page: bool = False  # whether it is printed on one sheet of A4
+
+
+_KINDS = {kind.__name__: kind for kind in get_args(Part)}
+
+
+def to_record(document: ReportDocument) -> dict[str, Any]:
+    """A report without figures as plain data."""
+    return {"title": document.title, "lang": document.lang, "parts": list(map(_plain, document.parts))}
+
+
+def _plain(part: Part) -> dict[str, Any]:
+    """A part as plain data, with the name of its class."""
+    found = {"kind": type(part).__name__, **{item.name: getattr(part, item.name) for item in dataclasses.fields(part)}}
+    if isinstance(part, Folded):
+        found["parts"] = list(map(_plain, part.parts))
+    if isinstance(part, TextTable):
+        found["words"] = sorted(part.words)
+    return found
+
+
+def of_record(record: Mapping[str, Any]) -> ReportDocument:
+    """A report from its plain data."""
+    return ReportDocument(title=record["title"], lang=record["lang"], parts=list(map(_part, record["parts"])))
+
+
+def _part(record: Mapping[str, Any]) -> Part:
+    """A part from its plain data."""
+    fields = {name: value for name, value in record.items() if name != "kind"}
+    if record["kind"] == "Folded":
+        fields["parts"] = list(map(_part, record["parts"]))
+    made: Part = _KINDS[record["kind"]](**fields)
+    return made
 
 
 def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:

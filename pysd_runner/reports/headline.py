@@ -32,13 +32,13 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection, in at most ten sentences."""
-    start = _start(projection)
+    behind = below_mean(projection)
     lines = [*filter(None, [foreign_costs(projection, lang)]), *_failed(projection, lang)]
     if answer is not None:
         lines += _by_need(projection, answer, lang)
         lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]
-    if start.behind.any():
-        lines.append(_without_policy(projection, start, lang))
+    if behind.any():
+        lines.append(_without_policy(projection, int(behind.sum()), lang))
     if answer is not None:
         lines += _of_policy(projection, answer, lang)
     return [*lines, *rests(projection, answer, lang)]
@@ -78,11 +78,10 @@ def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
     return heads * people, people
 
 
-def _start(projection: Future) -> Start:
-    """Observed values in the year of origin."""
+def below_mean(projection: Future) -> NDArray[np.bool_]:
+    """Mask of the regions whose output per head was below the mean in the year of origin, shape (region,)."""
     output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
-    groups = tuple(map(str, projection.data["group"].to_numpy()))
-    return Start(output=output, population=people, classes=groups if all(groups) else ())
+    return Start(output=output, population=people, classes=()).behind
 
 
 def _failed(projection: Future, lang: str) -> Iterator[str]:
@@ -183,24 +182,28 @@ def case_label(projection: Future, key: str, change: str, lang: str) -> str:
     )
 
 
-def _without_policy(projection: Future, start: Start, lang: str) -> str:
+def without_policy(projection: Future) -> tuple[str, Array]:
+    """Basis of the path without policy, and how far regions below the mean lie below it, per cent (draw, year)."""
     reference = projection.baselines[(projection.policies or projection.scenarios)[0]]
-    gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
-    shortfall = 100 * -np.expm1(-gaps)
+    gaps = mean_log_gap(*_counted(projection, reference), below_mean(projection), axis=1)
+    basis = "forecast" if projection.provenance.get("baseline") else "model"
+    return "assumed" if is_assumed(projection, reference) else basis, 100 * -np.expm1(-gaps)
+
+
+def _without_policy(projection: Future, count: int, lang: str) -> str:
+    basis, shortfall = without_policy(projection)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
-    key = "report.without policy" if projection.provenance.get("baseline") else "report.without policy, model"
-    if is_assumed(projection, reference):
-        key = "report.without policy, assumed"
+    key = "report.without policy" if basis == "forecast" else f"report.without policy {basis}"
     return say(
-        key if len(shortfall) > 1 else "report.without policy, single",
+        key if len(shortfall) > 1 else "report.without policy single",
         lang,
         origin=projection.origin,
         year=int(projection.data["year"][-1]),
-        count=int(start.behind.sum()),
+        count=count,
         before=written(float(shortfall[0, 0])),
         after=written(float(middle)),
         range=interval(float(low), float(high)),
-        falls=percent(float((gaps[:, -1] < gaps[:, 0]).mean())),
+        falls=percent(float((shortfall[:, -1] < shortfall[:, 0]).mean())),
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
+from pysd_runner.export.records import read_record, write_record
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
@@ -20,12 +21,15 @@ from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
 from pysd_runner.policy.effects import HEADLINE, OWN
 from pysd_runner.policy.ranking import ROBUST, SWITCHED, Answer, first_error, first_shares
+from pysd_runner.reports.answer import three_sentences
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
     MOST_REGIONS,
     Bullets,
+    Folded,
     Heading,
+    Lead,
     Listing,
     Paragraph,
     Part,
@@ -34,9 +38,11 @@ from pysd_runner.reports.document import (
     TextTable,
     aligned,
     filled,
+    of_record,
     save_document,
     screen_of,
     titled,
+    to_record,
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
 from pysd_runner.reports.figures import figure_jobs
@@ -52,9 +58,9 @@ from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import MONEY, completed, headline
-from pysd_runner.text import panel_title, say
+from pysd_runner.text import LANGUAGES, panel_title, say
 
-PAGES = ("summary.html", "summary.md")
+PAGES = ("summary.html", "summary.md", "summary.json")
 CONTENTS = (
     *PAGES,
     "summary.csv",
@@ -71,6 +77,9 @@ CONTENTS = (
     "baseline.nc",
     "run.json",
 )
+# The summary in both languages, its schema, and what to do if it cannot be read.
+SUMMARY, SCHEMA = "summary.json", 1
+REMEDY = Message("run the scenarios again")
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 NATIONAL = ("national_gap", "theil", "sigma")
 
@@ -100,23 +109,40 @@ def write_results(
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     # Tables and figures are made from the stored, rounded numbers, so that they can be reproduced from the folder.
-    projection = kept = save_with_inputs(projection, inputs, folder)
+    said = {item: three_sentences(projection, answer, lang=item) for item in LANGUAGES}
+    projection = dataclasses.replace(projection, provenance={**projection.provenance, "answer": said})
+    projection = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
-    sentences: dict[str, str] = {}
-    save_document(_page(kept, answer, shares, sentences, inputs.regions, folder, lang), folder, "summary")
+    jobs = figure_jobs(projection, scenarios=scenarios, regions=inputs.regions)
+    pages = {item: _page(projection, answer, shares, inputs.regions, folder, item) for item in LANGUAGES}
+    write_record(folder / SUMMARY, {item: to_record(page) for item, page in pages.items()}, schema=SCHEMA)
+    save_summary(folder, lang, {})
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
-    for name, draw in figure_jobs(projection, scenarios=scenarios, regions=inputs.regions):
+    sentences: dict[str, str] = {}
+    for name, draw in jobs:
         figure = draw(lang=lang)
         save_figure(figure, folder / FIGURES, name)
         sentences[name] = figure.sentence
         if progress is not None:
             progress(1)
-    save_document(_page(kept, answer, shares, sentences, inputs.regions, folder, lang), folder, "summary")
+    save_summary(folder, lang, sentences)
     return Results(folder=folder, figures=tuple(sentences), events=shares)
+
+
+def save_summary(folder: Path, lang: str, figures: Mapping[str, str]) -> None:
+    """Write the summary page of a folder of results in one of the languages it is kept in, with figures by name."""
+    kept = read_record(folder / SUMMARY, schema=SCHEMA, what=Message("summary"), remedy=REMEDY)
+    page = of_record(kept[lang])
+    pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in figures.items()]
+    if pictures:
+        at = page.parts.index(Heading(say("report.evidence", lang)))
+        heading: list[Part] = [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang))]
+        page = dataclasses.replace(page, parts=[*page.parts[:at], *heading, *pictures, *page.parts[at:]])
+    save_document(page, folder, "summary")
 
 
 def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future:
@@ -189,21 +215,18 @@ def _page(
     projection: Future,
     answer: Answer | None,
     shares: pd.DataFrame | None,
-    sentences: dict[str, str],
     told: Sequence[str],
     folder: Path,
     lang: str,
 ) -> ReportDocument:
     """Summary page of the folder: main results first, then the evidence and the list of files."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
-    parts: list[Part] = [Bullets(headline_lines(projection, answer, lang=lang))]
+    detail = Bullets(headline_lines(projection, answer, lang=lang))
+    parts: list[Part] = [Lead(projection.provenance["answer"][lang]), Folded(say("answer.details", lang), [detail])]
     if answer is not None:
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
         parts += [Heading(say("report.events", lang)), event_table(projection, shares, lang)]
-    pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
-    if pictures:
-        parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
     for key, lines in (("warnings", projection.warnings), ("inferred", projection.imputed)):
         parts += titled(say(f"report.{key}", lang), Bullets(noticed(projection, lines, lang)))
@@ -313,13 +336,13 @@ def _row(values: xr.DataArray, name: str, group: str) -> dict[str, object]:
     }
 
 
-# Maximum number of policies shown on the screen; the folder contains all.
-MOST_ROWS = 12
+# Maximum number of policies shown; a file contains all.
+MOST_ROWS = 8
 
 
 def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection on one screen: a few sentences, then a table that compares the policies."""
-    texts = headline_lines(projection, answer, lang=lang)
+    texts = three_sentences(projection, answer, lang=lang)
     if answer is None:
         return screen_of(texts)
     table = policy_table(projection, answer, lang, is_short=True)
@@ -365,7 +388,10 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
     """Table of the effects of all policies, the largest first; the short form has fewer effects and policies."""
     found = [item.table() for item in (answer.main, *([answer.sought] if answer.sought else []))]
-    table = pd.concat(found).sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    whole = pd.concat(found).sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    # The policy asked for first is always shown.
+    rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
+    table = whole[whole.index.isin([projection.policies[0], *rest])]
     columns = {HEADLINE: say("report.closed", lang), OWN: say("report.own output", lang)}
     if not is_short:
         columns |= {
@@ -404,9 +430,9 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
         say("report.keeps short" if is_short else "report.keeps", lang),
     ]
     header += [*([] if is_short else [say("report.worse off", lang)]), *firsts]
-    if is_short and len(rows) > MOST_ROWS:
-        more = say("report.more policies", lang, count=len(rows) - MOST_ROWS)
-        rows = [*rows[:MOST_ROWS], [more, *[""] * (len(header) - 1)]]
+    if len(table) < len(whole):
+        more = say("report.more policies", lang, count=len(whole) - len(table))
+        rows.append([more, *[""] * (len(header) - 1)])
     return TextTable(header=header, rows=rows)
 
 
@@ -454,11 +480,6 @@ def split_table(projection: Future, answer: Answer, name: str, lang: str) -> Tex
 
 def _percent(share: float) -> str:
     return f"{percent(share)} %"
-
-
-def _loser(projection: Future, row: Mapping[Any, Any], lang: str) -> str:
-    """The region that is most often worse off under a policy, and in which share of the draws."""
-    return f"{region_label(projection, row['worse_off'], lang)}, {_percent(row['share_worse_off'])}"
 
 
 def _first_cell(values: xr.DataArray, name: str) -> str:

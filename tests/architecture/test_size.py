@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 308,
-    "lines": 79_215,
-    "nodes": 604_660,
-    "functions": 4_916,
-    "docstring lines": 11_765,
-    "lines of other texts": 5_251,
+    "files": 309,
+    "lines": 79_412,
+    "nodes": 606_569,
+    "functions": 4_929,
+    "docstring lines": 11_783,
+    "lines of other texts": 5_303,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_869,
+    "lines of tests": 42_917,
 }
 
 

@@ -1,6 +1,7 @@
 """What the screen says equals what plain loops over the draws give."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy import stats
 
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
+from pysd_runner.reports.answer import odds, three_sentences
 from pysd_runner.reports.document import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible, meaning_of
 from pysd_runner.reports.headline import headline_lines, label_of
@@ -260,3 +262,36 @@ def test_costs_of_another_country_are_said_first(projection, money, rate, conver
     assert told in foreign_costs(changed, "en")
     first = headline_lines(changed, None, lang="zh")[0]
     assert (first == foreign_costs(changed, "zh")) == bool(told)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_answer_is_three_plain_sentences_of_eight_numbers(projection, compared, lang):
+    found = three_sentences(projection, compared, lang=lang)
+    text = " ".join(found)
+    assert len(found) == 3
+    assert len(re.findall(r"\d+(?:\.\d+)?", text)) <= 8
+    assert not re.search(r"draw|point|log|median|抽样|对数|中位数", text)
+    best = compared.main.first.idxmax()
+    assert f"“{label_of(projection, compared, best, lang)}”" in found[1]
+    closed = compared.main.effects["gap_closed"].sel(scenario=best).median()
+    assert written(float(closed), 1) in found[1]
+
+
+def test_the_answer_of_one_simulation_is_not_sure(projection, compared):
+    main = compared.main
+    single = dataclasses.replace(main, effects=main.effects.isel(draw=[0]), cases={})
+    found = three_sentences(projection, dataclasses.replace(compared, comparisons={"": single}))
+    assert "most probably" not in found[1]
+    assert found[2].startswith("One simulation")
+
+
+def test_an_effect_that_widens_the_gap_is_not_recommended(projection, compared):
+    main = compared.main
+    worse = dataclasses.replace(main, effects=main.effects.assign(gap_closed=-abs(main.effects["gap_closed"]) - 1))
+    found = three_sentences(projection, dataclasses.replace(compared, comparisons={"": worse}))
+    assert found[1].startswith("None of the policies")
+
+
+@pytest.mark.parametrize(("share", "word"), [(1, "almost certain"), (0.5, "about as likely as not"), (0, "almost imp")])
+def test_odds_have_words(share, word):
+    assert odds(share, "en").startswith(word)

@@ -10,7 +10,7 @@ from pysd_runner.core.errors import UnknownName
 from pysd_runner.reports.document import Paragraph, TextTable
 from pysd_runner.reports.figures import KINDS, figure_jobs
 from pysd_runner.reports.replay import Inputs, is_record, replay
-from pysd_runner.reports.results import CONTENTS, _losers, figure_count, write_results
+from pysd_runner.reports.results import CONTENTS, _losers, figure_count, save_summary, write_results
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,19 @@ def test_the_page_names_every_file_and_no_other(written):
     page = (found.folder / "summary.md").read_text(encoding="utf-8")
     named = {name for name in CONTENTS if f"`{name}`" in page}
     assert named == {path.name for path in found.folder.iterdir() if path.is_file()}
+
+
+def test_the_page_can_be_written_in_the_other_language(written):
+    found, _, _ = written
+    english = (found.folder / "summary.md").read_text(encoding="utf-8")
+    save_summary(found.folder, "zh", dict.fromkeys(found.figures, "图"))
+    chinese = (found.folder / "summary.md").read_text(encoding="utf-8")
+    save_summary(
+        found.folder, "en", {name: english.partition(f"/{name}.png)\n\n")[2].split("\n")[0] for name in found.figures}
+    )
+    assert "## 图\n" in chinese
+    assert chinese.count("\n## ") == english.count("\n## ")
+    assert (found.folder / "summary.md").read_text(encoding="utf-8") == english
 
 
 def test_tables_can_be_read_by_others(written):

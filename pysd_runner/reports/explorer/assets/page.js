@@ -205,10 +205,11 @@ class Page {
     document.title = record.title[say.lang];
     const other = say.lang === "en" ? "zh" : "en";
     const act = (key, action) => html("button", { type: "button", id: `do-${key}`, onclick: action }, say(key));
-    this.parts = Object.fromEntries(["controls", "sentence", "warning", "cards", "fan", "more", "difference", "regions"].map((name) => [name, html("div", { id: name })]));
+    this.parts = Object.fromEntries(["controls", "answer", "sentence", "warning", "cards", "fan", "more", "difference", "regions"].map((name) => [name, html("div", { id: name })]));
     Object.assign(this.parts.sentence, { className: "sentence first" });
     this.parts.sentence.setAttribute("aria-live", "polite");
-    this.parts.fan.className = this.parts.more.className = "first";
+    this.parts.answer.className = this.parts.difference.className = this.parts.more.className = "first";
+    this.parts.answer.replaceChildren(...(record.policy?.told?.answer?.[say.lang] || []).map((text) => html("p", { class: "lead" }, text)));
     this.parts.warning.className = "first";
     this.parts.warning.setAttribute("role", "status");
     const choice = html("div", { class: "row first" },
@@ -221,7 +222,7 @@ class Page {
       html("h1", {}, record.title[say.lang]),
       html("div", { class: "row" }, html("button", { type: "button", id: "language", lang: other === "zh" ? "zh-CN" : "en", onclick: () => this.speak(other) }, record.texts[other].this_language),
         act("link", () => this.copyLink()), act("csv", () => this.saveCsv()), act("svg", () => this.saveSvg()), act("yaml", () => this.saveYaml()), act("print", () => window.print())));
-    const results = html("main", { class: "results" }, this.parts.warning, this.parts.sentence, choice, this.parts.fan, this.parts.more, this.parts.cards, this.parts.difference, this.parts.regions);
+    const results = html("main", { class: "results" }, this.parts.warning, this.parts.answer, choice, this.parts.difference, this.parts.more, this.parts.sentence, this.parts.cards, this.parts.regions, this.parts.fan);
     const side = html("section", { class: "controls", "aria-label": say("controls") }, this.parts.controls);
     document.getElementById("page").replaceChildren(header, html("div", { class: "columns" }, side, results), this.footer());
     this.buildControls();
@@ -370,21 +371,21 @@ class Page {
     const { say, parts } = this, unit = this.unit ? ` (${this.unit})` : "";
     const title = this.title();
     const chart = fan({
-      name: say("fan_name", { title }), series: this.series, seen: this.seen, width: this.width(parts.fan), height: window.innerWidth < 600 ? 230 : 310,
+      name: say("fan_name", { title }), series: this.series, seen: this.seen, width: this.width(parts.fan), height: 220,
       format: (value) => say.number(value), origin: this.record.origin, words: { time: (time) => String(time) },
       domain: this.domain("fan", this.series, this.seen.values, fast),
     });
-    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series), parts.more);
+    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series));
   }
 
   drawDifference(fast) {
     const { say, parts } = this;
     const title = say("difference_title", { title: this.title() }), unit = this.isPercent ? say("points") : this.unit;
     const chart = fan({
-      name: say("fan_name", { title }), series: this.differences, seen: { times: [], values: [] }, width: this.width(parts.difference), height: 220, zero: true,
+      name: say("fan_name", { title }), series: this.differences, seen: { times: [], values: [] }, width: this.width(parts.difference), height: window.innerWidth < 600 ? 230 : 310, zero: true,
       format: (value) => say.signed(value), origin: null, words: { time: (time) => String(time) }, domain: this.domain("difference", this.differences, [0], fast),
     });
-    this.block(parts.difference, `${title}${unit ? ` (${unit})` : ""}`, chart, this.record.draws > 1 ? say("difference_caption") : "", this.differences, () => this.timeTable(this.differences));
+    this.block(parts.difference, `${title}${unit ? ` (${unit})` : ""}`, chart, this.record.draws > 1 ? say("difference_caption") : "", this.differences, () => this.timeTable(this.differences), parts.more);
   }
 
   drawRegions() {
@@ -533,7 +534,7 @@ class Page {
     save("explorer.csv", "text/csv", `\ufeff${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`);
   }
 
-  saveSvg() { save("explorer.svg", "image/svg+xml", new XMLSerializer().serializeToString(this.parts.fan.querySelector("figure svg"))); }
+  saveSvg() { save("explorer.svg", "image/svg+xml", new XMLSerializer().serializeToString(this.parts.difference.querySelector("figure svg"))); }
 
   saveYaml() {
     const name = `explorer_${this.state.slot}`;
