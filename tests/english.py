@@ -1,7 +1,8 @@
-"""Looks for English sentences in what a Chinese reader is shown."""
+"""Looks for English sentences in what a Chinese reader is shown, and for blanks in templates."""
 
 import html
 import re
+from string import Formatter
 
 # Code, titles and quoted names, alternative names of files, keys and units stay whatever the language.
 _NAMES = re.compile(r"`[^`]*`|“[^”]*”|'[^']*'|https?://\S+|[\w./-]*[_./]\w[\w./-]*")
@@ -17,3 +18,8 @@ def sentences_in(text: str) -> list[str]:
 def visible(page: str) -> str:
     """Text of a page of HTML that a reader sees."""
     return html.unescape(re.sub(r"<[^>]+>", "\n", _HIDDEN.sub("", page)))
+
+
+def blanks(text: str) -> frozenset[str]:
+    """Names of the placeholders in a text."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)

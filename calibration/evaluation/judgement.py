@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.text import has_text, say
+from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,11 +24,6 @@ class Phrase:
 
 
 NOTHING = Phrase()
-
-
-def has_phrase(key: str) -> bool:
-    """Whether there is a sentence with this key."""
-    return has_text(f"evaluation.{key}")
 
 
 class Verdict(StrEnum):

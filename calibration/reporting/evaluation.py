@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pandas.api import types as pd_types
 
-from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict, has_phrase, judgement_rows
+from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict, judgement_rows
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, ReportDocument, TextTable, save_document
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
 NAME, RECORD, TESTS, TABLES = "evaluation", "evaluation.json", "tests.csv", "tables"
 
 SCHEMA = 1
-
-# Tables with rows for every region or year, which the report mentions but does not show.
-LARGE = (
-    "point_fit_regions",
-    "residuals",
-    "patterns",
-    "modes",
-)
-MOST_ROWS = 60
-
-# Columns by which tables are sorted, in descending order, before they are truncated; maximum number of rows of Morris's
-# effects shown for each outcome.
-SORTED = {"morris": "mu_star", "integration": "error_halved", "ranking_flips": "share"}
-MOST_OF_OUTCOME = 12
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
@@ -153,31 +138,8 @@ def _section(section: Section, lang: str) -> Iterator[Part]:
     yield Heading(_say(f"heading.{section.key}", lang))
     yield Bullets([f"{_say(f'test.{test}', lang)}: {_say(f'criterion.{test}', lang)}" for test in criteria])
     yield _judgements(section.judgements, lang)
-    for name, table in section.tables.items():
-        key = f"table.{name}"
-        yield from _shown(name, table, _say(key, lang) if has_phrase(key) else name, lang)
-
-
-def _shown(name: str, table: "pd.DataFrame", caption: str, lang: str) -> Iterator[Part]:
-    """Yield the first rows of a table (after sorting) and, if truncated, a reference to the CSV file."""
-    part = table.head(0) if name in LARGE else _largest(name, table)
-    if len(part):
-        rows = [[number_text(_cell(value)) for value in row] for row in part.itertuples(index=False, name=None)]
-        columns = enumerate(part.dtypes)
-        words = frozenset(place for place, kind in columns if not pd_types.is_numeric_dtype(kind))
-        yield TextTable(header=[str(name) for name in table.columns], rows=rows, caption=caption, words=words)
-    if len(part) < len(table):
-        file = f"{TABLES}/{name}.csv"
-        text = Phrase("more_rows", {"shown": len(part), "all": len(table), "file": file}).text(lang)
-        yield Paragraph(text if len(part) else f"{caption} {text}")
-
-
-def _largest(name: str, table: "pd.DataFrame") -> "pd.DataFrame":
-    if name in SORTED and SORTED[name] in table:
-        table = table.sort_values(SORTED[name], ascending=False, kind="stable")
-    if name == "morris":
-        return table.groupby("outcome", sort=False).head(MOST_OF_OUTCOME).sort_values("outcome", kind="stable")
-    return table.head(MOST_ROWS)
+    if section.tables:
+        yield Bullets([f"`{TABLES}/{name}.csv`: {_say(f'table.{name}', lang)}" for name in section.tables])
 
 
 def number_text(value: Any) -> str:

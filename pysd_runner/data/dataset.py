@@ -438,26 +438,6 @@ class Data(Tabled):
         times = np.array(counted(self.dates, wanted, self.dates[0]))
         return replace(self, times=times, time_unit=wanted)
 
-    def with_variable(self, variable: str, values: ArrayLike, *, unit: str, flag: str = "") -> Self:
-        """Add or replace one column.
-
-        Parameters
-        ----------
-        variable
-            Name of the column.
-        values
-            Array (entity..., time) in `unit`.
-        unit
-            Unit of the values; the canonical one for a panel.
-        flag
-            Mark for every finite value, for instance ``"imputed"``.
-        """
-        array = np.array(values, dtype=float)
-        marks = np.where(np.isfinite(array), flag, "").astype(object)
-        axes = self._own[variable].axes if variable in self._own else tuple(self.entities)
-        column = Column(name=variable, values=array, axes=axes, unit=unit, marks=marks)
-        return replace(self, columns={**self.columns, variable: column})
-
     def with_values(
         self,
         values: Mapping[str, ArrayLike],

@@ -106,8 +106,6 @@ class Pooled:
         Standard deviation between studies: ``sum w_i (y_i - mean)^2 = k - 1``, or 0 if there is no root.
     predictive_low, predictive_high
         Interval of the effect in another study, ``mean -+ t(k - 2) sqrt(tau^2 + error^2)``.
-    inconsistency
-        Share of variance between studies, ``I^2 = max(0, 1 - (k - 1) / Q)``.
     """
 
     count: int
@@ -119,7 +117,6 @@ class Pooled:
     tau: float
     predictive_low: float
     predictive_high: float
-    inconsistency: float
 
     def as_ratio(self) -> "Pooled":
         """The summary of logarithms as one of ratios; ``error`` and ``tau`` remain those of logarithms."""
@@ -156,8 +153,6 @@ def pool(values: npt.ArrayLike, errors: npt.ArrayLike) -> Pooled:
     mean = float(w @ y / w.sum())
     error = float(np.sqrt(max(1.0, w @ (y - mean) ** 2 / (k - 1)) / w.sum()))
     around, ahead = t.ppf(0.95, k - 1) * error, t.ppf(0.95, k - 2) * np.sqrt(tau2 + error**2)
-    fixed = s**-2.0
-    q = float(fixed @ (y - fixed @ y / fixed.sum()) ** 2)
     return Pooled(
         count=k,
         median=float(np.median(y)),
@@ -168,7 +163,6 @@ def pool(values: npt.ArrayLike, errors: npt.ArrayLike) -> Pooled:
         tau=float(np.sqrt(tau2)),
         predictive_low=mean - float(ahead),
         predictive_high=mean + float(ahead),
-        inconsistency=max(0.0, 1 - (k - 1) / q) if q > 0 else 0.0,
     )
 
 

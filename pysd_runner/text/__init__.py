@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
@@ -93,12 +92,3 @@ def texts(lang: str, room: str = "") -> Mapping[str, str]:
 
 def _file(name: str) -> str:
     return files("pysd_runner.text").joinpath(name).read_text(encoding="utf-8")
-
-
-def blanks(text: str) -> frozenset[str]:
-    """Names of the placeholders in a text.
-
-    >>> sorted(blanks("{low} to {high}"))
-    ['high', 'low']
-    """
-    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)

@@ -82,16 +82,6 @@ def test_years_with(panel: Data) -> None:
     assert panel.years_with("broadband_ports") == (2000,)
 
 
-def test_with_variable(panel: Data) -> None:
-    more = panel.with_variable("access", [[0.5, np.nan], [0.4, 0.3]], unit="Dmnl", flag="imputed")
-    assert more.units["access"] == "Dmnl"
-    assert more.flags["access", "A", 2001] == "imputed"
-    assert ("access", "B", 2001) not in more.flags
-    assert "access" not in panel
-    with pytest.raises(InvalidInput, match="shape"):
-        panel.with_variable("access", [1.0], unit="Dmnl")
-
-
 def test_long_table(panel: Data) -> None:
     frame = panel.to_frame()
     assert list(frame.columns) == ["region", "year", "variable", "value", "unit", "flag"]

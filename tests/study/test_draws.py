@@ -9,7 +9,7 @@ from pysd_runner.data import Data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, common_draws, shock_law, shock_paths
-from tests.provinces import REGIONS
+from tests.provinces import REGIONS, with_variable
 
 GROUPS = ["East"] * 3 + ["West"] * 3
 
@@ -93,7 +93,7 @@ def test_the_law_does_not_see_holes_in_the_panel():
     whole = shock_law(china)
     holed = china.array("output_per_head").copy()
     holed[0, [-3, -6]] = np.nan
-    law = shock_law(china.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"))
+    law = shock_law(with_variable(china, "output_per_head", holed, unit="Yuan/(Year*Person)"))
     assert law.sd == pytest.approx(whole.sd, rel=0.05)
     assert law.shared == pytest.approx(whole.shared, abs=0.05)
 

@@ -11,6 +11,7 @@ from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import region_inputs, relative_growth, smooth_minimum
+from tests.provinces import with_variable
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +111,14 @@ def test_of_years_that_are_equally_near_the_earlier_is_read(model, panel, seen, 
 
     some = panel
     for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
-        some = some.with_variable(variable, only(variable), unit=panel.units[variable])
+        some = with_variable(some, variable, only(variable), unit=panel.units[variable])
     national = {year: panel.national["internet_penetration"][year] for year in seen}
     some = some.with_national({**panel.national, "internet_penetration": national})
     alone = some
     for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
         values = np.full(panel.array(variable).shape, np.nan)
         values[:, panel.years.index(read)] = panel.array(variable)[:, panel.years.index(read)]
-        alone = alone.with_variable(variable, values, unit=panel.units[variable])
+        alone = with_variable(alone, variable, values, unit=panel.units[variable])
     alone = alone.with_national({**panel.national, "internet_penetration": {read: national[read]}})
     found, expected = (region_inputs(model, item, 2018) for item in (some, alone))
     np.testing.assert_array_equal(found.values["Initial Access Share"], expected.values["Initial Access Share"])
@@ -154,7 +155,7 @@ def test_everything_inferred_is_listed(model, panel):
 def test_user_shares_replace_inference_and_missing_cells_are_marked(model, panel):
     access = np.full((31, len(panel.years)), 0.5)
     access[3] = np.nan
-    own = panel.with_variable("access", access, unit="Dmnl")
+    own = with_variable(panel, "access", access, unit="Dmnl")
     inputs = region_inputs(model, own, 2014)
     found = inputs.values["Initial Access Share"][0, 0]
     assert (np.delete(found, 3) == 0.5).all()
@@ -165,7 +166,7 @@ def test_user_shares_replace_inference_and_missing_cells_are_marked(model, panel
 def test_observations_come_before_what_is_carried_on(model, panel):
     governance = np.full((31, len(panel.years)), 0.7)
     governance[3] = np.nan
-    own = panel.with_variable("governance", governance, unit="Dmnl")
+    own = with_variable(panel, "governance", governance, unit="Dmnl")
     carried = {"G": np.tile([[0.3], [0.4]], (1, 31)), "X": np.full((2, 31), 0.2)}
     inputs = region_inputs(model, own, 2014, carried=carried)
     found = inputs.values["Initial Governance Integration"][0]
@@ -185,11 +186,11 @@ def test_observed_shares_that_break_the_ladder_are_told(model, panel):
         shares = np.full((31, len(panel.years)), value)
         shares[2] = odd
         shares[5] = np.nan
-        own = own.with_variable(name, shares, unit="Dmnl")
+        own = with_variable(own, name, shares, unit="Dmnl")
     warnings = region_inputs(model, own, 2014, parameters={"y_h": np.array([3000.0, 4000.0, 5000.0])}).warnings
     assert len(warnings) == 1
     assert warnings[0].startswith("access observed in 2014 lies above what incomes can afford in 130000;")
-    lower = own.with_variable("access", np.full((31, len(panel.years)), 0.4), unit="Dmnl")
+    lower = with_variable(own, "access", np.full((31, len(panel.years)), 0.4), unit="Dmnl")
     warnings = region_inputs(model, lower, 2014).warnings
     assert [text.split(" in 130000;")[0] for text in warnings] == [
         "skills observed in 2014 lies above access",
@@ -214,7 +215,7 @@ def test_missing_output_is_an_error_that_names_regions(model, panel):
     holed = panel.array("output_per_head").copy()
     holed[[1, 4], panel.years.index(2014)] = np.nan
     with pytest.raises(InvalidPanel, match="missing in 2014 for 120000, 150000"):
-        region_inputs(model, panel.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"), 2014)
+        region_inputs(model, with_variable(panel, "output_per_head", holed, unit="Yuan/(Year*Person)"), 2014)
 
 
 def test_a_year_outside_the_panel(model, panel):
@@ -238,7 +239,7 @@ def with_holes(panel, holes):
     output = panel.array("output_per_head").copy()
     for region, year in holes:
         output[region, panel.years.index(year)] = np.nan
-    return panel.with_variable("output_per_head", output, unit="Yuan/(Year*Person)")
+    return with_variable(panel, "output_per_head", output, unit="Yuan/(Year*Person)")
 
 
 def test_momentum_carries_half_of_last_years_extra_growth_into_the_first_year(model, panel):

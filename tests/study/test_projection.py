@@ -19,6 +19,7 @@ from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.loading import load_future
 from pysd_runner.study.projection import project
+from tests.provinces import with_variable
 from tests.records import resealed
 
 
@@ -276,7 +277,7 @@ def test_a_panel_with_holes_in_its_years_can_be_projected(model, panel):
 def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(model, panel):
     output = panel.array("output_per_head").copy()
     output[2, panel.years.index(2014)] = np.nan
-    holed = panel.with_variable("output_per_head", output, unit=panel.units["output_per_head"])
+    holed = with_variable(panel, "output_per_head", output, unit=panel.units["output_per_head"])
     values = {name: np.array([item.value]) for name, item in model.spec.parameters.items()}
     found = RegionalModel(model=model, panel=holed, parameters=values).carried(2024)
     first_year = fit_of(model, panel, 2018).first_year
@@ -453,8 +454,8 @@ def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
 @pytest.mark.unruly
 def test_observations_that_contradict_each_other_are_told(model, panel):
     shape = (31, len(panel.years))
-    own = panel.with_variable("access", np.full(shape, 0.4), unit="Dmnl")
-    own = own.with_variable("skills", np.full(shape, 0.5), unit="Dmnl")
+    own = with_variable(panel, "access", np.full(shape, 0.4), unit="Dmnl")
+    own = with_variable(own, "skills", np.full(shape, 0.5), unit="Dmnl")
     result = project(model, own, ["zoned"], draws=1, until=2025)
     assert any("skills observed in 2024 lies above access in 110000, 120000" in text for text in result.warnings)
 

@@ -15,7 +15,8 @@ from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import WorkerLost
 from pysd_runner.scenarios.document import InvalidScenarioFile
-from pysd_runner.text import blanks, said, templates
+from pysd_runner.text import said, templates
+from tests.english import blanks
 
 ROOT = Path(pysd_runner.__file__).parents[1]
 CHINESE = templates("zh")

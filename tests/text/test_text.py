@@ -8,7 +8,8 @@ import pytest
 import calibration
 import pysd_runner
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.text import LANGUAGES, blanks, has_text, say, texts
+from pysd_runner.text import LANGUAGES, has_text, say, texts
+from tests.english import blanks
 
 ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.

@@ -25,6 +25,7 @@ from pysd_runner.core.paths import models_folder
 from pysd_runner.data import Data, load_data
 from pysd_runner.spec import ModelSpec, load_spec
 from tests.calibration.panels import FIRST, made_panel, without
+from tests.provinces import with_variable
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_the_first_year_gives_no_residual(spec: ModelSpec, panel: Data) -> None:
 def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, panel: Data) -> None:
     ports = panel.array("broadband_ports_per_100").copy()
     ports[0, -1], ports[1, -2] = np.nan, 0.0
-    holed = panel.with_variable("broadband_ports_per_100", ports, unit="per 100 persons")
+    holed = with_variable(panel, "broadband_ports_per_100", ports, unit="per 100 persons")
     found = {item.label: item for item in build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6)[0]}
     item = found["access:broadband_ports_per_100"]
     assert (item.missing, item.unusable, int(item.used.sum())) == (2, 1, 28)
@@ -94,7 +95,7 @@ def test_missing_and_unusable_cells_are_left_out_and_counted(spec: ModelSpec, pa
 def test_a_gap_costs_two_changes(spec: ModelSpec, panel: Data) -> None:
     head = panel.array("output_per_head").copy()
     head[2, 4] = np.nan
-    holed = panel.with_variable("output_per_head", head, unit="yuan/(Year*Person)")
+    holed = with_variable(panel, "output_per_head", head, unit="yuan/(Year*Person)")
     item = build_series(spec, holed, first_year=FIRST, last_year=FIRST + 6)[0][0]
     assert item.missing == 2
     assert np.isnan(item.values[2]).sum() == 3
@@ -114,9 +115,8 @@ def peopled(panel: Data, logs: np.ndarray) -> Data:
     """The panel with a population of these logarithms; totals of output stay."""
     people = np.exp(logs)
     head = panel.array("output") / people
-    return panel.with_variable("population", people, unit="Person").with_variable(
-        "output_per_head", head, unit="yuan/(Year*Person)"
-    )
+    counted = with_variable(panel, "population", people, unit="Person")
+    return with_variable(counted, "output_per_head", head, unit="yuan/(Year*Person)")
 
 
 def test_joints_of_the_shipped_panel_are_found() -> None:
@@ -176,11 +176,11 @@ def test_without_population_or_with_gaps_nothing_is_a_joint(panel: Data) -> None
     people = np.full_like(panel.array("population"), np.nan)
     people[0] = panel.array("population")[0]
     people[1, ::2] = 1e6
-    assert not recounts(panel.with_variable("population", people, unit="Person"), panel.years).any()
+    assert not recounts(with_variable(panel, "population", people, unit="Person"), panel.years).any()
 
 
 def test_natural_growth_lets_population_be_compared(spec: ModelSpec, panel: Data) -> None:
-    grown = panel.with_variable("natural_growth", np.zeros_like(panel.array("population")), unit="1/Year")
+    grown = with_variable(panel, "natural_growth", np.zeros_like(panel.array("population")), unit="1/Year")
     found = build_series(spec, grown, first_year=FIRST, last_year=FIRST + 6)[0]
     assert "population:population" in [item.label for item in found]
 
@@ -190,7 +190,7 @@ def test_a_share_in_the_panel_is_observed_directly(spec: ModelSpec, panel: Data)
     item = next(
         item
         for item in build_series(
-            spec, panel.with_variable("access", shares, unit="Dmnl"), first_year=FIRST, last_year=FIRST + 6
+            spec, with_variable(panel, "access", shares, unit="Dmnl"), first_year=FIRST, last_year=FIRST + 6
         )[0]
         if item.indicator == "access"
     )
