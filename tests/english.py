@@ -23,3 +23,20 @@ def visible(page: str) -> str:
 def blanks(text: str) -> frozenset[str]:
     """Names of the placeholders in a text."""
     return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)
+
+
+# Names of files, options and keys stay, and so do formats and examples, headings of files and names of makers.
+NAMES = re.compile(
+    r"""[\w.]*\{\w+\}[\w.]*|`[^`]+`|'[^']*'|"[^"]*"|“[^”]+”|\([a-z, ]+\)|\[[a-z, ]+\]|--[\w-]+|\w+=\w*|R-hat"""
+    r"""|\b\w*[A-Z]{2,}\w*\b|[\w.\[\]]*[_.=:/]\w[\w.]*|\b(xarray|netCDF|xlsx|Python|NumPy|gapsim|dask)\b|\w+://\S+"""
+)
+WORDS = frozenset(
+    {"date", "day", "false", "geo", "month", "output", "percent", "population", "region", "sheet", "time", "true"}
+    | {"utf", "value", "variable", "year", "Code", "Country", "Indicator", "Name", "Word", "Excel", "Markdown"}
+    | {"Debian", "Eurostat", "Fedora", "Ubuntu", "forecasters", "Vensim", "PySD", "Schema", "README"}
+)
+
+
+def latin(text: str) -> set[str]:
+    """Words in Latin script that are no names."""
+    return set(re.findall(r"[A-Za-z]{3,}", NAMES.sub("", text))) - WORDS

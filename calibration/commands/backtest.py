@@ -54,7 +54,7 @@ class BacktestOptions(Window):
 
     forecasters: Annotated[
         list[str] | None,
-        typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
+        typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all]."),
         OF_REGIONS,
     ] = None
     horizons: Annotated[
@@ -73,7 +73,7 @@ class BacktestOptions(Window):
         typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one]."),
         OF_REGIONS,
     ] = None
-    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 500
     seed: Seed = 0
     executor: ExecutorName = None
     workers: Annotated[
@@ -81,7 +81,8 @@ class BacktestOptions(Window):
         typer.Option(
             "--workers",
             min=1,
-            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
+            help="Threads or processes at the same time; results do not depend on it "
+            "[default: every core, one for small panels].",
         ),
     ] = None
     store: StoreFolder = None

@@ -96,7 +96,7 @@ def calibrate(
     data: Annotated[str, typer.Argument(metavar="DATA", help="File of data, or the name of a shipped panel.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the fit [default: a new one under results/].")
+        Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
     search: steps.Search,
     asked: FitOptions,
@@ -217,9 +217,7 @@ def demo(
     region: ShownRegions = None,
     executor: ExecutorName = None,
     store: StoreFolder = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write [default: results/demo].")] = None,
     force: Force = False,
 ) -> None:
     """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.

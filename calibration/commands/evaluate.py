@@ -36,7 +36,11 @@ class EvaluatedOptions:
 
     panel: Annotated[
         str | None,
-        typer.Option("--data", "--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
+        typer.Option(
+            "--data",
+            "--panel",
+            help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
+        ),
         OF_REGIONS,
     ] = None
     until: Annotated[Until, OF_REGIONS] = None
@@ -53,7 +57,7 @@ def evaluate(
     session: Session,
     fit: Annotated[
         Path | None,
-        typer.Argument(metavar="[FIT]", help="Folder that `gapsim calibrate` wrote [default: calibrates first]."),
+        typer.Argument(metavar="[FIT]", help="What `gapsim calibrate` wrote [default: calibrates first]."),
     ] = None,
     *,
     asked: EvaluatedOptions,
@@ -61,7 +65,7 @@ def evaluate(
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller designs, for a first look.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the report [default: a new one under results/].")
+        Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
     reading: DataOptions,
     force: Force = False,

@@ -38,11 +38,15 @@ def evidence(
     *,
     fit: Annotated[
         Path | None,
-        typer.Option("--fit", metavar="FOLDER", help="Calibration that is held against them [default: the priors]."),
+        typer.Option("--fit", metavar="FOLDER", help="What `gapsim calibrate` wrote [default: the priors]."),
     ] = None,
     panel: Annotated[
         str | None,
-        typer.Option("--data", "--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
+        typer.Option(
+            "--data",
+            "--panel",
+            help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -50,14 +50,12 @@ class ForecastOptions:
         Path | None,
         typer.Option(
             "--fit",
-            help="What `gapsim calibrate` wrote: regions as in it, or the parameters of a model of your own.",
+            help="What `gapsim calibrate` wrote.",
         ),
     ] = None
     events: Annotated[
         list[str] | None,
-        typer.Option(
-            "--event", metavar="TEXT", help="Event whose probability is wanted, by a time or in it; repeatable."
-        ),
+        typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000
     seed: Seed = 0

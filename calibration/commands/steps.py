@@ -21,9 +21,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
 FIT = "fit"
 STARTS = 4
 
-Starts = Annotated[
-    int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
-]
+Starts = Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,8 @@ class Search:
     ] = None
     executor: ExecutorName = None
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="How many threads or processes; results do not depend on it.")
+        int | None,
+        typer.Option("--workers", min=1, help="Threads or processes at the same time; results do not depend on it."),
     ] = None
     store: StoreFolder = None
 

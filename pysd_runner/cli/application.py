@@ -2,10 +2,8 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
-from functools import cache
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +12,13 @@ from typing import Annotated, Any, TextIO
 import typer
 import typer.core
 
-from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED
+from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED, LANG, HelpContext, usage_message
 from pysd_runner.cli.describe import describe, doctor, schema, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
 from pysd_runner.cli.initialise import check, initialise
 from pysd_runner.cli.optimise import advise, optimise
+from pysd_runner.cli.options import Language
 from pysd_runner.cli.policies import attribute
 from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
@@ -71,6 +70,8 @@ Examples:
 class OrderedGroup(typer.core.TyperGroup):
     """Commands under the headings of `SECTIONS`, in their order."""
 
+    context_class = HelpContext
+
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Names of the commands, as the help shows them."""
         return sorted(self.commands, key=lambda name: ((*HEADINGS, name).index(name), name))
@@ -100,10 +101,13 @@ def application() -> typer.Typer:
     )
     app.callback()(_options)
     data = typer.Typer(
-        name="data", help="Work on panels: `data check` lists everything that is wrong with one.", no_args_is_help=True
+        name="data",
+        cls=OrderedGroup,
+        help="Work on panels: `data check` lists everything that is wrong with one.",
+        no_args_is_help=True,
     )
     check.add_to(data)
-    app.add_typer(data, short_help="Check a panel: `data check`.")
+    app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
     whole = (initialise, run, plot, brief, explore, attribute, optimise, advise, run_once, ensemble)
     for item in (*whole, describe, show, schema, doctor):
         item.add_to(app)
@@ -124,6 +128,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    lang: Annotated[Language | None, LANG] = None,
 ) -> None:
     """Options of the program itself, whose help text is set in `application`."""
 
@@ -178,7 +183,7 @@ def _run(given: list[str]) -> int:
 def _answered(given: list[str]) -> int:
 
     try:
-        code = application()(given, prog_name="gapsim", standalone_mode=False)
+        code = application()(given, prog_name="gapsim", standalone_mode=False, obj=_language(given))
     except UsageError as error:
         return _usage(error, _language(given), as_json="--json" in given)
     except (typer.Abort, KeyboardInterrupt):
@@ -218,56 +223,3 @@ def _fail(kind: str, message: str, code: int) -> None:
     failure = {"kind": kind, "message": message, "exit_code": code}
     answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
     write_line(json.dumps(answer, indent=2))
-
-
-# Messages of the argument parser, which formats them itself: they can only be recognised by their text.
-TEMPLATES = (
-    "No such option: {option} Did you mean {name}?",
-    "No such option: {option} (Possible options: {options})",
-    "No such option: {option}",
-    "No such command {command}. Did you mean {name}?",
-    "No such command {command}.",
-    "Missing command.",
-    "Missing argument {argument}.",
-    "Missing option {option}.",
-    "Got unexpected extra argument(s) ({arguments})",
-    "Got unexpected extra argument ({arguments})",
-    "Got unexpected extra arguments ({arguments})",
-    "Option {option} does not take a value.",
-    "Option {option} requires an argument.",
-    "Invalid value for {option}: {said}",
-    "Input should be greater than or equal to {low}",
-    "Input should be less than or equal to {high}",
-    "Input should be greater than {low}",
-    "Input should be a valid integer, unable to parse string as an integer",
-    "Input should be a valid number, unable to parse string as a number",
-    "Input should be {choices}",
-    "{value} is not in the range {range}.",
-    "{value} is not a valid integer.",
-    "{value} is not a valid float.",
-    "{value} is not one of {choices}.",
-    "Path {path} does not exist.",
-    "File {path} does not exist.",
-    "Directory {path} does not exist.",
-    "Directory {path} is a file.",
-    "File {path} is a directory.",
-)
-
-
-def usage_message(text: str) -> Message:
-    """Convert a message of the argument parser to a `Message`; an unknown one keeps its text.
-
-    >>> usage_message("Missing option '--fit'.").template
-    'Missing option {option}.'
-    """
-    for template, pattern in _patterns():
-        if match := pattern.fullmatch(text):
-            parts = {name: usage_message(part) if name == "said" else part for name, part in match.groupdict().items()}
-            return Message(template, **parts)
-    return Message(text)
-
-
-@cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    blank = re.compile(r"\\\{(\w+)\\\}")
-    return tuple((text, re.compile(blank.sub(r"(?P<\1>.+)", re.escape(text)))) for text in TEMPLATES)

@@ -2,33 +2,34 @@
 
 import inspect
 import logging
+import re
 import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 import typer
+import typer.core
 
 from pysd_runner.cli.options import Language, alone
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import listening
-from pysd_runner.text import usual_language
+from pysd_runner.text import lines_of, said, usual_language, width
 
 PACKAGES = ("pysd_runner", "calibration")
 
+LANG = typer.Option("--lang", help="Language: en or zh [default: that of GAPSIM_LANG, or of the system].")
 _COMMON = {
     "as_json": Annotated[
         bool, typer.Option("--json", help="One JSON object on standard output: schema_version, data, warnings.")
     ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")],
-    "lang": Annotated[
-        Language | None,
-        typer.Option("--lang", help="Language: en or zh [default: that of GAPSIM_LANG, or of the system]."),
-    ],
+    "lang": Annotated[Language | None, LANG],
 }
 
 
@@ -48,9 +49,9 @@ class Command:
         """Add the command to an application."""
         own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
 
-        def invoke(**arguments: Any) -> None:
+        def invoke(context: typer.Context, **arguments: Any) -> None:
             given = {option: arguments.pop(option) for option in _COMMON}
-            session = Session(**given | {"lang": str(given["lang"] or usual_language())})
+            session = Session(**given | {"lang": str(given["lang"] or context.find_root().obj or usual_language())})
             _listen(session)
             raise typer.Exit(
                 guarded(
@@ -68,11 +69,14 @@ class Command:
             )
             for option, annotation in _COMMON.items()
         ]
-        options = [*(option for item in own for option in _options(item)), *added]
+        known = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        options = [known, *(option for item in own for option in _options(item)), *added]
         invoke.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
         invoke.__annotations__ = {item.name: item.annotation for item in options}
         text = inspect.cleandoc(self.function.__doc__ or "").partition("\nParameters\n")[0].strip()
-        made = app.command(self.name, help=text, epilog=_examples(self.examples), short_help=text.partition("\n")[0])
+        made = app.command(
+            self.name, cls=HelpCommand, help=text, epilog=_examples(self.examples), short_help=text.partition("\n")[0]
+        )
         made(invoke)
 
 
@@ -111,7 +115,7 @@ def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any])
 
 def _examples(lines: Sequence[str]) -> str:
     """Format examples as a paragraph that is not rewrapped, marked by a leading control character."""
-    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def _listen(session: Session) -> None:
@@ -190,3 +194,121 @@ def _bug(error: Exception) -> str:
         "`gapsim doctor` prints, and what --debug shows.",
         error=f"{type(error).__name__}: {error}{place}",
     )
+
+
+# Parts of help, and messages of the argument parser, which formats them itself: they can only be recognised by their
+# text. The parts that are recognised in turn come second.
+TEMPLATES = (
+    "{said}  [{extra}]",
+    "{extra}; x>={low}",
+    "x>={low}",
+    "default: {default}",
+    "No such option: {option} Did you mean {name}?",
+    "No such option: {option} (Possible options: {options})",
+    "No such option: {option}",
+    "No such command {command}. Did you mean {name}?",
+    "No such command {command}.",
+    "Missing command.",
+    "Missing argument {argument}.",
+    "Missing option {option}.",
+    "Got unexpected extra argument{s} ({arguments})",
+    "Option {option} does not take a value.",
+    "Option {option} requires an argument.",
+    "Invalid value for {option}: {said}",
+    "Input should be greater than or equal to {low}",
+    "Input should be less than or equal to {high}",
+    "Input should be greater than {low}",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+    "Input should be {choices}",
+    "{value} is not in the range {range}.",
+    "{value} is not a valid integer.",
+    "{value} is not a valid float.",
+    "{value} is not one of {choices}.",
+    "{kind} {path} does not exist.",
+    "Directory {path} is a file.",
+    "File {path} is a directory.",
+    "{said} [default: {default}].",
+    "{said}; repeatable",
+    "{said}.",
+)
+
+
+PARTS = ("said", "default", "extra", "choices")
+
+
+def usage_message(text: str) -> Message:
+    """Convert a message of the argument parser to a `Message`; an unknown one keeps its text.
+
+    >>> usage_message("Missing option '--fit'.").template
+    'Missing option {option}.'
+    """
+    for template, pattern in _patterns():
+        if match := pattern.fullmatch(text):
+            parts = {name: usage_message(part) if name in PARTS else part for name, part in match.groupdict().items()}
+            return Message(template, **parts)
+    return Message(text)
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    blank = re.compile(r"\\\{(\w+)\\\}")
+    return tuple((text, re.compile(blank.sub(r"(?P<\1>.*)", re.escape(text)))) for text in TEMPLATES)
+
+
+_BASE: Any = typer.core.TyperCommand.context_class
+
+
+class HelpFormatter(_BASE.formatter_class):  # type: ignore[misc]
+    """Help in Chinese, wrapped by the width of its characters."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how a command is called."""
+        super().write_usage(prog, args, prefix or _told("Usage: "))
+
+    def write_heading(self, heading: str) -> None:
+        """Write a heading."""
+        self.write(f"{_told(heading)}{_told(': ')}\n")
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs, or examples with what each does."""
+        indent = " " * self.current_indent
+        for place, paragraph in enumerate(text.split("\n\n")):
+            if paragraph.startswith("\b"):
+                cut = [line.rpartition("  ") for line in paragraph.splitlines()[1:]]
+                lines = ["".join((*call, _told(does))) for *call, does in cut]
+            else:
+                lines = lines_of(_told(" ".join(paragraph.split())), self.width - len(indent))
+            self.write("\n" * (place > 0) + "".join(f"{indent}{line}\n" for line in lines))
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write options or commands, and what each means."""
+        kind = re.compile(r"<(?:list\[)?([a-z]+)]?(?: range)?>")
+        shown = [(kind.sub(lambda found: f"<{_told(found[1])}>", first), second) for first, second in rows]
+        column = min(max(width(first) for first, _ in shown), col_max) + col_spacing
+        indent = "\n" + " " * self.current_indent
+        for first, second in shown:
+            lines = lines_of(_told(second), max(self.width - column - 2, 10))
+            room = column - width(first)
+            start = first + " " * room if room >= col_spacing else f"{first}{indent}{'':{column}}"
+            self.write((indent[1:] + start + f"{indent}{'':{column}}".join(lines)).rstrip() + "\n")
+
+
+def _told(text: str) -> str:
+    return said(usage_message(text), "zh")
+
+
+class HelpContext(_BASE):  # type: ignore[misc]
+    """Context of a command, which knows the language of its help."""
+
+    def make_formatter(self) -> Any:
+        """Formatter of the help; ``obj`` of the program is the language."""
+        if self.find_root().obj != "zh":
+            return super().make_formatter()
+        return HelpFormatter(width=self.terminal_width, max_width=self.max_content_width)
+
+
+class HelpCommand(typer.core.TyperCommand):
+    """A command whose help is in the language of its context."""
+
+    context_class = HelpContext

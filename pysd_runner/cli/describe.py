@@ -131,7 +131,7 @@ WIDTH = 20
 def doctor(
     session: Session,
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="A model file, or a shipped model, to examine instead.")
+        str | None, typer.Argument(metavar="[MODEL]", help="Vensim or XMILE file, or the name of a shipped model.")
     ] = None,
 ) -> int:
     """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.

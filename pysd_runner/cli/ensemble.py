@@ -44,7 +44,7 @@ class Sampling:
             "--bound",
             metavar="NAME=LOW:HIGH",
             help="Parameter drawn between two values; NAME alone takes the bounds the model gives. Without "
-            "any, chance in the model's equations alone makes draws differ. Repeatable.",
+            "any, chance in the model's equations alone makes draws differ; repeatable.",
         ),
     ] = None
     design: Annotated[Kind, typer.Option("--design", help="How draws fill the bounds.")] = Kind.LHS
@@ -99,7 +99,7 @@ def ensemble(
     *,
     sampling: Sampling,
     outcome: Annotated[
-        list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to save [default: all]. Repeatable.")
+        list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable [default: all].")
     ] = None,
     statistics: Annotated[
         bool,
@@ -108,7 +108,7 @@ def ensemble(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Blocks of draws at once [default: every core].")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="netCDF file to write.")] = Path("ensemble.nc"),
+    out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("ensemble.nc"),
     force: Force = False,
     storing: Storing,
 ) -> int:

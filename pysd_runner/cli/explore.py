@@ -45,7 +45,7 @@ class PageOptions(RunOptions):
     draws: Annotated[int | None, typer.Option("--draws", min=1, help="Draws written into the page.")] = DRAWS
     outcome: Annotated[
         list[str] | None,
-        typer.Option("--outcome", metavar="NAME", help="Own model: variable that is drawn; repeatable."),
+        typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable."),
         OF_OTHERS,
     ] = None
 
@@ -68,7 +68,7 @@ def explore(
     ] = None,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", help="HTML file to write [default: explorer.html, beside RESULTS].")
+        Path | None, typer.Option("--out", help="File to write [default: explorer.html, beside RESULTS].")
     ] = None,
     asked: PageOptions,
     reading: DataOptions,
@@ -234,13 +234,13 @@ def brief(
         typer.Option(
             "--mix",
             metavar="SCENARIO",
-            help="Policy mix, shipped or a file; repeatable, five at most [default: the first of RESULTS, "
+            help="Policy mix, shipped or a file, five at most; repeatable [default: the first of RESULTS, "
             "or zoned_need, uniform_per_head and skills_programme].",
         ),
     ] = None,
     formats: Annotated[str, typer.Option("--format", help="Kinds of files, with commas between.")] = FORMATS,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the files [default: a new one under results/].")
+        Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
     asked: RunOptions,
     reading: DataOptions,

@@ -40,7 +40,7 @@ Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Decides every random draw; the same seed gives the same numbers.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")]
 Draws = Annotated[
     int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 2500].")
 ]
@@ -177,7 +177,7 @@ class RunOptions:
     ] = None
     fit: Annotated[
         Path | None,
-        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
+        typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors]."),
     ] = None
     until: Until = None
     draws: Draws = None

@@ -44,9 +44,7 @@ class Shown:
     region: Annotated[ShownRegions, OF_REGIONS] = None
     events: Annotated[
         list[str] | None,
-        typer.Option(
-            "--event", metavar="TEXT", help="Event whose probability under each scenario is wanted; repeatable."
-        ),
+        typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
         OF_REGIONS,
     ] = None
 
@@ -177,10 +175,10 @@ def plot(
         ),
     ] = None,
     scenario: Annotated[
-        list[str] | None, typer.Option("--scenario", help="Scenario to draw; repeatable [default: all policies].")
+        list[str] | None, typer.Option("--scenario", help="Scenario to draw; repeatable [default: all].")
     ] = None,
     region: ShownRegions = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the figures [default: RESULT/figures].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write [default: RESULT/figures].")] = None,
 ) -> None:
     """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words.
 

@@ -36,12 +36,12 @@ def run_once(
             "--set",
             metavar="NAME=VALUE",
             help="Value that replaces that of the file, also of one element, contact rate[young], or of a control, "
-            "FINAL TIME. Repeatable.",
+            "FINAL TIME; repeatable.",
         ),
     ] = None,
     outcome: Annotated[
         list[str] | None,
-        typer.Option("--outcome", metavar="NAME", help="Variable to show and write [default: all]. Repeatable."),
+        typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable [default: all]."),
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw what is shown, beside --out or to MODEL.png.")] = False,
     out: Annotated[

@@ -9,7 +9,6 @@ Okabe, M. and Ito, K. (2008), Color Universal Design: how to make figures and pr
 to colorblind people.
 """
 
-import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from pysd_runner.core.errors import Message
-from pysd_runner.text import texts
+from pysd_runner.text import pieces, texts
 
 LineStyle = Literal["-"] | tuple[float, tuple[float, ...]]
 
@@ -213,7 +212,7 @@ def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
-        for piece in _pieces(paragraph):
+        for piece in pieces(paragraph):
             if line and text_width(figure, (line + piece).rstrip(), size, style) > width:
                 lines.append(line.rstrip())
                 line = piece.lstrip()
@@ -278,23 +277,3 @@ def _start(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float]
         starts.append(wanted[index] - sizes[index] / 2 - below)
         below += sizes[index]
     return max(min(sum(starts) / len(starts), high - below), low)
-
-
-def _pieces(text: str) -> list[str]:
-    """Split a text into the smallest pieces between which a line may be broken."""
-    pieces: list[str] = []
-    for character in text:
-        wide = _is_wide(character)
-        closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
-        after_opening = bool(pieces) and unicodedata.category(pieces[-1][-1]) in {"Ps", "Pi"}
-        breaks_before = wide or (bool(pieces) and _is_wide(pieces[-1][-1])) or (bool(pieces) and pieces[-1][-1] == " ")
-        if pieces and (not breaks_before or (closing and wide) or after_opening or character == " "):
-            pieces[-1] += character
-        else:
-            pieces.append(character)
-    return pieces
-
-
-def _is_wide(character: str) -> bool:
-    """Whether a character is double width."""
-    return unicodedata.east_asian_width(character) in "WF"

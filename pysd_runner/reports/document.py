@@ -4,7 +4,6 @@ import dataclasses
 import io
 import re
 import textwrap
-import unicodedata
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from pysd_runner.export.files import save_csv, write_text_whole
+from pysd_runner.text import width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,15 +165,10 @@ def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset(
     return lines
 
 
-def width(text: str) -> int:
-    """Width of a text in a terminal, in columns."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
 def filled(text: str, *, indent: int = 0) -> list[str]:
     """Wrap a sentence to the width of the screen; scripts without spaces are left to the terminal."""
     room = " " * indent
-    if any(unicodedata.east_asian_width(character) == "W" for character in text):
+    if width(text) > len(text):
         return [room + text]
     return textwrap.wrap(text, LINE, initial_indent=room, subsequent_indent=room)
 

@@ -3,6 +3,7 @@
 import json
 import locale
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -92,3 +93,42 @@ def texts(lang: str, room: str = "") -> Mapping[str, str]:
 
 def _file(name: str) -> str:
     return files("pysd_runner.text").joinpath(name).read_text(encoding="utf-8")
+
+
+def width(text: str) -> int:
+    """Width of a text in a terminal, in columns."""
+    return sum(1 + _is_wide(character) for character in text)
+
+
+def pieces(text: str) -> list[str]:
+    """Split a text into the smallest pieces between which a line may be broken."""
+    found: list[str] = []
+    for character in text:
+        wide = _is_wide(character)
+        closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
+        after_opening = bool(found) and unicodedata.category(found[-1][-1]) in {"Ps", "Pi"}
+        breaks_before = wide or (bool(found) and (_is_wide(found[-1][-1]) or found[-1][-1] == " "))
+        if found and (not breaks_before or (closing and wide) or after_opening or character == " "):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
+def _is_wide(character: str) -> bool:
+    """Whether a character is double width."""
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def lines_of(text: str, most: int) -> list[str]:
+    """Break a text into lines of at most a number of columns.
+
+    >>> lines_of("one two", 5)
+    ['one', 'two']
+    """
+    lines = [""]
+    for piece in pieces(text):
+        if lines[-1] and width(lines[-1] + piece.rstrip()) > most:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 79_333,
-    "nodes": 605_987,
-    "functions": 4_924,
-    "docstring lines": 11_761,
-    "lines of other texts": 5_297,
+    "lines": 79_423,
+    "nodes": 606_685,
+    "functions": 4_931,
+    "docstring lines": 11_774,
+    "lines of other texts": 5_383,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_931,
+    "lines of tests": 42_966,
 }
 
 

@@ -1,25 +1,16 @@
 """Styles of numbers, fonts and panels are said in Chinese."""
 
-import re
-
 import pytest
 
 from pysd_runner.data.numbers import PLAIN, STYLES
 from pysd_runner.plots import style
 from pysd_runner.text import panel_title, said
-from tests.english import sentences_in
-
-# Names of keys, series and files stay, whatever the language.
-NAMES = re.compile(r"`[^`]+`|“[^”]+”|\b\w*[_.]\w+\b|\b[A-Z]{2,}\b|R-hat|run\.json|\bh_[su]\b")
-
-
-def left_in_english(text):
-    return re.findall(r"[A-Za-z]{3,}", NAMES.sub("", text))
+from tests.english import latin, sentences_in
 
 
 @pytest.mark.parametrize("style", STYLES, ids=repr)
 def test_a_style_of_numbers_is_said_in_chinese(style):
-    assert style == PLAIN or not left_in_english(said(str(style), "zh"))
+    assert style == PLAIN or not latin(said(str(style), "zh"))
 
 
 def test_a_font_that_is_missing_is_said_in_chinese():

@@ -14,6 +14,7 @@ from tests.english import blanks
 ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
+    "answer.",
     "policy.",
     "panel_line.",
     "quantity.",
